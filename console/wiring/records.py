@@ -102,19 +102,19 @@ class RecoveryService:
         name: str,
         limit: int = 50,
         after: str | None = None,
-        chosen: RecordFilter = NO_FILTER,
+        record_filter: RecordFilter = NO_FILTER,
         order: QueueOrder = DEFAULT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name` with the records that fulfil the filter `chosen`, in this order;
+        """Return one page of the queue `name` with the records that fulfil the filter `record_filter`, in this order;
         `after` is the cursor of the previous page. Raises usage, not_allowed.
         """
-        return self._queues.read_page(name, limit, after, chosen, order)
+        return self._queues.read_page(name, limit, after, record_filter, order)
 
-    def read_causes(self, name: str, chosen: RecordFilter = NO_FILTER) -> CausePage:
+    def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Return the records of a queue that fulfil a filter, grouped by cause: their number and the sums of their
         amounts by currency. Raises usage, not_allowed.
         """
-        return self._queues.read_causes(name, chosen)
+        return self._queues.read_causes(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
         """Return the number of records in each queue, counted up to a limit. Raises not_allowed."""

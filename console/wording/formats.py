@@ -65,15 +65,15 @@ def format_count(count: int, *, is_capped: bool = False) -> str:
     return f"{count:,}+" if is_capped else f"{count:,}"
 
 
-def format_amount(minor: int, currency: str) -> str:
+def format_amount(amount_minor: int, currency: str) -> str:
     """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with −.
     An amount in another currency has the code of the currency and two decimals.
     """
     symbol, decimals = _SYMBOL_AND_DECIMALS.get(currency, (f"{currency} ", 2))
-    units, subunits = divmod(abs(minor), 10**decimals)
+    units, subunits = divmod(abs(amount_minor), 10**decimals)
     digits = _group_indian(units) if currency == "INR" else f"{units:,}"
     fraction = f".{subunits:0{decimals}d}" if decimals else ""
-    return f"{_MINUS_SIGN if minor < 0 else ''}{symbol}{digits}{fraction}"
+    return f"{_MINUS_SIGN if amount_minor < 0 else ''}{symbol}{digits}{fraction}"
 
 
 def _group_indian(units: int) -> str:

@@ -38,7 +38,8 @@ def rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
 def _pages(console: Console, where: str) -> Iterator[Row]:
     chosen = {name: parse_filter(text).chosen for name, text in (_FILTERS | {"a rare cause": _RARE}).items()}
     works = {
-        name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE, chosen=one)) for name, one in chosen.items()
+        name: (lambda one=one: console.recovery.read_queue(_QUEUE, PAGE, record_filter=one))
+        for name, one in chosen.items()
     }
     took = side_by_side(works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE)}, _ROUNDS, warm=20)
     plain = median(took["plain"])

@@ -183,7 +183,9 @@ def _token(scene: Scene, console: Console, number: str) -> str:
         return TokenPair("access", good[-1], scene.clock.now(), 0)
 
     def refresh() -> None:
-        StoredTokens(console._context, f"p{number}", "first", console._context.cipher).refresh(exchange, stale=None)
+        StoredTokens(console._context, f"p{number}", "first", console._context.cipher).refresh(
+            exchange, outdated_pair=None
+        )
 
     ending = _named(refresh)
     with scene.beside() as fresh:

@@ -23,8 +23,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more than is left is reserved",
         _MONEY,
-        "_TO_RESERVED.where(_LEFT_MINOR >= _MINOR_PARAMETER, _IS_NOT_REVERSED)",
-        "_TO_RESERVED.where(_IS_NOT_REVERSED)",
+        "_ADD_TO_RESERVED.where(_LEFT_MINOR >= _MINOR_PARAMETER, _IS_NOT_REVERSED)",
+        "_ADD_TO_RESERVED.where(_IS_NOT_REVERSED)",
         _SUMS,
     ),
     _mutant(
@@ -51,14 +51,14 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more than was set aside is reserved of it",
         _MONEY,
-        "where(payments.c.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED)",
+        "where(\n    payments.c.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED\n)",
         "where(_IS_NOT_REVERSED)",
         _SUMS,
     ),
     _mutant(
         "what is reserved of a set-aside stays there",
         _MONEY,
-        ".values(\n    set_aside_minor=payments.c.set_aside_minor - _MINOR_PARAMETER\n)",
+        ".values(set_aside_minor=payments.c.set_aside_minor - _MINOR_PARAMETER)",
         "",
         _SUMS,
     ),
@@ -93,8 +93,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a capture told twice is booked twice",
         _MONEY,
-        "values(captured_minor=_MINOR_PARAMETER)",
-        "values(captured_minor=payments.c.captured_minor + _MINOR_PARAMETER)",
+        ".values(\n    captured_minor=_MINOR_PARAMETER\n)",
+        ".values(captured_minor=payments.c.captured_minor + _MINOR_PARAMETER)",
         _SUMS,
     ),
     _mutant(
@@ -191,8 +191,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "more is booked than there is room",
         _ACCOUNTS,
-        "max(0, min(minor, account.limit_minor - account.balance_minor - reserved))",
-        "max(0, minor)",
+        "max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved))",
+        "max(0, amount_minor)",
         _LIMITS,
     ),
     _mutant(

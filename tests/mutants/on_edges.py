@@ -60,7 +60,9 @@ ON_EDGES: tuple[Mutant, ...] = (
         (_RULES,),
     ),
     Mutant(
-        "a refund of nothing", (Change(_LIMITS, "0 < minor <= free_minor", "0 <= minor <= free_minor"),), (_RULES,)
+        "a refund of nothing",
+        (Change(_LIMITS, "0 < amount_minor <= free_minor", "0 <= amount_minor <= free_minor"),),
+        (_RULES,),
     ),
     Mutant(
         "an order is cancelled although another payment of it is paid",

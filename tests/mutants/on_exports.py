@@ -58,8 +58,8 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "amounts are exported in minor units",
         "console/wording/exports/columns.py",
-        'return Decimal(minor).scaleb(-MINOR_DIGITS.get(currency or "", _DEFAULT_DIGITS))',
-        "return Decimal(minor)",
+        'return Decimal(amount_minor).scaleb(-MINOR_DIGITS.get(currency or "", _DEFAULT_DIGITS))',
+        "return Decimal(amount_minor)",
     ),
     _mutant(
         "a close forgets what was unknown at its end and is known by now",

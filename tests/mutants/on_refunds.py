@@ -9,20 +9,23 @@ _AT_ONCE = "tests/races/test_requests_at_once.py"
 _SILENCES = "tests/races/test_silences.py"
 _LATE = (f"{_SILENCES}::test_effects_that_come_late",)
 _VOTES = "tests/services/refunds/test_votes.py"
-_RESERVED = "    return _move_amount(conn, _RESERVE_ASIDE if from_set_aside else _RESERVE, payment_id, minor, now)\n"
+_RESERVED = (
+    "    statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_LEFT\n"
+    "    return _move_amount(conn, statement, payment_id, amount_minor, now)\n"
+)
 _SUM = """    from sqlalchemy import func, select
 
     from console.store.schema.payments import refunds
 
     taken = select(func.sum(refunds.c.refund_amount)).where(refunds.c.payment_id == payment_id)
     captured = conn.scalar(select(payments.c.captured_minor).where(payments.c.id == payment_id).with_for_update())
-    return int(captured or 0) - int(conn.scalar(taken) or 0) >= minor
+    return int(captured or 0) - int(conn.scalar(taken) or 0) >= amount_minor
 """
 _READ_FIRST = """    from sqlalchemy import select
 
-    if (conn.scalar(select(_LEFT_MINOR).where(payments.c.id == payment_id)) or 0) < minor:
+    if (conn.scalar(select(_LEFT_MINOR).where(payments.c.id == payment_id)) or 0) < amount_minor:
         return False
-    return _move_amount(conn, _TO_RESERVED, payment_id, minor, now)
+    return _move_amount(conn, _ADD_TO_RESERVED, payment_id, amount_minor, now)
 """
 _BELIEVED = """            from console.domain.money import Money
             from console.domain.provider_outcome import Outcome, OutcomeClass, Sent

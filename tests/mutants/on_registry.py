@@ -49,7 +49,7 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _mutant(
         "companies with open records are looked for among the best alone",
         "console/services/registry/matches.py",
-        ", ours=open_numbers)",
+        ", our_numbers=open_numbers)",
         ")",
         ("tests/services/registry/test_facts.py",),
     ),

@@ -64,48 +64,48 @@ def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
     return kind is QueryKind.POST_CODE or (kind is not QueryKind.EMPTY and not is_number)
 
 
-def _search_json(found: "SearchResult", translate: Translate) -> JsonObject:
+def _search_json(result: "SearchResult", translate: Translate) -> JsonObject:
     from console.cli.lookup.search_json import search_json
 
-    return search_json(found, translate)
+    return search_json(result, translate)
 
 
-def _search_lines(found: "SearchResult", translator: Translator) -> Lines:
+def _search_lines(result: "SearchResult", translator: Translator) -> Lines:
     from console.cli.lookup.search_lines import search_lines
 
-    return search_lines(found, translator)
+    return search_lines(result, translator)
 
 
-def _lookup_json(found: "LookupResult | RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+def _lookup_json(result: "LookupResult | RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
     from console.domain.views.any_record import LookupResult
 
-    if isinstance(found, LookupResult):
-        return cli_json.lookup_json(found, translate)
+    if isinstance(result, LookupResult):
+        return cli_json.lookup_json(result, translate)
     nothing = cli_json.lookup_json(LookupResult("", ()), translate)
-    return {**nothing, "corporation_number": None, **_found_json(found, translate)}
+    return {**nothing, "corporation_number": None, **_found_json(result, translate)}
 
 
-def _found_json(found: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+def _found_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
     from console.domain.registry.corporations import RegistryMatches
 
-    if isinstance(found, RegistryMatches):
+    if isinstance(result, RegistryMatches):
         from console.cli.json_output.registry import matches_json
 
-        return matches_json(found, translate)
-    return _search_json(found, translate)
+        return matches_json(result, translate)
+    return _search_json(result, translate)
 
 
-def _lookup_lines(found: "LookupResult | RegistryMatches | SearchResult", translator: Translator) -> Lines:
+def _lookup_lines(result: "LookupResult | RegistryMatches | SearchResult", translator: Translator) -> Lines:
     from console.domain.registry.corporations import RegistryMatches
     from console.domain.views.any_record import LookupResult
 
-    if isinstance(found, LookupResult):
-        return cli_text.lookup_lines(found, translator)
-    if isinstance(found, RegistryMatches):
+    if isinstance(result, LookupResult):
+        return cli_text.lookup_lines(result, translator)
+    if isinstance(result, RegistryMatches):
         from console.cli.text_output.registry import matches_lines
 
-        return matches_lines(found, translator)
-    return _search_lines(found, translator)
+        return matches_lines(result, translator)
+    return _search_lines(result, translator)
 
 
 LOOKUP_COMMANDS: dict[str, Command] = {

@@ -12,24 +12,24 @@ from console.domain.queues.filter_text import format_filter
 _LIST_NAMES = {"payment": "payments", "refund": "refunds", "credit-check": "credit_checks", "order": "orders"}
 
 
-def search_json(found: SearchResult, translate: Translate) -> JsonObject:
+def search_json(result: SearchResult, translate: Translate) -> JsonObject:
     """Return a search as JSON. `more` has the lists with more matches than the answer, `partial` those for which only
     the newest records were searched. `exact` is the record whose identifier was searched for.
     """
     records = {
         _LIST_NAMES[kind]: [record_json(record, translate) for record in group.records]
-        for kind, group in found.groups.items()
+        for kind, group in result.groups.items()
     }
-    exact = None if found.exact is None else {"kind": found.exact[0], "id": found.exact[1]}
+    exact = None if result.exact is None else {"kind": result.exact[0], "id": result.exact[1]}
     return {
-        **matches_json(found.companies, translate),
+        **matches_json(result.companies, translate),
         **records,
-        "operations": [record_json(operation, translate) for operation in found.operations],
-        "alerts": [alert_json(alert, translate) for alert in found.alerts],
+        "operations": [record_json(operation, translate) for operation in result.operations],
+        "alerts": [alert_json(alert, translate) for alert in result.alerts],
         "exact": exact,
-        "more": [_LIST_NAMES[kind] for kind, group in found.groups.items() if group.has_more],
-        "partial": [_LIST_NAMES[kind] for kind, group in found.groups.items() if group.is_partial],
-        **_query_json(found.query),
+        "more": [_LIST_NAMES[kind] for kind, group in result.groups.items() if group.has_more],
+        "partial": [_LIST_NAMES[kind] for kind, group in result.groups.items() if group.is_partial],
+        **_query_json(result.query),
     }
 
 

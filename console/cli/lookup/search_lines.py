@@ -10,20 +10,20 @@ from console.domain.lookup.results import FoundRecords, SearchResult
 from console.wording.search import group_note, problem_text
 
 
-def search_lines(found: SearchResult, translator: Translator) -> Iterator[str]:
+def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `find`, and of `lookup` with a text that is no corporation number."""
-    for problem in found.query.problems:
+    for problem in result.query.problems:
         yield problem_text(problem, translator)
-    has_records = any(True for _ in found.records) or bool(found.operations)
-    if found.query.words or not found.query.has_conditions:
-        yield from matches_lines(found.companies, translator)
+    has_records = any(True for _ in result.records) or bool(result.operations)
+    if result.query.words or not result.query.has_conditions:
+        yield from matches_lines(result.companies, translator)
     elif not has_records:
         yield translator("search.no_records")
-    for kind, group in found.groups.items():
+    for kind, group in result.groups.items():
         yield from section_lines(f"search.group.{kind}", tuple(_group_lines(group, translator)), translator)
-    yield from section_lines("search.group.operation", list_of_any_kind(found.operations, translator), translator)
-    if found.alerts:
-        yield from section_lines("search.group.alert", tuple(alert_list_lines(found.alerts, translator)), translator)
+    yield from section_lines("search.group.operation", list_of_any_kind(result.operations, translator), translator)
+    if result.alerts:
+        yield from section_lines("search.group.alert", tuple(alert_list_lines(result.alerts, translator)), translator)
 
 
 def _group_lines(group: FoundRecords, translator: Translator) -> Iterator[str]:

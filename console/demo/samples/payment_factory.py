@@ -175,7 +175,7 @@ class PaymentSampleFactory:
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
     def make_begun(
-        self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None
+        self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
         """Return a sample payment that is not paid yet; the provider has issued its code (PayPay) or token (atom)."""
         self._serial += 1
@@ -184,7 +184,7 @@ class PaymentSampleFactory:
         reference = f"ORD-{day}-{self._serial:06d}" if provider == "paypay" else f"ORD{day}{self._serial:06d}"
         sample = PaymentSample(
             kind, provider, self.random.choice(self.corporations), at, f"S-{100_000 + self._serial}", reference,
-            minor or self.random.choice(_YEN_AMOUNTS if provider == "paypay" else _PAISE_AMOUNTS),
+            amount_minor or self.random.choice(_YEN_AMOUNTS if provider == "paypay" else _PAISE_AMOUNTS),
             PaymentState.USER_PAYMENT, OrderState.PENDING,
             "created" if provider == "paypay" else "opened", operation_id=self._draw_uuid(),
         )  # fmt: skip
@@ -199,10 +199,10 @@ class PaymentSampleFactory:
         return sample
 
     def make_paid(
-        self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None
+        self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
         """Return a completed sample payment with its paid order."""
-        sample = self.make_begun(kind, at, provider, minor)
+        sample = self.make_begun(kind, at, provider, amount_minor)
         self.mark_paid(sample, at + timedelta(seconds=self.random.randrange(30, 240)))
         return sample
 
@@ -243,23 +243,23 @@ class PaymentSampleFactory:
         )
         sample.answers.append(SampleAnswer(at, "worker", f"{sample.provider}.payment", f"HTTP 200 {outcome}", body))
 
-    def make_requested(self, sample: PaymentSample, minor: int, at: datetime, maker: str = "") -> RefundSample:
+    def make_requested(self, sample: PaymentSample, amount_minor: int, at: datetime, maker: str = "") -> RefundSample:
         """Add to the payment a refund that a maker has requested and no checker has decided yet. Return the
         refund.
         """
         refund = RefundSample(
-            minor, maker or self.random.choice(REFUND_MAKER_NAMES), at, self.random.choice(REFUND_REASONS)
+            amount_minor, maker or self.random.choice(REFUND_MAKER_NAMES), at, self.random.choice(REFUND_REASONS)
         )
-        facts: dict[str, Any] = {"payment": None, "minor": minor, "currency": sample.currency, "radar": []}
+        facts: dict[str, Any] = {"payment": None, "minor": amount_minor, "currency": sample.currency, "radar": []}
         refund.events.append(SampleEvent(at, refund.maker, AuditAction.REFUND_REQUESTED, facts))
         sample.refunds.append(refund)
         return refund
 
-    def make_approved(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
+    def make_approved(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
         """Add to the payment a refund that the operator has requested and the approver has approved; it is not sent
         yet. Return the refund.
         """
-        refund = self.make_requested(sample, minor, at, "op-a")
+        refund = self.make_requested(sample, amount_minor, at, "op-a")
         refund.status, refund.checkers = RefundState.APPROVED, ("lead-b",)
         refund.events.append(
             SampleEvent(at + timedelta(minutes=9), "lead-b", AuditAction.REFUND_APPROVED, {"given": 1, "needed": 1})
@@ -267,21 +267,21 @@ class PaymentSampleFactory:
         return refund
 
     def make_sent(
-        self, sample: PaymentSample, minor: int, at: datetime, status: RefundState, journal: JournalState
+        self, sample: PaymentSample, amount_minor: int, at: datetime, status: RefundState, journal: JournalState
     ) -> RefundSample:
         """Add to the payment a refund that was sent once with its idempotency key. Return the refund; the caller sets
         its outcome.
         """
-        refund = self.make_approved(sample, minor, at)
+        refund = self.make_approved(sample, amount_minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
         refund.status, refund.journal, refund.operation_id = status, journal, self._draw_uuid()
         refund.idempotency_key = "RFD-" + "".join(self.random.choice(_REFERENCE_CHARACTERS) for _ in range(26))
         refund.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
         return refund
 
-    def make_accepted(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
+    def make_accepted(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
         """Add to the payment a refund that the provider has accepted but not executed yet. Return the refund."""
-        refund = self.make_sent(sample, minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted"))
+        refund = self.make_sent(sample, amount_minor, at, RefundState.SUBMITTED, ("done", "PENDING", "accepted"))
         refund.provider_refund_number, refund.sandbox_state = self._provider_refund_id(sample, refund), "accepted"
         word = "CREATED" if sample.provider == "paypay" else "REFUND INITIATED"
         refund.values |= {"provider_state": word, "told_at": refund.values["last_sent_at"] + ONE_SECOND}
@@ -290,9 +290,9 @@ class PaymentSampleFactory:
         )
         return refund
 
-    def make_completed(self, sample: PaymentSample, minor: int, at: datetime) -> RefundSample:
+    def make_completed(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
         """Add to the payment a completed refund, and return the refund."""
-        refund = self.make_accepted(sample, minor, at)
+        refund = self.make_accepted(sample, amount_minor, at)
         word = "REFUNDED" if sample.provider == "paypay" else "REFUND PROCESSED"
         completed_at = at + timedelta(minutes=12)
         refund.status, refund.sandbox_state = RefundState.COMPLETED, "completed"

@@ -453,11 +453,11 @@ def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, fa
     return Explanation("verdict.payment_noticed", "why.payment_noticed", step, facts, DECIDING_ROLES)
 
 
-def _find_amount(minor: int, currency: str) -> Money | None:
+def _find_amount(amount_minor: int, currency: str) -> Money | None:
     """Return an amount or a difference, 0 for a negative one; None if it is stored in a currency that the console
     doesn't know, or too large.
     """
-    return stored_money(max(0, minor), currency)
+    return stored_money(max(0, amount_minor), currency)
 
 
 def _show_command(record: Payment) -> str:

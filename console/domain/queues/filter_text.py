@@ -76,33 +76,33 @@ def parse_filter(text: str) -> ParsedFilter:
     return ParsedFilter(chosen, " ".join(words), tuple(problems))
 
 
-def add_operator(chosen: RecordFilter, word: str) -> RecordFilter | None:
+def add_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
     """Return the filter with the condition of an operator (in NFKC form); None if the word is no operator. Raises
     InvalidFilterValue if the operator's value can't be understood.
     """
     match = _OPERATOR_PATTERN.fullmatch(word)
     parse = _PARSERS.get(match[1].lower()) if match else None
-    return parse(chosen, match[2]) if match and parse else None
+    return parse(record_filter, match[2]) if match and parse else None
 
 
-def format_filter(chosen: RecordFilter) -> str:
+def format_filter(record_filter: RecordFilter) -> str:
     """Return the text form of a filter, from which `parse_filter` makes the same filter; "" for no condition."""
-    return " ".join(_operator_texts(chosen))
+    return " ".join(_operator_texts(record_filter))
 
 
-def _operator_texts(chosen: RecordFilter) -> Iterator[str]:
+def _operator_texts(record_filter: RecordFilter) -> Iterator[str]:
     for name, field_name in _SET_FIELDS.items():
-        values = getattr(chosen, field_name)
+        values = getattr(record_filter, field_name)
         if values:
             yield f"{name}:{','.join(sorted(str(value) for value in values))}"
-    if chosen.amount is not None:
-        yield f"amount:{_amount_text(chosen.amount)}"
-    if chosen.age is not None:
-        yield f"age:{_age_text(chosen.age)}"
-    if chosen.owner is not None:
-        yield f"owner:{chosen.owner}"
-    if chosen.client is not None:
-        yield f"client:{chosen.client}"
+    if record_filter.amount is not None:
+        yield f"amount:{_amount_text(record_filter.amount)}"
+    if record_filter.age is not None:
+        yield f"age:{_age_text(record_filter.age)}"
+    if record_filter.owner is not None:
+        yield f"owner:{record_filter.owner}"
+    if record_filter.client is not None:
+        yield f"client:{record_filter.client}"
 
 
 def _parse_codes(text: str, allowed: frozenset[str] | None = None) -> frozenset[str]:
@@ -112,8 +112,8 @@ def _parse_codes(text: str, allowed: frozenset[str] | None = None) -> frozenset[
     return codes
 
 
-def _with_providers(chosen: RecordFilter, text: str) -> RecordFilter:
-    return replace(chosen, providers=_parse_codes(text, frozenset(known_providers())))
+def _with_providers(record_filter: RecordFilter, text: str) -> RecordFilter:
+    return replace(record_filter, providers=_parse_codes(text, frozenset(known_providers())))
 
 
 def known_providers() -> tuple[str, ...]:
@@ -121,50 +121,50 @@ def known_providers() -> tuple[str, ...]:
     return (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names())
 
 
-def _with_states(chosen: RecordFilter, text: str) -> RecordFilter:
+def _with_states(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Also take a certainty or a work state for a state: people type `status:unknown`."""
     codes = _parse_codes(text, STATES | set(Certainty) | set(WorkState))
     return replace(
-        chosen,
-        states=(codes & STATES) or chosen.states,
-        certainties=frozenset(one for one in Certainty if one in codes) or chosen.certainties,
-        work_states=frozenset(one for one in WorkState if one in codes) or chosen.work_states,
+        record_filter,
+        states=(codes & STATES) or record_filter.states,
+        certainties=frozenset(one for one in Certainty if one in codes) or record_filter.certainties,
+        work_states=frozenset(one for one in WorkState if one in codes) or record_filter.work_states,
     )
 
 
-def _with_certainties(chosen: RecordFilter, text: str) -> RecordFilter:
-    return replace(chosen, certainties=frozenset(map(Certainty, _parse_codes(text, frozenset(Certainty)))))
+def _with_certainties(record_filter: RecordFilter, text: str) -> RecordFilter:
+    return replace(record_filter, certainties=frozenset(map(Certainty, _parse_codes(text, frozenset(Certainty)))))
 
 
-def _with_work_states(chosen: RecordFilter, text: str) -> RecordFilter:
-    return replace(chosen, work_states=frozenset(map(WorkState, _parse_codes(text, frozenset(WorkState)))))
+def _with_work_states(record_filter: RecordFilter, text: str) -> RecordFilter:
+    return replace(record_filter, work_states=frozenset(map(WorkState, _parse_codes(text, frozenset(WorkState)))))
 
 
-def _with_causes(chosen: RecordFilter, text: str) -> RecordFilter:
+def _with_causes(record_filter: RecordFilter, text: str) -> RecordFilter:
     codes = frozenset(text.split(","))  # a provider's code keeps its upper case
     if any(_CODE_PATTERN.fullmatch(code) is None for code in codes - {NO_CAUSE}):
         raise InvalidFilterValue
-    return replace(chosen, causes=codes)
+    return replace(record_filter, causes=codes)
 
 
-def _with_kinds(chosen: RecordFilter, text: str) -> RecordFilter:
-    return replace(chosen, kinds=_parse_codes(text, frozenset(RECORD_KINDS)))
+def _with_kinds(record_filter: RecordFilter, text: str) -> RecordFilter:
+    return replace(record_filter, kinds=_parse_codes(text, frozenset(RECORD_KINDS)))
 
 
-def _with_owner(chosen: RecordFilter, text: str) -> RecordFilter:
+def _with_owner(record_filter: RecordFilter, text: str) -> RecordFilter:
     if _PERSON_PATTERN.fullmatch(text) is None:
         raise InvalidFilterValue
-    return replace(chosen, owner=text)
+    return replace(record_filter, owner=text)
 
 
-def _with_client(chosen: RecordFilter, text: str) -> RecordFilter:
+def _with_client(record_filter: RecordFilter, text: str) -> RecordFilter:
     if _CLIENT_PATTERN.fullmatch(text) is None:
         raise InvalidFilterValue
-    return replace(chosen, client=text)
+    return replace(record_filter, client=text)
 
 
-def _with_amount(chosen: RecordFilter, text: str) -> RecordFilter:
-    return replace(chosen, amount=parse_amount(text))
+def _with_amount(record_filter: RecordFilter, text: str) -> RecordFilter:
+    return replace(record_filter, amount=parse_amount(text))
 
 
 def parse_amount(text: str) -> AmountRange:
@@ -194,7 +194,7 @@ def parse_amount(text: str) -> AmountRange:
     )
 
 
-def _with_age(chosen: RecordFilter, text: str) -> RecordFilter:
+def _with_age(record_filter: RecordFilter, text: str) -> RecordFilter:
     match = _AGE_PATTERN.fullmatch(text.lower())
     if match is None:
         raise InvalidFilterValue
@@ -203,10 +203,10 @@ def _with_age(chosen: RecordFilter, text: str) -> RecordFilter:
         youngest, oldest = int(low) * _UNITS[low_unit], int(high) * _UNITS[high_unit]
         if youngest > oldest:
             raise InvalidFilterValue
-        return replace(chosen, age=AgeRange(youngest, oldest))
+        return replace(record_filter, age=AgeRange(youngest, oldest))
     age = int(number) * _UNITS[unit]
     is_upper_bound = comparison in ("<", "<=")
-    return replace(chosen, age=AgeRange(None, age) if is_upper_bound else AgeRange(age, None))
+    return replace(record_filter, age=AgeRange(None, age) if is_upper_bound else AgeRange(age, None))
 
 
 _PARSERS: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {

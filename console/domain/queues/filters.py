@@ -58,10 +58,10 @@ class AmountRange:
             highest -= self.is_below_strict and highest == exact
         return (lowest, highest) if lowest <= highest else None
 
-    def contains(self, minor: int, currency: str) -> bool:
+    def contains(self, amount_minor: int, currency: str) -> bool:
         """True if an amount in minor units of this currency fulfils the condition."""
         bounds = self.minor_bounds(currency) if currency in MINOR_DIGITS else None
-        return bounds is not None and bounds[0] <= minor <= bounds[1]
+        return bounds is not None and bounds[0] <= amount_minor <= bounds[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,25 +125,25 @@ class RecordFilter:
 NO_FILTER = RecordFilter()
 
 
-def matches(record: FilteredRecord, chosen: RecordFilter, now: datetime, owner: str | None) -> bool:
-    """True if the record fulfils all conditions of the filter `chosen`. `owner` is the person whose take of the
-    record is running; None if there is none. The record must have its relations, because the providers of orders and
-    refunds are read from them.
+def matches(record: FilteredRecord, record_filter: RecordFilter, now: datetime, owner: str | None) -> bool:
+    """True if the record fulfils all conditions of the filter `record_filter`. `owner` is the person whose take
+    of the record is running; None if there is none. The record must have its relations, because the providers of
+    orders and refunds are read from them.
     """
     return all(
         is_met(record)
         for is_met in (
-            _is_one_of(chosen.kinds, kind_of),
-            _is_one_of(chosen.states, lambda one: one.state.value),
-            _is_one_of(chosen.certainties, certainty_of),
-            _is_one_of(chosen.work_states, lambda one: one.work.state),
-            _is_one_of(chosen.causes, lambda one: cause_of(one) or NO_CAUSE),
-            lambda one: not chosen.providers or bool(chosen.providers & providers_of(one)),
-            lambda one: chosen.client in (None, one.client_id if isinstance(one, CreditCheck) else ""),
-            lambda one: chosen.amount is None or _is_amount_in(one, chosen.amount),
-            lambda one: chosen.age is None or chosen.age.contains(one.state_since, now),
+            _is_one_of(record_filter.kinds, kind_of),
+            _is_one_of(record_filter.states, lambda one: one.state.value),
+            _is_one_of(record_filter.certainties, certainty_of),
+            _is_one_of(record_filter.work_states, lambda one: one.work.state),
+            _is_one_of(record_filter.causes, lambda one: cause_of(one) or NO_CAUSE),
+            lambda one: not record_filter.providers or bool(record_filter.providers & providers_of(one)),
+            lambda one: record_filter.client in (None, one.client_id if isinstance(one, CreditCheck) else ""),
+            lambda one: record_filter.amount is None or _is_amount_in(one, record_filter.amount),
+            lambda one: record_filter.age is None or record_filter.age.contains(one.state_since, now),
         )
-    ) and is_owner(chosen.owner, owner)
+    ) and is_owner(record_filter.owner, owner)
 
 
 def _is_one_of(
@@ -153,13 +153,15 @@ def _is_one_of(
     return lambda record: not values or value_of(record) in values
 
 
-def is_owner(wanted: str | None, owner: str | None) -> bool:
-    """True if a record taken by `owner` (None: by nobody) fulfils the filter's condition `wanted` on the owner
-    (None: no condition).
+def is_owner(owner_condition: str | None, owner: str | None) -> bool:
+    """True if a record taken by `owner` (None: by nobody) fulfils the filter's condition `owner_condition` on the
+    owner (None: no condition).
     """
-    if wanted is None:
+    if owner_condition is None:
         return True
-    return owner is None if wanted == NOBODY else owner is not None and is_same_person(owner, wanted)
+    return (
+        owner is None if owner_condition == NOBODY else owner is not None and is_same_person(owner, owner_condition)
+    )
 
 
 def kind_of(record: FilteredRecord) -> str:

@@ -79,8 +79,8 @@ def _choose_wholes(files: Collection[PublishedFile]) -> list[PublishedFile]:
     return [file for file in of_newest if file.place == NATION][:1] or of_newest
 
 
-def _completes_the_whole(wholes: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
+def _completes_the_whole(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
     """True if the registry in use was made from other whole files of the same day, so that these add prefectures."""
-    if status is None or wholes[0].day != status.registry_date:
+    if status is None or whole_files[0].day != status.registry_date:
         return False
-    return not {file.name for file in wholes} <= {file.name for file in status.files}
+    return not {file.name for file in whole_files} <= {file.name for file in status.files}

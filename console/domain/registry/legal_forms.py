@@ -76,9 +76,9 @@ def write_out_forms(text: str) -> str:
 _BRACKETS = frozenset("[【〔<")
 
 
-def _write_out(found: re.Match[str]) -> str:
-    folded = fold_text(found[1])
-    return _WRITTEN_OUT.get(folded, found[0])
+def _write_out(match: re.Match[str]) -> str:
+    folded = fold_text(match[1])
+    return _WRITTEN_OUT.get(folded, match[0])
 
 
 def remove_english_form(text: str) -> str:

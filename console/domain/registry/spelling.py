@@ -115,9 +115,9 @@ def has_second_reading(text: str) -> bool:
     return not _MARKS_OF_READINGS.isdisjoint(text)
 
 
-def _repeated_kana(found: re.Match[str]) -> str:
-    voicing = "\u3099" if found[2] == "ヾ" else ""
-    return found[1] + unicodedata.normalize("NFC", found[1] + voicing)
+def _repeated_kana(match: re.Match[str]) -> str:
+    voicing = "\u3099" if match[2] == "ヾ" else ""
+    return match[1] + unicodedata.normalize("NFC", match[1] + voicing)
 
 
 _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三四五六七八九")}
@@ -143,8 +143,8 @@ def _divide_blocks(unit: re.Match[str]) -> str:
     return "/" if unit[1] else ""
 
 
-def _write_in_digits(found: re.Match[str]) -> str:
-    tens, ten, ones = found.groups()
+def _write_in_digits(match: re.Match[str]) -> str:
+    tens, ten, ones = match.groups()
     if not ten:
         return _KANJI_DIGITS[tens] if tens else ""
     return _KANJI_DIGITS.get(tens, "1") + _KANJI_DIGITS.get(ones, "0")

@@ -54,7 +54,7 @@ class AlarmBoxRequestSender:
         if first_outcome.kind is not OutcomeClass.AUTH:
             return first_outcome
         try:
-            newer_pair = self._tokens.refresh(self.oauth.exchange, stale=pair)
+            newer_pair = self._tokens.refresh(self.oauth.exchange, outdated_pair=pair)
         except Exception as error:
             return replace(first_outcome, reason=error_reason(error))
         with tracing.with_facts(retries=str(tracing.retry_count() + 1)):
@@ -68,7 +68,7 @@ class AlarmBoxRequestSender:
         if pair is not None and self._is_valid(pair, _REFRESH_BEFORE_END):
             return pair
         try:
-            return self._tokens.refresh(self.oauth.exchange, stale=pair)
+            return self._tokens.refresh(self.oauth.exchange, outdated_pair=pair)
         except Exception as error:
             if pair is None or not self._is_valid(pair, timedelta()):
                 raise

@@ -99,16 +99,18 @@ class AtomRequestSender:
             for origin, _ in self._addresses.values()
         }
 
-    def send(self, call: AtomCall, text: str, read: AnswerReader[T]) -> Outcome[T]:
-        """Encrypt `text`, send it to the URL of `call`, and return the outcome; `read` converts the decrypted answer.
-        Raises no Exception.
+    def send(self, call: AtomCall, text: str, read_content: AnswerReader[T]) -> Outcome[T]:
+        """Encrypt `text`, send it to the URL of `call`, and return the outcome; `read_content` converts the
+        decrypted answer. Raises no Exception.
         """
         has_effect = call in (AtomCall.AUTH, AtomCall.REFUND)
         merchant = self.merchant
         origin, path = self._addresses[call]
         try:
             sealed = encrypt_text(text, derive_key(merchant.request_key, merchant.request_salt))
-            answer_judge = make_atom_converter(call, derive_key(merchant.response_key, merchant.response_salt), read)
+            answer_judge = make_atom_converter(
+                call, derive_key(merchant.response_key, merchant.response_salt), read_content
+            )
             body = urlencode({"merchId": merchant.merch_id, "encData": sealed}).encode()
         except Exception:  # the encryption failed: nothing was sent
             return make_unsent_outcome("not_prepared", has_effect=has_effect)

@@ -59,9 +59,9 @@ VerdictAndContent = tuple[Verdict, T | None]
 AnswerReader = Callable[[Fields], VerdictAndContent[T]]
 
 
-def make_atom_converter(call: AtomCall, key: bytes, read: AnswerReader[T]) -> AnswerConverter[T]:
-    """Return the function that converts an answer to `call` into an outcome. A status 2xx is decided by `read` from
-    the answer decrypted with `key`, every other HTTP status by the table of statuses.
+def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T]) -> AnswerConverter[T]:
+    """Return the function that converts an answer to `call` into an outcome. A status 2xx is decided by
+    `read_content` from the answer decrypted with `key`, every other HTTP status by the table of statuses.
 
     The evidence is the decrypted text without secrets. No ciphertext is stored, because equal texts have equal
     ciphertexts.
@@ -69,7 +69,7 @@ def make_atom_converter(call: AtomCall, key: bytes, read: AnswerReader[T]) -> An
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         plaintext, is_valid = decrypt_padded(extract_ciphertext(answer.body), key)
-        verdict, content = _read_verdict_and_content(call, answer, plaintext if is_valid else None, read)
+        verdict, content = _read_verdict_and_content(call, answer, plaintext if is_valid else None, read_content)
         evidence = _make_evidence(answer.body, plaintext if is_valid else None)
         return Outcome(verdict.kind, verdict.reason, Sent.YES, content, answer.status, evidence, answer.sha256)
 
@@ -77,7 +77,7 @@ def make_atom_converter(call: AtomCall, key: bytes, read: AnswerReader[T]) -> An
 
 
 def _read_verdict_and_content(
-    call: AtomCall, answer: HttpAnswer, plaintext: bytes | None, read: AnswerReader[T]
+    call: AtomCall, answer: HttpAnswer, plaintext: bytes | None, read_content: AnswerReader[T]
 ) -> VerdictAndContent[T]:
     if answer.status == TOO_MANY_REQUESTS and tells_nothing(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
@@ -86,7 +86,7 @@ def _read_verdict_and_content(
     if plaintext is None:
         return make_unknown_verdict("not_opened"), None
     try:
-        return read(parse_decrypted(plaintext))
+        return read_content(parse_decrypted(plaintext))
     except UnusableAnswer as error:
         return make_unknown_verdict(error.reason), None
     except Unreadable:

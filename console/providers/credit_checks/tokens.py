@@ -60,13 +60,13 @@ class TokenStore(Protocol):
         """Return the stored token pair; None if no pair was ever stored."""
         ...
 
-    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
-        """Return a token pair newer than `stale` (None: any stored pair is newer). Only one desk at a time asks the
-        provider.
+    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
+        """Return a token pair newer than `outdated_pair` (None: any stored pair is newer). Only one desk at a
+        time asks the provider.
 
-        The desk that holds the lease reads the stored pair again and returns it if it is newer than `stale`.
-        Otherwise the desk calls `exchange` and stores the new pair before it returns it. If `exchange` returns None,
-        the desk returns the stored pair if this pair has become newer meanwhile, or raises CredentialsRefused. A
-        TokenUnavailable of `exchange` is raised to the caller.
+        The desk that holds the lease reads the stored pair again and returns it if it is newer than
+        `outdated_pair`. Otherwise the desk calls `exchange` and stores the new pair before it returns it. If
+        `exchange` returns None, the desk returns the stored pair if this pair has become newer meanwhile, or
+        raises CredentialsRefused. A TokenUnavailable of `exchange` is raised to the caller.
         """
         ...

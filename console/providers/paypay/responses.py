@@ -55,13 +55,13 @@ _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LAST_EPOCH = 253_402_300_799  # the end of the year 9999
 
 
-def make_paypay_converter(call: PayPayCall, read: DataReader[T]) -> AnswerConverter[T]:
-    """Return the function that converts an answer to `call` into an outcome: a success by `read`, every other answer
-    by the table of result codes.
+def make_paypay_converter(call: PayPayCall, read_content: DataReader[T]) -> AnswerConverter[T]:
+    """Return the function that converts an answer to `call` into an outcome: a success by `read_content`, every
+    other answer by the table of result codes.
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
-        content, verdict = _read_content_and_verdict(call, answer, read)
+        content, verdict = _read_content_and_verdict(call, answer, read_content)
         return Outcome(
             verdict.kind,
             verdict.reason,
@@ -75,7 +75,9 @@ def make_paypay_converter(call: PayPayCall, read: DataReader[T]) -> AnswerConver
     return convert_answer
 
 
-def _read_content_and_verdict(call: PayPayCall, answer: HttpAnswer, read: DataReader[T]) -> tuple[T | None, Verdict]:
+def _read_content_and_verdict(
+    call: PayPayCall, answer: HttpAnswer, read_content: DataReader[T]
+) -> tuple[T | None, Verdict]:
     if 300 <= answer.status < 400:
         return None, make_unknown_verdict("redirect")
     try:
@@ -83,7 +85,7 @@ def _read_content_and_verdict(call: PayPayCall, answer: HttpAnswer, read: DataRe
         code = _require_code(envelope)
         if (answer.status, code) not in SUCCESSFUL_ANSWERS[call]:
             return None, find_verdict(call, answer.status, code)
-        return read(envelope.get("data"))
+        return read_content(envelope.get("data"))
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
     except Unreadable:

@@ -17,16 +17,16 @@ class ExactNumber(str):
     __slots__ = ()
 
 
-def amount_text(minor: int) -> str:
+def amount_text(amount_minor: int) -> str:
     """Return an amount in paise as text in rupees with two decimals."""
-    return f"{'-' if minor < 0 else ''}{abs(minor) // 100}.{abs(minor) % 100:02d}"
+    return f"{'-' if amount_minor < 0 else ''}{abs(amount_minor) // 100}.{abs(amount_minor) % 100:02d}"
 
 
-def make_marked_rupees(minor: int) -> str:
+def make_marked_rupees(amount_minor: int) -> str:
     """Return an amount in paise as a marked text, which `write_json` converts to a JSON number in rupees with two
     decimals.
     """
-    return JSON_NUMBER_MARK + amount_text(minor)
+    return JSON_NUMBER_MARK + amount_text(amount_minor)
 
 
 def write_json(data: object) -> str:

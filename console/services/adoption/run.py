@@ -172,12 +172,12 @@ class AdoptionRun:
             self._lock.require_held()
         self._counts.update(self._database.write(work))
 
-    def _accept_rows(self, after_id: int, upto: int, tx: Transaction) -> RowCounts:
-        return Counter(taken_in=adopt_rows.decide_remaining(tx.conn, after_id, upto, self._now()))
+    def _accept_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> RowCounts:
+        return Counter(taken_in=adopt_rows.decide_remaining(tx.conn, after_id, up_to_id, self._now()))
 
-    def _read_numbers(self, after_id: int, upto: int) -> None:
+    def _read_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:
-            rows = adopt_rows.unnormalised_rows(conn, after_id, upto)
+            rows = adopt_rows.unnormalised_rows(conn, after_id, up_to_id)
         for chunk in _split_rows(rows, ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._read_some_numbers, chunk))
 

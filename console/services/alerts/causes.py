@@ -217,6 +217,6 @@ def _to_affected(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
     return tuple(map(affected, records))
 
 
-def _find_amount(minor: int, currency: str) -> Money | None:
+def _find_amount(amount_minor: int, currency: str) -> Money | None:
     """Return the amount; None for a currency that the console doesn't know, or a value that is too large."""
-    return stored_money(max(0, minor), currency)
+    return stored_money(max(0, amount_minor), currency)

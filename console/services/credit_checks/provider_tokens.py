@@ -51,8 +51,8 @@ class StoredTokens:
             stored = tokens.read_token(conn, self._provider)
         return self._decrypt_stored_pair(stored) if stored else None
 
-    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
-        """Return a pair newer than `stale`: the stored pair or, under the lease LEASE_NAME, a new pair from
+    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
+        """Return a pair newer than `outdated_pair`: the stored pair or, under the lease LEASE_NAME, a new pair from
         `exchange`.
 
         Raises CredentialsRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease is
@@ -60,13 +60,13 @@ class StoredTokens:
         now.
         """
         with keep_renewed(self._context, self._wait_for_lease()):
-            return self._refresh_pair(exchange, stale)
+            return self._refresh_pair(exchange, outdated_pair)
 
-    def _refresh_pair(self, exchange: TokenExchange, stale: TokenPair | None) -> TokenPair:
+    def _refresh_pair(self, exchange: TokenExchange, outdated_pair: TokenPair | None) -> TokenPair:
         with self._context.database.read() as conn:
             stored_token = tokens.read_token(conn, self._provider)
         pair = self._decrypt_stored_pair(stored_token) if stored_token else None
-        if pair is not None and (stale is None or pair.version > stale.version):
+        if pair is not None and (outdated_pair is None or pair.version > outdated_pair.version):
             return pair
         if pair is not None:
             new_pair = exchange(pair.refresh_token)
@@ -192,7 +192,7 @@ class RefusedCalls:
         """Always raise worker_away, as `wait_turn` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
-    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
+    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         """Always raise worker_away, as `wait_turn` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 

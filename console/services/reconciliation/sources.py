@@ -51,7 +51,7 @@ class HistorySource(Protocol):
         """True if the history reports this payment as paid."""
         ...
 
-    def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
+    def refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the payment's completed refunds of this amount (minor units) in the rows that were read
         so far. Return None if the history never contains refunds.
         """
@@ -116,11 +116,11 @@ class FileHistory:
         provider_id = payment.provider_payment_id
         return provider_id is not None and self._index.has_payment(provider_id)
 
-    def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
+    def refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were
         read so far.
         """
-        return self._index.refund_times(provider_payment_id, minor, RefundState.COMPLETED)
+        return self._index.refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
 
     def source_of(self, key: str) -> str:
         """Return the SHA-256 of the daily file that contains the row with this key."""
@@ -181,7 +181,7 @@ class NoticeList:
             events = payment_events.of_payment(conn, payment.id)
         return any(STATE_BY_NOTICE_TYPE.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
 
-    def refund_times(self, provider_payment_id: str, minor: int) -> tuple[datetime, ...] | None:
+    def refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return None, because notices contain no refunds."""
         return None
 

@@ -54,19 +54,19 @@ class Queues:
         name: str,
         limit: int = 50,
         after: str | None = None,
-        chosen: RecordFilter = NO_FILTER,
+        record_filter: RecordFilter = NO_FILTER,
         order: QueueOrder = DEFAULT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name` with the records that fulfil the filter `chosen`. In the order of a
-        queue that nobody sorted, the records that need a person come first, and then the oldest. `limit` is at most
-        MAX_ROWS_PER_PAGE; `after` is the cursor that the previous page contains, None for the first page. Raises
-        usage for an unknown queue or cursor.
+        """Return one page of the queue `name` with the records that fulfil the filter `record_filter`. In the
+        order of a queue that nobody sorted, the records that need a person come first, and then the oldest.
+        `limit` is at most MAX_ROWS_PER_PAGE; `after` is the cursor that the previous page contains, None for the
+        first page. Raises usage for an unknown queue or cursor.
         """
         require_queue(name)
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = make_choice(self._context, conn, chosen, order)
+            choice = make_choice(self._context, conn, record_filter, order)
             read = self._read_in_own_order if order == DEFAULT_ORDER else self._read_sorted
             records, cursor = read(conn, name, limit, after, choice)
             records = self._complete_records(conn, records)
@@ -77,7 +77,7 @@ class Queues:
             name,
             items,
             cursor if len(items) == limit else None,
-            format_filter(chosen),
+            format_filter(record_filter),
             format_order(order) if order != DEFAULT_ORDER else "",
         )
 
@@ -119,21 +119,21 @@ class Queues:
             describe_disagreement(record, open_alerts[kind_of(record)].get(record.id, ()), now) for record in records
         ]
 
-    def read_causes(self, name: str, chosen: RecordFilter = NO_FILTER) -> CausePage:
+    def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Return the records of a queue that fulfil a filter, grouped by cause, the largest group first."""
         require_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = make_choice(self._context, conn, chosen)
+            choice = make_choice(self._context, conn, record_filter)
             totals, is_capped = chosen_records.total_causes(conn, name, journal.lapsed_by_kind(conn), choice)
         return CausePage(name, group_by_cause(totals), is_capped)
 
-    def count_chosen(self, name: str, chosen: RecordFilter) -> QueueCount:
+    def count_chosen(self, name: str, record_filter: RecordFilter) -> QueueCount:
         """Return the number of records of a queue that fulfil a filter (at most COUNT_CAP)."""
         require_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = make_choice(self._context, conn, chosen)
+            choice = make_choice(self._context, conn, record_filter)
             count, oldest = chosen_records.count_chosen(conn, name, journal.lapsed_by_kind(conn), choice)
         cap = queues.COUNT_CAP
         return QueueCount(name, min(count, cap), count > cap, oldest)
@@ -198,10 +198,10 @@ class Queues:
 
 
 def make_choice(
-    context: ServiceContext, conn: Connection, chosen: RecordFilter, order: QueueOrder = DEFAULT_ORDER
+    context: ServiceContext, conn: Connection, record_filter: RecordFilter, order: QueueOrder = DEFAULT_ORDER
 ) -> QueueChoice:
     """Return the choice of the records that fulfil a filter, in an order, with the running takes if it needs them."""
-    choice = QueueChoice(chosen, order, context.now())
+    choice = QueueChoice(record_filter, order, context.now())
     if not choice.needs_owners:
         return choice
     owners: dict[str, dict[int, str]] = {}

@@ -113,12 +113,12 @@ class RelatedRecords:
     # Orders
 
     def _complete_orders(
-        self, conn: Connection, some: Sequence[Order], lapsed: Lapsed, find_switch: FindSwitch
+        self, conn: Connection, records: Sequence[Order], lapsed: Lapsed, find_switch: FindSwitch
     ) -> Iterable[Order]:
-        if not some:
+        if not records:
             return
-        open_alerts = alerts.open_of_subjects(conn, orders.KIND, [order.id for order in some])
-        with_alert = [order.id for order in some if order.id in open_alerts]
+        open_alerts = alerts.open_of_subjects(conn, orders.KIND, [order.id for order in records])
+        with_alert = [order.id for order in records if order.id in open_alerts]
         payments_of = _group_by(
             self._complete_payments(
                 conn,
@@ -128,12 +128,12 @@ class RelatedRecords:
             ),
             lambda payment: payment.order_id,
         )
-        payment_ids = [payment_id for order in some for payment_id in order.payment_ids]
+        payment_ids = [payment_id for order in records for payment_id in order.payment_ids]
         sagas_of = _group_by(
             (saga for saga in sagas.of_subjects(conn, payments.KIND, payment_ids) if saga.kind == timeout_start.KIND),
             lambda saga: saga.subject_id,
         )
-        for order in some:
+        for order in records:
             order_sagas = [saga for payment_id in order.payment_ids for saga in sagas_of.get(payment_id, ())]
             paid_by = tuple(payments_of.get(order.id, ()))
             finding = (
@@ -157,27 +157,29 @@ class RelatedRecords:
     # Payments
 
     def _complete_payments(
-        self, conn: Connection, some: Sequence[Payment], lapsed: Lapsed, find_switch: FindSwitch
+        self, conn: Connection, records: Sequence[Payment], lapsed: Lapsed, find_switch: FindSwitch
     ) -> tuple[Payment, ...]:
-        if not some:
+        if not records:
             return ()
         lapsed_ids = lapsed.get(payments.KIND, frozenset())
         order_of = {
             order.id: order
-            for order in orders.by_ids(conn, {payment.order_id for payment in some if payment.order_id is not None})
+            for order in orders.by_ids(
+                conn, {payment.order_id for payment in records if payment.order_id is not None}
+            )
         }
         shared = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
         siblings_of = _group_by(payments.of_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id)
-        paid_ids = [payment.id for payment in some if payment.captured_minor]
+        paid_ids = [payment.id for payment in records if payment.captured_minor]
         refunds_of = _group_by(
             refunds.of_payments(conn, paid_ids, lapsed.get(refunds.KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
-        ids = [str(payment.id) for payment in some]
+        ids = [str(payment.id) for payment in records]
         awaited = approvals.proposed_states(conn, payments.KIND, ids)
         limits_of = self._limits_reader(conn)
         completed = []
-        for payment in some:
+        for payment in records:
             order = order_of.get(payment.order_id) if payment.order_id is not None else None
             payment_refunds = tuple(refunds_of.get(payment.id, ()))
             relations = PaymentRelations(
@@ -223,28 +225,28 @@ class RelatedRecords:
     # Refunds
 
     def _complete_refunds(
-        self, conn: Connection, some: Sequence[Refund], lapsed: Lapsed, find_switch: FindSwitch
+        self, conn: Connection, records: Sequence[Refund], lapsed: Lapsed, find_switch: FindSwitch
     ) -> Iterable[Refund]:
-        if not some:
+        if not records:
             return
-        payment_ids = {refund.payment_id for refund in some}
+        payment_ids = {refund.payment_id for refund in records}
         payment_of = {
             payment.id: payment
             for payment in payments.by_ids(conn, payment_ids, lapsed.get(payments.KIND, frozenset()))
         }
-        requested = {refund.payment_id for refund in some if refund.state is RefundState.REQUESTED}
+        requested = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
         refunds_of = _group_by(
             refunds.of_payments(conn, requested, lapsed.get(refunds.KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
         undecided = [
             str(refund.id)
-            for refund in some
+            for refund in records
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
         awaited = approvals.proposed_states(conn, refunds.KIND, undecided)
         limits_of = self._limits_reader(conn)
-        for refund in some:
+        for refund in records:
             payment = payment_of.get(refund.payment_id)
             refusal = None
             if payment is not None and refund.state is RefundState.REQUESTED:

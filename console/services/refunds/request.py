@@ -186,7 +186,7 @@ class RefundRequests:
         return None if broken is None else _reason_of(broken, payment)
 
     def _check_all(
-        self, conn: Connection, refund_facts: RefundFacts, minor: int, aside: int | None = None
+        self, conn: Connection, refund_facts: RefundFacts, amount_minor: int, aside: int | None = None
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
         """Return three values: the checks of all rules; the code of the reason why no refund of any amount can be
         requested now (None if one can); and the facts of that reason. `aside` is the amount of the set-aside to
@@ -200,7 +200,7 @@ class RefundRequests:
             reason = "refund_sqlite" if unfit.code == ErrorCode.NOT_ALLOWED else "refund_provider_disabled"
             return (), reason, {"provider": payment.provider}
         lost_refunds = refund_rules.find_lost_refunds(context, conn, payment.id)
-        checks = refund_rules.check_rules(refund_facts, max(minor, 1), reader, is_request=True, aside=aside)
+        checks = refund_rules.check_rules(refund_facts, max(amount_minor, 1), reader, is_request=True, aside=aside)
         if lost_refunds:
             return checks, "refund_only_desk_knows", {"operation": lost_refunds[0].operation_id}
         if refund_facts.open_refund is not None and refund_facts.open_refund.certainty is Certainty.UNKNOWN:
@@ -418,9 +418,9 @@ def _reason_of(broken: RefundRule, payment: Payment) -> str:
     return _REASON_OF_BROKEN_APPROVAL[broken]
 
 
-def _find_set_aside(conn: Connection, request: RefundRequest, minor: int) -> SetAside | None:
+def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int) -> SetAside | None:
     """Return the set-aside whose refund is requested; None if the request names none. Raises not_found,
-    already_decided if the set-aside is not open, and exceeds_captured if its amount differs from `minor`.
+    already_decided if the set-aside is not open, and exceeds_captured if its amount differs from `amount_minor`.
     """
     if request.set_aside_id is None:
         return None
@@ -431,8 +431,8 @@ def _find_set_aside(conn: Connection, request: RefundRequest, minor: int) -> Set
         raise ConsoleError(
             ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": item.refund_id}
         )
-    if item.amount_minor != minor:
-        amount = decimal_text(Money(minor, item.currency))
+    if item.amount_minor != amount_minor:
+        amount = decimal_text(Money(amount_minor, item.currency))
         raise ConsoleError(
             ErrorCode.EXCEEDS_CAPTURED,
             {"reason": ExceedsReason.NOT_WHOLE_SET_ASIDE, "left": item.amount_minor, "amount": amount},

@@ -42,9 +42,11 @@ class SignalFacts:
     payer_refunds: tuple[Refund, ...]
 
 
-def read_signals(conn: Connection, refund_facts: RefundFacts, minor: int) -> tuple[RiskSignal, ...]:
-    """Return the risk signals of a refund of this amount (`minor`, in minor units) that is not requested yet."""
-    return find_signals(read_signal_facts(conn, [refund_facts])[0], minor)
+def read_signals(conn: Connection, refund_facts: RefundFacts, amount_minor: int) -> tuple[RiskSignal, ...]:
+    """Return the risk signals of a refund of this amount (`amount_minor`, in minor units) that is not requested
+    yet.
+    """
+    return find_signals(read_signal_facts(conn, [refund_facts])[0], amount_minor)
 
 
 def read_signal_facts(conn: Connection, of_rules: Sequence[RefundFacts]) -> tuple[SignalFacts, ...]:
@@ -77,44 +79,48 @@ def read_signal_facts(conn: Connection, of_rules: Sequence[RefundFacts]) -> tupl
     )
 
 
-def find_signals(facts: SignalFacts, minor: int, *, own: int | None = None) -> tuple[RiskSignal, ...]:
-    """Return the risk signals of a refund of this amount (`minor`, in minor units), the most serious first. `own` is
-    the id of the refund itself, None if it is not requested yet.
+def find_signals(
+    facts: SignalFacts, amount_minor: int, *, own_refund_id: int | None = None
+) -> tuple[RiskSignal, ...]:
+    """Return the risk signals of a refund of this amount (`amount_minor`, in minor units), the most serious
+    first. `own_refund_id` is the id of the refund itself, None if it is not requested yet.
     """
     refund_facts = facts.of_rules
     signals = (
-        *_find_lookalike_signals(refund_facts, minor, own),
+        *_find_lookalike_signals(refund_facts, amount_minor, own_refund_id),
         *_find_double_charge_signals(refund_facts.payment, facts.similar_payments),
         *_find_open_case_signals(refund_facts.payment, facts.open_cases),
-        *_find_order_signals(facts, minor, own),
-        *_find_payer_signals(facts, minor, own),
-        *_find_other_maker_signals(refund_facts, own),
+        *_find_order_signals(facts, amount_minor, own_refund_id),
+        *_find_payer_signals(facts, amount_minor, own_refund_id),
+        *_find_other_maker_signals(refund_facts, own_refund_id),
         *_find_reversible_signals(refund_facts),
     )
     return tuple(signals)
 
 
-def find_lookalike(conn: Connection, payment_id: int, minor: int, now: datetime) -> Refund | None:
+def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
     """Return a refund of the same payment and amount that was requested within LOOKALIKE_PERIOD before `now`; None if
     there is none. Refunds that ended without effect don't count.
     """
-    return refunds.find_lookalike(conn, payment_id, minor, now - LOOKALIKE_PERIOD)
+    return refunds.find_lookalike(conn, payment_id, amount_minor, now - LOOKALIKE_PERIOD)
 
 
-def _find_lookalike_signals(refund_facts: RefundFacts, minor: int, own: int | None) -> Iterator[RiskSignal]:
+def _find_lookalike_signals(
+    refund_facts: RefundFacts, amount_minor: int, own_refund_id: int | None
+) -> Iterator[RiskSignal]:
     """Yield a signal if the newest refund that `find_lookalike` could return is another one."""
     since = refund_facts.now - LOOKALIKE_PERIOD
     earlier = next(
         (
             refund
             for refund in refund_facts.refunds
-            if refund.amount_minor == minor
+            if refund.amount_minor == amount_minor
             and _is_requested_since(refund, since)
             and refund.state not in refunds.STATES_WITHOUT_MONEY
         ),
         None,
     )
-    if earlier is not None and earlier.id != own:
+    if earlier is not None and earlier.id != own_refund_id:
         yield _make_refund_signal("exact_lookalike", earlier)
 
 
@@ -153,23 +159,25 @@ def _find_open_case_signals(payment: Payment, open_cases: Iterable[str]) -> Iter
         yield RiskSignal("open_case", {"case": rule}, payments.KIND, payment.id)
 
 
-def _find_order_signals(facts: SignalFacts, minor: int, own: int | None) -> Iterator[RiskSignal]:
+def _find_order_signals(facts: SignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
     """Yield a signal for each other refund of this payment or of its order that was requested within
     LOOK_BACK_PERIOD, except those that ended without effect.
     """
     since = facts.of_rules.now - LOOK_BACK_PERIOD
     for refund in {refund.id: refund for refund in (*facts.of_rules.refunds, *facts.order_refunds)}.values():
         is_recent = _is_requested_since(refund, since)
-        if refund.id != own and is_recent and refund.state not in refunds.STATES_WITHOUT_MONEY:
-            yield _make_refund_signal("similar_amount" if _is_similar_amount(refund, minor) else "same_order", refund)
+        if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MONEY:
+            yield _make_refund_signal(
+                "similar_amount" if _is_similar_amount(refund, amount_minor) else "same_order", refund
+            )
 
 
-def _find_payer_signals(facts: SignalFacts, minor: int, own: int | None) -> Iterator[RiskSignal]:
+def _find_payer_signals(facts: SignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
     """Yield a signal for each refund of a similar amount to the same payer within LOOK_BACK_PERIOD, and one more
     signal if the payer got FREQUENT_REFUND_COUNT or more refunds in this time.
     """
     payment = facts.of_rules.payment
-    earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own]
+    earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own_refund_id]
     if len(earlier_refunds) >= FREQUENT_REFUND_COUNT:
         yield RiskSignal(
             "payer_often",
@@ -181,14 +189,14 @@ def _find_payer_signals(facts: SignalFacts, minor: int, own: int | None) -> Iter
         if (
             refund.payment_id != payment.id
             and refund.currency == payment.currency
-            and _is_similar_amount(refund, minor)
+            and _is_similar_amount(refund, amount_minor)
         ):
             yield _make_refund_signal("payer_similar_amount", refund)
 
 
-def _find_other_maker_signals(refund_facts: RefundFacts, own: int | None) -> Iterator[RiskSignal]:
+def _find_other_maker_signals(refund_facts: RefundFacts, own_refund_id: int | None) -> Iterator[RiskSignal]:
     """Yield a signal if the payment has another open refund."""
-    if refund_facts.open_refund is not None and refund_facts.open_refund.id != own:
+    if refund_facts.open_refund is not None and refund_facts.open_refund.id != own_refund_id:
         yield _make_refund_signal("open_request", refund_facts.open_refund)
 
 
@@ -200,8 +208,8 @@ def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
         yield RiskSignal("may_be_reversed", {"until": until}, payments.KIND, refund_facts.payment.id)
 
 
-def _is_similar_amount(refund: Refund, minor: int) -> bool:
-    return abs(refund.amount_minor - minor) * 100 <= minor * SIMILAR_PERCENT
+def _is_similar_amount(refund: Refund, amount_minor: int) -> bool:
+    return abs(refund.amount_minor - amount_minor) * 100 <= amount_minor * SIMILAR_PERCENT
 
 
 def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:

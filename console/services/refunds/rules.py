@@ -142,14 +142,14 @@ def find_active(context: ServiceContext, conn: Connection, names: Collection[str
 
 
 def check_rules(
-    facts: RefundFacts, minor: int, reader: PaymentReader, *, is_request: bool, aside: int | None = None
+    facts: RefundFacts, amount_minor: int, reader: PaymentReader, *, is_request: bool, aside: int | None = None
 ) -> tuple[RuleCheck, ...]:
-    """Return the checks of all rules for a refund of `minor` (minor units); the first check that is broken refuses
-    the refund.
+    """Return the checks of all rules for a refund of `amount_minor` (minor units); the first check that is broken
+    refuses the refund.
 
-    With `is_request`, the refund doesn't exist yet, so its amount must be within the payment's unreserved amount (or
-    within `aside`, the amount of its set-aside) and within the maker's limit per day. Without `is_request`, the
-    amount is already reserved and counted, so these rules are not checked.
+    With `is_request`, the refund doesn't exist yet, so its amount must be within the payment's unreserved amount
+    (or within `aside`, the amount of its set-aside) and within the maker's limit per day. Without `is_request`,
+    the amount is already reserved and counted, so these rules are not checked.
     """
     payment, limited, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
@@ -178,28 +178,32 @@ def check_rules(
         )
     )
     if is_request:
-        results += _check_request_rules(facts, minor, free_minor, capabilities)
+        results += _check_request_rules(facts, amount_minor, free_minor, capabilities)
     return (
         *results,
         RuleCheck(
             WindowReason.NO_PARTIAL_REFUND,
-            capabilities.partial_refunds or minor == payment.captured_minor,
-            {"minor": minor},
+            capabilities.partial_refunds or amount_minor == payment.captured_minor,
+            {"minor": amount_minor},
         ),
         RuleCheck(WindowReason.REFUND_PERIOD_OVER, until is None or facts.now <= until, {"until": until}),
-        RuleCheck(LimitReason.LIMIT_PER_REFUND, minor <= limited.per_refund, {"limit": limited.per_refund}),
+        RuleCheck(LimitReason.LIMIT_PER_REFUND, amount_minor <= limited.per_refund, {"limit": limited.per_refund}),
         RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, facts.is_maker_active, {"maker": facts.maker}),
     )
 
 
 def _check_request_rules(
-    facts: RefundFacts, minor: int, free_minor: int, capabilities: PaymentCapabilities
+    facts: RefundFacts, amount_minor: int, free_minor: int, capabilities: PaymentCapabilities
 ) -> list[RuleCheck]:
     """Return the checks of those rules that apply only to the request of a refund: they count amounts and refunds
     that exist already. `free_minor` is the unreserved amount in minor units.
     """
     return [
-        RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, 0 < minor <= free_minor, {"left": free_minor, "minor": minor}),
+        RuleCheck(
+            ExceedsReason.MORE_THAN_REFUNDABLE,
+            0 < amount_minor <= free_minor,
+            {"left": free_minor, "minor": amount_minor},
+        ),
         RuleCheck(
             WindowReason.NO_SECOND_REFUND,
             capabilities.repeated_refunds or not facts.accepted_count,
@@ -212,7 +216,7 @@ def _check_request_rules(
         ),
         RuleCheck(
             LimitReason.LIMIT_PER_PERSON_AND_DAY,
-            facts.today_minor + minor <= facts.limits.per_person_day,
+            facts.today_minor + amount_minor <= facts.limits.per_person_day,
             {"limit": facts.limits.per_person_day, "today": facts.today_minor},
         ),
     ]
@@ -258,17 +262,17 @@ def refuse_unsendable(
 
 
 def find_cooling_off_end(
-    context: ServiceContext, payment: Payment, minor: int, limited: Limits, asked_at: datetime
+    context: ServiceContext, payment: Payment, amount_minor: int, limited: Limits, asked_at: datetime
 ) -> datetime | None:
     """Return the end of the cooling-off (waiting time before the submission) of a refund that was requested at
     `asked_at`; None if the refund needs no cooling-off.
     """
     seconds = context.settings.refund_cooling_off_seconds
     if seconds is None or not context.settings.is_on_loopback(payment.provider):
-        if minor <= limited.cooling_off_above:
+        if amount_minor <= limited.cooling_off_above:
             return None
         seconds = limited.cooling_off_seconds
-    elif seconds == 0 and minor <= limited.cooling_off_above:
+    elif seconds == 0 and amount_minor <= limited.cooling_off_above:
         return None
     return asked_at + context.scale.scaled_delta(timedelta(seconds=seconds))
 

@@ -261,7 +261,7 @@ def _find_current_signals(
     answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
     now = tuple(
         RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
-        for hit in refund_risks.find_signals(facts, refund.amount_minor, own=refund.id)
+        for hit in refund_risks.find_signals(facts, refund.amount_minor, own_refund_id=refund.id)
     )
     present = {(hit.rule, hit.kind, hit.id) for hit in now}
     return (

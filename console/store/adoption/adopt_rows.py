@@ -39,14 +39,14 @@ def has_thirteen_digits(conn: Connection, column: ColumnElement[str]) -> ColumnE
     return and_(pattern, func.char_length(column) == 13)
 
 
-def id_ranges(conn: Connection, after: int, upto: int, size: int) -> Iterator[tuple[int, int]]:
+def id_ranges(conn: Connection, after: int, up_to_id: int, size: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of about `size` rows each, as (after, up to). Together they cover all ids with `after` < id <=
-    `upto`.
+    `up_to_id`.
     """
-    while after < upto:
+    while after < up_to_id:
         ids = (
             select(credit_checks.c.id)
-            .where(credit_checks.c.id > after, credit_checks.c.id <= upto)
+            .where(credit_checks.c.id > after, credit_checks.c.id <= up_to_id)
             .order_by(credit_checks.c.id)
             .limit(size)
             .subquery()
@@ -68,8 +68,8 @@ def count_rows(conn: Connection) -> int:
     return int(conn.scalar(select(func.count()).select_from(credit_checks)) or 0)
 
 
-def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) -> Iterator[OriginalRow]:
-    """Yield each row with `after` < id <= `upto`. For the check that precedes the first change of the table.
+def original_rows(conn: Connection, after: int, up_to_id: int, *, has_status: bool) -> Iterator[OriginalRow]:
+    """Yield each row with `after` < id <= `up_to_id`. For the check that precedes the first change of the table.
     `has_status`: the table has a column `status`.
     """
     status = credit_checks.c.status if has_status else literal(CheckState.PENDING.value)
@@ -80,7 +80,7 @@ def original_rows(conn: Connection, after: int, upto: int, *, has_status: bool) 
         credit_checks.c.credit_check_id,
         status,
     )
-    in_range = query.where(credit_checks.c.id > after, credit_checks.c.id <= upto).order_by(credit_checks.c.id)
+    in_range = query.where(credit_checks.c.id > after, credit_checks.c.id <= up_to_id).order_by(credit_checks.c.id)
     for record_id, client, raw, bought, word in conn.execute(in_range):
         yield int(record_id), str(client or 0), raw, bought, str(word)
 
@@ -93,15 +93,15 @@ def distinct_statuses(conn: Connection) -> tuple[str, ...]:
     return tuple(bytes(word).decode(errors="replace") for word in conn.scalars(select(exact).distinct()) if word)
 
 
-def unnormalised_rows(conn: Connection, after: int, upto: int) -> tuple[tuple[int, object], ...]:
-    """Return (id, corporation number as written) of each undecided row with `after` < id <= `upto` whose number isn't
-    written as exactly thirteen digits.
+def unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
+    """Return (id, corporation number as written) of each undecided row with `after` < id <= `up_to_id` whose
+    number isn't written as exactly thirteen digits.
     """
     is_normalised = and_(
         credit_checks.c.corporation_number.is_not(None), has_thirteen_digits(conn, credit_checks.c.corporation_number)
     )
     query = select(credit_checks.c.id, credit_checks.c.corporation_number).where(
-        credit_checks.c.id > after, credit_checks.c.id <= upto, _IS_UNDECIDED, ~is_normalised
+        credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _IS_UNDECIDED, ~is_normalised
     )
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query.order_by(credit_checks.c.id)))
 
@@ -208,13 +208,14 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
         conn.execute(insert(alerts), rows)
 
 
-def decide_remaining(conn: Connection, after: int, upto: int, now: datetime) -> int:
-    """Set the work state of each row with `after` < id <= `upto` that is still undecided and has a number of thirteen
-    digits. A bought or failed row gets none; every other row gets needs_review. Return the number of changed rows.
+def decide_remaining(conn: Connection, after: int, up_to_id: int, now: datetime) -> int:
+    """Set the work state of each row with `after` < id <= `up_to_id` that is still undecided and has a number of
+    thirteen digits. A bought or failed row gets none; every other row gets needs_review. Return the number of
+    changed rows.
     """
     in_range = and_(
         credit_checks.c.id > after,
-        credit_checks.c.id <= upto,
+        credit_checks.c.id <= up_to_id,
         _IS_UNDECIDED,
         has_thirteen_digits(conn, credit_checks.c.number_key),
     )

@@ -101,9 +101,9 @@ def newest_order_id(conn: Connection) -> int:
     return int(conn.scalar(_NEWEST_ORDER_QUERY) or 0)
 
 
-def candidate_order_ids(conn: Connection, after: int, upto: int) -> frozenset[int]:
-    """Return the ids of the orders with `after` < id <= `upto` that may contradict their payments."""
-    return frozenset(map(int, conn.scalars(_CANDIDATES_QUERY, {"after": after, "upto": upto})))
+def candidate_order_ids(conn: Connection, after: int, up_to_id: int) -> frozenset[int]:
+    """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments."""
+    return frozenset(map(int, conn.scalars(_CANDIDATES_QUERY, {"after": after, "upto": up_to_id})))
 
 
 def read_orders_with_payments(conn: Connection, ids: Collection[int]) -> tuple[OrderWithPayments, ...]:

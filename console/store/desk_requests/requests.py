@@ -256,8 +256,8 @@ def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
     )
 
 
-def list_own(conn: Connection, first: str, most: int) -> tuple[StoredRequest, ...]:
-    """Return the requests of the connected account from the id `first` on, newest first and at most `most`, without
+def list_own(conn: Connection, first: str, limit: int) -> tuple[StoredRequest, ...]:
+    """Return the requests of the connected account from the id `first` on, newest first and at most `limit`, without
     those for audit entries and the withdrawals.
     """
     withdrawn = set(conn.execute(_OWN_WITHDRAWN_QUERY, {"first": first}).scalars())
@@ -266,7 +266,7 @@ def list_own(conn: Connection, first: str, most: int) -> tuple[StoredRequest, ..
             row.id, row.at, row.action, row.subject_kind, row.subject_id,
             _own_state(row.state, is_over=bool(row.over), is_withdrawn=row.id in withdrawn), row.result,
         )
-        for row in conn.execute(_OWN_QUERY, {"first": first, "most": most})
+        for row in conn.execute(_OWN_QUERY, {"first": first, "most": limit})
     )  # fmt: skip
 
 

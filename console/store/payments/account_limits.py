@@ -60,31 +60,33 @@ def open_account(conn: Connection, number: str, currency: str, limit_minor: int)
     return int(key[0]) if key else 0
 
 
-def reserve_amount(conn: Connection, account_id: int, minor: int) -> bool:
-    """Reserve `minor` of the limit for a payment that begins. Return False, without a write, if less than `minor` is
-    free.
+def reserve_amount(conn: Connection, account_id: int, amount_minor: int) -> bool:
+    """Reserve `amount_minor` of the limit for a payment that begins. Return False, without a write, if less than
+    `amount_minor` is free.
     """
-    return conn.execute(_RESERVE, {"of": account_id, "x": minor}).rowcount == 1
+    return conn.execute(_RESERVE, {"of": account_id, "x": amount_minor}).rowcount == 1
 
 
-def release_amount(conn: Connection, account_id: int, minor: int) -> bool:
-    """Reduce the reserved amount by `minor`, because a payment ended unpaid. Return False if less is reserved."""
-    return conn.execute(_RELEASE, {"of": account_id, "x": minor}).rowcount == 1
+def release_amount(conn: Connection, account_id: int, amount_minor: int) -> bool:
+    """Reduce the reserved amount by `amount_minor`, because a payment ended unpaid. Return False if less is
+    reserved.
+    """
+    return conn.execute(_RELEASE, {"of": account_id, "x": amount_minor}).rowcount == 1
 
 
-def book_amount(conn: Connection, account: Account, minor: int, released: int = 0) -> int:
+def book_amount(conn: Connection, account: Account, amount_minor: int, released: int = 0) -> int:
     """Add a paid amount to the balance, as far as the limit allows, and return the added amount.
 
     `released`: the part of the account's reserved amount that belonged to this payment and is freed now. The caller
-    sets the rest of `minor` aside. Raises Stale if the account has changed since it was read.
+    sets the rest of `amount_minor` aside. Raises Stale if the account has changed since it was read.
     """
     reserved = max(0, account.reserved_minor - released)
-    accepted = max(0, min(minor, account.limit_minor - account.balance_minor - reserved))
+    accepted = max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved))
     booked = {"balance_minor": account.balance_minor + accepted, "reserved_minor": reserved}
     compare_and_swap.update_if_unchanged(conn, accounts, (account.id, account.version), booked)
     return accepted
 
 
-def subtract_from_balance(conn: Connection, account_id: int, minor: int) -> bool:
-    """Reduce the balance by `minor` after a refund. Return False if the balance is smaller."""
-    return conn.execute(_SUBTRACT_FROM_BALANCE, {"of": account_id, "x": minor}).rowcount == 1
+def subtract_from_balance(conn: Connection, account_id: int, amount_minor: int) -> bool:
+    """Reduce the balance by `amount_minor` after a refund. Return False if the balance is smaller."""
+    return conn.execute(_SUBTRACT_FROM_BALANCE, {"of": account_id, "x": amount_minor}).rowcount == 1

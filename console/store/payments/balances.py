@@ -30,16 +30,16 @@ _UPDATE_AMOUNTS = (
     .values(version=payments.c.version + 1, changed_at=bindparam("at"))
 )
 _IS_NOT_REVERSED = payments.c.status != PaymentState.REVERSED.value
-_TO_RESERVED = _UPDATE_AMOUNTS.values(reserved_minor=payments.c.reserved_minor + _MINOR_PARAMETER)
-_FROM_RESERVED = _UPDATE_AMOUNTS.where(payments.c.reserved_minor >= _MINOR_PARAMETER).values(
+_ADD_TO_RESERVED = _UPDATE_AMOUNTS.values(reserved_minor=payments.c.reserved_minor + _MINOR_PARAMETER)
+_SUBTRACT_FROM_RESERVED = _UPDATE_AMOUNTS.where(payments.c.reserved_minor >= _MINOR_PARAMETER).values(
     reserved_minor=payments.c.reserved_minor - _MINOR_PARAMETER
 )
-_RESERVE = _TO_RESERVED.where(_LEFT_MINOR >= _MINOR_PARAMETER, _IS_NOT_REVERSED)
-_RESERVE_ASIDE = _TO_RESERVED.where(payments.c.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED).values(
-    set_aside_minor=payments.c.set_aside_minor - _MINOR_PARAMETER
-)
-_RELEASE = _FROM_RESERVED
-_RELEASE_ASIDE = _FROM_RESERVED.values(set_aside_minor=payments.c.set_aside_minor + _MINOR_PARAMETER)
+_RESERVE_FROM_LEFT = _ADD_TO_RESERVED.where(_LEFT_MINOR >= _MINOR_PARAMETER, _IS_NOT_REVERSED)
+_RESERVE_FROM_SET_ASIDE = _ADD_TO_RESERVED.where(
+    payments.c.set_aside_minor >= _MINOR_PARAMETER, _IS_NOT_REVERSED
+).values(set_aside_minor=payments.c.set_aside_minor - _MINOR_PARAMETER)
+_RELEASE_TO_LEFT = _SUBTRACT_FROM_RESERVED
+_RELEASE_TO_SET_ASIDE = _SUBTRACT_FROM_RESERVED.values(set_aside_minor=payments.c.set_aside_minor + _MINOR_PARAMETER)
 _NEW_REFUNDED_MINOR, _PROVIDER_REFUNDED = (
     payments.c.refunded_minor + _MINOR_PARAMETER,
     payments.c.provider_refunded_minor,
@@ -47,7 +47,7 @@ _NEW_REFUNDED_MINOR, _PROVIDER_REFUNDED = (
 # The provider has confirmed the refund, but perhaps its last statement about the payment doesn't contain it yet.
 # Raise the stored total of that statement, so that it doesn't differ from ours. This assignment comes first, because
 # on a server later assignments read the new values.
-_SETTLE = (
+_MOVE_TO_REFUNDED = (
     update(payments)
     .where(payments.c.id == bindparam("of"), _MINOR_PARAMETER > 0, payments.c.reserved_minor >= _MINOR_PARAMETER)
     .ordered_values(
@@ -61,49 +61,56 @@ _SETTLE = (
         (payments.c.changed_at, bindparam("at")),
     )
 )
-_CAPTURE = _UPDATE_AMOUNTS.where(payments.c.captured_minor < _MINOR_PARAMETER).values(captured_minor=_MINOR_PARAMETER)
-_SET_ASIDE = _UPDATE_AMOUNTS.where(_LEFT_MINOR >= _MINOR_PARAMETER).values(
+_RAISE_CAPTURED = _UPDATE_AMOUNTS.where(payments.c.captured_minor < _MINOR_PARAMETER).values(
+    captured_minor=_MINOR_PARAMETER
+)
+_MOVE_TO_SET_ASIDE = _UPDATE_AMOUNTS.where(_LEFT_MINOR >= _MINOR_PARAMETER).values(
     set_aside_minor=payments.c.set_aside_minor + _MINOR_PARAMETER
 )
 
 
 def reserve_amount(
-    conn: Connection, payment_id: int, minor: int, now: datetime, *, from_set_aside: bool = False
+    conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, from_set_aside: bool = False
 ) -> bool:
-    """Reserve `minor` for a refund, from the amount left or, with `from_set_aside`, from the amount set aside. Return
-    False if there is less, or if the payment was reversed.
+    """Reserve `amount_minor` for a refund, from the amount left or, with `from_set_aside`, from the amount set
+    aside. Return False if there is less, or if the payment was reversed.
     """
-    return _move_amount(conn, _RESERVE_ASIDE if from_set_aside else _RESERVE, payment_id, minor, now)
+    statement = _RESERVE_FROM_SET_ASIDE if from_set_aside else _RESERVE_FROM_LEFT
+    return _move_amount(conn, statement, payment_id, amount_minor, now)
 
 
 def release_amount(
-    conn: Connection, payment_id: int, minor: int, now: datetime, *, to_set_aside: bool = False
+    conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, to_set_aside: bool = False
 ) -> bool:
     """Move a refund's reserved amount back: to the amount left or, with `to_set_aside`, to the amount set aside.
     Return False if less is reserved.
     """
-    return _move_amount(conn, _RELEASE_ASIDE if to_set_aside else _RELEASE, payment_id, minor, now)
+    return _move_amount(
+        conn, _RELEASE_TO_SET_ASIDE if to_set_aside else _RELEASE_TO_LEFT, payment_id, amount_minor, now
+    )
 
 
-def settle_refund(conn: Connection, payment_id: int, minor: int, now: datetime) -> bool:
+def settle_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
     """Move a refund's amount from reserved to refunded. Return False if less is reserved."""
-    return _move_amount(conn, _SETTLE, payment_id, minor, now)
+    return _move_amount(conn, _MOVE_TO_REFUNDED, payment_id, amount_minor, now)
 
 
-def capture_amount(conn: Connection, payment_id: int, minor: int, now: datetime) -> bool:
-    """Set the captured amount to `minor`. Return False, without a write, if the captured amount is `minor` or more
-    already.
+def capture_amount(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
+    """Set the captured amount to `amount_minor`. Return False, without a write, if the captured amount is
+    `amount_minor` or more already.
     """
-    return _move_amount(conn, _CAPTURE, payment_id, minor, now)
+    return _move_amount(conn, _RAISE_CAPTURED, payment_id, amount_minor, now)
 
 
-def set_amount_aside(conn: Connection, payment_id: int, minor: int, now: datetime) -> bool:
-    """Set `minor` of the amount left aside, because it exceeds an account's limit. Return False if less is left."""
-    return _move_amount(conn, _SET_ASIDE, payment_id, minor, now)
+def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
+    """Set `amount_minor` of the amount left aside, because it exceeds an account's limit. Return False if less is
+    left.
+    """
+    return _move_amount(conn, _MOVE_TO_SET_ASIDE, payment_id, amount_minor, now)
 
 
-def _move_amount(conn: Connection, statement: Update, payment_id: int, minor: int, now: datetime) -> bool:
-    moved = conn.execute(statement, {"of": payment_id, "x": minor, "at": to_naive_utc(now)}).rowcount == 1
+def _move_amount(conn: Connection, statement: Update, payment_id: int, amount_minor: int, now: datetime) -> bool:
+    moved = conn.execute(statement, {"of": payment_id, "x": amount_minor, "at": to_naive_utc(now)}).rowcount == 1
     if moved:
         compare_and_swap.announce_change(conn, KIND, payment_id, now)
     return moved

@@ -148,9 +148,9 @@ def by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, ...]:
     return _select_events(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
 
 
-def count_with_result(conn: Connection, done: str, most: int) -> int:
-    """Return the number of events with this result, at most `most`."""
-    return int(conn.scalar(_COUNT_QUERY, {"what": done, "most": most}) or 0)
+def count_with_result(conn: Connection, done: str, limit: int) -> int:
+    """Return the number of events with this result, at most `limit`."""
+    return int(conn.scalar(_COUNT_QUERY, {"what": done, "most": limit}) or 0)
 
 
 def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: int | None) -> bool:

@@ -61,13 +61,13 @@ def with_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order | Pa
 
 
 def of_amount_and_day(
-    conn: Connection, source: str, minor: int, currency: str, since: datetime, until: datetime
+    conn: Connection, source: str, amount_minor: int, currency: str, since: datetime, until: datetime
 ) -> tuple[Order | Payment, ...]:
     """Return payments of the provider `source` that were begun or paid from `since` until before `until` for exactly
     this amount (minor units), and pending orders with this total that were made in this time.
     """
     values: dict[str, object] = {
-        "minor": minor,
+        "minor": amount_minor,
         "currency": currency,
         "since": to_naive_utc(since),
         "until": to_naive_utc(until),

@@ -32,14 +32,14 @@ _WITHOUT_REFUND_QUERY = _OPEN_QUERY.where(
 _INSERT = into(set_asides)
 
 
-def insert_set_aside(conn: Connection, payment: Payment, account_id: int, minor: int, now: datetime) -> int:
-    """Insert a set-aside of `minor` (minor units) and return its id. The caller moves the amount on the payment with
-    `balances.set_amount_aside`.
+def insert_set_aside(conn: Connection, payment: Payment, account_id: int, amount_minor: int, now: datetime) -> int:
+    """Insert a set-aside of `amount_minor` (minor units) and return its id. The caller moves the amount on the
+    payment with `balances.set_amount_aside`.
     """
     row = {
         "payment_id": payment.id,
         "account_id": account_id,
-        "amount_minor": minor,
+        "amount_minor": amount_minor,
         "currency": payment.currency,
         "status": SetAsideState.OPEN.value,
         "created_at": to_naive_utc(now),
@@ -87,10 +87,10 @@ def _select_set_asides(conn: Connection, query: Select[Any], values: Mapping[str
 
 
 def _to_set_aside(
-    item_id: int, payment_id: int, account_id: int, minor: int, currency: str, status: str, refund_id: int | None,
-    version: int, created: datetime,
+    item_id: int, payment_id: int, account_id: int, amount_minor: int, currency: str, status: str,
+    refund_id: int | None, version: int, created: datetime,
 ) -> SetAside:  # fmt: skip
     state = SetAsideState(status)
     return SetAside(
-        item_id, payment_id, account_id, minor, currency, state, refund_id, version, to_aware_utc(created)
+        item_id, payment_id, account_id, amount_minor, currency, state, refund_id, version, to_aware_utc(created)
     )

@@ -118,11 +118,11 @@ def _amount_condition(seen: SeenColumns, amount: AmountRange) -> ColumnElement[b
     return or_(*ranges) if ranges else literal(1) == literal(0)
 
 
-def _owner_condition(kind: str, id_column: Expression, wanted: str, owners: Owners) -> ColumnElement[bool]:
+def _owner_condition(kind: str, id_column: Expression, owner_condition: str, owners: Owners) -> ColumnElement[bool]:
     taken = owners.get(kind, {})
-    if wanted == NOBODY:
+    if owner_condition == NOBODY:
         return id_column.not_in(sorted(taken))
-    return id_column.in_(sorted(record for record, owner in taken.items() if is_owner(wanted, owner)))
+    return id_column.in_(sorted(record for record, owner in taken.items() if is_owner(owner_condition, owner)))
 
 
 # -- order

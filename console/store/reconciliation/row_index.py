@@ -42,11 +42,11 @@ class HistoryIndex:
         """True if an added row says that this payment succeeded."""
         return self._connection.execute(_HAS_PAYMENT_QUERY, (provider_payment_id, _PAID)).fetchone() is not None
 
-    def refund_times(self, provider_payment_id: str, minor: int, state: RefundState) -> tuple[datetime, ...]:
-        """Return the times, sorted, at which refunds of this amount (`minor`, minor units) of the payment reached the
-        state.
+    def refund_times(self, provider_payment_id: str, amount_minor: int, state: RefundState) -> tuple[datetime, ...]:
+        """Return the times, sorted, at which refunds of this amount (`amount_minor`, minor units) of the payment
+        reached the state.
         """
-        rows = self._connection.execute(_REFUND_TIMES_QUERY, (provider_payment_id, state.value, minor))
+        rows = self._connection.execute(_REFUND_TIMES_QUERY, (provider_payment_id, state.value, amount_minor))
         return tuple(datetime.fromisoformat(at) for (at,) in rows)
 
     def close(self) -> None:

@@ -71,12 +71,12 @@ class HistorySource:
                 return
             page = self.events_page(conn, kind, id, (page[-1].at, page[-1].row))
 
-    def newest_events(self, conn: Connection, kind: str, id: str, most: int) -> list[Event]:
-        """Return the newest events about this record, at most `most`, oldest first."""
+    def newest_events(self, conn: Connection, kind: str, id: str, limit: int) -> list[Event]:
+        """Return the newest events about this record, at most `limit`, oldest first."""
         order = (
             (self.id_column.desc(),) if self.time_column is None else (self.time_column.desc(), self.id_column.desc())
         )
-        rows = conn.execute(self.rows.where(self.condition_for(kind, id)).order_by(*order).limit(most))
+        rows = conn.execute(self.rows.where(self.condition_for(kind, id)).order_by(*order).limit(limit))
         return [self.make_event(row, kind, id) for row in rows][::-1]
 
     def _is_after_sql(self, at: datetime, row: str) -> ColumnElement[bool]:

@@ -214,11 +214,13 @@ def due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit
     return select_records(conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": to_naive_utc(now), "most": limit})
 
 
-def find_lookalike(conn: Connection, payment_id: int, minor: int, since: datetime) -> Refund | None:
-    """Return the newest refund of the payment with the amount `minor` (minor units) that was requested at `since` or
-    later and has moved money or still may; None if there is none.
+def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:
+    """Return the newest refund of the payment with the amount `amount_minor` (minor units) that was requested at
+    `since` or later and has moved money or still may; None if there is none.
     """
-    return _first_refund(conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": minor, "since": to_naive_utc(since)})
+    return _first_refund(
+        conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": amount_minor, "since": to_naive_utc(since)}
+    )
 
 
 def sums_of_makers_since(conn: Connection, makers: Collection[str], since: datetime) -> Mapping[tuple[str, str], int]:

@@ -43,33 +43,33 @@ def check_order(current: Coverage | None, sources: Sequence[SourceFile]) -> None
         raise _order_error(RegistryOrderProblem.PREFECTURES_MISSING, wholes[0], current.registry_date)
 
 
-def adds_prefectures(current: Coverage | None, wholes: Sequence[SourceFile]) -> bool:
+def adds_prefectures(current: Coverage | None, whole_files: Sequence[SourceFile]) -> bool:
     """True if the files only add prefectures to a registry of some prefectures of the same day, to which no
     difference has been applied.
     """
-    if current is None or not wholes:
+    if current is None or not whole_files:
         return False
-    new = _prefectures_of(wholes)
+    new = _prefectures_of(whole_files)
     is_partial = NATION not in new | current.prefectures and new.isdisjoint(current.prefectures)
-    return is_partial and wholes[0].day == current.whole_day == current.registry_date
+    return is_partial and whole_files[0].day == current.whole_day == current.registry_date
 
 
 def _prefectures_of(sources: Iterable[SourceFile]) -> frozenset[str]:
     return frozenset(source.prefecture for source in sources)
 
 
-def _covers_registry(wholes: Sequence[SourceFile], current: Coverage) -> bool:
-    new = _prefectures_of(wholes)
+def _covers_registry(whole_files: Sequence[SourceFile], current: Coverage) -> bool:
+    new = _prefectures_of(whole_files)
     return NATION in new or new >= current.prefectures
 
 
-def _check_wholes(wholes: Sequence[SourceFile]) -> None:
+def _check_wholes(whole_files: Sequence[SourceFile]) -> None:
     seen: set[str] = set()
-    for source in wholes:
-        if source.day != wholes[0].day:
-            raise _order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, wholes[0].day)
+    for source in whole_files:
+        if source.day != whole_files[0].day:
+            raise _order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, whole_files[0].day)
         if source.prefecture in seen or NATION in seen:
-            raise _order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, wholes[0].day)
+            raise _order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, whole_files[0].day)
         seen.add(source.prefecture)
 
 

@@ -67,13 +67,15 @@ class Ranking:
         self._pieces = _prepare_words(query.pieces)
         self._digits = query.digits
 
-    def rank(self, one: Texts) -> Rank | None:
+    def rank(self, corporation: Texts) -> Rank | None:
         """Return the rank of a corporation; None if it doesn't match."""
-        texts = _FoldedTexts(one)
+        texts = _FoldedTexts(corporation)
         ranks = [_rank_words(texts, words) for words in (self._whole, self._words) if words is not None]
         if self._pieces is not None and (pieces := _rank_words(texts, self._pieces)) is not None:
             ranks.append(max(pieces, Rank.PART))
-        if self._digits and (one.number.startswith(self._digits) or one.number.startswith(self._digits, 1)):
+        if self._digits and (
+            corporation.number.startswith(self._digits) or corporation.number.startswith(self._digits, 1)
+        ):
             ranks.append(Rank.NAME)
         return min((rank for rank in ranks if rank is not None), default=None)
 

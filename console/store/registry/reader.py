@@ -117,18 +117,19 @@ class RegistryReader:
         return self.ask(find_rows)
 
     def search(
-        self, text: str, *, prefecture: str | None = None, limit: int = 50, ours: Collection[str] = ()
+        self, text: str, *, prefecture: str | None = None, limit: int = 50, our_numbers: Collection[str] = ()
     ) -> tuple[Corporation, ...]:
-        """Return at most `limit` corporations that match a typed text, the best first (module `search`). If there are
-        none, try other spellings of it.
+        """Return at most `limit` corporations that match a typed text, the best first (module `search`). If there
+        are none, try other spellings of it.
 
-        `prefecture` (code or name) admits only corporations there; an unknown one admits none. Corporations of `ours`
-        (numbers) that match come before all others; each of them costs as much as a row that the search verifies.
+        `prefecture` (code or name) admits only corporations there; an unknown one admits none. Corporations of
+        `our_numbers` (numbers) that match come before all others; each of them costs as much as a row that the
+        search verifies.
         """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
             return ()
-        numbers = [number for number in ours if _is_number(number)]
+        numbers = [number for number in our_numbers if _is_number(number)]
 
         def find_matches(connection: sqlite3.Connection, generation: _Generation) -> tuple[Corporation, ...]:
             def read(row_id: int) -> Corporation | None:

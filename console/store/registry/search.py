@@ -48,15 +48,15 @@ def search(
     query: RegistryQuery,
     prefecture_code: str | None,
     limit: int,
-    ours: Collection[str] = (),
+    our_numbers: Collection[str] = (),
 ) -> tuple[Corporation, ...]:
-    """Return at most `limit` corporations that match the query, the best first; those with numbers of `ours` that
-    match before all others. Hidden corporations are found by their complete number only.
+    """Return at most `limit` corporations that match the query, the best first; those with numbers of
+    `our_numbers` that match before all others. Hidden corporations are found by their complete number only.
     """
     if query.kind is QueryKind.EMPTY:
         return ()
     candidates = _Candidates(connection, query, prefecture_code)
-    best = _rank_ours(candidates, [int(number) for number in ours])
+    best = _rank_ours(candidates, [int(number) for number in our_numbers])
     found: dict[int, Corporation] = {}
     for row_id in chain(best, _find_others(candidates, limit, found)):
         if len(found) >= limit:
@@ -86,9 +86,9 @@ class _Candidate(NamedTuple):
     rank: Rank | None
 
 
-def _rank_of(one: _Candidate) -> Rank:
-    assert one.rank is not None  # noqa: S101  # only matches have one
-    return one.rank
+def _rank_of(candidate: _Candidate) -> Rank:
+    assert candidate.rank is not None  # noqa: S101  # only matches have one
+    return candidate.rank
 
 
 class _Candidates:
@@ -222,8 +222,8 @@ def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
     return [row_id for *_, row_id in sorted(ranked, key=lambda entry: entry[:3])]
 
 
-def _length_of_name(one: _Candidate) -> int:
-    return len(remove_form(one.name))
+def _length_of_name(candidate: _Candidate) -> int:
+    return len(remove_form(candidate.name))
 
 
 _BY_NUMBER = "SELECT id FROM corporations WHERE number = ?"

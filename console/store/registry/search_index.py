@@ -63,11 +63,11 @@ def end_bulk_load(connection: sqlite3.Connection) -> None:
         _set_option(connection, table, "crisismerge", 16)
 
 
-def index_all_rows(connection: sqlite3.Connection, after: int, most: int) -> int | None:
-    """Add the next corporations to the index: at most `most`, those with a row id above `after`. Return the last row
+def index_all_rows(connection: sqlite3.Connection, after: int, limit: int) -> int | None:
+    """Add the next corporations to the index: at most `limit`, those with a row id above `after`. Return the last row
     id, or None if there was none left.
     """
-    last = connection.execute(_LAST_ID, (after, most)).fetchone()[0]
+    last = connection.execute(_LAST_ID, (after, limit)).fetchone()[0]
     if last is not None:
         _add_rows(connection, connection.execute(f"{_TEXTS} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last)))
     return None if last is None else int(last)

@@ -368,14 +368,14 @@ class Spool:
 
     # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
 
-    def newest_anchors(self, database_id: str, most: int, below: int | None = None) -> tuple[Head, ...]:
-        """Return at most `most` anchors that aren't given up, sorted by descending row id. With `below`, return only
+    def newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[Head, ...]:
+        """Return at most `limit` anchors that aren't given up, sorted by descending row id. With `below`, return only
         anchors with smaller row ids.
         """
         rows = self._file.read(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? AND NOT given_up AND row_id < ?"
             " ORDER BY row_id DESC LIMIT ?",
-            (database_id, _LARGEST_ROW_ID if below is None else below, most),
+            (database_id, _LARGEST_ROW_ID if below is None else below, limit),
         )
         return tuple(
             Head(str(chain), _require_int(seq), _require_int(row_id), str(digest))

@@ -240,14 +240,14 @@ class CommandPalette(QObject):
         groups.append(self._rest_group(found))
         return groups
 
-    def _exact_groups(self, found: SearchResult) -> list[ResultGroup]:
+    def _exact_groups(self, result: SearchResult) -> list[ResultGroup]:
         """Return the group with the record whose identifier is the text."""
-        if found.exact is None:
+        if result.exact is None:
             return []
-        kind, record_id = found.exact
+        kind, record_id = result.exact
         exact = [one for one in self._matches if (case_words.kind_of(one), one.id) == (kind, record_id)]
         if not exact:
-            return [self._operation_group(found)]
+            return [self._operation_group(result)]
         return [self._record_group(f"search.group.{kind}", exact, frozenset())]
 
     def _record_group(
@@ -257,7 +257,7 @@ class CommandPalette(QObject):
         entries = [entry for entry in entries if entry.key not in shown]
         return ResultGroup(self._context.translate(title_key), tuple(entries[:_MAX_ENTRIES]))
 
-    def _alert_group(self, found: SearchResult) -> ResultGroup:
+    def _alert_group(self, result: SearchResult) -> ResultGroup:
         context = self._context
         entries = [
             ResultEntry(
@@ -267,12 +267,12 @@ class CommandPalette(QObject):
                 alert.order_no or "",
                 right_text=context.age_text(alert.detected_at),
             )
-            for alert in found.alerts[:1]
+            for alert in result.alerts[:1]
         ]
-        count = len(found.alerts)
+        count = len(result.alerts)
         return ResultGroup(context.translate("search.alerts", n=count), tuple(entries))
 
-    def _operation_group(self, found: SearchResult) -> ResultGroup:
+    def _operation_group(self, result: SearchResult) -> ResultGroup:
         context = self._context
         entries = tuple(
             ResultEntry(
@@ -282,15 +282,15 @@ class CommandPalette(QObject):
                 context.translate(f"state.operation.{operation.state.value}"),
                 right_text=context.age_text(operation.started_at),
             )
-            for operation in found.operations
+            for operation in result.operations
         )
         return ResultGroup(context.translate("search.group.operation"), entries)
 
-    def _rest_group(self, found: SearchResult) -> ResultGroup:
+    def _rest_group(self, result: SearchResult) -> ResultGroup:
         """Return the entry that shows all found records in Lookup, if the box doesn't list all of them."""
         translate = self._context.translate
-        counts = [len(group.records) for group in found.groups.values()]
-        has_more = any(group.has_more for group in found.groups.values())
+        counts = [len(group.records) for group in result.groups.values()]
+        has_more = any(group.has_more for group in result.groups.values())
         if not has_more and max(counts) <= _MAX_ENTRIES:
             return ResultGroup("", ())
         key = "search.rest_more" if has_more else "search.rest"

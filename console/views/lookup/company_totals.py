@@ -49,9 +49,9 @@ class CompanyTotalsView(QWidget):
         line.setAccessibleName(totals_text(totals, self._context.language))
         return line
 
-    def _make_part(self, key: str, minor: int, currency: str, tone: Tone) -> QWidget:
+    def _make_part(self, key: str, amount_minor: int, currency: str, tone: Tone) -> QWidget:
         part = QWidget()
-        amount = wording.format_amount(minor, currency)
+        amount = wording.format_amount(amount_minor, currency)
         word = TextLabel(self._context.translate(f"company_page.{key}"), "small", "muted")
         part.setLayout(make_column(word, TextLabel(amount, "body", tone), gap=0))
         return part

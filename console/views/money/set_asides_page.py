@@ -166,9 +166,9 @@ def _set_aside_columns(context: WindowContext) -> list[Column]:
     def state(item: SetAsideItem) -> StateCell:
         return StateCell(translate(f"state.set_aside.{item.record.state}"), *_LOOKS[item.record.state])
 
-    def money(name: str, title: str, minor: Callable[[SetAsideItem], int]) -> Column:
+    def money(name: str, title: str, amount_minor: Callable[[SetAsideItem], int]) -> Column:
         def text(item: SetAsideItem) -> str:
-            return wording.format_amount(minor(item), item.record.currency)
+            return wording.format_amount(amount_minor(item), item.record.currency)
 
         return Column(name, title, width_of_text("¥12,345,678", 16), text, "amount")
 

@@ -117,9 +117,9 @@ def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPa
     """
     translate, currency = context.translate, money.currency
 
-    def part(name: str, minor: int, fill: str, tone: str) -> MoneyPart:
-        text = wording.format_amount(-minor, currency)
-        return MoneyPart(translate(f"money.part.{name}"), text, minor, fill, tone, not minor)  # type: ignore[arg-type]  # a tone
+    def part(name: str, amount_minor: int, fill: str, tone: str) -> MoneyPart:
+        text = wording.format_amount(-amount_minor, currency)
+        return MoneyPart(translate(f"money.part.{name}"), text, amount_minor, fill, tone, not amount_minor)  # type: ignore[arg-type]  # a tone
 
     paid_part = MoneyPart(
         translate("money.part.paid"), wording.format_amount(money.captured, currency), money.captured, "empty"

@@ -373,8 +373,8 @@ class RefundForm(QWidget):
         sender = self.sender()
         self.risk_signal_opened.emit(str(sender.property("kind")), int(sender.property("case")))
 
-    def _amount_text(self, minor: int) -> str:
-        return wording.format_amount(minor, self.plan.payment.currency)
+    def _amount_text(self, amount_minor: int) -> str:
+        return wording.format_amount(amount_minor, self.plan.payment.currency)
 
 
 def _edit_of(field: Field) -> Edit:

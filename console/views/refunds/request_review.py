@@ -141,10 +141,10 @@ class OrderNumberCheck(QWidget):
         return "" if typed_text == self._last_four else self._context.translate("dialog.refund.needs_last_four")
 
 
-def amounts_after(money: MoneyParts, minor: int, *, set_aside: int | None = None) -> MoneyParts:
-    """Return the parts of the payment's amount as they would be after a refund request of `minor` (in minor units).
-    For display only; the service computes the stored amounts. `set_aside` is the id of the money set aside from which
-    the refund is paid, or None.
+def amounts_after(money: MoneyParts, amount_minor: int, *, set_aside: int | None = None) -> MoneyParts:
+    """Return the parts of the payment's amount as they would be after a refund request of `amount_minor` (in
+    minor units). For display only; the service computes the stored amounts. `set_aside` is the id of the money
+    set aside from which the refund is paid, or None.
     """
     return MoneyParts(
         money.currency,
@@ -152,7 +152,7 @@ def amounts_after(money: MoneyParts, minor: int, *, set_aside: int | None = None
         money.refunded,
         money.on_its_way,
         money.unknown,
-        money.waiting + minor,
-        money.set_aside - (minor if set_aside is not None else 0),
-        money.refundable - (0 if set_aside is not None else minor),
+        money.waiting + amount_minor,
+        money.set_aside - (amount_minor if set_aside is not None else 0),
+        money.refundable - (0 if set_aside is not None else amount_minor),
     )

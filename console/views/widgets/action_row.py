@@ -81,23 +81,25 @@ class ActionRow(QWidget):
             self._reasons[button].setVisible(button in explained)
         self.more.setVisible(bool(self.buttons_in_menu()))
 
-    def _buttons_with_reason(self, shown: Sequence[KeyButton]) -> list[KeyButton]:
+    def _buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
         """Return the buttons beside which their reason stands: of neighbours with the same reason, the last one at
         the left.
         """
         found: dict[tuple[int, str], KeyButton] = {}
         run, previous = 0, ""
-        for button in shown:
+        for button in shown_buttons:
             run += button.shown_reason != previous
             previous = button.shown_reason
             if previous and not (button in self._right and (run, previous) in found):
                 found[run, previous] = button
         return list(found.values())
 
-    def _needed_width(self, shown: Sequence[KeyButton]) -> int:
-        has_menu = bool(self._in_menu) or len(shown) < len(self._visible_buttons())
-        widths = [button.sizeHint().width() + _GAP_PX for button in shown]
-        for button in self._buttons_with_reason(shown):  # a reason may take two lines, which are as high as a button
+    def _needed_width(self, shown_buttons: Sequence[KeyButton]) -> int:
+        has_menu = bool(self._in_menu) or len(shown_buttons) < len(self._visible_buttons())
+        widths = [button.sizeHint().width() + _GAP_PX for button in shown_buttons]
+        for button in self._buttons_with_reason(
+            shown_buttons
+        ):  # a reason may take two lines, which are as high as a button
             reason = self._reasons[button]
             widths.append(max(reason.minimumSizeHint().width(), round(reason.line_width() * _TWO_LINES)) + _GAP_PX)
         return sum(widths) + (self.more.sizeHint().width() if has_menu else 0)

@@ -48,10 +48,10 @@ def currency_column(context: TextContext, currency: Callable[[Any], str | None])
     return text_column(context, "column.currency", currency)
 
 
-def major_units(minor: int | None, currency: str | None) -> Decimal | None:
+def major_units(amount_minor: int | None, currency: str | None) -> Decimal | None:
     """Return an amount of minor units (yen, paise) in major units (yen, rupees), with the decimal places of its
     currency; None for None.
     """
-    if minor is None:
+    if amount_minor is None:
         return None
-    return Decimal(minor).scaleb(-MINOR_DIGITS.get(currency or "", _DEFAULT_DIGITS))
+    return Decimal(amount_minor).scaleb(-MINOR_DIGITS.get(currency or "", _DEFAULT_DIGITS))

@@ -155,8 +155,8 @@ def difference_columns(context: TextContext) -> Columns:
 def set_aside_columns(context: TextContext) -> Columns:
     """Return the columns of set-asides."""
 
-    def money(key: str, minor: Callable[[SetAsideItem], int]) -> ExportColumn:
-        return amount_column(context, key, lambda item: (minor(item), item.record.currency))
+    def money(key: str, amount_minor: Callable[[SetAsideItem], int]) -> ExportColumn:
+        return amount_column(context, key, lambda item: (amount_minor(item), item.record.currency))
 
     return (
         instant_column(context, "column.since", lambda item: item.record.created_at),

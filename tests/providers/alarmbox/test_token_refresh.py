@@ -93,7 +93,7 @@ def test_somebody_else_has_refreshed() -> None:
     class Overtaken(MemoryTokens):
         def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
             self.pair = pair(n=7)
-            return super().refresh(exchange, stale=stale)
+            return super().refresh(exchange, outdated_pair=stale)
 
     with serving(UNAUTHORISED, OK) as server:
         assert alarmbox(server.url, tokens=Overtaken(pair())).buy_check(REQUEST).found
@@ -231,7 +231,7 @@ class Broken(MemoryTokens):
     def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
         if self._refreshing:
             raise self._refreshing
-        return super().refresh(exchange, stale=stale)
+        return super().refresh(exchange, outdated_pair=stale)
 
 
 @pytest.mark.expects_log("a broken keeper is a bug, which the log must name")

@@ -185,7 +185,7 @@ def test_what_is_found_already_takes_no_place_at_a_later_rank(tmp_path: Path) ->
     names += [f"部分的な見本{n}" for n in range(12)]
     reader = _make_registry(tmp_path, [row(index, name=name, furigana="") for index, name in enumerate(names)])
     assert [len(one.name) for one in reader.search("見本", limit=8)] == [2] * 6 + [3] * 2
-    assert [len(one.name) for one in reader.search("見本", limit=8, ours=[number(6)])] == [7] + [2] * 6 + [3]
+    assert [len(one.name) for one in reader.search("見本", limit=8, our_numbers=[number(6)])] == [7] + [2] * 6 + [3]
     reader.close()
 
 
