@@ -41,7 +41,9 @@ def close_document(close: DailyClose, context: TextContext) -> ExportDocument:
     )
 
 
-def _table(context: TextContext, name: str, columns: Sequence[ExportColumn], rows: Sequence[Any]) -> DocumentTable:
+def _make_table(
+    context: TextContext, name: str, columns: Sequence[ExportColumn], rows: Sequence[Any]
+) -> DocumentTable:
     return DocumentTable(
         context.translate(f"close.table.{name}"), columns, rows, context.translate(f"close.table.{name}.empty")
     )
@@ -64,7 +66,7 @@ def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
         amount_column(context, "column.amount", amount),
         currency_column(context, lambda row: str(row[0].currency)),
     )
-    return _table(context, "money", columns, [(money, name) for money in close.money for name in (*SUMS, NET)])
+    return _make_table(context, "money", columns, [(money, name) for money in close.money for name in (*SUMS, NET)])
 
 
 def _unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
@@ -76,13 +78,15 @@ def _unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
         instant_column(context, "column.since", lambda record: record.since),
         instant_column(context, "close.column.settled", lambda record: record.settled_at),
     )
-    return _table(context, "unknown", columns, close.unknown)
+    return _make_table(context, "unknown", columns, close.unknown)
 
 
 def _difference_table(close: DailyClose, context: TextContext) -> DocumentTable:
     """Return the table of differences, without their causes, which change when a case is settled."""
     run = close.reconciliation
-    return _table(context, "differences", difference_columns(context)[:-1], () if run is None else run.differences)
+    return _make_table(
+        context, "differences", difference_columns(context)[:-1], () if run is None else run.differences
+    )
 
 
 def _change_table(close: DailyClose, context: TextContext) -> DocumentTable:
@@ -94,4 +98,4 @@ def _change_table(close: DailyClose, context: TextContext) -> DocumentTable:
         text_column(context, "close.column.before", lambda change: change_values(change, language)[0]),
         text_column(context, "close.column.after", lambda change: change_values(change, language)[1]),
     )
-    return _table(context, "changes", columns, close.changes)
+    return _make_table(context, "changes", columns, close.changes)
