@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from console.services.alerts.incidents import IncidentService
     from console.services.alerts.unmatched_notices import UnmatchedNotices
     from console.services.audit.trail import AuditService
-    from console.services.backup.backup import Restored
+    from console.services.backup.backup import RestoreResult
     from console.services.bulk.runs import BulkRuns
     from console.services.credit_checks.pdf import Pdfs
     from console.services.desk_requests.desk_status import DeskStatus
@@ -527,7 +527,7 @@ def open_health(settings: Settings) -> "Health":
     return Health(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
 
 
-def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[Restored, bool]":
+def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":
     """Put the backup at `folder` in the place of the database (`services/backup/backup.py`), open it and record the
     restore. Return what was done, and True if this request id has done it before: then nothing was done now.
     """

@@ -10,8 +10,8 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 
 if TYPE_CHECKING:
-    from console.services.backup.backup import CheckedBackup, Restored
-    from console.store.backup.archive import Manifest
+    from console.services.backup.backup import CheckedBackup, RestoreResult
+    from console.store.backup.archive import BackupManifest
 
 
 class BackUpDatabase:
@@ -50,7 +50,7 @@ class RestoreDatabase:
         )
 
 
-def manifest_json(folder: Path, manifest: "Manifest") -> JsonObject:
+def manifest_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
     """Return the answer of `db backup` as a JSON object."""
     return {
         "folder": str(folder),
@@ -71,7 +71,7 @@ def checked_json(backup: "CheckedBackup") -> JsonObject:
     return {**manifest_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
 
-def restored_json(restored: "Restored", translator: Translator) -> JsonObject:
+def restored_json(restored: "RestoreResult", translator: Translator) -> JsonObject:
     """Return the answer of `db restore` as a JSON object. `missing`: the operations that this desk knows and the
     restored database lacks, as in the error `database_went_back`.
     """
@@ -86,7 +86,7 @@ def restored_json(restored: "Restored", translator: Translator) -> JsonObject:
     }
 
 
-def backup_lines(folder: Path, manifest: "Manifest", translator: Translator) -> Iterator[str]:
+def backup_lines(folder: Path, manifest: "BackupManifest", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db backup` as text."""
     yield translator("cli.backup.made", folder=str(folder), files=len(manifest.files), bytes=manifest.total_bytes)
     if manifest.unreadable:
@@ -105,7 +105,7 @@ def checked_lines(backup: "CheckedBackup", translator: Translator) -> Iterator[s
         yield translator("cli.restore.key_missing")
 
 
-def restored_lines(restored: "Restored", translator: Translator) -> Iterator[str]:
+def restored_lines(restored: "RestoreResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore` as text."""
     yield translator("cli.restore.done", taken_at=restored.backup.manifest.taken_at, documents=restored.documents)
     if restored.kept is not None:

@@ -19,7 +19,7 @@ from console.domain.errors import ConsoleError
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.tasks.records import Difference, ReconcileReport
+    from console.domain.tasks.records import ReconcileReport, ReconciliationDifference
 
 _COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _MAX_LISTED_DIFFERENCES = 50
@@ -34,7 +34,7 @@ class NamedReport:
     report: "ReconcileReport"
     numbers: Mapping[str, str]
 
-    def name_of(self, difference: "Difference") -> str:
+    def name_of(self, difference: "ReconciliationDifference") -> str:
         """Return our number of the payment; for a payment that isn't here the key of the provider's row."""
         return self.numbers.get(f"payment {difference.payment_id}", difference.row_key)
 
@@ -68,7 +68,7 @@ def _report_json(answer: NamedReport, translate: Translate) -> JsonObject:
     }
 
 
-def _difference_json(difference: "Difference") -> JsonObject:
+def _difference_json(difference: "ReconciliationDifference") -> JsonObject:
     return {
         "row": difference.row_key,
         "verdict": difference.verdict.value,

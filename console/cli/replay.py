@@ -40,7 +40,7 @@ _PAYMENT_READS = frozenset({"payment", "import", "poll", "probe", "resolve", "re
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReplayDifference:
     """A recorded answer of which this version decides otherwise: the recorded and the present outcome and reason."""
 
     call: "RecordedCall"
@@ -57,7 +57,7 @@ class Replay:
     operations: int
     played: int
     skipped: int
-    differences: tuple[Difference, ...]
+    differences: tuple[ReplayDifference, ...]
 
 
 class ReplayPack:
@@ -83,7 +83,7 @@ def replay(pack: Path) -> Replay:
                 continue
             played += 1
             if (outcome.kind.name, outcome.reason) != (call.outcome, call.reason):
-                differences.append(Difference(call, outcome.kind.name, outcome.reason))
+                differences.append(ReplayDifference(call, outcome.kind.name, outcome.reason))
     return Replay(len(journal.operations), played, len(journal.calls) - played, tuple(differences))
 
 

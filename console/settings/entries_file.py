@@ -24,7 +24,7 @@ JsonValue: TypeAlias = Any
 """A value that JSON can represent: text, number, boolean, None, or a list or a dictionary of such values."""
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """The content of the file can't be used: it is damaged, from a newer program, or another account may change it.
     A `decode` function raises it too.
     """
@@ -62,7 +62,7 @@ class EntriesFile:
         """
         try:
             return StoredEntries(self._read_values())
-        except Unreadable:
+        except UnreadableFile:
             with self._lock_file():
                 return self._read_or_set_aside()
 
@@ -84,7 +84,7 @@ class EntriesFile:
         """Return the values, or rename the file if it can't be used. The caller holds the lock."""
         try:
             return StoredEntries(self._read_values())
-        except Unreadable:
+        except UnreadableFile:
             aside = self.path.with_name(self.path.name + SET_ASIDE_SUFFIX)
             try:
                 self.path.replace(aside)
@@ -100,16 +100,16 @@ class EntriesFile:
         except FileNotFoundError:
             return {}
         except OSError as cause:
-            raise Unreadable from cause
+            raise UnreadableFile from cause
         if len(content) > MAX_FILE_BYTES:
-            raise Unreadable
+            raise UnreadableFile
         try:
             table = json.loads(self._decode(content))
         except (ValueError, RecursionError) as cause:
-            raise Unreadable from cause
+            raise UnreadableFile from cause
         values = table.get("values") if isinstance(table, dict) else None
         if not isinstance(values, dict) or table.get("version") != FORMAT_VERSION:
-            raise Unreadable
+            raise UnreadableFile
         return values
 
     def _write_values(self, values: Mapping[str, JsonValue]) -> None:
@@ -142,4 +142,4 @@ def _require_own(status: os.stat_result) -> None:
     if os.name == "nt":
         return
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid()):
-        raise Unreadable
+        raise UnreadableFile

@@ -15,7 +15,7 @@ from console.domain.queues.causes import CausePage
 from console.domain.queues.filters import NO_FILTER, RecordFilter
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
-from console.domain.recovery.records import Choice, WaitingProposal
+from console.domain.recovery.records import DecisionChoice, WaitingProposal
 from console.domain.service_results import QueueCount, TaskRun
 from console.domain.tasks.records import Note, Take
 from console.domain.views.any_record import AnyView, QueuePage, ResolveResult, UnfinishedWork
@@ -148,7 +148,7 @@ class RecoveryService:
         """
         return () if self._context.asks_worker else self._scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
-    def find_choices(self, kind: str, id: int | str) -> tuple[Choice, ...]:
+    def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
         """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
         why it is not possible. Raises not_found.
         """

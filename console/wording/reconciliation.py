@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from console.domain.reconciliation.service_results import DifferenceItem, RunItem
-from console.domain.tasks.records import Verdict
+from console.domain.tasks.records import ReconciliationVerdict
 from console.wording import catalogue as wording
 from console.wording import records as record_words
 from console.wording.text_context import TextContext
@@ -31,7 +31,7 @@ def difference_name(item: DifferenceItem, context: TextContext) -> str:
     """
     if item.payment is not None:
         return record_words.short_title(item.payment, context)
-    return _readable_part(item) if item.found.verdict is Verdict.REFUSED else ""
+    return _readable_part(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
 
 
 def our_text(item: DifferenceItem, context: TextContext) -> str:
@@ -44,7 +44,9 @@ def their_text(item: DifferenceItem, context: TextContext) -> str:
     not be read.
     """
     return (
-        "" if item.found.verdict is Verdict.REFUSED else _side_text(item.found.theirs, item, context, is_ours=False)
+        ""
+        if item.found.verdict is ReconciliationVerdict.REFUSED
+        else _side_text(item.found.theirs, item, context, is_ours=False)
     )
 
 
@@ -81,7 +83,7 @@ def amount_difference(item: DifferenceItem) -> tuple[int, str]:
     reversed. The difference is 0 if the amounts are equal or unknown.
     """
     ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
-    if item.found.verdict is Verdict.REFUSED or (ours is None and theirs is None):
+    if item.found.verdict is ReconciliationVerdict.REFUSED or (ours is None and theirs is None):
         return 0, _currency_of(item)
     minor = int(theirs["minor"] if theirs else 0) - int(ours["minor"] if ours else 0)
     currency = (ours and ours["currency"]) or (theirs and theirs["currency"])
@@ -91,12 +93,12 @@ def amount_difference(item: DifferenceItem) -> tuple[int, str]:
 
 def cause_text(item: DifferenceItem, context: TextContext) -> str:
     """Return the reason why a person must look at the difference; if nobody must, the text says this."""
-    if item.found.verdict is Verdict.REFUSED:
+    if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(f"reconcile.row.{reason_code(item)}")
     if item.case is not None:
         key = wording.rule_sentence_key(item.case.rule_id)
         return context.translate(key) if key else item.case.rule_id
-    if item.found.verdict is Verdict.IMPORTED:
+    if item.found.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.cause.imported")
     return context.translate("reconcile.cause.settled" if item.found.case_opened else "reconcile.cause.no_order")
 

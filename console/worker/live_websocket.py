@@ -21,7 +21,7 @@ from console.domain.calendar_days import instant_text
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import FeedMark
 from console.domain.setting_problems import SettingProblem
-from console.services.monitoring.live_feed import CHANNELS, RecordSummary, Snapshot
+from console.services.monitoring.live_feed import CHANNELS, FeedSnapshot, RecordSummary
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.worker.connection_limits import (
     SLOT_KEY,
@@ -177,14 +177,14 @@ class LiveHub:
             self._poller.cancel()
             self._poller = None
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> FeedSnapshot:
         """Read the counts and the first records of the queues.
 
         Raises NoCapacity or ConsoleError.
         """
         return await self._threads.run(self._read_snapshot)
 
-    def _read_snapshot(self) -> Snapshot:
+    def _read_snapshot(self) -> FeedSnapshot:
         with self._console.acting_as("worker"):
             return self._console.live.read_snapshot()
 
@@ -417,7 +417,7 @@ def _parse_channels(queries: Collection[str]) -> frozenset[str] | None:
     return channels if channels <= frozenset(CHANNELS) else None
 
 
-def snapshot_text(snapshot: Snapshot, channels: frozenset[str]) -> str:
+def snapshot_text(snapshot: FeedSnapshot, channels: frozenset[str]) -> str:
     """Return the first message for a listener: the counts and first records of all queues."""
     queues = [
         {

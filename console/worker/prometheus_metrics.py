@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.services.monitoring.metrics import FigureReader, Figures
+from console.services.monitoring.metrics import FigureReader, MetricFigures
 from console.services.process.counters import WAIT_BOUNDS_SECONDS
 from console.worker.connection_limits import NoCapacity, OpenConnections, ReceiverOptions, ServiceThreads
 
@@ -35,7 +35,7 @@ class Metrics:
         self._console, self._interval_seconds, self._threads = console, options.metrics_interval_seconds, threads
         self._read_at = float("-inf")
         self._read_lock = asyncio.Lock()
-        self._figures: Figures | None = None
+        self._figures: MetricFigures | None = None
         self.registry = CollectorRegistry(auto_describe=False)
         self._notice_counter = Counter(
             "notices", "Notices by source and result, this process.", ("source", "result"), registry=self.registry
@@ -74,7 +74,7 @@ class Metrics:
                 self._read_at = loop.time()
         return generate_latest(self.registry)
 
-    async def _read_figures(self) -> Figures | None:
+    async def _read_figures(self) -> MetricFigures | None:
         """Return the figures of the database; None if it does not answer, so that the page contains no outdated
         figures.
         """
@@ -85,7 +85,7 @@ class Metrics:
             return None
 
 
-def _read_figures_as_worker(console: Console) -> Figures:
+def _read_figures_as_worker(console: Console) -> MetricFigures:
     with console.acting_as("worker"):
         return console.figures.read_figures()
 
@@ -97,7 +97,7 @@ class _FigureCollector:
 
     def __init__(
         self,
-        figures: Callable[[], Figures | None],
+        figures: Callable[[], MetricFigures | None],
         reader: Callable[[], FigureReader],
         open_connections: OpenConnections,
     ) -> None:
@@ -122,7 +122,7 @@ class _FigureCollector:
             )
 
 
-def _rate_metrics(figures: Figures) -> Iterable[Metric]:
+def _rate_metrics(figures: MetricFigures) -> Iterable[Metric]:
     yield _gauge_metric(
         "payment_success_rate",
         "Paid, of payments that changed in 15 minutes and have ended.",
@@ -142,7 +142,7 @@ def _rate_metrics(figures: Figures) -> Iterable[Metric]:
     )
 
 
-def _queue_metrics(figures: Figures) -> Iterable[Metric]:
+def _queue_metrics(figures: MetricFigures) -> Iterable[Metric]:
     depths = GaugeMetricFamily("queue_depth", "How many wait, counted up to 1,000.", labels=("queue",))
     ages = GaugeMetricFamily("queue_oldest_seconds", "Since when the oldest waits.", labels=("queue",))
     for queue in figures.queues:

@@ -94,7 +94,7 @@ def buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
 @contextmanager
 def _desk(home: Path, **told: str) -> Iterator[Console]:
     with open_console(
-        Settings.load(environment(home, "http://127.0.0.1:9", **told)), vendor=InstantVendor()
+        Settings.load(environment(home, "http://127.0.0.1:9", **told)), credit_check_adapter=InstantVendor()
     ) as console:
         without_follow_up(console)
         yield console

@@ -23,7 +23,7 @@ from console.store.credit_checks import credit_checks
 from console.store.schema.core import credit_checks as table_of_checks
 from console.views.records.columns import check_columns
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import Page
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.task_runner import TaskRunner
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
@@ -96,14 +96,14 @@ class Shown:
         self.seconds = time.perf_counter() - began
         self.table.on_painted = lambda: None
 
-    def _fetch(self, _services: Console, cursor: Any, limit: int) -> Page:
+    def _fetch(self, _services: Console, cursor: Any, limit: int) -> FetchedPage:
         """A page by id, of everything: no queue of the desk has a million rows."""
         after = int(cursor or 0)
         by_id = table_of_checks.c.id
         query = credit_checks.all_records().where(by_id > after, by_id <= self._last).order_by(by_id).limit(limit)
         with self._database.read() as conn:
             found: Sequence[CreditCheck] = credit_checks.select_records(conn, query)
-        return Page(found, found[-1].id if len(found) == limit else None)
+        return FetchedPage(found, found[-1].id if len(found) == limit else None)
 
     def scroll_on(self) -> None:
         """A page further, once its rows are here."""

@@ -95,7 +95,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         "return value if value is None or isinstance(value, datetime) else EPOCH_START",
         "return value", _GARBAGE, ""),
     _mutant("who asks late says what a notice came to", "console/services/payment_intake/common.py",
-        "            and (event.done in _WAITING_STATES or event_state == QUEUED)\n", "",
+        "            and (event.done in _WAITING_STATES or event_state == RESULT_QUEUED)\n", "",
         "tests/services/payment_intake/test_receive.py::test_two_ask_about_one_notice", "sqlite"),
     _mutant("a person who asks from now on is told of a rollback", "console/services/guarded/database_rollback.py",
         "        compares = not reads_views(conn)\n", "        compares = True\n",

@@ -52,10 +52,10 @@ class MemoryTokens:
     def current(self) -> TokenPair | None:
         return self.pair
 
-    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
+    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         with self._lock:
             before = self.pair
-            if before is not None and before != stale:
+            if before is not None and before != outdated_pair:
                 return before
             refresh_token = before.refresh_token if before else self.first
             if refresh_token is None:

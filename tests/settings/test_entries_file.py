@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.entries_file import MAX_FILE_BYTES, EntriesFile, Unreadable
+from console.settings.entries_file import MAX_FILE_BYTES, EntriesFile, UnreadableFile
 from console.settings.person_files import person_file, preferences_file, read_preferences
 
 
@@ -138,7 +138,7 @@ def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
 def test_the_bytes_can_be_encrypted(tmp_path: Path) -> None:
     def decode(content: bytes) -> bytes:
         if not content.startswith(b"sealed"):
-            raise Unreadable
+            raise UnreadableFile
         return content.removeprefix(b"sealed")
 
     file = EntriesFile(tmp_path / "x", lambda content: b"sealed" + content, decode)

@@ -17,7 +17,7 @@ from console.store.tasks import sagas
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.alerts.incident_dialogs import SnoozeDialog
 from console.views.alerts.page import AlertsPage
-from console.views.approvals.cards import PROPOSAL
+from console.views.approvals.cards import PROPOSAL_KIND
 from console.views.approvals.page import ApprovalsPage
 from console.views.money.order_page import OrderPage
 from console.views.money.payment_page import PaymentPage
@@ -87,7 +87,7 @@ def _time_over(stage: Stage, payment_id: int) -> None:
 
     def begin(tx: Transaction) -> None:
         now = context.now()
-        saga = sagas.start_saga(tx.conn, timeout_start.KIND, "payment", payment_id, timeout_start.ASK, {}, now)
+        saga = sagas.start_saga(tx.conn, timeout_start.KIND, "payment", payment_id, timeout_start.ASK_STEP, {}, now)
         if saga is not None:
             sagas.postpone_step(tx.conn, saga, now, now + timedelta(minutes=5), "provider_unreachable")
 
@@ -204,7 +204,7 @@ def proposals(stage: Stage) -> None:
     stage.opening.context.change_operator("lead-b")
     stage.go(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
-    page.list.go_to(next(card.ref for card in page.list.cards if card.ref[0] == PROPOSAL))
+    page.list.go_to(next(card.ref for card in page.list.cards if card.ref[0] == PROPOSAL_KIND))
     stage.shoot("approvals-proposal")
     QTest.keyClick(page.list.requests, Qt.Key.Key_Return)
     stage.shoot("approvals-proposal-record")

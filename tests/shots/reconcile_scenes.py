@@ -96,7 +96,7 @@ def _others(stage: Stage) -> None:
     stage.shoot("reconcile-running")
     failed = context.write(
         lambda tx: reconciliations.save_progress(
-            tx.conn, begin(tx, 5), now, state=reconciliations.FAILED, reason="provider_answer_unusable"
+            tx.conn, begin(tx, 5), now, state=reconciliations.RUN_FAILED, reason="provider_answer_unusable"
         )
     )
     stage.go(ReconcileRoute(failed.id))

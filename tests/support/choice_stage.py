@@ -19,7 +19,7 @@ from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.states import PAYMENT_STEPS, PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, CreditCheck, Person, PurchaseRequest, Work, WorkState
-from console.domain.recovery.records import Choice, ProviderStatement
+from console.domain.recovery.records import DecisionChoice, ProviderStatement
 from console.settings.settings import Settings
 from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
@@ -199,7 +199,7 @@ class Stage:
         with self.console.acting_as(who):
             return act()
 
-    def choices(self, who: str, kind: str, record_id: int) -> dict[str, Choice]:
+    def choices(self, who: str, kind: str, record_id: int) -> dict[str, DecisionChoice]:
         with self.console.acting_as(who):
             return {choice.what: choice for choice in self.console.recovery.find_choices(kind, record_id)}
 

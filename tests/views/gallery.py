@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from console.views.runtime.page_fetch import Page
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Cell, Column, StateCell, check_column
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
@@ -22,7 +22,7 @@ from console.views.widgets.inputs import CheckBox, Choice, Field, FilterChip, Ra
 from console.views.widgets.notification_bars import Bar, ToastFrame
 from console.views.widgets.placeholders import EmptyState, SkeletonRows
 from console.views.widgets.record_parts import DocumentPart, DocumentStrip, FactForm, SideFacts, SideStrip
-from console.views.widgets.sidebar import Place, SideBar
+from console.views.widgets.sidebar import SideBar, SidebarPlace
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import HintBar, Status, StatusBar, TopBar
@@ -229,7 +229,7 @@ def rows() -> QWidget:
     model = PagedModel(columns, lambda item: item[0], InlineRunner())
     table = RecordTable(model, "表の行", margin=12)
     model.setParent(table)
-    model.read_query(lambda cursor, limit: Page(items))
+    model.read_query(lambda cursor, limit: FetchedPage(items))
     model.choose_row(2)
     table.go_to(3)
     table.ring_row, table.hover_row = 3, 1
@@ -253,12 +253,12 @@ def chrome() -> QWidget:
     top = TopBar("サポートコンソール", "本番", "production", "検索またはコマンド", "op-a", "画面")
     top.clock.show_text("15:04 JST")
     places = [
-        Place("home", "home", "ホーム", "Alt+1"),
-        Place("queues", "list", "対応一覧", "Alt+2", "12"),
-        Place("lookup", "search", "検索", "Alt+3"),
-        Place("alerts", "warning", "アラート", "Alt+6", "1"),
-        Place("audit", "audit", "監査", "Alt+7"),
-        Place("reports", "bars", "レポート", "Alt+8"),
+        SidebarPlace("home", "home", "ホーム", "Alt+1"),
+        SidebarPlace("queues", "list", "対応一覧", "Alt+2", "12"),
+        SidebarPlace("lookup", "search", "検索", "Alt+3"),
+        SidebarPlace("alerts", "warning", "アラート", "Alt+6", "1"),
+        SidebarPlace("audit", "audit", "監査", "Alt+7"),
+        SidebarPlace("reports", "bars", "レポート", "Alt+8"),
     ]
     side = SideBar(places, "画面")
     side.show_current("queues")

@@ -15,7 +15,7 @@ from console.domain.reconciliation.service_results import (
     RunState,
     RunView,
 )
-from console.domain.tasks.records import Alert, Difference, ReconcileReport, Verdict
+from console.domain.tasks.records import Alert, ReconcileReport, ReconciliationDifference, ReconciliationVerdict
 from tests.views.invented_checks import NOW
 from tests.views.invented_payments import payment
 
@@ -37,16 +37,20 @@ def view(item: RunItem | None = None, **other: Any) -> RunView:
     return replace(RunView(item or run(), refused=0, open_cases=2, files=(FILE,), older=2), **other)
 
 
-def difference(id: int, verdict: Verdict, ours: str | None, theirs: str | None, **other: Any) -> DifferenceItem:
+def difference(
+    id: int, verdict: ReconciliationVerdict, ours: str | None, theirs: str | None, **other: Any
+) -> DifferenceItem:
     """A row with its payment; `other` are the item's own fields."""
-    refused = verdict is Verdict.REFUSED
-    compared = Difference(f"2026-11-19:{id:08}", verdict, None if refused else id, ours, theirs, bool(other), id)
+    refused = verdict is ReconciliationVerdict.REFUSED
+    compared = ReconciliationDifference(
+        f"2026-11-19:{id:08}", verdict, None if refused else id, ours, theirs, bool(other), id
+    )
     return DifferenceItem(compared, **{"payment": None if refused else payment(id=id), **other})
 
 
-AMOUNT = difference(1, Verdict.DIFFERENT_AMOUNT, "completed 1200 JPY", "取引完了 1300 JPY", case=CASE)
-IMPORTED = difference(2, Verdict.IMPORTED, None, "取引完了 500 JPY")
-REFUSED = difference(4, Verdict.REFUSED, None, "other_day 0412")
+AMOUNT = difference(1, ReconciliationVerdict.DIFFERENT_AMOUNT, "completed 1200 JPY", "取引完了 1300 JPY", case=CASE)
+IMPORTED = difference(2, ReconciliationVerdict.IMPORTED, None, "取引完了 500 JPY")
+REFUSED = difference(4, ReconciliationVerdict.REFUSED, None, "other_day 0412")
 ALL = (AMOUNT, IMPORTED, REFUSED)
 
 

@@ -139,11 +139,11 @@ def _entered_at(sample: PaymentSample, state: PaymentState) -> datetime:
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
     """Write the completed saga that has ended an expired payment."""
     at, step_times = sample.latest_event_at, dict[str, str]()
-    saga = sagas.start_saga(conn, timeout_start.KIND, payments.KIND, sample.id, timeout_start.ASK, {}, at)
+    saga = sagas.start_saga(conn, timeout_start.KIND, payments.KIND, sample.id, timeout_start.ASK_STEP, {}, at)
     for step, next_step in pairwise(timeout_start.STEPS):
         if saga is not None:
             step_times[step] = at.isoformat()
-            facts = {timeout_start.CANCELLED_ORDER_FACT: sample.order_id} if step == timeout_start.CANCEL else {}
+            facts = {timeout_start.CANCELLED_ORDER_FACT: sample.order_id} if step == timeout_start.CANCEL_STEP else {}
             saga = sagas.advance_saga(conn, saga, at, next_step, {DONE_FACT: dict(step_times), **facts})
     if saga is not None:
         sagas.end_saga(conn, saga, at, SagaState.DONE)

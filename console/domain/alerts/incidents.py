@@ -14,7 +14,7 @@ from enum import StrEnum
 from console.domain.errors import ErrorCode
 from console.domain.money import Money
 from console.domain.records import WorkReason
-from console.domain.tasks.records import Alert, Rule
+from console.domain.tasks.records import Alert, AlertRule
 
 KIND = "incident"
 LONGEST_SNOOZE = timedelta(days=14)
@@ -79,7 +79,7 @@ class AffectedRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class IncidentExtent:
     """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and their sums
     in minor units by currency. A step stores it, so that a later extent can be compared with it.
     """
@@ -88,7 +88,7 @@ class Extent:
     records: int = 0
     sums: Mapping[str, int] | None = None
 
-    def is_worse_than(self, earlier: "Extent") -> bool:
+    def is_worse_than(self, earlier: "IncidentExtent") -> bool:
         """True if an alert was added, or more records or more money are affected than earlier."""
         before, now = earlier.sums or {}, self.sums or {}
         return (
@@ -112,7 +112,7 @@ class IncidentStep:
     new_owner: str | None = None
     until: datetime | None = None
     words: str | None = None
-    extent: Extent | None = None
+    extent: IncidentExtent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Incident:
     alerts: tuple[Alert, ...]
     steps: tuple[IncidentStep, ...]
     records: tuple[AffectedRecord, ...]
-    extent: Extent
+    extent: IncidentExtent
     number: str | None = None
     action: str | None = None
     action_record: tuple[str, int] | None = None
@@ -161,7 +161,7 @@ class Incident:
         )
 
 
-_ORDER_RULES = frozenset(rule.value for rule in Rule)
+_ORDER_RULES = frozenset(rule.value for rule in AlertRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def split_runs(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ...]:
 
 
 def find_status(
-    steps: Sequence[IncidentStep], extent: Extent, now: datetime, *, has_open_alert: bool
+    steps: Sequence[IncidentStep], extent: IncidentExtent, now: datetime, *, has_open_alert: bool
 ) -> IncidentStatus:
     """Return state and owner of an incident from its steps, which are sorted by position.
 
@@ -238,22 +238,22 @@ def _find_owner(steps: Sequence[IncidentStep]) -> tuple[str | None, datetime | N
     return owner, since
 
 
-def measure_extent(alerts: Sequence[Alert], records: Sequence[AffectedRecord]) -> Extent:
+def measure_extent(alerts: Sequence[Alert], records: Sequence[AffectedRecord]) -> IncidentExtent:
     """Return the extent of these alerts and records. Sums of different currencies are never added."""
     sums: dict[str, int] = {}
     for record in records:
         if record.amount is not None:
             sums[record.amount.currency] = sums.get(record.amount.currency, 0) + record.amount.minor
-    return Extent(max(alert.id for alert in alerts), len(records), sums)
+    return IncidentExtent(max(alert.id for alert in alerts), len(records), sums)
 
 
 _W = WorkReason
 PLAYBOOK_OF_RULE: Mapping[str, str] = {
-    _W.NOT_MOVED: Rule.PAID_UNNOTICED,
-    _W.PAID_AFTER_CANCEL: Rule.PAID_TOO_LATE,
-    _W.PAID_LATE: Rule.PAID_TOO_LATE,
-    _W.PAID_TWICE: Rule.PAID_TOO_LATE,
-    _W.PAID_WITHOUT_PAYMENT: Rule.PAID_WITHOUT_PAYMENT,
+    _W.NOT_MOVED: AlertRule.PAID_UNNOTICED,
+    _W.PAID_AFTER_CANCEL: AlertRule.PAID_TOO_LATE,
+    _W.PAID_LATE: AlertRule.PAID_TOO_LATE,
+    _W.PAID_TWICE: AlertRule.PAID_TOO_LATE,
+    _W.PAID_WITHOUT_PAYMENT: AlertRule.PAID_WITHOUT_PAYMENT,
     _W.UNVERIFIED_NOTICE: _W.UNMATCHED_NOTICE,
     **{name: name for name in (_W.REVERSED, _W.CONTRADICTED, _W.UNMATCHED_NOTICE, ErrorCode.DATABASE_WENT_BACK)},
     **{name: name for name in sorted(_ORDER_RULES)},

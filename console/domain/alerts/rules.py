@@ -18,26 +18,26 @@ from console.domain.clock import TimeScale
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
-from console.domain.tasks.records import Rule
+from console.domain.tasks.records import AlertRule
 
-GRACE_PERIODS: Mapping[Rule, timedelta] = {
-    Rule.PAID_UNNOTICED: timedelta(minutes=5),
-    Rule.PAID_WITHOUT_PAYMENT: timedelta(minutes=5),
-    Rule.PAID_TOO_LATE: timedelta(0),  # the program never removes this violation by itself
+GRACE_PERIODS: Mapping[AlertRule, timedelta] = {
+    AlertRule.PAID_UNNOTICED: timedelta(minutes=5),
+    AlertRule.PAID_WITHOUT_PAYMENT: timedelta(minutes=5),
+    AlertRule.PAID_TOO_LATE: timedelta(0),  # the program never removes this violation by itself
 }
 """Time for which an order may break a rule before an alert is raised, by rule. Normally the program moves the order
 to paid within this time.
 """
 LONGEST_GRACE_PERIOD = max(GRACE_PERIODS.values())
 
-ACTION_OF_RULE: Mapping[Rule, str] = {
-    Rule.PAID_UNNOTICED: "move_order",
-    Rule.PAID_WITHOUT_PAYMENT: "ask_payment",
-    Rule.PAID_TOO_LATE: "refund",
+ACTION_OF_RULE: Mapping[AlertRule, str] = {
+    AlertRule.PAID_UNNOTICED: "move_order",
+    AlertRule.PAID_WITHOUT_PAYMENT: "ask_payment",
+    AlertRule.PAID_TOO_LATE: "refund",
 }
 """The action that removes the cause of an alert, by rule."""
 
-RULES = frozenset(rule.value for rule in Rule)
+RULES = frozenset(rule.value for rule in AlertRule)
 _O, _P = OrderState, PaymentState
 PAID_ORDER_STATES = frozenset({_O.PAID, _O.SHIPPED, _O.DELIVERED})
 """States of an order that the shop or the console has marked as paid."""
@@ -52,7 +52,7 @@ class BrokenRule:
     `order=pending`. `payment_id` is the payment to which the corrective action is applied.
     """
 
-    rule: Rule
+    rule: AlertRule
     payment_id: int
     observed: str
     expected: str
@@ -80,20 +80,20 @@ def find_broken_rule(
     paid_too_late = _payments_paid_too_late(order, paid)
     if paid_too_late:
         return BrokenRule(
-            Rule.PAID_TOO_LATE, paid_too_late[-1].id, _observed_text(order, paid_too_late), "refund|compensation"
+            AlertRule.PAID_TOO_LATE, paid_too_late[-1].id, _observed_text(order, paid_too_late), "refund|compensation"
         )
     if (
         order.state is _O.PENDING
         and paid
-        and grace.has_passed(Rule.PAID_UNNOTICED, min(map(_payment_known_since, paid)))
+        and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_payment_known_since, paid)))
     ):
-        return BrokenRule(Rule.PAID_UNNOTICED, paid[-1].id, _observed_text(order, paid), f"order={_O.PAID}")
+        return BrokenRule(AlertRule.PAID_UNNOTICED, paid[-1].id, _observed_text(order, paid), f"order={_O.PAID}")
     if _has_no_successful_payment(order, payments) and grace.has_passed(
-        Rule.PAID_WITHOUT_PAYMENT, _order_state_since(order)
+        AlertRule.PAID_WITHOUT_PAYMENT, _order_state_since(order)
     ):
         by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
-            Rule.PAID_WITHOUT_PAYMENT, by_id[-1].id, _observed_text(order, by_id), f"payment={_P.COMPLETED}"
+            AlertRule.PAID_WITHOUT_PAYMENT, by_id[-1].id, _observed_text(order, by_id), f"payment={_P.COMPLETED}"
         )
     return None
 
@@ -145,7 +145,7 @@ class _GracePeriods:
     scale: TimeScale
     open_rules: Collection[str]
 
-    def has_passed(self, rule: Rule, since: datetime) -> bool:
+    def has_passed(self, rule: AlertRule, since: datetime) -> bool:
         """True if the rule's grace period, counted from `since`, is over, or if the rule has an open alert. The grace
         period also counts as over if `since` is in the future because of a wrong clock or time zone.
         """

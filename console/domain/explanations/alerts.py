@@ -18,7 +18,7 @@ from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations
 from console.domain.records import Certainty
 from console.domain.service_results import Explanation, NextStep
-from console.domain.tasks.records import Rule
+from console.domain.tasks.records import AlertRule
 
 _DECIDING_ROLES = (APPROVER, OPERATOR)
 
@@ -44,12 +44,12 @@ def find_alert_action(order: Order, payments: Sequence[Payment], finding: Broken
     payment = _find_payment(payments, finding)
     relations = payment.relations or PaymentRelations()
     show = f"support-console show payment {payment.id}"
-    if finding.rule is Rule.PAID_UNNOTICED:
+    if finding.rule is AlertRule.PAID_UNNOTICED:
         if is_order_covered([one for one in payments if one.state in PAID_STATES], order):
             command = f"support-console payment move-order {payment.id}"
             return AlertAction("move_order", "payment", payment.id, command)
         return AlertAction("open", "payment", payment.id, show, "_short")
-    if finding.rule is Rule.PAID_WITHOUT_PAYMENT:
+    if finding.rule is AlertRule.PAID_WITHOUT_PAYMENT:
         command = f"support-console probe payment {payment.id}"
         return AlertAction("ask_payment" if relations.can_ask else "open", "payment", payment.id, command)
     pending_refund = relations.pending_refund
@@ -89,7 +89,7 @@ def _late_suffix(order: Order, payment: Payment, finding: BrokenRule) -> str:
     """Return the suffix of the wording code for a payment that was paid too late: `_after` if the payment had expired
     or failed before, `_cancelled` if its order was cancelled before. Empty for another rule.
     """
-    if finding.rule is not Rule.PAID_TOO_LATE:
+    if finding.rule is not AlertRule.PAID_TOO_LATE:
         return ""
     return "_after" if payment.late_after is not None and order.state is not OrderState.CANCELLED else "_cancelled"
 
@@ -109,7 +109,7 @@ def _explanation_facts(
     relations = payment.relations or PaymentRelations()
     paid_minor = sum(one.captured_minor for one in payments if one.state in PAID_STATES)
     refund = relations.pending_refund
-    since = order.state_since or order.created_at if finding.rule is Rule.PAID_WITHOUT_PAYMENT else paid
+    since = order.state_since or order.created_at if finding.rule is AlertRule.PAID_WITHOUT_PAYMENT else paid
     return {
         "id": order.id,
         "order": order.merch_txn_id,

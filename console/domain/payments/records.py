@@ -12,8 +12,8 @@ from console.domain.records import Certainty, ReadOnlySwitch, Work
 if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import RegistryEntry
 
-SHOWN_PAYER_CHARACTERS = 4
-SHORTEST_SHOWN_PAYER_CHARACTERS = 8
+SHOWN_PAYER_SUFFIX_LENGTH = 4
+MIN_PARTLY_SHOWN_PAYER_LENGTH = 8
 
 
 class OrderState(StrEnum):
@@ -352,4 +352,4 @@ def masked_payer(text: str | None) -> str | None:
     """
     if not text:
         return None
-    return "****" + (text[-SHOWN_PAYER_CHARACTERS:] if len(text) >= SHORTEST_SHOWN_PAYER_CHARACTERS else "")
+    return "****" + (text[-SHOWN_PAYER_SUFFIX_LENGTH:] if len(text) >= MIN_PARTLY_SHOWN_PAYER_LENGTH else "")

@@ -10,9 +10,9 @@ from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Payment, PaymentRelations
 from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.disagreement_reasons import REASONS_BY_KIND
-from console.domain.tasks.records import Alert, Rule
+from console.domain.tasks.records import Alert, AlertRule
 
-_RULES = frozenset(Rule).union(*REASONS_BY_KIND.values())
+_RULES = frozenset(AlertRule).union(*REASONS_BY_KIND.values())
 
 
 @dataclass(frozen=True, slots=True)

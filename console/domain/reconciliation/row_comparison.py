@@ -13,7 +13,7 @@ from console.domain.payments.report_rules import ReportSource, report_effect
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.records import Certainty, WorkReason
-from console.domain.tasks.records import Verdict
+from console.domain.tasks.records import ReconciliationVerdict
 
 STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE = (
     WorkReason.RECONCILE_STATE,
@@ -24,9 +24,9 @@ STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE = (
 RULES = (STATE_RULE, AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE)
 """Rule ids of the cases that a reconciliation opens about payments and refunds."""
 RULE_OF_VERDICT = {
-    Verdict.DIFFERENT_STATE: STATE_RULE,
-    Verdict.DIFFERENT_AMOUNT: AMOUNT_RULE,
-    Verdict.MISSING_THERE: MISSING_THERE_RULE,
+    ReconciliationVerdict.DIFFERENT_STATE: STATE_RULE,
+    ReconciliationVerdict.DIFFERENT_AMOUNT: AMOUNT_RULE,
+    ReconciliationVerdict.MISSING_THERE: MISSING_THERE_RULE,
 }
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _P, _R = PaymentState, RefundState
@@ -48,12 +48,12 @@ class Consequence(StrEnum):
 class ComparedRow:
     """Result of the comparison of one row of a provider's history: a verdict and its consequence."""
 
-    verdict: Verdict
+    verdict: ReconciliationVerdict
     consequence: Consequence = Consequence.NOTHING
 
 
-MATCHED_ROW = ComparedRow(Verdict.MATCHED)
-_STATE_CASE = ComparedRow(Verdict.DIFFERENT_STATE, Consequence.CASE)
+MATCHED_ROW = ComparedRow(ReconciliationVerdict.MATCHED)
+_STATE_CASE = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.CASE)
 
 
 def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
@@ -61,7 +61,11 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
     payment is stored.
     """
     if payment is None:
-        return ComparedRow(Verdict.IMPORTED, Consequence.IMPORT) if row.state in PAID_STATES else MATCHED_ROW
+        return (
+            ComparedRow(ReconciliationVerdict.IMPORTED, Consequence.IMPORT)
+            if row.state in PAID_STATES
+            else MATCHED_ROW
+        )
     return _compare_paid(payment, row) if row.state in PAID_STATES else _compare_unpaid(payment, row)
 
 
@@ -70,13 +74,13 @@ def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
     if money and row.provider_payment_id not in (None, payment.provider_payment_id):
         return _STATE_CASE  # our payment id was paid twice at the provider
     if row.amount != Money(payment.captured_minor if money else payment.asked_minor, payment.currency):
-        return ComparedRow(Verdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
+        return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
     if payment.state is _P.REVERSED:
         return MATCHED_ROW if _has_newer_report(payment, row.at) else _STATE_CASE
     if not money:
-        return ComparedRow(Verdict.DIFFERENT_STATE, Consequence.FACT)
+        return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
     is_settled = payment.state is _P.COMPLETED and payment.certainty is Certainty.KNOWN
-    return MATCHED_ROW if is_settled else ComparedRow(Verdict.MATCHED, Consequence.FACT)
+    return MATCHED_ROW if is_settled else ComparedRow(ReconciliationVerdict.MATCHED, Consequence.FACT)
 
 
 def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
@@ -89,7 +93,7 @@ def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
         return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _STATE_CASE
     if row.state in WAITING_STATES or _has_newer_report(payment, row.at):
         return MATCHED_ROW
-    return ComparedRow(Verdict.DIFFERENT_STATE, Consequence.FACT)
+    return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
 
 
 def _has_newer_report(payment: Payment, at: datetime) -> bool:

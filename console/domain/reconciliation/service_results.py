@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from console.domain.payments.records import Payment
 from console.domain.records import LeaseHolder
-from console.domain.tasks.records import Alert, Difference, Verdict
+from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
 
 
 class RunState(StrEnum):
@@ -24,12 +24,12 @@ class RunState(StrEnum):
 
 
 ALL, DIFFER, ONLY_OURS, ONLY_THEIRS, REFUSED = "all", "differ", "only_ours", "only_theirs", "refused"
-VERDICTS_OF_PART: Mapping[str, frozenset[Verdict]] = {
-    ALL: frozenset(Verdict) - {Verdict.MATCHED},
-    DIFFER: frozenset({Verdict.DIFFERENT_STATE, Verdict.DIFFERENT_AMOUNT}),
-    ONLY_OURS: frozenset({Verdict.MISSING_THERE}),
-    ONLY_THEIRS: frozenset({Verdict.IMPORTED}),
-    REFUSED: frozenset({Verdict.REFUSED}),
+VERDICTS_OF_PART: Mapping[str, frozenset[ReconciliationVerdict]] = {
+    ALL: frozenset(ReconciliationVerdict) - {ReconciliationVerdict.MATCHED},
+    DIFFER: frozenset({ReconciliationVerdict.DIFFERENT_STATE, ReconciliationVerdict.DIFFERENT_AMOUNT}),
+    ONLY_OURS: frozenset({ReconciliationVerdict.MISSING_THERE}),
+    ONLY_THEIRS: frozenset({ReconciliationVerdict.IMPORTED}),
+    REFUSED: frozenset({ReconciliationVerdict.REFUSED}),
 }
 """Filters of a list of differences: the verdicts that each filter shows, by the filter's name, in the order on the
 screen.
@@ -121,7 +121,7 @@ class DifferenceItem:
     difference.
     """
 
-    found: Difference
+    found: ReconciliationDifference
     payment: Payment | None = None
     case: Alert | None = None
 
@@ -130,7 +130,7 @@ class DifferenceItem:
         """The name of the action that can remove the difference: `probe` the payment, or `ask_file` to request the
         day's file again for a rejected row. None if no case is open any more or the payment is missing.
         """
-        if self.found.verdict is Verdict.REFUSED:
+        if self.found.verdict is ReconciliationVerdict.REFUSED:
             return "ask_file"
         return "probe" if self.case is not None and self.payment is not None else None
 

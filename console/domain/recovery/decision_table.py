@@ -26,17 +26,17 @@ from console.domain.recovery.decidable import (
 )
 from console.domain.recovery.records import (
     CanAsk,
-    Choice,
     ChoiceFacts,
-    Effect,
-    Evidence,
+    DecisionChoice,
+    DecisionEffect,
+    EvidenceKind,
     ProviderStatement,
     RecoverableRecord,
 )
 from console.domain.service_results import AllowedAction
 
 _P, _R = PaymentState, RefundState
-DOCUMENT_EVIDENCE = (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
+DOCUMENT_EVIDENCE = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
 Rule = Callable[[ChoiceFacts], str | None]
 """Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
 the facts don't exclude the choice.
@@ -53,9 +53,9 @@ class ChoiceRule:
     what: str
     right: str
     rules: tuple[Rule, ...] = ()
-    possible_evidence: Callable[[ChoiceFacts], tuple[Evidence, ...]] = lambda _facts: ()
+    possible_evidence: Callable[[ChoiceFacts], tuple[EvidenceKind, ...]] = lambda _facts: ()
     needs_second_person: Callable[[ChoiceFacts], bool] = lambda _facts: False
-    effect: Callable[[ChoiceFacts], Effect | None] = lambda _facts: None
+    effect: Callable[[ChoiceFacts], DecisionEffect | None] = lambda _facts: None
     target: str | None = None
     warning: Callable[[ChoiceFacts], str | None] = lambda _facts: None
 
@@ -198,11 +198,11 @@ def _reversible_warning(facts: ChoiceFacts) -> str | None:
     return "warning.may_be_reversed" if until is not None and facts.now < until else None
 
 
-def _evidence_of_state(facts: ChoiceFacts) -> tuple[Evidence, ...]:
+def _evidence_of_state(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
     """Return the possible evidence for a decision: the provider's answer if it states the outcome, otherwise
     documents.
     """
-    return DOCUMENT_EVIDENCE if _needs_document(facts) else (Evidence.READ,)
+    return DOCUMENT_EVIDENCE if _needs_document(facts) else (EvidenceKind.READ,)
 
 
 # The table
@@ -230,7 +230,7 @@ def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bo
 def _decision_rule(
     target: PaymentState | RefundState,
     rules: tuple[Rule, ...],
-    effect: Callable[[ChoiceFacts], Effect | None],
+    effect: Callable[[ChoiceFacts], DecisionEffect | None],
 ) -> ChoiceRule:
     """Return the row of the decision that a payment or a refund has the state `target`."""
     return ChoiceRule(
@@ -268,8 +268,8 @@ _REFUND_RULE = ChoiceRule(
 )
 
 
-def _rests_on_read(_facts: ChoiceFacts) -> tuple[Evidence, ...]:
-    return (Evidence.READ,)
+def _rests_on_read(_facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
+    return (EvidenceKind.READ,)
 
 
 RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
@@ -333,14 +333,14 @@ def kind_of(record: RecoverableRecord) -> str:
     return "payment" if isinstance(record, Payment) else "refund"
 
 
-def all_choices(facts: ChoiceFacts) -> tuple[Choice, ...]:
+def all_choices(facts: ChoiceFacts) -> tuple[DecisionChoice, ...]:
     """Return all choices that the table has for this kind of record. An excluded choice has `allowed` False and a
     reason.
     """
     return tuple(_make_choice(row, facts) for row in RULES_OF_KIND[kind_of(facts.record)])
 
 
-def find_choice(facts: ChoiceFacts, what: str) -> Choice:
+def find_choice(facts: ChoiceFacts, what: str) -> DecisionChoice:
     """Return the choice with the name `what`, such as `resolve.success`, for this record. Raises KeyError if the
     table has no such choice for the record's kind.
     """
@@ -348,9 +348,9 @@ def find_choice(facts: ChoiceFacts, what: str) -> Choice:
     return _make_choice(rows[what], facts)
 
 
-def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> Choice:
+def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
     right = "resolve_second" if _is_second(row, facts) else row.right
-    plain = Choice(
+    plain = DecisionChoice(
         row.what,
         True,
         tuple(sorted(ROLES_BY_RIGHT[right])),
@@ -370,7 +370,7 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> Choice:
     return replace(plain, allowed=False, reason=f"reason.{lacks}", facts={"needs": plain.who})
 
 
-def _stop_by_switch(choice: Choice, facts: ChoiceFacts) -> Choice:
+def _stop_by_switch(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
     """Return the choice as it is while a read-only switch is on: excluded if the switch stops it."""
     if facts.read_only is None or not is_action_stopped(choice.what, facts.read_only):
         return choice

@@ -9,22 +9,22 @@ from console.domain.payments.consistency import PAID_STATES, WAITING_STATES, mon
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
-from console.domain.recovery.records import ChoiceFacts, Effect, ProviderStatement
+from console.domain.recovery.records import ChoiceFacts, DecisionEffect, ProviderStatement
 
 _KNOWN_AFTER = Certainty.KNOWN
 
 
-def check_effect(facts: ChoiceFacts, target: CheckState) -> Effect | None:
+def check_effect(facts: ChoiceFacts, target: CheckState) -> DecisionEffect | None:
     """Return the effect of a decision that a credit check has the state `target`; None if the record isn't a credit
     check.
     """
     record = facts.record
     if not isinstance(record, CreditCheck):
         return None
-    return Effect((record.state, target), (record.certainty, _KNOWN_AFTER))
+    return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER))
 
 
-def payment_effect(facts: ChoiceFacts, target: PaymentState) -> Effect | None:
+def payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect | None:
     """Return the effect of a decision that a payment has the state `target`; None if the record isn't a payment. If
     the provider stated another amount than the requested one, the provider's amount is captured. A payment that the
     provider reports as expired becomes expired.
@@ -47,7 +47,7 @@ def payment_effect(facts: ChoiceFacts, target: PaymentState) -> Effect | None:
         _order_change(facts.order, payment_after, covered=facts.covered) if news else _unchanged_order(facts.order)
     )
     money = money_parts(record, facts.refunds), money_parts(payment_after, facts.refunds)
-    return Effect((record.state, target), (record.certainty, _KNOWN_AFTER), order, money)
+    return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER), order, money)
 
 
 def _booked_minor(payment: Payment, statement: ProviderStatement) -> int:
@@ -55,7 +55,7 @@ def _booked_minor(payment: Payment, statement: ProviderStatement) -> int:
     return payment.asked_minor if provider_minor is None else provider_minor
 
 
-def refund_effect(facts: ChoiceFacts, target: RefundState) -> Effect | None:
+def refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | None:
     """Return the effect of a decision that a refund has the state `target`: its amount is refunded, or isn't reserved
     any more. None if the record isn't a refund.
     """
@@ -72,10 +72,10 @@ def refund_effect(facts: ChoiceFacts, target: RefundState) -> Effect | None:
         money_parts(paid, facts.refunds),
         money_parts(payment_after, tuple(_with_replaced(facts.refunds, refund_after))),
     )
-    return Effect((record.state, target), (record.certainty, _KNOWN_AFTER), money=money)
+    return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER), money=money)
 
 
-def order_move_effect(facts: ChoiceFacts) -> Effect | None:
+def order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     """Return the effect of moving an order to paid; no other state and no amount changes. None without an order or
     payment.
     """
@@ -83,9 +83,9 @@ def order_move_effect(facts: ChoiceFacts) -> Effect | None:
         return None
     paid, order = facts.payment, facts.order
     if facts.record is order:
-        return Effect((order.state, OrderState.PAID), (_KNOWN_AFTER, _KNOWN_AFTER))
+        return DecisionEffect((order.state, OrderState.PAID), (_KNOWN_AFTER, _KNOWN_AFTER))
     strip = money_parts(paid, facts.refunds)
-    return Effect(
+    return DecisionEffect(
         (paid.state, paid.state), (paid.certainty, paid.certainty), (order.state, OrderState.PAID), (strip, strip)
     )
 

@@ -15,7 +15,7 @@ from console.domain.tasks.records import Take
 RecoverableRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
 
-class Evidence(StrEnum):
+class EvidenceKind(StrEnum):
     """Kinds of evidence for a decision, the strongest first."""
 
     READ = "read"
@@ -123,7 +123,7 @@ class ChoiceFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class DecisionEffect:
     """Effect of a choice, as pairs of a value before and after the choice. `order` is the order's state and `money`
     the parts of the payment's money; None if the record has no order or no payment.
     """
@@ -135,7 +135,7 @@ class Effect:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class DecisionChoice:
     """One possible action on a record, allowed or excluded.
 
     - `what`: probe, refetch, buy, refund, move_order, take, note, or `resolve.` with the state.
@@ -153,6 +153,6 @@ class Choice:
     reason: str | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     second_person: bool = False
-    rests_on: tuple[Evidence, ...] = ()
-    effect: Effect | None = None
+    rests_on: tuple[EvidenceKind, ...] = ()
+    effect: DecisionEffect | None = None
     warning: str | None = None

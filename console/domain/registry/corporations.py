@@ -35,7 +35,7 @@ class CloseCause(StrEnum):
     OTHER = "31"
 
 
-class Process(StrEnum):
+class ProcessCode(StrEnum):
     """The event that created a row of the registry, by the publisher's code (`process`)."""
 
     NEW = "01"
@@ -81,7 +81,7 @@ class Corporation:
     prefecture_code: str
     city_code: str
     address_outside: str
-    process: Process
+    process: ProcessCode
     updated_on: date
     changed_on: date
     assigned_on: date

@@ -12,7 +12,7 @@ from console.domain.registry.corporations import (
     CloseCause,
     Closure,
     Corporation,
-    Process,
+    ProcessCode,
     find_changed_facts,
 )
 
@@ -72,7 +72,7 @@ def watched_facts(corporation: Corporation) -> WatchedFacts:
         corporation.successor,
         corporation.name_image_id,
         corporation.address_image_id,
-        corporation.process is Process.DELETED,
+        corporation.process is ProcessCode.DELETED,
     )
 
 

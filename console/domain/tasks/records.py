@@ -51,7 +51,7 @@ class Saga:
     version: int = 1
 
 
-class Rule(StrEnum):
+class AlertRule(StrEnum):
     """Rules that an order and its payments must fulfil. If an order breaks a rule, an alert is raised. Each value is
     the rule's id.
     """
@@ -106,7 +106,7 @@ class AlertItem:
     number: str | None = None
 
 
-class Verdict(StrEnum):
+class ReconciliationVerdict(StrEnum):
     """Result of the comparison of a payment with the provider's history."""
 
     MATCHED = "matched"
@@ -121,13 +121,13 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ReconciliationDifference:
     """One payment that doesn't match the provider's history. `ours` and `theirs` are short texts with the state and
     amount here and at the provider; `row_key` is unique within the run.
     """
 
     row_key: str
-    verdict: Verdict
+    verdict: ReconciliationVerdict
     payment_id: int | None
     ours: str | None
     theirs: str | None
@@ -152,7 +152,7 @@ class ReconcileReport:
     missing_there: int = 0
     different_state: int = 0
     different_amount: int = 0
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[ReconciliationDifference, ...] = ()
     cases: tuple[Alert, ...] = ()
     run_id: int | None = None
     evidence_id: int | None = None

@@ -15,7 +15,7 @@ from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.messages import HttpReply, JsonObject, encode_json
 from console.sandbox.payments.ledger import Payment
-from console.sandbox.payments.notices import Notice, NoticeCall, transaction_notice
+from console.sandbox.payments.notices import NoticeCall, SimulatedNotice, transaction_notice
 from console.sandbox.rules.registry import NO_FAULT
 from console.sandbox.rules.rules import FaultInstruction
 
@@ -93,7 +93,7 @@ class NoticeSender:
             else:
                 self.addresses[provider] = address
 
-    def compose_notice(self, payment: Payment) -> Notice:
+    def compose_notice(self, payment: Payment) -> SimulatedNotice:
         """Return the notice about a payment in its current state.
 
         Raises `ValueError` if the payer hasn't begun to pay, because the provider sends no notice yet, or if the
@@ -102,7 +102,7 @@ class NoticeSender:
         if payment.id is None:
             raise ValueError("nobody has begun to pay")
         if payment.provider == "paypay":
-            return Notice(
+            return SimulatedNotice(
                 "paypay",
                 payment.merchant_payment_id,
                 transaction_notice(payment),
@@ -112,7 +112,7 @@ class NoticeSender:
         merchant = self._state.atom_merchants.find_merchant(payment.merchant)
         if merchant is None:
             raise ValueError("the merchant is not known any more")
-        return Notice(
+        return SimulatedNotice(
             "atom",
             payment.merchant_payment_id,
             callback_data(payment),
@@ -130,9 +130,11 @@ class NoticeSender:
             "path": url,
             "requestedAt": now,
         }
-        self.send_in_thread(Notice("paypay", "recon", data, lambda fields, _: encode_json(fields), JSON_MEDIA_TYPE))
+        self.send_in_thread(
+            SimulatedNotice("paypay", "recon", data, lambda fields, _: encode_json(fields), JSON_MEDIA_TYPE)
+        )
 
-    def send_in_thread(self, notice: Notice) -> bool:
+    def send_in_thread(self, notice: SimulatedNotice) -> bool:
         """Send a notice in a new thread, with the fault that a rule gives to it. Return False if no address is set
         for the notice's provider.
         """
@@ -179,7 +181,7 @@ class NoticeSender:
                 self._threads.discard(current_thread())
             self._state.holds.notify_waiters()
 
-    def _deliver_notice(self, notice: Notice) -> HttpReply:
+    def _deliver_notice(self, notice: SimulatedNotice) -> HttpReply:
         """Send a notice and record the HTTP statuses. A notice of PayPay is sent again if it isn't answered
         with 200.
         """

@@ -9,7 +9,7 @@ from typing import Any
 from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.payments import change_fields
 from console.sandbox.http.messages import HttpReply
-from console.sandbox.payments.notices import Notice, NoticeCall
+from console.sandbox.payments.notices import NoticeCall, SimulatedNotice
 from console.sandbox.rules.holds import HoldEnding
 from console.sandbox.rules.registry import NOTICE_CALLS, register_fault
 
@@ -25,7 +25,7 @@ def _notice_call(exchange: CallInProgress) -> NoticeCall:
     return exchange.call
 
 
-def _notice_and_sender(exchange: CallInProgress) -> tuple[Notice, Callable[[Notice], HttpReply]]:
+def _notice_and_sender(exchange: CallInProgress) -> tuple[SimulatedNotice, Callable[[SimulatedNotice], HttpReply]]:
     call = _notice_call(exchange)
     if call.notice is None or call.deliver_notice is None:
         raise TypeError(f"{call.name} has nothing to send")

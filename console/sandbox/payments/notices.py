@@ -11,7 +11,7 @@ from console.sandbox.payments.ledger import Payment
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class SimulatedNotice:
     """One notice before it is sent. `signature_manner` selects its encryption and signature, if the provider has any;
     `render` makes the body from `data` and `signature_manner`.
     """
@@ -23,7 +23,7 @@ class Notice:
     media_type: str
     signature_manner: str = "good"
 
-    def with_changes(self, **changes: Any) -> "Notice":
+    def with_changes(self, **changes: Any) -> "SimulatedNotice":
         return replace(self, **changes)
 
     @property
@@ -39,9 +39,9 @@ class NoticeCall(ProviderCall):
     `handled_count` is the number of notices that the sandbox had handled when this call was created.
     """
 
-    notice: Notice | None = None
+    notice: SimulatedNotice | None = None
     handled_count: int = 0
-    deliver_notice: Callable[[Notice], HttpReply] | None = None
+    deliver_notice: Callable[[SimulatedNotice], HttpReply] | None = None
 
 
 def transaction_notice(payment: Payment) -> JsonObject:

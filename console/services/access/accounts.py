@@ -21,7 +21,7 @@ from console.services.process.context import ServiceContext
 from console.store.access import account_properties, grants, server_accounts
 from console.store.access import operators as people
 from console.store.access.operators import StoredPerson
-from console.store.access.server_accounts import DesiredAccount, Statement
+from console.store.access.server_accounts import AccountStatement, DesiredAccount
 from console.store.database import error_codes
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import people_database
@@ -237,7 +237,7 @@ class _StatementExecutor:
 
     def _grant_roles(self, roles: AbstractSet[str]) -> None:
         for sql in list(grants.role_statements(self._conn, roles)):
-            self._run_statement(Statement(sql))
+            self._run_statement(AccountStatement(sql))
 
     def _apply_account(self, task: _AccountTask) -> None:
         server = self._database.server
@@ -248,7 +248,7 @@ class _StatementExecutor:
         for statement in server_accounts.account_statements(account, name, is_mariadb=maria):
             self._run_statement(statement, account)
 
-    def _run_statement(self, statement: Statement, account: DesiredAccount | None = None) -> None:
+    def _run_statement(self, statement: AccountStatement, account: DesiredAccount | None = None) -> None:
         comment = f"/* as {account.name} */ " if account and statement.runs_as_account else ""
         self._statements.append(comment + statement.sql)
         if self._dry_run:
@@ -258,7 +258,7 @@ class _StatementExecutor:
         else:
             _explain_refusal(self._conn, lambda: statement.run(self._conn))
 
-    def _run_as(self, account: DesiredAccount, statement: Statement) -> None:
+    def _run_as(self, account: DesiredAccount, statement: AccountStatement) -> None:
         """Run the statement on a new connection of the account itself. This also proves that the account can sign
         in.
         """

@@ -14,7 +14,7 @@ from console.store.adoption.legacy_checks import Obstacle
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema import legacy_table
-from console.store.schema.legacy_table import Table
+from console.store.schema.legacy_table import LegacyTable
 
 MAX_EXAMPLES = 5
 IDS_PER_RANGE = 5_000
@@ -179,7 +179,7 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
     )
 
 
-def find_adoptable_table(database: Database) -> Table:
+def find_adoptable_table(database: Database) -> LegacyTable:
     """Return the existing table of credit checks, created by this program or another. Raises not_found (a missing
     SQLite file is not created), not_our_database.
     """
@@ -189,7 +189,7 @@ def find_adoptable_table(database: Database) -> Table:
         return migrate.read_adoptable_table(conn)
 
 
-def read_adoption_state(database: Database, table: Table) -> str:
+def read_adoption_state(database: Database, table: LegacyTable) -> str:
     """Return waiting, begun or adopted. A table that this program created is adopted."""
     try:
         state = migrate.read_state(database)
@@ -208,7 +208,7 @@ def read_stored_zone(database: Database) -> str | None:
         return None
 
 
-def find_obstacles(database: Database, table: Table) -> tuple[Obstacle, ...]:
+def find_obstacles(database: Database, table: LegacyTable) -> tuple[Obstacle, ...]:
     """Return everything that prevents the adoption: the problems of the columns or, if there are none, values of the
     column `status` that this program doesn't know.
     """
@@ -219,7 +219,7 @@ def find_obstacles(database: Database, table: Table) -> tuple[Obstacle, ...]:
         return legacy_checks.foreign_status_obstacles(adopt_rows.distinct_statuses(conn))
 
 
-def count_rows(database: Database, table: Table) -> RowCount:
+def count_rows(database: Database, table: LegacyTable) -> RowCount:
     """Count the rows of the table in one pass, IDS_PER_RANGE ids per query."""
     counter = _RowCounter()
     with database.read() as conn:

@@ -18,10 +18,10 @@ from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.tasks.intervals import interval_of
-from console.domain.tasks.records import Alert, Rule
+from console.domain.tasks.records import Alert, AlertRule
 from console.services.alerts.clock_drift import ClockDrift
 from console.services.alerts.provider_outage import ProviderOutages
-from console.services.alerts.queue_age import QueueAges
+from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import until_stopped
 from console.services.tasks.due_tasks import skip_failures
@@ -43,10 +43,10 @@ each run reads.
 ORDERS_PER_BATCH, OPEN_ALERTS_PER_RUN = 200, 500
 LARGEST_ID = 2**63 - 1
 
-WORK_REASON_OF_RULE: Mapping[Rule, str] = {
-    Rule.PAID_UNNOTICED: WorkReason.NOT_MOVED,
-    Rule.PAID_WITHOUT_PAYMENT: WorkReason.PAID_WITHOUT_PAYMENT,
-    Rule.PAID_TOO_LATE: WorkReason.PAID_LATE,
+WORK_REASON_OF_RULE: Mapping[AlertRule, str] = {
+    AlertRule.PAID_UNNOTICED: WorkReason.NOT_MOVED,
+    AlertRule.PAID_WITHOUT_PAYMENT: WorkReason.PAID_WITHOUT_PAYMENT,
+    AlertRule.PAID_TOO_LATE: WorkReason.PAID_LATE,
 }
 """By alert rule: the reason that is written into the work of an order when the rule sets the order to `needs_review`.
 """
@@ -82,7 +82,7 @@ class AlertRules:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._checks = (ProviderOutages(context), QueueAges(context), ClockDrift(context))
+        self._checks = (ProviderOutages(context), QueueAgeAlerts(context), ClockDrift(context))
 
     def run(self) -> int:
         """Judge the orders of the present run. Return the number of alerts that were raised or resolved. Raises

@@ -20,7 +20,7 @@ from console.store.operations import journal
 from console.store.queues import queues
 
 
-class QueueAges:
+class QueueAgeAlerts:
     """Compares the age of the oldest record of each queue with the queue's limit."""
 
     def __init__(self, context: ServiceContext) -> None:

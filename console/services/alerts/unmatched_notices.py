@@ -25,7 +25,7 @@ from console.domain.views.unmatched_notices import (
     UnmatchedNoticePage,
 )
 from console.services.alerts.inbox import parse_cursor
-from console.services.payment_intake.common import NOTICE_KIND, UNMATCHED
+from console.services.payment_intake.common import NOTICE_KIND, RESULT_UNMATCHED
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -93,7 +93,7 @@ class UnmatchedNotices:
     ) -> Iterator[UnmatchedNoticeItem]:
         """Yield the notices of these cases. A notice whose record was found meanwhile is left out."""
         ids = [case.subject_id for case in unseen_cases]
-        events = {event.id: event for event in payment_events.by_ids(conn, ids) if event.done == UNMATCHED}
+        events = {event.id: event for event in payment_events.by_ids(conn, ids) if event.done == RESULT_UNMATCHED}
         open_cases = alerts.open_of_subjects(conn, NOTICE_KIND, ids)
         records = _group_by_number(
             notice_candidates.with_numbers(conn, {event.order_no for event in events.values() if event.order_no})

@@ -22,7 +22,7 @@ from console.services.guarded import database_rollback, request_ids
 from console.services.process.context import KEY_FINGERPRINT, ServiceContext
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
-from console.store.backup.archive import ArchiveWriter, Manifest
+from console.store.backup.archive import ArchiveWriter, BackupManifest
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
 from console.store.documents.documents import Documents, open_documents
@@ -48,12 +48,12 @@ class CheckedBackup:
     """
 
     folder: Path
-    manifest: Manifest
+    manifest: BackupManifest
     store_key: str
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """The result of a restore. `kept`: the earlier database file; `spool`: `kept` (this desk had one, which
     contains more operations than the backup), `restored`, or `none`; `documents`: number of documents that were
     put back; `schema_before`: the schema of the backup, if it was upgraded; `missing`: facts of the operations in
@@ -68,7 +68,7 @@ class Restored:
     missing: tuple[dict[str, object], ...] = ()
 
 
-def back_up(settings: Settings, folder: Path, clock: Clock) -> Manifest:
+def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     """Write a backup to the new folder `folder`. Desks and workers may continue meanwhile: the database is copied
     in its state at one moment, and the documents after that, so that the backup has every document of its
     records.
@@ -89,7 +89,7 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> Manifest:
             sqlite_copy.copy_sqlite(spool.home / spools.FILE_NAME, writer.path(archive.SPOOL_FILE))
             writer.add(archive.SPOOL_FILE)
         unreadable = _copy_documents(open_documents(settings.documents_url, database), writer)
-        manifest = Manifest(
+        manifest = BackupManifest(
             version=console.__version__,
             schema=state["schema"],
             database_id=state["database_id"],
@@ -116,7 +116,7 @@ def check_backup(settings: Settings, folder: Path) -> CheckedBackup:
         if state.get("database_id") != manifest.database_id:
             raise archive.bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
     elif manifest.kind != _SERVER or archive.DUMP_FILE not in manifest.files:
-        raise archive.bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST)
+        raise archive.bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
     if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
         raise migrate.make_schema_error(manifest.schema)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
@@ -125,7 +125,7 @@ def check_backup(settings: Settings, folder: Path) -> CheckedBackup:
     return CheckedBackup(folder, manifest, _compare_store_key(settings, manifest))
 
 
-def restore(settings: Settings, folder: Path, clock: Clock) -> Restored:
+def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     """Put the backup at `folder` in the place of this desk's database, after `check_backup`. An embedded database's
     earlier file is kept; a server's database must be empty. Documents that are there stay, missing ones are put back.
     The spool of this desk stays if there is one, because it knows the operations that the backup lacks.
@@ -156,10 +156,10 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> Restored:
         migrate.upgrade(database)
         restored = _restore_documents(Documents(settings.documents_url), folder, manifest)
     before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
-    return Restored(backup, kept, spool_outcome, restored, before)
+    return RestoreResult(backup, kept, spool_outcome, restored, before)
 
 
-def record_restore(context: ServiceContext, restored: Restored) -> Restored:
+def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreResult:
     """After a restore, write its audit entry, begin a new epoch of the cache, so that no process uses a result
     that the backup lacks, and look for lost operations. Lost operations stop guarded operations until a person
     has acknowledged them. Return the result of the restore with the lost operations.
@@ -175,7 +175,7 @@ def record_restore(context: ServiceContext, restored: Restored) -> Restored:
     return replace(restored, missing=() if loss is None else tuple(loss.make_refusal().detail["missing"]))
 
 
-def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetime) -> Restored | None:
+def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
     """Return the result of the restore under this request id, if the same person began it at this desk in the
     last 24 hours. The id is stored in the spool, because the restore replaces the database.
 
@@ -193,10 +193,10 @@ def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetim
         raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID})
     kept = None if stored["kept"] is None else Path(stored["kept"])
     done = (stored["spool"], stored["documents"], stored["schema_before"], tuple(stored["missing"]))
-    return Restored(check_backup(settings, folder), kept, *done)
+    return RestoreResult(check_backup(settings, folder), kept, *done)
 
 
-def remember(settings: Settings, restored: Restored, request_id: str, now: datetime) -> None:
+def remember(settings: Settings, restored: RestoreResult, request_id: str, now: datetime) -> None:
     """Store the result of a restore under its request id."""
     stored = {
         "at": now.isoformat(),
@@ -238,7 +238,7 @@ def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, .
     unreadable = []
     for path in documents.paths():
         try:
-            writer.add_content(f"{archive.DOCUMENTS}/{path}", documents.read(path))
+            writer.add_content(f"{archive.DOCUMENTS_FOLDER_NAME}/{path}", documents.read(path))
         except ConsoleError as error:
             if error.code is not ErrorCode.NOT_FOUND:
                 raise
@@ -257,7 +257,7 @@ def _dump_server(database: Database, writer: ArchiveWriter) -> None:
         writer.add(file)
 
 
-def _load_server(database: Database, folder: Path, manifest: Manifest) -> None:
+def _load_server(database: Database, folder: Path, manifest: BackupManifest) -> None:
     dump_hash = manifest.files[archive.DUMP_FILE].sha256
     with database.engine.begin() as conn:
         server_dump.prepare_target(conn, dump_hash)
@@ -267,7 +267,7 @@ def _load_server(database: Database, folder: Path, manifest: Manifest) -> None:
         server_dump.drop_mark(conn)
 
 
-def _require_same_database(database: Database, spool: Spool, manifest: Manifest) -> None:
+def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
     """Refuse a backup of another database than the one that is at this desk's address, or was when the desk last used
     it.
     """
@@ -293,7 +293,7 @@ def _find_present_id(database: Database) -> str | None:
         raise
 
 
-def _compare_store_key(settings: Settings, manifest: Manifest) -> str:
+def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
     if manifest.store_key is None:
         return "unused"
     try:
@@ -306,10 +306,10 @@ def _compare_store_key(settings: Settings, manifest: Manifest) -> str:
     return "same"
 
 
-def _restore_documents(documents: Documents, folder: Path, manifest: Manifest) -> int:
+def _restore_documents(documents: Documents, folder: Path, manifest: BackupManifest) -> int:
     """Put back the documents that are missing, and return their number."""
     present = set(documents.paths())
     missing = [path for path in manifest.documents if path not in present]
     for path in missing:
-        documents.put_back(path, (folder / archive.DOCUMENTS / path).read_bytes())
+        documents.put_back(path, (folder / archive.DOCUMENTS_FOLDER_NAME / path).read_bytes())
     return len(missing)

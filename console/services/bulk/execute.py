@@ -106,11 +106,11 @@ class BulkExecutor:
         ended (None without one).
         """
         run = require_run(tx.conn, run_id)
-        if run.state == bulk.DONE:
+        if run.state == bulk.RUN_DONE:
             return run, None
-        begun_text = (run.reason or "").removeprefix(_ROW_MARK) if run.state == bulk.RUNNING else ""
+        begun_text = (run.reason or "").removeprefix(_ROW_MARK) if run.state == bulk.RUN_RUNNING else ""
         running_run = bulk.set_state(
-            tx.conn, run, self._context.now(), bulk.RUNNING, max_rows, run.reason if begun_text else None
+            tx.conn, run, self._context.now(), bulk.RUN_RUNNING, max_rows, run.reason if begun_text else None
         )
         self._context.record_audit(
             tx, AuditAction.BULK_BEGUN, run_id, {"most": running_run.most, "done": run.done}, kind=KIND
@@ -121,7 +121,9 @@ class BulkExecutor:
         with self._context.database.read() as conn:
             work.results.update({name: n for name, n in bulk.count_results(conn, work.run.id).items() if name})
         count_before = -1
-        while work.run.state == bulk.RUNNING and not work.has_reached_limit and work.processed_count > count_before:
+        while (
+            work.run.state == bulk.RUN_RUNNING and not work.has_reached_limit and work.processed_count > count_before
+        ):
             count_before = work.processed_count
             with self._context.database.read() as conn:
                 rows = bulk.next_unprocessed(conn, work.run.id, _ROWS_PER_PAGE)
@@ -137,7 +139,7 @@ class BulkExecutor:
             if work.has_reached_limit:
                 break
             if work.execution.should_stop():
-                self._end_run(work, bulk.STOPPED, "asked")
+                self._end_run(work, bulk.RUN_STOPPED, "asked")
                 return False
             if not self._run_row(work, row):
                 return False
@@ -189,7 +191,7 @@ class BulkExecutor:
         self._renew_lease(tx, work)
         at = f"{_ROW_MARK}{row.position}"
         try:
-            marked_run = bulk.set_state(tx.conn, work.run, self._context.now(), bulk.RUNNING, reason=at)
+            marked_run = bulk.set_state(tx.conn, work.run, self._context.now(), bulk.RUN_RUNNING, reason=at)
         except bulk.Stale:
             raise _LeaseLost from None
         tx.after_commit(lambda: setattr(work, "run", marked_run))
@@ -218,7 +220,7 @@ class BulkExecutor:
         work.refusals_by_provider[provider] += 1
         if work.refusals_by_provider[provider] < MAX_CONSECUTIVE_REFUSALS:
             return True
-        self._end_run(work, bulk.PAUSED, join_reason(outcome.reason or "", provider))
+        self._end_run(work, bulk.RUN_PAUSED, join_reason(outcome.reason or "", provider))
         return False
 
     def _end_run(self, work: _ExecutedRun, state: str, reason: str | None) -> None:
@@ -226,7 +228,7 @@ class BulkExecutor:
         def end(tx: Transaction) -> None:
             self._renew_lease(tx, work)
             run = require_run(tx.conn, work.run.id)
-            if run.state != bulk.RUNNING:
+            if run.state != bulk.RUN_RUNNING:
                 return
             bulk.set_state(tx.conn, run, self._context.now(), state, reason=reason)
             facts = {"state": state, **work.results}
@@ -252,7 +254,7 @@ def _final_state(run: BulkRun) -> tuple[str, str | None]:
     """Return the state and the reason with which a run ends whose rows, up to the limit of the run, all have a
     result.
     """
-    return (bulk.DONE, None) if run.most >= run.size else (bulk.STOPPED, "most")
+    return (bulk.RUN_DONE, None) if run.most >= run.size else (bulk.RUN_STOPPED, "most")
 
 
 def _outcome_of_forecast(forecast: RowForecast) -> RowOutcome:

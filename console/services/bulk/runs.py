@@ -161,7 +161,7 @@ class BulkRuns(BulkRunViews):
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_BULK_LIMIT, "most": run.size})
             person = self._context.require_right(run.action.value)
             self._require_maker(run, person)
-            if run.state != bulk.DONE:
+            if run.state != bulk.RUN_DONE:
                 with cancellation.stop_when_false(lambda: not (should_leave or _never_stop)()):
                     self._executor.run(
                         run_id,
@@ -183,8 +183,8 @@ class BulkRuns(BulkRunViews):
         @compare_and_swap.run_again_if_stale()
         def end(tx: Transaction) -> None:
             run = require_run(tx.conn, run_id)
-            if run.state == bulk.RUNNING:
-                bulk.set_state(tx.conn, run, self._context.now(), bulk.STOPPED, reason="asked")
+            if run.state == bulk.RUN_RUNNING:
+                bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_STOPPED, reason="asked")
                 self._context.record_audit(tx, AuditAction.BULK_STOPPED, run_id, kind=KIND)
 
         self._context.write(end)
@@ -215,12 +215,12 @@ class BulkRuns(BulkRunViews):
     @compare_and_swap.run_again_if_stale()
     def _discard_run(self, tx: Transaction, run_id: int) -> None:
         run = require_run(tx.conn, run_id)
-        if run.state == bulk.RUNNING:
+        if run.state == bulk.RUN_RUNNING:
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS, {"reason": InProgressReason.BULK_RUN_RUNNING, "kind": KIND, "id": run_id}
             )
-        if run.state != bulk.DONE:
-            bulk.set_state(tx.conn, run, self._context.now(), bulk.DONE, reason=DISCARDED_REASON)
+        if run.state != bulk.RUN_DONE:
+            bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_DONE, reason=DISCARDED_REASON)
             self._context.record_audit(
                 tx, AuditAction.BULK_DISCARDED, run_id, {"done": run.done, "n": run.size}, kind=KIND
             )
@@ -253,7 +253,7 @@ class BulkRuns(BulkRunViews):
         if not is_held:
             with suppress(bulk.Stale):  # another process has changed the run meanwhile
                 self._context.write(
-                    lambda tx: bulk.set_state(tx.conn, run, self._context.now(), bulk.PAUSED, reason="maker")
+                    lambda tx: bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_PAUSED, reason="maker")
                 )
         return 0
 

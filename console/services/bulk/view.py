@@ -70,7 +70,7 @@ class BulkRunViews:
         """Return the number of bulk runs that are in the state running or paused."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return sum(run.state in (bulk.RUNNING, bulk.PAUSED) for run in bulk.open_runs(conn))
+            return sum(run.state in (bulk.RUN_RUNNING, bulk.RUN_PAUSED) for run in bulk.open_runs(conn))
 
     def count_results(self, run_id: int) -> BulkProgress:
         """Return the progress of a run and the number of rows by outcome. Raises not_found."""
@@ -140,4 +140,4 @@ class BulkRunViews:
 
 def _read_item(conn: Connection, run: BulkRun) -> BulkItem:
     """Return the run with the holder of its lease; None as holder unless the run is running."""
-    return BulkItem(run, leases.holder_of(conn, lease_name(run.id)) if run.state == bulk.RUNNING else None)
+    return BulkItem(run, leases.holder_of(conn, lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None)

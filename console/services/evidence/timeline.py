@@ -24,7 +24,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import orders, payments
 from console.store.records import any_record
-from console.store.records.history import OPERATION, HistorySource, history_sources
+from console.store.records.history import OPERATION, EventSource, history_sources
 from console.store.refunds import refunds
 
 AnyRecord = CreditCheck | Operation | Order | Payment | Refund
@@ -152,7 +152,7 @@ def read_newest_events(
 
 
 def _open_stream(
-    conn: Connection, source: HistorySource, kind: str, id: str, read: tuple[datetime, str, datetime] | None
+    conn: Connection, source: EventSource, kind: str, id: str, read: tuple[datetime, str, datetime] | None
 ) -> tuple[Iterator[Event], datetime]:
     if read is None:
         return source.walk_events(conn, kind, id), EARLIEST_INSTANT

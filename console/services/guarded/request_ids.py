@@ -219,7 +219,7 @@ class RequestIds:
 
         Raises possible_repeat if the id was used for another request, and in_progress while the first call runs.
         """
-        running = row.state == request_ids.RUNNING
+        running = row.state == request_ids.ACT_RUNNING
         if row.is_free or (running and not row.has_live_lease and row.subject_kind is None):
             return None
         if (row.command, row.fingerprint) != (request.command, request.fingerprint):
@@ -322,7 +322,7 @@ class RequestIds:
             if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
                 text = None
             self._context.failpoints.reach("before_answer_kept")
-            state = request_ids.KEPT if is_stored else request_ids.FREE
+            state = request_ids.ANSWER_STORED if is_stored else request_ids.ID_FREE
             is_owner, epoch = self._context.write(lambda tx: self._store_end(tx, held_request, state, text))
             if is_owner and text is not None and _is_final(answer):
                 self._cache.store_result(*_cache_key(held_request.request), text, epoch)

@@ -43,7 +43,7 @@ _REQUEST_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
+class _NamedRecords:
     """The records that the words of a search name, by kind. `is_partial`: there are more."""
 
     ids: dict[str, set[int]]
@@ -99,14 +99,16 @@ class EverythingSearch:
             return RegistryMatches((), None)
         return find_matches(self._context, conn, query.words, prefecture, limit)
 
-    def _find_named(self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int) -> _Named:
+    def _find_named(
+        self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int
+    ) -> _NamedRecords:
         """Return the records that the words name: by a corporation number, by the name of a company, or by the
         beginning of an identifier.
         """
         words = query.words
         number = _find_number(words, allow_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
-            return _Named(*record_search.ids_of_numbers(conn, [number]))
+            return _NamedRecords(*record_search.ids_of_numbers(conn, [number]))
         most = _MOST_BY_PREFIX if query.has_conditions else limit + 1
         checks = self._find_checks(conn, words, most, frozenset())
         numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
@@ -118,10 +120,10 @@ class EverythingSearch:
         ids.setdefault(credit_checks.KIND, set()).update(check.id for check in checks)
         for kind, record_id in self._find_own_request(conn, words):
             ids.setdefault(kind, set()).add(record_id)
-        return _Named(ids, is_partial or len(numbers) > _MOST_NUMBERS)
+        return _NamedRecords(ids, is_partial or len(numbers) > _MOST_NUMBERS)
 
     def _find_records(
-        self, conn: Connection, query: SearchQuery, named: _Named | None, limit: int
+        self, conn: Connection, query: SearchQuery, named: _NamedRecords | None, limit: int
     ) -> dict[str, FoundRecords]:
         search = RecordSearch(
             self._make_choice(conn, query),

@@ -50,7 +50,7 @@ class RecordSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class FeedSnapshot:
     """The counts of all queues, and the first records of each queue by its name; records that need a person come
     first.
     """
@@ -67,7 +67,7 @@ class LiveView:
     def __init__(self, context: ServiceContext, queues: Queues) -> None:
         self._context, self._queues = context, queues
 
-    def read_snapshot(self) -> Snapshot:
+    def read_snapshot(self) -> FeedSnapshot:
         """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if a
         named person may not read.
         """
@@ -77,7 +77,7 @@ class LiveView:
             name: tuple(map(_make_item_summary, self._queues.read_page(name, MAX_ITEMS_PER_QUEUE).items))
             for name in filled
         }
-        return Snapshot(counts, items)
+        return FeedSnapshot(counts, items)
 
     def record_refusal(self, reason: str, peer: str | None, skipped_count: int) -> None:
         """Write an audit entry about a refused listener. `peer` is its network address; `skipped_count` is the number

@@ -35,7 +35,7 @@ class Ratio:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class MetricFigures:
     """Figures of the last fifteen minutes before `read_at`, from the database.
 
     Ratios: `payments_paid` of the payments that ended, `calls_failed` (no usable answer) and `calls_answered` of the
@@ -65,7 +65,7 @@ class FigureReader:
         self._counters_of_others, self._follow_lock = ProcessCounters(), Lock()
         self._trail_position: int | None = None
 
-    def read_figures(self) -> Figures:
+    def read_figures(self) -> MetricFigures:
         """Return the present figures. Raises ConsoleError if the database doesn't answer."""
         now = self._context.now()
         since = now - MEASURED_PERIOD
@@ -81,7 +81,7 @@ class FigureReader:
             )
         signed_notices = {key: count for key, count in notices.items() if not _is_unsigned(key[0])}
         answer_facts = [classify_answer(summary) for _, summary, _ in answers]
-        return Figures(
+        return MetricFigures(
             payments_paid=_make_ratio(states, PAID_STATES, ENDED_UNPAID_STATES),
             calls_failed=Ratio(sum(not fine for _, fine in answer_facts), len(answer_facts)),
             calls_answered=Ratio(sum(answers for answers, _ in answer_facts), len(answer_facts)),

@@ -65,8 +65,8 @@ class CallbackHandler:
             self._context, self._name, callback.event_id, lambda tx: self._apply_callback(tx, callback)
         )
         if event is None:
-            return NoticeEffect(common.REPEATED)
-        return NoticeEffect(event.done, event.payment_id, event if event.done == common.QUEUED else None)
+            return NoticeEffect(common.RESULT_REPEATED)
+        return NoticeEffect(event.done, event.payment_id, event if event.done == common.RESULT_QUEUED else None)
 
     def _read_callback(self, body: bytes) -> Callback:
         reader: object = self._payment_providers.find_reader(self._name)
@@ -86,7 +86,7 @@ class CallbackHandler:
             self._name,
             callback.event_id,
             (report.provider_state if report else callback.reason)[:40],
-            common.QUEUED if payment else common.UNMATCHED,
+            common.RESULT_QUEUED if payment else common.RESULT_UNMATCHED,
             callback.evidence,
             payment_id=payment.id if payment else None,
             order_no=callback.merchant_payment_id,
@@ -111,8 +111,8 @@ class CallbackHandler:
             return event.done
         effect = self._payment_probes.confirm_by_provider(event.payment_id, event.event_id)
         if effect is None:
-            return common.QUEUED
-        word = common.BOOKED if event.done == common.QUEUED else common.find_event_state(effect)
+            return common.RESULT_QUEUED
+        word = common.RESULT_BOOKED if event.done == common.RESULT_QUEUED else common.find_event_state(effect)
         common.settle_event(self._context, self._name, event.event_id, word, event.payment_id)
         return word
 

@@ -65,7 +65,7 @@ class CheckedNotice:
             raise ValueError("nothing to ask about")
         with self._as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
             word = self.ask_about_event(effect.event_to_confirm)
-            if effect.event_state == common.QUEUED:
+            if effect.event_state == common.RESULT_QUEUED:
                 return replace(effect.result, done=word)
         return effect.result
 

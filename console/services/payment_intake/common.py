@@ -24,7 +24,7 @@ NOTICE_KIND = "notice"
 """Subject kind of alerts, audit entries and evidence about a notice itself, for example about a notice whose payment
 is missing here.
 """
-BOOKED, REPEATED, UNCHANGED, QUEUED, UNMATCHED, STORED_ONLY = (
+RESULT_BOOKED, RESULT_REPEATED, RESULT_UNCHANGED, RESULT_QUEUED, RESULT_UNMATCHED, RESULT_STORED_ONLY = (
     "booked",
     "repeated",
     "unchanged",
@@ -33,8 +33,13 @@ BOOKED, REPEATED, UNCHANGED, QUEUED, UNMATCHED, STORED_ONLY = (
     "kept",
 )
 REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED = "refused", "refused_to_ask", "refused_asked"
-_WAITING_STATES = frozenset({QUEUED, UNMATCHED, REFUSED_TO_CONFIRM})
-_STATE_BY_EFFECT = {"booked": BOOKED, "changed": BOOKED, "unchanged": UNCHANGED, "unknown": STORED_ONLY}
+_WAITING_STATES = frozenset({RESULT_QUEUED, RESULT_UNMATCHED, REFUSED_TO_CONFIRM})
+_STATE_BY_EFFECT = {
+    "booked": RESULT_BOOKED,
+    "changed": RESULT_BOOKED,
+    "unchanged": RESULT_UNCHANGED,
+    "unknown": RESULT_STORED_ONLY,
+}
 
 
 class NoticeRefused(Exception):
@@ -113,7 +118,7 @@ def find_stored_notice_effect(context: ServiceContext, source: str, event_id: st
     """
     with context.database.read() as conn:
         event = payment_events.by_source_id(conn, source, event_id)
-    return None if event is None else NoticeEffect(REPEATED, event.payment_id)
+    return None if event is None else NoticeEffect(RESULT_REPEATED, event.payment_id)
 
 
 def store_event(
@@ -134,7 +139,7 @@ def store_event(
 def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) -> PaymentEvent:
     if not payment_events.add_event(tx.conn, event, context.holder().operator, context.now()):
         raise EventAlreadyStored(event.event_id)
-    if event.done != UNMATCHED:
+    if event.done != RESULT_UNMATCHED:
         return event
     stored = payment_events.by_source_id(tx.conn, event.source, event.event_id) or event
     name = event.order_no or event.event_id
@@ -161,10 +166,10 @@ def settle_event(
         if (
             event is not None
             and event.done != event_state
-            and (event.done in _WAITING_STATES or event_state == QUEUED)
+            and (event.done in _WAITING_STATES or event_state == RESULT_QUEUED)
         ):
             payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
-            if event.done == UNMATCHED:
+            if event.done == RESULT_UNMATCHED:
                 cases.close_cases(tx.conn, NOTICE_KIND, event.id, context.now())
 
     context.failpoints.reach("before_notice_end")

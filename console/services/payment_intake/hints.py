@@ -62,14 +62,16 @@ class HintHandler:
             return lambda: self._store_hint(self._make_file_event(hint))
         if not isinstance(hint, TransactionHint):
             name = hashlib.sha256(post.body).hexdigest()
-            return lambda: self._store_hint(PaymentEvent(self._name, name, "OtherHint", common.STORED_ONLY, ""))
+            return lambda: self._store_hint(
+                PaymentEvent(self._name, name, "OtherHint", common.RESULT_STORED_ONLY, "")
+            )
         text = self._make_stored_fields(post.body)
         common.refuse_future_time(hint.latest, self._context.now(), text, hint.merchant_payment_id)
         event = PaymentEvent(
             self._name,
             hint.event_id,
             hint.state,
-            common.QUEUED,
+            common.RESULT_QUEUED,
             text,
             order_no=hint.merchant_payment_id,
             amount_minor=hint.amount.minor if hint.amount else None,
@@ -96,11 +98,11 @@ class HintHandler:
             with suppress(ConsoleError):  # Without a store key, nothing can be encrypted.
                 body = encrypt_download_address(self._context, hint.url)
                 return PaymentEvent(self._name, hint.event_id, kind, ANNOUNCED_RESULT, body, order_no=day.isoformat())
-        return PaymentEvent(self._name, hint.event_id, kind, common.STORED_ONLY, "")
+        return PaymentEvent(self._name, hint.event_id, kind, common.RESULT_STORED_ONLY, "")
 
     def _store_hint(self, event: PaymentEvent) -> NoticeEffect:
         stored = common.store_event(self._context, self._name, event.event_id, lambda _tx: event)
-        return NoticeEffect(common.STORED_ONLY if stored else common.REPEATED)
+        return NoticeEffect(common.RESULT_STORED_ONLY if stored else common.RESULT_REPEATED)
 
     def _store_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
         """Store the event of a hint, unless it is stored already; `payment_id` is the provider's payment id in the
@@ -114,8 +116,8 @@ class HintHandler:
             self._context, self._name, event.event_id, lambda tx: self._match_payment(tx, event, payment_id)
         )
         if stored is None:
-            return NoticeEffect(common.REPEATED)
-        return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == common.QUEUED else None)
+            return NoticeEffect(common.RESULT_REPEATED)
+        return NoticeEffect(stored.done, stored.payment_id, stored if stored.done == common.RESULT_QUEUED else None)
 
     def _handle_repeated_hint(self, event: PaymentEvent, earlier: NoticeEffect) -> NoticeEffect:
         """Return the effect of a repeated hint.
@@ -128,14 +130,14 @@ class HintHandler:
             return earlier
         if self._payment_probes.read_payment(earlier.payment_id).state not in PAID_STATES:
             return earlier
-        common.settle_event(self._context, self._name, event.event_id, common.QUEUED, earlier.payment_id)
+        common.settle_event(self._context, self._name, event.event_id, common.RESULT_QUEUED, earlier.payment_id)
         return replace(earlier, event_to_confirm=replace(event, payment_id=earlier.payment_id))
 
     def _match_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
-            return replace(event, done=common.UNMATCHED)
-        word = common.UNCHANGED if self._is_already_booked(payment, event) else common.QUEUED
+            return replace(event, done=common.RESULT_UNMATCHED)
+        word = common.RESULT_UNCHANGED if self._is_already_booked(payment, event) else common.RESULT_QUEUED
         return replace(event, done=word, payment_id=payment.id)
 
     def ask_provider(self, event: PaymentEvent) -> str:
@@ -151,7 +153,7 @@ class HintHandler:
                 raise
             effect = "unchanged"
         if effect is None:
-            return common.QUEUED
+            return common.RESULT_QUEUED
         word = common.find_event_state(effect)
         common.settle_event(self._context, event.source, event.event_id, word, event.payment_id)
         return word

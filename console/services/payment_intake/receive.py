@@ -69,7 +69,7 @@ class Notices:
         }
         self._handlers: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}
         self._refusal_limit = TokenBucket(REFUSAL_BURST_SIZE, REFUSALS_PER_SECOND)
-        self._last_probed_id = {common.QUEUED: 0, common.REFUSED_TO_CONFIRM: 0}
+        self._last_probed_id = {common.RESULT_QUEUED: 0, common.REFUSED_TO_CONFIRM: 0}
         self._last_unmatched_id = 0
 
     def receive_notice(self, post: NoticePost) -> NoticeResult:
@@ -178,7 +178,9 @@ class Notices:
         """Due task: ask the provider again about hints and callbacks that have no answer yet, and look again for the
         payments of unmatched notices. Return the number of events that were answered or matched.
         """
-        probed_count = self._ask_all(common.QUEUED, lambda event: self._ask_provider(event) != common.QUEUED)
+        probed_count = self._ask_all(
+            common.RESULT_QUEUED, lambda event: self._ask_provider(event) != common.RESULT_QUEUED
+        )
         probed_count += self._ask_all(common.REFUSED_TO_CONFIRM, self._ask_about_refused)
         return probed_count + self._match_unmatched_events()
 
@@ -215,7 +217,7 @@ class Notices:
         """Look again for the payments of a batch of unmatched notices, beginning after the last notice of the
         previous run. Return the number of notices whose payment was found.
         """
-        matched_count, batch = 0, self._events_with(common.UNMATCHED, after_id=self._last_unmatched_id)
+        matched_count, batch = 0, self._events_with(common.RESULT_UNMATCHED, after_id=self._last_unmatched_id)
         self._last_unmatched_id = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in batch:
             with skip_failures(f"unmatched notice {event.id}"):
@@ -227,11 +229,11 @@ class Notices:
         hint or callback, store only the payment's id in the event. Return True if the payment was found.
         """
         if event.source not in self._handlers:
-            return self._signed_notices.retry_event(event) != common.UNMATCHED
+            return self._signed_notices.retry_event(event) != common.RESULT_UNMATCHED
         with self._context.database.read() as conn:
             payment = payments.by_merchant_id(conn, event.source, event.order_no or "")
         if payment is not None:
-            common.settle_event(self._context, event.source, event.event_id, common.UNCHANGED, payment.id)
+            common.settle_event(self._context, event.source, event.event_id, common.RESULT_UNCHANGED, payment.id)
         return payment is not None
 
     def _events_with(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:

@@ -94,7 +94,7 @@ class SignedNoticeHandler:
         event = common.store_event(
             self._context, notice.source, notice.event_id, lambda tx: self._apply_notice(tx, notice)
         )
-        return NoticeEffect(common.REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
+        return NoticeEffect(common.RESULT_REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
 
     def retry_event(self, event: PaymentEvent) -> str:
         """Apply the report of a stored signed notice again, if the order or payment that was missing when it came
@@ -198,7 +198,7 @@ class SignedNoticeHandler:
         state = STATE_BY_NOTICE_TYPE.get(notice.type)
         payment = self._find_or_insert_payment(tx, notice) if state is not None else None
         if state is None or payment is None:
-            return _make_event(notice, common.STORED_ONLY if state is None else common.UNMATCHED)
+            return _make_event(notice, common.RESULT_STORED_ONLY if state is None else common.RESULT_UNMATCHED)
         report = _make_report(notice, state)
         kind = OutcomeClass.SUCCEEDED if state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
         if not report.final:

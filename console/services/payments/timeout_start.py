@@ -14,8 +14,8 @@ from console.store.payments import payments
 from console.store.tasks import sagas
 
 KIND = "payment_timeout"
-ASK, EXPIRE, CANCEL, RELEASE = "ask_provider", "expire_payment", "cancel_order", "release_stock"
-STEPS = (ASK, EXPIRE, CANCEL, RELEASE)
+ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP = "ask_provider", "expire_payment", "cancel_order", "release_stock"
+STEPS = (ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP)
 STUCK = WorkReason.TIMEOUT_STUCK
 """Alert rule of the case about a saga that is stuck because of a fault of this program."""
 CANCELLED_ORDER_FACT = "cancelled"
@@ -34,7 +34,7 @@ def begin_saga(context: ServiceContext, tx: Transaction, payment: Payment) -> Sa
     """Begin the saga that ends a payment whose expiry time has passed. Return the saga; None if the payment already
     has one.
     """
-    return sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, ASK, {}, context.now())
+    return sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, ASK_STEP, {}, context.now())
 
 
 def begin_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
@@ -45,4 +45,4 @@ def begin_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment
     Nothing is done if the payment has no order or no expiry time.
     """
     if payment.order_id is not None and payment.expires_at is not None:
-        sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, CANCEL, {}, context.now())
+        sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, CANCEL_STEP, {}, context.now())

@@ -27,11 +27,11 @@ from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
 from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
-from console.services.payments.timeout_start import ASK, CANCEL, EXPIRE, KIND, RELEASE
+from console.services.payments.timeout_start import ASK_STEP, CANCEL_STEP, EXPIRE_STEP, KIND, RELEASE_STEP
 from console.services.process.context import ServiceContext
 from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
 from console.services.tasks.saga_runner import (
-    Compensate,
+    CompensationRequired,
     EffectStep,
     MoveBack,
     QuestionStep,
@@ -83,12 +83,12 @@ class PaymentTimeouts:
         self._excluded_providers: dict[str, str] = {}  # Error code by provider that is not asked in this run.
         self._unanswered_counts: Counter[str] = Counter()  # Unanswered questions in a row, by provider.
         steps = (
-            QuestionStep(ASK, self._ask_provider),
-            EffectStep(EXPIRE, self._expire_payment, undo=self._undo_expiry),
+            QuestionStep(ASK_STEP, self._ask_provider),
+            EffectStep(EXPIRE_STEP, self._expire_payment, undo=self._undo_expiry),
             EffectStep(
-                CANCEL, self._cancel_order
+                CANCEL_STEP, self._cancel_order
             ),  # never undone: a payment for a cancelled order opens a case for people
-            EffectStep(RELEASE, self._release_stock),
+            EffectStep(RELEASE_STEP, self._release_stock),
         )
         plan = SagaPlan(KIND, payments.KIND, steps, PAYMENT_TIMEOUTS, self._open_stuck_case)
         self._sagas = SagaRunner(context, plan)
@@ -207,7 +207,7 @@ class PaymentTimeouts:
             skip_failures(f"the end of payment {saga.subject_id}"),
             self._payment_probes.hold_payment(saga.subject_id) as payment,
         ):
-            if saga.step == ASK and payment.provider in self._excluded_providers:
+            if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
                 self._sagas.skip_step(saga, self._excluded_providers[payment.provider], SKIP_DELAY)
             else:
                 self._sagas.run(saga)
@@ -273,11 +273,11 @@ class PaymentTimeouts:
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
         verdict = _choose_verdict(payment)
         if verdict is not None:
-            return MoveBack(ASK) if isinstance(verdict, WaitUntil) else verdict
+            return MoveBack(ASK_STEP) if isinstance(verdict, WaitUntil) else verdict
         if payment.state in ENDED_UNPAID_STATES:
             return StepDone()
         if not timeout_start.has_timed_out(payment, context.now()) or not self._is_answer_valid(saga, payment):
-            return MoveBack(ASK)
+            return MoveBack(ASK_STEP)
         if payment.account_minor:
             account_money.release_amount(tx, payment)
         work = payment_work.choose_work(context, tx, payment, PaymentState.EXPIRED)
@@ -314,7 +314,7 @@ class PaymentTimeouts:
         payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
         if payment.state not in ENDED_UNPAID_STATES:
-            return Compensate("paid_late")  # house: the reason of a saga
+            return CompensationRequired("paid_late")  # house: the reason of a saga
         if order is None:
             return SagaDone("no_order")  # house: the reason of a saga
         verdict = self._find_cancel_verdict(tx, payment, order)

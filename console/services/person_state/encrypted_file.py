@@ -11,7 +11,7 @@ from datetime import datetime
 
 from console.domain.person_state.retention import ATTEMPT_PREFIX, DRAFT_PREFIX, DRAFT_RETENTION, STATE_RETENTION
 from console.services.process.context import ServiceContext
-from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, Unreadable
+from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, UnreadableFile
 from console.settings.person_files import person_file
 from console.store.spool.cipher import Cipher, DecryptionFailed
 
@@ -61,11 +61,11 @@ class PersonState:
 
     def _decrypt(self, content: bytes) -> bytes:
         if self._cipher is None:
-            raise Unreadable
+            raise UnreadableFile
         try:
             return self._cipher.decrypt(content)
         except DecryptionFailed as cause:
-            raise Unreadable from cause
+            raise UnreadableFile from cause
 
 
 def _is_outdated(name: str, entry: JsonValue, now: datetime) -> bool:

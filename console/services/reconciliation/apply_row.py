@@ -26,7 +26,7 @@ from console.domain.reconciliation.row_comparison import (
     theirs_text,
 )
 from console.domain.records import WorkState
-from console.domain.tasks.records import Difference, Verdict
+from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImports
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
@@ -54,7 +54,7 @@ class RowApplication:
     @payments.run_again_if_stale()
     def apply_row(
         self, tx: Transaction, provider: str, row: HistoryRow, source_kind: ReportSource, row_source: str
-    ) -> Difference | None:
+    ) -> ReconciliationDifference | None:
         """Compare a row about a payment with our payment, and write the result. `row_source` is the name of the file
         or notice that contains the row; it is stored in the evidence. Return the difference; None if both sides
         agree.
@@ -66,7 +66,7 @@ class RowApplication:
     @payments.run_again_if_stale()
     def apply_report(
         self, tx: Transaction, payment: Payment | None, row: HistoryRow, fact: ReportWithSource, provider: str
-    ) -> Difference | None:
+    ) -> ReconciliationDifference | None:
         """Do the same as `apply_row`, for a payment that the caller has read and a report that the caller has made
         from the row. `payment` is None if our database has no such payment: it is then imported. Return the
         difference; None if both sides agree.
@@ -75,7 +75,9 @@ class RowApplication:
         if payment is None and finding.consequence is Consequence.IMPORT:
             payment_import = PaymentImport(provider, row.merchant_payment_id or "")
             imported_payment = self._imports.insert_missing_payment(tx, payment_import, fact)
-            return Difference(row.key, Verdict.IMPORTED, imported_payment.id, None, theirs_text(row))
+            return ReconciliationDifference(
+                row.key, ReconciliationVerdict.IMPORTED, imported_payment.id, None, theirs_text(row)
+            )
         if payment is None:
             return None
         if finding.consequence is Consequence.FACT and is_newer_report(
@@ -83,14 +85,16 @@ class RowApplication:
         ):
             apply_report(self._context, tx, payment, fact, is_just_read=True)
         current = payment_work.require_payment(tx, payment.id)
-        if finding.verdict is Verdict.MATCHED:
+        if finding.verdict is ReconciliationVerdict.MATCHED:
             self.close_cases(tx, current, _PAYMENT_RULES)
             return None
-        is_settled = compare_row(current, row).verdict is Verdict.MATCHED
+        is_settled = compare_row(current, row).verdict is ReconciliationVerdict.MATCHED
         self.open_case(
             tx, current, RULE_OF_VERDICT[finding.verdict], theirs_text(row), own_text or "", is_settled=is_settled
         )
-        return Difference(row.key, finding.verdict, payment.id, own_text, theirs_text(row), case_opened=True)
+        return ReconciliationDifference(
+            row.key, finding.verdict, payment.id, own_text, theirs_text(row), case_opened=True
+        )
 
     def open_case(
         self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_settled: bool
@@ -138,13 +142,15 @@ class RowApplication:
     @payments.run_again_if_stale()
     def open_missing_case(
         self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
-    ) -> Difference:
+    ) -> ReconciliationDifference:
         """Open a case about a payment of ours that the provider's complete history does not contain. Return the
         difference; `key` is the key under which the run stores it.
         """
         payment = payment_work.require_payment(tx, payment_id)
         self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_settled=False)
-        return Difference(key, Verdict.MISSING_THERE, payment_id, own_text, None, case_opened=True)
+        return ReconciliationDifference(
+            key, ReconciliationVerdict.MISSING_THERE, payment_id, own_text, None, case_opened=True
+        )
 
 
 def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | None:
@@ -186,8 +192,10 @@ def _provider_word(row: HistoryRow) -> str:
     return row.word if row.word.isascii() else words.get(row.state, row.word)
 
 
-def make_refused_difference(key: str, reason: str, provider_id: str | None) -> Difference:
+def make_refused_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:
     """Return the difference for a row that was rejected because it is implausible; `reason` is the code of the
     reason.
     """
-    return Difference(key, Verdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip())
+    return ReconciliationDifference(
+        key, ReconciliationVerdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip()
+    )

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.tasks.records import Difference, Verdict
+from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.process.context import ServiceContext
 from console.services.process.heartbeat import LEASE_SECONDS
 from console.store.database.engine import Transaction
@@ -24,7 +24,7 @@ PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
 REFUSED_ROWS = "reconcile_rows_refused"
 """Alert rule of the case about a run in which rows of the history were rejected."""
 MAX_DIFFERENCES = 1_000
-RowEffect = Callable[[Transaction], Difference | None]
+RowEffect = Callable[[Transaction], ReconciliationDifference | None]
 """A function that writes the effect of a row in the given transaction. It returns the difference that remains; None
 if both sides agree.
 """
@@ -52,7 +52,7 @@ class RunJournal(Protocol):
         """
         ...
 
-    def write(self, key: str, expected: Difference | None, effect: RowEffect) -> None:
+    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
         """Record a row that needs a write. `expected` is the difference that was found by reading (None if both sides
         agree); `effect` writes the row's effect and returns the difference that remains.
         """
@@ -74,17 +74,17 @@ class DryRunCounts:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
-        self.differences: list[Difference] = []
+        self.differences: list[ReconciliationDifference] = []
 
     def count_match(self, key: str) -> None:
         """Count a row that agrees with our record."""
-        self.counts[Verdict.MATCHED] += 1
+        self.counts[ReconciliationVerdict.MATCHED] += 1
 
-    def write(self, key: str, expected: Difference | None, effect: RowEffect) -> None:
+    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
         """Count the difference `expected` and add it to the list of differences (at most MAX_DIFFERENCES). `effect`
         is not called, because a dry run writes nothing.
         """
-        self.counts[expected.verdict if expected else Verdict.MATCHED] += 1
+        self.counts[expected.verdict if expected else ReconciliationVerdict.MATCHED] += 1
         if expected is not None and len(self.differences) < MAX_DIFFERENCES:
             self.differences.append(expected)
 
@@ -116,7 +116,7 @@ class StoredRun:
         """Set the position, in memory. The next call of `pause` stores it."""
         self._position = key
 
-    def write(self, key: str, expected: Difference | None, effect: RowEffect) -> None:
+    def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
         """Call `effect`, and store the difference that it returns, the counts and the position, in one
         transaction.
         """
@@ -127,15 +127,15 @@ class StoredRun:
 
     def _write_row(self, tx: Transaction, key: str, effect: RowEffect) -> Run:
         difference = effect(tx)
-        counts: Counter[str] = Counter({Verdict.MATCHED: self._match_count})
+        counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
         if difference is None or reconciliations.add_row(tx.conn, self.run.id, difference):
-            counts[difference.verdict if difference else Verdict.MATCHED] += 1
+            counts[difference.verdict if difference else ReconciliationVerdict.MATCHED] += 1
         return self._save_position(tx, counts, position=key)
 
     def pause(self) -> None:
         """Store the counts and the position if they have changed since the last write."""
         if self._match_count or self._position != self.run.position:
-            counts: Counter[str] = Counter({Verdict.MATCHED: self._match_count})
+            counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
             self.run = self._context.write(lambda tx: self._save_position(tx, counts, position=self._position))
             self._match_count = 0
             self._context.failpoints.reach("after_reconcile_batch")
@@ -151,7 +151,7 @@ class StoredRun:
     def fail_run(self, reason: str) -> None:
         """Set the run's state to failed with this reason code. A failed run is never continued."""
         self.run = self._context.write(
-            lambda tx: self._save_position(tx, Counter(), state=reconciliations.FAILED, reason=reason[:64])
+            lambda tx: self._save_position(tx, Counter(), state=reconciliations.RUN_FAILED, reason=reason[:64])
         )
 
     def end_run(self, record_end: Callable[[Transaction, Run], None]) -> Run:
@@ -161,7 +161,7 @@ class StoredRun:
         self.pause()
 
         def write_end(tx: Transaction) -> Run:
-            ended_run = self._save_position(tx, Counter(), state=reconciliations.DONE)
+            ended_run = self._save_position(tx, Counter(), state=reconciliations.RUN_DONE)
             record_end(tx, ended_run)
             leases.release(tx.conn, self._lease)
             return ended_run

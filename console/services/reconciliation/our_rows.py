@@ -24,7 +24,7 @@ from console.domain.reconciliation.row_comparison import (
     ours_text,
     theirs_text,
 )
-from console.domain.tasks.records import Difference, Verdict
+from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments.apply_report import ReportWithSource
 from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
@@ -104,9 +104,11 @@ class OwnRows:
         self, run_journal: RunJournal, key: str, payment: Payment, observed: str, prefix: str = "ours:"
     ) -> None:
         own_text = ours_text(payment) or ""
-        expected = Difference(f"{prefix}{key}", Verdict.MISSING_THERE, payment.id, own_text, None)
+        expected = ReconciliationDifference(
+            f"{prefix}{key}", ReconciliationVerdict.MISSING_THERE, payment.id, own_text, None
+        )
 
-        def effect(tx: Transaction) -> Difference:
+        def effect(tx: Transaction) -> ReconciliationDifference:
             return self._row_application.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
 
         run_journal.write(key, expected, effect)
@@ -229,8 +231,10 @@ class OwnRows:
             self._compare_refund_sum(run_journal, payment, report, key)
             return
         expected = None
-        if finding.verdict is not Verdict.MATCHED:
-            expected = Difference(key, finding.verdict, payment.id, ours_text(payment), theirs_text(row))
+        if finding.verdict is not ReconciliationVerdict.MATCHED:
+            expected = ReconciliationDifference(
+                key, finding.verdict, payment.id, ours_text(payment), theirs_text(row)
+            )
         run_journal.write(
             key,
             expected,
@@ -271,13 +275,21 @@ class OwnRows:
         )
         own_text, provider_text = f"refunded {payment.refunded_minor}", f"refunded {reported_minor}"
 
-        def effect(tx: Transaction) -> Difference:
+        def effect(tx: Transaction) -> ReconciliationDifference:
             self._row_application.open_case(
                 tx, _current_payment(tx, payment), rule, provider_text, own_text, is_settled=False
             )
-            return Difference(key, Verdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text, case_opened=True)
+            return ReconciliationDifference(
+                key, ReconciliationVerdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text, case_opened=True
+            )
 
-        run_journal.write(key, Difference(key, Verdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text), effect)
+        run_journal.write(
+            key,
+            ReconciliationDifference(
+                key, ReconciliationVerdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text
+            ),
+            effect,
+        )
 
 
 def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow:

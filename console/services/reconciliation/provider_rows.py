@@ -15,7 +15,7 @@ from console.domain.payments.states import RefundState
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.domain.reconciliation.row_comparison import MATCHED_ROW, Consequence, compare_row, ours_text, theirs_text
-from console.domain.tasks.records import Difference, Verdict
+from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImports
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
@@ -169,9 +169,9 @@ class _Batch:
             self._run_journal.count_match(row.key)
         else:
             expected = None
-            if finding.verdict is not Verdict.MATCHED:
+            if finding.verdict is not ReconciliationVerdict.MATCHED:
                 own_text, provider_text = ours_text(payment), theirs_text(row)
-                expected = Difference(
+                expected = ReconciliationDifference(
                     row.key, finding.verdict, payment.id if payment else None, own_text, provider_text
                 )
             row_source = self._history.source_of(row.key)
@@ -190,7 +190,9 @@ class _Batch:
             self._record_refused_row(row.key, "no_number", row.provider_payment_id)
             return
         provider_text = f"{theirs_text(row)} {row.merchant_payment_id}"
-        difference = Difference(row.key, Verdict.DIFFERENT_STATE, None, None, provider_text)
+        difference = ReconciliationDifference(
+            row.key, ReconciliationVerdict.DIFFERENT_STATE, None, None, provider_text
+        )
         self._run_journal.write(row.key, difference, lambda _tx: difference)
 
     # Refunds
@@ -212,8 +214,10 @@ class _Batch:
             return
         if refund is not None and not self._run_journal.is_dry_run:
             self._reader.ask_about(refund)
-        verdict = Verdict.DIFFERENT_AMOUNT if refund is None else Verdict.DIFFERENT_STATE
-        expected = Difference(row.key, verdict, payment.id if payment else None, _refund_text(refund), _row_text(row))
+        verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
+        expected = ReconciliationDifference(
+            row.key, verdict, payment.id if payment else None, _refund_text(refund), _row_text(row)
+        )
         self._run_journal.write(row.key, expected, lambda tx: self._write_difference(tx, row, refund))
 
     def _find_refund(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
@@ -240,20 +244,22 @@ class _Batch:
             tx, payment, rules, (_row_text(row), row_comparison.missing_refund_text(refund))
         )
 
-    def _write_difference(self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None) -> Difference:
+    def _write_difference(
+        self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None
+    ) -> ReconciliationDifference:
         """Write the difference and the case for the row of a refund, and return the difference. If the probe has
         completed our refund meanwhile, the case is stored as resolved.
         """
         payment = apply_row.find_payment(tx, self._provider, row)
         refund = refunds.find(tx.conn, compared_refund.id) if compared_refund else None
-        verdict = Verdict.DIFFERENT_AMOUNT if refund is None else Verdict.DIFFERENT_STATE
+        verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
         if payment is not None:
             rule = row_comparison.UNKNOWN_REFUND_RULE if refund is None else row_comparison.STATE_RULE
             expected = _refund_text(compared_refund) or "no refund of ours"
             is_settled = refund is not None and refund.state is RefundState.COMPLETED
             self._reader.facts.open_case(tx, payment, rule, _row_text(row), expected, is_settled=is_settled)
         has_case, own_text = payment is not None, _refund_text(compared_refund)
-        return Difference(
+        return ReconciliationDifference(
             row.key, verdict, payment.id if payment else None, own_text, _row_text(row), case_opened=has_case
         )
 

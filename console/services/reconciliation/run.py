@@ -22,7 +22,7 @@ from console.domain.payments.provider_registry import (
 )
 from console.domain.process import interrupts
 from console.domain.reconciliation import row_comparison
-from console.domain.tasks.records import ReconcileReport, Verdict
+from console.domain.tasks.records import ReconcileReport, ReconciliationVerdict
 from console.providers.payments.plugin import ProviderPlugin
 from console.services.audit import refusals
 from console.services.guarded.leases import hold_lease
@@ -156,13 +156,13 @@ class ReconciliationService:
             provider,
             first_day,
             last_day,
-            matched=count[Verdict.MATCHED],
-            imported=count[Verdict.IMPORTED],
-            missing_there=count[Verdict.MISSING_THERE],
-            different_state=count[Verdict.DIFFERENT_STATE],
-            different_amount=count[Verdict.DIFFERENT_AMOUNT],
+            matched=count[ReconciliationVerdict.MATCHED],
+            imported=count[ReconciliationVerdict.IMPORTED],
+            missing_there=count[ReconciliationVerdict.MISSING_THERE],
+            different_state=count[ReconciliationVerdict.DIFFERENT_STATE],
+            different_amount=count[ReconciliationVerdict.DIFFERENT_AMOUNT],
             differences=tuple(dry_run_counts.differences),
-            refused=count[Verdict.REFUSED],
+            refused=count[ReconciliationVerdict.REFUSED],
         )
 
     def _compare_days(

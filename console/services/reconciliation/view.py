@@ -20,7 +20,7 @@ from console.domain.reconciliation.service_results import (
     RunView,
 )
 from console.domain.records import LeaseHolder
-from console.domain.tasks.records import Alert, Difference, Verdict
+from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake import daily_files
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.journal import KIND, REFUSED_ROWS, lease_name
@@ -135,7 +135,7 @@ def _make_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
     """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
     run that changed last is shown as running.
     """
-    unfinished = {run.provider for run in runs if run.state == reconciliations.RUNNING}
+    unfinished = {run.provider for run in runs if run.state == reconciliations.RUN_RUNNING}
     running_ids = {_running_id(conn, provider) for provider in unfinished}
     return tuple(_make_item(run, is_running=run.id in running_ids) for run in runs)
 
@@ -152,7 +152,7 @@ def _find_holder(conn: Connection, provider: str) -> LeaseHolder | None:
 
 
 def _make_item(run: Run, *, is_running: bool) -> RunItem:
-    is_resumable = run.state == reconciliations.RUNNING and not is_running
+    is_resumable = run.state == reconciliations.RUN_RUNNING and not is_running
     return RunItem(
         run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if is_resumable else RunState(run.state),
         **{name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS},
@@ -161,7 +161,9 @@ def _make_item(run: Run, *, is_running: bool) -> RunItem:
     )  # fmt: skip
 
 
-def read_difference_items(conn: Connection, differences: Sequence[Difference]) -> tuple[DifferenceItem, ...]:
+def read_difference_items(
+    conn: Connection, differences: Sequence[ReconciliationDifference]
+) -> tuple[DifferenceItem, ...]:
     """Return the differences as items for the screen, with the present state of their payments and their open
     cases.
     """
@@ -182,11 +184,11 @@ def _payment_of(records: dict[int, Payment], payment_id: int | None) -> Payment 
     return None if payment_id is None else records.get(payment_id)
 
 
-def _find_case(difference: Difference, cases: Sequence[Alert]) -> Alert | None:
+def _find_case(difference: ReconciliationDifference, cases: Sequence[Alert]) -> Alert | None:
     """Return the open case about this difference: the case of its rule, otherwise any case of its payment. Return
     None if no case was opened for it.
     """
     if not difference.case_opened:
         return None
-    rule = row_comparison.RULE_OF_VERDICT.get(Verdict(difference.verdict))
+    rule = row_comparison.RULE_OF_VERDICT.get(ReconciliationVerdict(difference.verdict))
     return next((alert for alert in cases if alert.rule_id == rule), None) or next(iter(cases), None)

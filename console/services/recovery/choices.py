@@ -18,8 +18,8 @@ from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
 from console.domain.recovery.decision_table import all_choices, allowed_action
 from console.domain.recovery.records import (
     CanAsk,
-    Choice,
     ChoiceFacts,
+    DecisionChoice,
     OpenProposal,
     ProviderStatement,
     RecoverableRecord,
@@ -64,7 +64,7 @@ class Choices:
             refund_requests,
         )
 
-    def read_choices(self, kind: str, record_id: int) -> tuple[Choice, ...]:
+    def read_choices(self, kind: str, record_id: int) -> tuple[DecisionChoice, ...]:
         """Return every possible action (choice) on the record, with its effect. An action that is not allowed now
         contains the reason. Raises not_found, and not_allowed if the acting person may not read.
         """

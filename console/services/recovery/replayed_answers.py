@@ -27,7 +27,7 @@ from console.services.refunds import records as refund_records
 from console.store.credit_checks import joined_reads
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
-from console.store.operations.request_ids import KEPT, RequestIdUse
+from console.store.operations.request_ids import ANSWER_STORED, RequestIdUse
 from console.store.payments import orders, payments
 from console.store.records import any_record, evidence, notes
 from console.store.refunds import approvals, refunds
@@ -114,7 +114,7 @@ def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> Find
         if operation is not None and refund.state is _R.APPROVED:
             if operation.outcome_class in _REFUSALS:
                 return _refusal_answer(operation, refund)
-            return CallAnswer(refund) if use.state == KEPT else None
+            return CallAnswer(refund) if use.state == ANSWER_STORED else None
         is_answer = operation is not None or _is_checker(context, refund)
         return CallAnswer(refund) if is_answer else None
 
@@ -216,7 +216,7 @@ def _was_never_sent(use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
     """True if the first call ended before anything was sent to the provider, and no answer to it is stored. The
     request id may then be used for a new call.
     """
-    return use.state != KEPT and any(answer.summary.startswith(_UNSENT_SUMMARY_PREFIX) for answer in answers)
+    return use.state != ANSWER_STORED and any(answer.summary.startswith(_UNSENT_SUMMARY_PREFIX) for answer in answers)
 
 
 def _unknown_outcome_answer(operation: Operation | None, record: CreditCheck | Payment | Refund | None) -> CallAnswer:

@@ -13,7 +13,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.refunds import records as refund_records
 from console.services.refunds.approval import RefundDecisions
-from console.services.refunds.outcomes import COOLING_OFF, POLL, SUBMISSION, UNKNOWN
+from console.services.refunds.outcomes import COOLING_OFF, POLL_WORK, SUBMISSION, UNKNOWN
 from console.services.refunds.probe import RefundProbes
 from console.services.refunds.request import RefundRequests
 from console.services.refunds.submit import RefundSubmissions
@@ -65,7 +65,7 @@ class DueRefunds:
             ("refund_expiry", self._expire_requests),
             ("set_aside_refunds", self._propose_refunds),
             ("refund_submissions", lambda: self._run_due((SUBMISSION, COOLING_OFF), self._submit_refund)),
-            ("refund_polls", lambda: self._run_due((POLL,), self._probe_refund)),
+            ("refund_polls", lambda: self._run_due((POLL_WORK,), self._probe_refund)),
         )
 
     def _probe_refund(self, refund: Refund) -> None:

@@ -40,7 +40,7 @@ from console.store.refunds import approvals, refunds
 
 KIND = refunds.KIND
 SUBMISSION, COOLING_OFF = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
-POLL, UNKNOWN = WorkReason.POLL, WorkReason.UNKNOWN
+POLL_WORK, UNKNOWN = WorkReason.POLL, WorkReason.UNKNOWN
 """Reasons of scheduled work on a refund: SUBMISSION = send it, COOLING_OFF = send it after the cooling-off, POLL =
 read an accepted refund, UNKNOWN = probe a refund with an unknown outcome.
 """
@@ -175,7 +175,7 @@ def write_submitted(
     """
     number = refund.provider_refund_id or (report and report.provider_refund_id)
     at = next_attempt_at_endless(choose_poll_waits(capabilities), 0, context.now(), context.scale)
-    work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL))
+    work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL_WORK))
     _write_known_state(context, tx, refund, _R.SUBMITTED, report, refund_txn_id=number, **work)
     context.record_audit(
         tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=KIND

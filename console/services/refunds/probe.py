@@ -32,7 +32,7 @@ from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import records as refund_records
 from console.services.refunds.lease import RefundLease
-from console.services.refunds.outcomes import MISMATCH_REASONS, POLL, RETENTION_REASON, UNKNOWN
+from console.services.refunds.outcomes import MISMATCH_REASONS, POLL_WORK, RETENTION_REASON, UNKNOWN
 from console.services.refunds.records import RefundWithPayment
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
@@ -313,7 +313,7 @@ class RefundProbes:
         at = next_attempt_at_endless(
             refund_outcomes.choose_poll_waits(capabilities), attempts, context.now(), context.scale
         )
-        return Work(WorkState.SCHEDULED, at, POLL, attempts)
+        return Work(WorkState.SCHEDULED, at, POLL_WORK, attempts)
 
     def _open_delay_case(self, tx: Transaction, refund: Refund) -> None:
         """Open a case about an accepted refund that is still not completed SLOW_REFUND_AGE after it was sent."""

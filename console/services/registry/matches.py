@@ -6,7 +6,7 @@ from console.services.registry.facts import make_matches
 from console.store.database.sqlalchemy_names import Connection
 from console.store.registry import our_records
 
-CANDIDATES = 200
+MAX_CANDIDATES = 200
 """Number of corporations among which those with ended records of ours are looked for, so that they can come first."""
 
 
@@ -20,7 +20,7 @@ def find_matches(
     if reader is None:
         return RegistryMatches((), None)
     open_numbers = our_records.list_open(conn)
-    found = reader.search(text, prefecture=prefecture, limit=max(limit, CANDIDATES), our_numbers=open_numbers)
+    found = reader.search(text, prefecture=prefecture, limit=max(limit, MAX_CANDIDATES), our_numbers=open_numbers)
     ours = our_records.find_ours(conn, [corporation.number for corporation in found])
     matches = sorted(make_matches(found, ours), key=_place_by_records)
     return RegistryMatches(tuple(matches[:limit]), reader.registry_date)

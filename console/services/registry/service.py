@@ -19,7 +19,7 @@ from console.domain.registry.facts import CorporationFacts
 from console.services.audit import refusals
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.registry.facts import read_facts
-from console.services.registry.matches import CANDIDATES as CANDIDATES
+from console.services.registry.matches import MAX_CANDIDATES as MAX_CANDIDATES
 from console.services.registry.matches import find_matches
 from console.store.registry import our_records
 from console.store.registry.distribution import fetch_registry, publish_registry
@@ -48,7 +48,7 @@ class RegistryService:
     def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
         """Return the corporations that match `text`: a name or a part of it, its reading, an address or a postcode.
         Those with open records of ours come first, however many match; then those with other records of ours, as far
-        as they are among the best `CANDIDATES`; then the best. At most `limit` (up to 1,000). Raises not_allowed.
+        as they are among the best `MAX_CANDIDATES`; then the best. At most `limit` (up to 1,000). Raises not_allowed.
         """
         limit = max(1, min(limit, MAX_MATCHES))
         with self._context.database.read() as conn:

@@ -76,7 +76,7 @@ class SagaDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Compensate:
+class CompensationRequired:
     """Verdict of a step which found, because of `reason`, that the effects of the earlier steps are wrong. These
     effects are undone, the newest first.
     """
@@ -84,7 +84,7 @@ class Compensate:
     reason: str
 
 
-Verdict: TypeAlias = StepDone | WaitUntil | MoveBack | SagaDone | Compensate
+Verdict: TypeAlias = StepDone | WaitUntil | MoveBack | SagaDone | CompensationRequired
 StepAction: TypeAlias = Callable[[Transaction, Saga], Verdict]
 
 
@@ -271,7 +271,7 @@ class SagaRunner:
                         tx.conn, saga, now, saga.step, {DONE_FACT: self._times_with_now(saga, DONE_FACT)}
                     )
                 return sagas.end_saga(tx.conn, saga, now, SagaState.DONE, reason[:LONGEST_REASON_CHARACTERS])
-            case Compensate(reason):
+            case CompensationRequired(reason):
                 return self._move_back(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
 
     def _advance_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:

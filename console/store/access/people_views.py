@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from console.domain.access.permissions import AUDITOR
 from console.domain.desk_requests.records import PRESENCE_LEASE
 from console.domain.payments.limits import LIMIT_KIND
-from console.domain.payments.records import SHORTEST_SHOWN_PAYER_CHARACTERS, SHOWN_PAYER_CHARACTERS
+from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH
 from console.store.database.server import people_database
 from console.store.schema import core as schema
 
@@ -81,7 +81,7 @@ def _masked_payer_sql(payer: str) -> str:
     """SQL: a payer, masked as `masked_payer` of the domain masks it."""
     return (
         f"IF({payer} IS NULL OR {payer} = '', NULL, CONCAT('****', IF(CHAR_LENGTH({payer})"
-        f" >= {SHORTEST_SHOWN_PAYER_CHARACTERS}, RIGHT({payer}, {SHOWN_PAYER_CHARACTERS}), '')))"
+        f" >= {MIN_PARTLY_SHOWN_PAYER_LENGTH}, RIGHT({payer}, {SHOWN_PAYER_SUFFIX_LENGTH}), '')))"
     )
 
 

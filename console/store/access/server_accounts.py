@@ -11,7 +11,7 @@ from console.store.access.grants import quote_identifier, role_name, run_stateme
 from console.store.database.error_codes import error_number
 
 PLACEHOLDER_SQL = "'***'"
-"""Placeholder of a password in a statement's text. `Statement.run` replaces it with the password."""
+"""Placeholder of a password in a statement's text. `AccountStatement.run` replaces it with the password."""
 
 MAX_CONNECTIONS = 50
 """Largest number of connections of the account of a person for whom a worker acts. A server's default for all
@@ -46,7 +46,7 @@ class DesiredAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class AccountStatement:
     """SQL with the placeholder PLACEHOLDER_SQL, and the password (`secret`) that replaces it when the statement runs.
 
     `runs_as_account`: the statement must run on a connection of the changed account itself, because no other account
@@ -69,7 +69,7 @@ class Statement:
                 raise
 
 
-def account_statements(account: DesiredAccount, database: str, *, is_mariadb: bool) -> Iterator[Statement]:
+def account_statements(account: DesiredAccount, database: str, *, is_mariadb: bool) -> Iterator[AccountStatement]:
     """Yield the statements that change the account from any state to the desired one. They are in an order in which a
     crash between two of them leaves no account with excess rights.
     """
@@ -78,42 +78,44 @@ def account_statements(account: DesiredAccount, database: str, *, is_mariadb: bo
     holder = own_role if is_mariadb else who
     roles = frozenset[str]() if account.is_locked else account.roles
     if account.is_new:
-        yield Statement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {PLACEHOLDER_SQL}", account.password)
+        yield AccountStatement(f"CREATE USER IF NOT EXISTS {who} IDENTIFIED BY {PLACEHOLDER_SQL}", account.password)
     yield _alter_statement(account, who, is_mariadb=is_mariadb)
     if is_mariadb:
-        yield Statement(f"CREATE ROLE IF NOT EXISTS {own_role}")
+        yield AccountStatement(f"CREATE ROLE IF NOT EXISTS {own_role}")
     for role in sorted((account.roles_before | account.roles) - roles):
-        yield Statement(
+        yield AccountStatement(
             f"REVOKE {quote_identifier(role_name(database, role))} FROM {holder}",
             harmless_errors=_ROLE_NOT_GRANTED_ERRORS,
         )
     for role in sorted(roles):
-        yield Statement(f"GRANT {quote_identifier(role_name(database, role))} TO {holder}")
+        yield AccountStatement(f"GRANT {quote_identifier(role_name(database, role))} TO {holder}")
     if is_mariadb:
-        yield Statement(f"GRANT {own_role} TO {who}")
+        yield AccountStatement(f"GRANT {own_role} TO {who}")
     if not account.is_locked:
         yield from _default_role_statements(account, who, own_role, is_mariadb=is_mariadb)
 
 
-def _alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> Statement:
+def _alter_statement(account: DesiredAccount, who: str, *, is_mariadb: bool) -> AccountStatement:
     password = f" IDENTIFIED BY {PLACEHOLDER_SQL}" if account.password is not None else ""
     tls = "SSL" if account.needs_tls else "NONE"
     lock = "LOCK" if account.is_locked else "UNLOCK"
     limits = f"MAX_USER_CONNECTIONS {MAX_CONNECTIONS if account.has_limits else 0}"
     if is_mariadb:
         limits += f" MAX_STATEMENT_TIME {MAX_STATEMENT_SECONDS if account.has_limits else 0}"
-    return Statement(f"ALTER USER {who}{password} REQUIRE {tls} WITH {limits} ACCOUNT {lock}", account.password)
+    return AccountStatement(
+        f"ALTER USER {who}{password} REQUIRE {tls} WITH {limits} ACCOUNT {lock}", account.password
+    )
 
 
 def _default_role_statements(
     account: DesiredAccount, quoted_account: str, own_role: str, *, is_mariadb: bool
-) -> Iterator[Statement]:
+) -> Iterator[AccountStatement]:
     """Yield the statement that sets the account's default role.
 
     On MariaDB only the account itself or an administrator of the server may run it. There the default role is the
     account's own role, whose name never changes. So the statement is yielded only together with a password.
     """
     if not is_mariadb:
-        yield Statement(f"SET DEFAULT ROLE ALL TO {quoted_account}")
+        yield AccountStatement(f"SET DEFAULT ROLE ALL TO {quoted_account}")
     elif account.password is not None:
-        yield Statement(f"SET DEFAULT ROLE {own_role}", runs_as_account=True)
+        yield AccountStatement(f"SET DEFAULT ROLE {own_role}", runs_as_account=True)

@@ -23,7 +23,7 @@ from console.store.schema import claim_columns as claim_sql
 from console.store.schema import disagreement_columns as disagreement_sql
 from console.store.schema import legacy_table
 from console.store.schema.core import credit_checks
-from console.store.schema.legacy_table import TABLE_NAME, Table
+from console.store.schema.legacy_table import TABLE_NAME, LegacyTable
 
 UNDECIDED_CLAIM = 0
 """Value of `duplicate_of` in a row whose claim isn't decided yet."""
@@ -53,7 +53,7 @@ class TableChange:
     is_online: bool = True
 
 
-def read_table(database: Database) -> Table:
+def read_table(database: Database) -> LegacyTable:
     """Return the present structure of the table of credit checks. Raises not_found if there is no such table."""
     with database.read() as conn:
         table = legacy_table.read_table(conn)
@@ -62,7 +62,7 @@ def read_table(database: Database) -> Table:
     return table
 
 
-def needed_changes(table: Table, dialect: str, zone: str | None) -> tuple[TableChange, ...]:
+def needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> tuple[TableChange, ...]:
     """Return the changes that this table still needs, in the order in which they must be made. `zone`: the time zone
     of its dates; None if it isn't known.
     """
@@ -75,7 +75,7 @@ def needed_changes(table: Table, dialect: str, zone: str | None) -> tuple[TableC
     return tuple(result)
 
 
-def is_change_done(table: Table, change: TableChange, dialect: str, zone: str | None) -> bool:
+def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
     """True if the table doesn't need this change any more."""
     return change.name not in {missing.name for missing in needed_changes(table, dialect, zone)}
 
@@ -83,7 +83,7 @@ def is_change_done(table: Table, change: TableChange, dialect: str, zone: str | 
 # Changes that the table still needs
 
 
-def _conversion_changes(table: Table) -> Iterator[TableChange]:
+def _conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
     if table.engine is None:
         return
     if table.engine != "InnoDB":
@@ -99,7 +99,7 @@ def _conversion_changes(table: Table) -> Iterator[TableChange]:
         yield TableChange(f"redefine {name}", f"ALTER TABLE {TABLE_NAME} MODIFY {name} {kind}")
 
 
-def _missing_columns(table: Table, dialect: str, zone: str | None) -> Iterator[TableChange]:
+def _missing_columns(table: LegacyTable, dialect: str, zone: str | None) -> Iterator[TableChange]:
     missing = [column for column in credit_checks.c if column.name not in table.columns]
     plain_clauses = [_column_clause(column, table, dialect, zone) for column in missing if column.computed is None]
     derived_clauses = [
@@ -124,7 +124,7 @@ def _alter_sql(dialect: str, parts: list[str]) -> str:
     return f"ALTER TABLE {TABLE_NAME} " + ", ".join(parts)
 
 
-def _column_clause(column: SchemaColumn[Any], table: Table, dialect: str, zone: str | None) -> str:
+def _column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str, zone: str | None) -> str:
     default = _default_sql(column)
     if column.name == ZONE_COLUMN and zone is not None and not table.dates_are_utc:
         default = f"'{zone}'"
@@ -135,7 +135,7 @@ def _column_clause(column: SchemaColumn[Any], table: Table, dialect: str, zone: 
     return f"ADD COLUMN {column.name} {_type_sql(column, dialect)}{null}{default_clause}{_invisible_option(table)}"
 
 
-def _invisible_option(table: Table) -> str:
+def _invisible_option(table: LegacyTable) -> str:
     """Return the column option INVISIBLE, which hides a new column from `SELECT *` and from an INSERT without a
     column list. Return "" if the server has no such option.
     """
@@ -161,7 +161,7 @@ def _load_dialect(name: str) -> Any:
     return sqlite.dialect() if name == "sqlite" else mysql.dialect()
 
 
-def _derived_column_clause(column: SchemaColumn[Any], table: Table, dialect: str) -> str:
+def _derived_column_clause(column: SchemaColumn[Any], table: LegacyTable, dialect: str) -> str:
     """Return the clause that adds a derived column as VIRTUAL. In the console's own tables derived columns are stored
     (decision 0019). In an adopted table, storing the column would copy the table while its writers wait.
     """
@@ -178,7 +178,7 @@ def _derived_column_clause(column: SchemaColumn[Any], table: Table, dialect: str
     return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_invisible_option(table)}"
 
 
-def _missing_indexes(table: Table, dialect: str) -> Iterator[TableChange]:
+def _missing_indexes(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
     """Yield the changes that create missing indexes. The unique index of the claim comes first, because only its
     creation can fail for stored rows.
     """
@@ -194,7 +194,7 @@ def _index_sql(index: Index, dialect: str) -> str:
     return f"ALTER TABLE {TABLE_NAME} ADD {unique}INDEX {index.name} ({columns})"
 
 
-def _claim_default_change(table: Table, dialect: str) -> Iterator[TableChange]:
+def _claim_default_change(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
     """Yield the last change: `duplicate_of` gets the default NULL. From then on each new row of another application
     holds its claim.
     """

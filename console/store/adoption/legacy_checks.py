@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from console.domain.records import CheckState
 from console.store.schema.core import credit_checks
-from console.store.schema.legacy_table import ORIGINAL_COLUMNS, TABLE_NAME, Column, Table
+from console.store.schema.legacy_table import ORIGINAL_COLUMNS, TABLE_NAME, LegacyColumn, LegacyTable
 
 _NULLABLE_COLUMNS = ORIGINAL_COLUMNS[3:]
 _INTEGER_TYPES = ("tinyint", "smallint", "mediumint", "int", "bigint")
@@ -45,7 +45,7 @@ class Obstacle:
     is_convertible: bool = False
 
 
-def find_obstacles(table: Table) -> tuple[Obstacle, ...]:
+def find_obstacles(table: LegacyTable) -> tuple[Obstacle, ...]:
     """Return all obstacles that must be removed before the adoption."""
     problems = [*_missing_columns(table), *_key_obstacles(table), *_foreign_columns(table), *_name_obstacles(table)]
     if table.engine is not None and not problems:
@@ -55,18 +55,18 @@ def find_obstacles(table: Table) -> tuple[Obstacle, ...]:
     return tuple(problems)
 
 
-def has_numeric_ids(table: Table) -> bool:
+def has_numeric_ids(table: LegacyTable) -> bool:
     """True if the column `id` has an integer type, so that the rows can be read in ranges of ids."""
     return table.columns["id"].base_type in (*_INTEGER_TYPES, "integer")
 
 
-def _missing_columns(table: Table) -> Iterator[Obstacle]:
+def _missing_columns(table: LegacyTable) -> Iterator[Obstacle]:
     for name in ORIGINAL_COLUMNS:
         if name not in table.columns:
             yield Obstacle("column_missing", name, "")
 
 
-def _key_obstacles(table: Table) -> Iterator[Obstacle]:
+def _key_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
     column = table.columns.get("id")
     if column is None:
         return
@@ -78,7 +78,7 @@ def _key_obstacles(table: Table) -> Iterator[Obstacle]:
         yield Obstacle("no_own_numbers", "id", column.type, is_convertible=True)
 
 
-def _foreign_columns(table: Table) -> Iterator[Obstacle]:
+def _foreign_columns(table: LegacyTable) -> Iterator[Obstacle]:
     """Yield an obstacle for each column that the console doesn't know and that needs a value in each INSERT: NOT NULL
     without a default.
     """
@@ -88,7 +88,7 @@ def _foreign_columns(table: Table) -> Iterator[Obstacle]:
             yield Obstacle("needs_default", column.name, column.type)
 
 
-def _name_obstacles(table: Table) -> Iterator[Obstacle]:
+def _name_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
     """Yield an obstacle for each column and index that has the name of one of the console's but another meaning."""
     if not table.is_begun:
         for name in sorted(
@@ -102,7 +102,7 @@ def _name_obstacles(table: Table) -> Iterator[Obstacle]:
             yield Obstacle("index_taken", str(index.name), ", ".join(columns))
 
 
-def _status_obstacles(table: Table) -> Iterator[Obstacle]:
+def _status_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
     """Yield an obstacle if the table has a column `status` that isn't a text, may be NULL, or has another default
     than `pending`.
     """
@@ -129,14 +129,14 @@ def foreign_status_obstacles(states: Iterable[str]) -> tuple[Obstacle, ...]:
     )
 
 
-def _engine_obstacles(table: Table) -> Iterator[Obstacle]:
+def _engine_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
     if table.engine != "InnoDB":
         yield Obstacle("engine", TABLE_NAME, str(table.engine), is_convertible=True)
     if table.is_partitioned:
         yield Obstacle("partitioned", TABLE_NAME, "")
 
 
-def _type_obstacles(table: Table) -> Iterator[Obstacle]:
+def _type_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
     for name, allowed in _TYPES_OF_COLUMN.items():
         column = table.columns[name]
         if column.base_type not in allowed:
@@ -150,7 +150,7 @@ def _type_obstacles(table: Table) -> Iterator[Obstacle]:
         yield Obstacle("type", "corporation_number", table.columns["corporation_number"].type)
 
 
-def _copy_obstacles(table: Table) -> Iterator[Obstacle]:
+def _copy_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
     """Yield an obstacle for each column that a server can widen only by copying the table: because it needs another
     character set, or more than 255 bytes.
     """
@@ -167,11 +167,11 @@ def _copy_obstacles(table: Table) -> Iterator[Obstacle]:
             yield Obstacle("width", name, column.type, is_convertible=True)
 
 
-def _not_null_columns(table: Table) -> list[str]:
+def _not_null_columns(table: LegacyTable) -> list[str]:
     return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].nullable]
 
 
-def redefined_columns(table: Table) -> dict[str, str]:
+def redefined_columns(table: LegacyTable) -> dict[str, str]:
     """Return the columns that must accept more values than now, by name, with their new SQL type. They must accept
     NULL, company names with any character, and the console's document paths.
     """
@@ -186,7 +186,7 @@ def redefined_columns(table: Table) -> dict[str, str]:
     return changed
 
 
-def _column_options(column: Column, *, unicode: bool) -> str:
+def _column_options(column: LegacyColumn, *, unicode: bool) -> str:
     if column.charset is None:
         letters = ""
     elif unicode:

@@ -67,9 +67,9 @@ _OF_SUBJECTS_QUERY = _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind")
 _NEWEST_OF_KIND_QUERY = (
     _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
-_INSERT = into(alerts)
+_INSERT_ALERT = into(alerts)
 _RESOLVE = update(alerts).where(alerts.c.id == bindparam("of"), _IS_OPEN).values(resolved_at=bindparam("at"))
-_ACKNOWLEDGE = (
+_ACKNOWLEDGE_ALERT = (
     update(alerts)
     .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by.is_(None))
     .values(acknowledged_by=bindparam("who"), acknowledged_at=bindparam("at"), note=bindparam("words"))
@@ -109,7 +109,7 @@ def raise_alert(
         "detected_at": to_naive_utc(now),
     }
     try:
-        alert_id = compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
+        alert_id = compare_and_swap.insert_announced(conn, KIND, _INSERT_ALERT, row, now)
     except IntegrityError:  # another process raised it at the same time
         if _has_open_alert(conn, rule, kind, subject_id):
             return None
@@ -201,7 +201,7 @@ def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, 
     it before; then the stored person and note don't change.
     """
     values = {"of": alert_id, "who": person, "words": note, "at": to_naive_utc(now)}
-    return _announce_change(conn, conn.execute(_ACKNOWLEDGE, values).rowcount, alert_id, now)
+    return _announce_change(conn, conn.execute(_ACKNOWLEDGE_ALERT, values).rowcount, alert_id, now)
 
 
 def undo_acknowledgement(conn: Connection, alert_id: int, person: str, now: datetime) -> bool:

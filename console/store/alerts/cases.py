@@ -9,12 +9,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from console.domain.tasks.records import Rule
+from console.domain.tasks.records import AlertRule
 from console.store.alerts import alerts
 from console.store.database.instants import to_naive_utc
 from console.store.schema.core import alerts as table
 
-_IS_CASE = table.c.rule_id.not_in([rule.value for rule in Rule])
+_IS_CASE = table.c.rule_id.not_in([rule.value for rule in AlertRule])
 
 
 def open_case(

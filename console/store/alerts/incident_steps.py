@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.alerts.incidents import Extent, IncidentAction, IncidentStep
+from console.domain.alerts.incidents import IncidentAction, IncidentExtent, IncidentStep
 from console.store.alerts import alerts
 from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.error_codes import RunAgain
@@ -30,7 +30,7 @@ _OF_INCIDENTS_QUERY = (
 _LAST_POSITION_QUERY = select(func.max(incident_steps.c.position)).where(
     incident_steps.c.incident_id == bindparam("of")
 )
-_INSERT = into(incident_steps)
+_INSERT_STEP = into(incident_steps)
 
 
 def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
@@ -50,7 +50,7 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
         "extent": None if step.extent is None else _extent_text(step.extent),
     }
     try:
-        conn.execute(_INSERT, row)
+        conn.execute(_INSERT_STEP, row)
     except IntegrityError:
         raise RunAgain from None
     compare_and_swap.announce_change(conn, alerts.KIND, step.incident_id, step.at)
@@ -79,15 +79,15 @@ def _to_step(
     )  # fmt: skip
 
 
-def _extent_text(extent: Extent) -> str:
+def _extent_text(extent: IncidentExtent) -> str:
     return json.dumps(
         {"newest_alert": extent.newest_alert, "records": extent.records, "sums": dict(extent.sums or {})},
         sort_keys=True,
     )
 
 
-def _parse_extent(text: str) -> Extent:
+def _parse_extent(text: str) -> IncidentExtent:
     """Return the stored extent. Raises ValueError or a similar error for a text that isn't one."""
     stored = json.loads(text)
     sums = {str(currency): int(minor) for currency, minor in stored["sums"].items()}
-    return Extent(int(stored["newest_alert"]), int(stored["records"]), sums)
+    return IncidentExtent(int(stored["newest_alert"]), int(stored["records"]), sums)

@@ -44,7 +44,7 @@ _DUE_EVENTS_QUERY = (
     .limit(bindparam("most", type_=Integer))
 )
 _COUNTS_QUERY = select(func.count(), func.min(outbox.c.created_at)).where(_IS_UNPUBLISHED)
-_INSERT = into(outbox)
+_INSERT_EVENT = into(outbox)
 _UPDATE_UNPUBLISHED = update(outbox).where(outbox.c.id == bindparam("of"), _IS_UNPUBLISHED)
 _MARK_PUBLISHED = _UPDATE_UNPUBLISHED.values(published_at=bindparam("at"), trouble=None)
 _POSTPONE = _UPDATE_UNPUBLISHED.where(outbox.c.attempts == bindparam("as_read")).values(
@@ -92,7 +92,7 @@ def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body
         "next_at": to_naive_utc(now),
     }
     try:
-        conn.execute(_INSERT, row)
+        conn.execute(_INSERT_EVENT, row)
     except IntegrityError:  # only the statement was undone
         if find(conn, event_id) is None:
             raise

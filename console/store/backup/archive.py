@@ -23,15 +23,15 @@ from console.store.spool.sqlite_file import sync_folder
 if TYPE_CHECKING:
     from console.domain.errors.details import StorageFull
 
-FORMAT = "support-console-backup/1"
-MANIFEST = "manifest.json"
+FORMAT_NAME = "support-console-backup/1"
+MANIFEST_NAME = "manifest.json"
 SQLITE_FILE, DUMP_FILE, VERSION_DUMP_FILE, SPOOL_FILE = (
     "database.sqlite",
     "tables.sql",
     "version.sql",
     "desk.db",
 )
-DOCUMENTS = "documents"
+DOCUMENTS_FOLDER_NAME = "documents"
 PARTIAL_SUFFIX = ".partial"
 
 
@@ -44,7 +44,7 @@ class BackupFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class BackupManifest:
     """Content of a backup.
 
     - `version`, `schema`: of the program that made it, and of the database in it
@@ -67,7 +67,7 @@ class Manifest:
     @property
     def documents(self) -> tuple[str, ...]:
         """The documents' paths below the root of the documents."""
-        return tuple(path.partition("/")[2] for path in self.files if path.startswith(f"{DOCUMENTS}/"))
+        return tuple(path.partition("/")[2] for path in self.files if path.startswith(f"{DOCUMENTS_FOLDER_NAME}/"))
 
     @property
     def total_bytes(self) -> int:
@@ -125,12 +125,12 @@ def new_archive(folder: Path) -> Iterator[ArchiveWriter]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_manifest(writer: ArchiveWriter, manifest: Manifest) -> None:
+def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
     """Write the manifest. Call this last: after it no file may be added."""
-    content = {"format": FORMAT, **asdict(manifest)}
+    content = {"format": FORMAT_NAME, **asdict(manifest)}
     text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
     content_hash = hashlib.sha256(text.encode()).hexdigest()
-    file = writer.path(MANIFEST)
+    file = writer.path(MANIFEST_NAME)
     file.write_text(
         json.dumps({"sha256": content_hash, "content": content}, ensure_ascii=False, indent=1, sort_keys=True)
     )
@@ -139,31 +139,31 @@ def write_manifest(writer: ArchiveWriter, manifest: Manifest) -> None:
         sync_folder(Path(folder))
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> BackupManifest:
     """Return the manifest of the backup at `folder`. Raises bad_backup: incomplete (no manifest), manifest (it was
     altered or is no manifest), format (a newer program made it).
     """
     try:
-        wrapped = json.loads((folder / MANIFEST).read_bytes())
+        wrapped = json.loads((folder / MANIFEST_NAME).read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         raise bad_backup_error(BackupProblem.NO_MANIFEST, str(folder)) from None
     except (OSError, ValueError):
-        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST) from None
+        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME) from None
     try:
         content = wrapped["content"]
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
         if hashlib.sha256(text.encode()).hexdigest() != wrapped["sha256"]:
-            raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST)
-        if content.pop("format") != FORMAT:
-            raise bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST)
+            raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
+        if content.pop("format") != FORMAT_NAME:
+            raise bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST_NAME)
         files = {_require_inside(name): BackupFile(**file) for name, file in content.pop("files").items()}
         unreadable = tuple(content.pop("unreadable"))
-        return Manifest(**content, files=files, unreadable=unreadable)
+        return BackupManifest(**content, files=files, unreadable=unreadable)
     except (KeyError, TypeError, AttributeError):
-        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST) from None
+        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME) from None
 
 
-def require_whole(folder: Path, manifest: Manifest) -> None:
+def require_whole(folder: Path, manifest: BackupManifest) -> None:
     """Read every file of the backup. Raises bad_backup: missing or altered, with the first such file."""
     for name, expected in manifest.files.items():
         file = folder.joinpath(*PurePosixPath(name).parts)
@@ -193,5 +193,5 @@ def _require_inside(name: str) -> str:
     """Return the name if it is a path below the folder. Raises bad_backup for any other name."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
-        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST)
+        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
     return name

@@ -42,18 +42,20 @@ _OWN_COLUMNS = (
     "incomplete_accepted", "superseded_at", "superseded_by", "renews", "duplicate_of", "operation_id", "asked_at",
     "created_at", "changed_at", "state_since", "version",
 )  # fmt: skip
-_PENDING, _SUCCESS, _ERROR = (
+_PENDING, _SUCCESS_SQL, _ERROR_SQL = (
     f"'{state.value}'" for state in (CheckState.PENDING, CheckState.SUCCESS, CheckState.ERROR)
 )
-_KNOWN, _UNKNOWN = f"'{Certainty.KNOWN.value}'", f"'{Certainty.UNKNOWN.value}'"
+_KNOWN_SQL, _UNKNOWN_SQL = f"'{Certainty.KNOWN.value}'", f"'{Certainty.UNKNOWN.value}'"
 _WORK_STATES = ", ".join(f"'{state.value}'" for state in WorkState)
 _IS_STATE = has_state_sql("NEW.status", CheckState)
 _IS_WORK_STATE = f"(NEW.work_state IS NULL OR CAST(NEW.work_state AS BINARY) IN ({_WORK_STATES}))"
 _OUTCOME_CONDITION = "(NEW.status = OLD.status OR NEW.status <> {0} OR {1})"
 _OLD_NUMBER_KEY = NUMBER_KEY_SQL["mysql"].replace("corporation_number", "OLD.corporation_number")
-_WAS_SUCCESS_WITHOUT_ID = f"(OLD.status = {_SUCCESS} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
+_WAS_SUCCESS_WITHOUT_ID = (
+    f"(OLD.status = {_SUCCESS_SQL} AND OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)"
+)
 """SQL condition: another application has reported success in this row, without the provider's id."""
-_WAS_SUCCESS = f"(OLD.status = {_SUCCESS} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
+_WAS_SUCCESS = f"(OLD.status = {_SUCCESS_SQL} OR (OLD.work_state IS NULL AND OLD.credit_check_id IS NOT NULL))"
 
 
 def _other_row_exists_sql(condition: str) -> str:
@@ -72,7 +74,7 @@ _HAS_OWN_ANSWER = exists_sql(
 _HAS_UNRENEWED_CLAIM = _other_row_exists_sql(
     "o.client_id = NEW.client_id AND o.number_key = NEW.corporation_number AND o.superseded_at IS NOT NULL"
     " AND NOT o.id <=> NEW.renews AND NOT o.superseded_by <=> NEW.id"
-    f" AND NOT {exists_sql(f'{TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR}')}"
+    f" AND NOT {exists_sql(f'{TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR_SQL}')}"
 )
 """SQL condition: an earlier row of this client and company has given up its claim, and no renewal has taken the claim
 over.
@@ -94,8 +96,8 @@ PEOPLE_INSERT_RULES = (
         "this person has not asked for this purchase",
     ),
     Rule(
-        f"{equals_sql('NEW.status', _PENDING)} AND {equals_sql('NEW.certainty', _KNOWN)} AND NEW.work_state = 'none'"
-        " AND NEW.operation_id IS NOT NULL AND NEW.version = 1",
+        f"{equals_sql('NEW.status', _PENDING)} AND {equals_sql('NEW.certainty', _KNOWN_SQL)}"
+        " AND NEW.work_state = 'none' AND NEW.operation_id IS NOT NULL AND NEW.version = 1",
         "a credit check begins as pending, with its operation",
     ),
     Rule(
@@ -123,12 +125,12 @@ PEOPLE_UPDATE_RULES = (
     Rule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
     state_since.server_rule("status", "certainty"),
     Rule(
-        f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS})",
+        f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_SQL})",
         "what was bought stays bought",
     ),
-    Rule(f"NEW.status <> {_ERROR} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
+    Rule(f"NEW.status <> {_ERROR_SQL} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
     Rule(
-        f"NEW.status <> {_SUCCESS} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID}",
+        f"NEW.status <> {_SUCCESS_SQL} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID}",
         "success has the provider's id",
     ),
     Rule(
@@ -136,22 +138,22 @@ PEOPLE_UPDATE_RULES = (
         f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY}, '[^0-9]', ''))",
         "whose credit check it is never changes",
     ),
-    Rule(f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN}, {_UNKNOWN})", "no such certainty"),
-    Rule(f"NEW.certainty = {_KNOWN} OR NEW.status = {_PENDING}", "what has ended is known"),
+    Rule(f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN_SQL}, {_UNKNOWN_SQL})", "no such certainty"),
+    Rule(f"NEW.certainty = {_KNOWN_SQL} OR NEW.status = {_PENDING}", "what has ended is known"),
     Rule(
-        f"OLD.certainty = {_KNOWN} OR NEW.certainty = {_UNKNOWN} OR NEW.status <> {_PENDING}",
+        f"OLD.certainty = {_KNOWN_SQL} OR NEW.certainty = {_UNKNOWN_SQL} OR NEW.status <> {_PENDING}",
         "unknown ends with an outcome alone",
     ),
     Rule(f"{_IS_WORK_STATE} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)", "no such state of work"),
     Rule(
         _OUTCOME_CONDITION.format(
-            _SUCCESS, f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
+            _SUCCESS_SQL, f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
         ),
         "bought: only the provider's answer says so",
     ),
     Rule(
         _OUTCOME_CONDITION.format(
-            _ERROR, f"({has_provider_refusal_sql('op')} AND {_HAS_FAILED}) OR {is_second_person_sql('OLD.id')}"
+            _ERROR_SQL, f"({has_provider_refusal_sql('op')} AND {_HAS_FAILED}) OR {is_second_person_sql('OLD.id')}"
         ),
         "not bought: only the provider's answer or two people say so",
     ),
@@ -163,7 +165,7 @@ PEOPLE_UPDATE_RULES = (
         f" AND ({_HAS_DIGITS.format(_OLD_NUMBER_KEY)} OR {_HAS_DIGITS.format('NEW.corporation_number')}))"
         " OR (NEW.superseded_at IS NULL AND OLD.superseded_by IS NULL)"
         f" OR (NEW.superseded_at IS NULL AND NEW.superseded_by IS NULL AND "
-        + _other_row_exists_sql(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR}")
+        + _other_row_exists_sql(f"o.id = OLD.superseded_by AND o.renews = OLD.id AND o.status = {_ERROR_SQL}")
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
@@ -192,7 +194,7 @@ PEOPLE_UPDATE_RULES = (
 )
 OTHERS_INSERT_RULES = (
     Rule(
-        f"{_IS_STATE} AND NEW.certainty = {_KNOWN} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
+        f"{_IS_STATE} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
         " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),

@@ -182,7 +182,7 @@ def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFindin
     """Check the AUTO_INCREMENT counters. At _COUNTER_FAULT_PERCENT a counter is reported; with fewer than
     MIN_REMAINING_IDS numbers left, purchases stop.
     """
-    most_used, *_rest = row_counters.read_counters(conn) or (row_counters.Counter("-", 1, 2**63 - 1),)
+    most_used, *_rest = row_counters.read_counters(conn) or (row_counters.RowCounter("-", 1, 2**63 - 1),)
     used = round(100 * (1 - most_used.remaining / most_used.largest_id), 1)
     facts = {"table": most_used.table, "left": most_used.remaining, "used_percent": used}
     at_its_end = most_used.remaining < row_counters.MIN_REMAINING_IDS

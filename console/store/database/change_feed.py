@@ -36,10 +36,12 @@ _LATER_ROWS_QUERY = (
     .where(changes.c.id > bindparam("after"))
     .order_by(changes.c.id)
 )
-_IS_OPEN = changes.c.id > bindparam("closed"), changes.c.id <= bindparam("upto")
-_OPEN_ROWS_QUERY = select(changes.c.id, changes.c.kind, changes.c.subject_id).where(*_IS_OPEN).order_by(changes.c.id)
+_IS_OPEN_ID = changes.c.id > bindparam("closed"), changes.c.id <= bindparam("upto")
+_OPEN_ROWS_QUERY = (
+    select(changes.c.id, changes.c.kind, changes.c.subject_id).where(*_IS_OPEN_ID).order_by(changes.c.id)
+)
 STATE_QUERY = select(
-    select(func.count()).where(*_IS_OPEN).scalar_subquery().label("open_rows"),
+    select(func.count()).where(*_IS_OPEN_ID).scalar_subquery().label("open_rows"),
     _LATEST_ID_QUERY.scalar_subquery().label("latest"),
 )
 """Query of the number of rows in the range of open ids, and of the latest id. One round trip shows whether there are

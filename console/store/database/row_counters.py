@@ -46,7 +46,7 @@ _SQLITE_QUERY = "SELECT name, seq FROM sqlite_sequence"
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class RowCounter:
     """AUTO_INCREMENT counter of `table`: the next row gets the id `next_id`; `largest_id` is the largest id that the
     column can hold.
     """
@@ -61,7 +61,7 @@ class Counter:
         return max(0, self.largest_id - self.next_id + 1)
 
 
-def read_counters(conn: Connection) -> tuple[Counter, ...]:
+def read_counters(conn: Connection) -> tuple[RowCounter, ...]:
     """Return the counters of the console's tables that the connected account may see. The counter with the smallest
     free share comes first.
     """
@@ -83,9 +83,11 @@ def require_remaining_ids(conn: Connection) -> None:
             raise ConsoleError(ErrorCode.STORAGE_FULL, {"problem": "counter_used_up", "table": counter.table})
 
 
-def _read_counters(conn: Connection) -> tuple[Counter, ...]:
+def _read_counters(conn: Connection) -> tuple[RowCounter, ...]:
     if conn.dialect.name == "sqlite":
-        existing = [Counter(str(name), int(seq) + 1, 2**63 - 1) for name, seq in conn.exec_driver_sql(_SQLITE_QUERY)]
+        existing = [
+            RowCounter(str(name), int(seq) + 1, 2**63 - 1) for name, seq in conn.exec_driver_sql(_SQLITE_QUERY)
+        ]
     else:
         _disable_statistics_cache(conn)
         if conn.engine not in _largest_ids:
@@ -96,7 +98,7 @@ def _read_counters(conn: Connection) -> tuple[Counter, ...]:
         ends = _largest_ids[conn.engine]
         rows = list(conn.exec_driver_sql(_NEXT_IDS_QUERY))
         existing = [
-            Counter(str(table), int(next_id), ends[str(table)]) for table, next_id in rows if str(table) in ends
+            RowCounter(str(table), int(next_id), ends[str(table)]) for table, next_id in rows if str(table) in ends
         ]
     ours = (counter for counter in existing if counter.table in COUNTED_TABLES)
     return tuple(sorted(ours, key=lambda counter: counter.remaining / counter.largest_id))

@@ -282,7 +282,7 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
     return stored or value
 
 
-def read_adoptable_table(conn: Connection) -> legacy_table.Table:
+def read_adoptable_table(conn: Connection) -> legacy_table.LegacyTable:
     """Return the structure of the table of credit checks, whether the console or another application created it.
 
     Raises not_found if the database is empty or the console's and lacks this table; not_our_database if it has only

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from console.store.operations.leases import Holder
 
 ANSWER_RETENTION = timedelta(hours=24)
-RUNNING, KEPT, FREE = "running", "kept", "free"
+ACT_RUNNING, ANSWER_STORED, ID_FREE = "running", "kept", "free"
 
 _IS_ROW = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
-_IS_OWN_USE = and_(_IS_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == RUNNING)
+_IS_OWN_USE = and_(_IS_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING)
 _AGE_MS: Any = database_unix_ms() - request_ids.c.begun_ms
 _USE_QUERY = select(
     request_ids.c.command, request_ids.c.fingerprint, request_ids.c.state, request_ids.c.subject_kind,
@@ -40,7 +40,7 @@ _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id,
 _COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _BEGIN_VALUES = {
     **{column: bindparam(f"{column}_") for column in _COLUMNS},
-    "state": RUNNING,
+    "state": ACT_RUNNING,
     "begun_ms": database_unix_ms(),
     "lease_clock": lease_clock_id(),
     "lease_expires": expiry(),
@@ -112,8 +112,8 @@ class RequestIdUse:
         """True if the id may be used again: its action had no effect, or its use began longer ago than
         ANSWER_RETENTION and isn't running any more.
         """
-        return self.state == FREE or (
-            self.age >= ANSWER_RETENTION and not (self.state == RUNNING and self.has_live_lease)
+        return self.state == ID_FREE or (
+            self.age >= ANSWER_RETENTION and not (self.state == ACT_RUNNING and self.has_live_lease)
         )
 
 

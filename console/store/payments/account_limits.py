@@ -30,10 +30,10 @@ _UPDATE_AMOUNTS = (
     .where(accounts.c.id == bindparam("of"), _MINOR_PARAMETER > 0)
     .values(version=accounts.c.version + 1)
 )
-_RESERVE = _UPDATE_AMOUNTS.where(
+_RESERVE_AMOUNT = _UPDATE_AMOUNTS.where(
     accounts.c.limit_minor - accounts.c.balance_minor - accounts.c.reserved_minor >= _MINOR_PARAMETER
 ).values(reserved_minor=accounts.c.reserved_minor + _MINOR_PARAMETER)
-_RELEASE = _UPDATE_AMOUNTS.where(accounts.c.reserved_minor >= _MINOR_PARAMETER).values(
+_RELEASE_AMOUNT = _UPDATE_AMOUNTS.where(accounts.c.reserved_minor >= _MINOR_PARAMETER).values(
     reserved_minor=accounts.c.reserved_minor - _MINOR_PARAMETER
 )
 _SUBTRACT_FROM_BALANCE = _UPDATE_AMOUNTS.where(accounts.c.balance_minor >= _MINOR_PARAMETER).values(
@@ -64,14 +64,14 @@ def reserve_amount(conn: Connection, account_id: int, amount_minor: int) -> bool
     """Reserve `amount_minor` of the limit for a payment that begins. Return False, without a write, if less than
     `amount_minor` is free.
     """
-    return conn.execute(_RESERVE, {"of": account_id, "x": amount_minor}).rowcount == 1
+    return conn.execute(_RESERVE_AMOUNT, {"of": account_id, "x": amount_minor}).rowcount == 1
 
 
 def release_amount(conn: Connection, account_id: int, amount_minor: int) -> bool:
     """Reduce the reserved amount by `amount_minor`, because a payment ended unpaid. Return False if less is
     reserved.
     """
-    return conn.execute(_RELEASE, {"of": account_id, "x": amount_minor}).rowcount == 1
+    return conn.execute(_RELEASE_AMOUNT, {"of": account_id, "x": amount_minor}).rowcount == 1
 
 
 def book_amount(conn: Connection, account: Account, amount_minor: int, released: int = 0) -> int:

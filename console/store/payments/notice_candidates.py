@@ -18,10 +18,14 @@ from console.store.schema.payments import payments as payment_rows
 
 MAX_CANDIDATES = 5
 _SOME: BindParameter[str] = bindparam("some", expanding=True)
-_MOST: BindParameter[int] = bindparam("most", type_=Integer)
-_PAYMENTS_BY_OUR_NUMBER = payments.all_records().where(payment_rows.c.merchant_payment_id.in_(_SOME)).limit(_MOST)
-_PAYMENTS_BY_THEIR_NUMBER = payments.all_records().where(payment_rows.c.provider_payment_id.in_(_SOME)).limit(_MOST)
-_ORDERS_BY_NUMBER = orders.all_records().where(order_rows.c.merch_txn_id.in_(_SOME)).limit(_MOST)
+_LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
+_PAYMENTS_BY_OUR_NUMBER = (
+    payments.all_records().where(payment_rows.c.merchant_payment_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
+)
+_PAYMENTS_BY_THEIR_NUMBER = (
+    payments.all_records().where(payment_rows.c.provider_payment_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
+)
+_ORDERS_BY_NUMBER = orders.all_records().where(order_rows.c.merch_txn_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
 
 
 def _is_within(column: Column[datetime]) -> ColumnElement[bool]:
@@ -31,7 +35,7 @@ def _is_within(column: Column[datetime]) -> ColumnElement[bool]:
 _IS_SAME_PRICE = (payment_rows.c.provider == bindparam("whose"), payment_rows.c.currency == bindparam("currency"),
                   payment_rows.c.asked_minor == bindparam("minor"))  # fmt: skip
 _PAYMENTS_OF_DAY = [
-    payments.all_records().where(*_IS_SAME_PRICE, _is_within(column)).order_by(column).limit(_MOST)
+    payments.all_records().where(*_IS_SAME_PRICE, _is_within(column)).order_by(column).limit(_LIMIT_PARAMETER)
     for column in (payment_rows.c.begun_at, payment_rows.c.paid_at)
 ]
 _ORDERS_OF_DAY = (
@@ -44,7 +48,7 @@ _ORDERS_OF_DAY = (
         order_rows.c.total_amount == bindparam("minor"),
     )
     .order_by(order_rows.c.state_since)
-    .limit(_MOST)
+    .limit(_LIMIT_PARAMETER)
 )
 
 

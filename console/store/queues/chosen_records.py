@@ -39,7 +39,7 @@ from console.store.schema.column_types import EPOCH_START
 GROUP_CAP = 10_000
 """The number of records of each range of a queue that are counted into groups."""
 _LARGEST_ID = 2**63 - 1
-_LIMIT: BindParameter[int] = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 SortValue = int | str | datetime
 
 
@@ -92,11 +92,11 @@ def _sorted_keys(
     labelled = [part.id.label("id"), *(key.label(f"key_{place}") for place, key in enumerate(keys))]
     # By label: a server takes a plain number in ORDER BY for the place of a column.
     order = [column.desc() if is_descending else column for column in (*labelled[1:], labelled[0])]
-    of_ranges = (select(*labelled).where(rows, *rest).order_by(*order).limit(_LIMIT) for rows in ranges)
+    of_ranges = (select(*labelled).where(rows, *rest).order_by(*order).limit(_LIMIT_PARAMETER) for rows in ranges)
     merged = union_all(*(select(each.subquery()) for each in of_ranges)).subquery()
     columns = [merged.c[f"key_{place}"] for place in range(len(keys))]
     by = [column.desc() if is_descending else column for column in (*columns, merged.c.id)]
-    return select(merged.c.id, *columns).order_by(*by).limit(_LIMIT)
+    return select(merged.c.id, *columns).order_by(*by).limit(_LIMIT_PARAMETER)
 
 
 def _comes_after(
@@ -160,7 +160,7 @@ def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueCh
 
 
 def _count_range(part: TableQueries, rows: ColumnElement[bool]) -> Select[Any]:
-    counted = select(part.state_since.label("since")).where(rows).limit(_LIMIT).subquery()
+    counted = select(part.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER).subquery()
     return select(func.count().label("total"), _oldest_sql(counted).label("oldest")).select_from(counted)
 
 
@@ -194,7 +194,7 @@ def _total_range(part: TableQueries, rows: ColumnElement[bool], lapsed: Abstract
         func.coalesce(seen.columns.minor, 0).label("minor"),
         part.state_since.label("since"),
     )
-    counted = select(*columns).where(rows).limit(_LIMIT).subquery()
+    counted = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()
     sums = func.count(), func.sum(counted.c.minor), _oldest_sql(counted)
     return select(counted.c.cause, counted.c.currency, *sums).group_by(counted.c.cause, counted.c.currency)
 

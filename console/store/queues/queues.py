@@ -138,7 +138,7 @@ def due_credit_checks(conn: Connection, work_reason: str, now: datetime, limit: 
 
 
 _IS_ADOPTED = table.c.work_state.is_not(None)
-_IS_BOUGHT_SINCE = and_(PENDING_CHECK, _IS_ADOPTED, table.c.credit_check_id.is_not(None))
+_IS_BOUGHT_AFTER_ADOPTION = and_(PENDING_CHECK, _IS_ADOPTED, table.c.credit_check_id.is_not(None))
 _IS_AWAITED = and_(table.c.seen_work == "needs_review", table.c.work_reason == WorkReason.WRITTEN_BY_OTHER)
 _END_CONDITIONS = (
     and_(
@@ -163,7 +163,7 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     rows = select(table.c.id, table.c.corporation_number, table.c.number_key).limit(limit)
     new = rows.where(~_IS_ADOPTED).order_by(table.c.work_at, table.c.id)  # in the order of the index
     written = [*conn.execute(new)]
-    for since in (_IS_BOUGHT_SINCE, *_END_CONDITIONS):
+    for since in (_IS_BOUGHT_AFTER_ADOPTION, *_END_CONDITIONS):
         written += conn.execute(rows.where(since))
     return tuple((int(i), _to_text(raw), _to_text(key)) for i, raw, key in written)
 
@@ -175,5 +175,7 @@ def _to_text(value: object) -> str:
 
 def is_foreign_row(conn: Connection, record_id: int) -> bool:
     """True if `find_foreign_rows` could still return this row."""
-    row = select(table.c.id).where(table.c.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_SINCE, *_END_CONDITIONS))
+    row = select(table.c.id).where(
+        table.c.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_AFTER_ADOPTION, *_END_CONDITIONS)
+    )
     return conn.execute(row).first() is not None

@@ -33,7 +33,7 @@ _BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindpa
 _NAMED_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
 _INSERT = into(saved_views)
 _CHANGED_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
-_UPDATE = (
+_UPDATE_VIEW = (
     update(saved_views)
     .where(saved_views.c.id == bindparam("of"), saved_views.c.version == bindparam("as_read"))
     .values({column: bindparam(column) for column in _CHANGED_COLUMNS})
@@ -75,7 +75,7 @@ def replace_view(conn: Connection, view: SavedView) -> None:
     Raises RunAgain if somebody changed the view, or used its name, at the same time.
     """
     try:
-        written = conn.execute(_UPDATE, _to_row(view) | {"of": view.id, "as_read": view.version - 1}).rowcount
+        written = conn.execute(_UPDATE_VIEW, _to_row(view) | {"of": view.id, "as_read": view.version - 1}).rowcount
     except IntegrityError:
         raise RunAgain from None
     if written != 1:

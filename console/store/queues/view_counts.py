@@ -22,7 +22,7 @@ from console.store.schema.column_types import EPOCH_START
 
 SCAN_CAP = 10_000
 """The number of records of each index range of a queue that are compared with the filters of views."""
-_LIMIT = bindparam("most", type_=Integer)
+_LIMIT_PARAMETER = bindparam("most", type_=Integer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _range_queries(
     """
     conditions = [_filter_condition(part, choice, lapsed) for choice in choices]
     for rows in part.chosen_ranges(name, PLAIN_CHOICE, lapsed):
-        read = select(part.id.label("id")).where(rows).limit(_LIMIT).subquery()
+        read = select(part.id.label("id")).where(rows).limit(_LIMIT_PARAMETER).subquery()
         columns: list[ColumnElement[Any]] = [func.count().label("scanned")]
         for place, condition in enumerate(conditions):
             is_dated = and_(condition, part.state_since > EPOCH_START)

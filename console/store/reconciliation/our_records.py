@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Select, and_, bindparam, func, or_, select
 
 from console.domain.payments.records import Payment, Refund
-from console.domain.tasks.records import Alert, Verdict
+from console.domain.tasks.records import Alert, ReconciliationVerdict
 from console.store.alerts import alerts as alert_rows
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments import events as payment_events
@@ -211,7 +211,10 @@ def cases_of_run(
 
 def count_refused_rows(conn: Connection, run_id: int) -> int:
     """Return the number of rows of the provider's history that a run couldn't use (verdict refused)."""
-    which = reconciliation_rows.c.run_id == run_id, reconciliation_rows.c.verdict == Verdict.REFUSED.value
+    which = (
+        reconciliation_rows.c.run_id == run_id,
+        reconciliation_rows.c.verdict == ReconciliationVerdict.REFUSED.value,
+    )
     return int(conn.scalar(select(func.count()).select_from(reconciliation_rows).where(*which)) or 0)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, exists, func, select
 
 from console.domain.payments.records import Payment
-from console.domain.tasks.records import Alert, Difference, Verdict
+from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
 from console.store.alerts import alerts as alert_rows
 from console.store.payments import payments
 from console.store.reconciliation import runs as reconciliations
@@ -37,8 +37,8 @@ def adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | N
 
 
 def differences(
-    conn: Connection, run_id: int, verdicts: Collection[Verdict], after: int, limit: int
-) -> tuple[Difference, ...]:
+    conn: Connection, run_id: int, verdicts: Collection[ReconciliationVerdict], after: int, limit: int
+) -> tuple[ReconciliationDifference, ...]:
     """Return at most `limit` differences of a run with these verdicts, sorted by id; `after` is the last id of the
     previous page.
     """
@@ -56,10 +56,10 @@ def differences(
         .order_by(reconciliation_rows.c.id)
         .limit(limit)
     )
-    if len(verdicts) < len(Verdict) - 1:  # all verdicts except "matched", which has no rows
+    if len(verdicts) < len(ReconciliationVerdict) - 1:  # all verdicts except "matched", which has no rows
         query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
     return tuple(
-        Difference(key, Verdict(verdict), payment, ours, theirs, bool(case), row_id)
+        ReconciliationDifference(key, ReconciliationVerdict(verdict), payment, ours, theirs, bool(case), row_id)
         for key, verdict, payment, ours, theirs, case, row_id in conn.execute(query)
     )
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Integer, Select, bindparam, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.tasks.records import Difference, Verdict
+from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import Stale as Stale
@@ -18,7 +18,7 @@ from console.store.payments.row_mapping import in_utc
 from console.store.schema.worker import reconciliation_rows, reconciliations
 
 KIND = "reconciliation"
-RUNNING, DONE, FAILED = "running", "done", "failed"
+RUN_RUNNING, RUN_DONE, RUN_FAILED = "running", "done", "failed"
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _LONGEST_TEXT_CHARACTERS = 255
 _ALL_QUERY = select(
@@ -119,7 +119,7 @@ def open_run(
         "provider": provider,
         "from_day": from_day.isoformat(),
         "to_day": to_day.isoformat(),
-        "state": RUNNING,
+        "state": RUN_RUNNING,
         "phase": phase,
         "asked_by": asked_by,
         "begun_at": to_naive_utc(now),
@@ -169,7 +169,7 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
         values.get(name, 0) < getattr(run, name) for name in COUNT_COLUMNS if name in values
     ):
         raise ForbiddenTransition("a reconciliation goes on, and what has ended stays as it is")
-    if values.get("state", RUNNING) != RUNNING:
+    if values.get("state", RUN_RUNNING) != RUN_RUNNING:
         values["ended_at"] = now
     written = {**values, "changed_at": now}
     compare_and_swap.update_if_unchanged(conn, reconciliations, (run.id, run.version), written)
@@ -177,7 +177,7 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
     return replace(run, **written, version=run.version + 1)
 
 
-def add_row(conn: Connection, run_id: int, difference: Difference) -> bool:
+def add_row(conn: Connection, run_id: int, difference: ReconciliationDifference) -> bool:
     """Insert a difference. Return False, without a write, if the run has a difference with the same `row_key`."""
     row = {
         "run_id": run_id,
@@ -202,11 +202,11 @@ def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
     conn.execute(_MARK_CASE_OPENED, {"run": run_id, "of": row_key})
 
 
-def rows(conn: Connection, run_id: int, after: int = 0, limit: int = 1_000) -> tuple[Difference, ...]:
+def rows(conn: Connection, run_id: int, after: int = 0, limit: int = 1_000) -> tuple[ReconciliationDifference, ...]:
     """Return at most `limit` differences of a run, sorted by id; `after` is the last id of the previous page."""
     differences = conn.execute(_ROWS_QUERY, {"run": run_id, "after": after, "most": limit})
     return tuple(
-        Difference(key, Verdict(verdict), payment, ours, theirs, bool(case), row_id)
+        ReconciliationDifference(key, ReconciliationVerdict(verdict), payment, ours, theirs, bool(case), row_id)
         for key, verdict, payment, ours, theirs, case, row_id in differences
     )
 

@@ -36,7 +36,7 @@ EventMaker = Callable[[Row[Any], str, str], Event]
 
 
 @dataclass(frozen=True, slots=True)
-class HistorySource:
+class EventSource:
     """The rows of one table about a record.
 
     `rows` is the query of all rows; `condition_for` returns the SQL condition for the kind and id of a record;
@@ -88,8 +88,8 @@ class HistorySource:
         )
 
 
-def history_sources(kind: str) -> tuple[HistorySource, ...]:
-    """Return the tables (as `HistorySource`) that may have events about a record of this kind."""
+def history_sources(kind: str) -> tuple[EventSource, ...]:
+    """Return the tables (as `EventSource`) that may have events about a record of this kind."""
     if kind == OPERATION:
         return _OPERATION_SOURCES
     return (*_RECORD_SOURCES, *_PAYMENT_SOURCES) if kind == PAYMENT else _RECORD_SOURCES
@@ -311,11 +311,11 @@ _APPROVAL_QUERY = select(
 )
 
 _COMMON_SOURCES = (
-    HistorySource("approvals", _APPROVAL_QUERY, _has_text_subject(approvals.c), approvals.c.id, _vote_event),
-    HistorySource("audit_log", _AUDIT_QUERY, _has_text_subject(audit_log.c), audit_log.c.id, audit_event),
+    EventSource("approvals", _APPROVAL_QUERY, _has_text_subject(approvals.c), approvals.c.id, _vote_event),
+    EventSource("audit_log", _AUDIT_QUERY, _has_text_subject(audit_log.c), audit_log.c.id, audit_event),
 )
 _RECORD_SOURCES = (
-    HistorySource(
+    EventSource(
         "operations",
         _OPERATION_QUERY,
         _has_numeric_subject(operations.c),
@@ -323,7 +323,7 @@ _RECORD_SOURCES = (
         _begun_event,
         operations.c.started_at,
     ),
-    HistorySource(
+    EventSource(
         "operations:ended",
         _ENDED_OPERATION_QUERY,
         _has_numeric_subject(operations.c),
@@ -331,10 +331,10 @@ _RECORD_SOURCES = (
         _ended_event,
         operations.c.ended_at,
     ),
-    HistorySource("evidence", _EVIDENCE_QUERY, _has_numeric_subject(evidence.c), evidence.c.id, _evidence_event),
+    EventSource("evidence", _EVIDENCE_QUERY, _has_numeric_subject(evidence.c), evidence.c.id, _evidence_event),
     *_COMMON_SOURCES,
-    HistorySource("alerts", _ALERT_QUERY, _has_numeric_subject(alerts.c), alerts.c.id, _alert_raised_event),
-    HistorySource(
+    EventSource("alerts", _ALERT_QUERY, _has_numeric_subject(alerts.c), alerts.c.id, _alert_raised_event),
+    EventSource(
         "alerts:acknowledged",
         _ALERT_QUERY.where(alerts.c.acknowledged_at.is_not(None)),
         _has_numeric_subject(alerts.c),
@@ -342,7 +342,7 @@ _RECORD_SOURCES = (
         _alert_acknowledged_event,
         alerts.c.acknowledged_at,
     ),
-    HistorySource(
+    EventSource(
         "alerts:resolved",
         _ALERT_QUERY.where(alerts.c.resolved_at.is_not(None)),
         _has_numeric_subject(alerts.c),
@@ -350,8 +350,8 @@ _RECORD_SOURCES = (
         _alert_resolved_event,
         alerts.c.resolved_at,
     ),
-    HistorySource("sagas", _SAGA_QUERY, _has_numeric_subject(sagas.c), sagas.c.id, _saga_begun_event),
-    HistorySource(
+    EventSource("sagas", _SAGA_QUERY, _has_numeric_subject(sagas.c), sagas.c.id, _saga_begun_event),
+    EventSource(
         "sagas:ended",
         _SAGA_QUERY.where(sagas.c.ended_at.is_not(None)),
         _has_numeric_subject(sagas.c),
@@ -361,14 +361,14 @@ _RECORD_SOURCES = (
     ),
 )
 _PAYMENT_SOURCES = (
-    HistorySource(
+    EventSource(
         "payment_events",
         NOTICE_QUERY,
         lambda _, id: payment_events.c.payment_id == int(id),
         payment_events.c.id,
         notice_event,
     ),
-    HistorySource(
+    EventSource(
         "reconciliation_rows",
         _COMPARISON_QUERY,
         lambda _, id: reconciliation_rows.c.payment_id == int(id),
@@ -377,7 +377,7 @@ _PAYMENT_SOURCES = (
     ),
 )
 _OPERATION_SOURCES = (
-    HistorySource(
+    EventSource(
         "operations",
         _OPERATION_QUERY,
         lambda _, id: operations.c.id == id,
@@ -385,7 +385,7 @@ _OPERATION_SOURCES = (
         _begun_event,
         operations.c.started_at,
     ),
-    HistorySource(
+    EventSource(
         "operations:ended",
         _ENDED_OPERATION_QUERY,
         lambda _, id: operations.c.id == id,
@@ -393,7 +393,7 @@ _OPERATION_SOURCES = (
         _ended_event,
         operations.c.ended_at,
     ),
-    HistorySource(
+    EventSource(
         "evidence", _EVIDENCE_QUERY, lambda _, id: evidence.c.operation_id == id, evidence.c.id, _evidence_event
     ),
     *_COMMON_SOURCES,

@@ -58,7 +58,7 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class RegistryManifest:
     """The files of the team's registry. `base_files`: the hashes of the publisher's files in the base."""
 
     form: int
@@ -130,7 +130,7 @@ def fetch_registry(
     return _read_own_status(folder)
 
 
-def _is_ahead(manifest: Manifest, status: RegistryStatus | None) -> bool:
+def _is_ahead(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
     if status is None:
         return True
     is_same = manifest.files == [source.sha256 for source in status.files]
@@ -138,8 +138,8 @@ def _is_ahead(manifest: Manifest, status: RegistryStatus | None) -> bool:
 
 
 def _append_to_manifest(
-    former: Manifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
-) -> Manifest | None:
+    former: RegistryManifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
+) -> RegistryManifest | None:
     """Return the former manifest with the differences that follow it; None if one of them isn't among the paths."""
     if former is None or former.form != FORMAT_VERSION:
         return None
@@ -148,7 +148,7 @@ def _append_to_manifest(
     if former.files != files[: len(former.files)] or not given.keys() >= set(more):
         return None
     stored = [_store_file(given[each], each, documents) for each in more]
-    return Manifest(
+    return RegistryManifest(
         FORMAT_VERSION,
         status.registry_date.isoformat(),
         former.base,
@@ -157,7 +157,7 @@ def _append_to_manifest(
     )
 
 
-def _store_base(folder: Path, file: Path, documents: Documents) -> Manifest:
+def _store_base(folder: Path, file: Path, documents: Documents) -> RegistryManifest:
     """Store a copy of the registry in use, as it is at one moment."""
     snapshot = folder / _SNAPSHOT_NAME
     shutil.rmtree(snapshot, ignore_errors=True)
@@ -172,7 +172,9 @@ def _store_base(folder: Path, file: Path, documents: Documents) -> Manifest:
         base = _store_file(copy, _hash_file(copy), documents)
     finally:
         shutil.rmtree(snapshot, ignore_errors=True)
-    return Manifest(FORMAT_VERSION, status.registry_date.isoformat(), base, [one.sha256 for one in status.files], [])
+    return RegistryManifest(
+        FORMAT_VERSION, status.registry_date.isoformat(), base, [one.sha256 for one in status.files], []
+    )
 
 
 def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:
@@ -183,7 +185,9 @@ def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:
     return StoredFile(path.name, digest, path.stat().st_size, parts)
 
 
-def _fetch_base(folder: Path, manifest: Manifest, documents: Documents, should_stop: Callable[[], bool]) -> None:
+def _fetch_base(
+    folder: Path, manifest: RegistryManifest, documents: Documents, should_stop: Callable[[], bool]
+) -> None:
     """Fetch the base and put it in use. The caller holds the import lock."""
     fetched = _fetch_file(folder, manifest.base, documents, should_stop)
     with closing(open_for_reading(fetched)) as connection:
@@ -247,7 +251,7 @@ def _read_own_status(folder: Path) -> RegistryStatus | None:
         return read_status(connection)
 
 
-def _read_manifest(documents: Documents) -> Manifest | None:
+def _read_manifest(documents: Documents) -> RegistryManifest | None:
     content = documents.read_manifest()
     if content is None:
         return None
@@ -255,12 +259,12 @@ def _read_manifest(documents: Documents) -> Manifest | None:
         values = json.loads(content)
         base = StoredFile(**values.pop("base"))
         differences = [StoredFile(**stored) for stored in values.pop("differences")]
-        return Manifest(base=base, differences=differences, **values)
+        return RegistryManifest(base=base, differences=differences, **values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _damaged_error("registry.json") from error
 
 
-def _list_parts(manifest: Manifest | None) -> set[str]:
+def _list_parts(manifest: RegistryManifest | None) -> set[str]:
     stored = () if manifest is None else (manifest.base, *manifest.differences)
     return {part for each in stored for part in each.parts}
 

@@ -12,17 +12,17 @@ from typing import NamedTuple
 
 from console.domain.corporation_number import are_well_formed
 from console.domain.error_reasons import RegistryFileProblem
-from console.domain.registry.corporations import CloseCause, CorporationKind, Process
+from console.domain.registry.corporations import CloseCause, CorporationKind, ProcessCode
 from console.store.registry.source_file import SourceFile, TextBlock, bad_file_error, read_text
 
-EPOCH = date(2015, 10, 5)
+FIRST_PUBLICATION_DAY = date(2015, 10, 5)
 """The day on which the first numbers were assigned. Days are stored as their distance from it."""
 Column = Sequence[str]
 _LONGEST_LINE = 16_000
 """Largest number of characters of a line; the fields of a row can't have as many together."""
 
 
-class Columns(NamedTuple):
+class FileColumns(NamedTuple):
     """The 30 columns of some rows, in the order and with the names of the publisher's resource definition."""
 
     sequence_number: Column
@@ -62,7 +62,7 @@ class RowBlock(NamedTuple):
 
     first_line: int
     last_line: int
-    columns: Columns
+    columns: FileColumns
 
 
 class _BrokenRule(Exception):
@@ -79,7 +79,7 @@ class _Days(dict[str, int]):
     def __missing__(self, text: str) -> int:
         if len(text) != 10 or text[4] != "-" or text[7] != "-":
             raise ValueError(text)
-        day = self[text] = (date.fromisoformat(text) - EPOCH).days
+        day = self[text] = (date.fromisoformat(text) - FIRST_PUBLICATION_DAY).days
         return day
 
 
@@ -102,7 +102,7 @@ def stored_day(text: str) -> int:
 stored_days: Callable[[str], int] = _days.__getitem__
 
 
-def _check_block(name: str, block: TextBlock) -> Columns:
+def _check_block(name: str, block: TextBlock) -> FileColumns:
     try:
         return _check_lines(block.lines)
     except _BrokenRule as broken:
@@ -115,12 +115,14 @@ def _check_line(name: str, number: int, line: str) -> None:
     try:
         _check_lines([line])
     except _BrokenRule as broken:
-        is_header = number == 1 and not line.strip('"')[:1].isdigit() and line.count(",") == len(Columns._fields) - 1
+        is_header = (
+            number == 1 and not line.strip('"')[:1].isdigit() and line.count(",") == len(FileColumns._fields) - 1
+        )
         problem = RegistryFileProblem.UNEXPECTED_HEADER if is_header else broken.problem
         raise bad_file_error(name, problem, number, broken.field) from broken
 
 
-def _check_lines(lines: list[str]) -> Columns:
+def _check_lines(lines: list[str]) -> FileColumns:
     longest = max(map(len, lines))
     if longest > _LONGEST_LINE:
         raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG)
@@ -130,9 +132,9 @@ def _check_lines(lines: list[str]) -> Columns:
         raise _BrokenRule(RegistryFileProblem.MISPLACED_QUOTES) from None
     if len(rows) != len(lines):
         raise _BrokenRule(RegistryFileProblem.MISPLACED_QUOTES)
-    if set(map(len, rows)) != {len(Columns._fields)}:
+    if set(map(len, rows)) != {len(FileColumns._fields)}:
         raise _BrokenRule(RegistryFileProblem.WRONG_FIELD_COUNT)
-    columns = Columns(*zip(*rows, strict=True))
+    columns = FileColumns(*zip(*rows, strict=True))
     for field, check in _CHECKS.items():
         if not check(getattr(columns, field)):
             raise _BrokenRule(_PROBLEMS.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _publisher_name(field))
@@ -141,14 +143,14 @@ def _check_lines(lines: list[str]) -> Columns:
     return columns
 
 
-def _check_lengths(columns: Columns, longest_line: int) -> None:
+def _check_lengths(columns: FileColumns, longest_line: int) -> None:
     """Check the texts. A field is not longer than its line, and many fields repeat or are empty."""
     for field, longest in _LONGEST.items():
         if longest < longest_line and max(map(len, set(getattr(columns, field)))) > longest:
             raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _publisher_name(field))
 
 
-def _check_together(columns: Columns) -> None:
+def _check_together(columns: FileColumns) -> None:
     """Check the rules that concern two fields of a row."""
     if not all(columns.name) and not all(map(operator.concat, columns.name, columns.name_image_id)):
         raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "name")
@@ -210,7 +212,7 @@ _FLAGS = _is_one_of(("0", "1"))
 _CHECKS: Mapping[str, Callable[[Column], bool]] = {
     "sequence_number": _are_counts,
     "corporate_number": _are_numbers,
-    "process": _is_one_of(Process),
+    "process": _is_one_of(ProcessCode),
     "correct": _FLAGS,
     "update_date": _are_days,
     "change_date": _are_days,

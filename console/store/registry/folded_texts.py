@@ -22,7 +22,7 @@ from console.domain.registry.spelling import (
     list_readings,
     list_readings_of_all,
 )
-from console.store.registry.file_rows import Columns
+from console.store.registry.file_rows import FileColumns
 
 _LINE, _ENGLISH, _NOTHING = "\n", "\t", " "
 _WIDE_AND_NARROW_DIGITS = "0123456789０１２３４５６７８９"
@@ -45,7 +45,7 @@ class _DigitsOnly(dict[int, str | None]):
 _DIGITS_ONLY = _DigitsOnly()
 
 
-def fold_names(columns: Columns) -> Iterator[str]:
+def fold_names(columns: FileColumns) -> Iterator[str]:
     """Yield the column `folded_names` of each row."""
     names, readings = list_readings_of_all(columns.name), list_readings_of_all(columns.furigana)
     return map(_write_names, columns.name, names, columns.furigana, readings, columns.en_name)
@@ -83,7 +83,7 @@ def _read_line(line: str, text: str) -> str:
     return line.strip(_NOTHING) if line else text
 
 
-def fold_streets(columns: Columns) -> Iterator[str]:
+def fold_streets(columns: FileColumns) -> Iterator[str]:
     """Yield the column `folded_street` of each row. A corporation without an address in Japan has one abroad."""
     places = map(add, columns.prefecture_name, columns.city_name)
     return map(_fold_street, places, columns.street_number, columns.address_outside)

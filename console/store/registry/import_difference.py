@@ -3,12 +3,12 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from console.domain.registry.corporations import Process, find_changed_facts
-from console.store.registry.file_rows import EPOCH, Columns, read_rows
+from console.domain.registry.corporations import ProcessCode, find_changed_facts
+from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, read_rows
 from console.store.registry.progress import ImportRun
 from console.store.registry.schema import (
     COLUMNS,
-    INSERT,
+    INSERT_CORPORATION,
     WRITTEN_COLUMN_NAMES,
     PlaceKey,
     Places,
@@ -26,11 +26,11 @@ from console.store.registry.source_file import SourceFile
 
 DAYS_OF_CHANGES = 92
 """Number of days for which the changes by a difference are stored."""
-_FIND = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
-_FIND_ID = "SELECT id FROM corporations WHERE number = ?"
+_ROW_QUERY = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_ROW_ID_QUERY = "SELECT id FROM corporations WHERE number = ?"
 _ASSIGNMENTS = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
 _UPDATE = f"UPDATE corporations SET {_ASSIGNMENTS} WHERE id = ?"  # noqa: S608 - names of our own columns
-_DELETE = "DELETE FROM corporations WHERE id = ?"
+_DELETE_CORPORATION = "DELETE FROM corporations WHERE id = ?"
 _INSERT_CHANGE = """
 INSERT INTO changes VALUES (?, ?, ?, ?)
 ON CONFLICT (day, number) DO UPDATE SET after = excluded.after
@@ -57,20 +57,22 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
         more, done = block.last_line - done, block.last_line
         run.tell("rows", source, done, more)
         run.raise_if_stopped()
-    connection.execute("DELETE FROM changes WHERE day < ?", ((source.day - EPOCH).days - DAYS_OF_CHANGES,))
+    connection.execute(
+        "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - DAYS_OF_CHANGES,)
+    )
     write_summary(connection, (source,), source.day, count)
 
 
-def _read_rows(columns: Columns, places: Places) -> Iterator[tuple[StoredRow, bool]]:
+def _read_rows(columns: FileColumns, places: Places) -> Iterator[tuple[StoredRow, bool]]:
     """Yield the rows in force, with True if the row deletes the corporation."""
     for row, latest, process in zip(store_rows(columns, places), columns.latest, columns.process, strict=True):
         if latest == "1":
-            yield row, process == Process.DELETED
+            yield row, process == ProcessCode.DELETED
 
 
 def _find_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredRow, bool]]) -> set[int]:
     """Return the row ids of the corporations of these rows that are stored now."""
-    found = (connection.execute(_FIND_ID, row[:1]).fetchone() for row, _ in rows)
+    found = (connection.execute(_ROW_ID_QUERY, row[:1]).fetchone() for row, _ in rows)
     return {one[0] for one in found if one is not None}
 
 
@@ -82,19 +84,19 @@ def _apply_row(
     places: dict[int, PlaceKey],
 ) -> int:
     """Apply a row in force, and return by how many the number of corporations has changed: 1, 0 or -1."""
-    found = connection.execute(_FIND, row[:1]).fetchone()
+    found = connection.execute(_ROW_QUERY, row[:1]).fetchone()
     before: StoredRow | None = found and found[1:]
     after = None if is_deleted else row
     if found is None and after is None:
         return 0
     if after is None:
-        connection.execute(_DELETE, found[:1])
+        connection.execute(_DELETE_CORPORATION, found[:1])
     elif found is None:
-        connection.execute(INSERT, after)
+        connection.execute(INSERT_CORPORATION, after)
     else:
         connection.execute(_UPDATE, (*after, found[0]))
     was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
     if find_changed_facts(was, now):
         states = (None if state is None else pack_state(state, places) for state in (before, after))
-        connection.execute(_INSERT_CHANGE, ((source.day - EPOCH).days, row[0], *states))
+        connection.execute(_INSERT_CHANGE, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
     return (after is not None) - (before is not None)

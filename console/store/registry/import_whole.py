@@ -12,13 +12,13 @@ from itertools import compress
 from pathlib import Path
 
 from console.domain.error_reasons import RegistryFileProblem
-from console.domain.registry.corporations import Process
-from console.store.registry.file_rows import Columns, read_rows
+from console.domain.registry.corporations import ProcessCode
+from console.store.registry.file_rows import FileColumns, read_rows
 from console.store.registry.progress import ImportRun
 from console.store.registry.registry_file import building_file, open_for_reading, start_building
 from console.store.registry.schema import (
     FORMAT_VERSION,
-    INSERT,
+    INSERT_CORPORATION,
     Places,
     add_missing_columns,
     applied_hashes,
@@ -146,7 +146,7 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
     connection.execute("BEGIN")
     try:
         for block in read_rows(source, after):
-            connection.executemany(INSERT, store_rows(_rows_in_force(block.columns), places))
+            connection.executemany(INSERT_CORPORATION, store_rows(_rows_in_force(block.columns), places))
             blocks += 1
             more, done = block.last_line - done, block.last_line
             run.tell("rows", source, done, more)
@@ -164,13 +164,13 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
         raise
 
 
-def _rows_in_force(columns: Columns) -> Columns:
+def _rows_in_force(columns: FileColumns) -> FileColumns:
     """Return the rows without older states of a corporation, and without deleted corporations."""
     chosen = [
-        latest == "1" and process != Process.DELETED
+        latest == "1" and process != ProcessCode.DELETED
         for latest, process in zip(columns.latest, columns.process, strict=True)
     ]
-    return columns if all(chosen) else Columns(*(tuple(compress(column, chosen)) for column in columns))
+    return columns if all(chosen) else FileColumns(*(tuple(compress(column, chosen)) for column in columns))
 
 
 def _index_build(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:

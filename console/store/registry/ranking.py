@@ -33,7 +33,7 @@ class Rank(IntEnum):
     ELSEWHERE = 4
 
 
-class Texts(NamedTuple):
+class CorporationTexts(NamedTuple):
     """The texts of a corporation that a search compares, as the registry has them. `number` has 13 digits."""
 
     number: str
@@ -67,7 +67,7 @@ class Ranking:
         self._pieces = _prepare_words(query.pieces)
         self._digits = query.digits
 
-    def rank(self, corporation: Texts) -> Rank | None:
+    def rank(self, corporation: CorporationTexts) -> Rank | None:
         """Return the rank of a corporation; None if it doesn't match."""
         texts = _FoldedTexts(corporation)
         ranks = [_rank_words(texts, words) for words in (self._whole, self._words) if words is not None]
@@ -105,7 +105,7 @@ def _prepare_word(word: SearchWord) -> _Word:
 class _FoldedTexts:
     """The texts of a corporation in their comparison forms, each made when it is first asked for."""
 
-    def __init__(self, one: Texts) -> None:
+    def __init__(self, one: CorporationTexts) -> None:
         self.post_code = one.post_code
         self._raw_address = one.address
         self._plain_address: str | None = None

@@ -19,7 +19,7 @@ from console.domain.registry.corporations import (
 )
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import find_prefecture_code
-from console.store.registry.file_rows import EPOCH
+from console.store.registry.file_rows import FIRST_PUBLICATION_DAY
 from console.store.registry.import_order import Coverage
 from console.store.registry.registry_file import (
     CURRENT_NAME,
@@ -43,10 +43,10 @@ from console.store.spool.sqlite_file import translate_errors
 T = TypeVar("T")
 _MAX_PER_QUERY = 500
 _LONGEST_CHAIN = 1000
-_FIND = f"SELECT {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_ROW_QUERY = f"SELECT {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _FIND_BY_ID = f"SELECT {COLUMNS} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
-_FROM = f"SELECT {COLUMNS} FROM corporations WHERE"  # noqa: S608 - names of our own columns
-_PREDECESSORS = f"{_FROM} successor = ? ORDER BY number"
+_SELECT_CLAUSE = f"SELECT {COLUMNS} FROM corporations WHERE"  # noqa: S608 - names of our own columns
+_PREDECESSORS = f"{_SELECT_CLAUSE} successor = ? ORDER BY number"
 
 
 class _Generation:
@@ -99,7 +99,7 @@ class RegistryReader:
             return None
 
         def find_row(connection: sqlite3.Connection, generation: _Generation) -> Corporation | None:
-            row = connection.execute(_FIND, (int(number),)).fetchone()
+            row = connection.execute(_ROW_QUERY, (int(number),)).fetchone()
             return None if row is None else generation.read(connection, row)
 
         return self.ask(find_row)
@@ -177,7 +177,9 @@ class RegistryReader:
         numbers, or of all if `numbers` is None.
         """
 
-        rows = self.ask(lambda connection, _: _find_changes(connection, (since - EPOCH).days, numbers))
+        rows = self.ask(
+            lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, numbers)
+        )
         return tuple(change for change in map(_read_change, rows) if change.facts)
 
     def close(self) -> None:
@@ -253,7 +255,7 @@ def _split_ids(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _in_query(numbers: Sequence[int]) -> str:
-    return f"{_FROM} number IN ({', '.join('?' * len(numbers))})"
+    return f"{_SELECT_CLAUSE} number IN ({', '.join('?' * len(numbers))})"
 
 
 def _find_changes(
@@ -271,4 +273,4 @@ def _read_change(row: tuple[Any, ...]) -> CorporationChange:
     day, number, *states = row
     before, after = (None if state is None else read_state(state) for state in states)
     facts = find_changed_facts(before, after)
-    return CorporationChange(f"{number:013}", EPOCH + timedelta(days=day), facts, before, after)
+    return CorporationChange(f"{number:013}", FIRST_PUBLICATION_DAY + timedelta(days=day), facts, before, after)

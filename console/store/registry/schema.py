@@ -14,9 +14,9 @@ from functools import cache
 from itertools import repeat
 from typing import Any, TypeAlias
 
-from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, Process
+from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, ProcessCode
 from console.domain.registry.spelling import fold_address
-from console.store.registry.file_rows import EPOCH, Column, Columns, stored_days
+from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, Column, FileColumns, stored_days
 from console.store.registry.folded_texts import fold_names, fold_streets
 from console.store.registry.source_file import SourceFile
 
@@ -79,7 +79,7 @@ COLUMN_NAMES = (
 )  # fmt: skip
 COLUMNS = ", ".join(COLUMN_NAMES)
 WRITTEN_COLUMN_NAMES = (*COLUMN_NAMES, "folded_names", "folded_street")
-INSERT = (
+INSERT_CORPORATION = (
     f"INSERT INTO corporations ({', '.join(WRITTEN_COLUMN_NAMES)}) "  # noqa: S608  # names of our own columns
     f"VALUES ({', '.join('?' * len(WRITTEN_COLUMN_NAMES))})"
 )
@@ -93,11 +93,11 @@ PlaceKey: TypeAlias = tuple[str, str, str, str]
 """Prefecture code, city code, prefecture and city."""
 
 _PLACE, _READ = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
-_EPOCH_ORDINAL = EPOCH.toordinal()
+_EPOCH_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
 _KINDS: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
-_PROCESSES: Mapping[int, Process] = {int(process): process for process in Process}
+_PROCESSES: Mapping[int, ProcessCode] = {int(process): process for process in ProcessCode}
 _CAUSES: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
-_CODES: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *Process, *CloseCause)}
+_CODES: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *ProcessCode, *CloseCause)}
 _OPTIONAL_CODES: Mapping[str, int | None] = {**_CODES, "": None}
 
 
@@ -163,7 +163,7 @@ class Places:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def find_ids(self, columns: Columns) -> Iterator[int]:
+    def find_ids(self, columns: FileColumns) -> Iterator[int]:
         """Yield the id of the place of each row."""
         keys = list(
             zip(columns.prefecture_code, columns.city_code, columns.prefecture_name, columns.city_name, strict=True)
@@ -175,7 +175,7 @@ class Places:
         return map(self._ids.__getitem__, keys)
 
 
-def store_rows(columns: Columns, places: Places) -> Iterator[StoredRow]:
+def store_rows(columns: FileColumns, places: Places) -> Iterator[StoredRow]:
     """Yield the values of WRITTEN_COLUMN_NAMES of checked rows."""
     rows = len(columns.corporate_number)
     return zip(

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 from console.domain.lookup.registry_query import QueryKind, RegistryQuery, SearchWord
 from console.domain.registry.corporations import Corporation
 from console.domain.registry.legal_forms import is_form, remove_form
-from console.store.registry.ranking import Rank, Ranking, Texts
+from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 from console.store.registry.schema import has_folded_texts
 from console.store.registry.search_filter import write_filter
 from console.store.registry.search_index import (
-    CLOSED,
-    OPEN,
+    CLOSED_TERMS_TABLE,
+    OPEN_TERMS_TABLE,
     list_address_terms,
     list_edge_terms,
     list_number_terms,
@@ -113,7 +113,7 @@ class _Candidates:
         """Yield the corporations that match an expression of the index, in the order of row ids; None for one whose
         texts don't match.
         """
-        query = _VERIFY.format(table, self._filter)
+        query = _VERIFY_ROW_QUERY.format(table, self._filter)
         for row_id, may_match in self.connection.execute(
             query, {**self._values, "terms": self._restrict_to_prefecture(expression)}
         ):
@@ -153,25 +153,25 @@ class _Candidates:
         row_id = row[0]
         known = self._known.get(row_id)
         if known is None:
-            texts = Texts(*row[1:])
+            texts = CorporationTexts(*row[1:])
             known = _Candidate(row_id, texts.number, texts.name, self.ranking.rank(texts))
             self._known[row_id] = known
         return known
 
 
 _READ_IDS = "SELECT rowid FROM {0} WHERE {0} MATCH ? ORDER BY rowid"
-_TEXTS = """
+_TEXTS_QUERY = """
     SELECT c.id, printf('%013d', c.number), c.name, c.furigana, c.english_name,
         coalesce(nullif(p.prefecture || p.city || c.street, ''), c.address_outside),
         coalesce(substr('0000000' || c.post_code, -7), '')
 """
-_READ_ONE = f"{_TEXTS} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = :id"
+_READ_ONE = f"{_TEXTS_QUERY} FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = :id"
 _READ_NUMBERS = f"""
-    {_TEXTS}, c.closed_on IS NOT NULL FROM corporations c JOIN places p ON p.id = c.place_id
+    {_TEXTS_QUERY}, c.closed_on IS NOT NULL FROM corporations c JOIN places p ON p.id = c.place_id
     WHERE NOT c.is_hidden AND p.prefecture_code = coalesce(:code, p.prefecture_code) AND c.number IN ({{}})
     AND {{}}
 """
-_VERIFY = """
+_VERIFY_ROW_QUERY = """
     SELECT c.id, {1} FROM {0} CROSS JOIN corporations c ON c.id = {0}.rowid CROSS JOIN places p ON p.id = c.place_id
     WHERE {0} MATCH :terms ORDER BY {0}.rowid
 """
@@ -181,13 +181,13 @@ def _find_others(candidates: _Candidates, limit: int, found: Container[int]) -> 
     """Yield row ids by rank; in each rank at most `limit` that the caller hasn't found before."""
     query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
-        yield from _list_ids(candidates.connection.execute(_BY_NUMBER, (int(query.number),)))
+        yield from _list_ids(candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number),)))
     few = _find_few(candidates, limit * 2)
     if few is not None:
         yield from few
         return
     for rank in Rank:
-        for table in (OPEN, CLOSED):
+        for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
             new = (one for one in _find_ranked(candidates, rank, table) if one.row_id not in found)
             for one in sorted(islice(new, limit), key=_length_of_name):
                 yield one.row_id
@@ -210,9 +210,9 @@ def _find_few(candidates: _Candidates, limit: int) -> list[int] | None:
     if expression is None:
         return []
     is_closed: dict[int, bool] = {}
-    for table in (OPEN, CLOSED):
+    for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         ids = islice(candidates.read_ids(table, expression), limit + 1)
-        is_closed |= dict.fromkeys(ids, table == CLOSED)
+        is_closed |= dict.fromkeys(ids, table == CLOSED_TERMS_TABLE)
         if len(is_closed) > limit:
             return None
     ranked = [
@@ -226,8 +226,8 @@ def _length_of_name(candidate: _Candidate) -> int:
     return len(remove_form(candidate.name))
 
 
-_BY_NUMBER = "SELECT id FROM corporations WHERE number = ?"
-_BY_DIGITS = """
+_ID_BY_NUMBER_QUERY = "SELECT id FROM corporations WHERE number = ?"
+_IDS_BY_DIGITS_QUERY = """
     SELECT c.id FROM corporations c JOIN places p ON p.id = c.place_id
     WHERE c.number BETWEEN ? AND ? AND NOT c.is_hidden AND p.prefecture_code = coalesce(?, p.prefecture_code)
     ORDER BY c.closed_on IS NOT NULL, c.number
@@ -360,4 +360,6 @@ def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code
             continue
         missing = _DIGITS - len(beginning)
         first = int(beginning) * 10**missing
-        yield from _list_ids(connection.execute(_BY_DIGITS, (first, first + 10**missing - 1, prefecture_code)))
+        yield from _list_ids(
+            connection.execute(_IDS_BY_DIGITS_QUERY, (first, first + 10**missing - 1, prefecture_code))
+        )

@@ -25,7 +25,7 @@ from console.domain.registry.legal_forms import remove_english_form, remove_form
 from console.domain.registry.spelling import fold_text, list_readings
 from console.store.registry.folded_texts import DIGITS_TO_0, list_name_readings
 
-OPEN, CLOSED = "open_terms", "closed_terms"
+OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE = "open_terms", "closed_terms"
 _TOKENIZER = "ascii tokenchars ''^$@#=~''"
 _HASH_BYTES = 24 * 1024**2
 _UNITS_OF_ADDRESSES = frozenset({"丁目", "番地", "番", "号", "番地ノ", "番丁", "号室", "階", "f"})
@@ -37,7 +37,7 @@ _DIGITS_TO_BREAKS = str.maketrans(dict.fromkeys("0123456789", " "))
 
 def create_search_index(connection: sqlite3.Connection) -> None:
     """Create the empty tables of the index, if they aren't there."""
-    for table in (OPEN, CLOSED):
+    for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(
             f"CREATE VIRTUAL TABLE IF NOT EXISTS {table} USING fts5"
             f"(terms, content='', detail=none, columnsize=0, tokenize='{_TOKENIZER}')"
@@ -48,7 +48,7 @@ def begin_bulk_load(connection: sqlite3.Connection) -> None:
     """Let the index tables collect many terms in memory before they write, and don't let them merge the written
     parts.
     """
-    for table in (OPEN, CLOSED):
+    for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         _set_option(connection, table, "hashsize", _HASH_BYTES)
         _set_option(connection, table, "automerge", 0)
         _set_option(connection, table, "crisismerge", 1000)
@@ -56,7 +56,7 @@ def begin_bulk_load(connection: sqlite3.Connection) -> None:
 
 def end_bulk_load(connection: sqlite3.Connection) -> None:
     """Merge the parts that a bulk load has written, so that a search reads each term in one place."""
-    for table in (OPEN, CLOSED):
+    for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
         connection.execute(f"INSERT INTO {table} ({table}) VALUES ('optimize')")  # noqa: S608  # our own table
         _set_option(connection, table, "hashsize", 1024**2)
         _set_option(connection, table, "automerge", 4)
@@ -67,7 +67,7 @@ def index_all_rows(connection: sqlite3.Connection, after: int, limit: int) -> in
     """Add the next corporations to the index: at most `limit`, those with a row id above `after`. Return the last row
     id, or None if there was none left.
     """
-    last = connection.execute(_LAST_ID, (after, limit)).fetchone()[0]
+    last = connection.execute(_LAST_ID_QUERY, (after, limit)).fetchone()[0]
     if last is not None:
         _add_rows(connection, connection.execute(f"{_TEXTS} AND c.id > ? AND c.id <= ? ORDER BY c.id", (after, last)))
     return None if last is None else int(last)
@@ -87,7 +87,7 @@ def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
     )
 
 
-_LAST_ID = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
+_LAST_ID_QUERY = "SELECT max(id) FROM (SELECT id FROM corporations WHERE id > ? ORDER BY id LIMIT ?)"
 _TEXTS = """
     SELECT c.id, c.name, c.furigana, c.english_name, p.prefecture_code, p.prefecture || p.city,
         c.street || c.address_outside, c.post_code, c.folded_names, c.closed_on IS NOT NULL
@@ -108,7 +108,7 @@ def _add_rows(connection: sqlite3.Connection, rows: Iterable[_TextsRow]) -> None
 def _write_rows(connection: sqlite3.Connection, rows: Iterable[_TextsRow], statement: str) -> None:
     remaining = iter(rows)
     while batch := list(islice(remaining, _ROWS_PER_BATCH)):
-        for table, is_closed in ((OPEN, 0), (CLOSED, 1)):
+        for table, is_closed in ((OPEN_TERMS_TABLE, 0), (CLOSED_TERMS_TABLE, 1)):
             terms = [(row[0], write_terms(*row[1:9])) for row in batch if row[9] == is_closed]
             connection.executemany(statement.format(table), terms)
 

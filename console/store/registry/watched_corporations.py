@@ -39,7 +39,7 @@ _PAGE_QUERY = (
 _BY_NUMBER_QUERY = _ALL_QUERY.where(
     watched_corporations.c.corporation_number.in_(bindparam("numbers", expanding=True))
 )
-_INSERT = insert(watched_corporations)
+_INSERT_CORPORATION = insert(watched_corporations)
 _UPDATE_IF_UNCHANGED = (
     update(watched_corporations)
     .where(
@@ -98,7 +98,7 @@ def insert_rows(conn: Connection, rows: Iterable[WatchedCorporation], now: datet
     if not values:
         return
     try:
-        conn.execute(_INSERT, values)
+        conn.execute(_INSERT_CORPORATION, values)
     except IntegrityError:
         raise RunAgain from None
 

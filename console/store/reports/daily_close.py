@@ -194,7 +194,7 @@ def find_reconciliation(conn: Connection, provider: str, day: date) -> Run | Non
     """Return the newest complete run of the provider that compared this day; None if there is none."""
     query = runs.all_runs().where(
         reconciliations.c.provider == provider,
-        reconciliations.c.state == runs.DONE,
+        reconciliations.c.state == runs.RUN_DONE,
         reconciliations.c.from_day <= day.isoformat(),
         reconciliations.c.to_day >= day.isoformat(),
     )

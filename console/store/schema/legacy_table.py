@@ -19,18 +19,18 @@ _COLUMNS = text(
     " column_comment FROM information_schema.columns"
     " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY ordinal_position"
 )
-_INDEXES = text(
+_INDEXES_QUERY = text(
     "SELECT index_name, column_name FROM information_schema.statistics"
     " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY index_name, seq_in_index"
 )
-_TABLE = text(
+_TABLE_QUERY = text(
     "SELECT engine, create_options, table_collation FROM information_schema.tables"
     " WHERE table_schema = DATABASE() AND table_name = :name"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class LegacyColumn:
     """A column of the table. `type` is its SQL type as the database reports it, in lower case. `has_default_value`:
     the database sets a value if an INSERT has none. `default` is the SQL of the default value.
     """
@@ -58,7 +58,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class LegacyTable:
     """Structure of the table of credit checks in the database.
 
     - `indexes`: for each index name its columns
@@ -67,7 +67,7 @@ class Table:
     - `can_hide_columns`: the server can hide columns from `SELECT *` and from INSERTs without a list of columns
     """
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, LegacyColumn]
     primary_key: tuple[str, ...]
     indexes: Mapping[str, tuple[str, ...]]
     engine: str | None = None
@@ -121,13 +121,13 @@ def waits_for_adoption(conn: Connection) -> bool:
     return table is not None and not table.is_complete
 
 
-def read_table(conn: Connection) -> Table | None:
+def read_table(conn: Connection) -> LegacyTable | None:
     """Read the structure of the table of credit checks from the database; None if there is no such table."""
     return _read_file_table(conn) if conn.dialect.name == "sqlite" else _read_server_table(conn)
 
 
-def _read_server_table(conn: Connection) -> Table | None:
-    about = conn.execute(_TABLE, {"name": TABLE_NAME}).first()
+def _read_server_table(conn: Connection) -> LegacyTable | None:
+    about = conn.execute(_TABLE_QUERY, {"name": TABLE_NAME}).first()
     if about is None:
         return None
     engine, options, letters = about
@@ -140,7 +140,7 @@ def _read_server_table(conn: Connection) -> Table | None:
         if default_sql is not None and charset is not None and not _is_quoted(default_sql):
             default_sql = "'" + default_sql.replace("'", "''") + "'"
         filled = default_sql is not None or bool(extra)
-        columns[name.lower()] = Column(
+        columns[name.lower()] = LegacyColumn(
             name.lower(),
             str(kind).lower(),
             nullable == "YES",
@@ -152,11 +152,11 @@ def _read_server_table(conn: Connection) -> Table | None:
             comment,
         )
     indexes: dict[str, tuple[str, ...]] = {}
-    for index, column in conn.execute(_INDEXES, {"name": TABLE_NAME}):
+    for index, column in conn.execute(_INDEXES_QUERY, {"name": TABLE_NAME}):
         indexes[index] = (*indexes.get(index, ()), str(column).lower())
     primary = indexes.pop("PRIMARY", ())
     unicode = str(letters).startswith("utf8")
-    return Table(
+    return LegacyTable(
         columns, primary, indexes, str(engine), "partitioned" in str(options), unicode, _can_hide_columns(conn)
     )
 
@@ -170,12 +170,12 @@ def _is_quoted(default: str) -> bool:
     return default[:1] == "'" == default[-1:]
 
 
-def _read_file_table(conn: Connection) -> Table | None:
+def _read_file_table(conn: Connection) -> LegacyTable | None:
     columns, primary = {}, []
     for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({TABLE_NAME})"):
         name = str(row.name).lower()
         filled = row.dflt_value is not None or row.hidden != 0
-        columns[name] = Column(name, str(row.type).lower(), not row.notnull, filled, row.dflt_value)
+        columns[name] = LegacyColumn(name, str(row.type).lower(), not row.notnull, filled, row.dflt_value)
         if row.pk:
             primary.append(name)
     if not columns:
@@ -184,4 +184,4 @@ def _read_file_table(conn: Connection) -> Table | None:
     for index in conn.exec_driver_sql(f"PRAGMA index_list({TABLE_NAME})").all():
         parts = conn.exec_driver_sql(f"PRAGMA index_info('{index.name}')")
         indexes[str(index.name)] = tuple(str(part.name).lower() for part in parts)
-    return Table(columns, tuple(primary), indexes)
+    return LegacyTable(columns, tuple(primary), indexes)

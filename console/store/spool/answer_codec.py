@@ -21,7 +21,7 @@ _DAY_FIELDS = ("purchase_date", "expiration_date")
 
 
 @dataclass(frozen=True, slots=True)
-class ReportForm:
+class StoredReportForm:
     """The stored form of one type of report in `Outcome.found`. `number` identifies the form in the stored text;
     `from_fields` builds the report from JSON values; `provider_id` returns the id that the provider gave to the
     reported record.
@@ -90,10 +90,10 @@ def _parse_instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
-FORM_BY_TYPE: Mapping[type[StoredReport] | None, ReportForm] = {
-    CheckReport: ReportForm(1, _to_check_report, lambda report: report.credit_check_id),
-    RefundReport: ReportForm(2, _to_refund_report, lambda report: report.provider_refund_id),
-    StartedPayment: ReportForm(3, _to_started_payment, lambda report: report.merchant_payment_id),
+FORM_BY_TYPE: Mapping[type[StoredReport] | None, StoredReportForm] = {
+    CheckReport: StoredReportForm(1, _to_check_report, lambda report: report.credit_check_id),
+    RefundReport: StoredReportForm(2, _to_refund_report, lambda report: report.provider_refund_id),
+    StartedPayment: StoredReportForm(3, _to_started_payment, lambda report: report.merchant_payment_id),
 }
 """The stored form of each type of report. An answer without a report has form 1, which every version of the program
 can read.

@@ -148,7 +148,7 @@ class SpoolEntry:
     is_delivered: bool
 
 
-class Head(NamedTuple):
+class Anchor(NamedTuple):
     """A committed row of the audit trail that this desk has stored as an anchor (see `console.store.audit.anchors`):
     its chain, its position in the chain (`seq`), its row id and its hash (hex).
     """
@@ -335,7 +335,7 @@ class Spool:
         """
         return self._read_entries("database_id = ?", (database_id,))
 
-    def store_anchors(self, database_id: str, heads: Sequence[Head]) -> None:
+    def store_anchors(self, database_id: str, heads: Sequence[Anchor]) -> None:
         """Store committed audit rows (anchors). An existing anchor never changes. The write isn't synced to
         the disk.
         """
@@ -345,7 +345,7 @@ class Spool:
             durable=False,
         )
 
-    def walk_anchors(self, database_id: str) -> Iterator[Head]:
+    def walk_anchors(self, database_id: str) -> Iterator[Anchor]:
         """Yield every anchor of that database: a row of its audit trail that this desk saw committed. They are sorted
         by chain and position.
         """
@@ -354,9 +354,9 @@ class Spool:
             (database_id,),
         )
         for chain, seq, row_id, digest in rows:
-            yield Head(str(chain), _require_int(seq), _require_int(row_id), str(digest))
+            yield Anchor(str(chain), _require_int(seq), _require_int(row_id), str(digest))
 
-    def anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[Head, ...]:
+    def anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[Anchor, ...]:
         """Return the anchors that this desk has stored for this position (`seq`) of a chain. There are several if the
         desk has seen different rows at this position, and none if it has seen no row.
         """
@@ -364,11 +364,11 @@ class Spool:
             "SELECT row_id, hash FROM anchors WHERE database_id = ? AND chain = ? AND seq = ? ORDER BY row_id",
             (database_id, chain, seq),
         )
-        return tuple(Head(chain, seq, _require_int(row_id), str(digest)) for row_id, digest in rows)
+        return tuple(Anchor(chain, seq, _require_int(row_id), str(digest)) for row_id, digest in rows)
 
     # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
 
-    def newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[Head, ...]:
+    def newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[Anchor, ...]:
         """Return at most `limit` anchors that aren't given up, sorted by descending row id. With `below`, return only
         anchors with smaller row ids.
         """
@@ -378,11 +378,11 @@ class Spool:
             (database_id, _LARGEST_ROW_ID if below is None else below, limit),
         )
         return tuple(
-            Head(str(chain), _require_int(seq), _require_int(row_id), str(digest))
+            Anchor(str(chain), _require_int(seq), _require_int(row_id), str(digest))
             for chain, seq, row_id, digest in rows
         )
 
-    def give_up_anchors(self, database_id: str, heads: Sequence[Head]) -> None:
+    def give_up_anchors(self, database_id: str, heads: Sequence[Anchor]) -> None:
         """Mark anchors as given up: people know that the database lost these audit rows, so the rows aren't reported
         as missing any more. `walk_anchors` still yields these anchors.
         """

@@ -20,7 +20,7 @@ from console.store.payments.row_mapping import in_utc
 from console.store.schema.worker import bulk_rows, bulk_runs
 
 KIND = "bulk-run"
-FROZEN, RUNNING, PAUSED, STOPPED, DONE = "frozen", "running", "paused", "stopped", "done"
+RUN_FROZEN, RUN_RUNNING, RUN_PAUSED, RUN_STOPPED, RUN_DONE = "frozen", "running", "paused", "stopped", "done"
 _BATCH_SIZE = 1_000
 """Largest number of rows in one INSERT."""
 
@@ -38,8 +38,8 @@ _ALL_QUERY = select(
     bulk_runs.c.ended_at, bulk_runs.c.changed_at, bulk_runs.c.version,
 )  # fmt: skip
 _BY_ID_QUERY = _ALL_QUERY.where(bulk_runs.c.id == bindparam("of"))
-_UNFINISHED_QUERY = _ALL_QUERY.where(bulk_runs.c.state == RUNNING).order_by(bulk_runs.c.id)
-_OPEN_QUERY = _ALL_QUERY.where(bulk_runs.c.state != DONE).order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
+_UNFINISHED_QUERY = _ALL_QUERY.where(bulk_runs.c.state == RUN_RUNNING).order_by(bulk_runs.c.id)
+_OPEN_QUERY = _ALL_QUERY.where(bulk_runs.c.state != RUN_DONE).order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
 _LATEST_QUERY = _ALL_QUERY.order_by(bulk_runs.c.id.desc()).limit(_LIMIT_PARAMETER)
 _ROW_QUERY = select(
     bulk_rows.c.position,
@@ -97,7 +97,7 @@ def insert_run(
     chosen = {(row.kind, row.subject_id): row for row in rows}.values()
     run = {
         "action": action.value,
-        "state": FROZEN,
+        "state": RUN_FROZEN,
         "words": words,
         "most": len(chosen),
         "made_by": person,
@@ -183,13 +183,13 @@ def set_state(
 
     Raises Stale if another process has changed the run since it was read; ForbiddenTransition for a run that is done.
     """
-    if run.state == DONE:
+    if run.state == RUN_DONE:
         raise ForbiddenTransition("a bulk run that is done stays so")
     written: dict[str, Any] = {
         "state": state,
         "most": run.most if most is None else most,
         "reason": reason,
-        "ended_at": now if state in (STOPPED, DONE) else None,
+        "ended_at": now if state in (RUN_STOPPED, RUN_DONE) else None,
         "changed_at": now,
     }
     compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written)

@@ -29,7 +29,7 @@ _BY_ID_QUERY = _ALL_QUERY.where(tasks.c.name == bindparam("of"))
 _DUE_QUERY = (
     _ALL_QUERY.where(tasks.c.next_at <= bindparam("now")).order_by(None).order_by(tasks.c.next_at, tasks.c.name)
 )
-_INSERT = into(tasks)
+_INSERT_TASK = into(tasks)
 _UPDATE_POSITION = (
     update(tasks).where(tasks.c.name == bindparam("of")).values(position=bindparam("at"), version=tasks.c.version + 1)
 )
@@ -52,7 +52,7 @@ def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetim
 
 def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
     try:
-        conn.execute(_INSERT, {"name": name, "every_seconds": every_seconds, "next_at": to_naive_utc(now)})
+        conn.execute(_INSERT_TASK, {"name": name, "every_seconds": every_seconds, "next_at": to_naive_utc(now)})
     except IntegrityError:  # another worker inserted it at the same time
         raise RunAgain from None
     return ScheduledTask(name, timedelta(seconds=every_seconds), now)

@@ -65,7 +65,7 @@ class AlertsPage(Page):
         (("H",), "key.hand_over"),
         (("S",), "key.snooze"),
         (("E",), "key.resolve_incident"),
-        list_export.HINT,
+        list_export.EXPORT_KEY_HINT,
         (("Esc",), "key.back"),
     )
 

@@ -35,7 +35,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.notification_bars import Bar, ToastFrame, Toasts
 from console.views.widgets.placeholders import SkeletonRows
-from console.views.widgets.sidebar import Place, SideBar
+from console.views.widgets.sidebar import SideBar, SidebarPlace
 from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
 from console.wording import catalogue as wording
 
@@ -163,19 +163,19 @@ class Frame(CoveredWindow):
         button = self.top.places
         self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
-    def sidebar_places(self) -> list[Place]:
+    def sidebar_places(self) -> list[SidebarPlace]:
         """Return the entries of the sidebar, in their order."""
         translate = self.context.translate
         return [
-            Place("home", "home", translate("screen.home"), "Alt+1"),
-            Place("queues", "list", translate("screen.queues"), "Alt+2"),
-            Place("lookup", "search", translate("screen.lookup"), "Alt+3"),
-            Place("approvals", "approval", translate("screen.approvals"), "Alt+4"),
-            Place("reconcile", "swap", translate("screen.reconcile"), "Alt+5"),
-            Place("alerts", "warning", translate("screen.alerts"), "Alt+6"),
-            Place("audit", "audit", translate("screen.audit"), "Alt+7"),
-            Place("reports", "bars", translate("screen.reports"), "Alt+8"),
-            Place("admin", "settings", translate("screen.admin"), "Alt+9"),
+            SidebarPlace("home", "home", translate("screen.home"), "Alt+1"),
+            SidebarPlace("queues", "list", translate("screen.queues"), "Alt+2"),
+            SidebarPlace("lookup", "search", translate("screen.lookup"), "Alt+3"),
+            SidebarPlace("approvals", "approval", translate("screen.approvals"), "Alt+4"),
+            SidebarPlace("reconcile", "swap", translate("screen.reconcile"), "Alt+5"),
+            SidebarPlace("alerts", "warning", translate("screen.alerts"), "Alt+6"),
+            SidebarPlace("audit", "audit", translate("screen.audit"), "Alt+7"),
+            SidebarPlace("reports", "bars", translate("screen.reports"), "Alt+8"),
+            SidebarPlace("admin", "settings", translate("screen.admin"), "Alt+9"),
         ]
 
     def _show_waiting(self) -> None:

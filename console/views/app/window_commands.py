@@ -19,8 +19,7 @@ from console.views.app.appearance_choices import (
 )
 from console.views.app.command_keys import COMMAND_KEYS
 from console.views.app.main_window import PLACE_ROUTES, Frame
-from console.views.exports.list_export import KEY as EXPORT_KEY
-from console.views.exports.list_export import ListExport
+from console.views.exports.list_export import EXPORT_KEY, ListExport
 from console.views.links.routes import link_of_route
 from console.views.pages.no_permission import needed_right
 from console.views.presenters.saved_views import count_text, view_shape

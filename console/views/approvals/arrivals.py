@@ -4,7 +4,7 @@ the counts, and a toast names them.
 
 from console.domain.payments.records import Refund
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import PROPOSAL, proposal_title
+from console.views.approvals.cards import PROPOSAL_KIND, proposal_title
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, Ref, route_to
@@ -35,7 +35,7 @@ def describe_arrived(arrived: tuple[_Waiting, ...], context: WindowContext) -> T
 
 
 def _ref_of(waiting: _Waiting) -> Ref:
-    return ("refund" if isinstance(waiting, Refund) else PROPOSAL), waiting.id
+    return ("refund" if isinstance(waiting, Refund) else PROPOSAL_KIND), waiting.id
 
 
 def _route_to(waiting: _Waiting) -> RecordPageRoute | None:

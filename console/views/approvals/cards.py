@@ -15,7 +15,7 @@ from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
-PROPOSAL = "proposal"
+PROPOSAL_KIND = "proposal"
 MAX_ANSWER_AGE_SECONDS = 900.0
 """Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
 _UNDECIDED = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
@@ -72,7 +72,7 @@ def proposal_card(proposal: WaitingProposal, context: WindowContext) -> InboxCar
     number = proposal.corporation_number
     title = proposal_title(proposal, context)
     return InboxCard(
-        (PROPOSAL, proposal.id),
+        (PROPOSAL_KIND, proposal.id),
         title,
         title,
         proposal_amount(proposal, context),

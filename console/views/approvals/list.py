@@ -25,7 +25,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import ApprovalInbox, RequestSummary
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import PROPOSAL, InboxCard, proposal_card, refund_card
+from console.views.approvals.cards import PROPOSAL_KIND, InboxCard, proposal_card, refund_card
 from console.views.runtime.context import WindowContext
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import Ref
@@ -391,7 +391,7 @@ class ApprovalList(Surface):
         """Return the groups with the current card in its old place, if the new inbox doesn't contain its request."""
         current = self.current_ref
         is_shown = any(card.ref == current for _, cards in groups for card in cards)
-        if current is None or current[0] == PROPOSAL or is_shown:
+        if current is None or current[0] == PROPOSAL_KIND or is_shown:
             return groups
         old_name, old_cards = next(group for group in self._groups if current in (card.ref for card in group[1]))
         place = [card.ref for card in old_cards].index(current)

@@ -15,7 +15,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary
 from console.domain.payments.states import RefundState
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import PROPOSAL
+from console.views.approvals.cards import PROPOSAL_KIND
 from console.views.approvals.detail import ApprovalView, approval_badges, approval_title
 from console.views.approvals.list import ApprovalList
 from console.views.approvals.proposal import ProposalView, proposal_route
@@ -68,7 +68,7 @@ class ApprovalsPage(Page):
         (("Space",), "key.read_on"),
         (("Enter",), "key.into_request"),
         *_DECISION_HINTS,
-        list_export.HINT,
+        list_export.EXPORT_KEY_HINT,
     )
     hints_of_proposal: tuple[KeyHint, ...] = (
         (("↓", "↑"), "key.other_request"),
@@ -257,7 +257,7 @@ class ApprovalsPage(Page):
 
     @Slot(object)
     def _show_chosen(self, ref: Ref) -> None:
-        if ref[0] != PROPOSAL:
+        if ref[0] != PROPOSAL_KIND:
             if self.proposal is not None or ref[1] != self.refund_id:
                 self.show_refund(ref[1])
         elif (proposal := self._find_proposal(ref[1])) is not None:
@@ -269,7 +269,7 @@ class ApprovalsPage(Page):
     def _show_proposal(self, proposal: WaitingProposal) -> None:
         """Show this proposal; its card becomes the current one."""
         self.refund_id, self.proposal = 0, proposal
-        self.list.go_to((PROPOSAL, proposal.id))
+        self.list.go_to((PROPOSAL_KIND, proposal.id))
         self.hide_bar("act")
         self._update_buttons()
         self.proposal_view.show_proposal(proposal)

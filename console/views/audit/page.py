@@ -17,7 +17,7 @@ from console.views.pages.fitted_table import FittedTable
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import width_of_text
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import Page as Rows
+from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import route_to
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
@@ -46,7 +46,7 @@ class AuditPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("V",), "key.verify"),
-        list_export.HINT,
+        list_export.EXPORT_KEY_HINT,
         (("F5",), "key.reread"),
     )
 

@@ -16,7 +16,7 @@ from console.views.pages.permission_buttons import bind_worker
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import width_of_text
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import Page
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
@@ -78,10 +78,10 @@ class PlanView(QWidget):
         """The position of the last row that will be executed; 0 if the plan has no rows."""
         return self.chosen_plan.rows[-1].row.position if self.chosen_plan.rows else 0
 
-    def _read_page(self, cursor: object, limit: int) -> Page:
+    def _read_page(self, cursor: object, limit: int) -> FetchedPage:
         begin = cursor if isinstance(cursor, int) else 0
         end = begin + limit
-        return Page(self._plan.rows[begin:end], end if end < len(self._plan.rows) else None)
+        return FetchedPage(self._plan.rows[begin:end], end if end < len(self._plan.rows) else None)
 
     @Slot()
     def _show_part(self) -> None:
@@ -164,10 +164,10 @@ class OutcomeView(QWidget):
         return ExportRequest(ListName.BULK, str(self._run.id), self.result_filter or "")
 
 
-def _read_lines(services: "Console", cursor: object, limit: int, *, run_id: int, only: str | None) -> Page:
+def _read_lines(services: "Console", cursor: object, limit: int, *, run_id: int, only: str | None) -> FetchedPage:
     after = cursor if isinstance(cursor, int) else 0
     lines = services.bulk.list_lines(run_id, only, after, limit)
-    return Page(lines, lines[-1].row.position if len(lines) == limit else None)
+    return FetchedPage(lines, lines[-1].row.position if len(lines) == limit else None)
 
 
 def _make_table(

@@ -13,7 +13,7 @@ from console.domain.documents.comparison import SIGNS, Comparison, DifferenceKin
 from console.domain.documents.pdf_pages import PageImage
 from console.domain.errors import ErrorCode
 from console.domain.records import Document
-from console.views.documents.pdf_view import Mark, PdfView
+from console.views.documents.pdf_view import PageMark, PdfView
 from console.views.pages.base import Page
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.announcer import announce
@@ -288,7 +288,7 @@ class ComparePage(Page):
             return
         current = self.current_difference
         marks = [
-            Mark(box, SIGNS[item.kind], _TONES[item.kind], item is current)
+            PageMark(box, SIGNS[item.kind], _TONES[item.kind], item is current)
             for item in comparison.differences
             if item.page == index
             for box in (item.old_boxes if side == "old" else item.new_boxes)

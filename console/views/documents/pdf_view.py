@@ -22,7 +22,7 @@ _SIGN_COLUMNS, _SIGN_COLUMN_PX = "+−≠", 14
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class PageMark:
     """A marked place of a page: its box, the sign beside it, the tone of its colour, and whether it is current."""
 
     box: Box
@@ -77,7 +77,7 @@ class PdfView(QScrollArea):
             x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
             self.ensureVisible(round(x), round(y), 120, 160)
 
-    def show_marked_page(self, image: PageImage, width: int, marks: Sequence[Mark], name: str) -> None:
+    def show_marked_page(self, image: PageImage, width: int, marks: Sequence[PageMark], name: str) -> None:
         """Show the image of a PDF page, `width` px wide, with marked places; scroll to the current one. `name` is the
         description for screen readers.
         """
@@ -90,7 +90,7 @@ class PdfView(QScrollArea):
             self.ensureVisible(round(x), round(y), 80, 120)
 
     @property
-    def marks(self) -> Sequence[Mark]:
+    def marks(self) -> Sequence[PageMark]:
         return self._sheet.marks
 
     def show_words(self, words: str) -> None:
@@ -122,7 +122,7 @@ class _PageSheet(QWidget):
         self.words = ""
         self._boxes: Sequence[Box] = ()
         self._current: Sequence[Box] = ()
-        self.marks: Sequence[Mark] = ()
+        self.marks: Sequence[PageMark] = ()
         self.resize(480, 120)
 
     def show_page(
@@ -131,7 +131,7 @@ class _PageSheet(QWidget):
         width: int,
         boxes: Sequence[Box],
         current: Sequence[Box],
-        marks: Sequence[Mark] = (),
+        marks: Sequence[PageMark] = (),
         quarter_turns: int = 0,
     ) -> None:
         # A copy is needed, because QImage doesn't keep the bytes of `page` alive; a turned image is one.
@@ -181,7 +181,7 @@ def _place_of(box: Box, sheet: QRectF) -> QRectF:
     )
 
 
-def _draw_mark(painter: QPainter, mark: Mark, place: QRectF, page_left: float) -> None:
+def _draw_mark(painter: QPainter, mark: PageMark, place: QRectF, page_left: float) -> None:
     """Draw a mark: a frame in the colour of its tone, thick for the current one, and its sign at the left edge of the
     page, where it hides no letter. Each sign has a column of its own there. The page is always white, so the colours
     are those of the light theme.

@@ -19,9 +19,9 @@ from console.views.widgets.save_file import ask_for_path
 if TYPE_CHECKING:
     from console.app import Console
 
-KEY = "Ctrl+E"
-HINT = ((KEY,), "key.export")
-_BAR = "export"
+EXPORT_KEY = "Ctrl+E"
+EXPORT_KEY_HINT = ((EXPORT_KEY,), "key.export")
+_BAR_NAME = "export"
 _FORMATS = [file_format.value for file_format in FileFormat]
 
 
@@ -46,12 +46,12 @@ class ListExport(QObject):
         self._cancelled = threading.Event()
         self._bar: Bar | None = None
         self.is_running = False
-        self.button = KeyButton(context.translate("action.export"), KEY, binds=False)
+        self.button = KeyButton(context.translate("action.export"), EXPORT_KEY, binds=False)
         self.button.clicked.connect(self.choose_file)
         if head is not None:
             head.add_button(self.button)
         if isinstance(parent, Page):
-            parent.bind_key(KEY, self.choose_file)
+            parent.bind_key(EXPORT_KEY, self.choose_file)
 
     @property
     def has_list(self) -> bool:
@@ -115,13 +115,13 @@ class ListExport(QObject):
             cancel = KeyButton(self._context.translate("action.cancel"))
             cancel.clicked.connect(self.cancel)
             self._bar = Bar("", words, tone="progress", shape="circle_arrow", button=cancel, is_announced=False)
-            self._parent.show_bar(_BAR, self._bar)
+            self._parent.show_bar(_BAR_NAME, self._bar)
         self._bar.show_text("", words)
 
     def _end_export(self) -> None:
         self.is_running, self._bar = False, None
         if isinstance(self._parent, Page):
-            self._parent.hide_bar(_BAR)
+            self._parent.hide_bar(_BAR_NAME)
 
     def _show_written(self, written: ExportWritten) -> None:
         self._end_export()

@@ -24,7 +24,7 @@ from console.views.presenters.records import ShownRecord
 from console.views.presenters.saved_views import count_text, parse_view_key, view_key, view_shape
 from console.views.records.columns import record_columns
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import Page as Rows
+from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import QueuesRoute, Ref, queue_route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens

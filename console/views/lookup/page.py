@@ -52,7 +52,7 @@ class LookupPage(Page):
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "company_page.copy_summary"),
         (("Ctrl+F",), "key.number"),
-        list_export.HINT,
+        list_export.EXPORT_KEY_HINT,
         (("F1",), "key.help"),
     )
 

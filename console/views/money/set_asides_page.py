@@ -47,7 +47,7 @@ class SetAsidesPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("R",), "key.refund"),
-        list_export.HINT,
+        list_export.EXPORT_KEY_HINT,
         (("Esc",), "key.back"),
     )
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStackedWidget
 
 from console.views.pages.fitted_table import FittedTable
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import Page
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, Group
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
@@ -59,7 +59,7 @@ class StaticTable(FittedTable):
             self._model.read_again()
         else:
             self._has_read = True
-            self._model.read_query(lambda _cursor, _limit: Page(self._rows))
+            self._model.read_query(lambda _cursor, _limit: FetchedPage(self._rows))
 
     def _would_move(self, rows: Sequence[Any]) -> bool:
         """Return True if the new rows would move a row at or above the mouse pointer."""

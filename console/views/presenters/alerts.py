@@ -2,7 +2,7 @@
 
 from console.domain.alerts.rules import GRACE_PERIODS, RULES
 from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND
-from console.domain.tasks.records import AlertItem, Rule
+from console.domain.tasks.records import AlertItem, AlertRule
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, Route, route_to
 from console.wording.alerts import finding_words as finding_words
@@ -26,7 +26,7 @@ def why_text(item: AlertItem, context: WindowContext) -> str:
         expected=finding_words(alert.expected, context, alert.observed),
         age=context.age_text(alert.detected_at),
     )
-    defect = context.translate(f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIODS[Rule(alert.rule_id)])
+    defect = context.translate(f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIODS[AlertRule(alert.rule_id)])
     return f"{defect} {facts}"
 
 

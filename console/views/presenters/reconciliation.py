@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from console.domain.payments.provider_registry import time_zone
 from console.domain.reconciliation.service_results import DifferenceItem, ReadFile, RunItem, RunState
-from console.domain.tasks.records import ReconcileReport, Verdict
+from console.domain.tasks.records import ReconcileReport, ReconciliationVerdict
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import Toast, WindowContext
@@ -27,12 +27,12 @@ _RUN_LOOKS: dict[RunState, tuple[str, Tone]] = {
     RunState.DONE: ("check", "good"),
     RunState.FAILED: ("cross", "bad"),
 }
-_VERDICT_LOOKS: dict[Verdict, tuple[str, Tone]] = {
-    Verdict.IMPORTED: ("arrow_down", "text"),
-    Verdict.MISSING_THERE: ("not_equal", "bad"),
-    Verdict.DIFFERENT_STATE: ("not_equal", "bad"),
-    Verdict.DIFFERENT_AMOUNT: ("not_equal", "bad"),
-    Verdict.REFUSED: ("question", "care"),
+_VERDICT_LOOKS: dict[ReconciliationVerdict, tuple[str, Tone]] = {
+    ReconciliationVerdict.IMPORTED: ("arrow_down", "text"),
+    ReconciliationVerdict.MISSING_THERE: ("not_equal", "bad"),
+    ReconciliationVerdict.DIFFERENT_STATE: ("not_equal", "bad"),
+    ReconciliationVerdict.DIFFERENT_AMOUNT: ("not_equal", "bad"),
+    ReconciliationVerdict.REFUSED: ("question", "care"),
 }
 
 
@@ -75,20 +75,20 @@ def cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     this.
     """
     words = texts.cause_text(item, context)
-    if item.found.verdict is Verdict.REFUSED or item.case is not None:
+    if item.found.verdict is ReconciliationVerdict.REFUSED or item.case is not None:
         return StateCell(words, "square_bang", "care")
-    if item.found.verdict is not Verdict.IMPORTED and not item.found.case_opened:
+    if item.found.verdict is not ReconciliationVerdict.IMPORTED and not item.found.case_opened:
         return StateCell(words, "hourglass", "muted")
     return StateCell(words, "check", "muted")
 
 
 def advice_text(item: DifferenceItem, context: WindowContext) -> str:
     """Return the explanation of the difference and, if a person must act, the action."""
-    if item.found.verdict is Verdict.REFUSED:
+    if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(
             "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{texts.reason_code(item)}")
         )
-    if item.found.verdict is Verdict.IMPORTED:
+    if item.found.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.to_do.imported")
     if item.payment is None:
         return context.translate("reconcile.to_do.no_payment")

@@ -1,7 +1,7 @@
 """Saved views in lists of the window: their entry in the sidebar, their counts and titles."""
 
 from console.domain.queues.saved_views import ViewCount
-from console.views.widgets.sidebar import Place
+from console.views.widgets.sidebar import SidebarPlace
 from console.wording import catalogue as wording
 
 _PREFIX = "view/"
@@ -27,6 +27,8 @@ def view_shape(view: ViewCount) -> str:
     return "square_bang" if view.problems else "filter"
 
 
-def view_place(view: ViewCount) -> Place:
+def view_place(view: ViewCount) -> SidebarPlace:
     """Return a view's entry in the sidebar."""
-    return Place(view_key(view.view.id), view_shape(view), view.view.name, "", count_text(view), is_nested=True)
+    return SidebarPlace(
+        view_key(view.view.id), view_shape(view), view.view.name, "", count_text(view), is_nested=True
+    )

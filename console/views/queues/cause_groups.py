@@ -16,7 +16,7 @@ from console.views.presenters.credit_checks import age_cell
 from console.views.queues.filter_lists import value_words
 from console.views.queues.rows import ListQuery, QueueRow, read_rows
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import Page as Rows
+from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.tables.columns import Cell, Column
 from console.wording import catalogue as wording
 

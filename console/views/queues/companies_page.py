@@ -64,7 +64,7 @@ class ChangedCompaniesPage(Page):
         (("B",), "key.renew"),
         (("A",), "key.acknowledge"),
         (("Ctrl+C",), "key.copy"),
-        list_export.HINT,
+        list_export.EXPORT_KEY_HINT,
         (("Esc",), "key.back"),
     )
 

@@ -75,7 +75,7 @@ class QueuesPage(Page):
         (("Shift+↓", "Shift+↑"), "key.extend"),
         (("Ctrl+A",), "key.choose_all"),
         (("Ctrl+D",), "key.choose_none"),
-        list_export.HINT,
+        list_export.EXPORT_KEY_HINT,
         (("Ctrl+/",), "key.list"),
     )
 

@@ -17,7 +17,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.records.columns import ALL_KINDS, check_columns, record_columns
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import Page as Rows
+from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import Ref
 from console.views.tables.columns import Column, Group, check_column
 from console.views.theme.design_tokens import tokens

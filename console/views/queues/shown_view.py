@@ -16,7 +16,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
 
 SAVE_KEY, MENU_KEY = "Ctrl+S", "V"
-_BAR = "view"
+_BAR_NAME = "view"
 
 
 class ShownView(QObject):
@@ -45,7 +45,7 @@ class ShownView(QObject):
 
     def forget(self) -> None:
         """Show no view: the person has opened a queue."""
-        self._page.hide_bar(_BAR)
+        self._page.hide_bar(_BAR_NAME)
         if self.view is not None:
             self.view = None
             self.changed.emit()
@@ -62,13 +62,13 @@ class ShownView(QObject):
 
     def _show_view(self, view: SavedView) -> None:
         self.view = view
-        self._page.hide_bar(_BAR)
+        self._page.hide_bar(_BAR_NAME)
         self.opened.emit(view)
         self.changed.emit()
 
     def _show_missing(self, failure: Failure) -> None:
         self._page.show_bar(
-            _BAR,
+            _BAR_NAME,
             Bar(
                 self._context.translate("view.not_opened"),
                 self._context.failure_message(failure),
@@ -82,7 +82,7 @@ class ShownView(QObject):
         if problems:
             words = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(
-                _BAR, Bar(self._context.translate("view.problems"), words, tone="care", shape="square_bang")
+                _BAR_NAME, Bar(self._context.translate("view.problems"), words, tone="care", shape="square_bang")
             )
 
     @Slot()
@@ -174,7 +174,7 @@ class ShownView(QObject):
         context.saved_views_outdated.emit()
         button = KeyButton(context.translate("view.restore"), kind="inline")
         button.clicked.connect(lambda: self._restore_view(view))
-        self._page.show_bar(_BAR, Bar(context.translate("view.deleted"), view.name, button=button))
+        self._page.show_bar(_BAR_NAME, Bar(context.translate("view.deleted"), view.name, button=button))
 
     def _restore_view(self, view: SavedView) -> None:
         context = self._context

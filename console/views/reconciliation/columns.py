@@ -11,14 +11,14 @@ from console.views.presenters import reconciliation as words
 from console.views.presenters.columns import width_of_text
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
-from console.views.runtime.page_fetch import Page
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console
 
-PageReader = Callable[["Console", object, int], Page]
+PageReader = Callable[["Console", object, int], FetchedPage]
 HIDEABLE_COLUMN_NAMES = ("difference",)
 HIDEABLE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
 _STATE_EXTRA_PX = 27  # px of shape, gap and margins
@@ -29,10 +29,10 @@ def read_differences(run_id: int, part: str) -> PageReader:
     are read.
     """
 
-    def read(services: "Console", cursor: object, limit: int) -> Page:
+    def read(services: "Console", cursor: object, limit: int) -> FetchedPage:
         after = cursor if isinstance(cursor, int) else None
         page = services.reconciliation.views.list_differences(run_id, part, limit, after)
-        return Page(page.items, page.next)
+        return FetchedPage(page.items, page.next)
 
     return read
 
@@ -42,10 +42,10 @@ def read_runs(provider: str | None) -> PageReader:
     of all providers (None).
     """
 
-    def read(services: "Console", cursor: object, limit: int) -> Page:
+    def read(services: "Console", cursor: object, limit: int) -> FetchedPage:
         before = cursor if isinstance(cursor, int) else None
         page = services.reconciliation.views.list_runs(provider, limit, before)
-        return Page(page.items, page.next)
+        return FetchedPage(page.items, page.next)
 
     return read
 

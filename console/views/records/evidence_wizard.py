@@ -8,7 +8,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.recovery.records import Choice
+from console.domain.recovery.records import DecisionChoice
 from console.views.runtime.context import WindowContext
 from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
@@ -50,7 +50,7 @@ class EvidenceForm(QWidget):
         self._reason_labels = {name: TextLabel("", "small", "muted", wrap=True) for name in outcomes}
         self.effect = TextLabel("", wrap=True)
         self.order_effect, self.money_effect = TextLabel("", wrap=True), TextLabel("", wrap=True)
-        self._choices: Mapping[str, Choice] = {}
+        self._choices: Mapping[str, DecisionChoice] = {}
         self.second_person_text = TextLabel("", "body", "muted", wrap=True)
         self.file.label.hide()  # the radio button above is its label
         self._kinds, self._results = self._button_group(kinds), self._button_group(outcomes)
@@ -184,7 +184,7 @@ class EvidenceForm(QWidget):
         self._show_dry_run()
         self.changed.emit()
 
-    def show_choices(self, choices: Sequence[Choice]) -> None:
+    def show_choices(self, choices: Sequence[DecisionChoice]) -> None:
         """Use the service's answer about the possible results: for each result, whether the stored facts exclude it,
         and its changes. Before this call, the form excludes no result because of stored facts.
         """

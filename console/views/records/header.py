@@ -16,7 +16,7 @@ from console.views.widgets.badge import Badge
 from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_row
 from console.views.widgets.buttons import IconButton, LinkButton
 from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.flow_layout import Flow, make_flow_holder, make_flow_widget
+from console.views.widgets.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 from console.views.widgets.record_parts import FactForm
 from console.wording import catalogue as wording
 
@@ -47,7 +47,7 @@ class RecordHead(Surface):
             copyable.copied.connect(self.copied)
         self.badges: list[Badge] = []
         self._notable_word = ""
-        self._badge_box = Flow()
+        self._badge_box = FlowLayout()
         self._badge_row = make_flow_holder(self._badge_box)
         self._identity = self._build_identity()
         self._right = self._build_right()

@@ -20,7 +20,7 @@ from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, reporting_to
 from console.services.process.passwords import passwords_from
-from console.views.runtime.page_fetch import FetchPage, Page
+from console.views.runtime.page_fetch import FetchedPage, FetchPage
 from console.views.runtime.person_state import VISITS, PersonState
 from console.views.runtime.preferences import Preferences
 from console.views.runtime.request_id import AttemptIds
@@ -298,12 +298,12 @@ class WindowContext(QObject):
         """Handles of the acting calls that are waiting or running."""
         return tuple(act for act in self._running_acting_calls if act.state in ("waiting", "running"))
 
-    def page_fetch(self, call: Callable[["Console", Any, int], Page]) -> FetchPage:
+    def page_fetch(self, call: Callable[["Console", Any, int], FetchedPage]) -> FetchPage:
         """Return a function that reads one page of a list for a PagedModel. Each time, the function runs
         `call(services, cursor, limit)` in the thread that calls it, as the person who acts at that time.
         """
 
-        def page(cursor: object | None, limit: int) -> Page:
+        def page(cursor: object | None, limit: int) -> FetchedPage:
             return self.bind_services(lambda services: call(services, cursor, limit))()
 
         return page

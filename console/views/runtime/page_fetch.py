@@ -6,14 +6,14 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FetchedPage:
     """One page of a list: its rows in order, and the cursor of the next page (None after the last page)."""
 
     rows: Sequence[Any]
     next: object | None = None
 
 
-FetchPage = Callable[[object | None, int], Page]
+FetchPage = Callable[[object | None, int], FetchedPage]
 """A function of (cursor, limit). It returns the page that begins at `cursor` (None for the first page) with at most
 `limit` rows.
 """

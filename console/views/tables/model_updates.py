@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex
 
-from console.views.runtime.page_fetch import Page
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.model import CHANGED_ROLES, PageCacheModel
 from console.views.tables.page_cache import CachedPage, RowChange, row_changes
 
@@ -16,7 +16,7 @@ _NEXT_PAGE_PLACEHOLDERS = 3
 class PageUpdateModel(PageCacheModel):
     """A table model whose rows are changed by newly read pages. The subclass PagedModel reads the pages."""
 
-    def _apply_page(self, number: int, page: Page) -> None:
+    def _apply_page(self, number: int, page: FetchedPage) -> None:
         """Replace the placeholders of page `number` with the page's rows."""
         slot = self._page_cache.slots[number]
         entries = self._page_cache.add_group_headings(number, page.rows)
@@ -25,7 +25,7 @@ class PageUpdateModel(PageCacheModel):
         slot.entries = entries
         self._emit_changed(first_row, first_row + min(old_count, len(entries)) - 1)
 
-    def _apply_reread_pages(self, first: int, last: int, pages: Sequence[Page]) -> None:
+    def _apply_reread_pages(self, first: int, last: int, pages: Sequence[FetchedPage]) -> None:
         """Replace the contents of the pages `first` to `last`, which were read again. The rows of all these pages are
         compared together, because a row may have moved from one page to another.
         """
@@ -44,7 +44,7 @@ class PageUpdateModel(PageCacheModel):
         slots[first : first + 1] = self._split_slot(slots[first], pages)
         self._page_cache.recompute_row_positions()
 
-    def _split_slot(self, slot: CachedPage, pages: Sequence[Page]) -> list[CachedPage]:
+    def _split_slot(self, slot: CachedPage, pages: Sequence[FetchedPage]) -> list[CachedPage]:
         """Split a slot (the stored page of a list) that contains the rows of several pages into one slot per page. A
         heading goes to the page of the row below it.
         """

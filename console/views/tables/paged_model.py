@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from console.views.runtime.page_fetch import FetchPage, Page
+from console.views.runtime.page_fetch import FetchedPage, FetchPage
 from console.views.runtime.tasks import Failure, Runner
 from console.views.tables.columns import Column, Group
 from console.views.tables.model_updates import PageUpdateModel
@@ -26,9 +26,9 @@ class _PageRangeRead:
 
     first: int
     last: int
-    pages: list[Page]
+    pages: list[FetchedPage]
 
-    def add(self, page: Page) -> bool:
+    def add(self, page: FetchedPage) -> bool:
         """Add a page that has just been read. Return True if it completes the range, or if it is the last page of the
         list.
         """
@@ -218,7 +218,7 @@ class PagedModel(PageUpdateModel):
         number, _ = self._page_cache.locate_row(row)
         return number if self._page_cache.slots[number].entries is None else None
 
-    def _handle_page(self, query_number: int, page: Page) -> None:
+    def _handle_page(self, query_number: int, page: FetchedPage) -> None:
         if query_number != self._query_number or self._pending_page is None:
             return
         number, self._pending_page = self._pending_page, None
@@ -231,7 +231,7 @@ class PagedModel(PageUpdateModel):
             self._apply_pages(lambda: self._apply_reread_pages(first, last, pages), first + len(pages) - 1, page)
         self._read_next_page()
 
-    def _apply_pages(self, change: Callable[[], None], last_number: int, page: Page) -> None:
+    def _apply_pages(self, change: Callable[[], None], last_number: int, page: FetchedPage) -> None:
         """Call `change`, a function that applies newly read pages to the rows, and emit the signals about the change.
         `page` is the last of these pages, and `last_number` its number.
         """
@@ -244,7 +244,7 @@ class PagedModel(PageUpdateModel):
         self.changed.emit()
         self.page_applied.emit()
 
-    def _update_following(self, number: int, page: Page) -> None:
+    def _update_following(self, number: int, page: FetchedPage) -> None:
         """Update the pages after page `number` by the cursor of the next page: remove them at the end of the list,
         add a page of placeholders, or change the cursor of the next page and read the loaded pages again.
         """

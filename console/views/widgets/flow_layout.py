@@ -4,7 +4,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
 
-class Flow(QLayout):
+class FlowLayout(QLayout):
     """A layout that puts items side by side in lines. Each item has its preferred size; a line is as high as its
     highest item. An item that is wider than a line has a line of its own, in which its text wraps.
     """
@@ -117,10 +117,10 @@ def _size_in(item: QLayoutItem, room: int) -> QSize:
 
 def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4) -> QWidget:
     """Return a widget that arranges `widgets` with a Flow layout."""
-    return make_flow_holder(Flow(*widgets, gap=gap, line_gap=line_gap))
+    return make_flow_holder(FlowLayout(*widgets, gap=gap, line_gap=line_gap))
 
 
-def make_flow_holder(flow: Flow) -> QWidget:
+def make_flow_holder(flow: FlowLayout) -> QWidget:
     """Return a widget with a Flow layout; other layouts give it the height that the lines need."""
     holder = QWidget()
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)

@@ -19,7 +19,7 @@ from console.views.widgets.base import (
     make_row,
     set_property,
 )
-from console.views.widgets.flow_layout import Flow, make_flow_holder
+from console.views.widgets.flow_layout import FlowLayout, make_flow_holder
 
 _LABEL_WIDTH_PX = 80
 
@@ -71,7 +71,7 @@ class SidePanel(Surface):
         self._state.setSpacing(6)
         self._state.addLayout(first, 1)
         self._state.addWidget(self._amount)
-        self._tools = Flow(self._source, gap=6)
+        self._tools = FlowLayout(self._source, gap=6)
         last = make_flow_holder(self._tools)
         margins = (tokens().px("spacing", "page_margin"), 10, 15, 8)
         self._box = make_column(self._name, self._state, self._fact, last, None, gap=0, margins=margins)
@@ -228,7 +228,7 @@ class FactForm(QWidget):
         self._verdict = TextLabel("", "section", bold=True, wrap=True, selectable=True)
         self._why = TextLabel("", wrap=True, selectable=True)
         self._next = TextLabel("", wrap=True, selectable=True)
-        self._actions = Flow()
+        self._actions = FlowLayout()
         grid = QGridLayout(self)
         grid.setContentsMargins(24, 12, 24, 12)
         grid.setHorizontalSpacing(8)

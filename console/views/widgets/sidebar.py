@@ -28,7 +28,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SidebarPlace:
     """One main page in the sidebar: key, icon, name (`word`), shortcut (`keys`) and count as text ("" for none). A
     nested one, such as a saved view, stands under the page before it.
     """
@@ -42,7 +42,7 @@ class Place:
 
 
 class _PlaceModel(QAbstractListModel):
-    def __init__(self, places: Sequence[Place], parent: QWidget) -> None:
+    def __init__(self, places: Sequence[SidebarPlace], parent: QWidget) -> None:
         super().__init__(parent)
         self.places = list(places)
 
@@ -69,7 +69,7 @@ class SideBar(RememberedCurrentItem, QListView):
 
     chosen = Signal(str)
 
-    def __init__(self, places: Sequence[Place], name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(self, places: Sequence[SidebarPlace], name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._places = _PlaceModel(places, self)
         self.setModel(self._places)
@@ -109,7 +109,7 @@ class SideBar(RememberedCurrentItem, QListView):
             if place.key == key:
                 self.setCurrentIndex(self._places.index(row))
 
-    def show_nested(self, key: str, places: Sequence[Place]) -> None:
+    def show_nested(self, key: str, places: Sequence[SidebarPlace]) -> None:
         """Show these nested entries, and no others, under the entry with this key. The current entry stays."""
         others = [place for place in self._places.places if not place.is_nested]
         index = next(number for number, place in enumerate(others) if place.key == key) + 1
@@ -132,7 +132,7 @@ class SideBar(RememberedCurrentItem, QListView):
                 index = self._places.index(row)
                 self._places.dataChanged.emit(index, index)
 
-    def place(self, row: int) -> Place:
+    def place(self, row: int) -> SidebarPlace:
         return self._places.places[row]
 
     def open_place(self, key: str) -> None:
@@ -192,7 +192,7 @@ class _PlaceDelegate(QStyledItemDelegate):
         self._draw_words(painter, box, place, is_current=is_current)
 
     @staticmethod
-    def _draw_words(painter: QPainter, box: QRectF, place: Place, *, is_current: bool) -> None:
+    def _draw_words(painter: QPainter, box: QRectF, place: SidebarPlace, *, is_current: bool) -> None:
         colour, side = current_appearance().colour, current_appearance().icon_px(16)
         baseline = int(baseline_in(box.top(), box.height()))
         x = box.left() + (24 if place.is_nested else 8)

@@ -17,7 +17,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work
-from console.domain.tasks.records import Rule
+from console.domain.tasks.records import AlertRule
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
@@ -48,14 +48,16 @@ def found(
 def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
     """A, once the grace is over, and its action is to move the order."""
     finding = found(order(_O.PENDING), payment(state))
-    assert finding == BrokenRule(Rule.PAID_UNNOTICED, 5, f"order=pending; payment 5={state} 3300 JPY", "order=paid")
+    assert finding == BrokenRule(
+        AlertRule.PAID_UNNOTICED, 5, f"order=pending; payment 5={state} 3300 JPY", "order=paid"
+    )
     assert finding.action == "move_order"
 
 
 @pytest.mark.parametrize("scale", [1, 20])
 def test_a_grace_is_given_in_full_and_not_longer(scale: float) -> None:
     """Counted from when we knew; the scale of time divides it; an open alert waits for no grace again."""
-    grace = GRACE_PERIODS[Rule.PAID_UNNOTICED] / scale
+    grace = GRACE_PERIODS[AlertRule.PAID_UNNOTICED] / scale
     just = payment(_P.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
     assert found(order(_O.PENDING), just, scale=scale) is None
     assert found(order(_O.PENDING), just, scale=scale, told="A") is not None
@@ -68,9 +70,9 @@ def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: Pa
     """B, also when the payment was taken back; the newest payment is asked about."""
     finding = found(order(state), payment(_P.EXPIRED, 4), payment(unpaid))
     assert finding is not None
-    assert (finding.rule, finding.payment_id, finding.action) == (Rule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
+    assert (finding.rule, finding.payment_id, finding.action) == (AlertRule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
     assert finding.observed == f"order={state}; payment 4=expired 3300 JPY; payment 5={unpaid} 3300 JPY"
-    young = order(state, NOW - GRACE_PERIODS[Rule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
+    young = order(state, NOW - GRACE_PERIODS[AlertRule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
     assert found(young, payment(unpaid)) is None
 
 
@@ -91,7 +93,11 @@ def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
     cancelled, just = order(_O.CANCELLED, NOW), payment(state, booked_at=NOW)
     finding = found(cancelled, just)
     assert finding is not None
-    assert (finding.rule, finding.action, finding.expected) == (Rule.PAID_TOO_LATE, "refund", "refund|compensation")
+    assert (finding.rule, finding.action, finding.expected) == (
+        AlertRule.PAID_TOO_LATE,
+        "refund",
+        "refund|compensation",
+    )
     assert found(cancelled, replace(just, refunded_minor=3299)) is not None
     assert found(cancelled, replace(just, refunded_minor=3300)) is None
 
@@ -102,7 +108,7 @@ def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
     """C and nothing else, whether or not the order followed."""
     finding = found(order(state), payment(_P.COMPLETED, late_after=end))
     assert finding is not None
-    assert finding.rule is Rule.PAID_TOO_LATE
+    assert finding.rule is AlertRule.PAID_TOO_LATE
     assert finding.observed == f"order={state}; payment 5=completed 3300 JPY after={end}"
 
 
@@ -113,7 +119,7 @@ def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
         assert found(order(state), late) is None
     finding = found(order(_O.SHIPPED), payment(_P.COMPLETED), late)
     assert finding is not None
-    assert (finding.rule, finding.payment_id) == (Rule.PAID_TOO_LATE, 6)
+    assert (finding.rule, finding.payment_id) == (AlertRule.PAID_TOO_LATE, 6)
 
 
 @pytest.mark.parametrize("state", [_O.PAID, _O.SHIPPED, _O.DELIVERED])
@@ -138,9 +144,9 @@ def test_rows_of_other_programs_are_judged_too() -> None:
 
 def test_each_rule_has_one_action_and_a_grace() -> None:
     """Orders follow their payments within five minutes; money that came too late waits for nothing."""
-    assert set(ACTION_OF_RULE) == set(GRACE_PERIODS) == set(Rule)
+    assert set(ACTION_OF_RULE) == set(GRACE_PERIODS) == set(AlertRule)
     five = timedelta(minutes=5)
-    assert [GRACE_PERIODS[rule] for rule in Rule] == [five, five, timedelta(0)]
+    assert [GRACE_PERIODS[rule] for rule in AlertRule] == [five, five, timedelta(0)]
     assert five == LONGEST_GRACE_PERIOD
 
 
@@ -152,9 +158,9 @@ def test_the_newest_payment_is_where_it_is_settled() -> None:
         assert moved is not None
         assert late is not None
         assert (moved.rule, moved.payment_id, late.rule, late.payment_id) == (
-            Rule.PAID_UNNOTICED,
+            AlertRule.PAID_UNNOTICED,
             6,
-            Rule.PAID_TOO_LATE,
+            AlertRule.PAID_TOO_LATE,
             6,
         )
     three = [replace(one, late_after=_P.EXPIRED) for one in (new, payment(_P.COMPLETED, 7), old)]

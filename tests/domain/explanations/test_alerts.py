@@ -13,7 +13,7 @@ from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.service_results import Explanation
-from console.domain.tasks.records import Rule
+from console.domain.tasks.records import AlertRule
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
@@ -30,7 +30,7 @@ OTHER = replace(PAYMENT, id=4, merchant_payment_id="ORD-1-4")
 LATE = replace(PAYMENT, late_after=PaymentState.EXPIRED)
 
 
-def told(rule: Rule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explanation:
+def told(rule: AlertRule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explanation:
     finding = BrokenRule(rule, payment.id, "x", "y")
     return explain_alert(order, (OTHER, payment), finding, SINCE, NOW)
 
@@ -38,12 +38,12 @@ def told(rule: Rule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explan
 @pytest.mark.parametrize(
     ("rule", "command"),
     [
-        (Rule.PAID_UNNOTICED, "payment move-order 5"),
-        (Rule.PAID_WITHOUT_PAYMENT, "probe payment 5"),
-        (Rule.PAID_TOO_LATE, "refund request 5 --amount N --reason TEXT"),
+        (AlertRule.PAID_UNNOTICED, "payment move-order 5"),
+        (AlertRule.PAID_WITHOUT_PAYMENT, "probe payment 5"),
+        (AlertRule.PAID_TOO_LATE, "refund request 5 --amount N --reason TEXT"),
     ],
 )
-def test_each_rule_names_its_payment_and_its_command(rule: Rule, command: str) -> None:
+def test_each_rule_names_its_payment_and_its_command(rule: AlertRule, command: str) -> None:
     explained = told(rule)
     assert explained.verdict == f"verdict.order_alert_{rule}"
     assert explained.next_step.code == f"next.order_alert_{rule}"
@@ -54,16 +54,16 @@ def test_each_rule_names_its_payment_and_its_command(rule: Rule, command: str) -
 @pytest.mark.parametrize(
     ("rule", "payment", "state", "why"),
     [
-        (Rule.PAID_UNNOTICED, LATE, OrderState.PENDING, "A"),
-        (Rule.PAID_WITHOUT_PAYMENT, LATE, OrderState.CANCELLED, "B"),
-        (Rule.PAID_TOO_LATE, LATE, OrderState.PAID, "C_after"),
-        (Rule.PAID_TOO_LATE, LATE, OrderState.PENDING, "C_after"),
-        (Rule.PAID_TOO_LATE, LATE, OrderState.CANCELLED, "C_cancelled"),
-        (Rule.PAID_TOO_LATE, PAYMENT, OrderState.CANCELLED, "C_cancelled"),
-        (Rule.PAID_TOO_LATE, PAYMENT, OrderState.PAID, "C_cancelled"),
+        (AlertRule.PAID_UNNOTICED, LATE, OrderState.PENDING, "A"),
+        (AlertRule.PAID_WITHOUT_PAYMENT, LATE, OrderState.CANCELLED, "B"),
+        (AlertRule.PAID_TOO_LATE, LATE, OrderState.PAID, "C_after"),
+        (AlertRule.PAID_TOO_LATE, LATE, OrderState.PENDING, "C_after"),
+        (AlertRule.PAID_TOO_LATE, LATE, OrderState.CANCELLED, "C_cancelled"),
+        (AlertRule.PAID_TOO_LATE, PAYMENT, OrderState.CANCELLED, "C_cancelled"),
+        (AlertRule.PAID_TOO_LATE, PAYMENT, OrderState.PAID, "C_cancelled"),
     ],
 )
-def test_why_money_came_too_late(rule: Rule, payment: Payment, state: OrderState, why: str) -> None:
+def test_why_money_came_too_late(rule: AlertRule, payment: Payment, state: OrderState, why: str) -> None:
     """After the payment had ended, or after its order was cancelled; other rules have one cause."""
     assert told(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
 
@@ -75,8 +75,8 @@ NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_s
     ("times", "hours"),
     [({}, 4), ({"paid_at": None}, 5), ({"paid_at": None, "booked_at": None}, 6), (NONE, None)],
 )
-@pytest.mark.parametrize("rule", [Rule.PAID_UNNOTICED, Rule.PAID_TOO_LATE])
-def test_the_age_of_money(rule: Rule, times: dict[str, datetime | None], hours: int | None) -> None:
+@pytest.mark.parametrize("rule", [AlertRule.PAID_UNNOTICED, AlertRule.PAID_TOO_LATE])
+def test_the_age_of_money(rule: AlertRule, times: dict[str, datetime | None], hours: int | None) -> None:
     """Since it was paid, or else booked, or else since its state holds."""
     facts = told(rule, replace(PAYMENT, **times)).facts  # type: ignore[arg-type]  # of each case
     assert facts["age"] == (None if hours is None else hours * HOUR)
@@ -85,10 +85,10 @@ def test_the_age_of_money(rule: Rule, times: dict[str, datetime | None], hours: 
 
 def test_the_age_of_an_orders_word() -> None:
     """Since its state holds, or else since it was made."""
-    assert told(Rule.PAID_WITHOUT_PAYMENT).facts["age"] == 2 * HOUR
+    assert told(AlertRule.PAID_WITHOUT_PAYMENT).facts["age"] == 2 * HOUR
     made = replace(ORDER, state_since=None)
-    assert told(Rule.PAID_WITHOUT_PAYMENT, order=made).facts["age"] == 3 * HOUR
-    timeless = told(Rule.PAID_WITHOUT_PAYMENT, order=replace(made, created_at=None)).facts
+    assert told(AlertRule.PAID_WITHOUT_PAYMENT, order=made).facts["age"] == 3 * HOUR
+    timeless = told(AlertRule.PAID_WITHOUT_PAYMENT, order=replace(made, created_at=None)).facts
     assert (timeless["at"], timeless["age"]) == (None, None)
 
 
@@ -103,15 +103,15 @@ def test_the_age_of_an_orders_word() -> None:
 )
 def test_an_instant_that_is_still_to_come_has_no_age(paid_at: datetime, age: timedelta | None) -> None:
     """The clocks of two desks may differ by a minute; beyond that one of them is wrong."""
-    assert told(Rule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
+    assert told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
 
 
 def test_the_facts_that_sentences_name() -> None:
     """The sum is what was taken, or else what was asked for; what is left is less what went back."""
-    facts = told(Rule.PAID_TOO_LATE, LATE).facts
+    facts = told(AlertRule.PAID_TOO_LATE, LATE).facts
     assert (facts["id"], facts["order"], facts["payment"], facts["number"]) == (3, "ORD-1", 5, "ORD-1-5")
     assert (facts["order_state"], facts["payment_state"], facts["provider"]) == ("pending", "completed", "paypay")
     assert (facts["amount"], facts["left"]) == (Money(3000, "JPY"), Money(2500, "JPY"))
     assert (facts["after"], facts["since"], facts["grace"]) == (PaymentState.EXPIRED, SINCE, timedelta(0))
-    bare = told(Rule.PAID_UNNOTICED, replace(PAYMENT, captured_minor=0, refunded_minor=0)).facts
+    bare = told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, captured_minor=0, refunded_minor=0)).facts
     assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))

@@ -13,9 +13,9 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.reconciliation.row_comparison import Consequence, compare_row, is_newer_report, match_refunds
 from console.domain.records import Certainty, Work
-from console.domain.tasks.records import Verdict
+from console.domain.tasks.records import ReconciliationVerdict
 
-P, V, F = PaymentState, Verdict, Consequence
+P, V, F = PaymentState, ReconciliationVerdict, Consequence
 AT = datetime(2026, 11, 19, 3, tzinfo=UTC)
 BEFORE, AFTER = AT - timedelta(hours=1), AT + timedelta(hours=1)
 
@@ -63,7 +63,9 @@ def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str 
         (payment(P.COMPLETED), row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
     ],
 )
-def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: Verdict, follow: Consequence) -> None:
+def test_verdicts(
+    ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: Consequence
+) -> None:
     """Both sides as they are: what is said, and what follows."""
     found = compare_row(ours, told)
     assert (found.verdict, found.consequence) == (verdict, follow)

@@ -10,7 +10,7 @@ from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
 from console.domain.recovery.decision_table import RULES_OF_KIND, all_choices, find_choice
-from console.domain.recovery.records import CanAsk, ChoiceFacts, Evidence, OpenProposal, ProviderStatement
+from console.domain.recovery.records import CanAsk, ChoiceFacts, EvidenceKind, OpenProposal, ProviderStatement
 from console.domain.tasks.records import Take
 
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
@@ -48,8 +48,8 @@ def test_not_bought_takes_two_people_and_paper() -> None:
     facts = ChoiceFacts(CHECK, NOW, OPERATORS)
     error, success = find_choice(facts, "resolve.error"), find_choice(facts, "resolve.success")
     assert (error.allowed, error.second_person, error.who) == (True, True, ("approver", "operator"))
-    assert error.rests_on == (Evidence.SETTLEMENT, Evidence.FILE, Evidence.LETTER)
-    assert (success.second_person, success.rests_on) == (False, (Evidence.READ,))
+    assert error.rests_on == (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
+    assert (success.second_person, success.rests_on) == (False, (EvidenceKind.READ,))
     half = replace(facts, proposed=OpenProposal("error", "Op-A "))
     assert find_choice(half, "resolve.error").reason == "reason.own_first_half"
     other = replace(half, person=Person("op-e", frozenset({OPERATOR}), may_buy=False))

@@ -7,11 +7,11 @@ from console.domain.tasks.records import (
     BulkAction,
     BulkRow,
     BulkRun,
-    Difference,
     ReconcileReport,
+    ReconciliationDifference,
+    ReconciliationVerdict,
     Saga,
     ScheduledTask,
-    Verdict,
 )
 from console.domain.tasks.states import SagaState
 
@@ -39,7 +39,7 @@ def test_a_reconciliation_begins_with_nothing_counted() -> None:
 
 
 def test_a_difference_is_no_case_by_itself() -> None:
-    difference = Difference("row", Verdict.DIFFERENT_STATE, 5, "completed", "failed")
+    difference = ReconciliationDifference("row", ReconciliationVerdict.DIFFERENT_STATE, 5, "completed", "failed")
     assert (difference.case_opened, difference.id) == (False, 0)
 
 

@@ -91,9 +91,9 @@ def test_somebody_else_has_refreshed() -> None:
     """A pair that became newer meanwhile is used without asking for another."""
 
     class Overtaken(MemoryTokens):
-        def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
+        def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
             self.pair = pair(n=7)
-            return super().refresh(exchange, outdated_pair=stale)
+            return super().refresh(exchange, outdated_pair=outdated_pair)
 
     with serving(UNAUTHORISED, OK) as server:
         assert alarmbox(server.url, tokens=Overtaken(pair())).buy_check(REQUEST).found
@@ -228,10 +228,10 @@ class Broken(MemoryTokens):
             raise self._reading
         return super().current()
 
-    def refresh(self, exchange: TokenExchange, *, stale: TokenPair | None) -> TokenPair:
+    def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         if self._refreshing:
             raise self._refreshing
-        return super().refresh(exchange, outdated_pair=stale)
+        return super().refresh(exchange, outdated_pair=outdated_pair)
 
 
 @pytest.mark.expects_log("a broken keeper is a bug, which the log must name")

@@ -58,7 +58,7 @@ def waiting(scene: Scene, number: str, minutes: float | None, order: int | None 
 
 def under_way(scene: Scene, payment: Payment, kind: str, subject: str = "payment") -> None:
     scene.context.write(
-        lambda tx: sagas.start_saga(tx.conn, kind, subject, payment.id, timeout_start.ASK, {}, START) and None
+        lambda tx: sagas.start_saga(tx.conn, kind, subject, payment.id, timeout_start.ASK_STEP, {}, START) and None
     )
 
 
@@ -104,7 +104,7 @@ def test_it_is_begun_once(scene: Scene) -> None:
     payment, context = waiting(scene, "A", 1), scene.context
     saga = context.write(lambda tx: timeout_start.begin_saga(context, tx, payment))
     assert saga is not None
-    assert (saga.kind, saga.step, saga.subject_id) == (timeout_start.KIND, timeout_start.ASK, payment.id)
+    assert (saga.kind, saga.step, saga.subject_id) == (timeout_start.KIND, timeout_start.ASK_STEP, payment.id)
     assert context.write(lambda tx: timeout_start.begin_saga(context, tx, payment)) is None
 
 
@@ -120,4 +120,4 @@ def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: boo
     with context.database.read() as conn:
         saga = sagas.find_open(conn, timeout_start.KIND, "payment", payment.id)
     assert (saga is not None) is follows
-    assert saga is None or saga.step == timeout_start.CANCEL
+    assert saga is None or saga.step == timeout_start.CANCEL_STEP

@@ -69,7 +69,7 @@ def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Pa
         clock.offset += timedelta(seconds=2)
         assert set(desk.person_state.read().values) == {"screen"}
         desk.person_state.change({"visits": entry(clock, [])})
-        stored = desk.person_state._file().read().values
+        stored = desk.person_state._open_file().read().values
         assert {name.partition("/")[2] for name in stored} == {"screen", "visits"}, "deleted, not only hidden"
         clock.offset += STATE_RETENTION
         assert set(desk.person_state.read().values) <= {"visits"}

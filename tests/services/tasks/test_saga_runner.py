@@ -16,7 +16,7 @@ from console.services.process.context import ServiceContext
 from console.services.tasks.saga_runner import (
     INTERNAL_ERROR_REASON,
     MAX_FAULTS,
-    Compensate,
+    CompensationRequired,
     EffectStep,
     MoveBack,
     QuestionStep,
@@ -183,7 +183,7 @@ def test_what_is_not_needed_any_more_ends(bench: Bench, place: Place) -> None:
 
 def test_what_must_not_have_been_is_compensated_backwards(bench: Bench, place: Place) -> None:
     """The newest first; only what was done."""
-    bench.answers["three"] = Compensate("changed_mind")
+    bench.answers["three"] = CompensationRequired("changed_mind")
     ended = bench.runner.run(bench.start())
     assert (ended.state, ended.reason) == (SagaState.COMPENSATED, "changed_mind")
     assert bench.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
@@ -192,7 +192,7 @@ def test_what_must_not_have_been_is_compensated_backwards(bench: Bench, place: P
 
 def test_a_compensation_is_gone_on_with(bench: Bench, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken off between two compensations, the next run does the rest, and none twice."""
-    bench.answers["three"] = Compensate("changed_mind")
+    bench.answers["three"] = CompensationRequired("changed_mind")
     saga = bench.start()
     with monkeypatch.context() as patch:
         patch.setattr(bench.context.failpoints, "reach", _stopping("before_undo_one"))

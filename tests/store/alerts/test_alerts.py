@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Connection
 
-from console.domain.tasks.records import Alert, Rule
+from console.domain.tasks.records import Alert, AlertRule
 from console.store.alerts import alerts, cases
 from console.store.database import change_feed
 from console.store.database.engine import Database
@@ -13,7 +13,7 @@ from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
 
 LATER = NOW + timedelta(hours=1)
-A, B = Rule.PAID_UNNOTICED.value, Rule.PAID_WITHOUT_PAYMENT.value
+A, B = AlertRule.PAID_UNNOTICED.value, AlertRule.PAID_WITHOUT_PAYMENT.value
 
 
 def raised(conn: Connection, order: int = 1, rule: str = A) -> Alert:

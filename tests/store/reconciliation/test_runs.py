@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import pytest
 from sqlalchemy import Connection
 
-from console.domain.tasks.records import Difference, Verdict
+from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import change_feed
 from console.store.database.engine import Database
@@ -43,7 +43,7 @@ def test_one_of_the_same_days(own_rows: Connection, begun: Begin, me: str) -> No
     assert begun() == run
     others = begun(to=FROM), begun("atom")
     assert reconciliations.unfinished_runs(own_rows, "paypay") == (run, others[0])
-    ended = reconciliations.save_progress(own_rows, run, LATER, state=reconciliations.DONE)
+    ended = reconciliations.save_progress(own_rows, run, LATER, state=reconciliations.RUN_DONE)
     assert begun().id > others[1].id
     assert reconciliations.find(own_rows, run.id) == ended
 
@@ -68,7 +68,7 @@ def test_never_backwards(own_rows: Connection, begun: Begin, values: dict[str, A
         reconciliations.save_progress(own_rows, run, NOW, **values)
 
 
-@pytest.mark.parametrize("state", [reconciliations.DONE, reconciliations.FAILED])
+@pytest.mark.parametrize("state", [reconciliations.RUN_DONE, reconciliations.RUN_FAILED])
 def test_ended_for_good(own_rows: Connection, begun: Begin, state: str) -> None:
     """With the time of its end."""
     ended = reconciliations.save_progress(own_rows, begun(), LATER, state=state, reason="x", evidence_id=5)
@@ -81,14 +81,19 @@ def test_ended_for_good(own_rows: Connection, begun: Begin, state: str) -> None:
 def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
     """Each payment once in a run, in pages; that a case was opened is added to it."""
     run = begun().id
-    found = [Difference(f"ORD-{n}", Verdict.MISSING_THERE, n, "completed 300", None) for n in range(3)]
+    found = [
+        ReconciliationDifference(f"ORD-{n}", ReconciliationVerdict.MISSING_THERE, n, "completed 300", None)
+        for n in range(3)
+    ]
     assert all(reconciliations.add_row(own_rows, run, one) for one in found)
-    assert not reconciliations.add_row(own_rows, run, Difference("ORD-1", Verdict.IMPORTED, None, None, "x"))
+    assert not reconciliations.add_row(
+        own_rows, run, ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
+    )
     reconciliations.mark_case_opened(own_rows, run, "ORD-2")
     one, two, three = reconciliations.rows(own_rows, run)
     assert [(each.row_key, each.verdict, each.payment_id) for each in (one, two)] == [
-        ("ORD-0", Verdict.MISSING_THERE, 0),
-        ("ORD-1", Verdict.MISSING_THERE, 1),
+        ("ORD-0", ReconciliationVerdict.MISSING_THERE, 0),
+        ("ORD-1", ReconciliationVerdict.MISSING_THERE, 1),
     ]
     assert [each.case_opened for each in (one, two, three)] == [False, False, True]
     assert reconciliations.rows(own_rows, run, one.id, 1) == (two,)
@@ -112,5 +117,5 @@ def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
     who = databases[0].account or PERSON
     given = at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
     assert len(set(given)) == 1
-    row = Difference("ORD-1", Verdict.IMPORTED, None, None, "x")
+    row = ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
     assert sum(at_once(databases, lambda tx, _: reconciliations.add_row(tx.conn, given[0], row))) == 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from console.domain.corporation_number import check_digit
-from console.store.registry.file_rows import Columns
+from console.store.registry.file_rows import FileColumns
 
 WHOLE = "00_zenkoku_all_20251031"
 """A Friday."""
@@ -41,8 +41,8 @@ def row(index: int, **fields: str) -> list[str]:
         "furigana": "ミホン",
         "hihyoji": "0",
     } | fields
-    assert set(values) <= set(Columns._fields)
-    return [values.get(name, "") for name in Columns._fields]
+    assert set(values) <= set(FileColumns._fields)
+    return [values.get(name, "") for name in FileColumns._fields]
 
 
 def csv_text(rows: Sequence[Sequence[str]]) -> str:

@@ -14,6 +14,8 @@ from console.store.registry.reader import open_registry
 from console.wording import catalogue
 from tests.store.registry.files import WHOLE, csv_text, number, row, write_file, write_zip
 
+INVALID_NUMBER = P.INVALID_CORPORATION_NUMBER
+
 NAME = "00_zenkoku_all_20251128"
 MANY = 6_000
 """Rows that fill more than one block of the reader."""
@@ -29,37 +31,37 @@ def wrong_number() -> str:
 
 
 ROWS: dict[str, tuple[list[str], P, str]] = {
-    "29 fields": (row(2)[:-1], P.COLUMNS, ""),
-    "31 fields": ([*row(2), ""], P.COLUMNS, ""),
-    "no fields": ([], P.COLUMNS, ""),
-    "check digit": (row(2, corporate_number=wrong_number()), P.NUMBER, "corporateNumber"),
-    "12 digits": (row(2, corporate_number=number(2)[1:]), P.NUMBER, "corporateNumber"),
-    "wide digits": (row(2, corporate_number=number(2).translate(WIDE)), P.NUMBER, "corporateNumber"),
-    "no number": (row(2, corporate_number=""), P.NUMBER, "corporateNumber"),
-    "successor": (row(2, successor_corporate_number=wrong_number()), P.NUMBER, "successorCorporateNumber"),
-    "name of 151": (row(2, name="株" * 151), P.TOO_LONG, "name"),
-    "street of 301": (row(2, street_number="町" * 301), P.TOO_LONG, "streetNumber"),
-    "furigana of 501": (row(2, furigana="ア" * 501), P.TOO_LONG, "furigana"),
-    "endless line": (row(2, change_cause="x" * 200_000), P.TOO_LONG, ""),
-    "no name": (row(2, name=""), P.VALUE, "name"),
-    "sequence": (row(2, sequence_number="three"), P.VALUE, "sequenceNumber"),
-    "no sequence": (row(2, sequence_number=""), P.VALUE, "sequenceNumber"),
-    "process": (row(2, process="02"), P.VALUE, "process"),
-    "kind": (row(2, kind="300"), P.VALUE, "kind"),
-    "latest": (row(2, latest="2"), P.VALUE, "latest"),
-    "correct": (row(2, correct=""), P.VALUE, "correct"),
-    "hihyoji": (row(2, hihyoji="x"), P.VALUE, "hihyoji"),
-    "no day": (row(2, update_date=""), P.VALUE, "updateDate"),
-    "February 30": (row(2, change_date="2025-02-30"), P.VALUE, "changeDate"),
-    "slashes": (row(2, assignment_date="2025/02/03"), P.VALUE, "assignmentDate"),
-    "week": (row(2, assignment_date="2025-W03-1"), P.VALUE, "assignmentDate"),
-    "basic form": (row(2, close_date="20250203", close_cause="01"), P.VALUE, "closeDate"),
-    "cause": (row(2, close_date="2025-02-03", close_cause="02"), P.VALUE, "closeCause"),
-    "cause alone": (row(2, close_cause="01"), P.VALUE, "closeDate"),
-    "post code": (row(2, post_code="100-0013"), P.VALUE, "postCode"),
-    "prefecture": (row(2, prefecture_code="1"), P.VALUE, "prefectureCode"),
-    "city": (row(2, city_code="1０1"), P.VALUE, "cityCode"),
-    "line break": (row(2, name="株式会社\r\n見本"), P.QUOTES, ""),
+    "29 fields": (row(2)[:-1], P.WRONG_FIELD_COUNT, ""),
+    "31 fields": ([*row(2), ""], P.WRONG_FIELD_COUNT, ""),
+    "no fields": ([], P.WRONG_FIELD_COUNT, ""),
+    "check digit": (row(2, corporate_number=wrong_number()), INVALID_NUMBER, "corporateNumber"),
+    "12 digits": (row(2, corporate_number=number(2)[1:]), INVALID_NUMBER, "corporateNumber"),
+    "wide digits": (row(2, corporate_number=number(2).translate(WIDE)), INVALID_NUMBER, "corporateNumber"),
+    "no number": (row(2, corporate_number=""), INVALID_NUMBER, "corporateNumber"),
+    "successor": (row(2, successor_corporate_number=wrong_number()), INVALID_NUMBER, "successorCorporateNumber"),
+    "name of 151": (row(2, name="株" * 151), P.FIELD_TOO_LONG, "name"),
+    "street of 301": (row(2, street_number="町" * 301), P.FIELD_TOO_LONG, "streetNumber"),
+    "furigana of 501": (row(2, furigana="ア" * 501), P.FIELD_TOO_LONG, "furigana"),
+    "endless line": (row(2, change_cause="x" * 200_000), P.FIELD_TOO_LONG, ""),
+    "no name": (row(2, name=""), P.VALUE_NOT_ALLOWED, "name"),
+    "sequence": (row(2, sequence_number="three"), P.VALUE_NOT_ALLOWED, "sequenceNumber"),
+    "no sequence": (row(2, sequence_number=""), P.VALUE_NOT_ALLOWED, "sequenceNumber"),
+    "process": (row(2, process="02"), P.VALUE_NOT_ALLOWED, "process"),
+    "kind": (row(2, kind="300"), P.VALUE_NOT_ALLOWED, "kind"),
+    "latest": (row(2, latest="2"), P.VALUE_NOT_ALLOWED, "latest"),
+    "correct": (row(2, correct=""), P.VALUE_NOT_ALLOWED, "correct"),
+    "hihyoji": (row(2, hihyoji="x"), P.VALUE_NOT_ALLOWED, "hihyoji"),
+    "no day": (row(2, update_date=""), P.VALUE_NOT_ALLOWED, "updateDate"),
+    "February 30": (row(2, change_date="2025-02-30"), P.VALUE_NOT_ALLOWED, "changeDate"),
+    "slashes": (row(2, assignment_date="2025/02/03"), P.VALUE_NOT_ALLOWED, "assignmentDate"),
+    "week": (row(2, assignment_date="2025-W03-1"), P.VALUE_NOT_ALLOWED, "assignmentDate"),
+    "basic form": (row(2, close_date="20250203", close_cause="01"), P.VALUE_NOT_ALLOWED, "closeDate"),
+    "cause": (row(2, close_date="2025-02-03", close_cause="02"), P.VALUE_NOT_ALLOWED, "closeCause"),
+    "cause alone": (row(2, close_cause="01"), P.VALUE_NOT_ALLOWED, "closeDate"),
+    "post code": (row(2, post_code="100-0013"), P.VALUE_NOT_ALLOWED, "postCode"),
+    "prefecture": (row(2, prefecture_code="1"), P.VALUE_NOT_ALLOWED, "prefectureCode"),
+    "city": (row(2, city_code="1０1"), P.VALUE_NOT_ALLOWED, "cityCode"),
+    "line break": (row(2, name="株式会社\r\n見本"), P.MISPLACED_QUOTES, ""),
     "NUL": (row(2, name="株式会社\0"), P.CONTROL_CHARACTER, ""),
     "escape": (row(2, name="株式会社\x1b[2J"), P.CONTROL_CHARACTER, ""),
     "carriage return": (row(2, name="株式会社\r見本"), P.CONTROL_CHARACTER, ""),
@@ -71,25 +73,27 @@ MANY_ROWS = [row(index) for index in range(MANY)]
 ONE_FIELD = csv_text([row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
 
 CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
-    "nothing": (b"", P.EMPTY, None),
-    "byte order mark alone": (b"\xef\xbb\xbf", P.EMPTY, None),
-    "deleted rows alone": (csv_text([row(0, process="99"), row(1, latest="0")]).encode(), P.EMPTY, None),
-    "header": (csv_text([["sequenceNumber", *["name"] * 29]]).encode() + UTF8, P.HEADER, 1),
-    "header in Japanese": (csv_text([["一連番号", *["法人番号"] * 29]]).encode() + UTF8, P.HEADER, 1),
-    "Shift_JIS at the end": (UTF8 + SHIFT_JIS, P.ENCODING, 5),
-    "UTF-8 at the end": (SHIFT_JIS + UTF8, P.ENCODING, 5),
-    "Shift_JIS in the second block": (csv_text(MANY_ROWS).encode() + SHIFT_JIS, P.ENCODING, MANY + 1),
-    "UTF-8 in the second block": (csv_text(MANY_ROWS).encode("cp932") + UTF8, P.ENCODING, MANY + 1),
-    "one field of UTF-8": (SHIFT_JIS + ONE_FIELD, P.ENCODING, 5),
-    "neither": (SHIFT_JIS.replace("東".encode("cp932"), b"\xff\xfe"), P.ENCODING, 1),
+    "nothing": (b"", P.NO_CORPORATION, None),
+    "byte order mark alone": (b"\xef\xbb\xbf", P.NO_CORPORATION, None),
+    "deleted rows alone": (csv_text([row(0, process="99"), row(1, latest="0")]).encode(), P.NO_CORPORATION, None),
+    "header": (csv_text([["sequenceNumber", *["name"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
+    "header in Japanese": (csv_text([["一連番号", *["法人番号"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
+    "Shift_JIS at the end": (UTF8 + SHIFT_JIS, P.MIXED_ENCODING, 5),
+    "UTF-8 at the end": (SHIFT_JIS + UTF8, P.MIXED_ENCODING, 5),
+    "Shift_JIS in the second block": (csv_text(MANY_ROWS).encode() + SHIFT_JIS, P.MIXED_ENCODING, MANY + 1),
+    "UTF-8 in the second block": (csv_text(MANY_ROWS).encode("cp932") + UTF8, P.MIXED_ENCODING, MANY + 1),
+    "one field of UTF-8": (SHIFT_JIS + ONE_FIELD, P.MIXED_ENCODING, 5),
+    "neither": (SHIFT_JIS.replace("東".encode("cp932"), b"\xff\xfe"), P.MIXED_ENCODING, 1),
     "UTF-16": (csv_text(GOOD).encode("utf-16"), P.CONTROL_CHARACTER, 1),
-    "half a character": (UTF8 + csv_text([row(5)]).encode().replace("東".encode(), "東".encode()[:2]), P.ENCODING, 5),
-    "quote left open": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa', 1), P.QUOTES, 5),
-    "text behind a quote": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa"', 1), P.QUOTES, 5),
-    "empty line": (UTF8 + b"\r\n" + UTF8, P.COLUMNS, 5),
-    "row in the second block": (csv_text([*MANY_ROWS, row(1, kind="1")]).encode(), P.VALUE, MANY + 1),
-    "no line end at all": (b"9" * 3_000_000, P.TOO_LONG, 1),
-    "cut": (UTF8[:-40], P.COLUMNS, 4),
+    "half a character": (
+        UTF8 + csv_text([row(5)]).encode().replace("東".encode(), "東".encode()[:2]), P.MIXED_ENCODING, 5
+    ),
+    "quote left open": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa', 1), P.MISPLACED_QUOTES, 5),
+    "text behind a quote": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa"', 1), P.MISPLACED_QUOTES, 5),
+    "empty line": (UTF8 + b"\r\n" + UTF8, P.WRONG_FIELD_COUNT, 5),
+    "row in the second block": (csv_text([*MANY_ROWS, row(1, kind="1")]).encode(), P.VALUE_NOT_ALLOWED, MANY + 1),
+    "no line end at all": (b"9" * 3_000_000, P.FIELD_TOO_LONG, 1),
+    "cut": (UTF8[:-40], P.WRONG_FIELD_COUNT, 4),
 }  # fmt: skip
 
 
@@ -151,23 +155,23 @@ def plain_csv(folder: Path) -> Path:
 
 
 ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
-    "half": (truncated(lambda size: size // 2), P.ARCHIVE),
-    "one byte less": (truncated(lambda size: size - 1), P.ARCHIVE),
-    "four bytes": (truncated(lambda size: 4), P.ARCHIVE),
-    "no bytes": (truncated(lambda size: 0), P.ARCHIVE),
-    "a flipped bit": (flipped, P.ARCHIVE),
-    "encrypted": (marked(8, 1), P.ARCHIVE),
-    "unknown compression": (marked(10, 97), P.ARCHIVE),
-    "no ZIP": (plain_csv, P.ARCHIVE),
-    "bomb": (bomb, P.BOMB),
-    "two CSV": (lambda folder: write_zip(folder, NAME, UTF8, {"more.csv": UTF8}), P.CONTENTS),
-    "a program": (lambda folder: write_zip(folder, NAME, UTF8, {"setup.exe": b"MZ"}), P.CONTENTS),
-    "no name": (renamed("registry", "registry"), P.NAME),
-    "no such day": (renamed("00_zenkoku_all_20251341", "data"), P.NAME),
-    "two days": (renamed("diff_20251101", "diff_20251104"), P.NAME),
-    "two kinds": (renamed("diff_20251104", "00_zenkoku_all_20251104"), P.NAME),
-    "missing": (lambda folder: folder / f"{NAME}.zip", P.UNREADABLE),
-    "a folder": (a_folder, P.UNREADABLE),
+    "half": (truncated(lambda size: size // 2), P.INCOMPLETE_ZIP),
+    "one byte less": (truncated(lambda size: size - 1), P.INCOMPLETE_ZIP),
+    "four bytes": (truncated(lambda size: 4), P.INCOMPLETE_ZIP),
+    "no bytes": (truncated(lambda size: 0), P.INCOMPLETE_ZIP),
+    "a flipped bit": (flipped, P.INCOMPLETE_ZIP),
+    "encrypted": (marked(8, 1), P.INCOMPLETE_ZIP),
+    "unknown compression": (marked(10, 97), P.INCOMPLETE_ZIP),
+    "no ZIP": (plain_csv, P.INCOMPLETE_ZIP),
+    "bomb": (bomb, P.TOO_LARGE_UNPACKED),
+    "two CSV": (lambda folder: write_zip(folder, NAME, UTF8, {"more.csv": UTF8}), P.NOT_ONE_CSV),
+    "a program": (lambda folder: write_zip(folder, NAME, UTF8, {"setup.exe": b"MZ"}), P.NOT_ONE_CSV),
+    "no name": (renamed("registry", "registry"), P.WRONG_FILE_NAME),
+    "no such day": (renamed("00_zenkoku_all_20251341", "data"), P.WRONG_FILE_NAME),
+    "two days": (renamed("diff_20251101", "diff_20251104"), P.WRONG_FILE_NAME),
+    "two kinds": (renamed("diff_20251104", "00_zenkoku_all_20251104"), P.WRONG_FILE_NAME),
+    "missing": (lambda folder: folder / f"{NAME}.zip", P.FILE_UNREADABLE),
+    "a folder": (a_folder, P.FILE_UNREADABLE),
 }
 
 
@@ -192,7 +196,7 @@ def refuse(registry: Path, path: Path) -> ConsoleError:
     assert (error.code, error.detail.get("file")) == (ErrorCode.BAD_REGISTRY_FILE, path.name)
     for language in ("ja", "en"):
         message = catalogue.error_message(error, language)
-        assert path.name in message or error.detail["problem"] == P.EMPTY
+        assert path.name in message or error.detail["problem"] == P.NO_CORPORATION
         assert str(error.detail["line"] or "") in message
     return error
 

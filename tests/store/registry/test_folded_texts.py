@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from console.domain.lookup.registry_query import parse_query
-from console.store.registry.file_rows import Columns
+from console.store.registry.file_rows import FileColumns
 from console.store.registry.folded_texts import fold_names, fold_streets
 from console.store.registry.import_files import import_registry_files
-from console.store.registry.ranking import Ranking, Texts
+from console.store.registry.ranking import CorporationTexts, Ranking
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_writing
-from console.store.registry.schema import INSERT, Places, create_tables, has_folded_texts, store_rows
+from console.store.registry.schema import INSERT_CORPORATION, Places, create_tables, has_folded_texts, store_rows
 from console.store.registry.search_filter import write_filter
 from console.store.registry.search_index import write_terms
 from tests.store.registry.files import WHOLE, number, row, write_file
@@ -35,7 +35,7 @@ def rows(draw: st.DrawFn) -> list[str]:
     )  # fmt: skip
 
 
-def parts_of(fields: Columns) -> st.SearchStrategy[str]:
+def parts_of(fields: FileColumns) -> st.SearchStrategy[str]:
     """Texts that somebody may type: a part of one of the texts, alone or with a part of another one."""
     columns = fields.name, fields.furigana, fields.furigana, fields.en_name, fields.address_outside, fields.post_code
     values = [column[0] for column in columns]
@@ -52,10 +52,10 @@ def parts_of(fields: Columns) -> st.SearchStrategy[str]:
 @settings(max_examples=150, deadline=None)
 @given(rows(), st.data())
 def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObject) -> None:
-    columns = Columns(*((value,) for value in fields))
+    columns = FileColumns(*((value,) for value in fields))
     query = parse_query(data.draw(parts_of(columns)))
     address = "".join((*columns.prefecture_name, *columns.city_name, *columns.street_number))
-    texts = Texts(
+    texts = CorporationTexts(
         fields[1], columns.name[0], columns.furigana[0], columns.en_name[0], address or columns.address_outside[0],
         columns.post_code[0],
     )  # fmt: skip
@@ -64,7 +64,7 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
     condition, values = write_filter(query)
     with closing(sqlite3.connect(":memory:")) as connection:
         create_tables(connection)
-        connection.executemany(INSERT, store_rows(columns, Places(connection)))
+        connection.executemany(INSERT_CORPORATION, store_rows(columns, Places(connection)))
         stored = "SELECT count(*) FROM corporations c JOIN places p ON p.id = c.place_id WHERE "
         assert connection.execute(stored + condition, values).fetchone() == (1,)
 
@@ -72,7 +72,7 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
 @settings(max_examples=100)
 @given(rows())
 def test_the_terms_are_those_of_the_texts(fields: list[str]) -> None:
-    columns = Columns(*((value,) for value in fields))
+    columns = FileColumns(*((value,) for value in fields))
     (folded,) = fold_names(columns)
     texts = columns.name[0], columns.furigana[0], columns.en_name[0], "13", "東京都", columns.street_number[0], None
     assert sorted(write_terms(*texts, folded).split()) == sorted(write_terms(*texts, None).split())
@@ -82,7 +82,7 @@ def test_only_other_forms_are_stored() -> None:
     """A text that is its own comparison form takes no bytes; numbers of a street are short."""
     plain = row(0, name="株式会社緑川", furigana="ミドリカワ", street_number="梅田２丁目４番９号")
     other = row(1, name="みどりカー", furigana="ミドリッ", street_number="霞ヶ関三丁目１－１")
-    columns = Columns(*zip(plain, other, strict=True))
+    columns = FileColumns(*zip(plain, other, strict=True))
     assert list(fold_names(columns)) == ["", "ミドリカ\nミドリツ"]
     assert list(fold_streets(columns)) == ["梅田2-4-9", "霞ガ関3-1-1"]
 

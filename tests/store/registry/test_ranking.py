@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from console.domain.lookup.registry_query import parse_query
 from console.domain.registry.spelling import fold_address, fold_text
-from console.store.registry.ranking import Rank, Ranking, Texts
+from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 
 CHARACTERS = "町丁目番号の二十1４－ケ々髙"
 ADDRESSES = st.text(st.sampled_from(CHARACTERS), min_size=2, max_size=14)
@@ -20,4 +20,4 @@ def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, 
     if query.words or query.pieces or query.digits or query.number or query.post_code or not fold_text(part):
         return
     expected = Rank.ELSEWHERE if query.whole.address in fold_address(address) else None
-    assert Ranking(query).rank(Texts("1000000000000", "鬱", "", "", address, "")) is expected
+    assert Ranking(query).rank(CorporationTexts("1000000000000", "鬱", "", "", address, "")) is expected

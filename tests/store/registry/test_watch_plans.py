@@ -37,7 +37,7 @@ ASKED: dict[str, Ask] = {
     **{f"newest {kind}": partial(live_records.newest_id, kind=kind) for kind in live_records.KINDS},
     **{
         f"{place} new {kind}s": partial(
-            live_records.numbers_in_range, kind=kind, after=after, upto=after + IDS_PER_PAGE, now=NOW
+            live_records.numbers_in_range, kind=kind, after=after, up_to_id=after + IDS_PER_PAGE, now=NOW
         )
         for kind in live_records.KINDS
         for place, after in {"first": 0, "last": WATCHED - IDS_PER_PAGE}.items()

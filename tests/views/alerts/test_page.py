@@ -10,9 +10,9 @@ from pytestqt.qtbot import QtBot
 from console.domain.alerts.incidents import (
     AffectedRecord,
     Cause,
-    Extent,
     Incident,
     IncidentAction,
+    IncidentExtent,
     IncidentState,
     IncidentStep,
 )
@@ -58,7 +58,12 @@ def incident_of(item: AlertItem, *more: Alert, **facts: Any) -> Incident:
     """An invented incident with the alert of this item and others."""
     alerts = (item.alert, *more)
     record = (item.kind, item.id) if item.action else None
-    given: dict[str, Any] = {"state": IncidentState.OPEN, "steps": (), "records": (), "extent": Extent(item.alert.id)}
+    given: dict[str, Any] = {
+        "state": IncidentState.OPEN,
+        "steps": (),
+        "records": (),
+        "extent": IncidentExtent(item.alert.id),
+    }
     return Incident(
         id=item.alert.id, cause=Cause(item.alert.subject_kind, item.alert.subject_id), alerts=alerts,
         number=item.number, action=item.action, action_record=record, **(given | facts),
@@ -127,7 +132,7 @@ def test_the_card_of_a_cause(the_look: object) -> None:
     )
     steps = (IncidentStep(7, 1, IncidentAction.HAND_OVER, "op-a", NOW, "lead-b", words="please call the shop"),)
     incident = incident_of(
-        BEHIND, follow_up, records=records, extent=Extent(8, 3, {"JPY": 1200, "INR": 249900}), steps=steps,
+        BEHIND, follow_up, records=records, extent=IncidentExtent(8, 3, {"JPY": 1200, "INR": 249900}), steps=steps,
         owner="lead-b", owner_since=NOW,
     )  # fmt: skip
     texts = texts_of(page_of(incident))

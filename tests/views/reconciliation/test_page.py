@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from console.domain.access.permissions import AUDITOR, OPERATOR
 from console.domain.reconciliation.service_results import RunState
 from console.domain.records import Person
-from console.domain.tasks.records import Verdict
+from console.domain.tasks.records import ReconciliationVerdict
 from console.views.presenters import reconciliation as words
 from console.views.reconciliation.page import ReconcilePage
 from console.views.reconciliation.runs_page import ReconcileRunsPage
@@ -87,11 +87,12 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
          "Different amount in the provider's history", "probe"),
         (IMPORTED, "", "取引完了 ¥500", "¥500", "Provider only", "Imported", None),
         (REFUSED, "", "", "", "Unreadable", "Wrong day", "ask_file"),
-        (difference(7, Verdict.MISSING_THERE, "completed 700 JPY", None), "Completed ¥700", "", "−¥700", "Only ours",
-         "Waiting for its order", None),
-        (difference(8, Verdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY", f"返金完了 500 JPY {LINE}"),
+        (difference(7, ReconciliationVerdict.MISSING_THERE, "completed 700 JPY", None),
+         "Completed ¥700", "", "−¥700", "Only ours", "Waiting for its order", None),
+        (difference(8, ReconciliationVerdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY",
+                    f"返金完了 500 JPY {LINE}"),
          "refund 3 Accepted ¥500", "返金完了 ¥500", "", "Different state", "Waiting for its order", None),
-        (difference(9, Verdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
+        (difference(9, ReconciliationVerdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
          "返金完了 ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
     ],
 )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 from PySide6.QtTest import QAbstractItemModelTester
 
-from console.views.runtime.page_fetch import Page
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import AgeCell, Column, Group, StateCell, check_column
 from console.views.tables.paged_model import PagedModel
 from tests.support.inline_runner import InlineRunner
@@ -27,11 +27,11 @@ class Store:
         self.rows = {number: Row(number) for number in range(count)}
         self.cursors: list[object | None] = []
 
-    def fetch(self, cursor: object | None, limit: int) -> Page:
+    def fetch(self, cursor: object | None, limit: int) -> FetchedPage:
         self.cursors.append(cursor)
         after = cursor if isinstance(cursor, int) else -100
         ids = [number for number in sorted(self.rows) if number > after][: limit + 1]
-        return Page([self.rows[i] for i in ids[:limit]], ids[limit - 1] if len(ids) > limit else None)
+        return FetchedPage([self.rows[i] for i in ids[:limit]], ids[limit - 1] if len(ids) > limit else None)
 
 
 COLUMNS = (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PySide6.QtCore import QPersistentModelIndex, Qt
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.views.runtime.page_fetch import Page
+from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, Group
 from console.views.tables.paged_model import MAX_KEPT_PAGES, PagedModel
@@ -134,7 +134,7 @@ def test_a_failure_keeps_what_is_shown(watched_model: MakeModel) -> None:
     list_model.model.failed.connect(failures.append)
     broken = True
 
-    def fetch(cursor: object | None, limit: int) -> Page:
+    def fetch(cursor: object | None, limit: int) -> FetchedPage:
         if broken:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {})
         return list_model.store.fetch(cursor, limit)
@@ -155,7 +155,7 @@ def test_the_answer_to_an_old_question_is_dropped(watched_model: MakeModel) -> N
     """Two questions, answers in either order: only the newest question's rows are shown."""
     list_model = watched_model(5, paused=True)
     other = {7: Row(7)}
-    list_model.model.read_query(lambda cursor, limit: Page(list(other.values())))
+    list_model.model.read_query(lambda cursor, limit: FetchedPage(list(other.values())))
     list_model.runner.step()
     assert list_model.model.is_loading
     list_model.runner.step()

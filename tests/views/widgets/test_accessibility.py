@@ -23,7 +23,7 @@ from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabe
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import Bar
-from console.views.widgets.sidebar import Place, SideBar
+from console.views.widgets.sidebar import SideBar, SidebarPlace
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import EnvironmentLabel
@@ -171,7 +171,14 @@ def focused(of: QAccessibleInterface) -> list[str]:
 def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> None:
     """Each list remembers its item, goes on from there, and paints it."""
     window, timeline = QWidget(), TimelineList("Timeline")
-    bar = SideBar([Place("home", "home", "Home"), Place("queues", "list", "Queues"), Place("a", "list", "A")], "S")
+    bar = SideBar(
+        [
+            SidebarPlace("home", "home", "Home"),
+            SidebarPlace("queues", "list", "Queues"),
+            SidebarPlace("a", "list", "A"),
+        ],
+        "S",
+    )
     timeline.show_lines([TimelineLine("1", "1", "check", "good", "", word) for word in ("a", "b", "c")])
     window.setLayout(make_row(bar, timeline))
     show(qtbot, window)

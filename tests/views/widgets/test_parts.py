@@ -18,7 +18,7 @@ from console.views.widgets.placeholders import ReadingNote
 from console.views.widgets.record_parts import SideFacts, SideStrip
 from console.views.widgets.search_box import SearchBox
 from console.views.widgets.search_results import ResultEntry, ResultGroup
-from console.views.widgets.sidebar import Place, SideBar
+from console.views.widgets.sidebar import SideBar, SidebarPlace
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.window_bars import Status, StatusBar, StatusCell
 
@@ -57,7 +57,8 @@ def test_at_most_three_toasts(show_widget: Shown) -> None:
 def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot) -> None:
     """Alt+2 goes to the second place from anywhere; arrows only walk, Enter goes."""
     bar = SideBar(
-        [Place("home", "home", "Home", "Alt+1"), Place("queues", "list", "Queues", "Alt+2", "12")], "Screens"
+        [SidebarPlace("home", "home", "Home", "Alt+1"), SidebarPlace("queues", "list", "Queues", "Alt+2", "12")],
+        "Screens",
     )
     show_widget(bar)
     bar.bind_shortcuts(bar)
