@@ -15,11 +15,16 @@ export PYTHONDONTWRITEBYTECODE :=
 # `make test SEED=N` draws anew.
 SEED ?= 1
 
+# The tests that run at a desk of any system, without a server.
+ROOMS := $(addprefix tests/,domain settings wording providers sandbox cli views)
+DATABASE ?= mariadb
+
 VENV := .venv
-PY := $(VENV)/bin/python
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PY := $(BIN)/python
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help setup run test quick check soak window bench shots mutants build sbom audit lock upgrade clean
+.PHONY: help setup run test quick rooms databases check soak window bench shots mutants build deb appimage installer sbom audit lock upgrade clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -28,7 +33,7 @@ setup: $(STAMPS)/project  ## the environment in .venv, from the hash-pinned lock
 
 run: setup  ## the demo: window, embedded database, sandbox provider, invented records
 	@scripts/display.sh
-	@$(VENV)/bin/support-console demo
+	@$(BIN)/support-console demo
 
 test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them all tests on five workers
 	@echo "Running the checks and the tests …"
@@ -40,16 +45,22 @@ test: setup $(STAMPS)/build-tools $(STAMPS)/servers  ## all checks, beside them 
 quick: setup  ## the tests of what was changed since main, as many as fit into half a minute
 	@$(PY) -m pytest -q -n 2 --dist loadfile -m "not soak" $$($(PY) -m scripts.quick_tests)
 
+rooms: setup  ## the tests of a desk that need no server; they are for Windows and macOS too
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak" $(ROOMS) $(ARGS)
+
+databases: setup $(STAMPS)/servers  ## the tests of store and services on one kind of server: DATABASE=mariadb, galera or mysql
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak" -k "$(DATABASE)" tests/store tests/services $(ARGS)
+
 check: setup  ## ruff (rules and form), import contracts, lock in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"
-	@$(VENV)/bin/ruff check --quiet .
-	@$(VENV)/bin/ruff format --quiet --check .
-	@$(VENV)/bin/lint-imports --no-logo
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/lint-imports --no-logo
 	@$(PY) -m scripts.lock --check
 	@$(PY) -m scripts.house_checks
 	@# Beside the type checker, which has one core: every test can be collected. A run of the tests shows that anyway.
-	@if [ -n "$(COLLECTED)" ]; then $(VENV)/bin/mypy; exit; fi; \
-		$(PY) -m pytest --collect-only -qq >/dev/null & tests=$$!; $(VENV)/bin/mypy; wait $$tests || \
+	@if [ -n "$(COLLECTED)" ]; then $(BIN)/mypy; exit; fi; \
+		$(PY) -m pytest --collect-only -qq >/dev/null & tests=$$!; $(BIN)/mypy; wait $$tests || \
 		{ echo 'Not every test can be collected; pytest --collect-only says which.'; exit 1; }
 
 soak: setup $(STAMPS)/servers  ## the tests at full counts (up to 90 minutes; can be resumed)
@@ -70,6 +81,20 @@ mutants: setup  ## breaks guards one by one, then places drawn at random, and sh
 
 build: setup $(STAMPS)/build-tools  ## the one-folder application, into dist/support-console
 	@$(PY) build_spec.py $(ARGS)
+
+# The folder is built anew when something that is in it has changed.
+BUILT := dist/support-console/MANIFEST.sha256
+$(BUILT): build_spec.py support-console.spec requirements.lock $(shell git ls-files console resources licenses 2>/dev/null)
+	@$(MAKE) --no-print-directory build
+
+deb: $(BUILT)  ## the package for Debian and Ubuntu, into dist/
+	@$(PY) -m scripts.bundle.debian
+
+appimage: $(BUILT)  ## the AppImage, into dist/; APPIMAGE_RUNTIME=FILE names its runtime
+	@$(PY) -m scripts.bundle.appimage
+
+installer: $(BUILT)  ## the installer of this system: a .deb, on Windows a setup program, on macOS a disk image
+	@$(PY) -m scripts.bundle.installer
 
 sbom: setup  ## what runs, as CycloneDX, into dist/sbom.json
 	@mkdir -p dist && $(PY) -m scripts.third_party dist/sbom.json

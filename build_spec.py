@@ -1,15 +1,23 @@
 """Builds the one-folder application with PyInstaller: `python build_spec.py` → dist/support-console/."""
 
 import argparse
+import json
+import re
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from console import __version__
 from scripts import third_party
+from scripts.bundle import contents, icons, manifest
 
 ROOT = Path(__file__).resolve().parent
 NAME = "support-console"
+PLATFORM: str = sys.platform  # a variable, because mypy takes all but this machine's own branch for dead code
+WINDOW_NAME = "support-console-window"
+"""Windows needs two programs: this one opens no black console beside the window."""
 
 # Files that are opened, not imported. Alembic reads the migrations as source.
 DATA = {
@@ -32,58 +40,151 @@ UNUSED = (
     *("tkinter", "pytest", "hypothesis", "mypy", "setuptools", "pip", "numpy", "PIL", "IPython", "pygments"),
 )
 
-# Python has a module for it, and PyInstaller takes what is there; its licence (GPL) would become the application's.
-FORBIDDEN = ("readline",)
+# Python has modules for them, and PyInstaller takes what is there; their licences (GPL, AGPL) would become the
+# application's.
+FORBIDDEN = ("readline", "_gdbm", "_dbm", "dbm.gnu", "dbm.ndbm")
 # What each extra brings; only in an application that was asked to have it.
 EXTRAS = {
     "gs": ("gcsfs", "fsspec", "google", "grpc", "aiohttp", "googleapiclient"),
     "kafka": ("confluent_kafka",),
 }
+BINARIES = "binaries.json"
+"""File in the work folder: where each binary of the application comes from."""
 
 
-def options(dist: Path, work: Path, extras: Sequence[str] = ()) -> list[str]:
-    """PyInstaller's command line."""
-    chosen = [
-        *("--noconfirm", "--onedir", "--console", "--log-level=ERROR", f"--name={NAME}"),
-        *(f"--distpath={dist}", f"--workpath={work}", f"--specpath={work}", f"--paths={ROOT}"),
-        # A frozen interpreter doesn't turn to UTF-8 in the C locale by itself; JSON and Japanese need it.
-        "--python-option=X utf8=1",
-    ]
-    chosen += [f"--add-data={ROOT / source}:{target}" for source, target in DATA.items()]
-    chosen += [
-        f"--add-data={Path(folder) / file}:{Path(name, file).parent}"
-        for name, file in PACKAGE_DATA.items()
-        if (spec := find_spec(name)) is not None
-        for folder in spec.submodule_search_locations or ()
-    ]
-    chosen += [f"--collect-submodules={name}" for name in COLLECTED]
-    chosen += [f"--hidden-import={name}" for name in HIDDEN]
-    chosen.append("--copy-metadata=PySide6_Essentials")  # `--version` reads it
-    left_out = [name for extra, names in EXTRAS.items() if extra not in extras for name in names]
-    chosen += [f"--exclude-module={name}" for name in (*UNUSED, *FORBIDDEN, *left_out)]
-    chosen += [f"--hidden-import={name}" for extra in extras for name in EXTRAS[extra] if find_spec(name)]
-    return [*chosen, str(ROOT / "console" / "__main__.py")]
-
-
-def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Sequence[str] = ()) -> Path:
-    """Build the application with the licences of all that is in it, and return its program."""
-    from PyInstaller.__main__ import run
-
-    work.mkdir(parents=True, exist_ok=True)
-    run(options(dist, work, extras))
-    third_party.write(dist / NAME / "THIRD_PARTY", extras)
-    return dist / NAME / (f"{NAME}.exe" if sys.platform == "win32" else NAME)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """`build_spec.py [FOLDER] [--with gs] [--with kafka]`: the folder holds dist/ and build/; default: this one."""
+def parse_extras(words: Sequence[str]) -> argparse.Namespace:
+    """`[FOLDER] [--with gs] [--with kafka]`: the folder holds dist/ and build/; default: this one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT)
     parser.add_argument("--with", dest="extras", action="append", choices=sorted(EXTRAS), default=[])
-    args = parser.parse_args(argv)
+    return parser.parse_args(words)
+
+
+def hidden_imports(extras: Sequence[str]) -> list[str]:
+    """The modules that no import statement names."""
+    from PyInstaller.utils.hooks import collect_submodules
+
+    named = [name for extra in extras for name in EXTRAS[extra] if find_spec(name)]
+    return [*HIDDEN, *named, *(module for package in COLLECTED for module in collect_submodules(package))]
+
+
+def data_files() -> list[tuple[str, str]]:
+    """The files that are opened: source, and folder in the application. PySide6's metadata tells Qt's version."""
+    from PyInstaller.utils.hooks import copy_metadata
+
+    opened = [(str(ROOT / source), target) for source, target in DATA.items()]
+    for name, file in PACKAGE_DATA.items():
+        spec = find_spec(name)
+        folders = spec.submodule_search_locations if spec is not None else None
+        opened += [(str(Path(folder) / file), str(Path(name, file).parent)) for folder in folders or ()]
+    return [*opened, *copy_metadata("PySide6_Essentials")]
+
+
+def assemble(words: Sequence[str]) -> None:
+    """Collect the application; called by `support-console.spec`, inside PyInstaller."""
+    from PyInstaller.building.api import COLLECT, EXE, PYZ
+    from PyInstaller.building.build_main import Analysis
+    from PyInstaller.config import CONF
+
+    extras = parse_extras(words).extras
+    left_out = [name for extra, names in EXTRAS.items() if extra not in extras for name in names]
+    found = Analysis(
+        [str(ROOT / "console" / "__main__.py")],
+        pathex=[str(ROOT)],
+        datas=data_files(),
+        hiddenimports=hidden_imports(extras),
+        excludes=[*UNUSED, *FORBIDDEN, *left_out],
+    )
+    found.binaries = contents.choose(found.binaries, _libraries_of)
+    found.datas = contents.choose_data(found.datas, found.binaries)
+    work = Path(CONF["workpath"])
+    (work / BINARIES).write_text(
+        json.dumps({path: source for path, source, kind in found.binaries if kind != "SYMLINK"})
+    )
+    archive = PYZ(found.pure)
+    is_stripped = PLATFORM == "linux"
+    programs = [
+        EXE(
+            archive, found.scripts, UTF8, exclude_binaries=True, name=name, console=console, strip=is_stripped, **look
+        )
+        for name, console in ([(NAME, True), (WINDOW_NAME, False)] if PLATFORM == "win32" else [(NAME, True)])
+        for look in [_look_of_program(work)]
+    ]
+    folder = COLLECT(*programs, found.binaries, found.datas, name=NAME, strip=is_stripped)
+    if PLATFORM == "darwin":
+        _make_macos_application(folder, work)
+
+
+# A frozen interpreter doesn't turn to UTF-8 in the C locale by itself; JSON and Japanese need it.
+UTF8 = [("X utf8=1", None, "OPTION")]
+
+
+def _libraries_of(file: str) -> list[str]:
+    from PyInstaller.depend.bindepend import get_imports
+
+    return [name for name, _ in get_imports(file)]
+
+
+def _look_of_program(work: Path) -> dict[str, Any]:
+    """Icon and version resource of a program on Windows; other systems have them in packages."""
+    if PLATFORM != "win32":
+        return {}
+    icon, version = work / f"{NAME}.ico", work / "version.txt"
+    icons.picture(256, "ICO", icon)
+    version.write_text(version_resource(), encoding="utf-8")
+    return {"icon": str(icon), "version": str(version)}
+
+
+def version_resource() -> str:
+    """The version resource of Windows, from its template and `console.__version__`."""
+    numbers = [int(number) for number in re.findall(r"\d+", __version__)[:3]]
+    text = (ROOT / "installers" / "windows" / "version.txt").read_text(encoding="utf-8")
+    return text.replace("@NUMBERS@", str((*numbers, 0))).replace("@VERSION@", __version__)
+
+
+def information_of_macos() -> dict[str, Any]:
+    """The application's `Info.plist`, with `console.__version__`."""
+    import plistlib
+
+    information = plistlib.loads((ROOT / "installers" / "macos" / "Info.plist").read_bytes())
+    return {**information, "CFBundleShortVersionString": __version__, "CFBundleVersion": __version__}
+
+
+def _make_macos_application(folder: Any, work: Path) -> None:
+    """Make `Support console.app` of the collected folder."""
+    from PyInstaller.building.osx import BUNDLE
+
+    icon = work / f"{NAME}.icns"
+    icons.picture(512, "ICNS", icon)
+    information = information_of_macos()
+    name, identifier = f"{information['CFBundleName']}.app", information["CFBundleIdentifier"]
+    BUNDLE(
+        folder, name=name, icon=str(icon), bundle_identifier=identifier, version=__version__, info_plist=information
+    )
+
+
+def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Sequence[str] = ()) -> Path:
+    """Build the application with the licences of all that is in it and a list of its files; return its program."""
+    from PyInstaller.__main__ import run
+
+    folder = dist / NAME
+    options = ["--noconfirm", "--log-level=ERROR", f"--distpath={dist}", f"--workpath={work}"]
+    work.mkdir(parents=True, exist_ok=True)
+    run([*options, str(ROOT / "support-console.spec"), "--", *(word for one in extras for word in ("--with", one))])
+    sources = json.loads(next(work.rglob(BINARIES)).read_text())
+    third_party.write(folder, extras, sources)
+    contents.check(folder, extras)
+    manifest.write(folder)
+    return folder / (f"{NAME}.exe" if PLATFORM == "win32" else NAME)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build into the folder that the command line names."""
+    args = parse_extras(sys.argv[1:] if argv is None else argv)
     target = args.folder.resolve()
     print("Building the one-folder application; this takes about a minute.", flush=True)
-    print(f"Built {build(target / 'dist', target / 'build', args.extras)}")
+    program = build(target / "dist", target / "build", args.extras)
+    print(f"Built {program} ({contents.megabytes(program.parent):.0f} MB)")
     return 0
 
 

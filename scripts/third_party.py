@@ -1,4 +1,4 @@
-"""What is bundled with the application and under which terms: `THIRD_PARTY/` of a build, and a list of components.
+"""What a build bundles, and under which terms: its `NOTICE.txt`, `sbom.cdx.json` and `THIRD_PARTY/`.
 
 python -m scripts.third_party FILE   # CycloneDX 1.5 of what runs, from the installed pins
 """
@@ -8,12 +8,16 @@ import re
 import shutil
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+import console
+from scripts.bundle.system_libraries import SystemPackage, owners
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "support-console"
@@ -21,28 +25,44 @@ _TEXT = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
 _SHARED = ROOT / "licenses"
 """Texts that packages name and don't bring along."""
 _HEAD = """\
-Packages in this folder, with their licences. Texts of the LGPL, GPL and Apache licence are in `licenses/`.
+Support console {version}
 
-Qt and PySide6 (LGPL-3.0) are the shared libraries in _internal/PySide6 and _internal/shiboken6: replace them by
-builds of your own, and the program uses those. Their source: https://code.qt.io, in the versions named below.
+This folder has parts of other authors. Each is listed with its licence; the texts are in THIRD_PARTY/, and those that
+several parts share in THIRD_PARTY/licenses/. sbom.cdx.json is the same list for programs (CycloneDX).
+
+Qt, PySide6 and shiboken6 (LGPL-3.0) are the shared libraries in _internal/PySide6 and _internal/shiboken6: replace
+them by builds of your own, and the program uses those. Their source, in the versions named below, is at
+https://code.qt.io. The parts of other authors in Qt: https://doc.qt.io/qt-6/licenses-used-in-qt.html.
 
 """
+_SHARED_PARTS = (
+    ("PyInstaller's boot loader", "GPL-2.0-or-later WITH Bootloader-exception", "the programs in this folder"),
+    ("ICU", "Unicode-DFS-2016", "libicu* of Qt"),
+    ("BIZ UDGothic", "OFL-1.1", "_internal/resources/fonts"),
+    ("Noto Sans", "OFL-1.1", "_internal/resources/fonts"),
+)
+"""Parts that are no package of Python: name, licence, where they are."""
 
 
 def bundled(extras: Sequence[str] = ()) -> list[metadata.Distribution]:
     """The distributions that the project needs at run time with these extras, by name."""
     found: dict[str, metadata.Distribution] = {}
-    waiting = [(PROJECT, frozenset(extras))]
+    waiting: list[tuple[Iterable[str], frozenset[str]]] = [(_declared(extras), frozenset())]
     while waiting:
-        name, wanted = waiting.pop()
-        here = metadata.distribution(name)
-        for text in here.requires or ():
-            need = Requirement(text)
+        needs, wanted = waiting.pop()
+        for need in map(Requirement, needs):
             key = canonicalize_name(need.name)
             if key not in found and _holds(need, wanted):
                 found[key] = metadata.distribution(need.name)
-                waiting.append((need.name, frozenset(need.extras)))
+                waiting.append((found[key].requires or (), frozenset(need.extras)))
     return [found[key] for key in sorted(found)]
+
+
+def _declared(extras: Sequence[str]) -> list[str]:
+    """What pyproject.toml asks for; the metadata of an editable install may be older."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    optional = project["optional-dependencies"]
+    return [*project["dependencies"], *(need for extra in extras for need in optional[extra])]
 
 
 def _holds(need: Requirement, extras: frozenset[str]) -> bool:
@@ -72,44 +92,81 @@ def texts_of(one: metadata.Distribution) -> Iterator[Path]:
             yield path
 
 
-def write(folder: Path, extras: Sequence[str] = ()) -> None:
-    """Write the notices of a build: an index, each package's own texts, and those that are shared."""
-    shutil.copytree(_SHARED, folder / "licenses")
+def write(application: Path, extras: Sequence[str] = (), binaries: Mapping[str, str] | None = None) -> None:
+    """Write notice, list of components and licence texts into the folder of a built application. `binaries` has the
+    source of each binary, by its path in the folder: it tells which libraries of the build machine are in it.
+    """
+    folder = application / "THIRD_PARTY"
+    _write_shared_texts(folder / "licenses")
+    packages = bundled(extras)
+    for one in packages:
+        _write_package(folder / _title(one), one)
+    system, unknown = owners(binaries or {})
+    for library in system:
+        library.write_terms(folder / "system")
+    lines = [f"{name}: {licence} ({place})" for name, licence, place in _SHARED_PARTS]
+    lines += [f"Python {_python_version()}: PSF-2.0", *(f"{_title(one)}: {licence_of(one)}" for one in packages)]
+    lines += [
+        f"{one.name} {one.version}: see THIRD_PARTY/system/{one.name} ({', '.join(one.files)})" for one in system
+    ]
+    lines += [f"{file}: of the machine that built this; its package is unknown" for file in unknown]
+    notice = _HEAD.format(version=console.__version__) + "\n".join(lines) + "\n"
+    (application / "NOTICE.txt").write_text(notice, encoding="utf-8")
+    bill = json.dumps(components(extras, system), indent=1) + "\n"
+    (application / "sbom.cdx.json").write_text(bill, encoding="utf-8")
+
+
+def _write_shared_texts(folder: Path) -> None:
+    """The texts that parts name and don't bring along, those of the fonts, and Python's own."""
+    shutil.copytree(_SHARED, folder)
     for name, font in (("OFL.txt", "BIZ-UDGothic"), ("OFL-NotoSans.txt", "NotoSans")):
-        shutil.copy(ROOT / "resources" / "fonts" / name, folder / "licenses" / f"OFL-1.1-{font}.txt")
-    loader = "PyInstaller's boot loader: GPL-2.0, with its exception\n"
-    lines = [_HEAD, f"Python {sys.version.split()[0]}: PSF-2.0\n", loader]
+        shutil.copy(ROOT / "resources" / "fonts" / name, folder / f"OFL-1.1-{font}.txt")
     python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
     if python.is_file():
-        shutil.copy(python, folder / "licenses" / "Python.txt")
-    for one in bundled(extras):
-        name = f"{one.metadata['Name']}-{one.version}"
-        place = folder / name
-        place.mkdir()
-        for count, text in enumerate(texts_of(one)):
-            shutil.copy(text, place / (text.name if not (place / text.name).exists() else f"{count}-{text.name}"))
-        pages = one.metadata.get_all("Project-URL") or [""]
-        home = _field(one, "Home-page") or pages[0].rpartition(" ")[2]
-        terms = f"{name}\n{licence_of(one)}\n{home}\n"
-        (place / "TERMS.txt").write_text(terms, encoding="utf-8")
-        lines.append(f"{name}: {licence_of(one)}\n")
-    (folder / "INDEX.txt").write_text("".join(lines), encoding="utf-8")
+        shutil.copy(python, folder / "Python.txt")
+    for text in texts_of(metadata.distribution("pyinstaller")):
+        shutil.copy(text, folder / f"PyInstaller-{text.name}")
 
 
-def components(extras: Sequence[str] = ()) -> dict[str, object]:
-    """A CycloneDX bill of what runs."""
+def _write_package(place: Path, one: metadata.Distribution) -> None:
+    """The texts of one distribution and a summary of its terms."""
+    place.mkdir()
+    for count, text in enumerate(texts_of(one)):
+        shutil.copy(text, place / (text.name if not (place / text.name).exists() else f"{count}-{text.name}"))
+    pages = one.metadata.get_all("Project-URL") or [""]
+    home = _field(one, "Home-page") or pages[0].rpartition(" ")[2]
+    (place / "TERMS.txt").write_text(f"{_title(one)}\n{licence_of(one)}\n{home}\n", encoding="utf-8")
+
+
+def _title(one: metadata.Distribution) -> str:
+    return f"{one.metadata['Name']}-{one.version}"
+
+
+def _python_version() -> str:
+    return sys.version.split()[0]
+
+
+def components(extras: Sequence[str] = (), system: Sequence[SystemPackage] = ()) -> dict[str, object]:
+    """A CycloneDX bill of what runs: packages of Python, Python itself, and libraries of the build machine."""
     listed = [
-        {
-            "type": "library",
-            "name": one.metadata["Name"],
-            "version": one.version,
-            "purl": f"pkg:pypi/{canonicalize_name(one.metadata['Name'])}@{one.version}",
-            "licenses": [{"license": {"name": licence_of(one)}}],
-        }
+        _component(
+            one.metadata["Name"],
+            one.version,
+            f"pkg:pypi/{canonicalize_name(one.metadata['Name'])}@{one.version}",
+            licence_of(one),
+        )
         for one in bundled(extras)
     ]
-    about = {"component": {"type": "application", "name": PROJECT, "version": metadata.version(PROJECT)}}
+    python = _python_version()
+    listed.append(_component("python", python, f"pkg:generic/python@{python}", "PSF-2.0"))
+    listed += [_component(one.name, one.version, f"pkg:deb/debian/{one.name}@{one.version}", None) for one in system]
+    about = {"component": {"type": "application", "name": PROJECT, "version": console.__version__}}
     return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": about, "components": listed}
+
+
+def _component(name: str, version: str, purl: str, licence: str | None) -> dict[str, object]:
+    terms = {"licenses": [{"license": {"name": licence}}]} if licence is not None else {}
+    return {"type": "library", "name": name, "version": version, "purl": purl, **terms}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

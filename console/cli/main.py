@@ -17,11 +17,17 @@ from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
+    from console.domain.error_details import InternalError
+    from console.services.monitoring.installation import InstallationState
 
 log = logging.getLogger("console.cli")
 
 PDF_CHILD_ARGUMENT = "--pdf-child"
 """First argument with which a packaged application starts itself as the child process that reads an untrusted PDF."""
+
+
+DAMAGED = "Altered or missing files of the program"
+"""Beginning of the line that names damaged files where no sentence can be looked up."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,7 +86,24 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
         support_code = os.urandom(4).hex().upper()
         message = "Internal error in version %s, support code %s"
         log.error(message, __version__, support_code, exc_info=error, extra=BUG_MARK)
-        writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, {"support_code": support_code}))
+        facts: InternalError = {"support_code": support_code}
+        damage = _find_damage()
+        if damage is not None:
+            # Plain English: the file of sentences may be the damaged one.
+            writer.write_to_stderr(f"{DAMAGED}: {', '.join(damage.damaged)}")
+            facts |= {"altered": damage.altered, "missing": damage.missing}
+        writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, facts))
+
+
+def _find_damage() -> "InstallationState | None":
+    """Return the state of the built application if files of it are altered or missing; None otherwise, and in a clone
+    or an installed wheel.
+    """
+    from console.services.monitoring import installation
+
+    folder = installation.installed_folder()
+    state = installation.check_files(folder) if folder is not None else None
+    return state if state is not None and state.damaged else None
 
 
 def _run_command_or_window(words: Sequence[str], writer: AnswerWriter) -> None:
@@ -103,7 +126,10 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
         writer.write_answer(lambda: {"help": page}, lambda: [page])
         return
     except VersionRequest:
-        writer.write_answer(_read_versions, lambda: [f"{PROGRAM_NAME} {__version__}"])
+        damage = _find_damage()
+        writer.write_answer(
+            lambda: _versions_json(damage), lambda: _version_lines(PROGRAM_NAME, damage, writer.translator)
+        )
         return
     from console.cli.command_table import COMMANDS_WITH_EFFECTS, find_command, is_long_running
 
@@ -115,10 +141,23 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
         command.run(args, writer)
 
 
-def _read_versions() -> "JsonObject":
+def _versions_json(damage: "InstallationState | None") -> "JsonObject":
     from console.services.monitoring.versions import read_versions
 
-    return {**read_versions()}
+    versions: JsonObject = {**read_versions()}
+    if damage is not None:
+        versions |= {"altered": list(damage.altered), "missing": list(damage.missing)}
+    return versions
+
+
+def _version_lines(program: str, damage: "InstallationState | None", translator: Translator) -> list[str]:
+    lines = [f"{program} {__version__}"]
+    if damage is not None:
+        lines += [
+            translator("doctor.installation.bad", damaged=damage.damaged),
+            translator("doctor.installation.next"),
+        ]
+    return lines
 
 
 def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> ConsoleError:

@@ -18,6 +18,8 @@ import pytest
 from websockets.sync.client import connect
 
 import console
+from console.services.monitoring.installation import MANIFEST_NAME
+from scripts.bundle import contents
 from tests.support.vnc_eye import colours
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -150,25 +152,79 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
 
 
 def test_nothing_is_in_it_that_nobody_asked_for(program: Path) -> None:
-    """No readline (its licence would become the application's), no extras, no test tools."""
+    """At most 190 MB; no GPL library, extra, test tool or part of Qt without use; Qt has two languages."""
     folder = program.parent
-    names = [str(one.relative_to(folder)).lower() for one in folder.rglob("*") if "THIRD_PARTY" not in one.parts]
-    strange = ("readline", "google", "grpc", "aiohttp", "gcsfs", "confluent", "librdkafka", "virtualkeyboard")
-    assert [name for name in names if any(word in name for word in strange)] == []
-    listed = (folder / "THIRD_PARTY" / "INDEX.txt").read_text(encoding="utf-8").lower()
-    assert [word for word in ("gcsfs", "confluent", "pytest", "hypothesis") if word in listed] == []
+    assert contents.forbidden(folder) == []
+    assert contents.megabytes(folder) <= contents.MAX_MEGABYTES
+    listed = (folder / "NOTICE.txt").read_text(encoding="utf-8").lower()
+    assert [word for word in ("gcsfs", "confluent", "pytest", "hypothesis", "stdnum") if word in listed] == []
+    translations = (folder / "_internal" / "PySide6" / "Qt" / "translations").iterdir()
+    assert {one.name for one in translations} <= {"qtbase_ja.qm", "qtbase_en.qm"}
+    dangling = [one for one in folder.rglob("*") if one.is_symlink() and not one.exists()]
+    assert dangling == []
 
 
 def test_the_terms_of_everything_are_in_it(program: Path) -> None:
-    """Each package that runs is in the index, with its terms; the texts of the LGPL are there."""
+    """Each package and each library of the build machine is in the notice and in the list of components, with its
+    terms; no licence leaves the GPL as the only choice.
+    """
     folder = program.parent / "THIRD_PARTY"
-    index = (folder / "INDEX.txt").read_text(encoding="utf-8")
-    packages = [one for one in folder.iterdir() if one.is_dir() and one.name != "licenses"]
+    notice = (program.parent / "NOTICE.txt").read_text(encoding="utf-8")
+    packages = [one for one in folder.iterdir() if one.is_dir() and one.name not in ("licenses", "system")]
     assert len(packages) > 25
-    assert [one.name for one in packages if f"{one.name}: " not in index or not (one / "TERMS.txt").is_file()] == []
-    for name in ("LGPL-3", "GPL-3", "Apache-2.0", "OFL-1.1-BIZ-UDGothic.txt", "OFL-1.1-NotoSans.txt"):
+    assert [one.name for one in packages if f"{one.name}: " not in notice or not (one / "TERMS.txt").is_file()] == []
+    for name in (
+        "LGPL-3",
+        "LGPL-2.1",
+        "GPL-3",
+        "Apache-2.0",
+        "ICU",
+        "OFL-1.1-BIZ-UDGothic.txt",
+        "OFL-1.1-NotoSans.txt",
+    ):
         assert (folder / "licenses" / name).stat().st_size > 1_000
     assert {one.name.rpartition("-")[0] for one in packages} >= {"PySide6_Essentials", "shiboken6"}
+    assert "its package is unknown" not in notice
+    system = {one.name for one in (folder / "system").iterdir()}
+    assert [name for name in system if not (folder / "system" / name / "copyright").is_file()] == []
+    listed = json.loads((program.parent / "sbom.cdx.json").read_text(encoding="utf-8"))["components"]
+    assert {one["name"] for one in listed} >= system | {"python", "PySide6_Essentials"}
+    licences = [one["licenses"][0]["license"]["name"] for one in listed if "licenses" in one]
+    assert [
+        text for text in licences if all("GPL" in choice and "LGPL" not in choice for choice in text.split(" OR "))
+    ] == []
+
+
+def test_altered_and_missing_files_are_named(program: Path, tmp_path: Path) -> None:
+    """By `doctor` and `--version`. A file of sentences that is gone stops no command from saying so."""
+    folder = tmp_path / "copy"
+    subprocess.run(["cp", "-a", "--reflink=auto", str(program.parent), str(folder)], check=True)
+    copy, internal = folder / program.name, folder / "_internal"
+    done = subprocess.run(["sha256sum", "--check", "--quiet", MANIFEST_NAME], cwd=folder, check=False)
+    assert done.returncode == 0
+    checks = json.loads(run(copy, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
+    whole = next(check for check in checks if check["name"] == "installation")
+    assert (whole["ok"], whole["facts"]["damaged"]) == (True, [])
+    assert whole["facts"]["files"] > 200
+    with (internal / "resources" / "style" / "tokens.json").open("a") as altered:
+        altered.write(" ")
+    (internal / "resources" / "fonts" / "OFL.txt").unlink()
+    told = run(copy, tmp_path, "--version").stdout
+    assert told.startswith(f"support-console {console.__version__}\n")
+    versions = json.loads(run(copy, tmp_path, "--version", "--json").stdout)["data"]
+    assert versions["altered"] == ["_internal/resources/style/tokens.json"]
+    assert versions["missing"] == ["_internal/resources/fonts/OFL.txt"]
+    assert all(path in told for path in (*versions["altered"], *versions["missing"]))
+    checks = json.loads(run(copy, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
+    assert next(check for check in checks if check["name"] == "installation")["ok"] is False
+    for catalogue in (internal / "resources" / "words").iterdir():
+        catalogue.unlink()
+    for words in (("--version",), ("lookup", "1180301018772")):
+        broken = run(copy, tmp_path, *words)
+        assert broken.returncode == 70
+        assert "_internal/resources/words/en.json" in broken.stderr
+    (folder / MANIFEST_NAME).write_text("nothing of the kind\n", encoding="utf-8")
+    assert MANIFEST_NAME in run(copy, tmp_path, "--version").stderr
 
 
 def test_what_is_under_the_lgpl_can_be_replaced(program: Path) -> None:

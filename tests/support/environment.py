@@ -6,8 +6,11 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-# Of all CONSOLE_… variables the suite itself reads only those about real servers to test against.
-KEPT = {"CONSOLE_TEST_MYSQL_URL", "CONSOLE_TEST_REQUIRE_SERVERS"}
+# Of all CONSOLE_… variables the suite itself reads only those about real servers and systems to test against.
+KEPT = {
+    *("CONSOLE_TEST_MYSQL_URL", "CONSOLE_TEST_REQUIRE_SERVERS"),
+    *("CONSOLE_TEST_APPLICATION", "CONSOLE_TEST_BARE_DEBIAN"),
+}
 
 DROPPED = {
     *("DBUS_SESSION_BUS_ADDRESS", "QT_SCALE_FACTOR", "QT_STYLE_OVERRIDE"),

@@ -504,11 +504,13 @@ class Interrupted(_Shared, total=False):
 
 class InternalError(_Shared, total=False):
     """Facts of the error `internal_error`. `support_code` is also in the log, so that developers can find the
-    failure.
+    failure. `altered` and `missing` are paths of the built application's files that are not as they were built.
     """
 
     problem: InternalErrorProblem
     support_code: str
+    altered: tuple[str, ...]
+    missing: tuple[str, ...]
     operation_id: str
 
 

@@ -15,6 +15,7 @@ from console.domain.setting_problems import SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
 from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
+from console.services.monitoring.installation import check_files, installed_folder
 from console.services.monitoring.versions import read_versions
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
@@ -61,6 +62,7 @@ class Health:
         """Return the results of all checks of this desk."""
         checks = (
             ("version", self._check_version),
+            *((("installation", self._check_installation),) if installed_folder() else ()),
             ("home", self._check_home),
             ("privacy", self._check_privacy),
             ("room", self._check_free_space),
@@ -149,6 +151,15 @@ class Health:
     def _check_version(self) -> dict[str, object]:
         """Report the versions of the program, its schema, Python and Qt; nothing is compared."""
         return {**read_versions()}
+
+    def _check_installation(self) -> dict[str, object]:
+        """Compare the files of the built application with the hashes of its build."""
+        folder = installed_folder()
+        if folder is None:
+            return {}
+        state = check_files(folder)
+        facts = {"folder": str(folder), "files": state.files, "altered": state.altered, "missing": state.missing}
+        return {"ok": not state.damaged, "damaged": state.damaged, **facts}
 
     def _check_home(self) -> dict[str, object]:
         home = self._settings.home

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
+from console import __version__
 from console.domain.errors import ErrorCode
 from console.domain.process import interrupts
 from console.settings.entries_file import StoredEntries
@@ -48,6 +50,8 @@ def run_window(
     shown first.
     """
     existing = QApplication.instance()
+    QGuiApplication.setDesktopFileName("support-console")
+    QGuiApplication.setApplicationVersion(__version__)
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     window_opening = WindowOpening(settings, open_services, link=link)
     end_timer, collector = EndRequestTimer(app, is_end_requested), GarbageCollectionTimer(app)
@@ -120,6 +124,7 @@ class WindowOpening(QObject):
     def _build_window(self, *, is_rebuilt: bool) -> None:
         from console.domain.clock import SystemClock
         from console.views.app.main_window import Frame
+        from console.views.app.window_icon import window_icon
         from console.views.runtime.context import WindowContext
         from console.views.theme.plain_clipboard import install_plain_clipboard
         from console.views.theme.theme import install_appearance
@@ -128,6 +133,7 @@ class WindowOpening(QObject):
         app = QApplication.instance()
         if isinstance(app, QApplication) and not is_rebuilt:
             install_appearance(app)
+            app.setWindowIcon(window_icon())
             install_accessibility(app)
             install_plain_clipboard()
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)

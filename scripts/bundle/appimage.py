@@ -1,0 +1,74 @@
+"""The AppImage (type 2): the runtime, and after it the application as a squashfs image.
+
+python -m scripts.bundle.appimage [APPLICATION] [TARGET]   # default: dist/support-console, dist
+
+`APPIMAGE_RUNTIME` names the file of the runtime (https://github.com/AppImage/type2-runtime). It is a program of its
+makers and no part of this repository; RUNTIME_SHA256 is the release that was tried.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import console
+from console.services.monitoring.installation import hash_file
+from scripts.bundle import linux_tree
+from scripts.bundle.icons import PICTURES
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNTIME_RELEASE = "20251108"
+RUNTIME_SHA256 = "2fca8b443c92510f1483a883f60061ad09b46b978b2631c807cd873a47ec260d"
+_NO_RUNTIME = """\
+{folder} is ready. To make the AppImage of it, name the runtime for x86_64, release {release}:
+    make appimage APPIMAGE_RUNTIME=/path/to/runtime-x86_64"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the AppDir, and the AppImage if there is a runtime. Exit status 1 without one."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    application = Path(words[0]) if words else ROOT / "dist" / linux_tree.NAME
+    target = Path(words[1]) if len(words) > 1 else ROOT / "dist"
+    folder = make_folder(application, target / "AppDir")
+    runtime = os.environ.get("APPIMAGE_RUNTIME")
+    if not runtime:
+        print(_NO_RUNTIME.format(folder=folder, release=RUNTIME_RELEASE))
+        return 1
+    if hash_file(Path(runtime)) != RUNTIME_SHA256:
+        print(f"Note: {runtime} is not release {RUNTIME_RELEASE} of the runtime.", file=sys.stderr)
+    print(f"Built {make(folder, Path(runtime), target)}")
+    return 0
+
+
+def make_folder(application: Path, folder: Path) -> Path:
+    """Make the AppDir anew: the tree of an installation, and at its top what the desktop looks for."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    linux_tree.write(folder, application)
+    (folder / "AppRun").symlink_to(Path("usr", "bin", linux_tree.NAME))
+    shutil.copy(linux_tree.DESKTOP_ENTRY, folder)
+    picture = shutil.copy(PICTURES / "256.png", folder / f"{linux_tree.NAME}.png")
+    (folder / ".DirIcon").symlink_to(Path(picture).name)
+    return folder
+
+
+def make(folder: Path, runtime: Path, target: Path) -> Path:
+    """Write the AppImage of an AppDir and return it."""
+    image = target / f"{linux_tree.NAME}.squashfs"
+    image.unlink(missing_ok=True)
+    options = ["-root-owned", "-noappend", "-comp", "zstd", "-no-progress", "-quiet"]
+    subprocess.run(["mksquashfs", str(folder), str(image), *options], check=True)
+    appimage = target / f"{linux_tree.NAME}-{console.__version__}-x86_64.AppImage"
+    with appimage.open("wb") as whole:
+        for part in (runtime, image):
+            with part.open("rb") as content:
+                shutil.copyfileobj(content, whole)
+    appimage.chmod(0o755)
+    image.unlink()
+    return appimage
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Which files the built application has. PyInstaller collects whatever could be loaded; this keeps what is loaded."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+Entry = tuple[str, str, str]
+"""A file as PyInstaller lists it: path in the folder, source (for a link: what it points to), kind."""
+
+MAX_MEGABYTES = 190
+
+QT_PLUGINS: Mapping[str, tuple[str, ...]] = {
+    "platforms": ("qcocoa", "qoffscreen", "qvnc", "qwayland", "qwindows", "qxcb"),
+    "platforminputcontexts": ("composeplatforminputcontextplugin", "ibusplatforminputcontextplugin"),
+    "platformthemes": ("qxdgdesktopportal",),
+    "styles": ("qmacstyle", "qmodernwindowsstyle"),
+    "wayland-decoration-client": ("adwaita", "bradient"),
+    "wayland-shell-integration": ("xdg-shell",),
+}
+"""Plugins of Qt that stay, by folder. The window is painted by the processor, reads PNG alone (part of QtGui), and
+asks no server through Qt: OpenGL, image formats, TLS, GTK and devices without a desktop are left out.
+"""
+QT_LANGUAGES = ("ja", "en")
+
+FORBIDDEN = re.compile(
+    r"readline|gdbm|libdb-|_dbm\."  # GPL or AGPL libraries of modules that nobody imports
+    r"|grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafka"  # extras
+    r"|pytest|hypothesis|mypy|setuptools|pip/|cosmic_ray|openpyxl|PyInstaller|pyinstaller"  # tools of development
+    r"|Qt6?(Qml|Quick|WebEngine|3D|Designer|Help|Sql|Test|Pdf|Multimedia)|virtualkeyboard|egl|gtk|libcups",
+    re.IGNORECASE,
+)
+"""No path of the folder may contain this. `--with` allows the extras."""
+EXTRAS_FILES = re.compile(r"grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafka", re.IGNORECASE)
+
+
+def is_kept(path: str) -> bool:
+    """False for a plugin or a translation of Qt that the window doesn't use."""
+    place = PurePosixPath(path.replace("\\", "/"))
+    if "PySide6" not in place.parts:
+        return True
+    if "translations" in place.parts:
+        return place.stem in {f"qtbase_{language}" for language in QT_LANGUAGES}
+    if "plugins" in place.parts:
+        folder, name = place.parts[-2], place.name.partition(".")[0].removeprefix("lib")
+        return name in QT_PLUGINS.get(folder, ())
+    return True
+
+
+def is_library(path: str) -> bool:
+    """True for a shared library that only other files of the folder load: it goes when they don't need it. The one of
+    Python is loaded by the program itself.
+    """
+    place = PurePosixPath(path.replace("\\", "/"))
+    if re.match(r"(lib)?python3", place.name, re.IGNORECASE):
+        return False
+    is_shared = bool(re.search(r"\.so(\.\d|$)|\.dll$|\.dylib$", place.name))
+    return is_shared and (len(place.parts) == 1 or (place.parts[-2:-1] == ("lib",) and "PySide6" in place.parts))
+
+
+def choose(entries: Sequence[Entry], needed_by: Callable[[str], Iterable[str]]) -> list[Entry]:
+    """Return the entries that stay. `needed_by` returns the names of the libraries that a file loads."""
+    kept = [entry for entry in entries if is_kept(entry[0])]
+    libraries = {PurePosixPath(entry[0]).name: entry for entry in kept if is_library(entry[0])}
+    waiting = [source for path, source, kind in kept if kind in ("BINARY", "EXTENSION") and not is_library(path)]
+    needed = set[str]()
+    while waiting:
+        for loaded in needed_by(waiting.pop()):
+            name = PurePosixPath(loaded).name
+            if name in libraries and name not in needed:
+                needed.add(name)
+                _, source, kind = libraries[name]
+                waiting += [source] if kind != "SYMLINK" else []
+    return [entry for entry in kept if not is_library(entry[0]) or PurePosixPath(entry[0]).name in needed]
+
+
+def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
+    """Return the entries of data that stay: those the window uses, and of the links to libraries those whose library
+    is among the `kept` binaries.
+    """
+    names = {PurePosixPath(entry[0]).name for entry in kept}
+    return [
+        entry
+        for entry in entries
+        if is_kept(entry[0]) and (entry[2] != "SYMLINK" or not is_library(entry[0]) or Path(entry[0]).name in names)
+    ]
+
+
+def forbidden(folder: Path, extras: Sequence[str] = ()) -> list[str]:
+    """Return the files of a built application that may not be in it. The licence texts may name anything."""
+    paths = (one.relative_to(folder).as_posix() for one in folder.rglob("*"))
+    found = [path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN.search(path)]
+    return [path for path in found if not (extras and EXTRAS_FILES.search(path))]
+
+
+def megabytes(folder: Path) -> float:
+    """Return the size of all files in 10^6 bytes; a link counts nothing."""
+    return sum(one.lstat().st_size for one in folder.rglob("*") if one.is_file() and not one.is_symlink()) / 1e6
+
+
+def check(folder: Path, extras: Sequence[str] = ()) -> None:
+    """End with a message if the folder has what it may not have, or is too large."""
+    if found := forbidden(folder, extras):
+        raise SystemExit(f"The application contains what nobody asked for: {', '.join(found[:10])}")
+    if not extras and (size := megabytes(folder)) > MAX_MEGABYTES:
+        raise SystemExit(f"The application has {size:.0f} MB; at most {MAX_MEGABYTES} MB are allowed.")

@@ -1,0 +1,133 @@
+"""The package for Debian and Ubuntu, made of the built application by dpkg-deb alone.
+
+python -m scripts.bundle.debian [APPLICATION] [TARGET]   # default: dist/support-console, dist
+"""
+
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import console
+from scripts.bundle import linux_tree
+from scripts.bundle.system_libraries import library_files, needs_of, package_of
+
+ROOT = Path(__file__).resolve().parents[2]
+_CONTROL = """\
+Package: {name}
+Version: {version}
+Architecture: {architecture}
+Maintainer: The maintainers of the support console <support-console@localhost>
+Section: misc
+Priority: optional
+Installed-Size: {kilobytes}
+Depends: {depends}
+Recommends: xdg-utils, gnome-keyring | kwalletmanager | keepassxc
+Description: desk for credit checks, payments and refunds
+ Looks companies up, buys credit checks under guard, refunds payments when
+ two people agree, and repairs what a broken connection left half done.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the package and print its path."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    application = Path(words[0]) if words else ROOT / "dist" / linux_tree.NAME
+    target = Path(words[1]) if len(words) > 1 else ROOT / "dist"
+    print(f"Built {make(application, target)}")
+    return 0
+
+
+def make(application: Path, target: Path, version: str = console.__version__) -> Path:
+    """Make the package of a built application in the folder `target` and return it."""
+    package = target / f"{linux_tree.NAME}_{version}_{architecture()}.deb"
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch) / "root"
+        root.mkdir(mode=0o755)
+        linux_tree.write(root, application)
+        _write_documents(root / "usr" / "share" / "doc" / linux_tree.NAME, application)
+        _write_control(root, version, depends(application))
+        options = ["--build", "--root-owner-group", "-Zxz", "-z3"]
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": _commit_time()}
+        subprocess.run(["dpkg-deb", *options, str(root), str(package)], check=True, stdout=2, env=environment)
+    return package
+
+
+def architecture() -> str:
+    """Return Debian's name of this machine's architecture."""
+    done = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def depends(application: Path) -> str:
+    """Return the field Depends: the packages whose libraries the application's binaries load and don't bring, and the
+    C library in the newest version that they use.
+    """
+    files = [one for one in application.rglob("*") if one.is_file()]
+    brought, known = {one.name for one in files}, library_files()
+    needed: set[str] = set()
+    glibc: set[tuple[int, ...]] = {(2, 17)}
+    for file in filter(_is_elf, files):
+        names, versions = needs_of(file)
+        needed |= names - brought
+        glibc |= versions
+    packages = _packages(known[name] for name in needed if name in known) - {"libc6"}
+    return ", ".join([f"libc6 (>= {'.'.join(map(str, max(glibc)))})", *sorted(packages)])
+
+
+def _packages(files: Iterable[Path]) -> set[str]:
+    return {name for name in (package_of(file.resolve()) for file in files) if name is not None}
+
+
+def _is_elf(file: Path) -> bool:
+    with file.open("rb") as content:
+        return content.read(4) == b"\x7fELF"
+
+
+def _write_documents(folder: Path, application: Path) -> None:
+    """Debian's copyright file, from our licence and the notice of the application, and the list of changes."""
+    folder.mkdir(parents=True)
+    own, notice = (ROOT / "LICENSE").read_text(encoding="utf-8"), application / "NOTICE.txt"
+    others = notice.read_text(encoding="utf-8") if notice.is_file() else ""
+    place = f"The texts are in /{linux_tree.PROGRAM_FOLDER}/THIRD_PARTY.\n"
+    (folder / "copyright").write_text(f"{own}\n{others}\n{place}", encoding="utf-8")
+    changes = (ROOT / "CHANGELOG.md").read_bytes()
+    (folder / "changelog.gz").write_bytes(gzip.compress(changes, mtime=0))
+    for file in folder.iterdir():
+        file.chmod(0o644)
+    folder.chmod(0o755)
+
+
+def _write_control(root: Path, version: str, needs: str) -> None:
+    """The package's fields, and the hashes by which `dpkg --verify` finds altered files. There are no scripts: dpkg
+    itself tells the desktop about new menu entries and icons.
+    """
+    files = sorted(one for one in root.rglob("*") if one.is_file() and not one.is_symlink())
+    kilobytes = sum(file.stat().st_size for file in files) // 1024
+    hashes = "".join(
+        f"{hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()}  {file.relative_to(root)}\n"
+        for file in files
+    )
+    folder = root / "DEBIAN"
+    folder.mkdir(mode=0o755)
+    fields = {"name": linux_tree.NAME, "version": version, "architecture": architecture()}
+    (folder / "control").write_text(_CONTROL.format(**fields, kilobytes=kilobytes, depends=needs), encoding="utf-8")
+    (folder / "md5sums").write_text(hashes, encoding="utf-8")
+
+
+def _commit_time() -> str:
+    """The time of the last commit, so that the same commit gives the same package; 0 without git."""
+    if shutil.which("git") is None:
+        return "0"
+    command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "0"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""The icon's pictures, drawn from `resources/desktop/support-console.svg`: `python -m scripts.bundle.icons`.
+
+The PNG files are kept in the repository, because the window reads them; `tests/packaging/test_icon.py` compares them
+with the drawing. Windows and macOS want their own formats, which a build makes.
+"""
+
+import os
+from pathlib import Path
+
+DRAWING = Path(__file__).resolve().parents[2] / "resources" / "desktop" / "support-console.svg"
+PICTURES = DRAWING.parent / "icons"
+SIZES = (16, 24, 32, 48, 64, 128, 256)
+
+
+def picture(size: int, format_name: str, target: Path) -> None:
+    """Draw the icon with `size` pixels a side into `target`; `format_name` is "PNG", "ICO" or "ICNS"."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QGuiApplication, QImage, QPainter
+    from PySide6.QtSvg import QSvgRenderer
+
+    application = QGuiApplication.instance() or QGuiApplication([])
+    image = QImage(size, size, QImage.Format.Format_ARGB32)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    QSvgRenderer(str(DRAWING)).render(painter)
+    painter.end()
+    if not image.save(str(target), format_name.encode()):
+        raise SystemExit(f"Qt could not write {target}.")
+    del application
+
+
+def main() -> int:
+    """Draw every PNG file anew."""
+    for size in SIZES:
+        picture(size, "PNG", PICTURES / f"{size}.png")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

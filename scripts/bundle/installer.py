@@ -1,0 +1,35 @@
+"""The installer of the system that this runs on: `python -m scripts.bundle.installer`.
+
+Linux: the .deb. Windows: a setup program by Inno Setup. macOS: a disk image of the application by hdiutil.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from build_spec import NAME, PLATFORM, information_of_macos
+from console import __version__
+from scripts.bundle import debian
+
+ROOT = Path(__file__).resolve().parents[2]
+DIST = ROOT / "dist"
+
+
+def command_of(platform: str) -> list[str]:
+    """Return the command that makes the installer on Windows ("win32") or macOS ("darwin")."""
+    if platform == "win32":
+        return ["iscc", f"/DVersion={__version__}", str(ROOT / "installers" / "windows" / f"{NAME}.iss")]
+    name = information_of_macos()["CFBundleName"]
+    image = DIST / f"{NAME}-{__version__}.dmg"
+    return ["hdiutil", "create", "-ov", "-volname", name, "-srcfolder", str(DIST / f"{name}.app"), str(image)]
+
+
+def main() -> int:
+    """Make the installer in dist/; exit status of the tool that makes it."""
+    if PLATFORM == "linux":
+        return debian.main([])
+    return subprocess.run(command_of(PLATFORM), check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,43 @@
+"""The files of an installation on Linux, as a .deb and an AppImage have them below their roots."""
+
+import shutil
+from pathlib import Path
+
+from scripts.bundle.icons import DRAWING, PICTURES, SIZES
+
+ROOT = Path(__file__).resolve().parents[2]
+NAME = "support-console"
+DESKTOP_ENTRY = ROOT / "resources" / "desktop" / f"{NAME}.desktop"
+LINK_ENTRY = DESKTOP_ENTRY.with_name(f"{NAME}-link.desktop")
+METAINFO = ROOT / "installers" / "linux" / f"{NAME}.metainfo.xml"
+PROGRAM_FOLDER = Path("usr", "lib", NAME)
+
+
+def write(root: Path, application: Path) -> None:
+    """Copy the built application into `root`, with its command, its entry in the desktop's menu and its icons."""
+    shutil.copytree(application, root / PROGRAM_FOLDER, symlinks=True)
+    command = root / "usr" / "bin" / NAME
+    command.parent.mkdir(parents=True)
+    command.symlink_to(Path("..", "lib", NAME, NAME))
+    share = root / "usr" / "share"
+    for entry in (DESKTOP_ENTRY, LINK_ENTRY):
+        _copy(entry, share / "applications")
+    _copy(METAINFO, share / "metainfo")
+    icons = share / "icons" / "hicolor"
+    _copy(DRAWING, icons / "scalable" / "apps")
+    for size in SIZES:
+        _copy(PICTURES / f"{size}.png", icons / f"{size}x{size}" / "apps", f"{NAME}.png")
+    _set_modes(root)
+
+
+def _copy(file: Path, folder: Path, name: str | None = None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(file, folder / (name or file.name))
+
+
+def _set_modes(root: Path) -> None:
+    """Let everybody read the files, and nobody but their owner write them, whatever the umask of the build was."""
+    for one in root.rglob("*"):
+        if not one.is_symlink():
+            is_program = one.is_dir() or bool(one.stat().st_mode & 0o100)
+            one.chmod(0o755 if is_program else 0o644)

@@ -1,0 +1,140 @@
+"""The real packages on a bare Debian: installed with what they ask for, started, upgraded, removed.
+
+CONSOLE_TEST_BARE_DEBIAN names an unpacked Debian (debootstrap, variant minbase) with a way to its packages;
+CONSOLE_TEST_APPLICATION a built folder (default: dist/support-console); APPIMAGE_RUNTIME adds the AppImage. Root.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import console
+from scripts.bundle import appimage, debian
+from tests.support.vnc_eye import colours
+
+BARE = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
+ROOT = Path(__file__).resolve().parents[2]
+APPLICATION = Path(os.environ.get("CONSOLE_TEST_APPLICATION", ROOT / "dist" / "support-console"))
+_OTHERS = "proc", "dev", "tmp", "var", "root", "etc"
+_LISTED = f"find / -xdev \\( {' -o '.join(f'-path /{name}' for name in _OTHERS)} \\) -prune -o -print"
+"""All files but those in which dpkg, apt and the tests keep their own."""
+
+pytestmark = [
+    pytest.mark.soak,
+    pytest.mark.timeout(1_800),
+    pytest.mark.skipif(not BARE or os.geteuid() != 0, reason="CONSOLE_TEST_BARE_DEBIAN and root are needed"),
+    pytest.mark.skipif(not APPLICATION.is_dir(), reason="no built application: make build"),
+]
+
+
+class System:
+    """A copy of the bare Debian. Commands in it share this machine's network and nothing else."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def command(self, *words: str, **variables: str) -> list[str]:
+        """The command line that runs `words` in it, as a person with an empty environment and home."""
+        settings = {
+            "PATH": os.defpath + ":/usr/sbin:/sbin",
+            "HOME": "/tmp/home",
+            "CONSOLE_OPERATOR": "op-a",
+            **variables,
+        }
+        return [
+            "chroot",
+            str(self.root),
+            "env",
+            "-i",
+            *(f"{name}={value}" for name, value in settings.items()),
+            *words,
+        ]
+
+    def run(self, *words: str, **variables: str) -> str:
+        """Run a command that must succeed and return what it prints."""
+        done = subprocess.run(self.command(*words, **variables), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+        return done.stdout
+
+    def apt(self, *words: str) -> str:
+        return self.run("apt-get", "-y", "-qq", "--no-install-recommends", *words, DEBIAN_FRONTEND="noninteractive")
+
+    def files(self) -> set[str]:
+        return set(self.run("sh", "-c", _LISTED).splitlines())
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[System]:
+    root = tmp_path / "debian"
+    subprocess.run(["cp", "-a", "--reflink=auto", BARE, str(root)], check=True)
+    for name in ("/etc/resolv.conf", "/etc/hosts"):
+        shutil.copy(name, root / name[1:])
+    (root / "tmp" / "home").mkdir()
+    mounts = [("proc", "-t", "proc"), ("/dev", "--rbind")]
+    for source, *options in mounts:
+        place = root / ("proc" if source == "proc" else "dev")
+        subprocess.run(["mount", *options, source, str(place)], check=True)
+    subprocess.run(["mount", "--make-rslave", str(root / "dev")], check=True)
+    yield System(root)
+    for name in ("dev", "proc"):
+        subprocess.run(["umount", "--lazy", str(root / name)], check=True)
+    shutil.rmtree(root)
+
+
+def shows_a_window(system: System, *words: str) -> bool:
+    """Start the window, look at it from outside, and tell it to end in good order."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = system.command(*words, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as window:
+        try:
+            painted = colours(port, patience=120) > 50
+        finally:
+            window.terminate()
+            status = window.wait(timeout=120)
+    return painted and status in (0, 143)
+
+
+def answers(system: System, *program: str) -> bool:
+    """A lookup makes its database and answers, and every file is as built."""
+    found = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
+    checks = json.loads(system.run(*program, "--json", "doctor"))["data"]["checks"]
+    return bool(found["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
+
+
+def test_packages_come_and_go(system: System, tmp_path: Path) -> None:
+    """The .deb with its dependencies: every library is found, terminal and window start; an upgrade takes away what
+    the newer version hasn't; the AppImage starts on the same system; after the removal every file is as before.
+    """
+    former = tmp_path / "former"
+    subprocess.run(["cp", "-a", "--reflink=auto", str(APPLICATION), str(former)], check=True)
+    (former / "_internal" / "former").write_text("only in this version")
+    target = system.root / "tmp"
+    packages = debian.make(former, target, "0.0.1"), debian.make(APPLICATION, target)
+    before = system.files()
+    system.apt("update")
+    system.apt("install", f"/tmp/{packages[0].name}")
+    assert "/usr/lib/support-console/_internal/former" in system.files()
+    libraries = "find /usr/lib/support-console -name '*.so*' -type f -exec ldd {} + | grep 'not found' || true"
+    assert system.run("sh", "-c", libraries, LD_LIBRARY_PATH="/usr/lib/support-console/_internal") == ""
+    system.apt("install", f"/tmp/{packages[1].name}")
+    assert "/usr/lib/support-console/_internal/former" not in system.files()
+    assert system.run("support-console", "--version") == f"support-console {console.__version__}\n"
+    assert answers(system, "support-console")
+    assert shows_a_window(system, "support-console")
+    runtime = os.environ.get("APPIMAGE_RUNTIME")
+    if runtime:
+        folder = appimage.make_folder(APPLICATION, tmp_path / "AppDir")
+        image = appimage.make(folder, Path(runtime), target)
+        program = (f"/tmp/{image.name}", "--appimage-extract-and-run")
+        assert answers(system, *program)
+        assert shows_a_window(system, *program)
+    system.apt("purge", "--autoremove", "support-console")
+    left = {path for path in system.files() - before if "support-console" in path or path.startswith("/usr/bin")}
+    assert left == set()

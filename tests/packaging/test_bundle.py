@@ -1,0 +1,126 @@
+"""What stays in the built application, and by which list its altered files are found; on small folders."""
+
+from pathlib import Path
+
+import pytest
+
+from console.services.monitoring.installation import MANIFEST_NAME, InstallationState, check_files
+from scripts.bundle import contents, manifest
+
+QT = "PySide6/Qt"
+PRESENT = (
+    "support-console",
+    "_internal/PySide6/Qt/lib/libQt6Core.so.6",
+    "_internal/console/store/migrations/env.py",
+    "_internal/libpython3.11.so.1.0",
+)
+
+
+def folder_of(files: tuple[str, ...], root: Path) -> Path:
+    for name in files:
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+    return root
+
+
+def test_libraries_stay_while_something_loads_them() -> None:
+    """Plugins without use go, and with them the libraries that only they load, and the links to those."""
+    loads = {
+        "QtGui": ["libQt6Gui.so.6"],
+        "libqxcb": ["libxcb.so.1", "libQt6Gui.so.6"],
+        "libqgtk3": ["libgtk-3.so.0"],
+        "gui": ["libicudata.so.73", "libc.so.6"],
+        "gtk": ["libpango-1.0.so.0"],
+    }
+    binaries = [
+        ("PySide6/QtGui.abi3.so", "QtGui", "EXTENSION"),
+        (f"{QT}/plugins/platforms/libqxcb.so", "libqxcb", "BINARY"),
+        (f"{QT}/plugins/platforms/libqeglfs.so", "libqeglfs", "BINARY"),
+        (f"{QT}/plugins/platformthemes/libqgtk3.so", "libqgtk3", "BINARY"),
+        (f"{QT}/lib/libQt6Gui.so.6", "gui", "BINARY"),
+        (f"{QT}/lib/libicudata.so.73", "icu", "BINARY"),
+        ("libgtk-3.so.0", "gtk", "BINARY"),
+        ("libpango-1.0.so.0", "pango", "BINARY"),
+        ("libxcb.so.1", "xcb", "BINARY"),
+        ("libpython3.11.so.1.0", "python", "BINARY"),
+        ("pypdfium2_raw/libpdfium.so", "pdfium", "BINARY"),
+    ]
+    kept = contents.choose(binaries, lambda file: loads.get(file, []))
+    assert {source for _, source, _ in kept} == {
+        *("QtGui", "libqxcb", "gui", "icu", "xcb", "python", "pdfium"),
+    }
+    data = [
+        ("libQt6Gui.so.6", f"{QT}/lib/libQt6Gui.so.6", "SYMLINK"),
+        ("libgtk-3.so.0", "elsewhere/libgtk-3.so.0", "SYMLINK"),
+        (f"{QT}/translations/qtbase_ja.qm", "ja", "DATA"),
+        (f"{QT}/translations/qtbase_de.qm", "de", "DATA"),
+        ("resources/words/en.json", "words", "DATA"),
+    ]
+    assert [entry[0] for entry in contents.choose_data(data, kept)] == [
+        *("libQt6Gui.so.6", f"{QT}/translations/qtbase_ja.qm", "resources/words/en.json"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "extras", "is_refused"),
+    [
+        ("_internal/python3.11/lib-dynload/readline.cpython-311-x86_64-linux-gnu.so", (), True),
+        ("_internal/libreadline.so.8", (), True),
+        ("_internal/libgdbm.so.6", (), True),
+        ("_internal/grpc/_cython/cygrpc.so", (), True),
+        ("_internal/grpc/_cython/cygrpc.so", ("gs",), False),
+        ("_internal/libreadline.so.8", ("gs",), True),
+        ("_internal/PySide6/Qt/lib/libQt6Qml.so.6", (), True),
+        ("_internal/PySide6/Qt/plugins/platforms/libqeglfs.so", (), True),
+        ("_internal/hypothesis/__init__.py", (), True),
+        ("THIRD_PARTY/licenses/readline", (), False),
+        ("_internal/PySide6/Qt/lib/libQt6Widgets.so.6", (), False),
+    ],
+)
+def test_a_forbidden_part_ends_the_build(
+    tmp_path: Path, name: str, extras: tuple[str, ...], is_refused: bool
+) -> None:
+    folder = folder_of((*PRESENT, name), tmp_path)
+    if not is_refused:
+        contents.check(folder, extras)
+        return
+    with pytest.raises(SystemExit, match="nobody asked for"):
+        contents.check(folder, extras)
+
+
+def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
+    """From 190 MB on; extras may need more."""
+    folder = folder_of(PRESENT, tmp_path)
+    with (folder / "_internal" / "large").open("wb") as file:
+        file.truncate(contents.MAX_MEGABYTES * 1_000_000 - 1_000)
+    contents.check(folder)
+    with (folder / "_internal" / "large").open("ab") as file:
+        file.truncate(contents.MAX_MEGABYTES * 1_000_000)
+    with pytest.raises(SystemExit, match="190 MB"):
+        contents.check(folder)
+    contents.check(folder, ("gs",))
+
+
+def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
+    """One byte, another length, a folder in a file's place, a file that is gone; all else is as built."""
+    folder = folder_of((*PRESENT, "名前.txt"), tmp_path)
+    manifest.write(folder)
+    assert check_files(folder) == InstallationState(5, (), ())
+    assert manifest.write(folder).read_text() == manifest.write(folder).read_text()
+    (folder / PRESENT[0]).write_text("support-consolf")
+    (folder / PRESENT[1]).write_text("")
+    (folder / PRESENT[2]).unlink()
+    (folder / "名前.txt").unlink()
+    (folder / "名前.txt").mkdir()
+    (folder / "added later").write_text("a file that the build does not know harms nothing")
+    assert check_files(folder) == InstallationState(5, (PRESENT[1], PRESENT[0], "名前.txt"), (PRESENT[2],))
+
+
+@pytest.mark.parametrize("text", ["", "no hash  at all\n", "0" * 64 + "\n", "0" * 64 + " one space\n"])
+def test_an_unusable_manifest_is_itself_altered(tmp_path: Path, text: str) -> None:
+    assert check_files(tmp_path) == InstallationState(0, (), (MANIFEST_NAME,))
+    (tmp_path / MANIFEST_NAME).write_text(text)
+    assert check_files(tmp_path) == InstallationState(0, (MANIFEST_NAME,), ())
+    (tmp_path / MANIFEST_NAME).write_bytes(b"\xff\xfe")
+    assert check_files(tmp_path) == InstallationState(0, (MANIFEST_NAME,), ())

@@ -1,0 +1,38 @@
+"""The icon: its pictures are drawn from the SVG file, in colours of the window, and the window has it."""
+
+import json
+import re
+from pathlib import Path
+
+from PySide6.QtGui import QImage
+from pytestqt.qtbot import QtBot
+
+from console.views.app.window_icon import window_icon
+from scripts.bundle import icons
+
+RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+
+
+def test_each_picture_is_the_drawing(tmp_path: Path, qtbot: QtBot) -> None:
+    """In every size, drawn anew; small differences of rasterizers are allowed."""
+    assert {int(file.stem) for file in icons.PICTURES.iterdir()} == set(icons.SIZES)
+    for size in icons.SIZES:
+        icons.picture(size, "PNG", tmp_path / "drawn.png")
+        drawn, stored = QImage(str(tmp_path / "drawn.png")), QImage(str(icons.PICTURES / f"{size}.png"))
+        assert (stored.width(), stored.height()) == (size, size)
+        points = [(x * size // 8, y * size // 8) for x in range(8) for y in range(8)]
+        pairs = [(drawn.pixelColor(*point), stored.pixelColor(*point)) for point in points]
+        assert max(abs(a.rgba64().toArgb32() % 256 - b.rgba64().toArgb32() % 256) for a, b in pairs) < 16
+    assert len({drawn.pixel(*point) for point in points}) > 3
+
+
+def test_its_colours_are_tokens() -> None:
+    """Of the light theme, so that the icon and the window belong together."""
+    light = json.loads((RESOURCES / "style" / "tokens.json").read_text("utf-8"))["colours"]["light"]
+    used = set(re.findall(r"#[0-9A-F]{6}", icons.DRAWING.read_text("utf-8")))
+    assert used <= {value for value in light.values() if isinstance(value, str)}
+    assert len(used) == 3
+
+
+def test_windows_have_it(qtbot: QtBot) -> None:
+    assert {size.width() for size in window_icon().availableSizes()} == set(icons.SIZES)

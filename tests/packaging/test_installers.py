@@ -1,0 +1,175 @@
+"""The packages for Linux, made of a small application, installed, upgraded and removed in a folder; the files from
+which Windows and macOS make theirs.
+"""
+
+import ast
+import configparser
+import os
+import plistlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import build_spec
+import console
+from scripts.bundle import appimage, debian, installer, linux_tree, manifest
+
+ROOT = Path(__file__).resolve().parents[2]
+WINDOWS = ROOT / "installers" / "windows"
+
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is missing: not Debian")
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Path:
+    """A folder such as a build makes, with a program of one line and a library of the machine."""
+    folder = tmp_path / "application"
+    internal = folder / "_internal"
+    internal.mkdir(parents=True)
+    program = folder / linux_tree.NAME
+    program.write_text('#!/bin/sh\necho "$(dirname "$(readlink -f "$0")")"\n')
+    program.chmod(0o700)
+    shutil.copy(os.path.realpath(sys.executable), internal / "binary")
+    (internal / "former").write_text("")
+    (folder / "NOTICE.txt").write_text("Qt: LGPL-3.0\n")
+    manifest.write(folder)
+    return folder
+
+
+def dpkg(root: Path, *words: str) -> None:
+    """Run dpkg on the system in the folder `root`; the libraries that a package needs are not there."""
+    options = [f"--root={root}", "--force-depends", "--force-not-root", "--log=/dev/null"]
+    done = subprocess.run(["dpkg", *options, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@needs_dpkg
+def test_a_package_tells_what_it_is(application: Path, tmp_path: Path) -> None:
+    """Fields, owners and modes, whatever the builder's umask was; hashes; entry of the menu, icons, licence."""
+    package = debian.make(application, tmp_path)
+    assert package.name == f"support-console_{console.__version__}_{debian.architecture()}.deb"
+    shown = subprocess.run(["dpkg-deb", "--field", str(package)], capture_output=True, text=True, check=True).stdout
+    fields = dict(re.findall(r"^([\w-]+): (.*)$", shown, flags=re.MULTILINE))
+    assert (fields["Package"], fields["Version"]) == ("support-console", console.__version__)
+    assert re.match(r"libc6 \(>= 2\.\d+\)", fields["Depends"])
+    assert int(fields["Installed-Size"]) > (application / "_internal" / "binary").stat().st_size // 1024
+    listing = subprocess.run(
+        ["dpkg-deb", "--contents", str(package)], capture_output=True, text=True, check=True
+    ).stdout
+    assert {line.split()[1] for line in listing.splitlines()} == {"root/root"}
+    modes = {line.split()[5]: line.split()[0] for line in listing.splitlines()}
+    assert {mode for name, mode in modes.items() if not name.endswith("bin/support-console")} <= {
+        *("-rw-r--r--", "-rwxr-xr-x", "drwxr-xr-x"),
+    }
+    assert modes["./usr/lib/support-console/support-console"] == "-rwxr-xr-x"
+    share = "./usr/share/"
+    assert {
+        f"{share}applications/support-console.desktop",
+        f"{share}applications/support-console-link.desktop",
+        f"{share}icons/hicolor/scalable/apps/support-console.svg",
+        f"{share}icons/hicolor/48x48/apps/support-console.png",
+        f"{share}metainfo/support-console.metainfo.xml",
+        f"{share}doc/support-console/copyright",
+        f"{share}doc/support-console/changelog.gz",
+    } <= set(modes)
+
+
+@needs_dpkg
+def test_a_package_is_installed_upgraded_and_removed(application: Path, tmp_path: Path) -> None:
+    """The command starts through its link; an upgrade takes away what the newer version hasn't; after the removal
+    nothing is left.
+    """
+    root = tmp_path / "system"
+    for name in ("info", "updates", "triggers"):
+        (root / "var/lib/dpkg" / name).mkdir(parents=True)
+    (root / "var/lib/dpkg/status").touch()
+    before = {path for path in root.rglob("*") if "var" not in path.parts}
+    dpkg(root, "--install", str(debian.make(application, tmp_path, "1.0")))
+    program = root / "usr/bin/support-console"
+    started = subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout.strip()
+    assert started == str(root / "usr/lib/support-console")
+    dpkg(root, "--verify", "support-console")
+    (application / "_internal" / "former").unlink()
+    dpkg(root, "--install", str(debian.make(application, tmp_path, "1.1")))
+    assert not (root / "usr/lib/support-console/_internal/former").exists()
+    assert "Version: 1.1" in (root / "var/lib/dpkg/status").read_text()
+    dpkg(root, "--purge", "support-console")
+    assert {path for path in root.rglob("*") if "var" not in path.relative_to(root).parts} == before
+
+
+def test_menu_and_links_have_entries_of_their_own() -> None:
+    """The menu starts the window; only a link goes to the command `open`, which refuses to be without one."""
+    entries = {}
+    for file in (linux_tree.DESKTOP_ENTRY, linux_tree.LINK_ENTRY):
+        entry = configparser.RawConfigParser()
+        entry.optionxform = str  # type: ignore[assignment,method-assign]  # names are case-sensitive there
+        entry.read(file, encoding="utf-8")
+        entries[file.stem] = entry["Desktop Entry"]
+    menu, link = entries["support-console"], entries["support-console-link"]
+    assert (menu["Exec"], menu.get("MimeType")) == ("support-console", None)
+    assert (link["Exec"], link["NoDisplay"]) == ("support-console open %u", "true")
+    assert link["MimeType"] == "x-scheme-handler/support-console;"
+    for entry_of in (menu, link):
+        assert {entry_of["Icon"], entry_of["TryExec"]} == {"support-console"}
+        assert all(entry_of[key] for key in ("Name", "Name[ja]", "Comment", "Comment[ja]"))
+
+
+def test_an_appimage_is_runtime_and_image(
+    application: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a runtime the folder is made, and what is missing is said. The link at its top starts the program."""
+    monkeypatch.delenv("APPIMAGE_RUNTIME", raising=False)
+    words = [str(application), str(tmp_path)]
+    assert appimage.main(words) == 1
+    assert "APPIMAGE_RUNTIME=" in capsys.readouterr().out
+    folder = tmp_path / "AppDir"
+    started = subprocess.run([str(folder / "AppRun")], capture_output=True, text=True, check=True).stdout.strip()
+    assert started == str(folder / "usr/lib/support-console")
+    assert {"support-console.desktop", "support-console.png", ".DirIcon"} <= {one.name for one in folder.iterdir()}
+    if shutil.which("mksquashfs") is None:
+        pytest.skip("mksquashfs is missing (package squashfs-tools)")
+    runtime = tmp_path / "runtime"
+    runtime.write_bytes(b"\x7fELF a runtime")
+    monkeypatch.setenv("APPIMAGE_RUNTIME", str(runtime))
+    assert appimage.main(words) == 0
+    assert "is not release" in capsys.readouterr().err
+    whole = tmp_path / f"support-console-{console.__version__}-x86_64.AppImage"
+    assert whole.read_bytes().startswith(runtime.read_bytes() + b"hsqs")
+    assert whole.stat().st_mode & 0o111 == 0o111
+
+
+def test_windows_has_two_programs_with_a_version() -> None:
+    """The resource's text is Python, and names the version; the setup program takes both, and registers links."""
+    tree = ast.parse(build_spec.version_resource(), mode="eval")
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert {console.__version__, "ProductVersion", "FileVersion"} <= texts
+    assert "@" not in build_spec.version_resource().partition("\n")[2]
+    script = (WINDOWS / "support-console.iss").read_text(encoding="utf-8")
+    for part in (
+        "AppVersion={#Version}",
+        "support-console-window.exe",
+        "Japanese.isl",
+        "Default.isl",
+        "URL Protocol",
+    ):
+        assert part in script
+    assert '""{app}\\support-console-window.exe"" open ""%1""' in script
+    assert f"{build_spec.WINDOW_NAME}.exe" in script
+    assert installer.command_of("win32")[1] == f"/DVersion={console.__version__}"
+    spec = (ROOT / "support-console.spec").read_text()
+    assert "assemble" in {node.id for node in ast.walk(ast.parse(spec)) if isinstance(node, ast.Name)}
+
+
+def test_macos_has_an_application_with_a_version() -> None:
+    """In both languages, with an identifier for its keychain entries, and as the one that opens links."""
+    information = build_spec.information_of_macos()
+    assert information["CFBundleShortVersionString"] == information["CFBundleVersion"] == console.__version__
+    assert information["CFBundleURLTypes"][0]["CFBundleURLSchemes"] == ["support-console"]
+    assert set(information["CFBundleLocalizations"]) == {"ja", "en"}
+    assert re.fullmatch(r"[a-z.-]+", information["CFBundleIdentifier"])
+    assert plistlib.dumps(information)
+    assert f"{information['CFBundleName']}.app" in installer.command_of("darwin")[-2]

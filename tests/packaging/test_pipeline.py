@@ -1,0 +1,60 @@
+"""The pipeline runs words of the Makefile alone, on every Python, system and server that is supported."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from scripts.bundle.appimage import RUNTIME_RELEASE, RUNTIME_SHA256
+
+ROOT = Path(__file__).resolve().parents[2]
+PIPELINE = (ROOT / ".github" / "workflows" / "pipeline.yml").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def job(name: str) -> str:
+    """The text of one job."""
+    found = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE, flags=re.MULTILINE)
+    assert found, name
+    return found[1]
+
+
+def values(name: str, text: str) -> list[str]:
+    """The values of a list of the matrix that is written on one line."""
+    found = re.search(rf"^ +{name}: \[(.*)\]$", text, flags=re.MULTILINE)
+    assert found, name
+    return re.findall(r"[\w.-]+", found[1])
+
+
+def test_every_word_is_one_of_the_makefile() -> None:
+    """Also those that a matrix has; and every step that runs something begins or goes on with a word."""
+    known = set(re.findall(r"^([a-z]+):[^#\n]*##", MAKEFILE, flags=re.MULTILINE))
+    said = set(re.findall(r"\bmake ([a-z]+)", PIPELINE.replace("git make python3", ""))) | set(
+        values("word", job("nightly"))
+    )
+    assert said <= known
+    assert said >= {"test", "rooms", "databases", "build", "installer", "appimage", "soak", "mutants", "audit"}
+
+
+def test_the_matrix_has_what_is_supported() -> None:
+    """Each minor version of Python that pyproject.toml allows, three systems, three servers."""
+    allowed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    low, high = (int(text) for text in re.findall(r"3\.(\d+)", allowed))
+    pythons = [f"3.{minor}" for minor in range(low, high)]
+    assert values("python", job("all")) == values("python", job("desks")) == pythons
+    systems = {name.partition("-")[0] for name in values("system", job("desks"))}
+    assert systems == {"ubuntu", "windows", "macos"}
+    assert {
+        name.partition("-")[0] for name in re.findall(r"(?:ubuntu|windows|macos)-\d+", job("packages"))
+    } == systems
+    assert values("database", job("databases")) == ["mariadb", "galera", "mysql"]
+
+
+def test_its_runtime_is_the_one_that_is_named() -> None:
+    """The pipeline takes the AppImage's runtime by its hash, the one of scripts/bundle/appimage.py."""
+    assert f"/{RUNTIME_RELEASE}/" in job("packages")
+    assert RUNTIME_SHA256 in job("packages")
+
+
+def test_it_has_no_rights_and_no_secrets() -> None:
+    assert "permissions:\n  contents: read\n" in PIPELINE
+    assert "secrets." not in PIPELINE
