@@ -46,12 +46,13 @@ def is_kept(path: str) -> bool:
     return True
 
 
-def is_library(path: str) -> bool:
-    """True for a shared library that only other files of the folder load: it goes when they don't need it. The one of
-    Python is loaded by the program itself.
+def is_library(entry: Entry) -> bool:
+    """True for a shared library that only other files of the folder load: it goes when they don't need it. An
+    extension module is none, wherever it is; the library of Python is loaded by the program itself.
     """
+    path, _, kind = entry
     place = PurePosixPath(path.replace("\\", "/"))
-    if re.match(r"(lib)?python3", place.name, re.IGNORECASE):
+    if kind == "EXTENSION" or re.match(r"(lib)?python3", place.name, re.IGNORECASE):
         return False
     is_shared = bool(re.search(r"\.so(\.\d|$)|\.dll$|\.dylib$", place.name))
     return is_shared and (len(place.parts) == 1 or (place.parts[-2:-1] == ("lib",) and "PySide6" in place.parts))
@@ -60,8 +61,8 @@ def is_library(path: str) -> bool:
 def choose(entries: Sequence[Entry], needed_by: Callable[[str], Iterable[str]]) -> list[Entry]:
     """Return the entries that stay. `needed_by` returns the names of the libraries that a file loads."""
     kept = [entry for entry in entries if is_kept(entry[0])]
-    libraries = {PurePosixPath(entry[0]).name: entry for entry in kept if is_library(entry[0])}
-    waiting = [source for path, source, kind in kept if kind in ("BINARY", "EXTENSION") and not is_library(path)]
+    libraries = {PurePosixPath(entry[0]).name: entry for entry in kept if is_library(entry)}
+    waiting = [entry[1] for entry in kept if entry[2] in ("BINARY", "EXTENSION") and not is_library(entry)]
     needed = set[str]()
     while waiting:
         for loaded in needed_by(waiting.pop()):
@@ -70,7 +71,7 @@ def choose(entries: Sequence[Entry], needed_by: Callable[[str], Iterable[str]]) 
                 needed.add(name)
                 _, source, kind = libraries[name]
                 waiting += [source] if kind != "SYMLINK" else []
-    return [entry for entry in kept if not is_library(entry[0]) or PurePosixPath(entry[0]).name in needed]
+    return [entry for entry in kept if not is_library(entry) or PurePosixPath(entry[0]).name in needed]
 
 
 def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
@@ -81,7 +82,7 @@ def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
     return [
         entry
         for entry in entries
-        if is_kept(entry[0]) and (entry[2] != "SYMLINK" or not is_library(entry[0]) or Path(entry[0]).name in names)
+        if is_kept(entry[0]) and (entry[2] != "SYMLINK" or not is_library(entry) or Path(entry[0]).name in names)
     ]
 
 

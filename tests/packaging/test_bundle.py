@@ -45,10 +45,11 @@ def test_libraries_stay_while_something_loads_them() -> None:
         ("libxcb.so.1", "xcb", "BINARY"),
         ("libpython3.11.so.1.0", "python", "BINARY"),
         ("pypdfium2_raw/libpdfium.so", "pdfium", "BINARY"),
+        ("_cffi_backend.cpython-311-x86_64-linux-gnu.so", "cffi", "EXTENSION"),
     ]
     kept = contents.choose(binaries, lambda file: loads.get(file, []))
     assert {source for _, source, _ in kept} == {
-        *("QtGui", "libqxcb", "gui", "icu", "xcb", "python", "pdfium"),
+        *("QtGui", "libqxcb", "gui", "icu", "xcb", "python", "pdfium", "cffi"),
     }
     data = [
         ("libQt6Gui.so.6", f"{QT}/lib/libQt6Gui.so.6", "SYMLINK"),
