@@ -25,8 +25,9 @@ DATA = {
     "console/store/migrations": "console/store/migrations",
 }
 
-# Files of packages that are opened, not imported: the phrases of Japanese (budoux has models of other languages too).
-PACKAGE_DATA = {"budoux": "models/ja.json"}
+# Files of packages that are opened, not imported: the phrases of Japanese (budoux has models of other languages too),
+# and a table that budoux reads when it is imported.
+PACKAGE_DATA = {"budoux": ("models/ja.json", "skip_nodes.json")}
 
 # Imported by a name that only exists at run time: our commands and pages, the database drivers that
 # SQLAlchemy looks up by URL, what the migrations import, the keyring's backends.
@@ -73,10 +74,12 @@ def data_files() -> list[tuple[str, str]]:
     from PyInstaller.utils.hooks import copy_metadata
 
     opened = [(str(ROOT / source), target) for source, target in DATA.items()]
-    for name, file in PACKAGE_DATA.items():
+    for name, files in PACKAGE_DATA.items():
         spec = find_spec(name)
         folders = spec.submodule_search_locations if spec is not None else None
-        opened += [(str(Path(folder) / file), str(Path(name, file).parent)) for folder in folders or ()]
+        opened += [
+            (str(Path(folder) / file), str(Path(name, file).parent)) for folder in folders or () for file in files
+        ]
     return [*opened, *copy_metadata("PySide6_Essentials")]
 
 

@@ -17,7 +17,7 @@ from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
-    from console.domain.error_details import InternalError
+    from console.domain.errors.details import InternalError
     from console.services.monitoring.installation import InstallationState
 
 log = logging.getLogger("console.cli")

@@ -7,6 +7,7 @@ CONSOLE_TEST_APPLICATION a built folder (default: dist/support-console); APPIMAG
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -92,13 +93,19 @@ def shows_a_window(system: System, *words: str) -> bool:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = system.command(*words, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as window:
+    log = system.root / "tmp" / "window.log"
+    with (
+        log.open("wb") as kept,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=kept, start_new_session=True) as window,
+    ):
         try:
             painted = colours(port, patience=120) > 50
         finally:
-            window.terminate()
+            # An AppImage's runtime waits for the program and does not tell it.
+            os.killpg(window.pid, signal.SIGTERM)
             status = window.wait(timeout=120)
-    return painted and status in (0, 143)
+    assert "Traceback" not in log.read_text(encoding="utf-8"), log.read_text(encoding="utf-8")
+    return painted and status in (0, 143, -signal.SIGTERM)
 
 
 def answers(system: System, *program: str) -> bool:

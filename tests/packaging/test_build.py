@@ -75,6 +75,24 @@ def test_the_model_of_japanese_phrases_is_in_it(program: Path) -> None:
     assert [file.name for file in (program.parent / "_internal" / "budoux" / "models").iterdir()] == ["ja.json"]
 
 
+def test_an_empty_home_has_its_first_page(program: Path, tmp_path: Path) -> None:
+    """Painted in Japanese, whose phrases are kept whole there, and without an error on the way; ended by SIGTERM."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    env, log = plain(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja"), tmp_path / "window.log"
+    with (
+        log.open("wb") as kept,
+        subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stderr=kept) as window,
+    ):
+        try:
+            assert colours(port) > 50
+        finally:
+            window.terminate()
+            status = window.wait(timeout=60)
+    assert status in (0, 143)
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+
+
 NOTICE_KEY, LIVE_TOKEN = "a-key-of-sixteen-or-more", "a-channel-token-for-tests"
 
 
