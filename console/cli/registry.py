@@ -52,8 +52,8 @@ def _matches_lines(matches: "RegistryMatches", translator: Translator) -> Lines:
 
 
 def show_advice(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
-    """Tell a buyer on stderr that the company was closed or merged, and offer its successor. Nothing is refused.
-    Return the registry's facts about the number; None without a registry.
+    """Write on stderr that the company with the number `text` was closed or merged, and which company succeeds
+    it. The purchase is not refused. Return the registry's facts about the number; None without a registry.
     """
     try:
         facts = console.lookup.find_corporation(text)

@@ -24,7 +24,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
+    """A Clock that reads the clock of the machine."""
 
     def now(self) -> datetime:
         """Return the present instant, aware, in UTC."""

@@ -40,7 +40,9 @@ _MAX_ALERTS = 100_000
 _COMPANY_QUEUE = "companies"
 _MAX_ID_DIGITS = 18  # digits
 LOOKUP_PARTS = ("payments", "refunds", "orders", "checks")
-"""Parts of a lookup: one kind of records. "" is all kinds."""
+"""Names of the parts of a lookup that can be exported by themselves: each is one kind of records. "" exports all
+kinds.
+"""
 
 
 class ReadServices(Protocol):

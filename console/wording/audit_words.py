@@ -15,13 +15,17 @@ def action_text(entry: AuditEntry, language: str) -> str:
 
 
 def subject_text(entry: AuditEntry, language: str) -> str:
-    """Return the record as people know it: a payment or an order by its own number, never by its internal id."""
+    """Return the name of an audit entry's record for people: its kind, and the number of a payment or an order
+    instead of its internal id.
+    """
     kind, _, id = entry.subject.partition(" ")
     return record_text(kind, id, language, entry.number)
 
 
 def record_text(kind: str, id: int | str, language: str, number: str = "") -> str:
-    """Return a record as people know it. `number` is the own number of a payment or an order."""
+    """Return the name of a record for people: its kind and number. `number` is the number of a payment or an
+    order.
+    """
     if id and kind in _NUMBERED_KINDS:
         return wording.translate(_NUMBERED_KINDS[kind], language, id=id)
     if kind == "bulk-run" and str(id).isdecimal():

@@ -1,4 +1,4 @@
-"""Disagreements as text: which side says something else than our record, and what each says."""
+"""Disagreements as text: which side differs from our record, and the state and amount that each side has."""
 
 from collections.abc import Iterator
 

@@ -178,8 +178,8 @@ def explanation_json(explanation: "Explanation", translate: Translate) -> JsonOb
 
 
 def explain_present(record: CreditCheck | Order | Payment | Refund) -> "Explanation | None":
-    """Return the present explanation of a record; None if its relations were not read, because its row alone may say
-    too little: the row of a payment doesn't have the payment's refunds.
+    """Return the present explanation of a record. Return None if its relations were not read, because an
+    explanation needs them: the row of a payment, for example, doesn't contain the payment's refunds.
     """
     if record.relations is None:
         return None

@@ -8,7 +8,8 @@ from zlib import crc32
 
 ALERT_RULE, KIND = "clock_drift", "clock"
 LIMIT_SECONDS = 2.0
-"""Difference from the database's clock above which an alert is raised."""
+"""Largest difference (seconds) between a machine's clock and the database's clock for which no alert is raised.
+"""
 LONGEST_MEASUREMENT_SECONDS = 1.0
 """A measurement of the server's time that took more seconds than this is discarded, because it is too imprecise."""
 MIN_REQUESTS = 3

@@ -12,7 +12,7 @@ class DifferenceKind(StrEnum):
     ADDED = "added"
     REMOVED = "removed"
     CHANGED = "changed"
-    """Words stand in the place of other words."""
+    """Words of the old version are replaced by other words in the new version."""
     IMAGE = "image"
     """The words are the same, and the images of the pages differ."""
     PAGE_ADDED = "page_added"
@@ -30,7 +30,7 @@ SIGNS = {
     DifferenceKind.PAGE_REMOVED: "−",
     DifferenceKind.UNREADABLE: "?",
 }
-"""The sign of each kind, which marks it beside its colour."""
+"""The sign that a screen shows for each kind of difference, because a colour alone is not enough."""
 
 
 @dataclass(frozen=True, slots=True)

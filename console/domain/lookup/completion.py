@@ -58,8 +58,8 @@ class Completion:
 
 
 def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
-    """Return the completions of the word that ends at the cursor, at most MOST_COMPLETIONS. Of several values with
-    commas between them, the last is completed. A word that is complete has none.
+    """Return the completions of the word that ends at the cursor, at most MOST_COMPLETIONS; empty for a complete
+    word. Of several values with commas between them, the last is completed.
     """
     match = _WORD.search(text[:cursor])
     start = match.start() if match else cursor

@@ -61,7 +61,7 @@ class ProblemKind(StrEnum):
     UNCLEAR_DAY = "unclear_day"
     SECOND_DAY = "second_day"
     DAY_ALONE = "day_alone"
-    """A date without any condition beside it: it was searched as text."""
+    """The search text has a date but no other condition. The date was searched as text."""
     TOO_LONG = "too_long"
     """The text was cut after LONGEST_SEARCH_CHARACTERS."""
 

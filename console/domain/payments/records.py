@@ -13,7 +13,9 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
     from console.domain.registry.facts import RegistryEntry
 
 SHOWN_PAYER_SUFFIX_LENGTH = 4
+"""Number of characters at the end of a payer's id that a masked payer shows."""
 MIN_PARTLY_SHOWN_PAYER_LENGTH = 8
+"""Length (characters) of the shortest payer's id of which the end is shown; a shorter one is masked completely."""
 
 
 class OrderState(StrEnum):

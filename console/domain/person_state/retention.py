@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 DRAFT_PREFIX, ATTEMPT_PREFIX = "draft.", "attempt."
-"""The beginnings of the names of drafts, and of request ids of calls without an answer."""
+"""Prefixes of the names of stored values: of drafts, and of the request ids of calls whose answer is still
+missing.
+"""
 DRAFT_RETENTION = timedelta(hours=24)
 """Age at which the drafts of dialogs and the request ids of unanswered calls are deleted. The services repeat the
 answer to a request id for 24 hours, so an older id is useless.

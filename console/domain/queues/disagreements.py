@@ -1,5 +1,5 @@
-"""Disagreements: records about which our side, the provider's last answer or notice, a reconciliation and the order
-say different things. What nobody has asked is no disagreement.
+"""Disagreements: records for which our database, the provider's last answer or notice, a reconciliation and the
+order have different states or amounts. A side that nobody has asked is not compared.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ class Disagreement:
 
 
 def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: datetime) -> Disagreement:
-    """Return what the sides of a record say. `open_alerts` are the open alerts and cases about the record; the one
-    that is the reason of its work comes first, then the oldest.
+    """Return the states and amounts that the sides of a record have. `open_alerts` are the open alerts and cases
+    about the record; the one that is the reason of its work comes first, then the oldest.
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
     found = [alert for alert in open_alerts if alert.rule_id in _RULES]

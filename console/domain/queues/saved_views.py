@@ -1,7 +1,8 @@
 """Saved views of a queue: a name for a filter, an order, the columns and the grouping. No I/O.
 
-A view stores texts, as a person typed them. A newer or an older program may understand other operators, orders and
-columns. What can't be understood is told and is no condition, so a view never hides a record because of it.
+A view stores texts, as a person typed them. A newer or an older program may know other operators, orders and
+columns. A part of a view that this program doesn't know is reported to the person and ignored, so a view never
+hides a record because of it.
 """
 
 import re

@@ -392,10 +392,10 @@ _UNANSWERABLE_PROBE_REASONS = frozenset(
 
 
 def allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
-    """Return the action `name` of a screen, and whether it is possible now, by the rules of this table. The action
-    `resolve` is possible if the record can be decided in any way; otherwise it has the reason that tells most: the
-    person has proposed a decision, something is running, that of the proposed decision, the outcome is known, or that
-    of the first choice.
+    """Return the action `name` of a screen, and whether it is possible now, by the rules of this table. The
+    action `resolve` is possible if at least one choice is. Otherwise its reason is the first of these that
+    exists: the acting person has proposed the decision; a call or decision is running; the reason of the proposed
+    choice; the outcome is known; the reason of the first choice.
     """
     every = RULES_OF_KIND[kind_of(facts.record)]
     rows = [row for row in every if row.what == name or row.what.startswith(f"{name}.")]

@@ -11,7 +11,7 @@ from console.domain.reconciliation.service_results import DifferenceItem
 from console.domain.reports.refund_funnel import CountAndSum
 
 SUMS = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
-"""The sums of a close, in the order of its tables."""
+"""Names of the sums of a daily close, in the order in which its tables show them."""
 CLOSE_KIND = "daily-close"
 Facts = Mapping[str, object]
 

@@ -11,7 +11,7 @@ from console.domain.reports.time_to_truth import TimeToTruthReport
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The figures of all pictures."""
+    """The values of all reports on the screen Reports."""
 
     success: ProviderSuccess
     queue_ages: QueueAgeReport

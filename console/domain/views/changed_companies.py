@@ -25,7 +25,9 @@ class ChangedCompanyItem:
 
     @property
     def renewal(self) -> CompanyAction:
-        """The first renewal, or the reason for which there is none."""
+        """The first action `renew` of `actions`. It renews a credit check, or has the reason for which none can
+        be renewed. Raises StopIteration if `actions` was not read.
+        """
         return next(action for action in self.actions if action.action == RENEW)
 
     @property

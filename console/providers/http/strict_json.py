@@ -10,7 +10,9 @@ LARGEST_BYTES = 2 << 20
 
 
 class Unreadable(Exception):
-    """The text isn't a JSON object with exactly one meaning."""
+    """The body isn't a JSON object that this program accepts: it is too large or damaged, a key occurs twice, or
+    the database can't store one of its texts.
+    """
 
 
 def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -> dict[str, object]:

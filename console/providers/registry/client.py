@@ -23,7 +23,9 @@ ORIGIN = "https://api.houjin-bangou.nta.go.jp"
 MAX_NUMBERS = 10
 """Largest number of corporation numbers in one request."""
 LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
-"""Largest answer: 2,000 rows with the longest texts have less."""
+"""Size (bytes) of the largest accepted answer. An answer with 2,000 rows (the maximum) and the longest texts is
+smaller.
+"""
 READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 30.0, 120.0
 NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS = 5.0, 8.0
 """Limits of a question about numbers: a person waits for the answer."""
@@ -60,8 +62,8 @@ class RegistryApi:
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
-        """Read the rows in force of up to MAX_NUMBERS corporation numbers. A number that isn't assigned is left
-        out.
+        """Read the present rows of up to MAX_NUMBERS corporation numbers, without earlier facts. A number that
+        isn't assigned is left out.
         """
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)

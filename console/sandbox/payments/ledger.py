@@ -80,7 +80,7 @@ class Payment:
         return WORDS_BY_PROVIDER[self.provider]
 
     @property
-    def accepted_minor(self) -> int:
+    def accepted_refunds_minor(self) -> int:
         """Total of the accepted refunds in minor units, executed or not."""
         return sum(
             refund.amount_minor for refund in self.refunds if refund.state not in self.provider_words.void_states
@@ -96,7 +96,7 @@ class Payment:
     @property
     def remaining_minor(self) -> int:
         """Amount in minor units that can still be refunded."""
-        return self.captured_minor - self.reversed_minor - self.accepted_minor
+        return self.captured_minor - self.reversed_minor - self.accepted_refunds_minor
 
     @property
     def is_captured(self) -> bool:
@@ -107,7 +107,7 @@ class Payment:
             "provider": self.provider, "merchant": self.merchant, "number": self.merchant_payment_id, "id": self.id,
             "state": self.state, "amount_minor": self.amount_minor, "currency": self.currency,
             "surcharge_minor": self.surcharge_minor, "captured_minor": self.captured_minor,
-            "accepted_minor": self.accepted_minor, "refunded_minor": self.refunded_minor,
+            "accepted_minor": self.accepted_refunds_minor, "refunded_minor": self.refunded_minor,
             "reversed_minor": self.reversed_minor, "left_minor": self.remaining_minor,
             "created": instant_text(self.created_at),
             "paid": instant_text(self.captured_at) if self.captured_at else None,

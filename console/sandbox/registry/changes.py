@@ -59,9 +59,9 @@ def _change_row(row: RegistryRow, process: str, day: date, **values: str) -> Reg
 def invent_changes(
     registry: InventedRegistry, rows: int, day: date, untouched: frozenset[str] = frozenset()
 ) -> Iterator[RegistryRow]:
-    """Yield `rows` rows of a difference of this day: new corporations, and changes of those of `registry`. Each
-    corporation has one change; a quarter of those renamed or moved have a row that is not in force any more (latest =
-    0) before. The numbers in `untouched` are left out.
+    """Yield `rows` rows of a difference of this day: new corporations, and changes of corporations of `registry`.
+    Each corporation changes once. For a quarter of the renamed or moved corporations, a superseded row (latest =
+    0) comes before the changed one. The corporation numbers in `untouched` are left out.
     """
     source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
     changed = _draw_positions(registry.rows, rows * 3 // 4, source)

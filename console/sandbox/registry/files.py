@@ -56,11 +56,13 @@ def write_difference(
     prefecture: str | None = None,
     changes: Sequence[RegistryRow] = (),
 ) -> Path:
-    """Write the differences of one day and return the path of the file: `diff_YYYYMMDD.zip`.
+    """Write the publisher's file with the corporations that changed on `day`, and return its path:
+    `diff_YYYYMMDD.zip`.
 
-    `rows` invented rows change the file that `write_whole` wrote with the same seed, `whole_rows` and `prefecture`
-    (its day doesn't matter); without `whole_rows` all are new corporations. The rows of `changes` (see
-    `console.sandbox.registry.changes`) stand among them, and no other row is about their corporations.
+    The file has `rows` invented rows. With `whole_rows` (the number of rows of a whole file) and `prefecture`,
+    they change corporations of the whole file that `write_whole` writes with the same seed for any day; without
+    `whole_rows` all of them are new corporations. The file also contains the rows of `changes` (see
+    `console.sandbox.registry.changes`); no invented row is about their corporations.
     """
     registry = InventedRegistry(whole_rows, seed, day, prefecture)
     planted = frozenset(row.corporate_number for row in changes)

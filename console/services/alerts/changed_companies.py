@@ -52,10 +52,12 @@ if TYPE_CHECKING:  # a desk without a registry doesn't import what reads it
 
 TASK_NAME = "company_changes"
 ROWS_PER_PAGE, IDS_PER_PAGE = 500, 2_000
-"""Corporations that one comparison reads, and the range of record ids that one search for new corporations reads."""
+"""Number of corporations that one transaction compares, and number of record ids that one search for new
+corporations covers.
+"""
 REREAD_IDS = 1_000
-"""Ids before the newest one that the next run reads again on a server, where a row with a lower id may be committed
-later.
+"""Number of ids before the newest one that the next run reads again. On a server a row with a lower id may be
+committed later than one with a higher id.
 """
 _log = logging.getLogger("console.worker")
 

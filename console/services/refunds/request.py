@@ -59,7 +59,9 @@ from console.store.refunds.refunds import NewRefund
 ACTION = AuditAction.REFUND_REQUEST
 KIND = refunds.KIND
 LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
-"""The reason text, in Japanese and English, of the refund requests that the program itself makes."""
+"""Largest number of characters of a refund's reason, of its ticket number, and of the maker's answer to a risk
+signal.
+"""
 _REASON_OF_RULE: Mapping[RefundRule, str] = {
     ExceedsReason.NOT_CONFIRMED_AS_PAID: "refund_not_paid",
     InProgressReason.OTHER_REFUND_OPEN: "refund_open",

@@ -13,8 +13,8 @@ MAX_CANDIDATES = 200
 def find_matches(
     context: ServiceContext, conn: Connection, text: str, prefecture: str | None, limit: int
 ) -> RegistryMatches:
-    """Return at most `limit` corporations that match `text`, see `RegistryService.find`. The caller has checked the
-    right to read.
+    """Return at most `limit` corporations of the registry that match a typed text (`text`), as
+    `RegistryService.find` describes. The caller has checked the right to read.
     """
     reader = context.open_registry()
     if reader is None:

@@ -142,7 +142,7 @@ COMMON_VIEWS = (
     OWN_REQUESTS,
     WORKERS,
 )
-"""Views that all people for whom a worker acts may read."""
+"""Names of the views that a person for whom a worker acts may read, whatever the person's roles."""
 RECORD_TABLES = (
     schema.credit_checks.name, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes",
     "documents", "evidence", "incident_steps", "leases", "lost_operations", "mentions", "notes", "operations",

@@ -29,8 +29,8 @@ from console.store.spool.spool import Anchor
 
 ROOT_ACTION, KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
 HEADS_PER_ROW = 100
-"""Largest number of chain heads (last rows of a session) in the detail of one audit row. A root that covers more
-heads has several rows.
+"""Largest number of chain heads (the last row of each session) that one audit entry of a root stores in its
+column `detail`. A root that covers more heads is written as several audit entries.
 """
 ROWS_PER_ROOT = 5_000
 _IS_ROOT = (

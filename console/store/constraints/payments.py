@@ -42,7 +42,7 @@ from console.store.constraints.sql_expressions import (
 
 _P = PaymentState
 MONEY_MOVED_STATES = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED, _P.REVERSED)
-"""States of a payment whose money has moved."""
+"""Payment states which mean that the payer's money was collected."""
 INITIAL_STATES = (_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT)
 _QUERY_CALL, _START_CALL = "payment", "start"
 """Names of two provider calls, as in the source of evidence (`provider.call`): the query of a payment's state, and

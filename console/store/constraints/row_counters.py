@@ -19,7 +19,7 @@ MAX_ID_DISTANCE_OF_OTHERS = 100_000
 MAX_INCREMENT = 64
 """Largest accepted increment of a counter. In a cluster the increment is the number of nodes."""
 SHARED_TABLES = (credit_checks.name, "orders", "stock_reservations")
-"""Tables that other applications write, too."""
+"""Tables whose rows other applications also insert."""
 RESTORED_TABLES = (credit_checks.name, "payments", "refunds")
 """Tables whose rows the console may insert again under their old id. If a backup was restored, some of these rows
 exist only in a desk's spool.

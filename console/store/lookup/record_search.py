@@ -46,9 +46,9 @@ from console.store.schema.payments import refunds as refund_table
 FEW_ROWS = 20_000
 NEWEST_ROWS = 100_000
 MOST_OF_NUMBERS = 5_000
-"""Records of each kind that are read for the corporation numbers of a search together."""
+"""Largest number of records of each kind that a search reads for all corporation numbers together."""
 Ids = Mapping[str, Collection[int]]
-"""Ids of records by kind."""
+"""Ids of records, by the kind of the records."""
 
 _NUMBER_COLUMNS: Mapping[str, Column[Any]] = {
     credit_checks.KIND: check_table.c.number_key,

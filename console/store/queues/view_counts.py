@@ -27,8 +27,8 @@ _LIMIT_PARAMETER = bindparam("most", type_=Integer)
 
 @dataclass(frozen=True, slots=True)
 class ChosenCount:
-    """The number of records that a filter chooses, at most COUNT_CAP. `is_capped`: there may be more. `oldest` is the
-    instant since which the oldest of them is as it is; None if nobody knows it.
+    """The number of records that a filter chooses, at most COUNT_CAP. `is_capped`: there may be more. `oldest` is
+    the earliest instant at which one of them got its present state; None if no such instant is stored.
     """
 
     count: int = 0

@@ -31,7 +31,7 @@ from console.store.schema.payments import orders, payments, refunds
 
 EXPIRY_MARGIN = timedelta(days=1)
 KINDS = ("credit-check", "payment", "refund")
-"""Kinds of records that make a corporation a watched one."""
+"""Kinds of records. A corporation with a live or open record of one of these kinds is watched."""
 
 _NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
 _VALID_AT: BindParameter[datetime] = bindparam("valid_at")

@@ -24,7 +24,7 @@ from console.store.schema.payments import orders, payments, refunds
 
 _MAX_PER_QUERY = 500
 MAX_OPEN = 1_000
-"""Records of each way to be open that `list_open` reads at most."""
+"""Largest number of records that `list_open` reads for each of its conditions."""
 _WAITS_FOR_PERSON = "needs_review"
 _UNKNOWN = "unknown"
 

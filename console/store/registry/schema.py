@@ -64,8 +64,10 @@ TABLES = (
     """,
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
-"""`changes`: the states of a corporation before and after a difference, as JSON (`pack_state`). `facts`: the values
-of the whole registry (`registry_date`, `rows`, `cycles`), and the progress of a build."""
+"""SQL statements that create the tables of registry.db. The table `changes` has the states of a corporation
+before and after a difference, as JSON (`pack_state`). The table `facts` has the values of the whole registry
+(`registry_date`, `rows`, `cycles`) and the progress of a build.
+"""
 
 INDEXES = (
     "CREATE UNIQUE INDEX corporations_by_number ON corporations (number)",

@@ -50,7 +50,9 @@ VERSION_4_SQL: tuple[str, ...] = ()
 older program doesn't know them and refuses the file because of its version.
 """
 VERSION_5_SQL = ("CREATE TABLE asked_requests(id TEXT PRIMARY KEY, database_id TEXT NOT NULL) WITHOUT ROWID",)
-"""Version 5 of the file: the desk requests whose answer no process of this desk has got."""
+"""Statements that upgrade a file of version 4 to version 5. They add the table of the desk requests whose answer
+no process of this desk has received.
+"""
 _TABLES = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intents(

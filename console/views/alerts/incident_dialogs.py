@@ -24,7 +24,7 @@ class IncidentDialog(FormDialog):
 
     gap_px = 8
     name = ""
-    """The part of the wording keys `dialog.incident_{name}.…`."""
+    """Name of this dialog in its wording keys: `dialog.incident_{name}.…`."""
     needs_words = True
 
     def __init__(self, context: WindowContext, incident: Incident, parent: QWidget) -> None:

@@ -28,8 +28,8 @@ FEED_INTERVAL_MS, UNATTENDED_FEED_INTERVAL_MS = 1_500, 4_500
 time, unattended desks would cause a third of the load of a waiting team on its database.
 """
 READINGS_PER_PRESENCE = 4
-"""Readings of the feed per reading of the presence of workers and of the read-only switches. While no worker is
-present, each reading reads all of them.
+"""Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
+While no worker is present, each reading reads all of them.
 """
 COUNTS_INTERVAL_MS, UNATTENDED_COUNTS_INTERVAL_MS = 60_000, 300_000
 """Time between two readings of the counts, while a person is at the desk and while nobody is. The counts are also

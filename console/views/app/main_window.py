@@ -1,4 +1,6 @@
-"""The frame around the pages: bars, navigation and history. It replaces the first frame of a FirstWindow."""
+"""The main window: the bars around the current page, the navigation and its history. It takes the place of the
+empty first window (`FirstWindow`) when the services are open.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -297,8 +297,8 @@ class ApprovalList(Surface):
         self.set_layout(side_by_side=True)
 
     def set_layout(self, *, side_by_side: bool) -> None:
-        """Arrange the list for its place beside the request, or for its place above the request: there it has the
-        whole width and the height of `_VISIBLE_CARD_COUNT` cards.
+        """Arrange the list beside the request or, in a narrow window, above it. Above it the list has the whole
+        width and the height of `_VISIBLE_CARD_COUNT` cards.
         """
         width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
         height_px = round(_VISIBLE_CARD_COUNT * card_height())

@@ -116,7 +116,9 @@ class NumberField(QWidget):
             self.field.show_hint(translate("lookup.prompt"))
 
     def show_problems(self, words: str) -> None:
-        """Show beside the field what of the looked-up text could not be understood; "" for nothing."""
+        """Show beside the field a message about the parts of the search text that the program doesn't understand;
+        "" removes it.
+        """
         if words:
             self.field.show_error(words)
 

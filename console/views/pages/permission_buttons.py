@@ -55,8 +55,8 @@ class _WorkerBinding(QObject):
 
 
 def bind_worker(context: WindowContext, button: KeyButton) -> KeyButton:
-    """Block the button while this desk asks a worker to act and no worker is present. Apart from this block, the
-    caller enables and disables the button. Return the button.
+    """Block the button while this desk asks a worker to act and no worker is present, and return it. Without this
+    block, the button is enabled or disabled as the caller has set it.
     """
     _WorkerBinding(context, button)
     return button

@@ -1,4 +1,4 @@
-"""The words beside a completion of a condition."""
+"""The explanations that the search box shows beside its completions of a condition."""
 
 from console.domain.lookup.completion import Completion
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER

@@ -30,8 +30,8 @@ _NAMING_KEYS = ("company", "corporation", "name")
 
 @dataclass(frozen=True, slots=True)
 class CauseRow:
-    """The row of a group. `is_open`: the records of the group stand below it. `is_capped`: not all records of the
-    queue were counted.
+    """The heading row of a group of records with the same cause. `is_open`: the records of the group are shown
+    below it. `is_capped`: not all records of the queue were counted.
     """
 
     group: CauseGroup

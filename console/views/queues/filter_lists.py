@@ -15,9 +15,11 @@ from console.views.runtime.context import WindowContext
 from console.wording import catalogue as wording
 
 USUAL_LISTS = ("provider", "age", "amount", "owner")
-"""The lists that stand in the sentence at all times."""
+"""Names of the filter lists that the filter sentence above a queue always contains."""
 FURTHER_LISTS = ("kind", "status", "certainty", "work", "cause", "client")
-"""The lists that stand in the sentence while they have a condition, and if a person has asked for them."""
+"""Names of the filter lists that the filter sentence contains only while they have a condition, or after a person
+has added them.
+"""
 LISTS = (*USUAL_LISTS, *FURTHER_LISTS)
 
 _AMOUNTS = {"JPY": (10_000, 50_000, 100_000), "INR": (5_000, 50_000)}
@@ -31,7 +33,7 @@ _MOST_NAMED = 2
 """Number of values of one condition that are named; more are counted, so that the sentence stays short."""
 
 Offer = tuple[str, str]
-"""An operator with its words."""
+"""A filter operator such as `amount:>10000`, and the text that a filter list shows for it."""
 
 
 def offer_operators(name: str, context: WindowContext) -> Iterator[Offer]:

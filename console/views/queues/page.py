@@ -523,7 +523,9 @@ class QueuesPage(Page):
     # -- size
 
     def show_short(self, *, is_short: bool) -> None:
-        """Also put the filter beside the title, so that eight rows stay visible at the largest text."""
+        """In a low window, also move the filter to the line of the title, so that eight rows stay visible at the
+        largest text size.
+        """
         super().show_short(is_short=is_short)
         self.filter.set_compact(is_compact=is_short)
         if is_short:

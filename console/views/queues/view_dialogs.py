@@ -25,7 +25,7 @@ class SaveViewDialog(DialogFrame):
 
     saved = Signal(object)
     name = "save_view"
-    """The part of the wording keys `dialog.{name}.…`."""
+    """Name of this dialog in its wording keys: `dialog.{name}.…`."""
 
     def __init__(
         self, context: WindowContext, content: ViewContent, parent: QWidget, present: SavedView | None = None

@@ -28,7 +28,7 @@ SECTIONS: Sequence[Callable[[WindowContext], ReportSection]] = (
     partial(PictureSection, form=time_to_truth.FORM),
     DailyCloseSection,
 )
-"""The sections of the page in the order of their tabs."""
+"""Functions that create the sections of the page, in the order of their tabs."""
 
 
 class ReportsPage(Page):

@@ -13,7 +13,7 @@ sign.
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The fill and the colour tone of one kind of part."""
+    """The fill pattern and the colour tone of the parts of one kind in a chart."""
 
     fill: Fill
     tone: Tone
@@ -65,7 +65,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """The word for one look of the chart."""
+    """One entry of a chart's legend: a fill and colour tone (`look`), and the word for the parts that have it."""
 
     word: str
     look: Look

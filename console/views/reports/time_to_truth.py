@@ -1,4 +1,6 @@
-"""The report about unknown outcomes: how long they stayed unknown, beside the end of the schedule of probes."""
+"""The report about unknown outcomes: how long they stayed unknown, compared with the time after which the last
+scheduled probe runs.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -35,13 +35,13 @@ class Notice:
 
 
 class Announcer(QObject):
-    """Announces the sentences of one main window and keeps the last 200 of them in `notices`, the newest first.
-
-    While `find_cover` returns a widget (the lock or the sign-in form hides the window), only sentences on this cover
-    are announced at once, and they aren't kept. The others wait until `announce_waiting` is called.
+    """Announces the sentences of one main window to screen readers, and keeps the last 200 of them in `notices`,
+    the newest first. While `find_cover` returns a widget (the lock or the sign-in form hides the window), only
+    sentences on that widget are announced immediately, and they are not kept. The others are announced by the
+    next call of `announce_waiting`.
 
     Signals:
-    - announced(object): a screen reader was told this Notice.
+    - announced(object): this Notice was passed to a screen reader.
     """
 
     announced = Signal(object)

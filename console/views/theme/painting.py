@@ -113,7 +113,9 @@ def draw_radio(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool 
 
 @lru_cache(maxsize=16)
 def check_box_pixmap(_theme: str, px: int, ratio: float, checked: bool) -> QPixmap:
-    """Return a check box of the current theme as a cached pixmap. `_theme` is a part of the cache's key."""
+    """Return the picture of a check box in the current theme, from a cache; `px` is its side and `ratio` the
+    device pixel ratio. The cache needs the name of the theme in its key, so `_theme` is a parameter.
+    """
     image = QPixmap(round(px * ratio), round(px * ratio))
     image.setDevicePixelRatio(ratio)
     image.fill(Qt.GlobalColor.transparent)

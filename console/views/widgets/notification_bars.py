@@ -115,7 +115,7 @@ class Bar(QFrame):
 
     @property
     def sentence(self) -> str:
-        """The bold text and the text, as a screen reader says them."""
+        """The whole text of the bar (the bold text and the text) as a screen reader reads it."""
         return spoken_text(self._lead.plain, self._words.plain)
 
     def mark_announced(self) -> None:
@@ -224,7 +224,7 @@ class ToastFrame(QFrame):
 
 
 class ToastHost(Protocol):
-    """A dialog, in which toasts stand while it is open."""
+    """A dialog that shows the toasts itself while it is open, because it covers the window."""
 
     def show_toast(self, toast: ToastFrame) -> None:
         """Put the toast into the dialog, beside its controls and not over them."""

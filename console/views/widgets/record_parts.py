@@ -259,7 +259,9 @@ class FactForm(QWidget):
         return self._verdict.plain
 
     def set_actions(self, *widgets: QWidget) -> None:
-        """Replace the widgets of the line "you can". A button's ReasonLabel must follow the button in `widgets`."""
+        """Replace the buttons and labels in the form's last line, which has the title "you can". In `widgets`,
+        the ReasonLabel of a button follows the button.
+        """
         while item := self._actions.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()

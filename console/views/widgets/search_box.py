@@ -152,7 +152,9 @@ class SearchBox(QObject):
         self._sign.setVisible(bool(words))
 
     def show_notice(self, words: str) -> None:
-        """Show, and say, what of the text could not be understood; "" for nothing."""
+        """Show and announce a message about the parts of the search text that the program doesn't understand; ""
+        removes it.
+        """
         if words == self.notice.plain:
             return
         self.notice.show_text(words)

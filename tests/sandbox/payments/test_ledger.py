@@ -67,10 +67,10 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
     payment = till.payment
     for _ in range(80):
         till.step()
-        assert payment.captured_minor == payment.remaining_minor + payment.accepted_minor + payment.reversed_minor
+        assert payment.captured_minor == payment.remaining_minor + payment.accepted_refunds_minor + payment.reversed_minor
         assert payment.captured_minor in (0, 10_000)
         assert payment.remaining_minor >= 0
-        assert 0 <= payment.refunded_minor <= payment.accepted_minor
+        assert 0 <= payment.refunded_minor <= payment.accepted_refunds_minor
 
 
 def test_a_repeated_execution_shows() -> None:
@@ -80,7 +80,7 @@ def test_a_repeated_execution_shows() -> None:
     refund = till.book.accept_refund(till.payment, "R", 6000)
     till.book.repeat_refund(refund.serial)
     assert [entry.key for entry in till.book.refunds("R")] == ["R", "R"]
-    assert (till.payment.accepted_minor, till.payment.remaining_minor) == (12_000, -2_000)
+    assert (till.payment.accepted_refunds_minor, till.payment.remaining_minor) == (12_000, -2_000)
     assert till.book.refund_count == 2
 
 
