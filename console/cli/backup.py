@@ -10,7 +10,7 @@ from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 
 if TYPE_CHECKING:
-    from console.services.backup.backup import CheckedBackup, RestoreResult
+    from console.services.backup.backup import RestoreResult, VerifiedBackup
     from console.store.backup.archive import BackupManifest
 
 
@@ -66,7 +66,7 @@ def manifest_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
     }
 
 
-def checked_json(backup: "CheckedBackup") -> JsonObject:
+def checked_json(backup: "VerifiedBackup") -> JsonObject:
     """Return the answer of `db restore --check` as a JSON object."""
     return {**manifest_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
@@ -95,7 +95,7 @@ def backup_lines(folder: Path, manifest: "BackupManifest", translator: Translato
         yield translator("cli.backup.key")
 
 
-def checked_lines(backup: "CheckedBackup", translator: Translator) -> Iterator[str]:
+def checked_lines(backup: "VerifiedBackup", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore --check` as text."""
     manifest = backup.manifest
     yield translator(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from console.sandbox import Sandbox
     from console.sandbox.registry import RegistryRow
 
-ROWS = 200_000
+REGISTRY_ROWS = 200_000
 CHANGED_ROWS = 300
 _CLOSED_EVERY, _MERGED_EVERY, _RENAMED_EVERY = 97, 131, 61
 """One in each group of this number of companies with records was closed, merged into the next one, or renamed before
@@ -63,7 +63,7 @@ def plan_registry(seed: int, today: date, numbers: Sequence[str], watched_number
 def publish(sandbox: "Sandbox", registry: DemoRegistry) -> None:
     """Publish the registry at the sandbox, so that its Web-API returns the same rows as the files."""
     published = sandbox.registry
-    published.publish_whole(ROWS, registry.seed, registry.whole_day, registry.companies)
+    published.publish_whole(REGISTRY_ROWS, registry.seed, registry.whole_day, registry.companies)
     published.publish_difference(registry.changed_day, CHANGED_ROWS, registry.changes)
 
 
@@ -93,13 +93,18 @@ def _import_registry(home: Path, registry: DemoRegistry, import_file: ImportFile
         whole = write_whole(
             files,
             registry.whole_day,
-            ROWS,
+            REGISTRY_ROWS,
             registry.seed,
             planted=registry.companies,
             should_stop=stopping.is_set,
         )
         difference = write_difference(
-            files, registry.changed_day, CHANGED_ROWS, registry.seed, whole_rows=ROWS, changes=registry.changes
+            files,
+            registry.changed_day,
+            CHANGED_ROWS,
+            registry.seed,
+            whole_rows=REGISTRY_ROWS,
+            changes=registry.changes,
         )
         for path in (whole, difference):  # one after the other: only then the difference's changes are told
             if not stopping.is_set():

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 WORD_JOINER = "\N{WORD JOINER}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
-_JAPANESE = re.compile(rf"[{JAPANESE_LETTERS}]")
-_LATIN = re.compile(r"[ -~¥₹−]")
-_HIRAGANA = re.compile(r"[ぁ-ゖ]")
+_JAPANESE_CHARACTER = re.compile(rf"[{JAPANESE_LETTERS}]")
+_LATIN_CHARACTER = re.compile(r"[ -~¥₹−]")
+_HIRAGANA_CHARACTER = re.compile(r"[ぁ-ゖ]")
 # One space between a Japanese and another letter: the model knows text without it.
 _INNER_SPACE = re.compile(rf"(?<=[{JAPANESE_LETTERS}])[ \xa0](?=\S)|(?<=\S)[ \xa0](?=[{JAPANESE_LETTERS}])")
 _OPENING = "（「"
@@ -40,7 +40,7 @@ def keep_phrases_whole(text: str) -> str:
     """Return the text with word joiners and no-break spaces wherever a line must not end. A text without Japanese
     letters is returned unchanged.
     """
-    if not _JAPANESE.search(text):
+    if not _JAPANESE_CHARACTER.search(text):
         return text
     return "".join(map(_join_letters, split_phrases(text)))
 
@@ -95,12 +95,15 @@ def _may_end(text: str, place: int, *, is_found: bool) -> bool:
         return True
     if after == "（":
         return _SHORT_NOTE.match(text, place) is None
-    is_japanese_before, is_japanese_after = bool(_JAPANESE.match(before)), bool(_JAPANESE.match(after))
+    is_japanese_before, is_japanese_after = (
+        bool(_JAPANESE_CHARACTER.match(before)),
+        bool(_JAPANESE_CHARACTER.match(after)),
+    )
     if before == ":":
         return is_japanese_after
     if not is_japanese_before:
-        return is_japanese_after and is_found and not before.isdigit() and not _HIRAGANA.match(after)
-    if _HIRAGANA.match(before):
+        return is_japanese_after and is_found and not before.isdigit() and not _HIRAGANA_CHARACTER.match(after)
+    if _HIRAGANA_CHARACTER.match(before):
         return is_found or not (is_japanese_after or after in _OPENING)
     if is_japanese_after:  # inside a compound of kanji and katakana, or before its particle
         return is_found and text.endswith(_ADVERBS, 0, place)
@@ -124,4 +127,4 @@ def _needs_joiner(before: str, after: str) -> bool:
     """Return True if Qt may end a line between the two letters, one of which is no Latin letter."""
     if before.isspace() or after.isspace() or before in _OPENING or after in _NOT_AT_LINE_START:
         return False
-    return not (_LATIN.match(before) and _LATIN.match(after))
+    return not (_LATIN_CHARACTER.match(before) and _LATIN_CHARACTER.match(after))

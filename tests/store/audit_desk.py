@@ -12,7 +12,7 @@ from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, 
 from console.store.audit.trail import AuditTrail, NewAuditEntry, VerifyResult, verify_chains
 from console.store.database.engine import Database, Transaction
 from console.store.schema.core import audit_log
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 from tests.support.places import Place
 
 DESK = "desk-1"
@@ -23,12 +23,12 @@ class Anchors:
     """What a desk remembers, as its spool gives it back."""
 
     def __init__(self) -> None:
-        self.heads: list[Anchor] = []
+        self.heads: list[ChainHead] = []
 
-    def __call__(self, heads: Sequence[Anchor]) -> None:
+    def __call__(self, heads: Sequence[ChainHead]) -> None:
         self.heads.extend(heads)
 
-    def __iter__(self) -> Iterator[Anchor]:
+    def __iter__(self) -> Iterator[ChainHead]:
         return iter(sorted(self.heads, key=lambda head: (head.chain, head.seq, head.row_id)))
 
 

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport
 from console.store.spool.cipher import Cipher
-from console.store.spool.spool import Anchor, Intent, Spool
+from console.store.spool.spool import ChainHead, Intent, Spool
 
 DATABASE = "db-1"
 KEY = "a key of enough characters"
@@ -60,7 +60,7 @@ def write_many(home: Path, count: str) -> None:
 
 
 def _steps(spool: Spool, operation: str, index: int) -> Iterator[Callable[[], None]]:
-    head = Anchor(f"chain-{os.getpid()}", index + 1, index, "0" * 64)
+    head = ChainHead(f"chain-{os.getpid()}", index + 1, index, "0" * 64)
     yield lambda: begin(spool, intent(operation))
     yield lambda: spool.store_anchors(DATABASE, (head,))
     yield lambda: spool.mark_ended(operation, holds_claim=True, provider_id=index)

@@ -28,7 +28,7 @@ from console.store.database.engine import Transaction
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.documents.documents import StoredDocument
 from console.store.schema import core as schema
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 
 TrailEvent = tuple[SampleEvent, str, int]
 """A sample event, with kind and id of its record."""
@@ -220,7 +220,7 @@ def _add_trail(context: ServiceContext, tx: Transaction, trail: Sequence[TrailEv
     chain = str(uuid.uuid4())
     rows = list(_chain_rows(events, chain, context.spool.desk_id))
     insert_rows(tx, schema.audit_log, rows)
-    heads = [Anchor(chain, row["seq"], row["id"], row["hash"]) for row in rows]
+    heads = [ChainHead(chain, row["seq"], row["id"], row["hash"]) for row in rows]
     tx.after_commit(lambda: context.spool.store_anchors(context.database_id, heads))
     began_at = events[0][0].at if events else context.now()
     people.begin_session(

@@ -4,7 +4,7 @@ from datetime import datetime, time, timedelta
 
 from console.domain.calendar_days import JST
 
-_MORNING = time(9)
+_MORNING_TIME = time(9)
 _MONDAY = 0
 
 
@@ -18,5 +18,5 @@ def find_snooze_ends(now: datetime) -> tuple[tuple[str, datetime], ...]:
     return (
         ("one_hour", now + timedelta(hours=1)),
         ("four_hours", now + timedelta(hours=4)),
-        *((name, datetime.combine(day, _MORNING, JST).astimezone(now.tzinfo)) for name, day in mornings.items()),
+        *((name, datetime.combine(day, _MORNING_TIME, JST).astimezone(now.tzinfo)) for name, day in mornings.items()),
     )

@@ -35,7 +35,7 @@ _GROUPED_NUMBER = re.compile(r"(?<![0-9,])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}
 _SIGNS = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "円": "JPY"})
 _AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mhdw])\.\.([0-9]{1,4})([mhdw]))")
 _CURRENCY_OF_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
-_UNITS: Mapping[str, timedelta] = {
+_DURATION_BY_UNIT: Mapping[str, timedelta] = {
     "w": timedelta(weeks=1),
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
@@ -200,11 +200,11 @@ def _with_age(record_filter: RecordFilter, text: str) -> RecordFilter:
         raise InvalidFilterValue
     comparison, number, unit, low, low_unit, high, high_unit = match.groups()
     if number is None:
-        youngest, oldest = int(low) * _UNITS[low_unit], int(high) * _UNITS[high_unit]
+        youngest, oldest = int(low) * _DURATION_BY_UNIT[low_unit], int(high) * _DURATION_BY_UNIT[high_unit]
         if youngest > oldest:
             raise InvalidFilterValue
         return replace(record_filter, age=AgeRange(youngest, oldest))
-    age = int(number) * _UNITS[unit]
+    age = int(number) * _DURATION_BY_UNIT[unit]
     is_upper_bound = comparison in ("<", "<=")
     return replace(record_filter, age=AgeRange(None, age) if is_upper_bound else AgeRange(age, None))
 
@@ -257,5 +257,5 @@ def _age_text(age: AgeRange) -> str:
 
 def _length_text(length: timedelta) -> str:
     """Return a length of time with the largest unit of which it is a multiple: `2d`, `36h`."""
-    unit = next((unit for unit, one in _UNITS.items() if length >= one and not length % one), "m")
-    return f"{length // _UNITS[unit]}{unit}"
+    unit = next((unit for unit, one in _DURATION_BY_UNIT.items() if length >= one and not length % one), "m")
+    return f"{length // _DURATION_BY_UNIT[unit]}{unit}"

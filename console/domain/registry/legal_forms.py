@@ -42,7 +42,7 @@ _IN_TRANSFERS = """
 トクヒ=特定非営利活動法人 ドク=独立行政法人 ノウ=農事組合法人 ベン=弁護士法人 ゼイ=税理士法人 ギヨ=行政書士法人
 シホウ=司法書士法人 ロウム=社会保険労務士法人 ロウ=社会保険労務士法人
 """
-_ENGLISH = (
+_ENGLISH_FORMS = (
     r"(?:company|co)[.,\s]*(?:limited|ltd)|limited|ltd|incorporated|inc|corporation|corp|company|co|llc|llp|plc|kk|k\.\s?k|gk|g\.\s?k|yk"
     r"|kabushiki[\s-]?[kg]aisha|godo[\s-]?[kg]aisha|yugen[\s-]?[kg]aisha"
 )
@@ -53,7 +53,9 @@ _USUAL_FORMS = ("株式会社", "有限会社", "合同会社")  # Looked for fi
 _LENGTHS = sorted(set(map(len, _FORMS)), reverse=True)
 _FIRST_CHARACTERS = frozenset(form[0] for form in _FORMS)
 _LAST_CHARACTERS = frozenset(form[-1] for form in _FORMS)
-_ENGLISH_FORM = re.compile(rf"(?i)[\s.,]+(?:{_ENGLISH})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+")
+_ENGLISH_FORM = re.compile(
+    rf"(?i)[\s.,]+(?:{_ENGLISH_FORMS})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+"
+)
 _ABBREVIATION = re.compile(r"[(\[【〔<]([^()\[\]【】〔〕<>]{1,4})[)\]】〕>]")
 _TRANSFER_BEGINNING = re.compile(r"^\s*([^()\s]{1,4})\)")
 _TRANSFER_END = re.compile(r"\(([^()\s]{1,4})\)?\s*$")

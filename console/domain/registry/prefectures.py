@@ -1,6 +1,6 @@
 """The 47 prefectures with their codes (JIS X 0401), and how people write them."""
 
-_NAMES = """
+_JAPANESE_NAMES = """
 北海道 青森県 岩手県 宮城県 秋田県 山形県 福島県 茨城県 栃木県 群馬県 埼玉県 千葉県 東京都 神奈川県 新潟県 富山県
 石川県 福井県 山梨県 長野県 岐阜県 静岡県 愛知県 三重県 滋賀県 京都府 大阪府 兵庫県 奈良県 和歌山県 鳥取県 島根県
 岡山県 広島県 山口県 徳島県 香川県 愛媛県 高知県 福岡県 佐賀県 長崎県 熊本県 大分県 宮崎県 鹿児島県 沖縄県
@@ -11,9 +11,9 @@ toyama ishikawa fukui yamanashi nagano gifu shizuoka aichi mie shiga kyoto osaka
 okayama hiroshima yamaguchi tokushima kagawa ehime kochi fukuoka saga nagasaki kumamoto oita miyazaki kagoshima
 okinawa
 """
-PREFECTURES = {f"{number:02}": name for number, name in enumerate(_NAMES.split(), start=1)}
+PREFECTURES = {f"{number:02}": name for number, name in enumerate(_JAPANESE_NAMES.split(), start=1)}
 """The names of the prefectures by their code of two digits."""
-_CODES = {
+_CODE_BY_SPELLING = {
     spelling: code
     for (code, name), english in zip(PREFECTURES.items(), _ENGLISH_NAMES.split(), strict=True)
     for spelling in (code, str(int(code)), name, name[:-1] if name != "北海道" else name, english)
@@ -27,4 +27,4 @@ def find_prefecture_code(text: str) -> str | None:
     typed = (
         text.strip().lower().removesuffix(" prefecture").removesuffix("-ken").removesuffix("-to").removesuffix("-fu")
     )
-    return _CODES.get(typed)
+    return _CODE_BY_SPELLING.get(typed)

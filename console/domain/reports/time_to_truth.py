@@ -17,7 +17,7 @@ SCHEDULES: Mapping[str, Sequence[timedelta]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownCall:
+class UnknownOutcome:
     """A call that ended without a known outcome: the instant of its begin, and the instant at which its outcome was
     written later (None: it is still unknown).
     """
@@ -57,7 +57,7 @@ class TimeToTruthReport:
 
 
 def summarize(
-    kind: str, unknowns: Iterable[UnknownCall], schedule: timedelta, now: datetime, *, is_complete: bool = True
+    kind: str, unknowns: Iterable[UnknownOutcome], schedule: timedelta, now: datetime, *, is_complete: bool = True
 ) -> TimeToTruth:
     """Return the figures of one kind. `schedule` is the time from the first to the last automatic probe."""
     cases = list(unknowns)

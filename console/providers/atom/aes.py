@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-ROUNDS = 65_536
+KEY_DERIVATION_ROUNDS = 65_536
 KEY_BYTES = 32
 BLOCK_BYTES = 16
 # Atom requires a fixed initialisation vector: equal texts have equal ciphertexts. So no ciphertext is stored.
@@ -35,7 +35,7 @@ def derive_key(key: str, salt: str) -> bytes:
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-    return PBKDF2HMAC(SHA512(), KEY_BYTES, salt.encode(), ROUNDS).derive(key.encode())
+    return PBKDF2HMAC(SHA512(), KEY_BYTES, salt.encode(), KEY_DERIVATION_ROUNDS).derive(key.encode())
 
 
 def encrypt_text(text: str, key: bytes) -> str:

@@ -44,7 +44,7 @@ class SingleRequest:
 
 TOKEN_FIELDS = ("access_token", "refresh_token", "client_secret", "client_id", "code", "password")
 _BEARER_PATTERN = re.compile(r"(?i)\b(bearer)\s+[A-Za-z0-9._~+/=-]+")
-_MASK = "***"
+_MASKED_VALUE = "***"
 
 
 def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...] = TOKEN_FIELDS) -> str:
@@ -53,8 +53,8 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
     """
     for secret in secrets:
         if secret:
-            text = text.replace(secret, _MASK)
-    return _BEARER_PATTERN.sub(rf"\1 {_MASK}", _fields_pattern(fields).sub(rf'\1"{_MASK}"', text))
+            text = text.replace(secret, _MASKED_VALUE)
+    return _BEARER_PATTERN.sub(rf"\1 {_MASKED_VALUE}", _fields_pattern(fields).sub(rf'\1"{_MASKED_VALUE}"', text))
 
 
 @cache

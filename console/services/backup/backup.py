@@ -42,7 +42,7 @@ _VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedBackup:
+class VerifiedBackup:
     """A complete backup. `store_key` is the result of the comparison of this desk's store key with the one of the
     backup: `same`, `missing` (this desk has none), or `unused` (the backup needs none).
     """
@@ -60,7 +60,7 @@ class RestoreResult:
     this desk's spool that the restored database lacks (see `database_rollback`).
     """
 
-    backup: CheckedBackup
+    backup: VerifiedBackup
     kept: Path | None
     spool: str
     documents: int
@@ -103,7 +103,7 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     return manifest
 
 
-def check_backup(settings: Settings, folder: Path) -> CheckedBackup:
+def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     """Read the whole backup at `folder`, and compare it with this desk; nothing is changed.
 
     Raises bad_backup; not_our_database if it is of another database than the one at this desk's address;
@@ -122,7 +122,7 @@ def check_backup(settings: Settings, folder: Path) -> CheckedBackup:
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
     with closing(database), closing(spool):
         _require_same_database(database, spool, manifest)
-    return CheckedBackup(folder, manifest, _compare_store_key(settings, manifest))
+    return VerifiedBackup(folder, manifest, _compare_store_key(settings, manifest))
 
 
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:

@@ -8,7 +8,7 @@ from console.store.audit import record_proof as audit_proof
 from console.store.audit.hash_chain import HASHED_COLUMNS
 from console.store.audit.record_proof import ChainRow
 from console.store.database.sqlalchemy_names import Connection
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 
 
 class AuditProof:
@@ -60,5 +60,5 @@ class AuditProof:
         return {"row": {**row.content, **chain_facts}}
 
 
-def _make_head_facts(head: Anchor) -> dict[str, object]:
+def _make_head_facts(head: ChainHead) -> dict[str, object]:
     return {"session": head.chain, "seq": head.seq, "id": head.row_id, "hash": head.hash}

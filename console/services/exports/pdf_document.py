@@ -21,10 +21,10 @@ from console.domain.exports.tables import CellKind, CellValue, DocumentTable, Ex
 from console.resource_paths import resources_dir
 from console.services.exports.cells import printable_text
 
-_PAGE_WIDTH, _PAGE_HEIGHT, _MARGIN = 842.0, 595.0, 40.0  # points; A4, landscape
+_PAGE_WIDTH, _PAGE_HEIGHT, _PAGE_MARGIN = 842.0, 595.0, 40.0  # points; A4, landscape
 _TITLE_SIZE, _HEADING_SIZE, _TEXT_SIZE, _CELL_SIZE, _FOOTER_SIZE = 16.0, 12.0, 10.0, 8.5, 8.0  # points
 _LINE_FACTOR, _CELL_GAP = 1.5, 8.0
-_TEXT_WIDTH = _PAGE_WIDTH - 2 * _MARGIN  # points
+_TEXT_WIDTH = _PAGE_WIDTH - 2 * _PAGE_MARGIN  # points
 _LARGEST_CELL_WIDTH = 260.0  # points
 _MOST_CELL_LINES = 12
 _LEAST_TABLE_HEIGHT = 90.0  # points; a heading with less room below it goes to the next page
@@ -90,11 +90,11 @@ class _Layout:
 
     def _begin_page(self) -> None:
         self._pages.append(self._pdf.new_page(_PAGE_WIDTH, _PAGE_HEIGHT))
-        self._y = _PAGE_HEIGHT - _MARGIN
+        self._y = _PAGE_HEIGHT - _PAGE_MARGIN
 
     def _take_height(self, height: float) -> bool:
         """Move down by this height; begin a new page if the present one has no room. Return True for a new page."""
-        has_room = self._y - height >= _MARGIN + _FOOTER_SIZE * 2
+        has_room = self._y - height >= _PAGE_MARGIN + _FOOTER_SIZE * 2
         if not has_room:
             self._begin_page()
         self._y -= height
@@ -103,13 +103,13 @@ class _Layout:
     def _write_text(self, text: str, size: float) -> None:
         for line in self._wrap_text(printable_text(text), size, _TEXT_WIDTH):
             self._take_height(size * _LINE_FACTOR)
-            self._place_text(line, size, _MARGIN, self._y)
+            self._place_text(line, size, _PAGE_MARGIN, self._y)
 
     def _write_table(self, table: DocumentTable) -> None:
-        if self._y - _LEAST_TABLE_HEIGHT < _MARGIN:
+        if self._y - _LEAST_TABLE_HEIGHT < _PAGE_MARGIN:
             self._begin_page()
         self._take_height(_HEADING_SIZE * 2.5)
-        self._place_text(printable_text(table.title), _HEADING_SIZE, _MARGIN, self._y)
+        self._place_text(printable_text(table.title), _HEADING_SIZE, _PAGE_MARGIN, self._y)
         if not table.rows:
             self._write_text(table.empty, _TEXT_SIZE)
             return
@@ -142,11 +142,11 @@ class _Layout:
         cells = [self._cell_lines(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
         line_height = _CELL_SIZE * _LINE_FACTOR
         if self._take_height(line_height * max(map(len, cells)) + 2) and not is_head:
-            self._y = _PAGE_HEIGHT - _MARGIN
+            self._y = _PAGE_HEIGHT - _PAGE_MARGIN
             self._write_row(table, titles, widths, titles, is_head=True)
             self._write_row(table, texts, widths, titles)
             return
-        left, top = _MARGIN, self._y + line_height * (max(map(len, cells)) - 1) + 2
+        left, top = _PAGE_MARGIN, self._y + line_height * (max(map(len, cells)) - 1) + 2
         for column, lines, width in zip(table.columns, cells, widths, strict=True):
             for place, line in enumerate(lines):
                 is_right = column.kind in _RIGHT_ALIGNED
@@ -165,7 +165,7 @@ class _Layout:
         title = printable_text(self._document.title)
         for number, page in enumerate(self._pages, 1):
             foot = next(self._wrap_text(f"{number} / {len(self._pages)}   {title}", _FOOTER_SIZE, _TEXT_WIDTH))
-            self._place_text(foot, _FOOTER_SIZE, _MARGIN, _MARGIN - _FOOTER_SIZE, page)
+            self._place_text(foot, _FOOTER_SIZE, _PAGE_MARGIN, _PAGE_MARGIN - _FOOTER_SIZE, page)
 
     # -- text
 
@@ -204,7 +204,7 @@ class _Layout:
             x += sum(font.width(character) for character in run) * size
 
     def _draw_line(self, y: float, right: float) -> None:
-        path = self._raw.FPDFPageObj_CreateNewPath(_MARGIN, y)
+        path = self._raw.FPDFPageObj_CreateNewPath(_PAGE_MARGIN, y)
         self._raw.FPDFPath_LineTo(path, right, y)
         self._raw.FPDFPageObj_SetStrokeColor(path, 0, 0, 0, 255)
         self._raw.FPDFPageObj_SetStrokeWidth(path, 0.5)

@@ -23,8 +23,8 @@ _NUMBER_FORMATS = {
     CellKind.INSTANT: "yyyy-mm-dd hh:mm:ss",
 }
 _DECIMALS_FORMAT = "#,##0.00"
-_WIDTHS = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}  # characters
-_NARROW, _WIDEST = 14, 48  # characters
+_WIDTH_BY_CELL_KIND = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}  # characters
+_MIN_COLUMN_WIDTH, _MAX_COLUMN_WIDTH = 14, 48  # characters
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of creation in a document that must not depend on the time of its writing."""
 
@@ -89,8 +89,8 @@ class _TableSheets:
         self._sheet = self._book.add_worksheet(next(self.names))
         self._sheet.freeze_panes(1, 0)
         for place, column in enumerate(self._columns):
-            width = max(_WIDTHS.get(column.kind, _NARROW), 2 * len(column.title))
-            self._sheet.set_column(place, place, min(width, _WIDEST), self._formats[column.kind])
+            width = max(_WIDTH_BY_CELL_KIND.get(column.kind, _MIN_COLUMN_WIDTH), 2 * len(column.title))
+            self._sheet.set_column(place, place, min(width, _MAX_COLUMN_WIDTH), self._formats[column.kind])
             self._sheet.write_string(0, place, clean_text(column.title), self._bold)
         self._next_row = 1
 

@@ -23,7 +23,7 @@ from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
-from console.store.spool.spool import Anchor, Intent, Spool, SpoolEntry
+from console.store.spool.spool import ChainHead, Intent, Spool, SpoolEntry
 
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseWentBack
@@ -189,14 +189,14 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Ro
     return None
 
 
-def _read_known_anchors(spool: Spool, database_id: str, limit: int = ANCHORS_COMPARED) -> tuple[Anchor, ...]:
+def _read_known_anchors(spool: Spool, database_id: str, limit: int = ANCHORS_COMPARED) -> tuple[ChainHead, ...]:
     newest_read = _find_newest_read_anchor(spool, database_id)
     return (*spool.newest_anchors(database_id, limit), *([newest_read] if newest_read else []))
 
 
-def _find_newest_read_anchor(spool: Spool, database_id: str) -> Anchor | None:
+def _find_newest_read_anchor(spool: Spool, database_id: str) -> ChainHead | None:
     stored = spool.read_value(f"seen:{database_id}")
-    return Anchor(*json.loads(stored)) if stored and stored != "null" else None
+    return ChainHead(*json.loads(stored)) if stored and stored != "null" else None
 
 
 def _find_old_database_id(context: ServiceContext) -> str | None:
@@ -227,7 +227,7 @@ def _read_acknowledgers(spool: Spool, database_id: str) -> frozenset[str]:
 
 def _report_rollback(
     context: ServiceContext,
-    own_anchors: tuple[Anchor, ...],
+    own_anchors: tuple[ChainHead, ...],
     old_database_id: str | None,
     acknowledgers: frozenset[str],
 ) -> RollbackFinding | None:
@@ -268,7 +268,7 @@ def _operations_not_in_journal(context: ServiceContext, old_database_id: str | N
 def _write_rollback(
     tx: Transaction,
     context: ServiceContext,
-    own_anchors: tuple[Anchor, ...],
+    own_anchors: tuple[ChainHead, ...],
     old_database_id: str | None,
     acknowledgers: frozenset[str],
     spooled: Sequence[SpoolEntry],
@@ -294,7 +294,7 @@ def _write_rollback(
 def _raise_alert(
     tx: Transaction,
     context: ServiceContext,
-    missing: Sequence[Anchor],
+    missing: Sequence[ChainHead],
     old_database_id: str | None,
     operation_count: int,
 ) -> None:

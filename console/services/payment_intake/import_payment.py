@@ -35,7 +35,7 @@ from console.store.payments.payments import NewPayment
 ACTION = AuditAction.PAYMENT_IMPORT
 KIND = payments.KIND
 CALL_NAME = "import"
-_MIDDAY = time(12)
+_ASSUMED_TIME = time(12)
 
 
 class PaymentImports:
@@ -196,7 +196,7 @@ def _begun_at(request: PaymentImport, fact: ReportWithSource) -> datetime:
     day of this time.
     """
     if request.day is not None:
-        return datetime.combine(request.day, _MIDDAY, IST).astimezone(UTC)
+        return datetime.combine(request.day, _ASSUMED_TIME, IST).astimezone(UTC)
     return fact.report.paid_at or fact.true_at
 
 

@@ -32,7 +32,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.documents.documents import Documents
 from console.store.migrations import upgrade as migrate
 from console.store.spool.cipher import Cipher
-from console.store.spool.spool import Anchor, Spool
+from console.store.spool.spool import ChainHead, Spool
 
 if TYPE_CHECKING:
     from console.domain.desk_requests.records import TakenDeskRequest
@@ -216,7 +216,7 @@ class ServiceContext:
             return RequestedAuditTrail(self.spool.desk_id)
         from console.store.audit.trail import AuditTrail
 
-        def anchor(heads: Sequence[Anchor]) -> None:
+        def anchor(heads: Sequence[ChainHead]) -> None:
             self.spool.store_anchors(self.database_id, heads)
 
         def begin(conn: Connection) -> None:

@@ -11,13 +11,13 @@ from console.store.queues import queues
 from console.store.queues.chosen_records import SortPosition, SortValue
 from console.store.queues.queues import QueuePosition
 
-_TIME = "%Y%m%dT%H%M%S%f"
+_TIME_FORMAT = "%Y%m%dT%H%M%S%f"
 _LONGEST_TEXT = 1_024
 
 
 def format_cursor(place: QueuePosition) -> str:
     """Return the cursor of a position in a queue's own order."""
-    return f"{place.work_state}.{place.since:{_TIME}}.{place.kind}.{place.id}"
+    return f"{place.work_state}.{place.since:{_TIME_FORMAT}}.{place.kind}.{place.id}"
 
 
 def read_cursor(text: str | None) -> QueuePosition | None:
@@ -26,7 +26,7 @@ def read_cursor(text: str | None) -> QueuePosition | None:
         return None
     work, at, kind, number = (*text.split("."), "", "", "")[:4]
     with suppress(ValueError):
-        since = datetime.strptime(at, _TIME)  # noqa: DTZ007  # without a zone, as the column stores it
+        since = datetime.strptime(at, _TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
         if text.count(".") == 3 and work in list(WorkState) and kind in queues.KINDS and _is_number(number):
             return queues.position_of(work, since, kind, int(number))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
@@ -67,14 +67,14 @@ _KEY_TYPES: dict[SortColumn, tuple[type, type]] = {
 
 def _format_value(value: SortValue) -> str:
     if isinstance(value, datetime):
-        return f"t{value:{_TIME}}"
+        return f"t{value:{_TIME_FORMAT}}"
     return f"h{value}" if isinstance(value, str) else f"n{value}"
 
 
 def _read_value(text: str) -> SortValue:
     kind, value = text[:1], text[1:]
     if kind == "t":
-        return datetime.strptime(value, _TIME)  # noqa: DTZ007  # without a zone, as the column stores it
+        return datetime.strptime(value, _TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
     if kind == "h" and all(digit in "0123456789ABCDEFG" for digit in value):
         return value
     if kind == "n" and value.isascii() and value.isdecimal() and len(value) <= 19:

@@ -27,7 +27,7 @@ _CLASS_OF_STATE = {
     _R.COMPLETED: OutcomeClass.SUCCEEDED,
     _R.FAILED: OutcomeClass.FAILED_DEFINITE,
 }
-_NEVER_SENT = frozenset({_R.REQUESTED, _R.APPROVED, _R.REJECTED, _R.WITHDRAWN, _R.EXPIRED, _R.FAILED})
+_NEVER_SENT_STATES = frozenset({_R.REQUESTED, _R.APPROVED, _R.REJECTED, _R.WITHDRAWN, _R.EXPIRED, _R.FAILED})
 
 
 def settle_late(
@@ -102,7 +102,7 @@ def _is_news(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
         return outcome.kind is not OutcomeClass.PENDING
     if refund.work.reason == WorkReason.CONTRADICTED:
         return False
-    return (outcome.kind in EFFECT_CLASSES) == (refund.state in _NEVER_SENT)
+    return (outcome.kind in EFFECT_CLASSES) == (refund.state in _NEVER_SENT_STATES)
 
 
 def _as_answer(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:

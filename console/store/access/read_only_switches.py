@@ -8,7 +8,7 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.schema.worker import read_only_switches
 
-_NEWEST_IDS_QUERY = select(func.max(read_only_switches.c.id)).group_by(read_only_switches.c.scope)
+_NEWEST_IDS = select(func.max(read_only_switches.c.id)).group_by(read_only_switches.c.scope)
 _QUERY = (
     select(
         read_only_switches.c.scope,
@@ -17,7 +17,7 @@ _QUERY = (
         read_only_switches.c.person,
         read_only_switches.c.at,
     )
-    .where(read_only_switches.c.id.in_(_NEWEST_IDS_QUERY))
+    .where(read_only_switches.c.id.in_(_NEWEST_IDS))
     .order_by(read_only_switches.c.scope)
 )
 

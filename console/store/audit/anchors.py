@@ -1,6 +1,6 @@
 """Detects that a database was set back to an earlier state, by comparing it with anchors.
 
-An anchor (`Anchor`) is a row of the audit trail whose hash this desk has stored in its spool. Audit rows are never
+An anchor (`ChainHead`) is a row of the audit trail whose hash this desk has stored in its spool. Audit rows are never
 deleted, so a missing or different row proves that the database has lost commits.
 
 A row that this desk has written becomes an anchor after its COMMIT. A row that this desk has only read becomes one
@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from console.domain.errors import ErrorCode
 from console.store.database.instants import SERVER_TIME
 from console.store.schema.core import alerts, audit_log
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 
 WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
 SETTLED_AGE = timedelta(seconds=5)
@@ -47,7 +47,7 @@ MariaDB has the first pair, MySQL the second.
 """
 
 
-def missing_heads(conn: Connection, heads: Sequence[Anchor]) -> tuple[Anchor, ...]:
+def missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[ChainHead, ...]:
     """Return those anchors whose row is absent from the audit trail or has another chain, position or hash.
 
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
@@ -56,7 +56,7 @@ def missing_heads(conn: Connection, heads: Sequence[Anchor]) -> tuple[Anchor, ..
     return _heads_without_row(heads, conn.execute(_ROWS_BY_ID_QUERY, _ids_parameter(heads)).all()) if heads else ()
 
 
-def compare_with_anchors(conn: Connection, heads: Sequence[Anchor]) -> tuple[bool, Anchor | None]:
+def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[bool, ChainHead | None]:
     """Compare the anchors with the audit trail. Return (True, None) if the row of an anchor is missing or different
     (see `missing_heads`); otherwise (False, newest row of the trail).
 
@@ -76,18 +76,18 @@ def compare_with_anchors(conn: Connection, heads: Sequence[Anchor]) -> tuple[boo
     return False, _to_head(last) if on_disk else None
 
 
-def _ids_parameter(heads: Sequence[Anchor]) -> dict[str, list[int]]:
+def _ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
     return {"ids": sorted({head.row_id for head in heads})}
 
 
-def _heads_without_row(heads: Sequence[Anchor], rows: Sequence[Sequence[object]]) -> tuple[Anchor, ...]:
+def _heads_without_row(heads: Sequence[ChainHead], rows: Sequence[Sequence[object]]) -> tuple[ChainHead, ...]:
     present = set(map(_to_head, rows))
     return tuple(head for head in heads if head not in present)
 
 
-def _to_head(row: Sequence[object]) -> Anchor:
+def _to_head(row: Sequence[object]) -> ChainHead:
     row_id, session, seq, digest = row[:4]
-    return Anchor(str(session), int(str(seq)), int(str(row_id)), str(digest))
+    return ChainHead(str(session), int(str(seq)), int(str(row_id)), str(digest))
 
 
 def _are_all_rows_on_disk(conn: Connection) -> bool:

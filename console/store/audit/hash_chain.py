@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, cas
 from sqlalchemy.exc import DBAPIError
 
 from console.store.schema.core import audit_log
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 
 FIRST_PREVIOUS_HASH = "0" * 64
 """Previous hash of the first row of each chain."""
@@ -94,7 +94,7 @@ def _row_hash_if_hashable(before: object, content: Sequence[object]) -> str | No
         return None
 
 
-def verify_chains(conn: Connection, anchors: Iterable[Anchor]) -> VerifyResult:
+def verify_chains(conn: Connection, anchors: Iterable[ChainHead]) -> VerifyResult:
     """Verify all chains and compare them with the anchors. `anchors` must be sorted by chain, then seq.
 
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
@@ -146,7 +146,7 @@ class _ChainVerification:
     and the reason.
     """
 
-    def __init__(self, anchors: Iterable[Anchor]) -> None:
+    def __init__(self, anchors: Iterable[ChainHead]) -> None:
         self.row_count = 0
         self.first_bad_row_id: int | None = None
         self.why: str | None = None
@@ -180,7 +180,7 @@ class _ChainVerification:
             self.report(self._anchor.row_id, "missing")
             self._anchor = next(self._anchors, None)
 
-    def _anchors_up_to(self, session: str, seq: int) -> Iterator[Anchor]:
+    def _anchors_up_to(self, session: str, seq: int) -> Iterator[ChainHead]:
         while self._anchor is not None and (self._anchor.chain, self._anchor.seq) <= (session, seq):
             yield self._anchor
             self._anchor = next(self._anchors, None)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, String, cast, select
 from console.store.audit.hash_chain import HASHED_COLUMNS
 from console.store.records.history import ROWS_PER_BATCH, is_not_only_reading_sql
 from console.store.schema.core import audit_log
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 
 _COLUMNS = [
     cast(audit_log.c.at, String(26)).label("at") if name == "at" else audit_log.c[name] for name in HASHED_COLUMNS
@@ -33,9 +33,9 @@ class ChainRow:
     hash: str
 
     @property
-    def position(self) -> Anchor:
+    def position(self) -> ChainHead:
         """The row as a head: its chain, its position in the chain (seq), its row id and its hash."""
-        return Anchor(str(self.content["session"]), int(str(self.content["seq"])), self.id, self.hash)
+        return ChainHead(str(self.content["session"]), int(str(self.content["seq"])), self.id, self.hash)
 
 
 def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainRow]:
@@ -51,10 +51,10 @@ def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainR
         last = page[-1].id
 
 
-def head_of_chain(conn: Connection, chain: str, up_to: int) -> Anchor | None:
+def head_of_chain(conn: Connection, chain: str, up_to: int) -> ChainHead | None:
     """Return, as a head, the last row of a chain with a row id of at most `up_to`; None if there is none."""
     heads = select(audit_log.c.seq, audit_log.c.id, audit_log.c.hash).where(
         audit_log.c.session == chain, audit_log.c.id <= up_to
     )
     row = conn.execute(heads.order_by(audit_log.c.seq.desc()).limit(1)).first()
-    return None if row is None else Anchor(chain, row.seq, row.id, row.hash)
+    return None if row is None else ChainHead(chain, row.seq, row.id, row.hash)

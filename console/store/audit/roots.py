@@ -25,7 +25,7 @@ from console.domain.audit.actions import AuditAction
 from console.store.access import operators as people
 from console.store.database.instants import current_time, to_naive_utc
 from console.store.schema.core import audit_log
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 
 ROOT_ACTION, KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
 HEADS_PER_ROW = 100
@@ -94,7 +94,7 @@ class _Root:
 
     row_id: int
     covered: CoveredRows
-    heads: tuple[Anchor, ...]
+    heads: tuple[ChainHead, ...]
 
     def is_valid(self, end_id: int) -> bool:
         """True if the root begins at or before `end_id`, the last id that earlier roots cover, and covers no row
@@ -152,7 +152,7 @@ def oldest_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> f
     return None if at is None else (to_naive_utc(current_time(conn, now)) - at).total_seconds()
 
 
-def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[Anchor, ...]]:
+def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[ChainHead, ...]]:
     """Return the ranges that the next root covers, and the heads that it stores: the newest row of each chain.
     `since` are the rows covered so far.
 
@@ -163,11 +163,11 @@ def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[Cov
         return since, ()
     upto = conn.scalar(_LAST_ID_QUERY, {"most": min(first + ROWS_PER_ROOT, last)})
     rows = conn.execute(_HEADS_QUERY, {"after": since.previous_end, "upto": upto})
-    newest = tuple(Anchor(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
+    newest = tuple(ChainHead(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
     return CoveredRows(since.last_end, int(upto)), newest
 
 
-def root_details(now: CoveredRows, heads: Sequence[Anchor]) -> Iterator[Mapping[str, object]]:
+def root_details(now: CoveredRows, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
     """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads and
     the ends of the ranges that the whole root covers (`now`).
     """
@@ -243,14 +243,16 @@ def _parse_root(row_id: int, detail: str) -> _Root | None:
     try:
         root = json.loads(detail)
         covers, rows = CoveredRows(int(root["since"]), int(root["upto"])), root["heads"]
-        heads = tuple(Anchor(str(chain), int(seq), int(number), str(hashed)) for chain, seq, number, hashed in rows)
+        heads = tuple(
+            ChainHead(str(chain), int(seq), int(number), str(hashed)) for chain, seq, number, hashed in rows
+        )
         intact = root.get("root") == _json_digest(rows)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
     return _Root(row_id, covers, heads) if intact else None
 
 
-def _head_faults(conn: Connection, heads: Iterable[Anchor]) -> Iterator[tuple[int, str]]:
+def _head_faults(conn: Connection, heads: Iterable[ChainHead]) -> Iterator[tuple[int, str]]:
     by_id = {head.row_id: head for head in heads}
     rows = {row.id: row for row in conn.execute(_ROWS_BY_ID_QUERY, {"ids": list(by_id)})} if by_id else {}
     for row_id, head in by_id.items():

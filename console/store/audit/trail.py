@@ -27,11 +27,11 @@ from console.store.database.instants import SERVER_TIME
 from console.store.database.transaction import Transaction, locking_read
 from console.store.database.unreadable_rows import parse_detail
 from console.store.schema.core import audit_log
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 
 __all__ = [
     "AuditTrail",
-    "Anchor",
+    "ChainHead",
     "NewAuditEntry",
     "VerifyResult",
     "append_entry",
@@ -82,7 +82,7 @@ class NewAuditEntry:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> Anchor:
+def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> ChainHead:
     """Insert a row at the end of the chain `session` and return it as a head. After the COMMIT of `tx` the caller
     must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets `at`.
     """
@@ -107,7 +107,7 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
     own_row = {"chain": session, "at_seq": seq}
     tx.prove_by(lambda conn: conn.scalar(_ROW_HASH_QUERY, own_row) == hashed)
-    return Anchor(session, seq, int(key[0]), hashed)
+    return ChainHead(session, seq, int(key[0]), hashed)
 
 
 def _next_position(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
@@ -134,7 +134,7 @@ class AuditTrail:
         session: str,
         desk: str,
         clock: Clock,
-        anchor: Callable[[Sequence[Anchor]], None],
+        anchor: Callable[[Sequence[ChainHead]], None],
         begin: Callable[[Connection], None] | None = None,
     ) -> None:
         self._session = session
@@ -142,7 +142,7 @@ class AuditTrail:
         self._clock = clock
         self._anchor = anchor
         self._begin = begin
-        self._unanchored_heads: list[Anchor] = []
+        self._unanchored_heads: list[ChainHead] = []
         self._lock = Lock()
 
     def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
@@ -158,7 +158,7 @@ class AuditTrail:
     def _forget_begin(self) -> None:
         self._begin = None
 
-    def _anchor_committed(self, heads: Sequence[Anchor]) -> None:
+    def _anchor_committed(self, heads: Sequence[ChainHead]) -> None:
         """Store committed rows in the spool as anchors. If the spool fails, log the error and store these rows
         together with the next ones.
         """

@@ -143,7 +143,7 @@ _UPDATE_RULES: Mapping[str, Rules] = {
         Rule(is_allowed_step_sql(STOCK_TRANSITIONS), "no such step of a reservation"),
     ),
 }
-_KEYS: Mapping[str, str] = {"watched_corporations": "corporation_number"}
+_KEY_COLUMN_BY_TABLE: Mapping[str, str] = {"watched_corporations": "corporation_number"}
 """Column of the primary key, by table, where it isn't `id`."""
 _NEVER_DELETED: Mapping[str, str] = {
     "alerts": "cases",
@@ -169,7 +169,7 @@ _NEVER_DELETED: Mapping[str, str] = {
 
 def _make_constraints() -> Iterator[Constraint]:
     for table, rules in _INSERT_RULES.items():
-        yield Constraint(table, "INSERT", (no_replacement_rule(table, _KEYS.get(table, "id")), *rules))
+        yield Constraint(table, "INSERT", (no_replacement_rule(table, _KEY_COLUMN_BY_TABLE.get(table, "id")), *rules))
     for table, rules in _UPDATE_RULES.items():
         yield Constraint(table, "UPDATE", rules)
     for table, rows in _NEVER_DELETED.items():

@@ -41,7 +41,7 @@ sorted by this key: within a work state the oldest row comes first.
 """
 
 RowReader = Callable[[Connection, Sequence[Row[Any]], AbstractSet[int]], Sequence[QueuedRecord]]
-QUEUES_JOINED_BY_LAPSE = ("unknown", "review")
+QUEUES_WITH_LAPSED_RECORDS = ("unknown", "review")
 """Names of the queues that also contain lapsed rows: records whose process crashed or froze during a call. There are
 few such rows, because a due task soon writes their new state.
 """
@@ -97,7 +97,7 @@ class TableQueries:
             else _plain_page_queries(self, name, beside_lapsed=bool(lapsed))
         )
         rows = self._rows_after(conn, statements, after or _START_KEYS.get(name), limit, lapsed)
-        if name in QUEUES_JOINED_BY_LAPSE and lapsed and self.may_be_lapsed is not None:
+        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
             joined = dict([*rows, *self._read_rows(conn, self._lapsed_rows.where(*conditions), lapsed)])
             rows = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
         return rows
@@ -150,7 +150,7 @@ class TableQueries:
         if by_state or (_reads_each_state(choice) and not lapsed):
             states = _states_of(choice) if not lapsed else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
-        if name in QUEUES_JOINED_BY_LAPSE and lapsed and self.may_be_lapsed is not None:
+        if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
             joined = and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed, *conditions)
             ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
         return ranges
@@ -204,7 +204,7 @@ class TableQueries:
         of the table. `beside_lapsed`: some rows are lapsed now.
         """
         ranges = [*self.range_conditions(name, beside_lapsed=beside_lapsed)]
-        if name in QUEUES_JOINED_BY_LAPSE and beside_lapsed and self.may_be_lapsed is not None:
+        if name in QUEUES_WITH_LAPSED_RECORDS and beside_lapsed and self.may_be_lapsed is not None:
             joined = and_(self._is_lapsed, self.may_be_lapsed)
             ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]

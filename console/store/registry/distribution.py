@@ -44,7 +44,7 @@ PART_BYTES = 16 * 1024**2
 """Size of each part of a file before it is compressed, but for the last one."""
 _FETCHED_NAME, _SNAPSHOT_NAME = "fetched", "snapshot"
 _COPY_NAME = "copy.db"
-_LEVEL = 1  # a higher one makes the parts little smaller
+_COMPRESSION_LEVEL = 1  # a higher one makes the parts little smaller
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _store_file(path: Path, digest: str, documents: Documents) -> StoredFile:
     parts = []
     with path.open("rb") as file:
         while read := file.read(PART_BYTES):
-            parts.append(documents.store(zlib.compress(read, _LEVEL), "reg").path)
+            parts.append(documents.store(zlib.compress(read, _COMPRESSION_LEVEL), "reg").path)
     return StoredFile(path.name, digest, path.stat().st_size, parts)
 
 

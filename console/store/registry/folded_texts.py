@@ -24,7 +24,7 @@ from console.domain.registry.spelling import (
 )
 from console.store.registry.file_rows import FileColumns
 
-_LINE, _ENGLISH, _NOTHING = "\n", "\t", " "
+_LINE_SEPARATOR, _ENGLISH_SEPARATOR, _NOTHING = "\n", "\t", " "
 _WIDE_AND_NARROW_DIGITS = "0123456789０１２３４５６７８９"
 DIGITS_TO_0 = str.maketrans(dict.fromkeys(_WIDE_AND_NARROW_DIGITS, "0"))
 """Translation after which streets that differ in their numbers only are the same."""
@@ -55,10 +55,14 @@ def _write_names(name: str, names: Sequence[str], furigana: str, readings: Seque
     first = "" if names[0] == name else names[0] or _NOTHING
     second = "" if readings[0] == furigana else readings[0] or _NOTHING
     if len(names) == len(readings) == 1:
-        text = f"{first}{_LINE}{second}" if second else first
+        text = f"{first}{_LINE_SEPARATOR}{second}" if second else first
     else:
-        text = _LINE.join((first, second, *names[1:], *readings[1:]))
-    return f"{text}{_ENGLISH}{_LINE.join(_list_english_forms(english_name))}" if english_name else text
+        text = _LINE_SEPARATOR.join((first, second, *names[1:], *readings[1:]))
+    return (
+        f"{text}{_ENGLISH_SEPARATOR}{_LINE_SEPARATOR.join(_list_english_forms(english_name))}"
+        if english_name
+        else text
+    )
 
 
 def _list_english_forms(english_name: str) -> list[str]:
@@ -72,7 +76,7 @@ def list_name_readings(name: str, furigana: str, folded_names: str | None) -> li
     """
     if folded_names is None:
         return [reading for text in (name, furigana) if text for reading in list_readings(text)]
-    first, *others = folded_names.partition(_ENGLISH)[0].split(_LINE)
+    first, *others = folded_names.partition(_ENGLISH_SEPARATOR)[0].split(_LINE_SEPARATOR)
     readings = [_read_line(first, name)] if name else []
     if furigana:
         readings.append(_read_line(others[0] if others else "", furigana))
@@ -121,4 +125,4 @@ def _fold_without_digits(place: str, street: str) -> str | None:
 
 def _fold_behind(place: str, street: str) -> str:
     before, whole = fold_address(place), fold_address(f"{place}{street}")
-    return whole[len(before) :] if whole.startswith(before) else f"{_LINE}{whole}"
+    return whole[len(before) :] if whole.startswith(before) else f"{_LINE_SEPARATOR}{whole}"

@@ -9,7 +9,7 @@ from datetime import date
 from console.domain.error_reasons import RegistryOrderProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.publication_days import list_publication_days_between
-from console.store.registry.source_file import NATION, SourceFile
+from console.store.registry.source_file import WHOLE_NATION_CODE, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def adds_prefectures(current: Coverage | None, whole_files: Sequence[SourceFile]
     if current is None or not whole_files:
         return False
     new = _prefectures_of(whole_files)
-    is_partial = NATION not in new | current.prefectures and new.isdisjoint(current.prefectures)
+    is_partial = WHOLE_NATION_CODE not in new | current.prefectures and new.isdisjoint(current.prefectures)
     return is_partial and whole_files[0].day == current.whole_day == current.registry_date
 
 
@@ -60,7 +60,7 @@ def _prefectures_of(sources: Iterable[SourceFile]) -> frozenset[str]:
 
 def _covers_registry(whole_files: Sequence[SourceFile], current: Coverage) -> bool:
     new = _prefectures_of(whole_files)
-    return NATION in new or new >= current.prefectures
+    return WHOLE_NATION_CODE in new or new >= current.prefectures
 
 
 def _check_wholes(whole_files: Sequence[SourceFile]) -> None:
@@ -68,7 +68,7 @@ def _check_wholes(whole_files: Sequence[SourceFile]) -> None:
     for source in whole_files:
         if source.day != whole_files[0].day:
             raise _order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, whole_files[0].day)
-        if source.prefecture in seen or NATION in seen:
+        if source.prefecture in seen or WHOLE_NATION_CODE in seen:
             raise _order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, whole_files[0].day)
         seen.add(source.prefecture)
 

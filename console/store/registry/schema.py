@@ -96,11 +96,11 @@ PlaceKey: TypeAlias = tuple[str, str, str, str]
 
 _PLACE, _READ = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
 _EPOCH_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
-_KINDS: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
+_CORPORATION_KINDS: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
 _PROCESSES: Mapping[int, ProcessCode] = {int(process): process for process in ProcessCode}
-_CAUSES: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
-_CODES: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *ProcessCode, *CloseCause)}
-_OPTIONAL_CODES: Mapping[str, int | None] = {**_CODES, "": None}
+_CLOSE_CAUSES: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
+_PREFECTURE_CODES: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *ProcessCode, *CloseCause)}
+_OPTIONAL_CODES: Mapping[str, int | None] = {**_PREFECTURE_CODES, "": None}
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
@@ -188,8 +188,8 @@ def store_rows(columns: FileColumns, places: Places) -> Iterator[StoredRow]:
         places.find_ids(columns),
         columns.street_number,
         _optional_integers(columns.post_code),
-        map(_CODES.__getitem__, columns.kind),
-        map(_CODES.__getitem__, columns.process),
+        map(_PREFECTURE_CODES.__getitem__, columns.kind),
+        map(_PREFECTURE_CODES.__getitem__, columns.process),
         map(stored_days, columns.update_date),
         map(stored_days, columns.change_date),
         map(stored_days, columns.assignment_date),
@@ -235,7 +235,7 @@ def _make_corporation(row: StoredRow, place: PlaceKey) -> Corporation:
         name,
         furigana,
         english_name,
-        _KINDS[kind],
+        _CORPORATION_KINDS[kind],
         prefecture,
         city,
         street,
@@ -247,7 +247,7 @@ def _make_corporation(row: StoredRow, place: PlaceKey) -> Corporation:
         _read_day(updated_on),
         _read_day(changed_on),
         _read_day(assigned_on),
-        None if closed_on is None else Closure(_read_day(closed_on), _CAUSES[close_cause]),
+        None if closed_on is None else Closure(_read_day(closed_on), _CLOSE_CAUSES[close_cause]),
         None if successor is None else f"{successor:013}",
         change_cause,
         name_image_id,

@@ -19,7 +19,7 @@ from pathlib import Path
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
 
-NATION = "00"
+WHOLE_NATION_CODE = "00"
 """Code that stands for all prefectures in the name of a whole file."""
 LARGEST_BYTES = 8 * 1024**3
 """Largest accepted size of a CSV. The nation's has less than 2 GiB."""
@@ -90,7 +90,7 @@ def open_source(path: Path, should_stop: Callable[[], bool] = lambda: False) -> 
                 _check_crc(archive, member)
             raise
     day = _parse_day(path.name, match["day"])
-    prefecture = match["prefecture"] or NATION
+    prefecture = match["prefecture"] or WHOLE_NATION_CODE
     return SourceFile(
         path, path.name, day, match["difference"] is not None, prefecture, digest, finder.encoding, lines
     )

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, and_, or_, select
 
 from console.domain.records import OperationState
 from console.domain.reports.periods import Period
-from console.domain.reports.time_to_truth import UnknownCall
+from console.domain.reports.time_to_truth import UnknownOutcome
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.operations import journal
 from console.store.schema.core import operations
@@ -15,7 +15,7 @@ MAX_OPERATIONS = 10_000
 """Largest number of operations of one kind that are read: those of the newest records."""
 
 
-def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownCall], bool]:
+def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
     """Return the calls of one kind that began in the period and ended without a known outcome, and False if there may
     be more operations than MAX_OPERATIONS.
 
@@ -46,11 +46,11 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
         )
     ).all()
     unknowns = [
-        UnknownCall(to_aware_utc(row.started_at), None if row.ended_at is None else to_aware_utc(row.ended_at))
+        UnknownOutcome(to_aware_utc(row.started_at), None if row.ended_at is None else to_aware_utc(row.ended_at))
         for row in rows
     ]
     lapsed = [
-        UnknownCall(operation.started_at, None)
+        UnknownOutcome(operation.started_at, None)
         for operation in journal.lapsed_operations(conn)
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and period.start <= operation.started_at < period.end

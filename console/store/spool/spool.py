@@ -150,7 +150,7 @@ class SpoolEntry:
     is_delivered: bool
 
 
-class Anchor(NamedTuple):
+class ChainHead(NamedTuple):
     """A committed row of the audit trail that this desk has stored as an anchor (see `console.store.audit.anchors`):
     its chain, its position in the chain (`seq`), its row id and its hash (hex).
     """
@@ -337,7 +337,7 @@ class Spool:
         """
         return self._read_entries("database_id = ?", (database_id,))
 
-    def store_anchors(self, database_id: str, heads: Sequence[Anchor]) -> None:
+    def store_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
         """Store committed audit rows (anchors). An existing anchor never changes. The write isn't synced to
         the disk.
         """
@@ -347,7 +347,7 @@ class Spool:
             durable=False,
         )
 
-    def walk_anchors(self, database_id: str) -> Iterator[Anchor]:
+    def walk_anchors(self, database_id: str) -> Iterator[ChainHead]:
         """Yield every anchor of that database: a row of its audit trail that this desk saw committed. They are sorted
         by chain and position.
         """
@@ -356,9 +356,9 @@ class Spool:
             (database_id,),
         )
         for chain, seq, row_id, digest in rows:
-            yield Anchor(str(chain), _require_int(seq), _require_int(row_id), str(digest))
+            yield ChainHead(str(chain), _require_int(seq), _require_int(row_id), str(digest))
 
-    def anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[Anchor, ...]:
+    def anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[ChainHead, ...]:
         """Return the anchors that this desk has stored for this position (`seq`) of a chain. There are several if the
         desk has seen different rows at this position, and none if it has seen no row.
         """
@@ -366,11 +366,11 @@ class Spool:
             "SELECT row_id, hash FROM anchors WHERE database_id = ? AND chain = ? AND seq = ? ORDER BY row_id",
             (database_id, chain, seq),
         )
-        return tuple(Anchor(chain, seq, _require_int(row_id), str(digest)) for row_id, digest in rows)
+        return tuple(ChainHead(chain, seq, _require_int(row_id), str(digest)) for row_id, digest in rows)
 
     # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
 
-    def newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[Anchor, ...]:
+    def newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[ChainHead, ...]:
         """Return at most `limit` anchors that aren't given up, sorted by descending row id. With `below`, return only
         anchors with smaller row ids.
         """
@@ -380,11 +380,11 @@ class Spool:
             (database_id, _LARGEST_ROW_ID if below is None else below, limit),
         )
         return tuple(
-            Anchor(str(chain), _require_int(seq), _require_int(row_id), str(digest))
+            ChainHead(str(chain), _require_int(seq), _require_int(row_id), str(digest))
             for chain, seq, row_id, digest in rows
         )
 
-    def give_up_anchors(self, database_id: str, heads: Sequence[Anchor]) -> None:
+    def give_up_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
         """Mark anchors as given up: people know that the database lost these audit rows, so the rows aren't reported
         as missing any more. `walk_anchors` still yields these anchors.
         """

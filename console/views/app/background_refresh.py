@@ -40,7 +40,7 @@ REGISTRY_INTERVAL_MS, REGISTRY_DELAY_MS = 600_000, 15_000
 """Time between two checks for a newer corporation registry of the team, and time of the first check after the
 start.
 """
-_WORKER = "worker"
+_WORKER_KEY = "worker"
 
 _FeedReading = tuple[DeskNews, float, tuple[ReadOnlySwitch, ...] | None]
 """Result of one reading: the changes and the presence of workers, the seconds that they took, and the read-only
@@ -289,7 +289,7 @@ class BackgroundRefresh(QObject):
         def run_scheduled(services: "Console") -> tuple[TaskRun, ...] | None:
             return None if services.desk_status.asks_worker else services.recovery.run_scheduled()
 
-        call = self._context.bind_services(run_scheduled, _WORKER)
+        call = self._context.bind_services(run_scheduled, _WORKER_KEY)
         self._context.runner.run(
             call, self._handle_due, self._handle_due_failure, owner=self, lane="slow", cancellable=True
         )

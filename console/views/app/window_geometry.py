@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 if TYPE_CHECKING:
     from console.views.runtime.preferences import Preferences
 
-_NAME = "window"
+_STORED_NAME = "window"
 _MAX_TEXT_LENGTH = 2_000
 
 
@@ -26,7 +26,7 @@ class WindowGeometry(QObject):
         changes = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.WindowStateChange)
         if event.type() in changes and self._window.isVisible():
             geometry = self._window.saveGeometry()
-            self._preferences.store(_NAME, b64encode(geometry.data()).decode("ascii"))
+            self._preferences.store(_STORED_NAME, b64encode(geometry.data()).decode("ascii"))
         return False
 
 

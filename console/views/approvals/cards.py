@@ -18,7 +18,7 @@ from console.wording import records as record_texts
 PROPOSAL_KIND = "proposal"
 MAX_ANSWER_AGE_SECONDS = 900.0
 """Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
-_UNDECIDED = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
+_UNDECIDED_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def _remark_of_refund(
     number of reasons against it, else the checkers who have approved it already, else the end of its cooling-off
     period, else the maker's reason.
     """
-    if refund.state not in _UNDECIDED:
+    if refund.state not in _UNDECIDED_STATES:
         badge = record_words.state_cell(case_words.state_key(refund), context.language)
         return badge.word, badge.shape, badge.tone
     count = count_reasons_against(summary, now) if summary is not None else 0

@@ -32,7 +32,7 @@ from console.wording import records as record_texts
 _MIN_VISIBLE_LINES = 10
 _MARGIN_PX = 24  # beside the content
 _MIN_CONTENT_PX = 50  # a smaller content has not been laid out yet
-_UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
+_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 _COMPARED_FIELDS = ("state", "captured_minor", "refunded_minor", "payer")
 
 
@@ -193,7 +193,7 @@ class ApprovalView(QScrollArea):
         content, had_focus = QWidget(), any(part.hasFocus() for part in self.findChildren(QWidget))
         if had_focus:  # the focused widget goes with the old content
             self.setFocus(Qt.FocusReason.OtherFocusReason)
-        is_waiting, self._end = view.record.state in _UNSENT, None
+        is_waiting, self._end = view.record.state in _STATES_BEFORE_SENDING, None
         parts = [
             *([] if is_waiting else [self._result_panel(view)]),
             self._reasons_against_panel(view),
@@ -472,7 +472,7 @@ class ApprovalView(QScrollArea):
 
 def approval_title(view: RefundView, context: WindowContext) -> str:
     amount = wording.format_amount(view.record.amount_minor, view.record.currency)
-    if view.record.state not in _UNSENT:
+    if view.record.state not in _STATES_BEFORE_SENDING:
         return context.translate(
             "approvals.decided_title", title=case_words.title(view.record, context), amount=amount
         )

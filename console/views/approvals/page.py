@@ -46,7 +46,7 @@ _DECISION_HINTS: tuple[KeyHint, ...] = (
     (("W",), "key.withdraw"),
     (("F1",), "key.help"),
 )
-_UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
+_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 class ApprovalsPage(Page):
@@ -317,7 +317,7 @@ class ApprovalsPage(Page):
     def _is_decided(self) -> bool:
         """True if the shown request has been decided: it waits for nobody any more."""
         view = self.shown_view
-        return view is not None and view.record.state not in _UNSENT
+        return view is not None and view.record.state not in _STATES_BEFORE_SENDING
 
     def _read_refund(self, id: int) -> None:
         self.context.run_read(
@@ -385,8 +385,8 @@ class ApprovalsPage(Page):
         is_own = self.is_own_request(view)
         undecided = view.record.state is RefundState.REQUESTED
         self.decline.setVisible(not is_own and undecided)
-        self.approve.setVisible(not is_own and view.record.state in _UNSENT)
-        self.withdraw.setVisible(is_own and view.record.state in _UNSENT)
+        self.approve.setVisible(not is_own and view.record.state in _STATES_BEFORE_SENDING)
+        self.withdraw.setVisible(is_own and view.record.state in _STATES_BEFORE_SENDING)
         maker = view.record.maker
         self.reads.show_text(
             self.context.translate("approvals.own")
@@ -412,7 +412,7 @@ class ApprovalsPage(Page):
         """Show the buttons below a request that isn't sent yet. While a bar is shown, they stay where they are."""
         view = self.shown_view
         is_shown = self.content.currentWidget() is self.request_pane
-        self.footer.setVisible(is_shown and (view is None or view.record.state in _UNSENT))
+        self.footer.setVisible(is_shown and (view is None or view.record.state in _STATES_BEFORE_SENDING))
 
     def is_own_request(self, view: RefundView) -> bool:
         """Return True if the acting person is the maker of the refund. A maker can withdraw the refund but can't

@@ -288,7 +288,7 @@ class ComparePage(Page):
             return
         current = self.current_difference
         marks = [
-            PageMark(box, SIGNS[item.kind], _TONES[item.kind], item is current)
+            PageMark(box, SIGNS[item.kind], _TONE_BY_KIND[item.kind], item is current)
             for item in comparison.differences
             if item.page == index
             for box in (item.old_boxes if side == "old" else item.new_boxes)
@@ -304,7 +304,7 @@ class ComparePage(Page):
         self.context.back_requested.emit()
 
 
-_TONES: dict[DifferenceKind, Tone] = {
+_TONE_BY_KIND: dict[DifferenceKind, Tone] = {
     DifferenceKind.ADDED: "good",
     DifferenceKind.REMOVED: "bad",
     DifferenceKind.CHANGED: "care",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 EXPORT_KEY = "Ctrl+E"
 EXPORT_KEY_HINT = ((EXPORT_KEY,), "key.export")
 _BAR_NAME = "export"
-_FORMATS = [file_format.value for file_format in FileFormat]
+_FILE_FORMATS = [file_format.value for file_format in FileFormat]
 
 
 class ListExport(QObject):
@@ -67,8 +67,8 @@ class ListExport(QObject):
         chosen = self._request.chosen
         translate = self._context.translate
         title = translate("action.export") if chosen is None else translate("export.chosen_title", n=len(chosen))
-        name = f"{self._request.name}-{self._context.now():%Y%m%d}.{_FORMATS[0]}"
-        ask_for_path(self._parent, title, _FORMATS, self.export_to, name)
+        name = f"{self._request.name}-{self._context.now():%Y%m%d}.{_FILE_FORMATS[0]}"
+        ask_for_path(self._parent, title, _FILE_FORMATS, self.export_to, name)
 
     @Slot(str)
     def export_to(self, path: str) -> None:

@@ -15,7 +15,7 @@ from console.views.theme.theme import current_appearance
 
 _MEASURED_ROWS = 200  # rows whose cells are measured
 _MIN_SENTENCE_PX = 96  # width of a column of sentences in a table that is too narrow, at text size 1
-_NAMING = ("text", "data")
+_TEXT_COLUMN_KINDS = ("text", "data")
 
 MAX_TRAIL_LENGTH = 200
 """Largest number of rows before, and of rows after, the opened record of a list to which the record's page can step.
@@ -101,7 +101,9 @@ class FittedTable(RecordTable):
         pinned = 0
         if hidden is not None:
             columns = enumerate(self.rows.columns, 1)
-            pinned = next((end for end, column in columns if column.kind in _NAMING and column.key not in hidden), 0)
+            pinned = next(
+                (end for end, column in columns if column.kind in _TEXT_COLUMN_KINDS and column.key not in hidden), 0
+            )
         if pinned != self.pinned_columns:
             self.pinned_columns = pinned
             self.viewport().update()

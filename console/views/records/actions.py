@@ -25,7 +25,7 @@ from console.views.widgets.notification_bars import Bar
 from console.wording import catalogue as wording
 
 _SETTLED_LOOK: tuple[str, Tone] = ("check", "good")
-_UNKNOWN_LOOK: tuple[str, Tone] = ("question", "unknown")
+_UNKNOWN_OUTCOME_LOOK: tuple[str, Tone] = ("question", "unknown")
 
 
 class RecordActionHandlers(QObject):
@@ -311,7 +311,7 @@ def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: 
     """
     title, translate = _title_of(after, context), context.translate
     is_unknown = not isinstance(after, Operation | Order) and after.certainty is Certainty.UNKNOWN
-    shape, tone = _UNKNOWN_LOOK if is_unknown else _SETTLED_LOOK
+    shape, tone = _UNKNOWN_OUTCOME_LOOK if is_unknown else _SETTLED_LOOK
     # An operation of the spool becomes a record when its answer is delivered.
     is_same = type(before) is type(after) and _probed_values(before) == _probed_values(after)
     if is_same or isinstance(after, Operation):

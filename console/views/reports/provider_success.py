@@ -14,7 +14,7 @@ from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_PAID, _UNPAID, _UNKNOWN = Look("solid", "good"), Look("hatch", "bad"), Look("dots", "unknown")
+_PAID, _UNPAID_LOOK, _UNKNOWN = Look("solid", "good"), Look("hatch", "bad"), Look("dots", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ def _make_picture(report: ProviderSuccess, context: WindowContext) -> Picture:
     translate = context.translate
     legend = (
         LegendEntry(translate("reports.success.paid"), _PAID),
-        LegendEntry(translate("reports.success.unpaid"), _UNPAID),
+        LegendEntry(translate("reports.success.unpaid"), _UNPAID_LOOK),
         LegendEntry(translate("reports.success.unknown"), _UNKNOWN),
         LegendEntry(translate("reports.success.outage"), BAND_LOOK),
     )
@@ -52,7 +52,7 @@ def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: Window
 def _make_bar(day: ProviderDay) -> Bar:
     """Return the bar of a day: the shares of the paid, unpaid and unknown payments in percent."""
     counted = day.paid + day.unpaid + day.unknown
-    counts = ((day.paid, _PAID), (day.unpaid, _UNPAID), (day.unknown, _UNKNOWN))
+    counts = ((day.paid, _PAID), (day.unpaid, _UNPAID_LOOK), (day.unknown, _UNKNOWN))
     parts = tuple(BarPart(100 * count / counted, look) for count, look in counts if count)
     return Bar(f"{day.day:%m-%d}", report_words.percent_text(day.percent), parts)
 

@@ -11,7 +11,7 @@ from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_STEP, _OTHER, _UNKNOWN = Look("solid", "progress"), Look("hatch", "muted"), Look("dots", "unknown")
+_STEP_LOOK, _OTHER, _UNKNOWN = Look("solid", "progress"), Look("hatch", "muted"), Look("dots", "unknown")
 _ALL_NAMES = (*STEPS, *OTHER_ENDINGS, "unknown")
 
 
@@ -26,13 +26,13 @@ class _Row:
 
 
 def _look_of(name: str) -> Look:
-    return _STEP if name in STEPS else _UNKNOWN if name == "unknown" else _OTHER
+    return _STEP_LOOK if name in STEPS else _UNKNOWN if name == "unknown" else _OTHER
 
 
 def _make_picture(report: RefundFunnelReport, context: WindowContext) -> Picture:
     translate = context.translate
     legend = (
-        LegendEntry(translate("reports.refund_funnel.steps"), _STEP),
+        LegendEntry(translate("reports.refund_funnel.steps"), _STEP_LOOK),
         LegendEntry(translate("reports.refund_funnel.other"), _OTHER),
         LegendEntry(translate("reports.refund_funnel.unknown"), _UNKNOWN),
     )

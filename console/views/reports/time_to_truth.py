@@ -14,8 +14,8 @@ from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import reports as report_words
 
-_IN_TIME, _LATE, _OPEN = Look("solid", "progress"), Look("hatch", "bad"), Look("dots", "unknown")
-_TIMES = ("median", "p90", "longest", "oldest_open")
+_IN_TIME_LOOK, _LATE_LOOK, _OPEN = Look("solid", "progress"), Look("hatch", "bad"), Look("dots", "unknown")
+_TIME_NAMES = ("median", "p90", "longest", "oldest_open")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,11 @@ def _bar_height(time: timedelta | None) -> float:
 def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
     translate = context.translate
     legend = (
-        LegendEntry(translate("reports.time_to_truth.in_time"), _IN_TIME),
-        LegendEntry(translate("reports.time_to_truth.late_word"), _LATE),
+        LegendEntry(translate("reports.time_to_truth.in_time"), _IN_TIME_LOOK),
+        LegendEntry(translate("reports.time_to_truth.late_word"), _LATE_LOOK),
         LegendEntry(translate("reports.time_to_truth.oldest_open"), _OPEN),
     )
-    times = [getattr(kind, name) for kind in report.kinds for name in (*_TIMES, "schedule")]
+    times = [getattr(kind, name) for kind in report.kinds for name in (*_TIME_NAMES, "schedule")]
     top = max(_bar_height(time) for time in times) * 1.15
     strips = tuple(_make_strip(kind, top, context) for kind in report.kinds)
     return Picture(strips, legend, "\n".join(report_words.truth_lines(report, context.language)), 84)
@@ -46,7 +46,13 @@ def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
 def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
     def look_of(name: str) -> Look:
         time: timedelta | None = getattr(kind, name)
-        return _OPEN if name == "oldest_open" else _LATE if time is not None and time > kind.schedule else _IN_TIME
+        return (
+            _OPEN
+            if name == "oldest_open"
+            else _LATE_LOOK
+            if time is not None and time > kind.schedule
+            else _IN_TIME_LOOK
+        )
 
     bars = tuple(
         Bar(
@@ -54,7 +60,7 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
             report_words.duration_text(getattr(kind, name), context.language),
             (BarPart(_bar_height(getattr(kind, name)), look_of(name)),),
         )
-        for name in _TIMES
+        for name in _TIME_NAMES
     )
     schedule = report_words.duration_text(kind.schedule, context.language)
     details = (

@@ -21,7 +21,7 @@ from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 
 Index = QModelIndex | QPersistentModelIndex
-_TIME_PX, _WHO_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
+_TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
 _SIGN_PX = 14
 
 
@@ -93,7 +93,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         """Return the width of the column of times in px. Times of earlier days include the day and are longer."""
         longest = max((item.time_text for item in self._items.items), key=len, default="")
         return max(
-            round(_TIME_PX * current_appearance().scale),
+            round(_TIME_COLUMN_PX * current_appearance().scale),
             round(current_appearance().font_metrics("data").horizontalAdvance(longest)) + 16,
         )
 
@@ -129,8 +129,8 @@ class _LineDelegate(QStyledItemDelegate):
         self._draw_sign(painter, rect, x, item, is_last=index.row() == self._view.model().rowCount() - 1)
         x += round((_SIGN_PX + 4) * scale)
         painter.setPen(colour("muted"))
-        draw_runs(painter, x, baseline, elide_runs(split_runs(item.actor_text), _WHO_PX * scale - 8))
-        x += round(_WHO_PX * scale) if item.actor_text else 4
+        draw_runs(painter, x, baseline, elide_runs(split_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8))
+        x += round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4
         self._draw_words(painter, rect, x, baseline, item)
         if index.row() == self._view.currentIndex().row() and self._view.hasFocus():
             draw_frame(painter, rect.toRectF(), 0, colour("focus"), None, 2)

@@ -67,7 +67,10 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
     payment = till.payment
     for _ in range(80):
         till.step()
-        assert payment.captured_minor == payment.remaining_minor + payment.accepted_refunds_minor + payment.reversed_minor
+        assert (
+            payment.captured_minor
+            == payment.remaining_minor + payment.accepted_refunds_minor + payment.reversed_minor
+        )
         assert payment.captured_minor in (0, 10_000)
         assert payment.remaining_minor >= 0
         assert 0 <= payment.refunded_minor <= payment.accepted_refunds_minor

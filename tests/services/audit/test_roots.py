@@ -15,7 +15,7 @@ from console.domain.records import PurchaseRequest
 from console.store.audit import roots as audit_roots
 from console.store.audit.trail import NewAuditEntry, append_entry
 from console.store.database.engine import Transaction
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -198,10 +198,10 @@ def rooted(place: Place, console: Console, by: str, detail: str) -> int:
     return console.database.write(add)
 
 
-def told_of(heads: Sequence[Anchor] = (), *, since: int = 0, upto: int = 0) -> str:
+def told_of(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -> str:
     """A root's detail as our program writes it, whatever it says."""
     return json.dumps(
-        next(audit_roots.root_details(audit_roots.CoveredRows(since, upto), heads or [Anchor("x", 1, 1, "x")]))
+        next(audit_roots.root_details(audit_roots.CoveredRows(since, upto), heads or [ChainHead("x", 1, 1, "x")]))
     )
 
 
@@ -260,7 +260,7 @@ def test_the_heads_of_a_root_are_those_that_were_kept(
         assert broken(other) == (forged, "forged")
 
 
-def lying(console: Console, keep: Callable[[Anchor], Sequence[Anchor]], since: int = 0) -> str:
+def lying(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], since: int = 0) -> str:
     """A root of all that is there, by the program's own words, in which each head became what `keep` makes of it."""
     with console.database.read() as conn:
         last = conn.exec_driver_sql("SELECT max(id) FROM audit_log").scalar_one()
@@ -284,11 +284,11 @@ def test_a_workers_root_holds_what_it_covers(
         instead = {
             "nothing": [],
             "one chain less": [],
-            "an older row": [Anchor(chain, 1, int(row_id), str(hashed))],
-            "a row of another chain": [Anchor("x", 1, int(row_id), str(hashed))],
+            "an older row": [ChainHead(chain, 1, int(row_id), str(hashed))],
+            "a row of another chain": [ChainHead("x", 1, int(row_id), str(hashed))],
         }[lie]
 
-        def told(head: Anchor) -> Sequence[Anchor]:
+        def told(head: ChainHead) -> Sequence[ChainHead]:
             return instead if head.chain == chain else [] if lie == "nothing" else [head]
 
         forged = rooted(place, worker, "worker", lying(other, told))

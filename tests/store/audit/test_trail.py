@@ -21,7 +21,7 @@ from console.store.audit.trail import (
     verify_chains,
     walk_entries,
 )
-from console.store.spool.spool import Anchor
+from console.store.spool.spool import ChainHead
 from tests.store.audit_desk import AT, DESK, ThreeChains, fill, write_rows
 
 
@@ -90,7 +90,7 @@ def test_a_failing_anchor_never_undoes_what_is_done(desk: ThreeChains) -> None:
     """After a commit nothing raises; what could not be anchored is anchored with the next one."""
     broken = True
 
-    def anchor(heads: Sequence[Anchor]) -> None:
+    def anchor(heads: Sequence[ChainHead]) -> None:
         if broken:
             raise ConsoleError(ErrorCode.STORAGE_FULL)
         desk.anchors(heads)

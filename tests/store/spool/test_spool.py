@@ -20,7 +20,7 @@ from console.domain.records import CheckReport
 from console.store.spool import answer_codec as answers
 from console.store.spool.answer_codec import Answer
 from console.store.spool.cipher import Cipher
-from console.store.spool.spool import Anchor, Intent, Spool, SpoolState
+from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
 
@@ -145,10 +145,10 @@ def test_without_a_key_no_answer_is_kept_in_the_clear(tmp_path: Path) -> None:
 def test_anchors_are_only_added(spool: Spool) -> None:
     """The first anchor of a row stays, whatever comes later; they come back by chain and place."""
     spool.store_anchors(
-        DATABASE, [Anchor("b", 1, 2, "b" * 64), Anchor("a", 2, 3, "c" * 64), Anchor("a", 1, 1, "a" * 64)]
+        DATABASE, [ChainHead("b", 1, 2, "b" * 64), ChainHead("a", 2, 3, "c" * 64), ChainHead("a", 1, 1, "a" * 64)]
     )
-    spool.store_anchors(DATABASE, [Anchor("a", 1, 1, "f" * 64), Anchor("a", 1, 9, "9" * 64)])
-    spool.store_anchors("other", [Anchor("z", 1, 1, "0" * 64)])
+    spool.store_anchors(DATABASE, [ChainHead("a", 1, 1, "f" * 64), ChainHead("a", 1, 9, "9" * 64)])
+    spool.store_anchors("other", [ChainHead("z", 1, 1, "0" * 64)])
     assert [(head.chain, head.seq, head.row_id, head.hash[0]) for head in spool.walk_anchors(DATABASE)] == [
         ("a", 1, 1, "a"),
         ("a", 1, 9, "9"),

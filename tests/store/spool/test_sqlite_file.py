@@ -9,7 +9,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.store.spool.cipher import Cipher
-from console.store.spool.spool import FILE_NAME, Anchor, Spool
+from console.store.spool.spool import FILE_NAME, ChainHead, Spool
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin, intent
 
@@ -121,6 +121,6 @@ def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
     assert level() == 1
     begin(spool, intent("op-2"))
     assert level() == 2
-    spool.store_anchors(DATABASE, [Anchor("a", 1, 1, "0" * 64)])
+    spool.store_anchors(DATABASE, [ChainHead("a", 1, 1, "0" * 64)])
     assert level() == 1
     spool.close()
