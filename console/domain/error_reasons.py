@@ -239,6 +239,7 @@ class UsageProblem(Reason):
 class LockedProblem(Reason):
     """Problems of the error `database_locked` (`detail.problem`)."""
 
+    ANOTHER_RESTORE = "another_restore"
     ANOTHER_UPGRADE = "another_upgrade"
     DUPLICATES_KEEP_COMING = "duplicates_keep_coming"
     DATABASE_IN_USE = "in_use"

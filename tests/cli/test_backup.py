@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import resource
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -12,8 +14,8 @@ from typing import Any
 import pytest
 
 from console.sandbox.server import Sandbox
-from console.store.backup import server_dump
-from tests.cli.conftest import Terminal
+from console.store.backup import archive, server_dump, sqlite_copy
+from tests.cli.conftest import Ending, Terminal
 from tests.support import servers
 from tests.support.desks import environment
 from tests.support.invented import numbers
@@ -126,9 +128,35 @@ def rewritten(**changes: object) -> Callable[[Path], None]:
     return rewrite
 
 
-def outside(folder: Path) -> None:
-    files = json.loads((folder / "manifest.json").read_text())["content"]["files"]
-    rewritten(files={"../console.db": next(iter(files.values()))})(folder)
+def listed_as(name: str, data: bytes = b"") -> Callable[[Path], None]:
+    """The manifest lists this file too, and it is as the manifest says."""
+
+    def add(folder: Path) -> None:
+        file = folder.joinpath(*[part for part in name.split("/") if part])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        files = json.loads((folder / "manifest.json").read_text())["content"]["files"]
+        files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        rewritten(files=files)(folder)
+
+    return add
+
+
+def whole_manifest(text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / "manifest.json").write_text(text)
+
+
+def pipe_as_manifest(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    os.mkfifo(folder / "manifest.json")
+
+
+def newer_inside(folder: Path) -> None:
+    """The database in it is of a newer program than the manifest says."""
+    with closing(sqlite3.connect(folder / "database.sqlite")) as conn:
+        conn.execute("UPDATE alembic_version SET version_num = '9999'")
+        conn.commit()
+    listed_as("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
 
 
 BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
@@ -141,7 +169,19 @@ BAD: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "no database": (gone("database.sqlite"), (2, "bad_backup")),
     "no document": (gone("*.pdf"), (2, "bad_backup")),
     "no folder": (shutil.rmtree, (2, "bad_backup")),
-    "a file outside": (outside, (2, "bad_backup")),
+    "a file outside": (listed_as("../console.db"), (2, "bad_backup")),
+    "a document outside": (listed_as("documents//etc/passwd"), (2, "bad_backup")),
+    "a document of another name": (listed_as("documents/readme.txt"), (2, "bad_backup")),
+    "a name that no file has": (rewritten(files={"d" * 5000: {"bytes": 0, "sha256": ""}}), (2, "bad_backup")),
+    "a spool that is none": (listed_as("desk.db", b"no spool" * 99), (2, "bad_backup")),
+    "a newer database inside": (newer_inside, (2, "bad_backup")),
+    "a deep manifest": (whole_manifest("[" * 200_000), (2, "bad_backup")),
+    "half a character": (whole_manifest(r'{"sha256": "0", "content": {"a": "\ud800"}}'), (2, "bad_backup")),
+    "a pipe": (pipe_as_manifest, (2, "bad_backup")),
+    "a number for a text": (rewritten(schema=21), (2, "bad_backup")),
+    "no instant": (rewritten(taken_at="yesterday"), (2, "bad_backup")),
+    "signs for a terminal": (rewritten(version="\x1b[2J\u202e"), (2, "bad_backup")),
+    "a length in words": (rewritten(files={"desk.db": {"bytes": "9", "sha256": ""}}), (2, "bad_backup")),
     "a newer form": (rewritten(format="support-console-backup/9"), (2, "bad_backup")),
     "a field too many": (rewritten(extra=1), (2, "bad_backup")),
     "a newer program's": (rewritten(schema="9999"), (3, "schema_mismatch")),
@@ -157,9 +197,12 @@ def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: st
     spoil, refusal = BAD[name]
     spoil(backup)
     before = content(home(terminal))
-    for more in (("--check",), ()):
-        assert terminal.json("db", "restore", str(backup), *more).refused == refusal
+    new = Terminal(terminal.env | {"CONSOLE_HOME": str(backup.parent / "new")})
+    for desk, more in ((terminal, ("--check",)), (terminal, ()), (new, ())):
+        if desk is terminal or name != "another key":
+            assert desk.json("db", "restore", str(backup), *more).refused == refusal
     assert content(home(terminal)) == before
+    assert not (home(new) / "desk.db").exists()
 
 
 def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
@@ -187,6 +230,77 @@ def test_a_database_in_use_is_not_exchanged(terminal: Terminal, backup: Path) ->
         other.execute("SELECT * FROM console_meta").fetchall()
         assert terminal.json("db", "restore", str(backup)).refused == (6, "database_locked")
     assert terminal.json("db", "restore", str(backup)).status == 0
+
+
+def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
+    """Another process has it for itself alone: nothing can be read, so nobody knows whose database it is."""
+    before = content(home(terminal))
+    with closing(sqlite3.connect(database(terminal), isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        for more in (("--check",), ()):
+            assert terminal.json("db", "restore", str(backup), *more).refused == (6, "database_locked")
+    assert content(home(terminal)).keys() == before.keys()
+    assert len(checks(terminal, KEPT)) == 1
+
+
+@GAP
+def test_two_restores_in_one_second_keep_both_files(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first kept file is today's database, and nothing writes over it."""
+    assert buy(terminal, NEW).status == 0
+    real = sqlite_copy.exchange_file
+    monkeypatch.setattr(sqlite_copy, "exchange_file", lambda copy, file, _: real(copy, file, "console.db.kept"))
+    kept = [Path(terminal.json("db", "restore", str(backup)).data["kept"]) for _ in range(2)]
+    assert kept[0] != kept[1]
+    with closing(sqlite3.connect(kept[0])) as conn:
+        assert conn.execute("SELECT COUNT(*) FROM hansha_alarmbox_credit_checks").fetchall() == [(2,)]
+
+
+def test_a_folder_of_somebody_else_stays(terminal: Terminal, tmp_path: Path) -> None:
+    """Whatever its name is: a backup writes into a new folder of its own."""
+    other = tmp_path / "mine.partial"
+    other.mkdir()
+    (other / "thesis.txt").write_text("four years")
+    assert terminal.json("db", "backup", str(tmp_path / "mine")).status == 0
+    assert (other / "thesis.txt").read_text() == "four years"
+
+
+def test_two_backups_at_once_into_one_folder(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is whole and has the name, the other one is refused, and nothing else is left."""
+    folder, real, inner = tmp_path / "both", archive.write_manifest, list[Ending]()
+
+    def second_first(*args: Any) -> None:
+        monkeypatch.setattr(archive, "write_manifest", real)
+        inner.append(terminal.json("db", "backup", str(folder)))
+        real(*args)
+
+    monkeypatch.setattr(archive, "write_manifest", second_first)
+    outer = terminal.json("db", "backup", str(folder))
+    assert (inner[0].status, outer.refused) == (0, (2, "bad_backup"))
+    assert terminal.json("db", "restore", str(folder), "--check").status == 0
+    assert list(tmp_path.glob("both*")) == [folder]
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_full_disk_says_so_and_leaves_nothing(
+    terminal: Terminal, backup: Path, tmp_path: Path, command: str
+) -> None:
+    """The system refuses every file that is longer than 50 kB, as a full disk does: in SQLite and outside."""
+    before, limit = content(home(terminal)), resource.getrlimit(resource.RLIMIT_FSIZE)
+    folder = backup if command == "restore" else tmp_path / "new"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limit[1]))
+    try:
+        told = terminal.json("db", command, str(folder))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert told.refused == (6, "storage_full")
+    assert content(home(terminal)).keys() == before.keys()
+    assert len(checks(terminal, KEPT)) == 1
+    assert list(tmp_path.glob("new*")) == []
 
 
 def test_a_folder_with_something_in_it_is_not_written_to(terminal: Terminal, backup: Path) -> None:
@@ -263,6 +377,7 @@ def test_a_servers_database_goes_into_an_empty_one(
     def break_off(database: Any, dump: Path) -> None:
         if dump.name == "version.sql":
             raise KeyboardInterrupt
+        assert owner.json("db", "restore", folder).refused == (6, "database_locked")  # while this one loads
         real(database, dump)
 
     with monkeypatch.context() as patch:

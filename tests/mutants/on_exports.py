@@ -1,5 +1,5 @@
-"""Seeded bugs in exported files: formulas that run, amounts that are no numbers, files of cancelled exports, and
-daily closes that count what nobody knows.
+"""Seeded bugs in exported files: formulas that run, amounts that are no numbers, files of cancelled exports,
+daily closes that count what nobody knows, and restores over a database in use.
 """
 
 from tests.mutants.mutant import Change, Mutant
@@ -81,5 +81,12 @@ ON_EXPORTS: tuple[Mutant, ...] = (
         "any(record.settled_at is None for record in at_end)",
         "False",
         _CLOSE_TESTS,
+    ),
+    _mutant(
+        "a database that is busy counts as none of ours, and is exchanged",
+        "console/store/backup/sqlite_copy.py",
+        "        if _is_locked(error):\n            raise _in_use_error(file) from None\n        return None\n",
+        "        return None\n",
+        ("tests/cli/test_backup.py::test_a_database_that_cannot_be_read_now_is_not_exchanged",),
     ),
 )

@@ -25,7 +25,7 @@ from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import reads_views
-from console.store.documents.documents import Documents, open_documents
+from console.store.documents.documents import Documents, is_path_of, open_documents
 from console.store.migrations import upgrade as migrate
 from console.store.operations import idempotency
 from console.store.operations.request_ids import ANSWER_RETENTION
@@ -111,18 +111,29 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
     """
     manifest = archive.read_manifest(folder)
     archive.require_whole(folder, manifest)
+    if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
+        raise migrate.make_schema_error(manifest.schema)
     if manifest.kind == _SQLITE and archive.SQLITE_FILE in manifest.files:
         state = sqlite_copy.read_state(folder / archive.SQLITE_FILE)
-        if state.get("database_id") != manifest.database_id:
+        if (state.get("database_id"), state["schema"]) != (manifest.database_id, manifest.schema):
             raise archive.bad_backup_error(BackupProblem.DATABASE_DAMAGED, archive.SQLITE_FILE)
     elif manifest.kind != _SERVER or archive.DUMP_FILE not in manifest.files:
         raise archive.bad_backup_error(BackupProblem.MANIFEST_DAMAGED, archive.MANIFEST_NAME)
-    if not migrate.BASELINE_VERSION <= manifest.schema <= SCHEMA_VERSION:
-        raise migrate.make_schema_error(manifest.schema)
+    _require_restorable(folder, manifest)
     database, spool = Database(settings.database_url), Spool(settings.home, cipher=None)
     with closing(database), closing(spool):
         _require_same_database(database, spool, manifest)
     return VerifiedBackup(folder, manifest, _compare_store_key(settings, manifest))
+
+
+def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
+    """Refuse a backup whose spool or documents could not be put back. Raises bad_backup."""
+    if archive.SPOOL_FILE in manifest.files:
+        sqlite_copy.require_readable(folder / archive.SPOOL_FILE)
+    for path in manifest.documents:
+        name = f"{archive.DOCUMENTS_FOLDER_NAME}/{path}"
+        if not is_path_of(path, manifest.files[name].sha256):
+            raise archive.bad_backup_error(BackupProblem.FILE_ALTERED, name)
 
 
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
@@ -140,17 +151,15 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     with closing(database):
         if database.is_server != (manifest.kind == _SERVER):
             raise archive.bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
-        spool_outcome = "kept" if spool_file.exists() else "none"
-        if spool_outcome == "none" and archive.SPOOL_FILE in manifest.files:
-            sqlite_copy.exchange_file(folder / archive.SPOOL_FILE, spool_file, "")
-            spool_outcome = "restored"
-        kept = None
-        if database.file is None:
-            _load_server(database, folder, manifest)
-        else:
-            stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
-            kept_name = f"{database.file.name}.before-restore-{stamp}"
-            kept = sqlite_copy.exchange_file(folder / archive.SQLITE_FILE, database.file, kept_name)
+        with _prepared(database, manifest):
+            spool_outcome = _restore_spool(folder, manifest, spool_file)
+            kept = None
+            if database.file is None:
+                _load_server(database, folder)
+            else:
+                stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
+                kept_name = f"{database.file.name}.before-restore-{stamp}"
+                kept = sqlite_copy.exchange_file(folder / archive.SQLITE_FILE, database.file, kept_name)
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
         migrate.upgrade(database)
@@ -257,14 +266,39 @@ def _dump_server(database: Database, writer: ArchiveWriter) -> None:
         writer.add(file)
 
 
-def _load_server(database: Database, folder: Path, manifest: BackupManifest) -> None:
-    dump_hash = manifest.files[archive.DUMP_FILE].sha256
+@contextmanager
+def _prepared(database: Database, manifest: BackupManifest) -> Iterator[None]:
+    """Make the place for the database ready before anything is restored: a file that nobody has open, or an empty
+    server database, which no other restore uses during the block.
+    """
+    if database.file is not None:
+        sqlite_copy.require_unused(database.file)
+        yield
+        return
     with database.engine.begin() as conn:
-        server_dump.prepare_target(conn, dump_hash)
-    for name in (archive.DUMP_FILE, archive.VERSION_DUMP_FILE):
-        server_dump.load_dump(database, folder / name)
+        server_dump.mark_target(conn, manifest.files[archive.DUMP_FILE].sha256)
+    with database.engine.begin() as holder:
+        server_dump.hold_mark(holder)
+        with database.engine.begin() as conn:
+            server_dump.empty_target(conn)
+        yield
     with database.engine.begin() as conn:
         server_dump.drop_mark(conn)
+
+
+def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path) -> str:
+    """Put back the spool if this desk has none. Return the outcome (`RestoreResult.spool`)."""
+    if spool_file.exists():
+        return "kept"
+    if archive.SPOOL_FILE not in manifest.files:
+        return "none"
+    sqlite_copy.exchange_file(folder / archive.SPOOL_FILE, spool_file, "")
+    return "restored"
+
+
+def _load_server(database: Database, folder: Path) -> None:
+    for name in (archive.DUMP_FILE, archive.VERSION_DUMP_FILE):
+        server_dump.load_dump(database, folder / name)
 
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:

@@ -4,24 +4,23 @@ The manifest is written last, and the folder gets its name only after that. So a
 another name and no manifest.
 """
 
+import errno
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import Any
 
 from console.domain.error_reasons import BackupProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.reason import ForeignText
 from console.settings.private_files import make_private_folder
-from console.store.spool.sqlite_file import sync_folder
-
-if TYPE_CHECKING:
-    from console.domain.errors.details import StorageFull
+from console.store.spool.sqlite_file import sync_folder, translate_errors
 
 FORMAT_NAME = "support-console-backup/1"
 MANIFEST_NAME = "manifest.json"
@@ -105,24 +104,37 @@ def new_archive(folder: Path) -> Iterator[ArchiveWriter]:
     """Yield the writer of a new backup at `folder`. The folder gets its name when `write_manifest` was called and the
     block has ended without an exception; otherwise nothing is left.
 
-    Raises bad_backup (not_empty) if something is at `folder`, and storage_full.
+    Until then it has a name that no other process uses, so that two backups into the same folder don't mix. Raises
+    bad_backup (not_empty) if something is at `folder`, and storage_full.
     """
+    _require_free(folder)
+    with translate_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(PARTIAL_SUFFIX, f"{folder.name}.", folder.parent))
+    try:
+        with translate_errors(folder):
+            yield ArchiveWriter(partial)
+            _move(partial, folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _require_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
-    partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
+
+
+def _move(partial: Path, folder: Path) -> None:
+    """Give the finished folder its name. Raises bad_backup (not_empty) if another process was faster."""
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        make_private_folder(partial)
-        yield ArchiveWriter(partial)
         if folder.is_dir():
             folder.rmdir()
         partial.rename(folder)
-        sync_folder(folder.parent)
     except OSError as error:
-        facts: StorageFull = {"folder": str(folder), "problem": ForeignText(error.strerror or str(error))}
-        raise ConsoleError(ErrorCode.STORAGE_FULL, facts) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder)) from None
+        raise
+    sync_folder(folder.parent)
 
 
 def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
@@ -143,34 +155,54 @@ def read_manifest(folder: Path) -> BackupManifest:
     """Return the manifest of the backup at `folder`. Raises bad_backup: incomplete (no manifest), manifest (it was
     altered or is no manifest), format (a newer program made it).
     """
+    file = folder / MANIFEST_NAME
+    if not file.is_file():
+        raise bad_backup_error(BackupProblem.NO_MANIFEST, str(folder))
     try:
-        wrapped = json.loads((folder / MANIFEST_NAME).read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise bad_backup_error(BackupProblem.NO_MANIFEST, str(folder)) from None
-    except (OSError, ValueError):
-        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME) from None
-    try:
+        wrapped = json.loads(file.read_bytes())
         content = wrapped["content"]
         text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
         if hashlib.sha256(text.encode()).hexdigest() != wrapped["sha256"]:
             raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
         if content.pop("format") != FORMAT_NAME:
             raise bad_backup_error(BackupProblem.NEWER_FORMAT, MANIFEST_NAME)
-        files = {_require_inside(name): BackupFile(**file) for name, file in content.pop("files").items()}
-        unreadable = tuple(content.pop("unreadable"))
-        return BackupManifest(**content, files=files, unreadable=unreadable)
-    except (KeyError, TypeError, AttributeError):
+        return _parse_manifest(content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME) from None
+
+
+def _parse_manifest(content: dict[str, Any]) -> BackupManifest:
+    """Return the manifest with this content, which may be of any form. Raises ValueError, KeyError, TypeError or
+    AttributeError for a content that `write_manifest` doesn't write.
+    """
+    files = {_require_inside(name): _parse_file(**file) for name, file in content.pop("files").items()}
+    unreadable = tuple(content.pop("unreadable"))
+    manifest = BackupManifest(**content, files=files, unreadable=unreadable)
+    facts = (manifest.version, manifest.schema, manifest.database_id, manifest.kind, manifest.taken_at)
+    texts = (*facts, *unreadable, manifest.store_key or "")
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        raise ValueError("no text")
+    datetime.fromisoformat(manifest.taken_at)
+    return manifest
+
+
+def _parse_file(bytes: int, sha256: str) -> BackupFile:
+    if type(bytes) is not int or type(sha256) is not str:
+        raise TypeError("no length, or no hash")
+    return BackupFile(bytes, sha256)
 
 
 def require_whole(folder: Path, manifest: BackupManifest) -> None:
     """Read every file of the backup. Raises bad_backup: missing or altered, with the first such file."""
     for name, expected in manifest.files.items():
         file = folder.joinpath(*PurePosixPath(name).parts)
-        if not file.is_file():
-            raise bad_backup_error(BackupProblem.FILE_MISSING, name)
-        if file.stat().st_size != expected.bytes or hash_file(file) != expected.sha256:
-            raise bad_backup_error(BackupProblem.FILE_ALTERED, name)
+        try:
+            if not file.is_file():
+                raise bad_backup_error(BackupProblem.FILE_MISSING, name)
+            if file.stat().st_size != expected.bytes or hash_file(file) != expected.sha256:
+                raise bad_backup_error(BackupProblem.FILE_ALTERED, name)
+        except OSError:  # it can't be read, or no file can have this name
+            raise bad_backup_error(BackupProblem.FILE_ALTERED, name) from None
 
 
 def bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
@@ -190,8 +222,8 @@ def _sync_file(file: Path) -> None:
 
 
 def _require_inside(name: str) -> str:
-    """Return the name if it is a path below the folder. Raises bad_backup for any other name."""
+    """Return the name if it is a path below the folder, in its only spelling. Raises ValueError otherwise."""
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
-        raise bad_backup_error(BackupProblem.MANIFEST_DAMAGED, MANIFEST_NAME)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts or str(path) != name:
+        raise ValueError("no path in the folder")
     return name

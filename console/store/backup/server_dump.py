@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
-from console.domain.error_reasons import BackupProblem
+from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
@@ -23,10 +24,12 @@ from console.store.backup.archive import bad_backup_error
 from console.store.database.engine import Database
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import BadProfile
+    from console.domain.errors.details import BadProfile, DatabaseLocked, StorageFull
 
 RESTORE_MARK = "restore_in_progress"
 """The table that a restore creates first and drops last; its only row is the SHA-256 of the dump."""
+_ROW_LOCKED_ERRORS = (1205, 3572)
+"""Numbers of the error about a row that another session has locked: MariaDB's, MySQL's."""
 _DUMP_OPTIONS = (
     "--single-transaction",
     "--skip-lock-tables",
@@ -69,19 +72,38 @@ def load_dump(database: Database, dump: Path) -> None:
     _require_success(done)
 
 
-def prepare_target(conn: Connection, dump_hash: str) -> None:
-    """Make the connected database ready for the dump with this SHA-256. Raises bad_backup (target_not_empty) if it
-    has tables, unless they are those of a restore that was broken off: these are dropped.
+def mark_target(conn: Connection, dump_hash: str) -> None:
+    """Mark the connected database as the target of a restore of the dump with this SHA-256. Raises bad_backup
+    (target_not_empty) if it has tables, unless they are those of a restore that was broken off.
     """
     tables = read_tables(conn)
     if tables and RESTORE_MARK not in tables:
         raise bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
     if RESTORE_MARK not in tables:
-        conn.execute(text(f"CREATE TABLE {RESTORE_MARK} (dump_sha256 CHAR(64) NOT NULL)"))
+        conn.execute(text(f"CREATE TABLE IF NOT EXISTS {RESTORE_MARK} (dump_sha256 CHAR(64) NOT NULL)"))
+    if conn.scalar(text(f"SELECT COUNT(*) FROM {RESTORE_MARK}")) == 0:  # noqa: S608  # a constant
         insert = f"INSERT INTO {RESTORE_MARK} VALUES (:hash)"  # noqa: S608  # a constant
         conn.execute(text(insert), {"hash": dump_hash})
+
+
+def hold_mark(conn: Connection) -> None:
+    """Lock the mark's row until the transaction of this connection ends, so that no second restore empties what this
+    one loads. Raises database_locked (another_restore) if another restore has it; on a Galera cluster only if it uses
+    the same node.
+    """
+    try:
+        conn.execute(text(f"SELECT dump_sha256 FROM {RESTORE_MARK} FOR UPDATE NOWAIT")).all()  # noqa: S608  # a constant
+    except DBAPIError as error:
+        if error.orig is None or error.orig.args[0] not in _ROW_LOCKED_ERRORS:
+            raise
+        facts: DatabaseLocked = {"problem": LockedProblem.ANOTHER_RESTORE}
+        raise ConsoleError(ErrorCode.DATABASE_LOCKED, facts) from None
+
+
+def empty_target(conn: Connection) -> None:
+    """Drop the tables that a broken off restore has left in the connected database."""
     conn.execute(text("SET SESSION foreign_key_checks = 0"))
-    for table in sorted(tables - {RESTORE_MARK}):
+    for table in sorted(read_tables(conn) - {RESTORE_MARK}):
         conn.execute(text(f"DROP TABLE `{table}`"))
     conn.execute(text("SET SESSION foreign_key_checks = 1"))
 
@@ -137,4 +159,8 @@ def _is_of_mariadb(program: str) -> bool:
 def _require_success(done: subprocess.CompletedProcess[bytes]) -> None:
     if done.returncode != 0:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
-        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": ForeignText(lines[-1][:300])})
+        problem = ForeignText(lines[-1][:300])
+        if "on write" in lines[-1]:  # `Got errno 28 on write`: the dump's file, not the server
+            full: StorageFull = {"problem": problem}
+            raise ConsoleError(ErrorCode.STORAGE_FULL, full)
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {"problem": problem})

@@ -3,15 +3,19 @@
 import os
 import shutil
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import make_private_file, make_private_folder
 from console.store.backup.archive import bad_backup_error
-from console.store.spool.sqlite_file import sync_folder
+from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_KEY
+from console.store.spool.sqlite_file import sync_folder, translate_errors
 
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseLocked
@@ -34,63 +38,97 @@ def copy_sqlite(source: Path, target: Path) -> None:
 
 
 def read_state(file: Path) -> dict[str, str]:
-    """Return the contents of the table `console_meta` of a copy. Raises bad_backup (database) if the file is damaged
-    or is no database of this program.
+    """Return the contents of the table `console_meta` of a copy, with the version of its schema under `schema`.
+    Raises bad_backup (database) if the file is damaged or is no database of this program.
     """
+    with _opened_copy(file) as conn:
+        state = {str(name): str(value) for name, value in conn.execute(_STATE_QUERY)}
+        is_own = state.get(VERSION_TABLE_KEY) == OWN_VERSION_TABLE
+        versions = OWN_VERSION_TABLE if is_own else "alembic_version"
+        ((state["schema"],),) = conn.execute(f"SELECT version_num FROM {versions}")  # noqa: S608  # a constant
+        return state
+
+
+def require_readable(file: Path) -> None:
+    """Read a whole copy. Raises bad_backup (database) if the file is damaged or is no SQLite file."""
+    with _opened_copy(file):
+        pass
+
+
+@contextmanager
+def _opened_copy(file: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as conn:
             ((verdict,),) = conn.execute("PRAGMA integrity_check(1)")
             if verdict != "ok":
                 raise bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name)
-            return {str(name): str(value) for name, value in conn.execute(_STATE_QUERY)}
-    except sqlite3.Error:
+            yield conn
+    except (sqlite3.Error, ValueError):
         raise bad_backup_error(BackupProblem.DATABASE_DAMAGED, file.name) from None
 
 
 def find_database_id(file: Path) -> str | None:
-    """Return the id of the database in this file; None if there is no file, or no database of this program in it."""
+    """Return the id of the database in this file; None if there is no file, or no database of this program in it.
+    Raises database_locked (in_use) if another process doesn't let it be read.
+    """
     if not file.is_file():
         return None
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
             return {str(name): str(value) for name, value in conn.execute(_STATE_QUERY)}.get("database_id")
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if _is_locked(error):
+            raise _in_use_error(file) from None
         return None
 
 
 def exchange_file(copy: Path, database: Path, kept_name: str) -> Path | None:
-    """Put a copy in the place of the database file, and keep the file that was there, under `kept_name` in the same
-    folder. Return the kept file; None if there was none.
+    """Put a copy in the place of the database file, and keep the file that was there, under `kept_name` (with a
+    number if that name is used) in the same folder. Return the kept file; None if there was none.
 
     The place is never empty: a process that is killed in between leaves the earlier file or the new one. Raises
-    database_locked (in_use) if another process has the earlier file open.
+    database_locked (in_use) if another process has the earlier file open, and storage_full.
     """
-    make_private_folder(database.parent)
-    draft = database.with_name(f"{database.name}.restoring")
-    draft.unlink(missing_ok=True)
-    make_private_file(draft)
-    shutil.copyfile(copy, draft)
-    with draft.open("rb+") as file:
-        os.fsync(file.fileno())
-    if not database.exists():
-        draft.replace(database)
-        sync_folder(database.parent)
-        return None
+    draft = database.with_name(f"{database.name}.restoring-{uuid4().hex[:12]}")
+    try:
+        with translate_errors(database):
+            make_private_folder(database.parent)
+            make_private_file(draft)
+            shutil.copyfile(copy, draft)
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
+            kept = _keep_file(database, kept_name) if database.exists() else None
+            draft.replace(database)
+            sync_folder(database.parent)
+            return kept
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _keep_file(database: Path, kept_name: str) -> Path:
+    """Give the file a second name. Return the file with this name."""
+    require_unused(database)
     kept = database.with_name(kept_name)
-    if find_database_id(database) is not None:
-        _require_unused(database)
+    for number in count(2):
+        try:
+            kept.hardlink_to(database)
+            break
+        except FileExistsError:
+            kept = database.with_name(f"{kept_name}-{number}")
     for suffix in _SIDE_FILES:  # of a file that can't be read: they belong to it, and would damage the new one
         side = database.with_name(database.name + suffix)
         with suppress(FileNotFoundError):
             side.rename(kept.with_name(kept.name + suffix))
-    kept.unlink(missing_ok=True)
-    kept.hardlink_to(database)
-    draft.replace(database)
-    sync_folder(database.parent)
     return kept
 
 
-def _require_unused(database: Path) -> None:
+def require_unused(database: Path) -> None:
+    """Raise database_locked (in_use) if another process has this database file open."""
+    if find_database_id(database) is not None:
+        _leave_wal_mode(database)
+
+
+def _leave_wal_mode(database: Path) -> None:
     """Refuse a file that another process has open: only the last connection to a file can leave the WAL mode, which
     also moves the content of the write-ahead log into the file. Must not be called for a damaged file, because SQLite
     deletes its log.
@@ -98,9 +136,15 @@ def _require_unused(database: Path) -> None:
     try:
         with closing(sqlite3.connect(database, timeout=2.0, isolation_level=None)) as conn:
             conn.execute("PRAGMA journal_mode=DELETE").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            facts: DatabaseLocked = {"problem": LockedProblem.DATABASE_IN_USE, "file": str(database)}
-            raise ConsoleError(ErrorCode.DATABASE_LOCKED, facts) from None
-    except sqlite3.DatabaseError:
-        pass
+    except sqlite3.DatabaseError as error:
+        if _is_locked(error):
+            raise _in_use_error(database) from None
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _in_use_error(file: Path) -> ConsoleError:
+    facts: DatabaseLocked = {"problem": LockedProblem.DATABASE_IN_USE, "file": str(file)}
+    return ConsoleError(ErrorCode.DATABASE_LOCKED, facts)

@@ -32,6 +32,11 @@ _MANIFEST_PATH = "registry.json"
 """The only file that is replaced: it names the parts of the corporation registry (`console.store.registry`)."""
 
 
+def is_path_of(path: str, sha256: str) -> bool:
+    """True if `store` returns this path for a document with this SHA-256 (hex)."""
+    return _PATH_PATTERN.fullmatch(path) is not None and path[3:-4] == sha256
+
+
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
     """A stored document: its path relative to the root of the documents, the SHA-256 of its content (hex), and its

@@ -31,7 +31,7 @@ may belong to that application.
 """
 
 ADOPTION_KEY, ADOPTION_WAITING, ADOPTION_DONE = "adoption", "waiting", "done"
-_VERSION_TABLE_KEY = "versions"
+VERSION_TABLE_KEY = "versions"
 _IGNORED_TABLES = {"sqlite_sequence", upgrade_lock.TABLE}
 _VERSION_QUERIES = {
     "alembic_version": text("SELECT version_num FROM alembic_version"),
@@ -131,9 +131,9 @@ def _stored_version_table(conn: Connection) -> str:
     """Return the name of the version table, as stored in `console_meta`. Without a stored name it is
     `alembic_version`. Costs one short read for each connection, because an existing schema keeps its version table.
     """
-    if _VERSION_TABLE_KEY not in conn.info:
-        conn.info[_VERSION_TABLE_KEY] = read_meta(conn, _VERSION_TABLE_KEY) or "alembic_version"
-    return str(conn.info[_VERSION_TABLE_KEY])
+    if VERSION_TABLE_KEY not in conn.info:
+        conn.info[VERSION_TABLE_KEY] = read_meta(conn, VERSION_TABLE_KEY) or "alembic_version"
+    return str(conn.info[VERSION_TABLE_KEY])
 
 
 def _read_table_names(conn: Connection) -> set[str]:
@@ -254,7 +254,7 @@ def _store_database_id(conn: Connection) -> None:
     )
     versions = _version_table_name(_read_table_names(conn))
     if versions == OWN_VERSION_TABLE:
-        write_meta(conn, _VERSION_TABLE_KEY, versions)
+        write_meta(conn, VERSION_TABLE_KEY, versions)
     if legacy_table.waits_for_adoption(conn):
         write_meta(conn, ADOPTION_KEY, ADOPTION_WAITING)
 
