@@ -58,11 +58,11 @@ def require_intact_pack(file: str) -> "PackVerdict":
 
     verdict = verify_pack(Path(file))
     if not verdict.is_intact:
-        raise _audit_broken_error(verdict, file)
+        raise audit_broken_error(verdict, file)
     return verdict
 
 
-def _audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
+def audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
     """Return the error `audit_broken` about an evidence pack. Its text is the first problem of the pack; its facts
     contain all problems.
     """

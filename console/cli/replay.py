@@ -7,14 +7,14 @@ answers. No provider, no database and no setting of this desk is used.
 
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.cli.audit import require_intact_pack
+from console.cli.audit import audit_broken_error, require_intact_pack
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund_status", "start", "cancel"
 _NOT_OPENED = "not_opened"
 """Reason of an answer that could not be decrypted; it is played as it is."""
+_LONGEST_TEXT_CHARACTERS, _ID_LIMIT = 2_000, 1 << 63
+_Question: TypeAlias = Callable[[], Outcome[Any]]
 _PAYMENT_READS = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
 
 
@@ -60,27 +62,41 @@ class Replay:
     differences: tuple[ReplayDifference, ...]
 
 
+class MalformedPack(Exception):
+    """A pack whose manifest fits, and whose content this program doesn't write."""
+
+
 class ReplayPack:
     """The command `replay PACK`. Differences are part of the answer, not an error."""
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        from console.services.evidence.pack_verification import FileProblem
+
         writer.read_settings()
-        require_intact_pack(args.pack)
-        result = replay(Path(args.pack))
+        verdict = require_intact_pack(args.pack)
+        try:
+            result = replay(Path(args.pack))
+        except MalformedPack:
+            malformed = replace(verdict, problems=(FileProblem(Path(args.pack).name, "unreadable"),))
+            raise audit_broken_error(malformed, args.pack) from None
         writer.write_answer(lambda: replay_json(result), lambda: list(replay_lines(result, writer.translator)))
 
 
 def replay(pack: Path) -> Replay:
-    """Play the answers of an intact pack and compare the decisions."""
-    from console.services.evidence.recorded_calls import read_journal
+    """Play the answers of an intact pack and compare the decisions. Raises MalformedPack."""
+    from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
-    journal = read_journal(pack)
     played, differences = 0, []
     with _open_players() as players:
-        for call in journal.calls:
-            outcome = players.ask(call)
-            if outcome is None:
+        try:
+            journal = read_journal(pack)
+            prepared = [(call, players.prepare(call)) for call in journal.calls]
+        except MALFORMED_PACK_ERRORS as error:
+            raise MalformedPack from error
+        for call, question in prepared:
+            if question is None:
                 continue
+            outcome = players.ask(call, question)
             played += 1
             if (outcome.kind.name, outcome.reason) != (call.outcome, call.reason):
                 differences.append(ReplayDifference(call, outcome.kind.name, outcome.reason))
@@ -93,17 +109,24 @@ class _Players:
     def __init__(self, player: "AnswerPlayer", settings: "Settings") -> None:
         self._player, self._settings = player, settings
 
-    def ask(self, call: "RecordedCall") -> Outcome[Any] | None:
-        """Make the call again and return its outcome; None if the call can't be made again."""
-        from console.sandbox.recorded_answers import RecordedAnswer, as_sent
-
+    def prepare(self, call: "RecordedCall") -> _Question | None:
+        """Return the function that makes the call again; None if it can't be made again. Raises one of
+        MALFORMED_PACK_ERRORS for facts that no call has.
+        """
         if call.status is None or call.body is None:
             return None
-        body = call.body if call.reason == _NOT_OPENED else as_sent(call.provider, call.body)
-        self._player.answer = RecordedAnswer(call.status, call.headers, body)
         if call.provider == CREDIT_CHECK_PROVIDER:
-            return _ask_credit_check(self._credit_check_adapter(), call)
-        return _ask_payment(self._payment_adapter(call), call)
+            return _prepare_credit_check(self._credit_check_adapter(), call)
+        return _prepare_payment(self._payment_adapter(call), call)
+
+    def ask(self, call: "RecordedCall", question: _Question) -> Outcome[Any]:
+        """Make the call again and return its outcome."""
+        from console.sandbox.recorded_answers import RecordedAnswer, as_sent
+
+        status, body = call.status or 0, call.body or b""
+        body = body if call.reason == _NOT_OPENED else as_sent(call.provider, body)
+        self._player.answer = RecordedAnswer(status, call.headers, body)
+        return question()
 
     def _credit_check_adapter(self) -> "CreditCheckProvider":
         from console.providers.alarmbox.client import make_alarmbox_adapter
@@ -164,44 +187,62 @@ def _open_players() -> Iterator[_Players]:
         yield _Players(player, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
 
 
-def _ask_credit_check(adapter: "CreditCheckProvider", call: "RecordedCall") -> Outcome[Any] | None:
-    number, provider_id = str(call.record.get("corporation_number")), call.record.get("credit_check_id")
+def _prepare_credit_check(adapter: "CreditCheckProvider", call: "RecordedCall") -> _Question | None:
+    number, provider_id = _read_text(call.record.get("corporation_number")), call.record.get("credit_check_id")
     if call.call == "purchase":
-        return adapter.buy_check(PurchaseRequest(number, str(call.record.get("client_id"))))
+        request = PurchaseRequest(number, _read_text(call.record.get("client_id")))
+        return lambda: adapter.buy_check(request)
     if call.call == "list":
-        return adapter.find_purchases(number)
+        return lambda: adapter.find_purchases(number)
     if call.call == "detail" and provider_id is not None:
-        return adapter.read_detail(int(provider_id))
+        id = _read_id(provider_id)
+        return lambda: adapter.read_detail(id)
     if call.call == "pdf" and provider_id is not None:
-        return adapter.read_pdf(int(provider_id))
+        id = _read_id(provider_id)
+        return lambda: adapter.read_pdf(id)
     return None
 
 
-def _ask_payment(adapter: "PaymentProvider | None", call: "RecordedCall") -> Outcome[Any] | None:
+def _prepare_payment(adapter: "PaymentProvider | None", call: "RecordedCall") -> _Question | None:
     payment = next((one for one in (call.record, *call.related) if one.get("kind") == "payment"), None)
     if adapter is None or payment is None:
         return None
-    amount = Money(int(payment["asked_minor"]), str(payment["currency"]))
+    amount = Money(_read_id(payment["asked_minor"]), str(payment["currency"]))
     begun_at, paid_at = (payment[name] and _read_instant(payment[name]) for name in ("begun_at", "paid_at"))
-    number = str(payment["merchant_payment_id"])
+    number = _read_text(payment["merchant_payment_id"])
     if call.call in _PAYMENT_READS or call.call == _CANCEL_CALL:
         day = paid_at.astimezone(IST).date() if paid_at else None
         question = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
-        return adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
+        return lambda: adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
     if call.call == _START_CALL:
-        return adapter.start(PaymentRequest(number, amount, begun_at or _read_instant(payment["created_at"])))
+        start = PaymentRequest(number, amount, begun_at or _read_instant(payment["created_at"]))
+        return lambda: adapter.start(start)
     refund = call.record
     if refund.get("kind") != "refund" or call.call not in (_REFUND_CALL, _REFUND_STATUS_CALL):
         return None
     order = RefundOrder(
-        key=str(refund["provider_refund_key"]),
+        key=_read_text(refund["provider_refund_key"]),
         merchant_payment_id=number,
-        provider_payment_id=str(payment["provider_payment_id"]),
-        amount=Money(int(refund["amount_minor"]), str(refund["currency"])),
+        provider_payment_id=_read_text(payment["provider_payment_id"]),
+        amount=Money(_read_id(refund["amount_minor"]), str(refund["currency"])),
         requested_at=_read_instant(refund["created_at"]),
-        reason=str(refund.get("reason") or ""),
+        reason=_read_text(refund.get("reason") or ""),
     )
-    return adapter.refund(order) if call.call == _REFUND_CALL else adapter.read_refund(order)
+    return lambda: adapter.refund(order) if call.call == _REFUND_CALL else adapter.read_refund(order)
+
+
+def _read_text(value: object) -> str:
+    """Return a text that can stand in a request. Raises ValueError for another value."""
+    text = str(value)
+    if len(text) > _LONGEST_TEXT_CHARACTERS or not text.replace("\n", " ").isprintable():
+        raise ValueError("no text of a request")
+    return text
+
+
+def _read_id(value: object) -> int:
+    if type(value) is not int or not 0 <= value < _ID_LIMIT:
+        raise ValueError("no number of ours")
+    return value
 
 
 def _read_instant(text: str) -> datetime:

@@ -3,8 +3,12 @@
 `python -m tests.cli.test_replay` writes the packs of `tests/vectors/packs` anew, which only a new kind of case needs.
 """
 
+import hashlib
+import json
+import os
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.providers.alarmbox import responses as alarmbox
 from console.providers.http import response_classes
 from console.sandbox.server import Sandbox
+from console.services.evidence.pack_archive import MANIFEST_NAME, compute_digest
 from tests.cli.conftest import Terminal
 from tests.cli.paying import PayingTerminal
 from tests.support.invented import numbers
@@ -94,6 +99,66 @@ def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:
     desk = Terminal({"CONSOLE_HOME": str(tmp_path)})
     for file in (broken, tmp_path / "none.zip", Path(__file__)):
         assert desk.json("replay", str(file)).refused == (3, "audit_broken")
+
+
+def rewritten(source: Path, target: Path, part: str, text: str) -> None:
+    """The pack with another content of one part, and with a manifest that fits: it has no signature."""
+    with zipfile.ZipFile(source) as pack:
+        parts = {name: pack.read(name) for name in pack.namelist()}
+    manifest = json.loads(parts.pop(MANIFEST_NAME))
+    parts[part] = text.encode()
+    for listed in manifest["files"]:
+        content = parts[listed["name"]]
+        listed.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    manifest["digest"] = compute_digest(manifest)
+    with zipfile.ZipFile(target, "w") as pack:
+        for name, content in {**parts, MANIFEST_NAME: json.dumps(manifest).encode()}.items():
+            pack.writestr(name, content)
+
+
+def changed(part: str, before: str, after: str) -> tuple[str, str]:
+    """One part of the stored pack of a refund, with another value in it."""
+    with zipfile.ZipFile(PACKS / "paypay-refund.zip") as pack:
+        text = pack.read(part).decode()
+    assert before in text
+    return part, text.replace(before, after)
+
+
+MALFORMED = {
+    "deep": ("record.json", "[" * 200_000),
+    "a deep story": ("timeline.json", '[{"a":' + "[" * 200_000),
+    "no object": ("record.json", "[]"),
+    "no record": ("record.json", '{"record": {}, "related": []}'),
+    "a list for a story": ("timeline.json", "[[]]"),
+    "an entry without fields": ("timeline.json", '[{"step": "answer"}]'),
+    "a negative sum": changed("record.json", '"asked_minor": 3300', '"asked_minor": -3300'),
+    "no number": changed("record.json", '"asked_minor": 3300', '"asked_minor": NaN'),
+    "no sum at all": changed("record.json", '"asked_minor"', '"other"'),
+    "an unknown currency": changed("record.json", '"JPY"', '"XXX"'),
+    "no instant": changed("record.json", '"2026-11-22T19:14:32Z"', '"yesterday"'),
+    "a line in a number": changed("record.json", '"ORD-7"', r'"ORD\u0000-7"'),
+    "half a character": changed("record.json", '"ORD-7"', r'"ORD\ud800"'),
+    "no instant of an answer": changed("answers/payment-1/000000000006.json", '"2026-11-22T19:14:32Z"', '"\x1b[2J"'),
+    "an id that is a list": changed("answers/payment-1/000000000006.json", '"id": 6', '"id": [6]'),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_pack_made_to_hurt_is_refused(tmp_path: Path, name: str) -> None:
+    """Its manifest fits, and its content is none that this program writes."""
+    pack = tmp_path / "made.zip"
+    rewritten(PACKS / "paypay-refund.zip", pack, *MALFORMED[name])
+    for words in (("--json",), ()):
+        assert Terminal({"CONSOLE_HOME": str(tmp_path)})(*words, "replay", str(pack)).status == 3
+
+
+def test_a_pipe_is_no_pack(tmp_path: Path) -> None:
+    """It would never answer."""
+    pipe = tmp_path / "pipe.zip"
+    os.mkfifo(pipe)
+    desk = Terminal({"CONSOLE_HOME": str(tmp_path)})
+    for words in (("replay", str(pipe)), ("audit", "verify", "--pack", str(pipe))):
+        assert desk.json(*words).refused == (3, "audit_broken")
 
 
 if __name__ == "__main__":

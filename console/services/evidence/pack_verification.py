@@ -27,7 +27,7 @@ depends on these numbers.
 """
 _MAX_ROWS, _MAX_PROBLEMS = 200_000, 10_000
 _LONGEST_OBJECT_CHARACTERS, _LONGEST_FIELD_CHARACTERS = _MEBIBYTE, 128
-_UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
+UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, ValueError)
 """Exceptions for a malformed ZIP or text. RuntimeError includes those for too deep nesting and for a ZIP feature that
 zipfile lacks.
 """
@@ -75,14 +75,21 @@ def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
     file is the exported one.
     """
     problems: list[FileProblem] = []
-    if sha256 is not None and _compute_hash(path) != sha256:
+    if sha256 is not None and (not path.is_file() or _compute_hash(path) != sha256):
         problems.append(FileProblem(path.name, "altered"))
     try:
+        _require_file(path)
         _require_small(path)
         with zipfile.ZipFile(path) as pack:
             return _verify_pack(pack, problems)
-    except _UNREADABLE_FILE_ERRORS:
+    except UNREADABLE_FILE_ERRORS:
         return PackVerdict(0, 0, (*problems, FileProblem(path.name, "unreadable")), {})
+
+
+def _require_file(path: Path) -> None:
+    """Raise ValueError for a pipe or a device, which may never answer."""
+    if not path.is_file():
+        raise ValueError("no file")
 
 
 def _require_small(path: Path) -> None:
@@ -128,7 +135,7 @@ def _read_manifest(pack: zipfile.ZipFile) -> Json | None:
         is_well_formed = manifest["form"] == FORMAT_NAME and all(
             type(file["bytes"]) is int and file["sha256"] for file in manifest["files"]
         )
-    except (*_UNREADABLE_FILE_ERRORS, KeyError, TypeError):
+    except (*UNREADABLE_FILE_ERRORS, KeyError, TypeError):
         return None
     return dict(manifest) if is_well_formed else None
 
@@ -160,7 +167,7 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: Json) -> str | 
         with pack.open(info) as file:
             while chunk := file.read(_CHUNK_BYTES):
                 hashed.update(chunk)
-    except _UNREADABLE_FILE_ERRORS:
+    except UNREADABLE_FILE_ERRORS:
         return "altered"
     return None if hashed.hexdigest() == listed["sha256"] else "altered"
 
@@ -194,7 +201,7 @@ def _check_rows(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
                 heads[str(entry["session"])] = _parse_audit_position(entry, "")
             if len(rows) > _MAX_ROWS or len(problems) > _MAX_PROBLEMS:
                 raise ValueError("more than anybody exports")
-    except (*_UNREADABLE_FILE_ERRORS, AttributeError, KeyError, TypeError, StopIteration):
+    except (*UNREADABLE_FILE_ERRORS, AttributeError, KeyError, TypeError, StopIteration):
         problems.append(FileProblem(_AUDIT_FILE_NAME, "unreadable"))
         return 0
     problems += [
@@ -215,12 +222,12 @@ def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, Json]]:
     if info.file_size > _LARGEST_AUDIT_BYTES:
         raise ValueError("too large")
     with io.TextIOWrapper(pack.open(info), "utf-8") as file:
-        for value in _iterate_values(file):
+        for value in iterate_values(file):
             ((kind, entry),) = value.items()
             yield kind, entry
 
 
-def _iterate_values(file: io.TextIOBase) -> Iterator[Json]:
+def iterate_values(file: io.TextIOBase) -> Iterator[Json]:
     """Yield the objects of a JSON list one by one. Raises ValueError for any other text, and for an object longer
     than _LONGEST_OBJECT_CHARACTERS.
     """

@@ -1,17 +1,27 @@
 """The answers of providers in an evidence pack, in the order in which they came, with the decision about each."""
 
 import base64
+import io
 import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-_HTTP_STATUS_PATTERN = re.compile(r"HTTP (\d{3}) ")
-_REQUEST_ID_LINE_PATTERN = re.compile(r"X-REQUEST-ID: (\S+)\n")
-_PDF_NOTE_PATTERN = re.compile(r"<pdf (\d+) bytes>")
+from console.services.evidence.pack import LARGEST_PACK_BYTES
+from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_values
+
+MALFORMED_PACK_ERRORS = (*UNREADABLE_FILE_ERRORS, KeyError, TypeError, AttributeError, IndexError)
+"""Exceptions for a pack whose manifest fits, and whose content this program doesn't write."""
+_RECORD_FILE_NAME, _STORY_FILE_NAME = (f"{name}.json" for name in ("record", "timeline"))
+_LARGEST_RECORD_BYTES = 16 * 1024 * 1024
+"""Largest accepted file with a record or an answer, in bytes."""
+_HTTP_STATUS_PATTERN = re.compile(r"HTTP ([1-5][0-9]{2}) ")
+_REQUEST_ID_LINE_PATTERN = re.compile(r"X-REQUEST-ID: ([!-~]{1,200})\n")
+_PDF_NOTE_PATTERN = re.compile(r"<pdf ([0-9]{1,9}) bytes>")
 _CUT_AT_CHARACTERS = 65_536
 """Length at which the evidence of a longer answer was cut (`http/response_classes.py`)."""
 
@@ -49,47 +59,56 @@ class RecordedJournal:
 
 
 def read_journal(path: Path) -> RecordedJournal:
-    """Read a pack that `verify_pack` has found intact."""
+    """Read a pack that `verify_pack` has found intact. Raises one of MALFORMED_PACK_ERRORS for content that
+    this program doesn't write.
+    """
     with zipfile.ZipFile(path) as pack:
-        story = _read_part(pack, "timeline")
-        case = _read_part(pack, "record")
+        if sum(info.file_size for info in pack.infolist()) > LARGEST_PACK_BYTES:
+            raise ValueError("too large")
+        case = _read_json(pack, _RECORD_FILE_NAME)
+        records = {(one["kind"], str(one["id"])): one for one in (case["record"], *case["related"])}
         answers = {item["id"]: item for item in _read_answers(pack)}
-        documents = [pack.read(name) for name in pack.namelist() if name.endswith(".pdf")]
-    records = {(one["kind"], str(one["id"])): one for one in (case["record"], *case["related"])}
-    calls = tuple(
-        _read_call(entry, answers[entry["evidence"][0]], records, documents)
-        for entry in story
-        if entry["step"] == "answer" and entry["evidence"] and entry["evidence"][0] in answers
-    )
-    operations = dict.fromkeys(entry["operation_id"] for entry in story if entry["operation_id"])
-    return RecordedJournal(tuple(operations), calls)
+        operations, calls = dict[str, None](), list[RecordedCall]()
+        for entry in _iterate_story(pack):
+            if entry["operation_id"]:
+                operations[str(entry["operation_id"])] = None
+            if entry["step"] == "answer" and entry["evidence"] and entry["evidence"][0] in answers:
+                calls.append(_read_call(entry, answers[entry["evidence"][0]], records, pack))
+    return RecordedJournal(tuple(operations), tuple(calls))
 
 
-def _read_part(pack: zipfile.ZipFile, name: str) -> Any:
-    return json.loads(pack.read(f"{name}.json"))
+def _iterate_story(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
+    with io.TextIOWrapper(pack.open(_STORY_FILE_NAME), "utf-8") as file:
+        yield from iterate_values(file)
+
+
+def _read_json(pack: zipfile.ZipFile, name: str) -> Any:
+    if pack.getinfo(name).file_size > _LARGEST_RECORD_BYTES:
+        raise ValueError("too large")
+    return json.loads(pack.read(name))
 
 
 def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
     for name in pack.namelist():
         if name.startswith("answers/") and name.endswith(".json"):
-            yield json.loads(pack.read(name))
+            yield _read_json(pack, name)
 
 
 def _read_call(
     entry: Mapping[str, Any],
     answer: Mapping[str, Any],
     records: Mapping[tuple[str, str], Mapping[str, Any]],
-    documents: list[bytes],
+    pack: zipfile.ZipFile,
 ) -> RecordedCall:
     provider, _, call = str(answer["source"]).partition(".")
     status = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
-    headers, body = _read_body(str(answer["body"] or ""), documents)
+    headers, body = _read_body(str(answer["body"] or ""), pack)
     own = records.get((str(answer["kind"]), str(answer["of"])), {})
     facts = entry["facts"]
     return RecordedCall(
         evidence=int(answer["id"]),
-        at=str(answer["at"]),
-        operation_id=entry["operation_id"],
+        at=_require_instant(str(answer["at"])),
+        operation_id=None if entry["operation_id"] is None else str(entry["operation_id"]),
         provider=provider,
         call=call,
         record=own,
@@ -102,7 +121,13 @@ def _read_call(
     )
 
 
-def _read_body(text: str, documents: list[bytes]) -> tuple[dict[str, str], bytes | None]:
+def _require_instant(text: str) -> str:
+    """Return the text of an instant. Raises ValueError for any other text."""
+    datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return text
+
+
+def _read_body(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
     """Return headers and body of an answer as they were before they became evidence: the request id stands in the
     first line, and a PDF was replaced by a note of its length. The body is None if it can't be restored.
     """
@@ -112,8 +137,9 @@ def _read_body(text: str, documents: list[bytes]) -> tuple[dict[str, str], bytes
     if len(text) >= _CUT_AT_CHARACTERS:
         return headers, None
     if note := _PDF_NOTE_PATTERN.search(text):
-        document = next((one for one in documents if len(one) == int(note[1])), None)
+        stored = (info for info in pack.infolist() if info.filename.endswith(".pdf"))
+        document = next((info for info in stored if info.file_size == int(note[1])), None)
         if document is None:
             return headers, None
-        text = text.replace(note[0], base64.b64encode(document).decode())
+        text = text.replace(note[0], base64.b64encode(pack.read(document)).decode(), 1)
     return headers, text.encode()
