@@ -5,7 +5,9 @@ A variable `CONSOLE_SECRET_NAME_FILE` names a file that contains the secret, as 
 secrets to a process (systemd's credentials, Docker's and Kubernetes' secrets). The program never writes such a file.
 """
 
+import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -215,7 +217,7 @@ def _keyring_errors(variable: str) -> Iterator[None]:
 
 def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield name and value of each secret in the environment; a name that ends in `_FILE` becomes the content of the
-    file. Raises `bad_profile` if a secret is given twice, or its file is missing, empty, too large or no text.
+    file. Raises `bad_profile` if a secret is given twice, or its file can't be a secret.
     """
     for name, value in variables.items():
         if not name.endswith(_FILE_SUFFIX):
@@ -228,13 +230,19 @@ def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]
 
 
 def _read_secret_file(variable: str, file: Path) -> str:
-    """Return the content of the file without the final newline, which editors add."""
+    """Return the content of the file, without the mark at its beginning and the final newline that editors add.
+
+    Only a regular file is read, because a pipe may never answer. A line break or a control character inside is
+    refused: no provider has such a secret, and headers and signatures would be wrong with it.
+    """
     try:
-        with file.open("rb") as opened:
-            content = opened.read(_LARGEST_FILE_BYTES + 1)
-        text = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as opened:
+            is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            content = opened.read(_LARGEST_FILE_BYTES + 1) if is_regular else b""
+        text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, ValueError):
         raise bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE) from None
-    if not text or len(content) > _LARGEST_FILE_BYTES:
+    if not text or not text.isprintable() or len(content) > _LARGEST_FILE_BYTES:
         raise bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE)
     return text

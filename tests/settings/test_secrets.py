@@ -4,10 +4,11 @@ import copy
 import dataclasses
 import json
 import logging
+import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -201,9 +202,11 @@ def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("content", [b"sixteen-or-more-1", b"sixteen-or-more-1\n", b"sixteen-or-more-1\r\n"])
-def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes) -> None:
-    """As service managers and containers hand it over; the final newline is no part of it."""
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("after", [b"", b"\n", b"\r\n"])
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, before: bytes, after: bytes) -> None:
+    """As service managers and containers hand it over; what editors add at its ends is no part of it."""
+    content = before + b"sixteen-or-more-1" + after
     file = tmp_path / "key"
     file.write_bytes(content)
     secrets = SecretStore({"CONSOLE_SECRET_STORE_KEY_FILE": str(file)}, tmp_path)
@@ -211,12 +214,21 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes) -> None:
     assert secrets.environment_names() == {"STORE_KEY"}
 
 
-@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe", b"x" * 70_000])
-def test_a_secret_file_that_holds_none_is_refused(tmp_path: Path, content: bytes | None) -> None:
-    """Missing, empty, no text, too large: told with the variable's name, never with the content."""
+NO_LINE = [b"", b"\n", b"\xff\xfe", b"x" * 70_000, b"sixteen-or-more\nsixteen", b"sixteen-or-more\n\n", b"six\0teen"]
+
+
+@pytest.mark.parametrize("content", [*NO_LINE, None, os.mkfifo, os.mkdir])
+def test_a_secret_file_that_holds_none_is_refused(
+    tmp_path: Path, content: bytes | Callable[[Path], None] | None
+) -> None:
+    """Missing, empty, no line of text, too large, a pipe that never answers, a folder: told with the variable's name,
+    never with the content.
+    """
     file = tmp_path / "key"
-    if content is not None:
+    if isinstance(content, bytes):
         file.write_bytes(content)
+    elif content is not None:
+        content(file)
     error = refusal(lambda: SecretStore({"CONSOLE_SECRET_STORE_KEY_FILE": str(file)}, tmp_path))
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_file"}
 
