@@ -6,19 +6,23 @@ deleted: of two views of one person with equal names, one at most is shown.
 
 import json
 from typing import Any
+from unicodedata import category
 
 from sqlalchemy import Connection, Select, and_, bindparam, false, or_, select, true, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.queues.saved_views import KIND, SavedView, ViewContent, name_claim
+from console.domain.queues.saved_views import KIND, LONGEST_NAME_CHARACTERS, SavedView, ViewContent, name_claim
 from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import to_aware_utc, to_naive_utc
 from console.store.payments.row_mapping import in_utc
 from console.store.schema.worker import saved_views
 
+_HIDING_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
 _MOST_ROWS = 1_000
+_LONGEST_CONTENT_CHARACTERS = 32_000
+"""More than a content with the longest allowed texts and columns takes."""
 _IS_SHOWN_TO = or_(
     saved_views.c.is_team == true(),
     and_(saved_views.c.is_team == false(), saved_views.c.maker == bindparam("person")),
@@ -100,6 +104,13 @@ def _to_row(view: SavedView) -> dict[str, object]:
 
 
 def _to_view(row: Any) -> SavedView:
+    """Return the view of a row. Raises ValueError for a name or a content that no program of ours stores: it may be
+    megabytes long, or hide what it says.
+    """
+    if len(row.name) > LONGEST_NAME_CHARACTERS or any(category(sign) in _HIDING_CATEGORIES for sign in row.name):
+        raise ValueError("no name of a view")
+    if len(row.content) > _LONGEST_CONTENT_CHARACTERS:
+        raise ValueError("no content of a view")
     return SavedView(
         id=row.id,
         name=row.name,

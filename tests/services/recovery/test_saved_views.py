@@ -154,13 +154,19 @@ def test_counts_are_those_of_the_filter(scene: Scene, monkeypatch: pytest.Monkey
 
 @pytest.mark.expects_log("a row that can't be read is logged")
 def test_a_row_that_another_program_wrote_is_passed_over(place: Place) -> None:
-    """The other views stay."""
+    """No content, one that fills every screen, a name that hides what it says. The other views stay."""
+    rows = (
+        ("bad", "[]"),
+        ("big", '{"queue": "review", "filter": "' + "status:unknown " * 2_200 + '"}'),
+        ("a\u202eb", '{"queue": "review"}'),
+    )
     with place.desk(LedgerVendor()) as desk:
-        view = desk.saved_views.save_view("good", True, REVIEW)
+        view = desk.saved_views.save_view("good　view 🐟", True, REVIEW)
         place.unguard("saved_views")
-        place.sql(
-            "INSERT INTO saved_views (is_team, maker, name, claim, content, changed_by, changed_at, version)"
-            " VALUES (1, 'x', 'bad', 'c', '[]', 'x', '2026-11-20 00:00:00', 1)"
-        )
+        for name, content in rows:
+            place.sql(
+                "INSERT INTO saved_views (is_team, maker, name, claim, content, changed_by, changed_at, version)"
+                f" VALUES (1, 'x', '{name}', '{name[:3]}', '{content}', 'x', '2026-11-20 00:00:00', 1)"
+            )
         assert desk.saved_views.list_views() == (view,)
         assert [one.view for one in desk.saved_views.count_views()] == [replace(view)]
