@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.support import guards
+from tests.support import garbage, guards
 from tests.support.environment import isolate
 
 pytest_plugins = ["tests.support.server_fixtures", "tests.support.place_fixtures", "tests.support.longest_first"]
@@ -64,9 +64,7 @@ def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) 
         yield
         leaked = guards.leaked_threads(threads)
     if not gc.isenabled():
-        from console.views.app.garbage_collection import collect_due_generations
-
-        collect_due_generations()
+        garbage.collect_if_due()
     faults = [f"tried the network: {attempt}" for attempt in network_guard.attempts]
     faults += [f"left a thread running: {thread}" for thread in leaked]
     expected = request.node.get_closest_marker("expects_log")

@@ -11,12 +11,18 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.views.app.garbage_collection import GarbageCollectionTimer
 
 
+def resume_tests() -> None:
+    """As in every process of tests that has shown a window: the collected tests are frozen, nothing collects."""
+    gc.disable()
+    gc.freeze()
+
+
 @pytest.fixture
 def collector(qapp: QApplication) -> Iterator[GarbageCollectionTimer]:
     made = GarbageCollectionTimer(qapp)
     yield made
     made.stop()
-    gc.disable()  # as in every process that has shown a window
+    resume_tests()
 
 
 def lose_a_page(freed_by: list[threading.Thread]) -> None:
@@ -51,4 +57,4 @@ def test_python_collects_by_itself_again(qapp: QApplication) -> None:
     assert not gc.isenabled()
     collector.stop()
     assert gc.isenabled()
-    gc.disable()
+    resume_tests()
