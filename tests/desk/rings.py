@@ -1,5 +1,7 @@
 """Whether the focus is in sight, by the pixels of the window."""
 
+from array import array
+
 from PySide6.QtCore import QPoint, QRect
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QWidget
@@ -35,6 +37,5 @@ def _focus_pixels(widget: QWidget) -> int:
     place = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
     place = place.adjusted(-_REACH_PX, -_REACH_PX, _REACH_PX, _REACH_PX).intersected(window.rect())
     image = window.grab(place).toImage().convertToFormat(QImage.Format.Format_RGB32)
-    colour = current_appearance().colour("focus").rgb().to_bytes(4, "little")
-    pixels = bytes(image.constBits())
-    return sum(pixels[at : at + 4] == colour for at in range(0, len(pixels), 4))
+    pixels = array("I", bytes(image.constBits()))
+    return pixels.count(current_appearance().colour("focus").rgb())

@@ -15,7 +15,7 @@ from tests.shots.bulk_scenes import BULK
 from tests.shots.money_scenes import MONEY
 from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.scenes import MAIN, REST
-from tests.shots.stage import Sight, Stage
+from tests.shots.stage import Sight, UnpaintedStage
 from tests.support.furnished import furnished
 
 SCENES = {**MAIN, **MONEY, **RECONCILE, **REST, **BULK}
@@ -23,7 +23,7 @@ del SCENES["search"]  # its box is open only as long as its input has the focus:
 del SCENES["menu"]  # a menu marks its entry and has no ring; the platform "offscreen" warns of its popup
 
 
-class WatchedStage(Stage):
+class WatchedStage(UnpaintedStage):
     """Where a picture would be taken, it looks for the focus."""
 
     def __init__(self, *how: object) -> None:

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
-from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from console.views.theme.theme import current_appearance
@@ -25,14 +24,14 @@ from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
-from tests.shots.stage import Sight, Stage
+from tests.shots.stage import Sight, UnpaintedStage
 from tests.shots.view_scenes import VIEWS
 from tests.support.furnished import Furnished, furnished
 
 SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **VIEWS, **FURTHER}
 
 
-class LegibleStage(Stage):
+class LegibleStage(UnpaintedStage):
     """A window that is looked at wherever a picture would be taken. `found` has a line for each fault, `seen` the
     types of the pages and dialogs that were looked at.
     """
@@ -41,13 +40,6 @@ class LegibleStage(Stage):
         self.found: list[str] = []
         self.seen: set[type[QWidget]] = set()
         super().__init__(desk, sight, folder)
-
-    def settle(self) -> None:
-        """Until nothing is read any more; nothing waits to be painted here."""
-        for _ in range(2):
-            self.until(self.opening.runner.is_idle)
-            for _ in range(3):
-                QTest.qWait(1)
 
     def shoot(self, name: str) -> Path:
         self.settle()

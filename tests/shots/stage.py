@@ -119,6 +119,17 @@ class Stage:
         _live()
 
 
+class UnpaintedStage(Stage):
+    """One window of which no picture is taken: whoever looks at it has it painted."""
+
+    def settle(self) -> None:
+        """Until nothing is read any more; nothing waits to be painted here."""
+        for _ in range(2):
+            self.until(self.opening.runner.is_idle)
+            for _ in range(3):
+                QTest.qWait(1)
+
+
 def _live() -> None:
     """Some turns of the event loop, in which also goes what is to be deleted."""
     QTest.qWait(5)
