@@ -179,6 +179,8 @@ _FULL_ANYWAY = (
     "tests/harms/test_paid_orders.py",
     "tests/harms/test_used_up_counters.py",
     "tests/legible/test_legible.py",
+    "tests/store/queues/test_chosen_records.py",
+    "tests/desk/test_words_where_people_look.py",
 )
 
 
