@@ -120,7 +120,7 @@ ON_TELLING: tuple[Mutant, ...] = (
         "a sum that no provider can have told is told as another one",
         _PAYMENTS,
         "else stored_money(record.provider_minor, record.currency),\n",
-        "else _money(record.provider_minor, record.currency),\n",
+        "else _find_amount(record.provider_minor, record.currency),\n",
         _RULES,
     ),
     _mutant(
