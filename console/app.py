@@ -11,7 +11,6 @@ from console.domain.access.permissions import WORKER
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
-from console.domain.setting_problems import SettingProblem
 from console.services.process.context import ServiceContext, act_as, executed_request
 from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from console.services.audit.trail import AuditService
     from console.services.backup.backup import RestoreResult
     from console.services.bulk.runs import BulkRuns
+    from console.services.credit_checks.authorisation import ProviderAuthorisation
     from console.services.credit_checks.pdf import Pdfs
     from console.services.desk_requests.desk_status import DeskStatus
     from console.services.desk_requests.execution import RequestExecutor
@@ -302,6 +302,14 @@ class Console:
         return RequestExecutor(self._context, command_runners(self._context, services), FORMS)
 
     @cached_property
+    def provider_authorisation(self) -> "ProviderAuthorisation":
+        from console.services.credit_checks.authorisation import ProviderAuthorisation
+
+        return ProviderAuthorisation(
+            self._context, partial(payment_wiring.open_alarmbox_authorisation, self._context)
+        )
+
+    @cached_property
     def desk_status(self) -> "DeskStatus":
         from console.services.desk_requests.desk_status import DeskStatus
 
@@ -364,7 +372,7 @@ class Console:
         credit_check_adapter, publisher = self._credit_check_adapter, partial(alert_wiring.open_publisher, context)
         return ServiceBuilder(
             context,
-            lambda: credit_check_adapter or _open_alarmbox(context),
+            lambda: credit_check_adapter or payment_wiring.open_alarmbox(context),
             make_payment_adapter,
             publisher,
             self.request_ids,
@@ -584,38 +592,3 @@ def _apply_refund_report(context: ServiceContext, tx: "Transaction", report: "Re
     from console.services.refunds.late_outcomes import apply_refund_report
 
     return apply_refund_report(context, tx, report)
-
-
-def _open_alarmbox(context: ServiceContext) -> "CreditCheckProvider":
-    """Return the configured AlarmBox client.
-
-    Raises `bad_profile` naming the missing variable, before anything is sent.
-    """
-    from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
-    from console.services.credit_checks.provider_tokens import RefusedCalls, SpacedCalls, StoredTokens
-
-    settings = context.settings
-    if context.asks_worker:  # the worker has the credentials; this desk reads the capabilities alone
-        url = settings.provider_url("alarmbox") or PRODUCTION_URL
-        config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
-        return make_alarmbox_adapter(
-            config, tokens=RefusedCalls(), gate=RefusedCalls(), clock=context.clock, scale=context.scale
-        )
-    client_id, secret = settings.secret("ALARMBOX_CLIENT_ID"), settings.secret("ALARMBOX_CLIENT_SECRET")
-    if not client_id or not secret:
-        variable = "CONSOLE_SECRET_ALARMBOX_CLIENT_ID" if not client_id else "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET"
-        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.SETTING_MISSING})
-    config = AlarmBoxConfig(
-        base_url=settings.provider_url("alarmbox") or PRODUCTION_URL,
-        client_id=client_id,
-        client_secret=secret,
-        find_purchases=settings.alarmbox_find_purchases,
-    )
-    first_refresh_token = settings.secret("ALARMBOX_REFRESH_TOKEN")
-    return make_alarmbox_adapter(
-        config,
-        tokens=StoredTokens(context, "alarmbox", first_refresh_token, context.cipher),
-        gate=SpacedCalls(context, "alarmbox", settings.alarmbox_spacing_seconds),
-        clock=context.clock,
-        scale=context.scale,
-    )

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 
 from console.cli.access.accounts import ApplyAccounts
+from console.cli.access.authorisation import AUTHORISATION_COMMANDS
 from console.cli.access.read_only import READ_ONLY_COMMANDS
 from console.cli.access.sign_in import ForgetCredentials, SignInCommand, SignOutCommand, WhoAmICommand
 from console.cli.adoption import AdoptDatabase
@@ -36,7 +37,7 @@ from console.cli.window.links import LINK_COMMANDS
 COMMANDS_WITH_EFFECTS = frozenset(
     (
         "purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "incidents", "limits",
-        "read-only", "views", "worker",
+        "provider", "read-only", "views", "worker",
     )
 )  # fmt: skip
 """Names of the commands that send or write something. After a first signal, such a command still runs to its end and
@@ -77,6 +78,7 @@ COMMANDS: Mapping[str, Command] = {
     **VIEW_COMMANDS,
     **LIMIT_COMMANDS,
     **READ_ONLY_COMMANDS,
+    **AUTHORISATION_COMMANDS,
     **REPORT_COMMANDS,
     **DOCUMENT_COMMANDS,
     "reconcile": RECONCILE_COMMAND,

@@ -37,8 +37,10 @@ class NotAllowedReason(Reason):
     RIGHT_MISSING = "role"
     SCHEMA_RIGHTS = "schema_rights"
     SQLITE_REFUND = "sqlite_refund"
+    STATE_DIFFERS = "state_differs"
     UNKNOWN_OPERATOR = "unknown_operator"
     UNKNOWN_REFUND = "unknown_refund"
+    WORKER_HOLDS_CREDENTIALS = "worker_holds_credentials"
 
 
 class InProgressReason(Reason):
@@ -208,6 +210,7 @@ class UsageProblem(Reason):
     INVALID_MERCHANT_PAYMENT_ID = "merchant_payment_id"
     NO_ACCOUNT_NAME = "no_account_name"
     NO_ACCOUNTS = "no_accounts"
+    NO_CODE = "no_code"
     NO_PASSWORD = "no_password"  # noqa: S105 (a problem, no secret)
     NO_SUCH_TIMEZONE = "no_such_timezone"
     INVALID_NOTE = "note"

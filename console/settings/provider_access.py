@@ -74,7 +74,10 @@ ALARMBOX_ACCESS = ProviderAccess(
     # The refresh token is not among them, because after its first use it is in the database.
     credentials=("CLIENT_ID", "CLIENT_SECRET"),
     keys=("spacing_seconds", "test_account"),
-    variables={"alarmbox.find_purchases": "ALARMBOX_FIND_PURCHASES"},
+    variables={
+        "alarmbox.find_purchases": "ALARMBOX_FIND_PURCHASES",
+        "alarmbox.redirect_uri": "ALARMBOX_REDIRECT_URI",
+    },
 )
 REGISTRY_ACCESS = ProviderAccess(
     hosts=frozenset({"api.houjin-bangou.nta.go.jp"}),

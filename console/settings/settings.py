@@ -22,6 +22,7 @@ from console.settings.provider_access import (
     access_by_provider,
     credential_names,
     needed_secret_names,
+    parse_call_url,
     parse_seconds,
     spacing_seconds,
 )
@@ -67,6 +68,7 @@ class Settings:
     clients: frozenset[str] | None
     provider_urls: Mapping[str, str | None]  # by provider; None: the provider's own hosts
     alarmbox_find_purchases: bool
+    alarmbox_redirect_uri: str | None  # None: AlarmBox shows the authorisation code on its own page
     alarmbox_spacing_seconds: float
     alarmbox_test_account: bool
     allows_test_numbers: bool
@@ -243,6 +245,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         clients=setting_source.get("CLIENTS", RawSetting.parse_clients, None),
         provider_urls=provider_urls,
         alarmbox_find_purchases=setting_source.get("ALARMBOX_FIND_PURCHASES", RawSetting.parse_flag, False),
+        alarmbox_redirect_uri=setting_source.get("ALARMBOX_REDIRECT_URI", parse_call_url, None),
         alarmbox_spacing_seconds=setting_source.get("alarmbox.spacing_seconds", parse_seconds, default_spacing),
         alarmbox_test_account=setting_source.get("alarmbox.test_account", RawSetting.parse_flag, False),
         allows_test_numbers=setting_source.get("TEST_NUMBERS", RawSetting.parse_flag, False),

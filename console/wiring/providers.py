@@ -1,5 +1,5 @@
-"""Build the payment providers, the client of the registry's Web-API and the publisher of alerts from the settings of
-a desk, at their first use.
+"""Build AlarmBox's client, the payment providers, the client of the registry's Web-API and the publisher of alerts
+from the settings of a desk, at their first use.
 """
 
 from typing import TYPE_CHECKING
@@ -13,12 +13,70 @@ from console.settings.settings import Settings
 if TYPE_CHECKING:
     from console.domain.alerts.events import Publisher
     from console.domain.errors.details import BadProfile
+    from console.providers.alarmbox.client import AlarmBox
+    from console.providers.credit_checks.provider import CreditCheckProvider
+    from console.providers.credit_checks.tokens import AuthorisationCalls, AuthorisedTokenStore
     from console.providers.payments.provider import PaymentProvider
     from console.providers.registry.client import RegistryApi
     from console.services.process.context import ServiceContext
 
 REGISTRY_SPACING_SECONDS = 1.0
 """Time between two calls to the Web-API of the corporation registry; it locks out who asks too often."""
+
+
+def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
+    """Return the configured AlarmBox client.
+
+    Raises `bad_profile` naming the missing variable, before anything is sent.
+    """
+    if not context.asks_worker:
+        return _make_acting_alarmbox(context)[0]
+    # The worker has the credentials; this desk reads the capabilities alone.
+    from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
+    from console.services.credit_checks.provider_tokens import RefusedCalls
+
+    settings = context.settings
+    url = settings.provider_url("alarmbox") or PRODUCTION_URL
+    config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
+    return make_alarmbox_adapter(
+        config, tokens=RefusedCalls(), gate=RefusedCalls(), clock=context.clock, scale=context.scale
+    )
+
+
+def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisedTokenStore]":
+    """Return the calls with which a person authorises this console at AlarmBox, and the store of the tokens. Sends
+    nothing. Raises `bad_profile` like `open_alarmbox`.
+    """
+    adapter, tokens = _make_acting_alarmbox(context)
+    return adapter.oauth_calls, tokens
+
+
+def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, AuthorisedTokenStore]":
+    from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
+    from console.providers.alarmbox.oauth import OUT_OF_BAND_REDIRECT_URI
+    from console.services.credit_checks.provider_tokens import SpacedCalls, StoredTokens
+
+    settings = context.settings
+    client_id, secret = settings.secret("ALARMBOX_CLIENT_ID"), settings.secret("ALARMBOX_CLIENT_SECRET")
+    if not client_id or not secret:
+        variable = "CONSOLE_SECRET_ALARMBOX_CLIENT_ID" if not client_id else "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET"
+        raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.SETTING_MISSING})
+    config = AlarmBoxConfig(
+        base_url=settings.provider_url("alarmbox") or PRODUCTION_URL,
+        client_id=client_id,
+        client_secret=secret,
+        find_purchases=settings.alarmbox_find_purchases,
+        redirect_uri=settings.alarmbox_redirect_uri or OUT_OF_BAND_REDIRECT_URI,
+    )
+    tokens = StoredTokens(context, "alarmbox", settings.secret("ALARMBOX_REFRESH_TOKEN"), context.cipher)
+    adapter = make_alarmbox_adapter(
+        config,
+        tokens=tokens,
+        gate=SpacedCalls(context, "alarmbox", settings.alarmbox_spacing_seconds),
+        clock=context.clock,
+        scale=context.scale,
+    )
+    return adapter, tokens
 
 
 def configured_providers(settings: Settings) -> tuple[str, ...]:

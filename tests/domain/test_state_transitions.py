@@ -200,8 +200,8 @@ RIGHTS = {
     "refund_withdraw refund_approve refund_submit set_read_only save_view change_team_view audit_own audit_any",
     "auditor": "read audit audit_any",
     "worker": "read probe refetch take due_tasks audit_root payment_start import refund_submit refund_propose "
-    "registry_import",
-    "admin": "limits set_read_only schema",
+    "provider_authorise registry_import",
+    "admin": "limits provider_authorise set_read_only schema",
 }
 
 

@@ -2,12 +2,11 @@
 accounts.
 """
 
-import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from console.cli.process.output import AnswerWriter
-from console.cli.process.password import ask_at_terminal, is_terminal
+from console.cli.process.password import ask_at_terminal, is_terminal, read_stdin_line
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from console.domain.desk_requests.records import LeftoverCredentials
     from console.domain.service_results import Identity
     from console.settings.settings import Settings
-
-_MAX_LINE_LENGTH = 4096
 
 
 class SignInCommand:
@@ -145,9 +142,8 @@ def _read_password(writer: AnswerWriter, user: str) -> str:
     """Return the password of the database account `user`: typed at the terminal without echo, or read from standard
     input if it is a pipe or the answer is JSON. Raises ConsoleError `usage` if there is none.
     """
-    if writer.is_json or not is_terminal():
-        return _read_stdin()
-    password = ask_at_terminal(writer.translator, "sign_in.ask_password", user=user)
+    asks = is_terminal() and not writer.is_json
+    password = ask_at_terminal(writer.translator, "sign_in.ask_password", user=user) if asks else read_stdin_line()
     if password is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_PASSWORD})
     return password
@@ -163,21 +159,6 @@ def _read_line(writer: AnswerWriter, key: str) -> str:
         return input(f"{writer.translator(key)}: ").strip()
     except EOFError as end_of_input:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME}) from end_of_input
-
-
-def _read_stdin() -> str:
-    """Return the password, which is the first line of standard input.
-
-    Raises ConsoleError `usage` if there is none.
-    """
-    try:
-        entered_line = sys.stdin.readline(_MAX_LINE_LENGTH) if sys.stdin is not None else ""
-    except UnicodeDecodeError as unreadable:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_PASSWORD}) from unreadable
-    password = entered_line.removesuffix("\n").removesuffix("\r")
-    if not password:
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_PASSWORD})
-    return password
 
 
 def _identity_json(identity: "Identity") -> "JsonObject":

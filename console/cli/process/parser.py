@@ -412,6 +412,14 @@ def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> 
         switch.add_argument("--reason", required=True, metavar="T")
 
 
+def _add_provider_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "provider", translate)
+    authorise = _add_command(actions, "authorise", translate, "provider.authorise")
+    authorise.add_argument(
+        "provider", choices=(CREDIT_CHECK_PROVIDER,), metavar="PROVIDER", help=CREDIT_CHECK_PROVIDER
+    )
+
+
 def _add_report_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "reports", translate)
     _add_command(actions, "figures", translate, "report_figures")
@@ -537,6 +545,7 @@ _COMMAND_BUILDERS = (
     (("find",), _add_find_command),
     (("limits",), _add_limit_commands),
     (("read-only",), _add_read_only_commands),
+    (("provider",), _add_provider_commands),
     (("audit",), _add_audit_commands),
     (("export",), _add_export_commands),
     (("reports",), _add_report_commands),

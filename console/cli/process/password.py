@@ -37,6 +37,17 @@ def ask_at_terminal(translator: Translator, key: str, **facts: object) -> str | 
             return None
 
 
+def read_stdin_line() -> str | None:
+    """Return the first line of standard input, from which a program gives a secret; None if there is none, or if it
+    is no text.
+    """
+    try:
+        entered_line = sys.stdin.readline(_MAX_LENGTH) if sys.stdin is not None else ""
+    except UnicodeDecodeError:
+        return None
+    return entered_line.removesuffix("\n").removesuffix("\r") or None
+
+
 def keep_descriptor_private(settings: "Settings") -> None:
     """Do not let child processes inherit the file descriptor of the password. If the descriptor isn't open, remove it
     from the environment, because another file could get its number later.

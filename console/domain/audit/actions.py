@@ -196,6 +196,8 @@ class AuditAction(StrEnum):
 
     TASKS_RUN = "tasks.run"
 
+    TOKEN_AUTHORISE = "token.authorise"  # noqa: S105 - an action
+    TOKEN_AUTHORISED = "token.authorised"  # noqa: S105 - an action
     TOKEN_REFRESHED = "token.refreshed"  # noqa: S105 - an action
 
     LIVE_REFUSED = "live.refused"

@@ -10,7 +10,12 @@ from urllib.parse import urlencode
 
 from console.domain.clock import Clock
 from console.domain.provider_outcome import Sent
-from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenUnavailable
+from console.providers.credit_checks.tokens import (
+    CredentialsRefused,
+    TokenAnswerLost,
+    TokenPair,
+    TokenUnavailable,
+)
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.strict_json import Unreadable, parse_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
@@ -36,12 +41,6 @@ class AlarmBoxConfig:
     redirect_uri: str = OUT_OF_BAND_REDIRECT_URI
 
 
-class TokenAnswerLost(TokenUnavailable):
-    """No usable answer to a token request arrived. The request may have reached AlarmBox, so the refresh token may
-    have been used.
-    """
-
-
 class AlarmBoxOAuth:
     """Calls to AlarmBox's `/oauth`. This class stores no tokens: the TokenStore stores each new pair before it is
     used.
@@ -52,6 +51,11 @@ class AlarmBoxOAuth:
         self._transport = transport
         self._gate = gate
         self._clock = clock
+
+    @property
+    def returns_state(self) -> bool:
+        """True if AlarmBox sends the code to a redirect address, False if it shows the code on its own page."""
+        return self._config.redirect_uri != OUT_OF_BAND_REDIRECT_URI
 
     def authorize_url(self, state: str | None = None) -> str:
         """Return the URL of the page on which a person authorises this console. The page then shows a code for
@@ -71,11 +75,11 @@ class AlarmBoxOAuth:
         """Exchange an authorisation code for the first token pair. A code can be used only once, so the request isn't
         repeated.
 
-        Raises CredentialsRefused or TokenUnavailable.
+        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired) or TokenUnavailable.
         """
         pair = self._request_pair({"grant_type": "authorization_code", "code": code}, old_refresh_token="")
         if pair is None:
-            raise CredentialsRefused
+            raise CredentialsRefused("code_refused")
         return pair
 
     def exchange(self, refresh_token: str) -> TokenPair | None:

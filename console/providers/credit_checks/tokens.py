@@ -25,7 +25,7 @@ class TokenPair:
 
 class CredentialsRefused(Exception):
     """The provider refuses the credentials of this console. `reason` is `authorise_again` (a person must authorise
-    this console again) or `client_refused`.
+    this console again), `code_refused` (an authorisation code is wrong, used or expired) or `client_refused`.
     """
 
     def __init__(self, reason: str = "authorise_again") -> None:
@@ -41,6 +41,12 @@ class TokenUnavailable(Exception):
     def __init__(self, reason: str = "token_unavailable") -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TokenAnswerLost(TokenUnavailable):
+    """No usable answer to a token request arrived. The request may have reached the provider, so the refresh token or
+    the authorisation code may have been used.
+    """
 
 
 TokenExchange = Callable[[str], TokenPair | None]
@@ -68,5 +74,40 @@ class TokenStore(Protocol):
         `outdated_pair`. Otherwise the desk calls `exchange` and stores the new pair before it returns it. If
         `exchange` returns None, the desk returns the stored pair if this pair has become newer meanwhile, or
         raises CredentialsRefused. A TokenUnavailable of `exchange` is raised to the caller.
+        """
+        ...
+
+
+class AuthorisedTokenStore(TokenStore, Protocol):
+    """A TokenStore that also stores the first token pair of a new authorisation."""
+
+    def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
+        """Call `exchange`, which returns the first pair of a new authorisation, and store this pair in place of any
+        stored pair. Only one desk at a time does this or refreshes the pair. Return the stored pair.
+
+        An error of `exchange` is raised to the caller. Raises TokenAnswerLost if the pair could not be stored: it is
+        lost, and a person must authorise this console again.
+        """
+        ...
+
+
+class AuthorisationCalls(Protocol):
+    """The calls with which a person authorises this console at a provider (OAuth 2.0, authorisation code grant)."""
+
+    @property
+    def returns_state(self) -> bool:
+        """True if the provider sends the code, together with the state, to a redirect address. False if the provider
+        shows the code on its own page.
+        """
+        ...
+
+    def authorize_url(self, state: str | None = None) -> str:
+        """Return the URL of the page on which a person authorises this console. It contains `state`."""
+        ...
+
+    def exchange_code(self, code: str) -> TokenPair:
+        """Exchange an authorisation code for the first token pair. The request isn't repeated.
+
+        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired) or TokenUnavailable.
         """
         ...

@@ -1,8 +1,13 @@
-"""Faults of authorization: tokens that expire, that are revoked, or that are not rotated."""
+"""Faults of authorization: a code with another state; tokens that expire, that are revoked, or that are not
+rotated.
+"""
+
+import re
+from dataclasses import replace
 
 from console.sandbox.alarmbox.oauth import oauth_refusal
 from console.sandbox.faults.exchange import CallInProgress
-from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, TOKEN_CALLS, register_fault
+from console.sandbox.rules.registry import AUTHORIZE_CALLS, CREDIT_CHECK_CALLS, TOKEN_CALLS, register_fault
 
 
 @register_fault("token_expired", "401; the access token has ended, a refresh helps", "nothing", CREDIT_CHECK_CALLS)
@@ -43,3 +48,18 @@ def keep_refresh_token(exchange: CallInProgress) -> None:
 @register_fault("no_access_token", "a token answer without an access token", "happens", TOKEN_CALLS)
 def answer_without_access_token(exchange: CallInProgress) -> None:
     exchange.send_reply(exchange.execute_call().with_changed_data(lambda data: data.pop("access_token", None)))
+
+
+@register_fault(
+    "other_state",
+    "the code comes back with another state than the caller's (redirect_uri only)",
+    "happens",
+    AUTHORIZE_CALLS,
+)
+def answer_with_other_state(exchange: CallInProgress) -> None:
+    reply = exchange.execute_call()
+    headers = tuple(
+        (name, re.sub(r"([?&]state=)[^&]*", r"\1of-somebody-else", value) if name == "Location" else value)
+        for name, value in reply.headers
+    )
+    exchange.send_reply(replace(reply, headers=headers))

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar
 FaultEffect = Literal["nothing", "happens", "late", "when released"]
 ArgumentRule = Literal["none", "optional", "required", "word"]
 CREDIT_CHECK_CALLS, TOKEN_CALLS, PDF_CALLS = ("purchase", "detail", "pdf", "list"), ("token",), ("pdf",)
+AUTHORIZE_CALLS = ("authorize",)
 DETAIL_CALLS = ("detail", "pdf")
 PAYPAY_CALLS = (
     "paypay_create",

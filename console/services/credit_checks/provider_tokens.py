@@ -5,14 +5,23 @@ The classes implement the interfaces TokenStore and RateLimiter of the provider 
 
 import json
 import logging
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import BadProfile
 from console.domain.process import interrupts
 from console.domain.setting_problems import SettingProblem
-from console.providers.credit_checks.tokens import CredentialsRefused, TokenExchange, TokenPair, TokenUnavailable
+from console.providers.credit_checks.tokens import (
+    CredentialsRefused,
+    TokenAnswerLost,
+    TokenExchange,
+    TokenPair,
+    TokenUnavailable,
+)
 from console.services.guarded.leases import acquire, keep_renewed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -25,6 +34,7 @@ from console.store.spool.cipher import Cipher, DecryptionFailed
 LEASE_NAME = "alarmbox_token"
 WAIT_SECONDS = 60.0
 _PAUSE_SECONDS = 0.05
+_STORE_ATTEMPTS = 3
 _log = logging.getLogger("console.tokens")
 
 
@@ -50,6 +60,42 @@ class StoredTokens:
         with self._context.database.read() as conn:
             stored = tokens.read_token(conn, self._provider)
         return self._decrypt_stored_pair(stored) if stored else None
+
+    def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
+        """Under the lease LEASE_NAME, call `exchange` and store the pair that it returns in place of the stored pair,
+        even if that one can't be decrypted. Return the stored pair with its version.
+
+        Raises TokenUnavailable like `refresh`, and TokenAnswerLost if the database could not store the pair.
+        """
+        with keep_renewed(self._context, self._wait_for_lease()):
+            new_pair = exchange()
+            try:
+                return self._store_authorised_pair(new_pair)
+            except ConsoleError as not_stored:
+                _log.warning("the tokens of a new authorisation were not stored (%s)", not_stored.code)
+                raise TokenAnswerLost(UnknownReason.NOT_KEPT) from not_stored
+
+    def _store_authorised_pair(self, new_pair: TokenPair) -> TokenPair:
+        """Store a pair in the place of the stored row. A process that lost the lease may have replaced this row
+        meanwhile: then read the row again. Raises TokenAnswerLost if the row was replaced at each attempt.
+        """
+        for _ in range(_STORE_ATTEMPTS):
+            version = self._replace_stored_row(new_pair)
+            if version is not None:
+                return self._remember_pair(new_pair, version)
+        raise TokenAnswerLost(UnknownReason.NOT_KEPT)
+
+    def _replace_stored_row(self, new_pair: TokenPair) -> int | None:
+        """Store the pair in the place of the stored row, and return its version; None if another desk has replaced
+        the row meanwhile.
+        """
+        with self._context.database.read() as conn:
+            stored_token = tokens.read_token(conn, self._provider)
+        new_row = self._make_row(stored_token, new_pair, first_token=None)
+        is_stored = self._context.write(
+            lambda tx: self._replace_row(tx, stored_token, new_row, AuditAction.TOKEN_AUTHORISED)
+        )
+        return new_row.version if is_stored else None
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
         """Return a pair newer than `outdated_pair`: the stored pair or, under the lease LEASE_NAME, a new pair from
@@ -92,25 +138,38 @@ class StoredTokens:
     def _store_pair(
         self, stored_token: StoredToken | None, new_pair: TokenPair, first_token: str | None
     ) -> TokenPair:
+        new_row = self._make_row(stored_token, new_pair, first_token)
+        if not self._context.write(
+            lambda tx: self._replace_row(tx, stored_token, new_row, AuditAction.TOKEN_REFRESHED)
+        ):
+            return self._read_pair_of_other_desk()
+        return self._remember_pair(new_pair, new_row.version)
+
+    def _make_row(
+        self, stored_token: StoredToken | None, new_pair: TokenPair, first_token: str | None
+    ) -> StoredToken:
+        """Return the row that follows `stored_token`. `first_token` is the configured refresh token, if the pair was
+        received for it.
+        """
         used_hashes = stored_token.used_first_hashes if stored_token else ()
         version = (stored_token.version if stored_token else 0) + 1
-        new_row = StoredToken(
+        return StoredToken(
             encrypted_pair=self._encrypt_pair(new_pair, version),
             expires_at=new_pair.expires_at,
             version=version,
             used_first_hashes=(*used_hashes, self._hash_token(first_token)) if first_token else used_hashes,
         )
-        if not self._context.write(lambda tx: self._replace_row(tx, stored_token, new_row)):
-            return self._read_pair_of_other_desk()
-        self._last_pair = TokenPair(new_pair.access_token, new_pair.refresh_token, new_pair.expires_at, version)
+
+    def _remember_pair(self, new_pair: TokenPair, version: int) -> TokenPair:
+        self._last_pair = replace(new_pair, version=version)
         return self._last_pair
 
-    def _replace_row(self, tx: Transaction, stored_token: StoredToken | None, new_row: StoredToken) -> bool:
+    def _replace_row(
+        self, tx: Transaction, stored_token: StoredToken | None, new_row: StoredToken, action: AuditAction
+    ) -> bool:
         is_stored = tokens.replace_token(tx.conn, self._provider, stored_token, new_row, self._context.now())
         if is_stored:
-            self._context.record_audit(
-                tx, AuditAction.TOKEN_REFRESHED, self._provider, {"version": new_row.version}, kind="provider"
-            )
+            self._context.record_audit(tx, action, self._provider, {"version": new_row.version}, kind="provider")
         return is_stored
 
     def _read_pair_of_other_desk(self) -> TokenPair:

@@ -26,6 +26,7 @@ from console.store.database import boot_clock
 from console.store.database.engine import Database
 from console.store.documents.documents import open_documents
 from console.store.migrations import upgrade as migrate
+from console.store.operations.provider_tokens import read_token
 from console.store.spool.spool import Spool
 from console.store.tasks import tasks
 
@@ -259,7 +260,22 @@ class Health:
         url, is_enabled = self._settings.provider_url("alarmbox") or "", self._settings.is_enabled("alarmbox")
         if not is_enabled:
             self._require_known_need()
+        elif not self._is_authorised_at_alarmbox():
+            return {"ok": False, "verdict": "unauthorised"}
         return {"ok": is_enabled, "url": url or "https://api.alarmbox.jp"}
+
+    def _is_authorised_at_alarmbox(self) -> bool:
+        """False if this console has neither stored tokens nor a first refresh token. True also if the database can't
+        be read, which another check reports.
+        """
+        if self._settings.secret("ALARMBOX_REFRESH_TOKEN"):
+            return True
+        try:
+            migrate.ensure_schema(self._database)
+            with self._database.read() as conn:
+                return read_token(conn, "alarmbox") is not None
+        except ConsoleError:
+            return True
 
     def _check_gateway(self, name: str) -> HealthCheck:
         """Check that a configured payment provider has all its secrets. A provider that is not configured is no

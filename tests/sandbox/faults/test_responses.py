@@ -51,6 +51,7 @@ TOKENS = {
     "invalid_client",
     "no_rotation",
     "no_access_token",
+    "other_state",
     "refresh_lost",
 }
 WITH_OPTIONS = {"fields", "empty_list", "body", "body_after_charge", "gzip_bomb", "huge"}

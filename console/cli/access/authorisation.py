@@ -1,0 +1,63 @@
+"""The command `provider authorise`: a person authorises this console at the provider of credit checks."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from console.cli.json_output.results import JsonObject, Translate, attributes_json
+from console.cli.process.command import Command, open_console_with_passwords
+from console.cli.process.output import AnswerWriter
+from console.cli.process.password import ask_at_terminal, is_terminal, read_stdin_line
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import interrupts
+
+if TYPE_CHECKING:
+    from console.services.credit_checks.authorisation import Authorised
+
+_FIELDS = ("provider", "access_expires_at", "version")
+
+
+class AuthoriseProvider:
+    """The command `provider authorise`. It shows the URL that the person opens in a browser, asks for the code that
+    the provider gives there, and exchanges the code for the first tokens.
+    """
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        """Authorise the console. The URL is written to stderr, because stdout has only the answer. The code is no
+        argument, because other users of the machine could read it in the list of processes.
+        """
+        with open_console_with_passwords(writer) as console:
+            request = console.provider_authorisation.begin()
+            writer.write_to_stderr(writer.translator("authorisation.open", provider=args.provider))
+            writer.write_to_stderr(request.url)
+            done = console.provider_authorisation.complete(request, _read_code(writer))
+        writer.write_answer(
+            lambda: authorised_json(done, writer.translator), lambda: authorised_lines(done, writer.translator)
+        )
+
+
+def authorised_json(done: "Authorised", translate: Translate) -> JsonObject:
+    """Return the answer of `provider authorise` as a JSON object; it contains no token."""
+    return attributes_json(done, _FIELDS, translate)
+
+
+def authorised_lines(done: "Authorised", translator: Translator) -> Lines:
+    """Yield the answer of `provider authorise` as text."""
+    yield translator("authorisation.done", provider=done.provider, at=done.access_expires_at)
+
+
+def _read_code(writer: AnswerWriter) -> str:
+    """Return the code or address: typed at the terminal without echo, otherwise the first line of standard input.
+
+    Raises ConsoleError `usage` if there is none, and Interrupted if the person presses Ctrl+C at the question.
+    """
+    with interrupts.raise_at_signals():
+        entered = ask_at_terminal(writer.translator, "authorisation.ask") if is_terminal() else read_stdin_line()
+    if not entered:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
+    return entered
+
+
+AUTHORISATION_COMMANDS: Mapping[str, Command] = {"provider authorise": AuthoriseProvider()}

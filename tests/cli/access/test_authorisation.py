@@ -1,0 +1,211 @@
+"""`provider authorise alarmbox`: from a console without tokens to a purchase, and every way in which it can fail. The
+sandbox counts the exchanges, and its ledger is the judge of what was bought.
+"""
+
+import json
+import os
+import pty
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Ending, Terminal
+from tests.sandbox.caller import Caller
+from tests.support.authorising import BACK, Browser, visit
+
+NUMBER = "1180301018771"
+WORDS = ("provider", "authorise", "alarmbox")
+REDIRECT = {"ALARMBOX_REDIRECT_URI": BACK}
+
+
+@dataclass
+class Stranger:
+    """A desk that AlarmBox has not authorised, and its person at a browser."""
+
+    terminal: Terminal
+    sandbox: Sandbox
+
+    def authorise(self, change: Callable[[str], str] = str, **env: str) -> tuple[Ending, str]:
+        """The ending of the command, and what the person entered."""
+        browser = Browser(change)
+        with mock.patch.object(sys, "stdin", browser):
+            return self.terminal.json(*WORDS, **env), browser.entered
+
+    @property
+    def exchanges(self) -> int:
+        return len(self.sandbox.control.read_requests(call="token"))
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(Path(self.terminal.env["CONSOLE_HOME"]) / "console.db") as database:
+            return database.execute(query).fetchall()
+
+
+@pytest.fixture
+def stranger(terminal: Terminal, sandbox: Sandbox) -> Stranger:
+    """Without the first refresh token that the other tests have."""
+    del terminal.env["CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN"]
+    return Stranger(terminal, sandbox)
+
+
+def test_from_no_tokens_to_a_purchase(stranger: Stranger) -> None:
+    """The doctor and a refused purchase name the command; afterwards the purchase is bought. The tokens are stored
+    sealed, the trail has one entry, and neither code nor tokens are printed. A second authorisation replaces the
+    first.
+    """
+    alarmbox = next(one for one in stranger.terminal.json("doctor").data["checks"] if one["name"] == "alarmbox")
+    refused = stranger.terminal.json("purchase", NUMBER, "--client", "1")
+    assert (alarmbox["ok"], refused.refused) == (False, (5, "provider_auth"))
+    assert all(" ".join(WORDS) in text for text in (alarmbox["next"], refused.error["message"]))
+
+    ending, code = stranger.authorise()
+    assert (ending.data["provider"], ending.data["version"]) == ("alarmbox", 1)
+    assert ending.data["access_expires_at"].endswith("Z")
+    assert (code[:5], stranger.exchanges) == ("code-", 1)
+    ((sealed, version),) = stranger.rows("SELECT sealed, version FROM provider_tokens")
+    assert (str(sealed)[:8], version) == ("v1.gAAAA", 1)
+    entries = stranger.rows("SELECT what, result, detail FROM audit_log WHERE what LIKE 'token.%'")
+    assert [entry[:2] for entry in entries] == [("token.authorised", "done")]
+    for text in (ending.out.decode(), ending.err, str(entries)):
+        assert [word for word in (code, "at-", "rt-", "sandbox-secret") if word in text] == []
+
+    assert stranger.terminal.json("purchase", NUMBER, "--client", "1").data["state"] == "success"
+    assert stranger.sandbox.control.count_charges(NUMBER) == 1
+    assert stranger.authorise()[0].data["version"] == 2
+    text = stranger.terminal("doctor").out.decode()
+    assert "AlarmBox is set up" in text
+
+
+def test_by_redirect_the_state_must_be_ours(stranger: Stranger) -> None:
+    """With an address to return to, only that address with the same state is accepted: what another browser's
+    authorisation leads to sends nothing, and the refusal is in the trail.
+    """
+
+    def without_state(address: str) -> str:
+        return address.partition("&state=")[0]
+
+    def declined(address: str) -> str:
+        return f"{BACK}?error=access_denied&state={parse_qs(urlsplit(address).query)['state'][0]}"
+
+    def code_alone(address: str) -> str:
+        return parse_qs(urlsplit(address).query)["code"][0]
+
+    stranger.sandbox.control.add_fault("other_state", times=1)
+    foreign, entered = stranger.authorise(**REDIRECT)
+    assert entered.startswith(f"{BACK}?code=code-")
+    assert (foreign.refused, foreign.error["detail"]["reason"]) == ((3, "not_allowed"), "state_differs")
+    for change, refusal in {
+        without_state: (3, "not_allowed"),
+        declined: (5, "provider_auth"),
+        code_alone: (2, "usage"),
+        lambda address: f"{address}&code=second": (2, "usage"),
+        lambda address: f"{address}&state=second": (3, "not_allowed"),
+        lambda _: "": (2, "usage"),
+        lambda _: "two words": (2, "usage"),
+        lambda _: "https://[": (2, "usage"),
+    }.items():
+        assert stranger.authorise(change, **REDIRECT)[0].refused == refusal
+    assert (stranger.exchanges, stranger.rows("SELECT * FROM provider_tokens")) == (0, [])
+    results = stranger.rows("SELECT result, COUNT(*) FROM audit_log WHERE what = 'token.authorise' GROUP BY 1")
+    assert dict(results) == {"refused": 3, "failed": 1}
+    assert stranger.authorise(**REDIRECT)[0].data["version"] == 1
+
+
+@pytest.mark.expects_log("a failed exchange is logged")
+def test_a_code_is_sent_once_however_it_ends(stranger: Stranger) -> None:
+    """A used, expired or made-up code, a refused client, too many calls, no usable answer, no connection, a database
+    that can't store: each has its exit status, is sent once at most, and leaves no tokens.
+    """
+    control, cuts = stranger.sandbox.control, ExitStack()
+
+    def used(code: str) -> str:
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": OUT_OF_BAND_REDIRECT_URI}
+        assert Caller(stranger.sandbox).token(**form).status == 200
+        return code
+
+    def cut_off(code: str) -> str:
+        cuts.enter_context(control.outage_during())
+        return code
+
+    def expired(code: str) -> str:
+        control.change_settings(advance_seconds=601)
+        return code
+
+    for change, fault, refusal, sent in (
+        (used, None, (5, "provider_auth"), 2),
+        (expired, None, (5, "provider_auth"), 1),
+        (lambda _: "code-made-up", None, (5, "provider_auth"), 1),
+        (str, "invalid_client", (5, "provider_auth"), 1),
+        (str, "status:429", (5, "rate_limited"), 1),
+        (str, "status:404", (5, "provider_answer_unusable"), 1),
+        (str, "status:500", (4, "outcome_unknown"), 1),
+        (str, "close_after_charge", (4, "outcome_unknown"), 1),
+        (str, "no_access_token", (4, "outcome_unknown"), 1),
+        (cut_off, None, (6, "provider_unreachable"), 0),
+    ):
+        control.clear_faults()
+        before = stranger.exchanges
+        if fault is not None:
+            control.add_fault(fault, call="token")
+        ending, _ = stranger.authorise(change)
+        cuts.close()
+        assert (ending.refused, stranger.exchanges - before) == (refusal, sent), (fault, ending.error)
+        assert "Nothing" in ending.error["message"] or "not sent" in ending.error["message"]
+    with sqlite3.connect(Path(stranger.terminal.env["CONSOLE_HOME"]) / "console.db") as database:
+        database.execute(
+            "CREATE TRIGGER no_room BEFORE INSERT ON provider_tokens BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+    control.clear_faults()
+    ending, _ = stranger.authorise()
+    assert (ending.refused, ending.error["detail"]["reason"]) == ((4, "outcome_unknown"), "not_kept")
+    assert stranger.rows("SELECT * FROM provider_tokens") == []
+
+
+def test_who_may_authorise(stranger: Stranger, tmp_path: Path) -> None:
+    """An administrator, on a desk without accounts: the account of AlarmBox that is connected here pays."""
+    people = tmp_path / "people.json"
+    team = [{"name": "op-a", "roles": ["operator"]}, {"name": "adm-f", "roles": ["admin"]}]
+    people.write_text(json.dumps({"operators": team}))
+    assert stranger.terminal.json("db", "accounts", "apply", str(people)).status == 0
+    refused, entered = stranger.authorise(OPERATOR="op-a")
+    assert (refused.refused, refused.error["detail"]["needs"]) == ((3, "not_allowed"), ["admin", "worker"])
+    assert (entered, stranger.authorise(OPERATOR="")[0].refused) == ("", (2, "no_operator"))
+    assert stranger.authorise(OPERATOR="adm-f")[0].data["version"] == 1
+
+
+def test_the_code_is_not_echoed(stranger: Stranger) -> None:
+    """At a terminal the command asks without echo; the address is on the screen, the code never."""
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "console", *WORDS],
+        stdin=theirs, stdout=theirs, stderr=theirs,
+        env=os.environ | stranger.terminal.env, start_new_session=True, preexec_fn=_take_terminal,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    while b"sent to: " not in seen:
+        seen += os.read(ours, 4096)
+    code = visit(next(line for line in seen.decode().split() if "/oauth/authorize?" in line))
+    os.write(ours, f"{code}\n".encode())
+    while b"renewed automatically" not in seen:
+        seen += os.read(ours, 4096)
+    assert child.wait(timeout=60) == 0
+    os.close(ours)
+    assert code.encode() not in seen
+
+
+def _take_terminal() -> None:
+    """In the child: the pseudo-terminal at its standard input becomes its own."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -1,0 +1,38 @@
+"""A person at a browser: opens the address that `provider authorise` shows, and enters what AlarmBox answers."""
+
+import http.client
+import io
+import sys
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+BACK = "https://desk.example.jp/alarmbox"
+
+
+def visit(url: str) -> str:
+    """Open the address and agree: the code on the page, or the whole address to which the browser is sent."""
+    address = urlsplit(url)
+    line = http.client.HTTPConnection(address.netloc, timeout=20)
+    try:
+        line.request("GET", f"{address.path}?{address.query}")
+        with line.getresponse() as answer:
+            page, location = answer.read().decode(), answer.getheader("Location")
+    finally:
+        line.close()
+    return location or page.partition("<code id=authorization_code>")[2].partition("</code>")[0]
+
+
+class Browser(io.StringIO):
+    """Standard input of a person who opens the address on stderr, and enters what `change` makes of the answer."""
+
+    def __init__(self, change: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self._change, self.entered = change, ""
+
+    def readline(self, size: int | None = -1, /) -> str:
+        """What the person enters; the command reads one line."""
+        shown = sys.stderr
+        assert isinstance(shown, io.StringIO)
+        url = next(line for line in shown.getvalue().splitlines() if "/oauth/authorize?" in line)
+        self.entered = self._change(visit(url))
+        return f"{self.entered}\n"
