@@ -2,11 +2,13 @@
 MariaDB and the sandbox, until the ledger has the first purchase.
 """
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,15 +69,27 @@ def test_from_an_empty_server_to_the_first_purchase(sql_server: SqlServer, sandb
                 shell.stdin.write(f"{visit(line.strip())}\n")
                 shell.stdin.flush()
         assert (shell.wait(), shown[-1]) == (0, f"{_DONE}\n"), "".join(shown)
+        refused = authorise_as("op-a", sql_server, name, plain | values | {"CONSOLE_HOME": str(tmp_path / "desk")})
     finally:
         shell.kill()
         _drop(sql_server, name)
     assert sandbox.control.count_charges(NUMBER) == 1
+    assert (refused["code"], refused["detail"]["reason"]) == ("not_allowed", "worker_holds_credentials")
     output = "".join(shown)
     assert "has not authorised this console" in output
     secrets = [file.read_text().strip() for file in (tmp_path / "secrets").iterdir()]
     assert len(secrets) == 5
     assert [secret for secret in secrets if secret in output] == []
+
+
+def authorise_as(person: str, server: SqlServer, database: str, env: dict[str, str]) -> dict[str, Any]:
+    """The error of `provider authorise` at the desk of a person for whom the worker acts."""
+    password = (Path(env["BASE"]) / "secrets" / person).read_text().strip()
+    command = [sys.executable, "-m", "console", "--json", "provider", "authorise", "alarmbox"]
+    told = env | {"CONSOLE_DATABASE_URL": server.url(person, password, database)}
+    ended = subprocess.run(command, env=told, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    error: dict[str, Any] = json.loads(ended.stdout)["error"]
+    return error
 
 
 def _drop(server: SqlServer, name: str) -> None:

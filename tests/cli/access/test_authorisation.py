@@ -103,7 +103,7 @@ def test_by_redirect_the_state_must_be_ours(stranger: Stranger) -> None:
     foreign, entered = stranger.authorise(**REDIRECT)
     assert entered.startswith(f"{BACK}?code=code-")
     assert (foreign.refused, foreign.error["detail"]["reason"]) == ((3, "not_allowed"), "state_differs")
-    for change, refusal in {
+    endings: dict[Callable[[str], str], tuple[int, str]] = {
         without_state: (3, "not_allowed"),
         declined: (5, "provider_auth"),
         code_alone: (2, "usage"),
@@ -112,7 +112,8 @@ def test_by_redirect_the_state_must_be_ours(stranger: Stranger) -> None:
         lambda _: "": (2, "usage"),
         lambda _: "two words": (2, "usage"),
         lambda _: "https://[": (2, "usage"),
-    }.items():
+    }
+    for change, refusal in endings.items():
         assert stranger.authorise(change, **REDIRECT)[0].refused == refusal
     assert (stranger.exchanges, stranger.rows("SELECT * FROM provider_tokens")) == (0, [])
     results = stranger.rows("SELECT result, COUNT(*) FROM audit_log WHERE what = 'token.authorise' GROUP BY 1")
@@ -140,7 +141,7 @@ def test_a_code_is_sent_once_however_it_ends(stranger: Stranger) -> None:
         control.change_settings(advance_seconds=601)
         return code
 
-    for change, fault, refusal, sent in (
+    endings: list[tuple[Callable[[str], str], str | None, tuple[int, str], int]] = [
         (used, None, (5, "provider_auth"), 2),
         (expired, None, (5, "provider_auth"), 1),
         (lambda _: "code-made-up", None, (5, "provider_auth"), 1),
@@ -151,7 +152,8 @@ def test_a_code_is_sent_once_however_it_ends(stranger: Stranger) -> None:
         (str, "close_after_charge", (4, "outcome_unknown"), 1),
         (str, "no_access_token", (4, "outcome_unknown"), 1),
         (cut_off, None, (6, "provider_unreachable"), 0),
-    ):
+    ]
+    for change, fault, refusal, sent in endings:
         control.clear_faults()
         before = stranger.exchanges
         if fault is not None:

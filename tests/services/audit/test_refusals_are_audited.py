@@ -72,6 +72,7 @@ def acts(scene: Scene) -> dict[str, Act]:
         "run a set": lambda desk: desk.bulk.run(1),
         "stop a set": lambda desk: desk.bulk.stop(1),
         "discard a set": lambda desk: desk.bulk.discard(1),
+        "authorise": lambda desk: desk.provider_authorisation.begin(),
         "pack": lambda desk: desk.recovery.write_evidence_pack("credit-check", 1, Path("/nowhere/at/all.zip")),
     }
 

@@ -1,0 +1,150 @@
+"""docs/reference beside a receiver that runs: every path, status, header and message that comes is described there,
+and every described one comes.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from console.services.monitoring.live_feed import CHANNELS
+from console.services.payment_intake.signed_notices import SOURCE_PATTERN
+from console.worker import live_websocket as live
+from console.worker.connection_limits import ReceiverOptions
+from console.worker.http_app import make_app
+from tests.support.payment_desks import Scene
+from tests.worker.calling import LONG, PATHS, TOKEN, Answer, Running, serving
+
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+OPENAPI = json.loads((REFERENCE / "receiver.openapi.json").read_text("utf-8"))
+ASYNCAPI = json.loads((REFERENCE / "live.asyncapi.json").read_text("utf-8"))
+SIGNED = "/notices/{source}"
+_UNTOLD_HEADERS = {"content-length", "content-type", "date"}  # of HTTP itself, or described by `content`
+pytestmark = pytest.mark.engines("sqlite")
+
+
+def resolved(part: Any) -> Any:
+    """A part of the OpenAPI file, or what its reference points to."""
+    while "$ref" in part:
+        target = OPENAPI
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        part = target
+    return part
+
+
+def described() -> dict[tuple[str, str, int], Any]:
+    """Each answer of the file, by path, method and status."""
+    return {
+        (path, method, int(status)): resolved(answer)
+        for path, methods in OPENAPI["paths"].items()
+        for method, operation in methods.items()
+        for status, answer in operation["responses"].items()
+    }
+
+
+def answers(scene: Scene, receiver: Running) -> Iterator[tuple[tuple[str, str], Answer]]:
+    """One answer or more for each path and status, with the path as the file writes it."""
+    scene.order("ORD-1", 3300)
+    signed = scene.bank("e-1", "ORD-1")
+    posts = {SIGNED: signed}
+    for provider, path in PATHS.items():
+        minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
+        scene.payments.start(scene.order(f"ORD-{provider}", minor, currency), provider)
+        posts[path] = scene.post(provider, f"ORD-{provider}")
+    for path, post in posts.items():
+        yield (path, "post"), receiver.post(path.replace("{source}", "bank"), b"wrong")
+        scene.place.sql("ALTER TABLE payment_events RENAME TO away")
+        away = receiver.deliver(post)
+        scene.place.sql("ALTER TABLE away RENAME TO payment_events")
+        yield (path, "post"), away
+        yield (path, "post"), receiver.deliver(post)
+    for path in ("/healthz", "/readyz", "/metrics"):
+        yield (path, "get"), receiver.get(path)
+    scene.place.sql("INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')")
+    with serving(scene.taker) as late:
+        yield ("/readyz", "get"), late.get("/readyz")
+
+
+@pytest.mark.expects_log("a notice could not be taken")
+def test_every_answer_of_the_receiver_is_described_and_comes(scene: Scene, receiver: Running) -> None:
+    """Path, method and status, the headers, the media type, and the body where the file fixes it."""
+    known, met = described(), set()
+    for (path, method), answer in answers(scene, receiver):
+        met.add((path, method, answer.status))
+        assert (path, method, answer.status) in known, answer
+        check(known[path, method, answer.status], answer)
+    assert known.keys() - met == set()
+
+
+def check(told: Mapping[str, Any], answer: Answer) -> None:
+    """An answer has the described headers (`connection` also by the test's own wish), media type and body."""
+    headers = {name.lower(): resolved(header) for name, header in told.get("headers", {}).items()}
+    assert answer.headers.keys() - headers.keys() - _UNTOLD_HEADERS <= {"connection"}
+    for name, header in headers.items():
+        Draft202012Validator(header["schema"]).validate(answer.headers[name])
+    if "content" in told:
+        ((media_type, content),) = told["content"].items()
+        assert answer.headers["content-type"] == media_type
+        Draft202012Validator(content["schema"]).validate(answer.body.decode())
+    else:
+        assert answer.body == b""
+
+
+def test_the_paths_are_those_of_the_program(scene: Scene) -> None:
+    """Neither file leaves one out, or has one more; names of sources and channels are the program's."""
+    routes = {route.path for route in make_app(scene.console, ReceiverOptions()).routes}  # type: ignore[attr-defined]
+    assert routes == OPENAPI["paths"].keys() | {ASYNCAPI["channels"]["live"]["address"]}
+    source = next(one for one in OPENAPI["paths"][SIGNED]["post"]["parameters"] if one["in"] == "path")
+    assert source["schema"]["pattern"] == f"^{SOURCE_PATTERN.pattern}$"
+    assert record_schema()["properties"]["kind"]["enum"] == list(CHANNELS)
+    codes = (live.REFUSED_CLOSE_CODE, live.TRY_LATER_CLOSE_CODE, live.GOING_AWAY_CLOSE_CODE)
+    assert [code for code in codes if str(code) not in ASYNCAPI["channels"]["live"]["description"]] == []
+
+
+def record_schema() -> Any:
+    return ASYNCAPI["components"]["schemas"]["Record"]
+
+
+def message(name: str) -> Draft202012Validator:
+    """The validator of a message of the AsyncAPI file, with the file's own references."""
+    return Draft202012Validator({**ASYNCAPI, "$ref": f"#/components/messages/{name}/payload"})
+
+
+def test_the_files_are_schemas_and_refuse_what_is_wrong() -> None:
+    """Each schema is one, and none lets anything through."""
+    for schema in (*OPENAPI["components"]["schemas"].values(), *ASYNCAPI["components"]["schemas"].values()):
+        Draft202012Validator.check_schema(schema)
+    for name in ("snapshot", "changes", "token"):
+        assert not message(name).is_valid({"type": "other"})
+    assert not message("changes").is_valid({"type": "changes", "changes": [{"kind": "payment", "id": 1}]})
+
+
+def test_every_message_of_live_is_described(scene: Scene, receiver: Running) -> None:
+    """The snapshot with records in it, changes, the token as first message; without a token, the code 1008."""
+    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": TOKEN}
+    message("token").validate(token)
+    with connect(url, open_timeout=LONG, proxy=None) as line:
+        line.send(json.dumps(token))
+        snapshot = json.loads(line.recv(LONG))
+        scene.payments.start(scene.order("ORD-2", 3300), "paypay")
+        changes = json.loads(line.recv(LONG))
+    message("snapshot").validate(snapshot)
+    message("changes").validate(changes)
+    records = [*changes["changes"], *(one for queue in snapshot["queues"] for one in queue["items"])]
+    assert {one["kind"] for one in records} >= {"order", "payment"}
+    with pytest.raises(InvalidStatus) as refused:
+        connect(f"{url}?channels=other", additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None)
+    assert refused.value.response.status_code == 403
+    with connect(url, open_timeout=LONG, proxy=None) as line:
+        line.send("a wrong token")
+        with pytest.raises(ConnectionClosed) as closed:
+            line.recv(LONG)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == live.REFUSED_CLOSE_CODE
