@@ -38,15 +38,30 @@ MUTANTS: tuple[Mutant, ...] = (
     *ON_TELLING,
     *ON_HARMS,
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
-    Mutant("authorisation: any state will do",
-        (Change("console/services/credit_checks/authorisation.py",
-            "    if len(states) != 1 or not hmac.compare_digest(states[0].encode(), state.encode()):",
-            "    if len(states) != 1:"),),
-        ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",), "sqlite"),
-    Mutant("authorisation: a code alone is enough where the state comes back",
-        (Change("console/services/credit_checks/authorisation.py",
-            '    if needs_state or "state" in fields:', '    if "state" in fields:'),),
-        ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",), "sqlite"),
+    Mutant(
+        "authorisation: any state will do",
+        (
+            Change(
+                "console/services/credit_checks/authorisation.py",
+                "    if len(states) != 1 or not hmac.compare_digest(states[0].encode(), state.encode()):",
+                "    if len(states) != 1:",
+            ),
+        ),
+        ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",),
+        "sqlite",
+    ),
+    Mutant(
+        "authorisation: a code alone is enough where the state comes back",
+        (
+            Change(
+                "console/services/credit_checks/authorisation.py",
+                '    if needs_state or "state" in fields:',
+                '    if "state" in fields:',
+            ),
+        ),
+        ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",),
+        "sqlite",
+    ),
     Mutant(
         "5xx is a failure",
         (

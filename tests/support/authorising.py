@@ -22,14 +22,16 @@ def visit(url: str) -> str:
     return location or page.partition("<code id=authorization_code>")[2].partition("</code>")[0]
 
 
-class Browser(io.StringIO):
+class Browser:
     """Standard input of a person who opens the address on stderr, and enters what `change` makes of the answer."""
 
     def __init__(self, change: Callable[[str], str] = str) -> None:
-        super().__init__()
         self._change, self.entered = change, ""
 
-    def readline(self, size: int | None = -1, /) -> str:
+    def isatty(self) -> bool:
+        return False
+
+    def readline(self, _: int = -1) -> str:
         """What the person enters; the command reads one line."""
         shown = sys.stderr
         assert isinstance(shown, io.StringIO)

@@ -56,6 +56,7 @@ def answers(scene: Scene, receiver: Running) -> Iterator[tuple[tuple[str, str], 
     for provider, path in PATHS.items():
         minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
         scene.payments.start(scene.order(f"ORD-{provider}", minor, currency), provider)
+        scene.money.move_payment(provider, f"ORD-{provider}", "paid")
         posts[path] = scene.post(provider, f"ORD-{provider}")
     for path, post in posts.items():
         yield (path, "post"), receiver.post(path.replace("{source}", "bank"), b"wrong")

@@ -414,7 +414,7 @@ def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> 
 
 def _add_provider_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "provider", translate)
-    authorise = _add_command(actions, "authorise", translate, "provider.authorise")
+    authorise = _add_command(actions, "authorise", translate)
     authorise.add_argument(
         "provider", choices=(CREDIT_CHECK_PROVIDER,), metavar="PROVIDER", help=CREDIT_CHECK_PROVIDER
     )

@@ -5,8 +5,10 @@ MariaDB and the sandbox, until the ledger has the first purchase.
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,23 +57,10 @@ def test_from_an_empty_server_to_the_first_purchase(sql_server: SqlServer, sandb
     given = set(re.findall(r"\b([A-Z_]+)=", next(text for mark, text in blocks() if mark == "values")))
     assert given <= values.keys()
     plain = {key: value for key, value in os.environ.items() if not key.startswith("CONSOLE_")}
-    shell = subprocess.Popen(
-        ["bash", "-euo", "pipefail", "-c", f"{script}\necho '{_DONE}'"],
-        env=plain | values, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert shell.stdin is not None
-    assert shell.stdout is not None
     try:
-        shown = []
-        for line in shell.stdout:
-            shown.append(line)
-            if "/oauth/authorize?" in line:
-                shell.stdin.write(f"{visit(line.strip())}\n")
-                shell.stdin.flush()
-        assert (shell.wait(), shown[-1]) == (0, f"{_DONE}\n"), "".join(shown)
+        shown = follow(f"{script}\necho '{_DONE}'", plain | values)
         refused = authorise_as("op-a", sql_server, name, plain | values | {"CONSOLE_HOME": str(tmp_path / "desk")})
     finally:
-        shell.kill()
         _drop(sql_server, name)
     assert sandbox.control.count_charges(NUMBER) == 1
     assert (refused["code"], refused["detail"]["reason"]) == ("not_allowed", "worker_holds_credentials")
@@ -80,6 +69,31 @@ def test_from_an_empty_server_to_the_first_purchase(sql_server: SqlServer, sandb
     secrets = [file.read_text().strip() for file in (tmp_path / "secrets").iterdir()]
     assert len(secrets) == 5
     assert [secret for secret in secrets if secret in output] == []
+
+
+def follow(script: str, env: dict[str, str]) -> list[str]:
+    """Run the script in one shell, and act for the person at the browser: what it printed. Whatever it has started
+    ends with it.
+    """
+    command = ["bash", "-euo", "pipefail", "-c", script]
+    shown: list[str] = []
+    with subprocess.Popen(
+        command, env=env, text=True, start_new_session=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as shell:  # fmt: skip
+        assert shell.stdin is not None
+        assert shell.stdout is not None
+        try:
+            for line in shell.stdout:
+                shown.append(line)
+                if "/oauth/authorize?" in line:
+                    shell.stdin.write(f"{visit(line.strip())}\n")
+                    shell.stdin.flush()
+            assert (shell.wait(), shown[-1]) == (0, f"{_DONE}\n"), "".join(shown)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+    return shown
 
 
 def authorise_as(person: str, server: SqlServer, database: str, env: dict[str, str]) -> dict[str, Any]:

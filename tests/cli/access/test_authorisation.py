@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,7 +36,7 @@ class Stranger:
     terminal: Terminal
     sandbox: Sandbox
 
-    def authorise(self, change: Callable[[str], str] = str, **env: str) -> tuple[Ending, str]:
+    def authorise(self, change: Callable[[str], str] = str, /, **env: str) -> tuple[Ending, str]:
         """The ending of the command, and what the person entered."""
         browser = Browser(change)
         with mock.patch.object(sys, "stdin", browser):
@@ -45,7 +46,7 @@ class Stranger:
     def exchanges(self) -> int:
         return len(self.sandbox.control.read_requests(call="token"))
 
-    def rows(self, query: str) -> list[tuple[object, ...]]:
+    def rows(self, query: str) -> list[Any]:
         with sqlite3.connect(Path(self.terminal.env["CONSOLE_HOME"]) / "console.db") as database:
             return database.execute(query).fetchall()
 
