@@ -76,6 +76,7 @@ class UnknownReason(Reason):
     ONLY_DESK_KNOWS = "only_desk_knows"
     RECON_FILE_NOT_READ = "recon_file_not_read"
     NO_RECON_FILE_ANNOUNCED = "recon_not_announced"
+    TOKENS_NOT_STORED = "tokens_not_stored"
 
 
 class MismatchReason(Reason):

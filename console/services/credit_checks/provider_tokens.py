@@ -73,7 +73,7 @@ class StoredTokens:
                 return self._store_authorised_pair(new_pair)
             except ConsoleError as not_stored:
                 _log.warning("the tokens of a new authorisation were not stored (%s)", not_stored.code)
-                raise TokenAnswerLost(UnknownReason.NOT_KEPT) from not_stored
+                raise TokenAnswerLost(UnknownReason.TOKENS_NOT_STORED) from not_stored
 
     def _store_authorised_pair(self, new_pair: TokenPair) -> TokenPair:
         """Store a pair in the place of the stored row. A process that lost the lease may have replaced this row
@@ -83,7 +83,7 @@ class StoredTokens:
             version = self._replace_stored_row(new_pair)
             if version is not None:
                 return self._remember_pair(new_pair, version)
-        raise TokenAnswerLost(UnknownReason.NOT_KEPT)
+        raise TokenAnswerLost(UnknownReason.TOKENS_NOT_STORED)
 
     def _replace_stored_row(self, new_pair: TokenPair) -> int | None:
         """Store the pair in the place of the stored row, and return its version; None if another desk has replaced

@@ -169,7 +169,7 @@ def test_a_code_is_sent_once_however_it_ends(stranger: Stranger) -> None:
         )
     control.clear_faults()
     ending, _ = stranger.authorise()
-    assert (ending.refused, ending.error["detail"]["reason"]) == ((4, "outcome_unknown"), "not_kept")
+    assert (ending.refused, ending.error["detail"]["reason"]) == ((4, "outcome_unknown"), "tokens_not_stored")
     assert stranger.rows("SELECT * FROM provider_tokens") == []
 
 
