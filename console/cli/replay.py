@@ -18,11 +18,10 @@ from console.cli.audit import audit_broken_error, require_intact_pack
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
-from console.domain.calendar_days import IST
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
-from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, provider_names, time_zone
 from console.domain.provider_outcome import Outcome
 from console.domain.records import PurchaseRequest
 
@@ -178,12 +177,15 @@ class _FixedToken:
 def _open_players() -> Iterator[_Players]:
     from console.sandbox.environment import credentials
     from console.sandbox.recorded_answers import AnswerPlayer
+    from console.settings.provider_access import needed_secret_names
     from console.settings.settings import Settings
 
-    names = [name for name in vars(credentials) if name.startswith(("PAYPAY_", "ATOM_"))]
-    secrets = {f"CONSOLE_SECRET_{name}": str(getattr(credentials, name)) for name in names}
+    # A provider that the sandbox doesn't simulate has no credentials there; any word serves: nobody checks it.
+    names = [name for provider in provider_names() for name in needed_secret_names(provider)]
+    secrets = {f"CONSOLE_SECRET_{name}": str(getattr(credentials, name, "replay")) for name in names}
     with AnswerPlayer().running() as player, tempfile.TemporaryDirectory(prefix="replay-") as home:
-        urls = {f"CONSOLE_{name}_URL": player.url for name in ("ALARMBOX", "PAYPAY", "ATOM")}
+        providers = (CREDIT_CHECK_PROVIDER, *provider_names())
+        urls = {f"CONSOLE_{provider.upper()}_URL": player.url for provider in providers}
         yield _Players(player, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
 
 
@@ -211,7 +213,7 @@ def _prepare_payment(adapter: "PaymentProvider | None", call: "RecordedCall") ->
     begun_at, paid_at = (payment[name] and _read_instant(payment[name]) for name in ("begun_at", "paid_at"))
     number = _read_text(payment["merchant_payment_id"])
     if call.call in _PAYMENT_READS or call.call == _CANCEL_CALL:
-        day = paid_at.astimezone(IST).date() if paid_at else None
+        day = paid_at.astimezone(time_zone(call.provider)).date() if paid_at else None
         question = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
         return lambda: adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
     if call.call == _START_CALL:

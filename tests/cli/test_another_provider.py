@@ -1,5 +1,6 @@
 """A third payment provider, added by one module (`tests/support/kaede.py`) and one line, over real HTTP."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import console as package
 from console.app import open_console
 from console.domain.errors import ConsoleError
 from console.domain.payments import provider_registry
+from console.providers.payments.plugin import find_plugin
 from console.settings.settings import Settings
 from console.wording import catalogue as wording
 from tests.cli.conftest import Terminal
@@ -144,11 +146,12 @@ def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
     assert desk.json("payment", "import", "kaede", "ORD-9").refused == (5, "provider_refused")
     denied = desk.json("payment", "import", "kaede", "ORD-2", SECRET_KAEDE_API_KEY="another")
     assert denied.refused == (5, "provider_auth")
-    assert "kaede" in desk("payment", "import", "--help").out.decode()
+    for command in (("payment", "import"), ("reconcile",)):
+        assert "kaede" in desk(*command, "--help").out.decode()
 
 
-def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer) -> None:
-    """Requested, approved and sent under the stored key, and completed as the provider says."""
+def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path: Path) -> None:
+    """Requested, approved and sent under the stored key, and completed as the provider says; its pack is replayed."""
     payment = imported(desk, kaede)
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "一部返金")
     asked = desk.json(*words, OPERATOR=MAKER).data
@@ -165,6 +168,10 @@ def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer) -> None:
     kaede.refunds[key]["state"] = "returned"
     assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
     assert desk.json("show", "payment", str(payment)).data["refunded_minor"] == 1000
+    pack = tmp_path / "refund.zip"
+    assert desk.json("show", "refund", str(asked["id"]), "--pack", str(pack)).status == 0
+    played = desk.json("replay", str(pack)).data
+    assert (played["answers"] > 0, played["skipped"], played["differ"]) == (True, 0, [])
 
 
 def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeServer) -> None:
@@ -178,6 +185,15 @@ def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeSe
 
 
 # What the provider sends, and its days
+
+
+def test_daily_files_need_their_sentences() -> None:
+    """No error may explain another provider's files: a plugin without the sentences can't be made."""
+    provider = find_plugin("paypay")
+    assert provider is not None
+    words = {key: texts for key, texts in provider.words.items() if not key.startswith("daily_file.late")}
+    with pytest.raises(ValueError, match=r"daily_file\.late\.paypay"):
+        dataclasses.replace(provider, words=words)
 
 
 def test_its_notices_come_to_a_path_of_its_own(desk: Terminal, kaede: KaedeServer) -> None:

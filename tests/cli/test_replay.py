@@ -9,16 +9,22 @@ import os
 import shutil
 import tempfile
 import zipfile
+from datetime import date
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from console.cli.replay import _prepare_payment
+from console.domain.payments.provider_messages import PaymentQuestion
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.alarmbox import responses as alarmbox
 from console.providers.http import response_classes
+from console.providers.payments.provider import PaymentProvider
 from console.sandbox.server import Sandbox
 from console.services.evidence.pack_archive import MANIFEST_NAME, compute_digest
+from console.services.evidence.recorded_calls import RecordedCall
 from tests.cli.conftest import Terminal
 from tests.cli.paying import PayingTerminal
 from tests.support.invented import numbers
@@ -87,6 +93,21 @@ def test_a_changed_rule_is_told(packs: Path, tmp_path: Path, monkeypatch: pytest
     assert difference["call"] == "alarmbox.purchase"
     assert (difference["recorded"]["outcome"], difference["now"]["outcome"]) == ("FAILED_DEFINITE", "UNKNOWN")
     assert difference["operation_id"]
+
+
+@pytest.mark.parametrize(("provider", "day"), [("paypay", date(2026, 11, 20)), ("atom", date(2026, 11, 19))])
+def test_a_payment_is_asked_about_by_the_day_of_its_provider(provider: str, day: date) -> None:
+    """PayPay's days are those of Japan, Atom's those of India: at 15:10 UTC they differ."""
+    payment = {
+        "kind": "payment", "asked_minor": 500, "currency": "JPY", "begun_at": None, "by_code": True,
+        "paid_at": "2026-11-19T15:10:00Z", "merchant_payment_id": "ORD-1",
+    }  # fmt: skip
+    call = RecordedCall(1, "", None, provider, "probe", payment, (), "SUCCEEDED", "paid", 200, {}, b"{}")
+    asked: list[PaymentQuestion] = []
+    ask = _prepare_payment(cast("PaymentProvider", SimpleNamespace(read_payment=asked.append)), call)
+    assert ask is not None
+    ask()
+    assert [question.day for question in asked] == [day]
 
 
 def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:

@@ -292,7 +292,8 @@ def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> No
 
 def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> None:
     reconcile = _add_changing_command(commands, "reconcile", translate)
-    reconcile.add_argument("provider", metavar="PROVIDER", help=translate("cli.help.reconcile_provider"))
+    provider_help = ", ".join((*provider_registry.provider_names(), translate("cli.help.reconcile_provider")))
+    reconcile.add_argument("provider", metavar="PROVIDER", help=provider_help)
     for name in ("from", "to"):
         reconcile.add_argument(
             f"--{name}", dest=f"{name}_day", required=True, metavar="D", help=translate("cli.help.day")

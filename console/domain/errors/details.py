@@ -436,6 +436,7 @@ class ProviderAnswerFacts(_Shared, total=False):
     provider_state: str | None
     state: str
     problem: str | None
+    provider: str
     day: str | None
     cause: str
     failed: list[FailedPart]

@@ -75,6 +75,12 @@ class DailyFiles(Generic[S]):
     read_rows: Callable[[BinaryIO, str, date, RowIndex], Iterable[HistoryRow | RefusedRow]]
 
 
+DAILY_FILE_WORDS = ("gone", "late")
+"""Sentences `daily_file.…` that a provider with daily files must have: the download address has expired, and when a
+late file normally arrives.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ProviderPlugin(ConfiguredProvider[S]):
     """A payment provider with its settings and its adapter. The program imports the module of each plugin at every
@@ -84,7 +90,8 @@ class ProviderPlugin(ConfiguredProvider[S]):
     URL. `find_payment_state` returns the payment state for one of the provider's own words, `find_refund_state` the
     refund state; both return None for an unknown word.
     `hints` must be set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES,
-    and only then. Callbacks are read by the adapter itself (`CallbackReader`).
+    and only then; `words` then has the sentences of DAILY_FILE_WORDS. Callbacks are read by the adapter itself
+    (`CallbackReader`).
     """
 
     make_adapter: Callable[[AdapterArguments[S]], PaymentProvider]
@@ -98,6 +105,9 @@ class ProviderPlugin(ConfiguredProvider[S]):
             raise ValueError(f"{self.name}: hints are read by `hints`")
         if (self.history_source is HistoryKind.DAILY_FILES) != (self.daily_files is not None):
             raise ValueError(f"{self.name}: daily files are read by `daily_files`")
+        file_words = {f"daily_file.{word}.{self.name}" for word in DAILY_FILE_WORDS}
+        if self.daily_files is not None and not file_words <= self.words.keys():
+            raise ValueError(f"{self.name}: sentences about daily files are missing: {sorted(file_words)}")
 
 
 def find_plugin(name: str) -> ProviderPlugin[Any] | None:

@@ -121,6 +121,15 @@ def _read_rows(stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> "
 
 
 _WORDS = {
+    "daily_file.gone.paypay": {
+        "ja": "照合ファイルの受信期限（2 時間）を過ぎています。",
+        "en": "The history file can't be fetched any more because its address works for only two hours.",
+    },
+    "daily_file.late.paypay": {
+        "ja": "通知は翌日の 1:30〜10:00 に届きます。届かない場合は、1 週間以内に PayPay へ再送を依頼してください。",
+        "en": "It normally arrives between 1:30 and 10:00 JST on the next day. "
+        "If it doesn't, ask PayPay within a week to send it again.",
+    },
     "dialog.reconcile.about.paypay": {
         "ja": "PayPay が通知した日次ファイルを読み取ります。日付は日本時間です。通知がない日は照合できません。",
         "en": "Uses the daily history file that PayPay announces. Days are in Japan time (JST). "

@@ -105,9 +105,7 @@ class DailyFileStore:
             event_id = our_records.announced_event_id(conn, self._source, day.isoformat())
             event = payment_events.by_source_id(conn, self._source, event_id) if event_id else None
         if event is None:
-            raise ConsoleError(
-                ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_RECON_FILE_ANNOUNCED, "day": day.isoformat()}
-            )
+            raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(day.isoformat()))
         return event
 
     def find_stored(self, event: PaymentEvent) -> DayFile | None:
@@ -142,8 +140,10 @@ class DailyFileStore:
         try:
             return self._context.cipher.decrypt(json.loads(event.body)["sealed"].encode()).decode()
         except (DecryptionFailed, ValueError, KeyError, TypeError):
-            facts: OutcomeUnknown = {"reason": UnknownReason.NO_RECON_FILE_ANNOUNCED, "day": event.order_no}
-            raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, facts) from None
+            raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(event.order_no)) from None
+
+    def _describe_missing_file(self, day: str | None) -> OutcomeUnknown:
+        return {"reason": UnknownReason.NO_RECON_FILE_ANNOUNCED, "provider": self._source, "day": day}
 
     def store_file(self, event: PaymentEvent, content: bytes) -> DayFile:
         """Store the content as a document and as evidence of the announcement `event`. Return the file with its
@@ -219,7 +219,9 @@ def _download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleErro
     if outcome.status in _CODE_OF_STATUS:
         return error_of_outcome(_CODE_OF_STATUS[outcome.status], facts)
     if outcome.status in (403, 404, 410):
-        return error_of_outcome(ErrorCode.PROVIDER_REFUSED, {**facts, "reason": "recon_file_gone"})
+        return error_of_outcome(
+            ErrorCode.PROVIDER_REFUSED, {**facts, "provider": event.source, "reason": "recon_file_gone"}
+        )
     if outcome.reason in ("unreadable", "redirect", "too_large"):
         return error_of_outcome(
             ErrorCode.PROVIDER_ANSWER_UNUSABLE, {**facts, "reason": UnusableReason.RECON_FILE_UNREADABLE}

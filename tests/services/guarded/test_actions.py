@@ -4,10 +4,12 @@ The invented action sends gift cards. It is one constant, `SEND`, with its SQL: 
 """
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -336,3 +338,14 @@ def test_a_declaration_that_contradicts_itself_is_refused(shop: Shop, wrong: dic
     """An action that costs money can't be declared as a reading, or without what settles it later."""
     with pytest.raises(ValueError, match=r"gift\."):
         replace(shop.sending.action, **wrong)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_the_record_shows_this_declaration() -> None:
+    """The diff of a new action in decision record 0028 is the declaration that these tests run."""
+    decisions = Path(__file__).resolve().parents[3] / "docs" / "decisions"
+    record = (decisions / "0028-one-declaration.md").read_text(encoding="utf-8")
+    shown = record.partition("+SEND: ")[2].partition("\n+)\n")[0].splitlines()[1:]
+    run = inspect.getsource(declared).partition("return GuardedAction(\n")[2].splitlines()[:-1]
+    assert [line.removeprefix("+").strip() for line in shown] == [
+        line.strip().replace('AuditAction("gift.send")', "AuditAction.GIFT_SEND") for line in run
+    ]
