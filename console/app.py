@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from console.services.monitoring.metrics import FigureReader
     from console.services.person_state.encrypted_file import PersonState
     from console.services.reconciliation.run import ReconciliationService
+    from console.services.recovery.left_open import LeftOpenService
     from console.services.recovery.saved_views import SavedViewService
     from console.services.refunds.limit_changes import LimitService
     from console.services.registry.live_numbers import LiveNumbers
@@ -320,6 +321,12 @@ class Console:
         from console.services.desk_requests.own_requests import OwnRequests
 
         return OwnRequests(self._context)
+
+    @cached_property
+    def left_open(self) -> "LeftOpenService":
+        from console.services.recovery.left_open import LeftOpenService
+
+        return LeftOpenService(self._context, self.own_requests, self.incidents)
 
     @cached_property
     def lock_watch(self) -> "LockWatch":

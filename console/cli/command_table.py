@@ -23,6 +23,7 @@ from console.cli.monitoring import HEALTH_COMMANDS
 from console.cli.payments import PAYMENT_COMMANDS
 from console.cli.process.command import Command
 from console.cli.reconciliation import RECONCILE_COMMAND
+from console.cli.recovery.left_open import LEFT_OPEN_COMMAND
 from console.cli.recovery.outcomes import OUTCOME_COMMANDS
 from console.cli.recovery.queues import QUEUE_COMMAND
 from console.cli.recovery.saved_views import VIEW_COMMANDS
@@ -66,6 +67,7 @@ COMMANDS: Mapping[str, Command] = {
     **REGISTRY_COMMANDS,
     "queue": QUEUE_COMMAND,
     "show": SHOW_COMMAND,
+    "unfinished": LEFT_OPEN_COMMAND,
     **CREDIT_CHECK_COMMANDS,
     **OUTCOME_COMMANDS,
     **AUDIT_COMMANDS,

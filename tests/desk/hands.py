@@ -14,6 +14,7 @@ from console.domain.clock import Clock
 from console.settings.settings import Settings
 from console.views.app.main import WindowOpening
 from console.views.app.main_window import Frame
+from console.views.app.unfinished_dialog import UnfinishedDialog
 from console.views.pages.base import Page
 from console.views.widgets.dialog import DialogFrame
 
@@ -121,9 +122,17 @@ class Person:
         return Control(interface)
 
     def close(self) -> None:
+        """Close the window, also if it asks about what is left open."""
         self.window.close()
-        self.until(lambda: not self.window.isVisible())
+        self.until(lambda: not self.window.isVisible() or self.leaves())
         self.opening.close()
+
+    def leaves(self) -> bool:
+        """Press the button of the dialog about what is left open, if it is there; True if the window closed."""
+        asking = next((one for one in self.window.findChildren(UnfinishedDialog) if one.leave_button), None)
+        if asking is not None and asking.leave_button is not None:
+            asking.leave_button.click()
+        return not self.window.isVisible()
 
 
 class Control:

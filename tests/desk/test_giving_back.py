@@ -65,8 +65,8 @@ def test_the_take_of_somebody_else_cant_be_given_back(seats: Seats, sit: Sit, pa
     dialog: UnfinishedDialog = open_unfinished(person.frame)
     dialog.show_tab("held")
     person.until(lambda: dialog.holders.current_item is not None)
-    assert not dialog.give_button.isEnabled()
-    assert dialog.give_button.reason
+    assert not dialog.own_takes.give_button.isEnabled()
+    assert dialog.own_takes.give_button.reason
 
 
 def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, payment: Payment) -> None:
@@ -76,9 +76,9 @@ def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, paym
     person.until(lambda: takes(console) == ["op-a"])
     dialog = open_unfinished(person.frame)
     dialog.show_tab("held")
-    person.until(dialog.give_button.isEnabled)
+    person.until(dialog.own_takes.give_button.isEnabled)
     person.until(dialog.act_button.isEnabled)
-    dialog.give_button.click()
+    dialog.own_takes.give_button.click()
     person.until(lambda: takes(console) == [])
 
 
@@ -226,3 +226,63 @@ def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, pa
 
 def toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
     return [toast for toast in shown if toast.path]
+
+
+def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
+    seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+) -> None:
+    """The list by its key; give back and hand over in place; the window asks before it closes, and only once."""
+    check = buy_unknown(console, sandbox, "1180301018771")
+    with seats.acting("op-a") as desk:
+        desk.recovery.take("payment", payment.id)
+        desk.recovery.take("credit-check", check.id)
+    person = sit()
+    person.press("Ctrl+Shift+O")
+    dialog = person.dialog(UnfinishedDialog)
+    rows = dialog.own_items
+    person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken", "taken"])
+    assert not dialog.own_takes.give_button.isEnabled()
+    rows.go_to(next(row for row, item in enumerate(rows.all_rows) if item.kind == "payment"))
+    person.until(dialog.own_takes.give_button.isEnabled)
+    dialog.own_takes.give_button.click()
+    person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken"])
+    rows.go_to(1)
+    person.until(dialog.own_takes.hand_over_button.isEnabled)
+    dialog.own_takes.hand_over_button.click()
+    handing = person.dialog(HandOverDialog)
+    person.type_in("charged, no answer")
+    person.until(handing.act_button.isEnabled)
+    handing.act_button.click()
+    person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation"])
+    assert takes(console) == []
+    dialog.reject()
+    person.no_dialog()
+
+    person.window.close()
+    asking = person.dialog(UnfinishedDialog)
+    assert person.window.isVisible()
+    person.until(lambda: asking.own_items.current_item is not None)
+    person.until(asking.act_button.isEnabled)
+    asking.reject()
+    person.no_dialog()
+    assert person.window.isVisible()
+    person.window.close()
+    person.until(lambda: not person.window.isVisible())
+
+
+def test_a_window_with_nothing_open_closes(sit: Sit) -> None:
+    person = sit()
+    person.window.close()
+    person.until(lambda: not person.window.isVisible())
+    assert person.window.findChildren(UnfinishedDialog) == []
+
+
+def test_leaving_goes_on_from_the_list(seats: Seats, sit: Sit, payment: Payment) -> None:
+    with seats.acting("op-a") as desk:
+        desk.recovery.take("payment", payment.id)
+    person = sit()
+    person.window.close()
+    asking = person.dialog(UnfinishedDialog)
+    assert asking.leave_button is not None
+    asking.leave_button.click()
+    person.until(lambda: not person.window.isVisible())

@@ -190,6 +190,9 @@ def dialogs(stage: Stage) -> None:
     assert stage.opening.controller is not None
     stage.go(QueuesRoute("unknown"))
     _show(stage, open_unfinished(stage.frame), "dialog-unfinished")
+    left_open = open_unfinished(stage.frame)
+    left_open.show_tab("own")
+    _show(stage, left_open, "dialog-left-open")
     _show(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
     _show(stage, open_help_dialog(stage.frame, stage.frame.current_page), "dialog-help")
     _show(stage, open_about_dialog(stage.frame), "dialog-about")

@@ -234,6 +234,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     show = _add_command(commands, "show", translate)
     _add_kind_and_id(show)
     show.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
+    _add_command(commands, "unfinished", translate)
 
 
 def _add_kind_and_id(parser: _Parser) -> None:
@@ -532,7 +533,7 @@ def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> No
 
 
 _COMMAND_BUILDERS = (
-    (("lookup", "queue", "show"), _add_reading_commands),
+    (("lookup", "queue", "show", "unfinished"), _add_reading_commands),
     (("purchase",), _add_purchase_command),
     (("refetch", "probe", "resolve"), _add_recovery_commands),
     (("payment",), _add_payment_commands),

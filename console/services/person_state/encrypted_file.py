@@ -9,6 +9,7 @@ request ids after 24 hours, others after 30 days.
 from collections.abc import Mapping
 from datetime import datetime
 
+from console.domain.person_state.drafts import Draft, list_drafts
 from console.domain.person_state.retention import ATTEMPT_PREFIX, DRAFT_PREFIX, DRAFT_RETENTION, STATE_RETENTION
 from console.services.process.context import ServiceContext
 from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries, UnreadableFile
@@ -30,6 +31,10 @@ class PersonState:
         this desk has no key and no keyring, and storage_full if an unusable file can't be renamed.
         """
         return self._select_entries(self._open_file().read())
+
+    def read_drafts(self) -> tuple[Draft, ...]:
+        """Return the drafts of the person, oldest first. Raises the same errors as `read`."""
+        return list_drafts(self.read().values, self._context.now())
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
         """Replace the entries of these names (None deletes an entry) and return all entries. Entries that are too old

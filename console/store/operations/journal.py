@@ -264,12 +264,16 @@ def find_running(conn: Connection, kind: str, subject_id: int) -> Operation | No
     return _to_operation(row) if row else None
 
 
-def unfinished_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
-    """Return the operations in state `calling` or `unknown`, oldest first."""
+def unfinished_operations(
+    conn: Connection, limit: int = 500, *, operator: str | None = None
+) -> tuple[Operation, ...]:
+    """Return the operations in state `calling` or `unknown`, oldest first; with `operator` only this person's."""
     open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
     query = (
         select(*_COLUMNS).where(operations.c.state.in_(open_states)).order_by(operations.c.started_at).limit(limit)
     )
+    if operator is not None:
+        query = query.where(operations.c.operator == operator)
     return unreadable_rows.read_each("operations", conn.execute(query), _to_operation)
 
 

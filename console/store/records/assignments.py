@@ -41,6 +41,7 @@ class _TakeStatements:
         self.release = this.where(own, runs).values(until=now)
         self.running = _OF_SUBJECTS_QUERY.where(runs)
         self.all_running = _RUNNING_QUERY.where(runs).order_by(takes.c.taken_at).limit(_MAX_TAKES)
+        self.running_of_person = self.all_running.where(own)
 
 
 _SERVER_NOW = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
@@ -103,10 +104,13 @@ def takes_of(
     return {of: Take(kind, of, person, to_aware_utc(taken), to_aware_utc(until)) for of, person, taken, until in rows}
 
 
-def running_takes(conn: Connection, now: datetime) -> tuple[Take, ...]:
-    """Return the running takes of all records, oldest first, at most 500."""
-    words, clock = _statements_and_times(conn, now, now)
-    rows = conn.execute(words.all_running, clock)
+def running_takes(conn: Connection, now: datetime, person: str | None = None) -> tuple[Take, ...]:
+    """Return the running takes of all records, oldest first, at most 500; with `person` only this person's."""
+    words, values = _statements_and_times(conn, now, now)
+    if person is None:
+        rows = conn.execute(words.all_running, values)
+    else:
+        rows = conn.execute(words.running_of_person, values | {"who": person})
     return tuple(
         Take(kind, of, person, to_aware_utc(at), to_aware_utc(until)) for kind, of, person, at, until in rows
     )

@@ -8,6 +8,7 @@ COMMAND_KEYS: Mapping[str, str] = {
     "notices": "Ctrl+Shift+N",
     "lock": "Ctrl+L",
     "copy_link": "Ctrl+Shift+L",
+    "left_open": "Ctrl+Shift+O",
     "help": "F1",
     "keys": "Ctrl+/",
     "quit": "Ctrl+Q",

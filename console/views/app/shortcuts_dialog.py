@@ -19,6 +19,7 @@ _GLOBAL_HINTS: Sequence[KeyHint] = (
     ((COMMAND_KEYS["notices"],), "key.notices"),
     ((COMMAND_KEYS["lock"],), "key.lock"),
     ((COMMAND_KEYS["copy_link"],), "key.copy_link"),
+    ((COMMAND_KEYS["left_open"],), "key.left_open"),
     ((COMMAND_KEYS["help"],), "key.help"),
     ((COMMAND_KEYS["keys"],), "key.list"),
     (("Esc",), "key.back"),

@@ -1,37 +1,38 @@
-"""The dialog of unfinished work: operations that haven't ended, bulk runs, leases and takes, and the person's own
-requests at a desk that asks a worker.
+"""The dialog of unfinished work: operations that haven't ended, bulk runs, leases and takes, what the acting person
+leaves open, and the person's own requests at a desk that asks a worker.
 """
 
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from PySide6.QtCore import QObject, Qt, QTimer, Slot
+from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkItem
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
+from console.domain.person_state.drafts import Draft
 from console.domain.records import LeaseHolder, WorkState
+from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
+from console.views.app.left_open_rows import left_open_columns, route_of
 from console.views.app.main_window import Frame
-from console.views.pages.permission_buttons import bind_worker
+from console.views.app.own_takes import OwnTakeButtons
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
 from console.views.presenters.columns import width_of_text
-from console.views.presenters.takes import given_back_toast
-from console.views.records.collaboration_actions import GIVE_BACK_KEY
+from console.views.presenters.drafts import continue_draft
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, route_to
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import Bar
 from console.views.widgets.placeholders import EmptyState
@@ -48,24 +49,25 @@ Holder = LeaseHolder | Take
 
 
 class UnfinishedLists(NamedTuple):
-    """The rows of the tabs of the dialog: unfinished operations; bulk runs; leases and takes; the person's own
-    requests.
+    """The rows of the tabs of the dialog: unfinished operations; bulk runs; leases and takes; what the acting person
+    leaves open; the person's own requests.
     """
 
     works: tuple[UnfinishedWork, ...]
     runs: tuple[BulkItem, ...]
     holders: tuple[Holder, ...]
+    own_items: tuple[LeftOpen, ...]
     requests: tuple[OwnRequest, ...]
 
 
 class UnfinishedDialog(DialogFrame):
-    """Lists unfinished work in tabs (operations, bulk runs, leases with takes); the acting person's own work comes
-    first. The person can open the record of an operation but can't discard the operation here; a bulk run is stopped,
-    resumed or discarded in its own dialog. A desk that asks has a fourth tab: the person's own requests of the last
-    24 hours, which the person can withdraw until a worker takes them.
+    """Lists unfinished work in tabs (operations, bulk runs, leases with takes, and what the acting person leaves
+    open); the acting person's own work comes first. The person can open the record of an operation but can't discard
+    the operation here; a bulk run is stopped, resumed or discarded in its own dialog. A desk that asks has a fifth
+    tab: the person's own requests of the last 24 hours, which the person can withdraw until a worker takes them.
     """
 
-    TAB_NAMES = ("works", "runs", "held", "requests")
+    TAB_NAMES = ("works", "runs", "held", "own", "requests")
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
         translate = context.translate
@@ -78,11 +80,13 @@ class UnfinishedDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._parent_window = context, parent
+        self.leave_button: KeyButton | None = None
         self.setFixedWidth(min(_MAX_WIDTH_PX, parent.window().width() - 96))
         titles = (
             translate("dialog.unfinished.works"),
             translate("dialog.unfinished.runs"),
             translate("dialog.holders.title"),
+            translate("dialog.unfinished.own"),
             *((translate("dialog.unfinished.requests"),) if context.asks_worker else ()),
         )
         self.tabs = Tabs(translate("dialog.unfinished.title"), margin=12)
@@ -91,10 +95,12 @@ class UnfinishedDialog(DialogFrame):
         self.works = _make_table(context, _work_columns(context), lambda work: work.operation.id, titles[0])
         self.runs = _make_table(context, _run_columns(context), lambda item: item.run.id, titles[1])
         self.holders = _make_table(context, _holder_columns(context), _holder_key, titles[2])
+        self.own_items = _make_table(context, left_open_columns(context), _left_open_key, titles[3])
         self.requests: StaticTable | None = None
         if context.asks_worker:
-            self.requests = _make_table(context, _request_columns(context), lambda request: request.id, titles[3])
-        self._tables = (self.works, self.runs, self.holders, *((self.requests,) if self.requests else ()))
+            self.requests = _make_table(context, _request_columns(context), lambda request: request.id, titles[4])
+        requests = (self.requests,) if self.requests else ()
+        self._tables = (self.works, self.runs, self.holders, self.own_items, *requests)
         self._build_content(translate)
         for table in self._tables:
             table.opened.connect(self._open_item)
@@ -111,6 +117,7 @@ class UnfinishedDialog(DialogFrame):
             translate("dialog.unfinished.empty"),
             translate("dialog.unfinished.runs_empty"),
             translate("dialog.holders.empty"),
+            translate("dialog.unfinished.own_empty"),
             translate("dialog.unfinished.requests_empty"),
         )
         self._lists = [
@@ -125,16 +132,11 @@ class UnfinishedDialog(DialogFrame):
         self.answer = TextLabel("", "small", wrap=True, selectable=True)
         self.answer.setMinimumHeight(2 * current_appearance().line_height("small"))
         self.answer.hide()
-        self._give_owner = QObject(self)  # the dialog itself would offer to withdraw the call in its footer
-        self.give_button = bind_worker(
-            self._context, KeyButton(translate("action.give_back"), GIVE_BACK_KEY, kind="tool")
-        )
-        self.give_button.clicked.connect(self._give_back_current)
-        self._give_row = QWidget()
-        self._give_row.setLayout(make_row(self.give_button, ReasonLabel(self.give_button, self._give_row), None))
-        self._give_row.hide()
+        self.own_takes = OwnTakeButtons(self._context, self._show_refusal)
+        self.own_takes.ended.connect(self.read)
+        self.own_takes.hide()
         content = QWidget()
-        content.setLayout(make_column(self._bars, self.tabs, self._stack, self.answer, self._give_row, gap=8))
+        content.setLayout(make_column(self._bars, self.tabs, self._stack, self.answer, self.own_takes, gap=8))
         self.show_content(content)
         self.disable_act_button(translate("dialog.unfinished.open_off"))
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
@@ -156,10 +158,13 @@ class UnfinishedDialog(DialogFrame):
 
     @Slot()
     def read(self) -> None:
+        drafts = self._context.own_state.drafts()
+
         def read(services: "Console") -> UnfinishedLists:
             holders: tuple[Holder, ...] = (*services.recovery.list_lease_holders(), *services.recovery.list_takes())
             works, runs = services.recovery.list_unfinished(), services.bulk.list_overview()
-            return UnfinishedLists(works, runs, holders, services.own_requests.list_recent())
+            own_items = services.left_open.list_items(drafts)
+            return UnfinishedLists(works, runs, holders, own_items, services.own_requests.list_recent())
 
         self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
 
@@ -167,7 +172,7 @@ class UnfinishedDialog(DialogFrame):
         operator = self._context.operator or ""
         works = sorted(work_lists.works, key=lambda work: work.operation.operator != operator)
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
-        for number, rows in enumerate[Sequence[Any]]((works, runs, work_lists.holders)):
+        for number, rows in enumerate[Sequence[Any]]((works, runs, work_lists.holders, work_lists.own_items)):
             self._lists[number].show_rows(rows, is_automatic=True)
             self.tabs.set_count(number, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
@@ -222,6 +227,7 @@ class UnfinishedDialog(DialogFrame):
             "dialog.unfinished.hint",
             "dialog.unfinished.runs_hint",
             "dialog.holders.hint",
+            "dialog.unfinished.own_hint",
             "dialog.unfinished.requests_hint",
         )
         self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[number]))
@@ -234,12 +240,13 @@ class UnfinishedDialog(DialogFrame):
         table, translate = self._tables[number], self._context.translate
         has_rows = self._lists[number].currentWidget() is table
         item = table.current_item if has_rows else None
-        self._update_give_button(item)
+        self.own_takes.setVisible(table in (self.holders, self.own_items))
+        self.own_takes.show_item(item)
         if item is None:
             self.disable_act_button(translate("dialog.unfinished.open_off"))
         elif table is self.holders and not _is_take_of_record(item):
             self.disable_act_button(translate("reason.lease_no_record"))
-        elif isinstance(item, OwnRequest) and not _can_be_opened(item):
+        elif not self._has_page(item):
             self.disable_act_button(translate("reason.request_no_record"))
         else:
             self.enable_act_button()
@@ -258,7 +265,7 @@ class UnfinishedDialog(DialogFrame):
         elif isinstance(item, OwnRequest):
             sentence = request_words.answer_text(item, self._context)
         self.answer.show_text(sentence)
-        self.answer.setVisible(self._tables[self.tabs.currentIndex()] is not self.holders)
+        self.answer.setVisible(self._tables[self.tabs.currentIndex()] not in (self.holders, self.own_items))
 
     def _update_request(self, request: OwnRequest | None) -> None:
         """Show whether the current request can be withdrawn; nothing on other tabs."""
@@ -273,41 +280,6 @@ class UnfinishedDialog(DialogFrame):
             self.withdraw_button.disable_with_reason(translate("reason.request_taken"))
         else:
             self.withdraw_button.disable_with_reason(translate("reason.request_over"))
-
-    # -- giving back
-
-    def _update_give_button(self, item: object) -> None:
-        """Show the button that ends the person's own take; for everything else on the tab it is disabled, with the
-        reason beside it.
-        """
-        self._give_row.setVisible(self._tables[self.tabs.currentIndex()] is self.holders)
-        if isinstance(item, Take) and is_same_person(item.person, self._context.operator or ""):
-            self.give_button.enable_button()
-        else:
-            self.give_button.disable_with_reason(self._context.translate("reason.not_your_take"))
-
-    @Slot()
-    def _give_back_current(self) -> None:
-        take, context = self.holders.current_item, self._context
-        if not isinstance(take, Take):
-            return
-        kind, id = take.kind, take.subject_id
-
-        def show_given_back(was_taken: bool) -> None:
-            context.toast_requested.emit(given_back_toast(context, was_taken=was_taken))
-            self.read()
-
-        context.run_acting_call(
-            lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
-            show_given_back,
-            self._show_refusal,
-            owner=self._give_owner,
-            label=context.translate("action.give_back"),
-            describe=lambda was_taken: given_back_toast(context, was_taken=was_taken),
-            attempt=("give up", kind, id),
-            key=(kind, id),
-            provider="",
-        )
 
     # -- withdrawing
 
@@ -352,11 +324,50 @@ class UnfinishedDialog(DialogFrame):
 
             self.accept()
             BulkDialog(self._context, self._parent_window, item.run).open()
+        elif isinstance(item, LeftOpen):
+            self._open_own(item)
         elif isinstance(item, OwnRequest):
             self._open_request(item)
         elif isinstance(item, Take) and _is_take_of_record(item):
             self.accept()
             self._context.navigate(route_to(item.kind, item.subject_id))
+
+    def _has_page(self, item: object) -> bool:
+        """Return False for a request, and for an own row, that is about no record that can be opened."""
+        if isinstance(item, LeftOpen):
+            return any(found is not None for found in (route_of(item), self._find_draft(item), self._find_run(item)))
+        return not isinstance(item, OwnRequest) or _can_be_opened(item)
+
+    def _find_draft(self, item: LeftOpen) -> Draft | None:
+        return self._context.own_state.find_draft(item.name) if item.reason is LeftReason.DRAFT else None
+
+    def _find_run(self, item: LeftOpen) -> BulkItem | None:
+        is_run = item.reason is LeftReason.BULK_RUN
+        return next((one for one in self.runs.all_rows if is_run and str(one.run.id) == item.id), None)
+
+    def _open_own(self, item: LeftOpen) -> None:
+        """Open the page or the dialog in which the acting person goes on."""
+        route, draft, run = route_of(item), self._find_draft(item), self._find_run(item)
+        if run is not None:
+            self._open_item(run)
+        elif draft is not None:
+            self.accept()
+            continue_draft(draft, self._context)
+        elif route is not None:
+            self.accept()
+            self._context.navigate(route)
+
+    def offer_to_leave(self, words: str, leave_text: str, leave: Callable[[], object]) -> None:
+        """Show the own tab, and above it a bar with a button that leaves everything as it is and calls `leave`."""
+        self.show_tab("own")
+
+        def leave_now() -> None:
+            self.reject()
+            leave()
+
+        self.leave_button = KeyButton(leave_text, kind="inline")
+        self.leave_button.clicked.connect(leave_now)
+        self._bars.addWidget(Bar("", words, tone="care", shape="warning", button=self.leave_button))
 
     def _open_request(self, request: OwnRequest) -> None:
         """Open the page of the request's record. Bulk runs are in a tab of this dialog."""
@@ -386,6 +397,10 @@ def open_unfinished(frame: Frame) -> UnfinishedDialog:
     dialog = UnfinishedDialog(frame.context, frame.window)
     dialog.open()
     return dialog
+
+
+def _left_open_key(item: LeftOpen) -> tuple[str, str, str, str]:
+    return item.reason.value, item.kind, item.id, item.name
 
 
 def _work_columns(context: WindowContext) -> list[Column]:

@@ -16,6 +16,7 @@ from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.command_keys import COMMAND_KEYS
 from console.views.app.last_screen import LastScreen
+from console.views.app.leaving import LeavingQuestion
 from console.views.app.main_window import Frame
 from console.views.app.window_links import WindowLinks
 from console.views.pages.base import Page
@@ -110,6 +111,7 @@ class WindowController(QObject):
         self.idle_lock.other_requested.connect(self.sign_out_requested)
         self.idle_lock.attended_changed.connect(self.background_refresh.set_attended)
         self.links = WindowLinks(frame, self)
+        self.leaving = LeavingQuestion(frame)
         self.acts: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.read_page_again,
@@ -121,7 +123,8 @@ class WindowController(QObject):
             "quit": frame.window.close,
             "about": self._open_about,
             "unfinished": self._open_unfinished,
-            "sign_out": self.sign_out_requested.emit,
+            "left_open": self._open_left_open,
+            "sign_out": self._sign_out,
         }
         self._bind_shortcuts()
         frame.window_cover.cover_shown.connect(self._connect_window_cover)
@@ -170,7 +173,8 @@ class WindowController(QObject):
             self._person_menu.lock_requested.connect(self.idle_lock.lock_window)
             self._person_menu.link_requested.connect(self.links.copy_link)
             self._person_menu.about_requested.connect(self._open_about)
-            self._person_menu.sign_out_requested.connect(self.sign_out_requested)
+            self._person_menu.left_open_requested.connect(self._open_left_open)
+            self._person_menu.sign_out_requested.connect(self._sign_out)
         return self._person_menu
 
     @Slot()
@@ -246,6 +250,18 @@ class WindowController(QObject):
         from console.views.app.unfinished_dialog import open_unfinished
 
         open_unfinished(self.frame)
+
+    @Slot()
+    def _open_left_open(self) -> None:
+        from console.views.app.unfinished_dialog import open_unfinished
+
+        open_unfinished(self.frame).show_tab("own")
+
+    @Slot()
+    def _sign_out(self) -> None:
+        """Sign out, unless the person is first asked about what is left open."""
+        if self.context.running_acts or self.leaving.may_leave(self.sign_out_requested.emit, "menu.sign_out"):
+            self.sign_out_requested.emit()
 
     @Slot()
     def _open_notices(self) -> None:
@@ -387,10 +403,11 @@ class WindowController(QObject):
 
     def _may_close(self) -> bool:
         """Return True if the window may close, because no acting call (write or request to a provider) is running.
-        Otherwise open the dialog that lists these calls, and return False.
+        Otherwise open the dialog that lists these calls, and return False. Also return False if the person is first
+        asked about what is left open.
         """
         if not self.context.running_acts:
-            return True
+            return self.leaving.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
         from console.views.app.close_dialog import open_close_dialog
 
         open_close_dialog(self.frame)

@@ -2,15 +2,13 @@
 
 from PySide6.QtCore import QObject, Slot
 
+from console.domain.person_state.drafts import Draft
 from console.views.pages.base import Page
-from console.views.runtime.person_state import Draft
-from console.views.runtime.routes import ApprovalsRoute, LookupRoute, OperationRoute, Route, route_to
+from console.views.presenters.drafts import continue_draft, draft_text
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import Bar
-from console.wording import catalogue as wording
 
 _MAX_BARS = 3
-_RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 
 
 class DraftBars(QObject):
@@ -26,7 +24,7 @@ class DraftBars(QObject):
     def show_drafts(self) -> None:
         """Show the bars of the present drafts. The bar of an unchanged draft stays."""
         drafts = self._context.own_state.drafts()[-_MAX_BARS:]
-        words_by_name = {draft.name: _draft_text(self._page, draft) for draft in drafts}
+        words_by_name = {draft.name: draft_text(draft, self._context) for draft in drafts}
         for name in set(self._shown) - {
             name for name, words in words_by_name.items() if self._shown.get(name) == words
         }:
@@ -52,35 +50,9 @@ class DraftBars(QObject):
         if draft is None:
             self.show_drafts()
             return
-        name, _, kind = draft.kind.partition("-")
-        kind = "payment" if name == "refund" else kind
-        if kind in _RECORD_KINDS and draft.subject.isdecimal():
-            self._context.request_action(kind, int(draft.subject), name)
-        self._context.navigate(_route_of(draft, kind))
+        continue_draft(draft, self._context)
 
     @Slot()
     def _discard_draft(self) -> None:
         self._context.own_state.store(str(self.sender().property("draft")), None)
         self.show_drafts()
-
-
-def _route_of(draft: Draft, kind: str) -> Route:
-    """Return the route of the page on which the person continues the draft."""
-    if draft.kind == "purchase":
-        return LookupRoute(draft.subject, buy=True)
-    if draft.kind == "reject":
-        return ApprovalsRoute(int(draft.subject))
-    if kind in _RECORD_KINDS:
-        return route_to(kind, int(draft.subject), (), "home")
-    return OperationRoute(draft.subject)
-
-
-def _draft_text(page: Page, draft: Draft) -> str:
-    context = page.context
-    return context.translate(
-        "draft.line",
-        what=context.translate(f"draft.kind.{draft.kind.partition('-')[0]}"),
-        title=draft.title,
-        stage=draft.stage,
-        at=wording.format_instant(draft.at, "short"),
-    )

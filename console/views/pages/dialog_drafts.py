@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from PySide6.QtCore import QObject, SignalInstance, Slot
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QWidget
 
+from console.domain.person_state.drafts import draft_name
 from console.settings.entries_file import JsonValue
 from console.views.runtime.context import WindowContext
-from console.views.runtime.person_state import draft_name
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Edit, Field, MultiLineEdit

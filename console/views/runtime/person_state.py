@@ -9,35 +9,13 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from console.domain.person_state.retention import DRAFT_PREFIX, DRAFT_RETENTION
+from console.domain.person_state.drafts import Draft, list_drafts, read_draft
+from console.domain.person_state.retention import DRAFT_PREFIX
 from console.settings.entries_file import JsonValue, StoredEntries
 from console.views.runtime.stored_values import StoredValues, ValueSource
 from console.views.runtime.tasks import Runner
 
 SCREEN, VISITS = "screen", "visits"
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The unfinished inputs of a dialog. `kind` names the dialog, `subject` is the id of its record or the number of
-    its corporation, `title` names the record in words, `at` is the time of the last change. `stage` is "form" or
-    "review". `inputs` are the values of the dialog's inputs by name.
-    """
-
-    kind: str
-    subject: str
-    title: str
-    stage: str
-    inputs: Mapping[str, JsonValue]
-    at: datetime
-
-    @property
-    def name(self) -> str:
-        return draft_name(self.kind, self.subject)
-
-
-def draft_name(kind: str, subject: str) -> str:
-    return f"{DRAFT_PREFIX}{kind}.{subject}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +64,9 @@ class PersonState(StoredValues):
 
     def drafts(self) -> tuple[Draft, ...]:
         """Return the drafts, oldest first. A draft that this program can't read is passed over."""
-        found = (self.find_draft(name) for name in self.names(DRAFT_PREFIX))
-        return tuple(sorted((draft for draft in found if draft is not None), key=lambda draft: draft.at))
+        entries = {name: StoredValues.value(self, name) for name in self.names(DRAFT_PREFIX)}
+        return list_drafts(entries, self._now())
 
     def find_draft(self, name: str) -> Draft | None:
         """Return the draft of this name; None if there is none, or if it is older than DRAFT_RETENTION."""
-        entry = StoredValues.value(self, name)
-        if entry is None:
-            return None
-        try:
-            value = entry["value"]
-            inputs = dict(value["inputs"])
-            texts = [str(value[key]) for key in ("kind", "subject", "title", "stage")]
-            draft = Draft(texts[0], texts[1], texts[2], texts[3], inputs, datetime.fromisoformat(entry["at"]))
-            return draft if self._now() - draft.at <= DRAFT_RETENTION else None
-        except (KeyError, TypeError, ValueError):
-            return None
+        return read_draft(StoredValues.value(self, name), self._now())

@@ -1,0 +1,61 @@
+"""Drafts: what a person has typed into a dialog and not sent. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console.domain.person_state.retention import DRAFT_PREFIX, DRAFT_RETENTION
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The unfinished inputs of a dialog. `kind` names the dialog, `subject` is the id of its record or the number of
+    its corporation, `title` names the record in words, `at` is the time of the last change. `stage` is "form" or
+    "review". `inputs` are the values of the dialog's inputs by name.
+    """
+
+    kind: str
+    subject: str
+    title: str
+    stage: str
+    inputs: Mapping[str, Any]
+    at: datetime
+
+    @property
+    def name(self) -> str:
+        return draft_name(self.kind, self.subject)
+
+    @property
+    def record_kind(self) -> str:
+        """The kind of the record that the draft is about; "" for a purchase, which has no record yet."""
+        if self.kind == "purchase":
+            return ""
+        dialog, _, kind = self.kind.partition("-")
+        return {"refund": "payment", "reject": "refund"}.get(dialog, kind)
+
+
+def draft_name(kind: str, subject: str) -> str:
+    """Return the name under which the draft of a dialog is stored."""
+    return f"{DRAFT_PREFIX}{kind}.{subject}"
+
+
+def read_draft(entry: Any, now: datetime) -> Draft | None:
+    """Return the draft in a stored entry. None if there is no entry, if the entry is older than DRAFT_RETENTION, or
+    if this program can't read it.
+    """
+    try:
+        value = entry["value"]
+        texts = [str(value[key]) for key in ("kind", "subject", "title", "stage")]
+        draft = Draft(
+            texts[0], texts[1], texts[2], texts[3], dict(value["inputs"]), datetime.fromisoformat(entry["at"])
+        )
+        return draft if now - draft.at <= DRAFT_RETENTION else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def list_drafts(entries: Mapping[str, Any], now: datetime) -> tuple[Draft, ...]:
+    """Return the drafts among the stored entries of a person, oldest first."""
+    found = (read_draft(entry, now) for name, entry in entries.items() if name.startswith(DRAFT_PREFIX))
+    return tuple(sorted((draft for draft in found if draft is not None), key=lambda draft: draft.at))

@@ -1,0 +1,80 @@
+"""The service `console.left_open`: what the acting person leaves open at the end of a shift."""
+
+from collections.abc import Iterator, Sequence
+
+from console.domain.access.permissions import is_same_person
+from console.domain.alerts import incidents
+from console.domain.alerts.incidents import IncidentState
+from console.domain.person_state.drafts import Draft
+from console.domain.records import Operation
+from console.domain.recovery.left_open import BULK_RUN_KIND, OPERATION_KIND, LeftOpen, LeftReason
+from console.services.alerts.incidents import IncidentService
+from console.services.desk_requests.own_requests import OwnRequests
+from console.services.guarded.second_person import MAX_PROPOSALS
+from console.services.process.context import ServiceContext
+from console.services.refunds.view import MAX_INBOX_ROWS
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
+from console.store.records import assignments as takes
+from console.store.refunds import approvals, refunds
+from console.store.tasks import bulk_runs
+
+_REASONS = tuple(LeftReason)
+
+
+class LeftOpenService:
+    """Lists what the acting person has begun, taken or requested and what nobody has ended. Reads only."""
+
+    def __init__(self, context: ServiceContext, own_requests: OwnRequests, incident_service: IncidentService) -> None:
+        self._context, self._own_requests, self._incident_service = context, own_requests, incident_service
+
+    def list_items(self, drafts: Sequence[Draft] = ()) -> tuple[LeftOpen, ...]:
+        """Return what the acting person leaves open, by reason and then oldest first; only the drafts if no person is
+        named. `drafts` are the person's drafts, which are a file of this desk. Raises not_allowed.
+        """
+        person = self._context.operator or ""
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            found = list(_read_own(self._context, conn, person))
+        found += [*self._list_incidents(person), *self._list_requests(), *map(_make_draft_item, drafts)]
+        return tuple(sorted(found, key=lambda item: (_REASONS.index(item.reason), item.since)))
+
+    def _list_incidents(self, person: str) -> Iterator[LeftOpen]:
+        for incident in self._incident_service.list_incidents():
+            is_ended = incident.state is IncidentState.RESOLVED  # by a person, although an alert is still open
+            if incident.owner is not None and is_same_person(incident.owner, person) and not is_ended:
+                since = incident.owner_since or incident.since
+                yield LeftOpen(LeftReason.INCIDENT, incidents.KIND, str(incident.id), since)
+
+    def _list_requests(self) -> Iterator[LeftOpen]:
+        for request in self._own_requests.list_recent():
+            if request.is_open or request.is_unanswered:
+                yield LeftOpen(LeftReason.REQUEST, request.subject_kind or "", request.subject_id or "", request.at)
+
+
+def _read_own(context: ServiceContext, conn: Connection, person: str) -> Iterator[LeftOpen]:
+    for operation in journal.unfinished_operations(conn, operator=person):
+        yield LeftOpen(LeftReason.OPERATION, *_subject_of(operation), operation.started_at)
+    for take in takes.running_takes(conn, context.now(), person):
+        yield LeftOpen(LeftReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
+    for refund in refunds.waiting_for_decision(conn, MAX_INBOX_ROWS):
+        if is_same_person(refund.maker, person):
+            since = refund.created_at or context.now()
+            yield LeftOpen(LeftReason.REFUND, refunds.KIND, str(refund.id), since)
+    for proposal in approvals.list_open_proposals(conn, MAX_PROPOSALS):
+        if is_same_person(proposal.person, person):
+            yield LeftOpen(LeftReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)
+    for run in bulk_runs.open_runs(conn):
+        if is_same_person(run.made_by, person):
+            yield LeftOpen(LeftReason.BULK_RUN, BULK_RUN_KIND, str(run.id), run.made_at, None, run.name)
+
+
+def _subject_of(operation: Operation) -> tuple[str, str]:
+    """Return kind and id of the operation's record; of the operation itself if it has no record."""
+    if operation.subject_id is None:
+        return OPERATION_KIND, operation.id
+    return operation.subject_kind, str(operation.subject_id)
+
+
+def _make_draft_item(draft: Draft) -> LeftOpen:
+    return LeftOpen(LeftReason.DRAFT, draft.record_kind, draft.subject, draft.at, None, draft.name)

@@ -1,0 +1,70 @@
+"""The rows about what the acting person leaves open: their columns, words and pages."""
+
+from console.domain.links.link import RECORD_KINDS
+from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftReason
+from console.views.presenters.records import shorten_text
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import AlertsRoute, ApprovalsRoute, OperationRoute, Route, route_to
+from console.views.tables.columns import Column, StateCell
+from console.wording import catalogue as wording
+
+_SIGNS = {
+    LeftReason.OPERATION: ("question", "unknown"),
+    LeftReason.REQUEST: ("hourglass", "progress"),
+    LeftReason.BULK_RUN: ("half_disc", "progress"),
+    LeftReason.TAKEN: ("person", "progress"),
+    LeftReason.INCIDENT: ("person", "progress"),
+    LeftReason.REFUND: ("half_disc", "progress"),
+    LeftReason.PROPOSAL: ("half_disc", "progress"),
+    LeftReason.DRAFT: ("clock", "progress"),
+}
+
+
+def left_open_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of the list."""
+    translate = context.translate
+
+    def reason_cell(item: LeftOpen) -> StateCell:
+        return StateCell(translate(f"left_open.{item.reason.value}"), *_SIGNS[item.reason])  # type: ignore[arg-type]  # a tone
+
+    def since_text(item: LeftOpen) -> str:
+        return wording.format_moment(item.since, context.now())
+
+    def until_text(item: LeftOpen) -> str:
+        return wording.format_instant(item.until, "clock") if item.until is not None else ""
+
+    return [
+        Column("why", translate("column.what"), 260, reason_cell, "state"),
+        Column(
+            "record", translate("column.record"), 220, lambda item: subject_text(item, context), is_stretched=True
+        ),
+        Column("since", translate("column.since"), 112, since_text, "data"),
+        Column("until", translate("column.until"), 96, until_text, "data"),
+    ]
+
+
+def subject_text(item: LeftOpen, context: WindowContext) -> str:
+    """Return the record, the bulk run or the dialog of a draft, in words."""
+    if item.reason is LeftReason.BULK_RUN:
+        return item.name
+    if item.reason is LeftReason.DRAFT:
+        draft = context.own_state.find_draft(item.name)
+        return draft.title if draft is not None else item.id
+    if item.kind == "company":
+        return wording.format_number(item.id)
+    if not wording.has_sentence(f"kind.{item.kind}"):
+        return ""
+    return f"{context.translate(f'kind.{item.kind}')} {shorten_text(item.id)}"
+
+
+def route_of(item: LeftOpen) -> Route | None:
+    """Return the page on which the person goes on; None for a draft, a bulk run, and a request about no record."""
+    if item.reason in (LeftReason.DRAFT, LeftReason.BULK_RUN):
+        return None
+    if item.reason is LeftReason.REFUND:
+        return ApprovalsRoute(int(item.id))
+    if item.reason is LeftReason.INCIDENT:
+        return AlertsRoute(int(item.id))
+    if item.kind == OPERATION_KIND:
+        return OperationRoute(item.id)
+    return route_to(item.kind, int(item.id)) if item.kind in RECORD_KINDS and item.id.isdecimal() else None

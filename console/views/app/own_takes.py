@@ -1,0 +1,125 @@
+"""The buttons that end a take of the acting person, or the ownership of an incident: give back, and hand over with a
+note.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.access.permissions import is_same_person
+from console.domain.alerts.incidents import KIND as INCIDENT_KIND
+from console.domain.alerts.incidents import Incident
+from console.domain.recovery.left_open import LeftOpen, LeftReason
+from console.domain.tasks.records import Take
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters.takes import given_back_toast
+from console.views.records.collaboration_actions import KEYS_OF_OWN_TAKE
+from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import make_row
+from console.views.widgets.buttons import KeyButton, ReasonLabel
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+_Subject = tuple[str, int]
+
+
+class OwnTakeButtons(QWidget):
+    """Two buttons about the current row of a list. They are disabled, with the reason beside them, unless the row is
+    a record that the acting person has taken, or an incident that the person owns.
+
+    Signals:
+    - ended: a take or an ownership has ended.
+    """
+
+    ended = Signal()
+
+    def __init__(self, context: WindowContext, show_refusal: Callable[[Failure], None]) -> None:
+        super().__init__()
+        self._context, self._show_refusal = context, show_refusal
+        self._subject: _Subject | None = None
+        self.give_button, self.hand_over_button = (
+            bind_worker(context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"))
+            for name, key in KEYS_OF_OWN_TAKE.items()
+        )
+        self.give_button.clicked.connect(self._give_back)
+        self.hand_over_button.clicked.connect(self._hand_over)
+        reason = ReasonLabel(self.give_button, self)
+        self.setLayout(make_row(self.give_button, self.hand_over_button, reason, None))
+
+    def show_item(self, item: object) -> None:
+        """Enable the buttons if they can act on this row of a list; None means no row."""
+        self._subject = _find_subject(item, self._context.operator or "")
+        for button in (self.give_button, self.hand_over_button):
+            if self._subject is None:
+                button.disable_with_reason(self._context.translate("reason.not_your_take"))
+            else:
+                button.enable_button()
+
+    @Slot()
+    def _give_back(self) -> None:
+        if self._subject is None:
+            return
+        context, (kind, id) = self._context, self._subject
+        is_incident = kind == INCIDENT_KIND
+
+        def end(services: "Console", request_id: str) -> bool:
+            if not is_incident:
+                return services.recovery.give_up(kind, id, request_id=request_id)
+            return services.incidents.release(id, request_id=request_id).owner is None
+
+        context.run_acting_call(
+            end,
+            self._show_given_back,
+            self._show_refusal,
+            owner=self,
+            label=context.translate("action.give_back"),
+            describe=lambda was_taken: given_back_toast(context, was_taken=was_taken),
+            attempt=("release" if is_incident else "give up", kind, id),
+            key=(kind, id),
+            provider="",
+        )
+
+    def _show_given_back(self, was_taken: bool) -> None:
+        self._context.toast_requested.emit(given_back_toast(self._context, was_taken=was_taken))
+        self.ended.emit()
+
+    @Slot()
+    def _hand_over(self) -> None:
+        if self._subject is None:
+            return
+        kind, id = self._subject
+        if kind == INCIDENT_KIND:
+            self._context.run_read(
+                lambda services: (services.incidents.read_incident(id), services.incidents.list_possible_owners()),
+                self._open_incident_dialog,
+                self._show_refusal,
+                owner=self,
+            )
+        else:
+            from console.views.records.note_dialog import HandOverDialog
+
+            self._open_dialog(partial(HandOverDialog, self._context, kind, id))
+
+    def _open_incident_dialog(self, answer: tuple[Incident, tuple[str, ...]]) -> None:
+        from console.views.alerts.incident_dialogs import HandOverIncidentDialog
+
+        self._open_dialog(partial(HandOverIncidentDialog, self._context, *answer))
+
+    def _open_dialog(self, make_dialog: Callable[[QWidget], Any]) -> None:
+        dialog = make_dialog(self.window())
+        dialog.answered.connect(self.ended)
+        dialog.open()
+
+
+def _find_subject(item: object, operator: str) -> _Subject | None:
+    """Return kind and id of the record or incident that the acting person has taken; None for any other row."""
+    if isinstance(item, Take) and is_same_person(item.person, operator):
+        return item.kind, item.subject_id
+    if isinstance(item, LeftOpen) and item.reason in (LeftReason.TAKEN, LeftReason.INCIDENT):
+        return item.kind, int(item.id)
+    return None

@@ -1,0 +1,21 @@
+"""`unfinished`: what the acting person leaves open."""
+
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Terminal
+
+NUMBER = "1180301018771"
+
+
+def test_unfinished_lists_what_is_open(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Nothing at first; then the unknown purchase with its link, as JSON and as text; nothing for another person."""
+    assert terminal.json("unfinished").data == {"items": []}
+    assert terminal("unfinished").out.decode().strip()
+    sandbox.control.add_fault("status_after_charge:500", call="purchase", number=NUMBER)
+    record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
+    (item,) = terminal.json("unfinished").data["items"]
+    assert item.pop("since").endswith("Z")
+    link = f"support-console:record/credit-check/{record['id']}"
+    assert (item.pop("kind"), item.pop("id")) == ("credit-check", str(record["id"]))
+    assert item == {"reason": "operation", "until": None, "name": "", "link": link}
+    assert link in terminal("unfinished").out.decode()
+    assert terminal.json("unfinished", OPERATOR="op-b").data == {"items": []}

@@ -1,0 +1,113 @@
+"""What a person leaves open: everything that they have begun, taken or requested, and nothing of somebody else."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.bulk.records import ChosenRecord
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import RefundRequest
+from console.domain.person_state.drafts import Draft, list_drafts, read_draft
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.recovery.left_open import LeftOpen, LeftReason
+from console.services.process.context import act_as
+from console.services.recovery import left_open
+from tests.support.payment_desks import Scene
+
+NUMBERS = ("1180301018771", "4000012090001")
+
+
+def unknown_check(scene: Scene, number: str) -> CreditCheck:
+    scene.control.add_fault("status_after_charge:500", call="purchase", number=number)
+    with pytest.raises(ConsoleError) as caught:
+        scene.console.credit_checks.purchase(PurchaseRequest(number, "1"))
+    record = caught.value.detail["record"]
+    assert isinstance(record, CreditCheck)
+    return record
+
+
+def facts(items: tuple[LeftOpen, ...]) -> list[tuple[str, str, str, str | None]]:
+    return [(item.reason.value, item.kind, item.id, item.link) for item in items]
+
+
+def link(kind: str, id: int) -> str:
+    return f"support-console:record/{kind}/{id}"
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_what_is_begun_taken_and_requested(scene: Scene) -> None:
+    """Of each reason one; another person's list has none of it, and what has ended leaves the list."""
+    console, now = scene.console, scene.context.now()
+    unknown, other = (unknown_check(scene, number) for number in NUMBERS)
+    payment = scene.payments.start(scene.order("ORD-1", 3_300), "paypay").payment
+    scene.money.move_payment("paypay", "ORD-1", "paid")
+    assert scene.payments.probe(payment.id).state == "completed"
+    refund = console.refunds.request(RefundRequest(payment.id, "100", "sent back"))
+    taken = console.recovery.take("payment", payment.id)
+    run = console.bulk.freeze("probe", [ChosenRecord("credit-check", other.id, other.version)])
+    console.recovery.resolve("credit-check", unknown.id, "error", "the provider has no such purchase")
+    with scene.place.acting(console, "lead-b") as desk:
+        desk.recovery.take("credit-check", other.id)
+        assert facts(desk.left_open.list_items()) == [
+            ("taken", "credit-check", str(other.id), link("credit-check", other.id))
+        ]
+    draft = Draft("refund", str(payment.id), "Payment", "form", {}, now)
+    items = console.left_open.list_items((draft,))
+    assert facts(items) == [
+        ("operation", "credit-check", str(unknown.id), link("credit-check", unknown.id)),
+        ("operation", "credit-check", str(other.id), link("credit-check", other.id)),
+        ("bulk_run", "bulk-run", str(run.id), None),
+        ("taken", "payment", str(payment.id), link("payment", payment.id)),
+        ("refund", "refund", str(refund.id), link("refund", refund.id)),
+        ("proposal", "credit-check", str(unknown.id), link("credit-check", unknown.id)),
+        ("draft", "payment", str(payment.id), link("payment", payment.id)),
+    ]
+    by_reason = {item.reason: item for item in items}
+    assert by_reason[LeftReason.TAKEN].until == taken.until
+    assert by_reason[LeftReason.BULK_RUN].name == run.name
+
+    console.recovery.give_up("payment", payment.id)
+    console.bulk.discard(run.id)
+    console.refunds.withdraw(refund.id)
+    assert {item.reason for item in console.left_open.list_items()} == {LeftReason.OPERATION, LeftReason.PROPOSAL}
+
+
+@pytest.mark.engines("sqlite")
+def test_an_owned_incident_is_left_open(scene: Scene) -> None:
+    scene.place.sql(
+        "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
+        " VALUES ('stuck', 'task', 'probes', '{}', '{}', '2026-11-20 03:00:00')"
+    )
+    (incident,) = scene.console.incidents.list_incidents()
+    assert scene.console.left_open.list_items() == ()
+    scene.console.incidents.take(incident.id)
+    assert facts(scene.console.left_open.list_items()) == [
+        ("incident", "incident", str(incident.id), f"support-console:incident/{incident.id}")
+    ]
+    with act_as("lead-b"):
+        assert scene.console.left_open.list_items() == ()
+    scene.console.incidents.resolve(incident.id, "the clock was wrong")
+    assert scene.console.left_open.list_items() == ()
+
+
+def test_drafts_of_a_stored_file() -> None:
+    """The oldest first; what is too old, or isn't a draft of this program, is passed over."""
+    now = datetime(2026, 11, 20, 3, tzinfo=UTC)
+
+    def entry(kind: str, age: timedelta) -> dict[str, object]:
+        value = {"kind": kind, "subject": "5", "title": "Payment 5", "stage": "form", "inputs": {}}
+        return {"at": (now - age).isoformat(), "value": value}
+
+    entries = {
+        "draft.note-payment.5": entry("note-payment", timedelta(hours=1)),
+        "draft.refund.5": entry("refund", timedelta(hours=2)),
+        "draft.reject.5": entry("reject", timedelta(hours=25)),
+        "draft.purchase.5": {"at": now.isoformat(), "value": {"kind": "purchase"}},
+        "screen": {"at": now.isoformat(), "value": {}},
+    }
+    assert [(draft.kind, draft.record_kind) for draft in list_drafts(entries, now)] == [
+        ("refund", "payment"),
+        ("note-payment", "payment"),
+    ]
+    assert read_draft(None, now) is None
+    assert {left_open._make_draft_item(draft).kind for draft in list_drafts(entries, now)} == {"payment"}
