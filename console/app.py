@@ -326,7 +326,7 @@ class Console:
     def left_open(self) -> "LeftOpenService":
         from console.services.recovery.left_open import LeftOpenService
 
-        return LeftOpenService(self._context, self.own_requests, self.incidents)
+        return LeftOpenService(self._context, self.own_requests, lambda: self.incidents.list_incidents())
 
     @cached_property
     def lock_watch(self) -> "LockWatch":

@@ -1,14 +1,13 @@
 """The service `console.left_open`: what the acting person leaves open at the end of a shift."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from console.domain.access.permissions import is_same_person
 from console.domain.alerts import incidents
-from console.domain.alerts.incidents import IncidentState
+from console.domain.alerts.incidents import Incident, IncidentState
 from console.domain.person_state.drafts import Draft
 from console.domain.records import Operation
 from console.domain.recovery.left_open import BULK_RUN_KIND, OPERATION_KIND, LeftOpen, LeftReason
-from console.services.alerts.incidents import IncidentService
 from console.services.desk_requests.own_requests import OwnRequests
 from console.services.guarded.second_person import MAX_PROPOSALS
 from console.services.process.context import ServiceContext
@@ -25,8 +24,14 @@ _REASONS = tuple(LeftReason)
 class LeftOpenService:
     """Lists what the acting person has begun, taken or requested and what nobody has ended. Reads only."""
 
-    def __init__(self, context: ServiceContext, own_requests: OwnRequests, incident_service: IncidentService) -> None:
-        self._context, self._own_requests, self._incident_service = context, own_requests, incident_service
+    def __init__(
+        self,
+        context: ServiceContext,
+        own_requests: OwnRequests,
+        list_incidents: Callable[[], tuple[Incident, ...]],
+    ) -> None:
+        """`list_incidents` returns the incidents with an open alert."""
+        self._context, self._own_requests, self._list_open_incidents = context, own_requests, list_incidents
 
     def list_items(self, drafts: Sequence[Draft] = ()) -> tuple[LeftOpen, ...]:
         """Return what the acting person leaves open, by reason and then oldest first; only the drafts if no person is
@@ -40,7 +45,7 @@ class LeftOpenService:
         return tuple(sorted(found, key=lambda item: (_REASONS.index(item.reason), item.since)))
 
     def _list_incidents(self, person: str) -> Iterator[LeftOpen]:
-        for incident in self._incident_service.list_incidents():
+        for incident in self._list_open_incidents():
             is_ended = incident.state is IncidentState.RESOLVED  # by a person, although an alert is still open
             if incident.owner is not None and is_same_person(incident.owner, person) and not is_ended:
                 since = incident.owner_since or incident.since
