@@ -17,6 +17,10 @@ def labels(page: QueuesPage) -> list[str]:
     return [label.text() for label in page.preview.findChildren(TextLabel)]
 
 
+def visible_labels(page: QueuesPage) -> list[str]:
+    return [label.text() for label in page.preview.findChildren(TextLabel) if label.isVisible()]
+
+
 def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sandbox) -> None:
     """A payment whose order was cancelled: what each side says, the differing one marked, and the last steps, which
     are read in the background without an entry in the trail. The advised action alone is primary.
@@ -37,6 +41,11 @@ def test_the_preview_shows_sides_and_steps(seats: Seats, sit: Sit, sandbox: Sand
         person.press("Down")
     person.until(lambda: any("Last steps" in text for text in labels(page)))
     assert any("≠ Cancelled" in text for text in labels(page)), labels(page)
+    for _ in range(2):  # both readings of the same record are answered
+        page.preview.show_item(page.current_row)
+    person.until(lambda: any("Last steps" in text for text in visible_labels(page)))
+    person.until(person.opening.runner.is_idle)
+    assert sum("Last steps" in text for text in visible_labels(page)) == 1
     opened = [entry for entry in seats.console.audit.list_entries(100) if entry.what.startswith("story")]
     assert opened == []
 

@@ -1,6 +1,8 @@
 """The drop-down lists of a filter: which operators each offers, and in which words they stand."""
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
 
 from console.domain.money import MINOR_DIGITS
 from console.domain.payments import provider_registry
@@ -8,11 +10,13 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.causes import CauseGroup
+from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_CAUSE, NOBODY, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.wording import catalogue as wording
+from console.wording.formats import format_amount
 
 USUAL_LISTS = ("provider", "age", "amount", "owner")
 """Names of the filter lists that the filter sentence above a queue always contains."""
@@ -28,7 +32,6 @@ _AGES = ("age:>5m", "age:>1h", "age:>1d", "age:>3d", "age:<1d")
 _STATES_BY_KIND = {
     "payment": PaymentState, "refund": RefundState, "order": OrderState, "credit-check": CheckState,
 }  # fmt: skip
-_SIGNS = str.maketrans({">": "over_", "<": "under_", "=": None})
 _MOST_NAMED = 2
 """Number of values of one condition that are named; more are counted, so that the sentence stays short."""
 
@@ -45,12 +48,12 @@ def offer_operators(name: str, context: WindowContext) -> Iterator[Offer]:
             for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names()):
                 yield f"provider:{provider}", provider_word(provider, context)
         case "age":
-            yield from ((operator, _usual_words(operator, context)) for operator in _AGES)
+            yield from ((operator, operator_words(operator, context)) for operator in _AGES)
         case "amount":
             for currency in MINOR_DIGITS:
                 for bound in _AMOUNTS.get(currency, ()):
                     operator = f"amount:>={bound}{currency}"
-                    yield operator, _usual_words(operator, context)
+                    yield operator, operator_words(operator, context)
         case "owner":
             yield "owner:me", context.translate("queue.filter.owner.me")
             yield f"owner:{NOBODY}", context.translate("queue.filter.owner.nobody")
@@ -82,6 +85,10 @@ def offer_causes(groups: Sequence[CauseGroup], context: WindowContext) -> list[O
 def operator_words(operator: str, context: WindowContext) -> str:
     """Return the words of an operator that no list offers: its values, or their number if there are many."""
     name, _, text = operator.partition(":")
+    if name in ("age", "amount"):
+        return _range_words(operator, context)
+    if name == "owner":
+        return context.translate("queue.filter.owner.nobody") if text == NOBODY else text
     if name not in ("kind", "status", "certainty", "work", "cause", "provider"):
         return operator
     values = text.split(",")
@@ -115,5 +122,43 @@ def _cause_words(cause: str, context: WindowContext) -> str:
     return wording.cause_text(cause, context.translate)
 
 
-def _usual_words(operator: str, context: WindowContext) -> str:
-    return context.translate(f"queue.filter.{operator.replace(':', '.').translate(_SIGNS)}")
+def _range_words(operator: str, context: WindowContext) -> str:
+    """Return the words of a condition on the age or the amount; the operator itself if it can't be understood."""
+    chosen = parse_filter(operator).chosen
+    above, below = "at_least", "at_most"
+    if (age := chosen.age) is not None:
+        key = "queue.filter.age"
+        facts = {"low": _length_words(age.at_least, context), "high": _length_words(age.at_most, context)}
+    elif (amount := chosen.amount) is not None:
+        key = "queue.filter.amount"
+        above = "above" if amount.is_above_strict else above
+        below = "below" if amount.is_below_strict else below
+        facts = {
+            "low": _bound_words(amount.lowest, amount.currency),
+            "high": _bound_words(amount.highest, amount.currency),
+        }
+    else:
+        return operator
+    if facts["low"] and facts["high"]:
+        return facts["low"] if facts["low"] == facts["high"] else context.translate(f"{key}.between", **facts)
+    return context.translate(f"{key}.{above if facts['low'] else below}", **facts)
+
+
+def _length_words(length: timedelta | None, context: WindowContext) -> str:
+    """Return a length of time in the largest unit of which it is a multiple: it is never rounded. None becomes ""."""
+    if length is None:
+        return ""
+    for unit, one in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):
+        if length >= one and not length % one:
+            return f"{length // one} {context.translate(f'unit.{unit}')}"
+    return f"{length // timedelta(minutes=1)} {context.translate('unit.minutes')}"
+
+
+def _bound_words(bound: Decimal | None, currency: str | None) -> str:
+    """Return a bound in major units with its currency; without one, or with further decimals, as a plain number."""
+    if bound is None:
+        return ""
+    minor = bound * 10 ** MINOR_DIGITS[currency] if currency else None
+    if currency and minor is not None and minor == minor.to_integral_value():
+        return format_amount(int(minor), currency)
+    return " ".join(part for part in (f"{bound.normalize():,f}", currency) if part)

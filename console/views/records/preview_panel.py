@@ -172,6 +172,10 @@ class RecordPreview(Surface):
     def _show_last_steps(self, record: ShownRecord, story: TimelinePage) -> None:
         if self.record is not record or not story.events:
             return
+        while item := self._steps.takeAt(0):  # the same record may have been shown, and read, twice
+            if widget := item.widget():
+                widget.hide()
+                widget.deleteLater()
         self._steps.addWidget(TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading=3))
         for event in reversed(story.events):
             line = words.event_timeline_line(event, story, self._context)

@@ -8,6 +8,7 @@ from console.domain.queues.order import QueueOrder, SortColumn
 from console.views.queues.filter_lists import FURTHER_LISTS
 from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.rows import SORT_OF_COLUMN, queue_columns
+from console.views.theme.design_tokens import Language
 from tests.views.invented_checks import window_context
 
 
@@ -32,7 +33,7 @@ def test_every_offered_condition_is_one(sentence: FilterSentence) -> None:
         for place in range(chip.count()):
             chip.setCurrentIndex(place)
             assert chip.currentText()
-            assert "." not in chip.currentText()
+            assert "queue." not in chip.currentText()
             sentence.order  # noqa: B018  # an order that can't be read is the queue's own one
             assert not sentence.parsed.problems
             assert not sentence.parsed.words
@@ -45,7 +46,7 @@ def test_a_filter_comes_back_as_it_was(sentence: FilterSentence) -> None:
     text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown flavour:sweet"
     sentence.show_filter(text, "-client")
     assert sorted(sentence.text.split()) == sorted(text.split())
-    assert sentence.chips["age"].currentText() == "age:>2d"
+    assert sentence.chips["age"].currentText() == "older than 2 d"
     assert sentence.chips["certainty"].operator == "certainty:unknown"
     assert not sentence.chips["certainty"].isHidden()
     assert sentence.edit.text() == "flavour:sweet"
@@ -54,6 +55,36 @@ def test_a_filter_comes_back_as_it_was(sentence: FilterSentence) -> None:
     assert not sentence.text
     assert sentence.order.column is SortColumn.CLIENT
     assert sentence.chips["age"].count() == sentence.chips["age"].findData("age:<1d") + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "operator", "english", "japanese"),
+    [
+        ("age", "age:>1d", "older than 1 d", "1 日以上前"),
+        ("age", "age:>60h", "older than 60 h", "60 時間以上前"),
+        ("age", "age:<90m", "newer than 90 min", "90 分以内"),
+        ("age", "age:1h..2w", "1 h to 14 d old", "1 時間〜14 日前"),
+        ("amount", "amount:>=1JPY", "¥1 or more", "¥1 以上"),
+        ("amount", "amount:>7JPY", "more than ¥7", "¥7 超"),
+        ("amount", "amount:<=100000INR", "₹1,00,000.00 or less", "₹1,00,000.00 以下"),
+        ("amount", "amount:<0.5JPY", "less than 0.5 JPY", "0.5 JPY 未満"),
+        ("amount", "amount:1000..2000", "1,000 to 2,000", "1,000〜2,000"),
+        ("amount", "amount:=500JPY", "¥500", "¥500"),
+        ("owner", "owner:op-b", "op-b", "op-b"),
+    ],
+)
+def test_a_condition_of_no_list_stands_in_words(
+    the_look: object, name: str, operator: str, english: str, japanese: str
+) -> None:
+    """Never as its code, and never rounded: 60 hours are not two days."""
+    context = window_context()
+    expected: dict[Language, str] = {"en": english, "ja": japanese}
+    for language, words in expected.items():
+        context.change_language(language)
+        sentence = FilterSentence(context)
+        sentence.show_filter(operator)
+        assert sentence.chips[name].currentText() == words
+        assert sentence.chips[name].operator == operator
 
 
 def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) -> None:
