@@ -181,6 +181,8 @@ def _read_operator(reading: _Reading, name: str, value: str, typed: str) -> bool
         days = _parse_days(value, reading.today)
         if days is None:
             reading.report(ProblemKind.UNCLEAR_DAY, typed)
+        elif reading.days not in (None, days):
+            reading.report(ProblemKind.SECOND_DAY, typed)
         else:
             reading.days = days
         return True
@@ -194,7 +196,10 @@ def _read_operator(reading: _Reading, name: str, value: str, typed: str) -> bool
     if chosen is None:
         reading.report(ProblemKind.UNKNOWN_OPERATOR, typed)
         return False
-    reading.chosen = chosen
+    if reading.chosen.amount not in (None, chosen.amount):
+        reading.report(ProblemKind.SECOND_AMOUNT, typed)
+    else:
+        reading.chosen = chosen
     return True
 
 

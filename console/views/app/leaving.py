@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
+from PySide6.QtGui import QGuiApplication
 
 from console.domain.recovery.left_open import LeftOpen
 from console.views.app.main_window import Frame
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 class LeavingQuestion(QObject):
     """Lists what the acting person leaves open, when the person wants to leave. It asks once in the life of a window,
     and holds nobody: a second attempt leaves at once, and so does one while the database is unreachable, while the
-    window is covered, and after a failed reading.
+    window is covered, while the system ends the person's session, and after a failed reading.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -29,8 +30,10 @@ class LeavingQuestion(QObject):
         there is nothing, or open the list with a button that calls it. `key` is the wording key of that button.
         """
         context = self._context
+        application = QGuiApplication.instance()
+        is_session_ending = isinstance(application, QGuiApplication) and application.isSavingSession()
         is_away = not context.is_ready or context.connection_state.lost_since is not None
-        if self._is_asked or is_away or self._frame.window_cover.is_covered:
+        if self._is_asked or is_away or is_session_ending or self._frame.window_cover.is_covered:
             return True
         self._is_asked = True
         drafts = context.own_state.drafts()
