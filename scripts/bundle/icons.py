@@ -15,8 +15,8 @@ SIZES = (16, 24, 32, 48, 64, 128, 256)
 def picture(size: int, format_name: str, target: Path) -> None:
     """Draw the icon with `size` pixels a side into `target`; `format_name` is "PNG", "ICO" or "ICNS"."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtCore import Qt
-    from PySide6.QtGui import QGuiApplication, QImage, QPainter
+    from PySide6.QtCore import QByteArray, Qt
+    from PySide6.QtGui import QGuiApplication, QImage, QImageWriter, QPainter
     from PySide6.QtSvg import QSvgRenderer
 
     application = QGuiApplication.instance() or QGuiApplication([])
@@ -25,7 +25,7 @@ def picture(size: int, format_name: str, target: Path) -> None:
     painter = QPainter(image)
     QSvgRenderer(str(DRAWING)).render(painter)
     painter.end()
-    if not image.save(str(target), format_name.encode()):
+    if not QImageWriter(str(target), QByteArray(format_name.encode())).write(image):
         raise SystemExit(f"Qt could not write {target}.")
     del application
 

@@ -105,7 +105,7 @@ def _kind_json(kind: TimeToTruth) -> JsonObject:
         "settled": kind.settled,
         "late": kind.late,
         "open": kind.open,
-        **{f"{name}_to_seconds": _to_seconds(getattr(kind, name)) for name in times},
+        **{f"{name}_seconds": _to_seconds(getattr(kind, name)) for name in times},
         "complete": kind.is_complete,
     }
 

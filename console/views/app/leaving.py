@@ -53,6 +53,10 @@ class LeavingQuestion(QObject):
         context.run_read(read, ask, leave_unasked, owner=self)
         return False
 
+    def skip(self) -> None:
+        """Don't ask any more, because another dialog has asked the person whether to leave."""
+        self._is_asked = True
+
     def _open_list(self, leave: Callable[[], object], key: str) -> None:
         from console.views.app.unfinished_dialog import open_unfinished
 

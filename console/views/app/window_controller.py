@@ -410,6 +410,7 @@ class WindowController(QObject):
             return self.leaving.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
         from console.views.app.close_dialog import open_close_dialog
 
+        self.leaving.skip()
         open_close_dialog(self.frame)
         return False
 

@@ -328,11 +328,14 @@ class QueuesPage(Page):
 
     @Slot(str)
     def _use_columns(self, queue: str) -> None:
-        """Make the tables of a queue anew, because its columns have changed; those of all queues for "". A hidden
-        page reads the new table when it is next shown.
+        """Make the tables of a queue anew whose columns have changed; those of all queues for "". A hidden page reads
+        the new table when it is next shown.
         """
-        had_focus = bool(self._lists) and self.table.hasFocus()
-        for key in [key for key in self._lists if queue in ("", key.partition(".")[0])]:
+        changed_keys = [key for key in self._lists if queue in ("", key.partition(".")[0]) and self._has_changed(key)]
+        if not changed_keys:
+            return
+        had_focus = self.table.hasFocus()
+        for key in changed_keys:
             table = self._lists.pop(key)
             self.list.removeWidget(table)
             table.rows.deleteLater()
@@ -340,6 +343,14 @@ class QueuesPage(Page):
         self.refresh("columns")
         if had_focus:
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _has_changed(self, key: str) -> bool:
+        """True if the table with this key of `_lists` has other columns than it should have, or in another order."""
+        queue = key.partition(".")[0]
+        is_grouped = key == queue and queue in queue_rows.GROUPED_QUEUES
+        columns = queue_rows.queue_columns(self.context, queue, is_grouped=is_grouped)
+        wanted = arrange_columns(columns, self.columns.keys(queue))
+        return [one.key for one in self._lists[key].rows.columns] != [one.key for one in wanted]
 
     @Slot()
     def _read_list(self) -> None:

@@ -94,9 +94,9 @@ def test_the_best_comes_first(registry: RegistryReader) -> None:
 
 def test_ours_come_before_all_others(registry: RegistryReader) -> None:
     ours = [NUMBER_OF["part, open"], NUMBER_OF["beginning, closed"], NUMBER_OF["English"], number(3)]
-    assert find(registry, "緑川", ours=ours)[:3] == ["beginning, closed", "part, open", "exact, open"]
-    assert sorted(find(registry, "緑川", ours=ours)) == sorted(find(registry, "緑川"))
-    assert find(registry, "緑川", ours=ours, limit=1) == ["beginning, closed"]
+    assert find(registry, "緑川", our_numbers=ours)[:3] == ["beginning, closed", "part, open", "exact, open"]
+    assert sorted(find(registry, "緑川", our_numbers=ours)) == sorted(find(registry, "緑川"))
+    assert find(registry, "緑川", our_numbers=ours, limit=1) == ["beginning, closed"]
 
 
 @pytest.mark.parametrize(
@@ -155,12 +155,14 @@ def test_a_hidden_corporation_is_found_by_its_complete_number_only(registry: Reg
     hidden = NUMBER_OF["hidden"]
     assert find(registry, hidden) == ["hidden"]
     assert "hidden" not in find(registry, hidden[:10], limit=1000)
-    assert "hidden" not in find(registry, "緑川", ours=[hidden], limit=1000)
+    assert "hidden" not in find(registry, "緑川", our_numbers=[hidden], limit=1000)
 
 
 def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
     assert find(registry, "緑川", prefecture="大阪") == ["in Osaka"]
-    assert find(registry, "緑川", prefecture="27", ours=[NUMBER_OF["whole"], NUMBER_OF["in Osaka"]]) == ["in Osaka"]
+    assert find(registry, "緑川", prefecture="27", our_numbers=[NUMBER_OF["whole"], NUMBER_OF["in Osaka"]]) == [
+        "in Osaka"
+    ]
     assert "in Osaka" not in find(registry, "緑川", prefecture="tokyo")
     assert find(registry, "緑川", prefecture="火星") == []
 
