@@ -48,8 +48,8 @@ def make_detail_converter(credit_check_id: int) -> AnswerConverter[CheckReport]:
 
 
 def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
-    """Return the function that converts an answer with a report and its PDF into an outcome. The PDF must be
-    complete.
+    """Return the function that converts an answer with a report and its PDF into an outcome. An answer
+    about another credit check than `credit_check_id`, or with an incomplete PDF, can't be used.
     """
 
     def read(body: bytes) -> PdfAnswer:

@@ -63,7 +63,9 @@ class PublishedRegistry:
             return len(told)
 
     def rows_between(self, first: date, last: date) -> Iterator[RegistryRow]:
-        """Yield the rows of the differences from `first` to `last`, in their order."""
+        """Yield the rows of the registry's daily difference files from `first` to `last`, both included, the oldest
+        day first.
+        """
         days = self._current.days
         for day in sorted(days):
             if first <= day <= last:

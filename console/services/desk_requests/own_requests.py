@@ -53,7 +53,9 @@ class OwnRequests:
         return tuple(_with_answer(row, is_from_this_desk=row.id in sent_here) for row in rows)
 
     def withdraw(self, request: str) -> bool:
-        """Withdraw a request; see `withdraw`."""
+        """Withdraw a request. Return True if no worker can take it any more; see the function `withdraw` of this
+        module for the errors.
+        """
         return withdraw(self._context, request)
 
 

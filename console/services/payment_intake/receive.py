@@ -50,7 +50,9 @@ _REFUSED_STATES = (common.REFUSED, common.REFUSED_TO_CONFIRM, common.REFUSED_CON
 
 
 class Notices:
-    """Receives the notices of all sources. May be used by several threads at the same time."""
+    """Receives the notices of payment providers and banks about payments: checks their signatures, stores them, and
+    matches them with payments. May be used by several threads at the same time.
+    """
 
     def __init__(
         self, context: ServiceContext, payment_providers: PaymentProviders, payment_probes: PaymentProbes

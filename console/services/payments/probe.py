@@ -119,10 +119,10 @@ class PaymentProbes:
 
     @contextmanager
     def hold_payment(self, payment_id: int) -> Iterator[Payment]:
-        """Yield the payment while this process holds its lease. If the payment's start has lapsed, record its outcome
-        as unknown first.
+        """Yield the payment while this process holds its lease. If the operation that starts the payment at
+        the provider has run past its time limit, record its outcome as unknown first.
 
-        Raises not_found, and in_progress while the start runs or another process holds the lease.
+        Raises not_found, and in_progress while that operation runs or another process holds the lease.
         """
         payment = self.read_payment(payment_id)
         self._refuse_running(payment)

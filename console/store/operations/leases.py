@@ -1,9 +1,10 @@
 """Rows of named leases: the holder of each lease, and the beginning and end of the lease.
 
 A lease makes processes work one after another. It alone doesn't prevent a second write; the fencing token of each
-write does. The database's clock writes and compares the expiry (`lease_clock`); the columns `since` and `until` are
-only displayed. Each acquisition writes a new token, so a process that has lost its lease can't renew or release it.
-It also increases `fence`, which a trigger checks.
+write does: the number `fence`, which grows with each acquisition and which a trigger checks. The column `token` names
+the acquisition; each acquisition writes a new one, so a process that has lost its lease can't renew or release it.
+The expiry is set and compared by the database's clock (`lease_clock`); the columns `since` and `until` are only
+displayed.
 """
 
 import uuid

@@ -24,8 +24,9 @@ class Coverage:
 
 
 def check_order(current: Coverage | None, sources: Sequence[SourceFile]) -> None:
-    """Check files (whole files first, then the differences by day) against the registry in use. Raises registry_order
-    with the first file that doesn't fit.
+    """Check the days and prefectures of `sources`, which are sorted: whole files first, then the differences by day.
+    A difference fits if it is of the next day of publication after the file before it. `current` is the registry in
+    use; None: there is none. Raises registry_order with the first file that doesn't fit.
     """
     wholes = [source for source in sources if not source.is_difference]
     reached = None if current is None else current.registry_date

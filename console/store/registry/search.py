@@ -50,8 +50,9 @@ def search(
     limit: int,
     our_numbers: Collection[str] = (),
 ) -> tuple[Corporation, ...]:
-    """Return at most `limit` corporations that match the query, the best first; those with numbers of
-    `our_numbers` that match before all others. Hidden corporations are found by their complete number only.
+    """Return at most `limit` corporations that match the query, first those with a number of
+    `our_numbers`, then the others, each group the best first. `read` loads one corporation; `prefecture_code` None
+    admits all prefectures. Hidden corporations are found by their complete number only.
     """
     if query.kind is QueryKind.EMPTY:
         return ()

@@ -151,8 +151,8 @@ class AlertsPage(Page):
         self.card.setFixedHeight(round(self.height() * _CARD_PART))
 
     def show_short(self, *, is_short: bool) -> None:
-        """Also leave out the headings of the states, and make the card one line, so that eight incidents stay visible
-        at the largest text.
+        """Besides what each page hides, leave out the headings of the states and make the card one line, so that
+        eight incidents stay visible at the largest text. False shows all of it again.
         """
         super().show_short(is_short=is_short)
         self.table.set_group_of(None if is_short else self._group_of)
@@ -301,7 +301,9 @@ class AlertsPage(Page):
 
     @Slot()
     def acknowledge_current(self) -> None:
-        """Acknowledge all open alerts of the current incident, or undo the own acknowledgement."""
+        """Acknowledge all open alerts of the current incident. If the acting person has already acknowledged them,
+        undo that.
+        """
         incident = self.current
         if incident is None:
             return

@@ -110,7 +110,7 @@ def _notice_columns(context: WindowContext) -> list[Column]:
 
 
 def open_notices(frame: Frame) -> NoticesDialog:
-    """Open the list of notices over the window and return the dialog."""
+    """Open the list of the messages that the window has shown, and return the dialog."""
     dialog = NoticesDialog(frame.context, frame.announcer, frame.window)
     dialog.open()
     return dialog

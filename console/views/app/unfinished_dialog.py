@@ -49,8 +49,8 @@ Holder = LeaseHolder | Take
 
 
 class UnfinishedLists(NamedTuple):
-    """The rows of the tabs of the dialog: unfinished operations; bulk runs; leases and takes; what the acting person
-    leaves open; the person's own requests.
+    """The rows of the tabs of the dialog: unfinished operations; bulk runs; leases, and records that people have
+    taken; what the acting person leaves open; the person's own requests.
     """
 
     works: tuple[UnfinishedWork, ...]

@@ -186,8 +186,8 @@ class ReconcilePage(Page):
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
-        """Read the run of the route. If the route names no run, read the newest run when the page is entered, and
-        later the shown run again.
+        """Read the run of the route. If the route names no run, read the newest run when the page is entered or
+        another person acts, and the run that is already shown for every other `reason`.
         """
         run_id = self.route.run
         if not run_id and self.view is not None and reason not in ("entered", "arrived", "person"):
