@@ -77,10 +77,17 @@ class Person:
         """The window that has the keyboard. Where no window manager gives it to the open dialog or, when the dialog
         has gone, back to our window, it is requested here, once.
         """
-        dialog = next((one for one in self.window.findChildren(DialogFrame) if one.isVisible()), None)
-        if QApplication.activeWindow() is None or (dialog and QApplication.activeWindow() is self.window):
-            (dialog or self.window).activateWindow()
-            self.until(lambda: QApplication.activeWindow() not in (None, self.window if dialog else None))
+
+        def open_dialog() -> DialogFrame | None:
+            return next((one for one in self.window.findChildren(DialogFrame) if one.isVisible()), None)
+
+        def is_given() -> bool:
+            active = QApplication.activeWindow()
+            return active is not None and (active is not self.window or open_dialog() is None)
+
+        if not is_given():
+            (open_dialog() or self.window).activateWindow()
+            self.until(is_given)
         active = QApplication.activeWindow()
         assert active is not None
         return active
