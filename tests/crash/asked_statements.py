@@ -33,7 +33,6 @@ from tests.support.waiting import until
 ACTIONS = ("purchase", "approve")
 TROUBLES: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
 _USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "approve": 125, "commit_lost": 11, "desk_full": 4}
-_R = RefundState
 _ASKERS = {"purchase": "op-a", "approve": "lead-b"}
 _ASKED = "SELECT id FROM requests WHERE state = 'asked'"
 _UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
@@ -142,7 +141,9 @@ def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str
             except ConsoleError as refusal:
                 codes.extend([] if is_no_answer(refusal) else [str(refusal.code)])
             else:
-                codes.append("approved" if isinstance(answer, Refund) and answer.state is _R.APPROVED else "done")
+                codes.append(
+                    "approved" if isinstance(answer, Refund) and answer.state is RefundState.APPROVED else "done"
+                )
         return bool(codes)
 
     until(is_answered, f"an answer: {where}", LOCK_WAIT_SECONDS)

@@ -49,7 +49,6 @@ STEPS: dict[str, tuple[str, ...]] = {
 AROUND_THE_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2")
 _UNSENT = ("before_vote", "after_vote", "before_tx1", "after_tx1", "after_intent", "before_send")
 _PREPARED = ("after_tx1",)
-_R = RefundState
 
 
 @dataclass
@@ -247,7 +246,7 @@ def _ask_or_decide(case: Case, team: Team) -> None:
         assert case.step == "before_request", f"the request is gone: {case}"
         found = ask(team.maker, case.payment)
     case.refund = found.id
-    if found.state is not _R.REQUESTED:
+    if found.state is not RefundState.REQUESTED:
         return
     assert case.step == "before_vote" or case.action == "ask", f"the decision is gone: {case}"
     if case.action == "withdraw":
@@ -260,7 +259,7 @@ def _ask_or_decide(case: Case, team: Team) -> None:
 
 def _let_end(cases: Sequence[Case], team: Team) -> None:
     """Due tasks alone bring what was approved to its end, and nothing else is sent."""
-    ends = {"withdraw": _R.WITHDRAWN, "reject": _R.REJECTED}
+    ends = {"withdraw": RefundState.WITHDRAWN, "reject": RefundState.REJECTED}
     for _ in range(4):
         later(team.clock, team.sandbox, timedelta(minutes=5))
         team.due()
@@ -268,9 +267,9 @@ def _let_end(cases: Sequence[Case], team: Team) -> None:
         if all(refund.state in ENDED_REFUND_STATES or case.stays_unknown for case, refund in found):
             break
     for case, refund in found:
-        wanted = ends.get(case.action, _R.COMPLETED)
+        wanted = ends.get(case.action, RefundState.COMPLETED)
         if case.stays_unknown:
             assert (refund.certainty, team.there(case)) == (Certainty.UNKNOWN, 0), f"{case}, {refund}"
             continue
         assert refund.state is wanted, f"it did not come to its end: {case}, {refund}"
-        assert team.there(case) == (wanted is _R.COMPLETED), f"{team.there(case)} refunds: {case}"
+        assert team.there(case) == (wanted is RefundState.COMPLETED), f"{team.there(case)} refunds: {case}"

@@ -15,7 +15,6 @@ from tests.support.money_stage import ActionTarget, Stage, stage
 from tests.support.places import Place
 
 LOCK_WAIT_SECONDS = 30
-_R = RefundState
 
 
 class Sleeper:
@@ -72,18 +71,18 @@ def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
         first, second = Sleeper(on, target, "answered"), Sleeper(on, target, "asking")
         with first.asleep():
             undone = lapsed_and_undone(on, target)
-            assert (undone.state, undone.certainty) == (_R.APPROVED, Certainty.KNOWN), undone
+            assert (undone.state, undone.certainty) == (RefundState.APPROVED, Certainty.KNOWN), undone
             with second.asleep():
                 first._go.set()
                 first._thread.join(LOCK_WAIT_SECONDS)
                 now = newest(on.maker, target.payment)
                 assert now is not None
-                assert (now.state, now.certainty) == (_R.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"
+                assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"
         assert second.code == "done", second.code
         on.later()
         on.checker.recovery.run_due()
         done = newest(on.maker, target.payment)
         assert done is not None
-        assert (done.state, on.there(target.number)) == (_R.COMPLETED, 1), done
+        assert (done.state, on.there(target.number)) == (RefundState.COMPLETED, 1), done
         on.checked()
     print(f"demand 16: {place.engine}: refunds: an old refusal came during a newer sending: 0 overwritten")

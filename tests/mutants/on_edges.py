@@ -32,8 +32,8 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 _NEWS,
-                "payment.state is _P.COMPLETED and source is ReportSource.READ",
-                "payment.state is _P.COMPLETED",
+                "payment.state is PaymentState.COMPLETED and source is ReportSource.READ",
+                "payment.state is PaymentState.COMPLETED",
             ),
         ),
         (_NEWS_TESTS,),

@@ -81,7 +81,9 @@ ON_SERVERS: tuple[Mutant, ...] = (
         "an unknown refund is done because somebody says so",
         (
             Change(
-                _REFUNDS, "{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(_R.COMPLETED)}", "TRUE"
+                _REFUNDS,
+                "{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(RefundState.COMPLETED)}",
+                "TRUE",
             ),
         ),
         _TRIED,

@@ -155,8 +155,8 @@ ON_TELLING: tuple[Mutant, ...] = (
     _mutant(
         "a probe can't complete a payment whose callback another application wrote down",
         "console/domain/payments/states.py",
-        "{_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.SIGNATURE_VERIFIED, _P.COMPLETED}",
-        "{_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.COMPLETED}",
+        "        PaymentState.PAYMENT_SUCCESS,\n        PaymentState.SIGNATURE_VERIFIED,\n",
+        "        PaymentState.PAYMENT_SUCCESS,\n",
         ("tests/domain/test_state_transitions.py",),
     ),
     _mutant(

@@ -13,7 +13,6 @@ from tests.support.money_desks import CAPTURED, ask, ending, newest, paid
 from tests.support.money_stage import Stage
 
 THREADS = 10
-_R = RefundState
 _SPANS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
 """Longer than each pause of the schedule, in seconds of the console's own time."""
 
@@ -99,14 +98,14 @@ def late_effects(on: Stage, count: int) -> Counter[str]:
     _pass(on, 118)
     _arrive(on, keys[last : 2 * last])  # a second, in the console's time, before the answer that would settle it
     _pass(on, 600)
-    undone = sum(one.state is _R.APPROVED or one.sent_count > 1 for one in _found(on, ids))
+    undone = sum(one.state is RefundState.APPROVED or one.sent_count > 1 for one in _found(on, ids))
     _arrive(on, keys[2 * last : 3 * last])
     for _ in range(4):
         _pass(on, 900)
     found = _found(on, ids)
     doubles = [number for number in numbers if on.there(number) != 1]
     assert not doubles, f"not refunded exactly once: {doubles}"
-    odd = [one for one in found if one.state is not _R.COMPLETED]
+    odd = [one for one in found if one.state is not RefundState.COMPLETED]
     assert not odd, f"not at their end: {odd}"
     control = [ending(lambda: on.checker.refunds.probe(known)) for _ in range(3)]  # calls are short, machines busy
     assert "done" in control, f"the positive control: {control}"

@@ -45,7 +45,6 @@ _STEPS = (
     PaymentState.PAYMENT_SUCCESS,
     PaymentState.COMPLETED,
 )
-_R = RefundState
 
 
 @dataclass
@@ -128,7 +127,7 @@ class RefundWorld(Desks):
     def take_effect(self, order: RefundOrder) -> None:
         """What was on its way arrives at the provider, as long as nobody has proved that it never will."""
         row = next(row for row in self.rows() if row.key == order.key)
-        if row.state is _R.SUBMITTING and row.certainty == "unknown":
+        if row.state is RefundState.SUBMITTING and row.certainty == "unknown":
             self.ledger.take(order, keeps_keys=self._provider_of(order) == "paypay")
 
     def _witness(self, order: RefundOrder) -> None:
@@ -164,20 +163,22 @@ class RefundWorld(Desks):
         for entry in self.ledger.entries:
             self._check_pair(entry.standing, by_key[entry.key])
         for row in rows:
-            happened = row.state in (_R.SUBMITTED, _R.COMPLETED)
+            happened = row.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
             assert not happened or len(self.ledger.of(row.key)) == 1, f"{row.state} here, and not there: {row}"
             ended = row.state in ENDED_REFUND_STATES
             assert not ended or row.certainty == "known", f"ended and unknown: {row}"
 
     def _check_pair(self, standing: str, row: RefundRow) -> None:
         if standing == "void":
-            assert row.state is not _R.COMPLETED, f"refused there, refunded here: {row}"
+            assert row.state is not RefundState.COMPLETED, f"refused there, refunded here: {row}"
         else:
-            assert row.state in HOLDING_REFUND_STATES | {_R.COMPLETED}, f"refunded there, and ended here: {row}"
-            assert row.state is not _R.COMPLETED or standing == "done", f"not done there: {row}"
+            assert row.state in HOLDING_REFUND_STATES | {RefundState.COMPLETED}, (
+                f"refunded there, and ended here: {row}"
+            )
+            assert row.state is not RefundState.COMPLETED or standing == "done", f"not done there: {row}"
 
     def _provider_of(self, order: RefundOrder) -> str:
         return self.providers[order.provider_payment_id]
 
 
-_OPEN = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})
+_OPEN = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})

@@ -11,8 +11,7 @@ from console.store.payments import payments
 from console.store.refunds import refunds
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_P = PaymentState
-PAID = (_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.COMPLETED)
+PAID = (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED)
 STEPS = {
     RefundState.APPROVED: (RefundState.APPROVED,),
     RefundState.SUBMITTING: (RefundState.APPROVED, RefundState.SUBMITTING),

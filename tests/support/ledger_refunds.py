@@ -20,23 +20,22 @@ Behaviour = Literal[
 ]  # fmt: skip
 HAPPENS: frozenset[Behaviour] = frozenset(("accepts", "completes", "other_amount", "silent_after"))
 Standing = Literal["accepted", "done", "void"]
-_O, _R = OutcomeClass, RefundState
 _WITHOUT_REPORT: dict[Behaviour, tuple[OutcomeClass, str, Sent]] = {
-    "refuses": (_O.FAILED_DEFINITE, "not_refundable", Sent.YES),
-    "unauthorised": (_O.AUTH, "credentials_refused", Sent.YES),
-    "too_fast": (_O.RATE_LIMITED, "rate_limited", Sent.YES),
-    "throttled": (_O.RATE_LIMITED, "similar_refund_running", Sent.YES),
-    "unreachable": (_O.FAILED_DEFINITE, "not_connected", Sent.NO),
-    "other_amount": (_O.UNKNOWN, "other_amount", Sent.YES),
-    "silent_after": (_O.UNKNOWN, "read_timeout", Sent.MAYBE),
-    "silent_before": (_O.UNKNOWN, "connection_broken", Sent.MAYBE),
+    "refuses": (OutcomeClass.FAILED_DEFINITE, "not_refundable", Sent.YES),
+    "unauthorised": (OutcomeClass.AUTH, "credentials_refused", Sent.YES),
+    "too_fast": (OutcomeClass.RATE_LIMITED, "rate_limited", Sent.YES),
+    "throttled": (OutcomeClass.RATE_LIMITED, "similar_refund_running", Sent.YES),
+    "unreachable": (OutcomeClass.FAILED_DEFINITE, "not_connected", Sent.NO),
+    "other_amount": (OutcomeClass.UNKNOWN, "other_amount", Sent.YES),
+    "silent_after": (OutcomeClass.UNKNOWN, "read_timeout", Sent.MAYBE),
+    "silent_before": (OutcomeClass.UNKNOWN, "connection_broken", Sent.MAYBE),
 }
 _SAID: dict[Standing, tuple[OutcomeClass, RefundState]] = {
-    "accepted": (_O.PENDING, _R.SUBMITTED),
-    "done": (_O.SUCCEEDED, _R.COMPLETED),
-    "void": (_O.FAILED_DEFINITE, _R.FAILED),
+    "accepted": (OutcomeClass.PENDING, RefundState.SUBMITTED),
+    "done": (OutcomeClass.SUCCEEDED, RefundState.COMPLETED),
+    "void": (OutcomeClass.FAILED_DEFINITE, RefundState.FAILED),
 }
-UNREADABLE: Outcome[Any] = Outcome(_O.UNKNOWN, "read_timeout", Sent.YES)
+UNREADABLE: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sent.YES)
 
 
 @dataclass
@@ -115,7 +114,7 @@ class LedgerReader:
             return UNREADABLE
         found = self.ledger.of(order.key)
         if not found:
-            return Outcome(_O.NOT_FOUND, "not_found", Sent.YES)
+            return Outcome(OutcomeClass.NOT_FOUND, "not_found", Sent.YES)
         return _answer(found[0])
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
@@ -133,7 +132,7 @@ class LedgerReader:
             amount=question.amount,
             refunds=refunds,
         )
-        return Outcome(_O.SUCCEEDED, "answered", Sent.YES, report)
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, report)
 
     def find_refund_deadline(self, _paid_at: object) -> None:
         return None

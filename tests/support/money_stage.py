@@ -32,7 +32,6 @@ NAMED = frozenset(
     {"outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only", "bad_profile"}
 )
 """How an action may end that the database, or the desk's own file, has left alone."""
-_R = RefundState
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,18 +134,22 @@ class Stage:
 
     def _ended(self, target: ActionTarget) -> bool:
         found = newest(self.maker, target.payment) if target.payment else None
-        return found is None or found.state in ENDED_REFUND_STATES or found.state is _R.REQUESTED
+        return found is None or found.state in ENDED_REFUND_STATES or found.state is RefundState.REQUESTED
 
     def _check_refund(self, target: ActionTarget, code: str, where: str) -> None:
         found, there = newest(self.maker, target.payment), self.there(target.number)
         if found is None:
             assert (target.action, there) == ("ask", 0), f"the refund is gone after {where}"
             return
-        wanted = {_R.COMPLETED} if target.action in ("probe", "due", "resolve") else {_DONE[target.action]}
-        wanted |= {_R.REQUESTED} if code != "done" and target.action in ("approve", "reject", "withdraw") else set()
+        wanted = {RefundState.COMPLETED} if target.action in ("probe", "due", "resolve") else {_DONE[target.action]}
+        wanted |= (
+            {RefundState.REQUESTED}
+            if code != "done" and target.action in ("approve", "reject", "withdraw")
+            else set()
+        )
         assert found.state in wanted, f"{found.state} after {where}: {found}"
-        assert there == (found.state is _R.COMPLETED), f"{there} refunds, {found.state}, after {where}"
-        if found.state is _R.REQUESTED:
+        assert there == (found.state is RefundState.COMPLETED), f"{there} refunds, {found.state}, after {where}"
+        if found.state is RefundState.REQUESTED:
             self.maker.refunds.withdraw(found.id)
 
     def _check_notice(self, target: ActionTarget, code: str, where: str) -> None:
@@ -175,7 +178,12 @@ class Stage:
 
 _WHO = {"ask": MAKER, "withdraw": MAKER, "resolve": MAKER}
 _BEFORE = {"probe": "close_after_charge", "resolve": "close_after_charge", "due": "result:RATE_LIMIT"}
-_DONE = {"ask": _R.REQUESTED, "approve": _R.COMPLETED, "reject": _R.REJECTED, "withdraw": _R.WITHDRAWN}
+_DONE = {
+    "ask": RefundState.REQUESTED,
+    "approve": RefundState.COMPLETED,
+    "reject": RefundState.REJECTED,
+    "withdraw": RefundState.WITHDRAWN,
+}
 
 
 def _resolve(console: Console, target: ActionTarget, _stage: Stage) -> object:

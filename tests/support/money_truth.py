@@ -26,7 +26,6 @@ _VOTES = text("SELECT subject_id, person FROM approvals WHERE subject_kind = 're
 _ASIDE = text("SELECT payment_id, sum(amount_minor) FROM set_asides WHERE status = 'open' GROUP BY payment_id")
 QUEUES = ("pending", "unknown", "error", "review", "refunds")
 _VOID = ("REFUND_FAILED", "REFUND FAILED", "REFUND REJECTED")
-_R = RefundState
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
     opened = Counter(row.payment_id for row in rows if row.state in _OPEN)
     for row in rows:
         held[row.payment_id] += row.minor if row.state in HOLDING_REFUND_STATES else 0
-        gone[row.payment_id] += row.minor if row.state is _R.COMPLETED else 0
+        gone[row.payment_id] += row.minor if row.state is RefundState.COMPLETED else 0
     with database.read() as conn:
         aside = {int(of): int(minor) for of, minor in conn.execute(_ASIDE)}
     for payment in payment_rows(database):
@@ -107,7 +106,7 @@ def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
         assert opened[payment.id] <= 1, f"{opened[payment.id]} open refunds of {payment}"
 
 
-_OPEN = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})
+_OPEN = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
 
 
 def ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
@@ -130,19 +129,23 @@ def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox
         _check_pair(row, [entry for entry in theirs.get(key or "", ()) if entry["state"] not in _VOID])
     for payment in sandbox.control.payments_control.read_ledger()["payments"]:
         assert payment["accepted_minor"] <= payment["captured_minor"], f"more than was captured: {payment}"
-    unsent = [row for row in rows if row.key is None and row.state in (_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED)]
+    unsent = [
+        row
+        for row in rows
+        if row.key is None and row.state in (RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED)
+    ]
     assert not unsent, f"sent without a key: {unsent}"
 
 
 def _check_pair(row: RefundRow, live: list[dict[str, Any]]) -> None:
     """What we say of a refund, and what became of it at the provider."""
-    if row.state in (_R.COMPLETED, _R.SUBMITTED):
+    if row.state in (RefundState.COMPLETED, RefundState.SUBMITTED):
         assert len(live) == 1, f"{row.state} here, and not there: {row}"
-        assert row.state is not _R.COMPLETED or row.provider_id, f"completed without a number: {row}"
+        assert row.state is not RefundState.COMPLETED or row.provider_id, f"completed without a number: {row}"
     if live:
         assert live[0]["amount_minor"] == row.minor, f"another sum there: {row}, {live}"
-        known = row.state in (_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED)
-        waits = row.state is _R.APPROVED or row.work_state == "needs_review"
+        known = row.state in (RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED)
+        waits = row.state is RefundState.APPROVED or row.work_state == "needs_review"
         assert known or waits, f"refunded there, and nobody looks at it here: {row}, {live}"
 
 
@@ -168,7 +171,10 @@ def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
             assert "unknown" in where, f"unknown, but in {where}: {row}"
         elif row.open:
             assert where, f"open and in no queue: {row}"
-            driven = row.work_state in ("needs_review", "scheduled") or row.state in (_R.REQUESTED, _R.SUBMITTING)
+            driven = row.work_state in ("needs_review", "scheduled") or row.state in (
+                RefundState.REQUESTED,
+                RefundState.SUBMITTING,
+            )
             assert driven, f"nobody and nothing moves it on: {row}"
         if row.work_state == "needs_review":
             assert "review" in where, f"needs review, but in {where}: {row}"

@@ -247,15 +247,22 @@ def measure_extent(alerts: Sequence[Alert], records: Sequence[AffectedRecord]) -
     return IncidentExtent(max(alert.id for alert in alerts), len(records), sums)
 
 
-_W = WorkReason
 PLAYBOOK_OF_RULE: Mapping[str, str] = {
-    _W.NOT_MOVED: AlertRule.PAID_UNNOTICED,
-    _W.PAID_AFTER_CANCEL: AlertRule.PAID_TOO_LATE,
-    _W.PAID_LATE: AlertRule.PAID_TOO_LATE,
-    _W.PAID_TWICE: AlertRule.PAID_TOO_LATE,
-    _W.PAID_WITHOUT_PAYMENT: AlertRule.PAID_WITHOUT_PAYMENT,
-    _W.UNVERIFIED_NOTICE: _W.UNMATCHED_NOTICE,
-    **{name: name for name in (_W.REVERSED, _W.CONTRADICTED, _W.UNMATCHED_NOTICE, ErrorCode.DATABASE_WENT_BACK)},
+    WorkReason.NOT_MOVED: AlertRule.PAID_UNNOTICED,
+    WorkReason.PAID_AFTER_CANCEL: AlertRule.PAID_TOO_LATE,
+    WorkReason.PAID_LATE: AlertRule.PAID_TOO_LATE,
+    WorkReason.PAID_TWICE: AlertRule.PAID_TOO_LATE,
+    WorkReason.PAID_WITHOUT_PAYMENT: AlertRule.PAID_WITHOUT_PAYMENT,
+    WorkReason.UNVERIFIED_NOTICE: WorkReason.UNMATCHED_NOTICE,
+    **{
+        name: name
+        for name in (
+            WorkReason.REVERSED,
+            WorkReason.CONTRADICTED,
+            WorkReason.UNMATCHED_NOTICE,
+            ErrorCode.DATABASE_WENT_BACK,
+        )
+    },
     **{name: name for name in sorted(_ORDER_RULES)},
     **{name: name for name in ("clock_drift", "corporation_changed", "events_unpublished", "provider_away")},
     **{name: name for name in ("queue_age", "task_late")},

@@ -38,10 +38,9 @@ ACTION_OF_RULE: Mapping[AlertRule, str] = {
 """The action that removes the cause of an alert, by rule."""
 
 RULES = frozenset(rule.value for rule in AlertRule)
-_O, _P = OrderState, PaymentState
-PAID_ORDER_STATES = frozenset({_O.PAID, _O.SHIPPED, _O.DELIVERED})
+PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED})
 """States of an order that the shop or the console has marked as paid."""
-_SHIPPED_STATES = frozenset({_O.SHIPPED, _O.DELIVERED})
+_SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED})
 _LONGEST_TEXT_CHARACTERS = 255
 _EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
@@ -83,17 +82,22 @@ def find_broken_rule(
             AlertRule.PAID_TOO_LATE, paid_too_late[-1].id, _observed_text(order, paid_too_late), "refund|compensation"
         )
     if (
-        order.state is _O.PENDING
+        order.state is OrderState.PENDING
         and paid
         and grace.has_passed(AlertRule.PAID_UNNOTICED, min(map(_payment_known_since, paid)))
     ):
-        return BrokenRule(AlertRule.PAID_UNNOTICED, paid[-1].id, _observed_text(order, paid), f"order={_O.PAID}")
+        return BrokenRule(
+            AlertRule.PAID_UNNOTICED, paid[-1].id, _observed_text(order, paid), f"order={OrderState.PAID}"
+        )
     if _has_no_successful_payment(order, payments) and grace.has_passed(
         AlertRule.PAID_WITHOUT_PAYMENT, _order_state_since(order)
     ):
         by_id = sorted(payments, key=lambda payment: payment.id)
         return BrokenRule(
-            AlertRule.PAID_WITHOUT_PAYMENT, by_id[-1].id, _observed_text(order, by_id), f"payment={_P.COMPLETED}"
+            AlertRule.PAID_WITHOUT_PAYMENT,
+            by_id[-1].id,
+            _observed_text(order, by_id),
+            f"payment={PaymentState.COMPLETED}",
         )
     return None
 
@@ -116,9 +120,9 @@ def _payments_paid_too_late(order: Order, paid: Sequence[Payment]) -> Sequence[P
     the order was cancelled. If the order was shipped and has only one paid payment, this payment pays for the goods
     and isn't too late.
     """
-    if order.state is _O.CANCELLED:
+    if order.state is OrderState.CANCELLED:
         return paid
-    if order.state is _O.REFUNDED or (order.state in _SHIPPED_STATES and len(paid) < 2):
+    if order.state is OrderState.REFUNDED or (order.state in _SHIPPED_STATES and len(paid) < 2):
         return ()
     return [payment for payment in paid if payment.late_after is not None]
 

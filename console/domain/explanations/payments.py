@@ -50,7 +50,6 @@ __all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", 
 
 Facts = Mapping[str, object]
 
-_P = PaymentState
 DECIDING_ROLES = (APPROVER, OPERATOR)
 
 _NEXT_STEP_CODES: Mapping[str, str] = {
@@ -100,9 +99,9 @@ _CALM_VERDICTS = frozenset(
 )
 """Verdicts that say that all is well, or has ended. They are not used if the sides of the payment differ."""
 _FINAL_EXPLANATIONS: Mapping[PaymentState, tuple[str, str, str]] = {
-    _P.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
-    _P.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
-    _P.REVERSED: ("verdict.payment_reversed", "why.payment_reversed", "next.nothing"),
+    PaymentState.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
+    PaymentState.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
+    PaymentState.REVERSED: ("verdict.payment_reversed", "why.payment_reversed", "next.nothing"),
 }
 
 
@@ -410,7 +409,7 @@ def _step_of_refund(refund: Refund, facts: Facts, switch: ReadOnlySwitch | None)
 
 
 def _explain_waiting(record: Payment, facts: Facts) -> Explanation:
-    has_code = record.state in (_P.TOKEN_GENERATED, _P.USER_PAYMENT)
+    has_code = record.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
     reason = "why.payment_waiting" if has_code else "why.payment_starting"
     verdict = "verdict.payment_waiting" if has_code else "verdict.payment_starting"
     scheduled = record.work.state is WorkState.SCHEDULED

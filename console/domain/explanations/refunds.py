@@ -18,7 +18,6 @@ from console.domain.service_results import CertaintyBadge, Explanation, NextStep
 from console.domain.tasks.retry_schedules import REFUND_PROBES
 
 Facts = Mapping[str, object]
-_R = RefundState
 
 FINAL_REASONS = frozenset(
     {
@@ -52,7 +51,7 @@ def _find_work(record: Refund, relations: RefundRelations, explanation: Explanat
     """Return the badge of work, which shows the actor of the explained next step."""
     if relations.awaits_second_person or explanation.next_step.action == "approve":
         return WorkBadge.WAITING_FOR_APPROVAL
-    is_in_progress = record.state in (_R.REQUESTED, _R.SUBMITTING) and not explanation.may_act
+    is_in_progress = record.state in (RefundState.REQUESTED, RefundState.SUBMITTING) and not explanation.may_act
     if is_in_progress and record.work.state is WorkState.NONE:
         return WorkBadge.SCHEDULED
     return find_work_badge(record.work, explanation)
@@ -76,14 +75,14 @@ def _explain_situation(record: Refund, relations: RefundRelations, now: datetime
         reason = "why.refund_contradicted" if contradicted else "why.refund_person"
         return Explanation(verdict, reason, step, facts, (APPROVER, OPERATOR))
     match record.state:
-        case _R.REQUESTED:
+        case RefundState.REQUESTED:
             return _explain_requested(record, relations, facts, now)
-        case _R.APPROVED:
+        case RefundState.APPROVED:
             return _explain_approved(record, relations, facts, now)
-        case _R.SUBMITTING:
+        case RefundState.SUBMITTING:
             step = NextStep("next.refund_wait", facts, _show_command(record))
             return Explanation("verdict.refund_submitting", "why.refund_submitting", step, facts)
-        case _R.SUBMITTED:
+        case RefundState.SUBMITTED:
             return _explain_accepted(record, facts, now)
     return _explain_ended(record, facts)
 
@@ -171,9 +170,9 @@ def _explain_accepted(record: Refund, facts: Facts, now: datetime) -> Explanatio
 
 def _explain_ended(record: Refund, facts: Facts) -> Explanation:
     following = "next.nothing"
-    if record.state is _R.FAILED:
+    if record.state is RefundState.FAILED:
         following = "next.refund_final" if record.error_code in FINAL_REASONS else "next.refund_ask_anew"
-    elif record.state is _R.EXPIRED:
+    elif record.state is RefundState.EXPIRED:
         following = "next.refund_ask_anew"
     return Explanation(
         f"verdict.refund_{record.state}", f"why.refund_{record.state}", NextStep(following, facts), facts

@@ -18,21 +18,27 @@ OLD_AGE_IN_FINAL_STATE = timedelta(hours=24)
 can still change, OLD_AGE_IN_FINAL_STATE for a payment in a final state.
 """
 
-_P, _O, _R = PaymentState, OrderState, RefundState
-PAID_STATES = frozenset({_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED})
+PAID_STATES = frozenset(
+    {
+        PaymentState.PAYMENT_SUCCESS,
+        PaymentState.CALLBACK_RECEIVED,
+        PaymentState.SIGNATURE_VERIFIED,
+        PaymentState.COMPLETED,
+    }
+)
 """Payment states in which the payer has paid and the payment isn't reversed."""
-NOTICED_STATES = frozenset({_P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED})
+NOTICED_STATES = frozenset({PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED})
 """Payment states in which a callback says that the payer has paid, and the provider has not been asked yet."""
-WAITING_STATES = frozenset({_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT})
-ENDED_UNPAID_STATES = frozenset({_P.PAYMENT_FAILED, _P.EXPIRED})
-FINAL_STATES = frozenset({_P.COMPLETED, _P.REVERSED}) | ENDED_UNPAID_STATES
-_PAID_ORDER_STATES = frozenset({_O.PAID, _O.SHIPPED, _O.DELIVERED, _O.REFUNDED})
+WAITING_STATES = frozenset({PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
+ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED})
+FINAL_STATES = frozenset({PaymentState.COMPLETED, PaymentState.REVERSED}) | ENDED_UNPAID_STATES
+_PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED})
 # A provider reports an expired unpaid code in the same state as one that still waits, and a reversal as a failure.
 _AGREEING_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {
     **dict.fromkeys(PAID_STATES, PAID_STATES),
     **dict.fromkeys(WAITING_STATES, WAITING_STATES),
     **dict.fromkeys(ENDED_UNPAID_STATES, WAITING_STATES | ENDED_UNPAID_STATES),
-    _P.REVERSED: ENDED_UNPAID_STATES | {_P.REVERSED},
+    PaymentState.REVERSED: ENDED_UNPAID_STATES | {PaymentState.REVERSED},
 }
 
 
@@ -189,7 +195,7 @@ def compare_refund_sides(
         reference=refund.provider_refund_key,
         since=refund.state_since,
         asked=refund.changed_at,
-        source=refund.maker if refund.state is _R.REQUESTED else None,
+        source=refund.maker if refund.state is RefundState.REQUESTED else None,
         version=refund.version,
     )
     contradicts = provider_meaning in _CONTRADICTING_REFUND_STATES.get(refund.state, frozenset())
@@ -197,13 +203,13 @@ def compare_refund_sides(
         name="provider",
         state=provider_meaning.value if provider_meaning else None,
         word=refund.provider_state,
-        minor=minor if provider_meaning in (_R.SUBMITTED, _R.COMPLETED) else None,
+        minor=minor if provider_meaning in (RefundState.SUBMITTED, RefundState.COMPLETED) else None,
         currency=refund.currency,
         reference=refund.provider_refund_id,
         since=refund.told_at,
         asked=refund.told_at,
         old=refund.told_at is not None
-        and refund.state is _R.SUBMITTED
+        and refund.state is RefundState.SUBMITTED
         and now - refund.told_at > OLD_AGE_IN_FINAL_STATE,
         source=payment.provider,
         differs=("state",) if contradicts else (),
@@ -213,8 +219,11 @@ def compare_refund_sides(
 
 
 _CONTRADICTING_REFUND_STATES: Mapping[RefundState, frozenset[RefundState]] = {
-    _R.COMPLETED: frozenset({_R.FAILED}),
-    **dict.fromkeys((_R.FAILED, _R.REJECTED, _R.WITHDRAWN, _R.EXPIRED), frozenset({_R.SUBMITTED, _R.COMPLETED})),
+    RefundState.COMPLETED: frozenset({RefundState.FAILED}),
+    **dict.fromkeys(
+        (RefundState.FAILED, RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED),
+        frozenset({RefundState.SUBMITTED, RefundState.COMPLETED}),
+    ),
 }
 """For each ended refund the states of the provider that contradict it."""
 
@@ -239,7 +248,7 @@ def money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
     provider has accepted, refunds with an unknown outcome, and refunds that aren't sent yet.
     """
     on_its_way = _refund_sum(
-        refund for refund in refunds if refund.state is _R.SUBMITTED and refund.certainty is Certainty.KNOWN
+        refund for refund in refunds if refund.state is RefundState.SUBMITTED and refund.certainty is Certainty.KNOWN
     )
     unknown = _refund_sum(
         refund for refund in refunds if refund.state in _SENT_STATES and refund.certainty is Certainty.UNKNOWN
@@ -256,7 +265,7 @@ def money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
     )
 
 
-_SENT_STATES = frozenset({_R.SUBMITTING, _R.SUBMITTED})
+_SENT_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})
 
 
 def _refund_sum(refunds: Iterable[Refund]) -> int:

@@ -16,8 +16,6 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState, payment_path
 from console.domain.records import Certainty, WorkReason
 
-_P = PaymentState
-
 
 class ReportSource(StrEnum):
     """Source of a report about a payment. The source determines how much the report proves.
@@ -58,13 +56,17 @@ def report_effect(payment: Payment, report: PaymentReport, at: datetime, source:
         return _success_effect(payment, report, source, newer=newer)
     if not newer:
         return ReportEffect(is_newest=False)
-    if report.state is _P.PAYMENT_FAILED:
+    if report.state is PaymentState.PAYMENT_FAILED:
         return _failure_effect(payment, report, source)
-    return _expiry_effect(payment, report) if report.state is _P.EXPIRED else _waiting_effect(payment, report, source)
+    return (
+        _expiry_effect(payment, report)
+        if report.state is PaymentState.EXPIRED
+        else _waiting_effect(payment, report, source)
+    )
 
 
 def _success_effect(payment: Payment, report: PaymentReport, source: ReportSource, *, newer: bool) -> ReportEffect:
-    if payment.state is _P.REVERSED:
+    if payment.state is PaymentState.REVERSED:
         return _contradiction_effect(report) if newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
         return _repeated_success_effect(payment, report, source, newer=newer)
@@ -75,9 +77,11 @@ def _success_effect(payment: Payment, report: PaymentReport, source: ReportSourc
             unknown="other_amount", case=WorkReason.AMOUNT_DIFFERS, observed=_report_text(report), is_newest=newer
         )
     path, rule, observed = _steps_of_success(payment.state, source), *_further_capture_case(report)
-    if not newer and payment.state is _P.PAYMENT_FAILED:  # a newer failure is known, so the payment was reversed
+    if (
+        not newer and payment.state is PaymentState.PAYMENT_FAILED
+    ):  # a newer failure is known, so the payment was reversed
         path, rule, observed = (
-            (*path, *payment_path(path[-1], _P.REVERSED)),
+            (*path, *payment_path(path[-1], PaymentState.REVERSED)),
             WorkReason.REVERSED,
             payment.provider_state or "",
         )
@@ -104,8 +108,8 @@ def _further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
 
 
 def _steps_of_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
-    paid = payment_path(state, _P.PAYMENT_SUCCESS)
-    return paid + _steps_after_paid(_P.PAYMENT_SUCCESS, source)
+    paid = payment_path(state, PaymentState.PAYMENT_SUCCESS)
+    return paid + _steps_after_paid(PaymentState.PAYMENT_SUCCESS, source)
 
 
 def _steps_after_paid(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
@@ -114,22 +118,22 @@ def _steps_after_paid(state: PaymentState, source: ReportSource) -> tuple[Paymen
     payment is completed.
     """
     if source in (ReportSource.READ, ReportSource.PEOPLE):
-        return payment_path(state, _P.COMPLETED)
-    if source is ReportSource.CALLBACK and state is _P.PAYMENT_SUCCESS:
-        return (_P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED)
-    if source is ReportSource.CALLBACK and state is _P.CALLBACK_RECEIVED:
-        return (_P.SIGNATURE_VERIFIED,)
+        return payment_path(state, PaymentState.COMPLETED)
+    if source is ReportSource.CALLBACK and state is PaymentState.PAYMENT_SUCCESS:
+        return (PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED)
+    if source is ReportSource.CALLBACK and state is PaymentState.CALLBACK_RECEIVED:
+        return (PaymentState.SIGNATURE_VERIFIED,)
     return ()
 
 
 def _failure_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
     if payment.state in WAITING_STATES:
-        return ReportEffect(payment_path(payment.state, _P.PAYMENT_FAILED))
+        return ReportEffect(payment_path(payment.state, PaymentState.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
         return ReportEffect()
     if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a read will tell the state of this payment
-    path = payment_path(payment.state, _P.REVERSED)
+    path = payment_path(payment.state, PaymentState.REVERSED)
     return ReportEffect(path, case=WorkReason.REVERSED, observed=report.provider_state)
 
 
@@ -139,16 +143,18 @@ def _is_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
 
 def _expiry_effect(payment: Payment, report: PaymentReport) -> ReportEffect:
     if payment.state in WAITING_STATES:
-        return ReportEffect((_P.EXPIRED,))
+        return ReportEffect((PaymentState.EXPIRED,))
     return _contradiction_effect(report) if payment.state in PAID_STATES else ReportEffect()
 
 
 def _waiting_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
-    if payment.state is _P.COMPLETED and source is ReportSource.READ:
+    if payment.state is PaymentState.COMPLETED and source is ReportSource.READ:
         return _contradiction_effect(report)
     if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
         return ReportEffect(is_newest=payment.state in ENDED_UNPAID_STATES)
-    return ReportEffect(payment_path(payment.state, _P.USER_PAYMENT) if payment.state in WAITING_STATES else ())
+    return ReportEffect(
+        payment_path(payment.state, PaymentState.USER_PAYMENT) if payment.state in WAITING_STATES else ()
+    )
 
 
 def _contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:

@@ -35,19 +35,22 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
-_P = PaymentState
-
 PAYMENT_STEPS: Mapping[PaymentState, frozenset[PaymentState]] = {
-    _P.INITIALIZING: frozenset({_P.TOKEN_GENERATED, _P.EXPIRED}),
-    _P.TOKEN_GENERATED: frozenset({_P.USER_PAYMENT, _P.EXPIRED}),
-    _P.USER_PAYMENT: frozenset({_P.PAYMENT_SUCCESS, _P.PAYMENT_FAILED, _P.EXPIRED}),
-    _P.PAYMENT_SUCCESS: frozenset({_P.CALLBACK_RECEIVED, _P.COMPLETED, _P.REVERSED}),
-    _P.CALLBACK_RECEIVED: frozenset({_P.SIGNATURE_VERIFIED}),
-    _P.SIGNATURE_VERIFIED: frozenset({_P.COMPLETED}),
-    _P.COMPLETED: frozenset({_P.REVERSED}),
-    _P.EXPIRED: frozenset({_P.PAYMENT_SUCCESS}),  # a late payment, proved by a report or by evidence
-    _P.PAYMENT_FAILED: frozenset({_P.PAYMENT_SUCCESS}),  # a late payment, proved by a report or by evidence
-    _P.REVERSED: frozenset(),
+    PaymentState.INITIALIZING: frozenset({PaymentState.TOKEN_GENERATED, PaymentState.EXPIRED}),
+    PaymentState.TOKEN_GENERATED: frozenset({PaymentState.USER_PAYMENT, PaymentState.EXPIRED}),
+    PaymentState.USER_PAYMENT: frozenset(
+        {PaymentState.PAYMENT_SUCCESS, PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED}
+    ),
+    PaymentState.PAYMENT_SUCCESS: frozenset(
+        {PaymentState.CALLBACK_RECEIVED, PaymentState.COMPLETED, PaymentState.REVERSED}
+    ),
+    PaymentState.CALLBACK_RECEIVED: frozenset({PaymentState.SIGNATURE_VERIFIED}),
+    PaymentState.SIGNATURE_VERIFIED: frozenset({PaymentState.COMPLETED}),
+    PaymentState.COMPLETED: frozenset({PaymentState.REVERSED}),
+    # A late payment, proved by a report or by evidence.
+    PaymentState.EXPIRED: frozenset({PaymentState.PAYMENT_SUCCESS}),
+    PaymentState.PAYMENT_FAILED: frozenset({PaymentState.PAYMENT_SUCCESS}),
+    PaymentState.REVERSED: frozenset(),
 }
 
 
@@ -72,5 +75,11 @@ def payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentState,
 
 
 _PASSED_THROUGH = frozenset(
-    {_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.SIGNATURE_VERIFIED, _P.COMPLETED}
+    {
+        PaymentState.TOKEN_GENERATED,
+        PaymentState.USER_PAYMENT,
+        PaymentState.PAYMENT_SUCCESS,
+        PaymentState.SIGNATURE_VERIFIED,
+        PaymentState.COMPLETED,
+    }
 )

@@ -4,27 +4,28 @@ from collections.abc import Mapping
 
 from console.domain.records import WorkReason
 
-_W = WorkReason
 REASONS_BY_KIND: Mapping[str, frozenset[str]] = {
     "payment": frozenset(
         {
-            _W.AMOUNT_DIFFERS,
-            _W.CONTRADICTED,
-            _W.NOT_MOVED,
-            _W.OTHER_PAYMENT,
-            _W.PAID_AFTER_CANCEL,
-            _W.PAID_TWICE,
-            _W.REVERSED,
-            _W.UNKNOWN_REFUND,
-            _W.RECONCILE_AMOUNT,
-            _W.RECONCILE_MISSING_THERE,
-            _W.RECONCILE_STATE,
-            _W.RECONCILE_UNKNOWN_REFUND,
+            WorkReason.AMOUNT_DIFFERS,
+            WorkReason.CONTRADICTED,
+            WorkReason.NOT_MOVED,
+            WorkReason.OTHER_PAYMENT,
+            WorkReason.PAID_AFTER_CANCEL,
+            WorkReason.PAID_TWICE,
+            WorkReason.REVERSED,
+            WorkReason.UNKNOWN_REFUND,
+            WorkReason.RECONCILE_AMOUNT,
+            WorkReason.RECONCILE_MISSING_THERE,
+            WorkReason.RECONCILE_STATE,
+            WorkReason.RECONCILE_UNKNOWN_REFUND,
         }
     ),
-    "order": frozenset({_W.NOT_MOVED, _W.PAID_AFTER_CANCEL, _W.PAID_LATE, _W.PAID_WITHOUT_PAYMENT}),
-    "refund": frozenset({_W.ANSWER_DOES_NOT_FIT, _W.CONTRADICTED}),
-    "credit-check": frozenset({_W.CONTRADICTED}),
+    "order": frozenset(
+        {WorkReason.NOT_MOVED, WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_LATE, WorkReason.PAID_WITHOUT_PAYMENT}
+    ),
+    "refund": frozenset({WorkReason.ANSWER_DOES_NOT_FIT, WorkReason.CONTRADICTED}),
+    "credit-check": frozenset({WorkReason.CONTRADICTED}),
 }
 """By kind of record: the reasons of work for which a person must look at a record because its sides disagree. The
 derived column `disagrees` of each table has the same reasons.

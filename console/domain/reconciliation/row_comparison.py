@@ -29,8 +29,7 @@ RULE_OF_VERDICT = {
     ReconciliationVerdict.MISSING_THERE: MISSING_THERE_RULE,
 }
 CLOCK_TOLERANCE = timedelta(minutes=5)
-_P, _R = PaymentState, RefundState
-_SENT_STATES = frozenset({_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED})
+_SENT_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED})
 
 
 class Consequence(StrEnum):
@@ -70,16 +69,16 @@ def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
 
 
 def _compare_paid(payment: Payment, row: HistoryRow) -> ComparedRow:
-    money = payment.state in PAID_STATES or payment.state is _P.REVERSED
+    money = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
     if money and row.provider_payment_id not in (None, payment.provider_payment_id):
         return _STATE_CASE  # our payment id was paid twice at the provider
     if row.amount != Money(payment.captured_minor if money else payment.asked_minor, payment.currency):
         return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, Consequence.CASE if money else Consequence.FACT)
-    if payment.state is _P.REVERSED:
+    if payment.state is PaymentState.REVERSED:
         return MATCHED_ROW if _has_newer_report(payment, row.at) else _STATE_CASE
     if not money:
         return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, Consequence.FACT)
-    is_settled = payment.state is _P.COMPLETED and payment.certainty is Certainty.KNOWN
+    is_settled = payment.state is PaymentState.COMPLETED and payment.certainty is Certainty.KNOWN
     return MATCHED_ROW if is_settled else ComparedRow(ReconciliationVerdict.MATCHED, Consequence.FACT)
 
 
@@ -87,7 +86,7 @@ def _compare_unpaid(payment: Payment, row: HistoryRow) -> ComparedRow:
     """Compare the payment with a row that says that the payment is unpaid. The row is true for its own time: if the
     payment was paid later, or the provider's stored statement is newer, the payment doesn't contradict the row.
     """
-    if payment.state in ENDED_UNPAID_STATES or payment.state is _P.REVERSED:
+    if payment.state in ENDED_UNPAID_STATES or payment.state is PaymentState.REVERSED:
         return MATCHED_ROW
     if payment.state in PAID_STATES:
         return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _STATE_CASE
@@ -133,7 +132,7 @@ def _may_match(refund: Refund, at: datetime) -> bool:
     if refund.state not in _SENT_STATES or sent_at is None:
         return False
     was_completed_before = (
-        refund.state is _R.COMPLETED and reported_at is not None and reported_at + CLOCK_TOLERANCE < at
+        refund.state is RefundState.COMPLETED and reported_at is not None and reported_at + CLOCK_TOLERANCE < at
     )
     return sent_at - CLOCK_TOLERANCE <= at and not was_completed_before
 

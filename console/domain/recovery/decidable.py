@@ -12,7 +12,6 @@ from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState, payment_path
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 
-_P, _R = PaymentState, RefundState
 CONTRADICTED_REASONS = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
 """Work reasons of a refund whose state the provider contradicts."""
 
@@ -55,7 +54,7 @@ def is_open_refund(refund: Refund) -> bool:
     """True if people may decide the outcome of a refund: the outcome is unknown, or the provider has accepted the
     refund but doesn't report its outcome any more.
     """
-    stuck = refund.state is _R.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
+    stuck = refund.state is RefundState.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
     return refund.certainty is Certainty.UNKNOWN or stuck
 
 
@@ -63,7 +62,7 @@ def find_decision_refusal(refund: Refund, person: str | None, now: datetime, *, 
     """Return the reason for which the person of this name can't approve (`is_approval`) or reject a refund; None if
     the person can. If `person` is None, only the refund is judged.
     """
-    if refund.state is not _R.REQUESTED or refund.certainty is not Certainty.KNOWN:
+    if refund.state is not RefundState.REQUESTED or refund.certainty is not Certainty.KNOWN:
         return "refund_decided"
     if person is not None and is_same_person(person, refund.maker):
         return "refund_own"
@@ -80,7 +79,7 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
     """
     if person is not None and not is_same_person(person, refund.maker):
         return "refund_not_maker"
-    if refund.state not in (_R.REQUESTED, _R.APPROVED):
+    if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return "refund_decided"
     # The similar refund that the provider reports as running may be this refund.
     if refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING:
@@ -93,7 +92,7 @@ def path_of_decision(state: PaymentState, target: PaymentState) -> tuple[Payment
     """Return the states through which a decision changes a payment from `state` to `target`, each step in the
     transition table; empty if there is no such path.
     """
-    if target is _P.REVERSED and state in WAITING_STATES | ENDED_UNPAID_STATES:
+    if target is PaymentState.REVERSED and state in WAITING_STATES | ENDED_UNPAID_STATES:
         return ()  # nothing was paid that could be reversed
     return payment_path(state, target)
 
@@ -101,7 +100,7 @@ def path_of_decision(state: PaymentState, target: PaymentState) -> tuple[Payment
 def refusal_reason_of_decision(payment: Payment, target: PaymentState) -> str | None:
     """Return the reason for which people can't decide that a payment is in the state `target`; None if they can."""
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
-    reversal = target is _P.REVERSED and payment.state in PAID_STATES
+    reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
     if target is not payment.state and not path_of_decision(payment.state, target):
         return "no_such_step"
     return None if is_open or reversal else "outcome_known"

@@ -35,7 +35,6 @@ from console.domain.recovery.records import (
 )
 from console.domain.service_results import AllowedAction
 
-_P, _R = PaymentState, RefundState
 DOCUMENT_EVIDENCE = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
 Rule = Callable[[ChoiceFacts], str | None]
 """Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
@@ -213,9 +212,9 @@ _NOTE_RULE = ChoiceRule("note", "note")
 
 _SILENT_STATEMENTS = (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
 _AGREEING_STATEMENTS: Mapping[PaymentState, tuple[ProviderStatement, ...]] = {
-    _P.COMPLETED: (ProviderStatement.PAID,),
-    _P.PAYMENT_FAILED: (ProviderStatement.FAILED, ProviderStatement.EXPIRED),
-    _P.REVERSED: (ProviderStatement.FAILED,),
+    PaymentState.COMPLETED: (ProviderStatement.PAID,),
+    PaymentState.PAYMENT_FAILED: (ProviderStatement.FAILED, ProviderStatement.EXPIRED),
+    PaymentState.REVERSED: (ProviderStatement.FAILED,),
 }
 """The statements of a provider that agree with a decision about a payment."""
 
@@ -299,9 +298,9 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     "payment": (
         ChoiceRule("probe", "probe", (_in_progress_reason, _cannot_ask_reason), _rests_on_read),
         _MOVE_ORDER_RULE,
-        _payment_decision_rule(_P.COMPLETED),
-        _payment_decision_rule(_P.PAYMENT_FAILED),
-        _payment_decision_rule(_P.REVERSED),
+        _payment_decision_rule(PaymentState.COMPLETED),
+        _payment_decision_rule(PaymentState.PAYMENT_FAILED),
+        _payment_decision_rule(PaymentState.REVERSED),
         _REFUND_RULE,
         _TAKE_RULE,
         _NOTE_RULE,
@@ -315,8 +314,8 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     ),
     "refund": (
         ChoiceRule("probe", "probe", (_probe_in_progress_reason, _cannot_ask_reason), _rests_on_read),
-        _refund_decision_rule(_R.COMPLETED),
-        _refund_decision_rule(_R.FAILED),
+        _refund_decision_rule(RefundState.COMPLETED),
+        _refund_decision_rule(RefundState.FAILED),
         _REFUND_RULE,
         _TAKE_RULE,
         _NOTE_RULE,

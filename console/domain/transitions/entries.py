@@ -6,42 +6,41 @@ from collections.abc import Mapping
 
 from console.domain.audit.actions import AuditAction
 
-_A = AuditAction
-_PAID = (_A.PAYMENT_BOOKED, _A.PAYMENT_IMPORTED)
+_PAID = (AuditAction.PAYMENT_BOOKED, AuditAction.PAYMENT_IMPORTED)
 UNKNOWN = "unknown"
 """Key of the actions that report an unknown outcome, whatever the state is."""
 
 ENTERING_ACTIONS: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = {
     "credit-check": {
-        UNKNOWN: (_A.CREDIT_CHECK_UNKNOWN, _A.CREDIT_CHECK_PURCHASE_LAPSED),
-        "success": (_A.CREDIT_CHECK_BOUGHT,),
-        "error": (_A.CREDIT_CHECK_NOT_BOUGHT,),
+        UNKNOWN: (AuditAction.CREDIT_CHECK_UNKNOWN, AuditAction.CREDIT_CHECK_PURCHASE_LAPSED),
+        "success": (AuditAction.CREDIT_CHECK_BOUGHT,),
+        "error": (AuditAction.CREDIT_CHECK_NOT_BOUGHT,),
     },
     "order": {
-        "paid": (_A.ORDER_PAID,),
-        "cancelled": (_A.ORDER_CANCELLED,),
-        "refunded": (_A.ORDER_REFUNDED,),
+        "paid": (AuditAction.ORDER_PAID,),
+        "cancelled": (AuditAction.ORDER_CANCELLED,),
+        "refunded": (AuditAction.ORDER_REFUNDED,),
     },
     "payment": {
-        UNKNOWN: (_A.PAYMENT_UNKNOWN, _A.PAYMENT_START_LAPSED),
-        "token_generated": (_A.PAYMENT_BEGUN,),
-        "user_payment": (_A.PAYMENT_BEGUN,),
+        UNKNOWN: (AuditAction.PAYMENT_UNKNOWN, AuditAction.PAYMENT_START_LAPSED),
+        "token_generated": (AuditAction.PAYMENT_BEGUN,),
+        "user_payment": (AuditAction.PAYMENT_BEGUN,),
         **dict.fromkeys(("payment_success", "callback_received", "signature_verified", "completed"), _PAID),
-        "payment_failed": (_A.PAYMENT_NOT_BEGUN, _A.PAYMENT_MOVED),
-        "expired": (_A.PAYMENT_EXPIRED,),
-        "reversed": (_A.PAYMENT_REVERSED,),
+        "payment_failed": (AuditAction.PAYMENT_NOT_BEGUN, AuditAction.PAYMENT_MOVED),
+        "expired": (AuditAction.PAYMENT_EXPIRED,),
+        "reversed": (AuditAction.PAYMENT_REVERSED,),
     },
     "refund": {
-        UNKNOWN: (_A.REFUND_UNKNOWN, _A.REFUND_SUBMIT_LAPSED),
-        "requested": (_A.REFUND_REQUESTED,),
-        "approved": (_A.REFUND_APPROVED, _A.REFUND_DID_NOT_HAPPEN, _A.REFUND_NOT_SENT),
-        "rejected": (_A.REFUND_REJECTED,),
-        "withdrawn": (_A.REFUND_WITHDRAWN,),
-        "expired": (_A.REFUND_EXPIRED,),
-        "submitting": (_A.REFUND_SUBMIT_STARTED,),
-        "submitted": (_A.REFUND_ACCEPTED,),
-        "completed": (_A.REFUND_COMPLETED,),
-        "failed": (_A.REFUND_FAILED,),
+        UNKNOWN: (AuditAction.REFUND_UNKNOWN, AuditAction.REFUND_SUBMIT_LAPSED),
+        "requested": (AuditAction.REFUND_REQUESTED,),
+        "approved": (AuditAction.REFUND_APPROVED, AuditAction.REFUND_DID_NOT_HAPPEN, AuditAction.REFUND_NOT_SENT),
+        "rejected": (AuditAction.REFUND_REJECTED,),
+        "withdrawn": (AuditAction.REFUND_WITHDRAWN,),
+        "expired": (AuditAction.REFUND_EXPIRED,),
+        "submitting": (AuditAction.REFUND_SUBMIT_STARTED,),
+        "submitted": (AuditAction.REFUND_ACCEPTED,),
+        "completed": (AuditAction.REFUND_COMPLETED,),
+        "failed": (AuditAction.REFUND_FAILED,),
     },
 }
 """For each kind of record and each state, the actions of the audit entries that are written when a record enters the

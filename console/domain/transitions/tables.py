@@ -21,32 +21,34 @@ OPERATION_TRANSITIONS: Mapping[OperationState, frozenset[OperationState]] = {
     OperationState.FAILED: frozenset(),
 }
 
-_O, _R = OrderState, RefundState
-
 ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
-    _O.PENDING: frozenset({_O.PAID, _O.CANCELLED}),
-    _O.PAID: frozenset({_O.SHIPPED, _O.REFUNDED}),
-    _O.SHIPPED: frozenset({_O.DELIVERED, _O.REFUNDED}),
-    _O.DELIVERED: frozenset({_O.REFUNDED}),
-    _O.CANCELLED: frozenset(),
-    _O.REFUNDED: frozenset(),
+    OrderState.PENDING: frozenset({OrderState.PAID, OrderState.CANCELLED}),
+    OrderState.PAID: frozenset({OrderState.SHIPPED, OrderState.REFUNDED}),
+    OrderState.SHIPPED: frozenset({OrderState.DELIVERED, OrderState.REFUNDED}),
+    OrderState.DELIVERED: frozenset({OrderState.REFUNDED}),
+    OrderState.CANCELLED: frozenset(),
+    OrderState.REFUNDED: frozenset(),
 }
 
 REFUND_TRANSITIONS: Mapping[RefundState, frozenset[RefundState]] = {
-    _R.REQUESTED: frozenset({_R.APPROVED, _R.REJECTED, _R.WITHDRAWN, _R.EXPIRED}),
-    _R.APPROVED: frozenset({_R.SUBMITTING, _R.WITHDRAWN, _R.EXPIRED}),
+    RefundState.REQUESTED: frozenset(
+        {RefundState.APPROVED, RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED}
+    ),
+    RefundState.APPROVED: frozenset({RefundState.SUBMITTING, RefundState.WITHDRAWN, RefundState.EXPIRED}),
     # Back to approved only if nothing was sent, or if the provider has proved that it made no refund.
-    _R.SUBMITTING: frozenset({_R.SUBMITTED, _R.COMPLETED, _R.FAILED, _R.APPROVED}),
-    _R.SUBMITTED: frozenset({_R.COMPLETED, _R.FAILED}),
-    _R.REJECTED: frozenset(),
-    _R.WITHDRAWN: frozenset(),
-    _R.EXPIRED: frozenset(),
-    _R.COMPLETED: frozenset(),
-    _R.FAILED: frozenset(),
+    RefundState.SUBMITTING: frozenset(
+        {RefundState.SUBMITTED, RefundState.COMPLETED, RefundState.FAILED, RefundState.APPROVED}
+    ),
+    RefundState.SUBMITTED: frozenset({RefundState.COMPLETED, RefundState.FAILED}),
+    RefundState.REJECTED: frozenset(),
+    RefundState.WITHDRAWN: frozenset(),
+    RefundState.EXPIRED: frozenset(),
+    RefundState.COMPLETED: frozenset(),
+    RefundState.FAILED: frozenset(),
 }
-OPEN_REFUND_STATES = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})
+OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
 """States of an open refund. At most one refund of a payment is in one of these states."""
-HOLDING_REFUND_STATES = OPEN_REFUND_STATES | {_R.SUBMITTED}
+HOLDING_REFUND_STATES = OPEN_REFUND_STATES | {RefundState.SUBMITTED}
 """States in which a refund's amount is reserved on its payment."""
 ENDED_REFUND_STATES = frozenset(state for state, targets in REFUND_TRANSITIONS.items() if not targets)
 

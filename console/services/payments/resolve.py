@@ -41,7 +41,6 @@ ACTION = AuditAction.PAYMENT_RESOLVE
 CALL_NAME = "resolve"
 DECIDABLE_STATES = ("completed", "payment_failed", "reversed")
 LONGEST_ID_CHARACTERS = 64
-_P = PaymentState
 
 
 class PaymentDecisions:
@@ -80,7 +79,7 @@ class PaymentDecisions:
             with self._payment_probes.hold_payment(payment_id) as payment:
                 _require_open(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
-                result = self._resolve_payment(payment, _P(target_state), proof_bytes, person, provider_id)
+                result = self._resolve_payment(payment, PaymentState(target_state), proof_bytes, person, provider_id)
                 self._context.failpoints.reach("after_resolve")
         return result
 
@@ -191,15 +190,15 @@ class PaymentDecisions:
         proposer: str,
     ) -> None:
         context, now = self._context, self._context.now()
-        if target is _P.COMPLETED and payment.state not in PAID_STATES:
+        if target is PaymentState.COMPLETED and payment.state not in PAID_STATES:
             self._book_amount(tx, payment, answer, provider_id, now)
         else:
             self._end_payment(tx, payment, target, now)
-            if target is _P.COMPLETED and payment.order_id is not None:
+            if target is PaymentState.COMPLETED and payment.order_id is not None:
                 tx.after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
         self._close_cases(tx, payment.id)
         if payment.operation_id is not None:
-            state = OperationState.DONE if target is _P.COMPLETED else OperationState.FAILED
+            state = OperationState.DONE if target is PaymentState.COMPLETED else OperationState.FAILED
             journal.settle_operation(tx.conn, payment.operation_id, state, _make_people_outcome(), now)
         context.record_audit(
             tx, ACTION, payment.id, {"as": target.value, "by": "people", "first": proposer}, kind=KIND
@@ -222,7 +221,7 @@ class PaymentDecisions:
             payment.merchant_payment_id,
             provider_id or f"people-{payment.id}",
             payment.provider_state or "people",
-            _P.PAYMENT_SUCCESS,
+            PaymentState.PAYMENT_SUCCESS,
             True,
             amount or Money(payment.asked_minor, payment.currency),
             refunds=None,
@@ -241,7 +240,7 @@ class PaymentDecisions:
         payments.follow_path(tx.conn, payment, path, now, **values)
         if target in ENDED_UNPAID_STATES and path:
             timeout_start.begin_saga_at_cancellation(self._context, tx, payment)
-        if target is _P.REVERSED and path:
+        if target is PaymentState.REVERSED and path:
             account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
 
 
@@ -259,14 +258,16 @@ def _require_open(payment: Payment, target_state: str, expected_version: int | N
     """
     if expected_version is not None and expected_version != payment.version:
         raise make_stale_view_error(payment, expected_version)
-    if refusal_reason_of_decision(payment, _P(target_state)) is not None:
+    if refusal_reason_of_decision(payment, PaymentState(target_state)) is not None:
         raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment})
 
 
 def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
-    if target is _P.COMPLETED:
+    if target is PaymentState.COMPLETED:
         return report.state in PAID_STATES and report.bookable
-    return report.state is _P.PAYMENT_FAILED or (target is _P.PAYMENT_FAILED and report.state is _P.EXPIRED)
+    return report.state is PaymentState.PAYMENT_FAILED or (
+        target is PaymentState.PAYMENT_FAILED and report.state is PaymentState.EXPIRED
+    )
 
 
 def _find_provider_id(answer: Outcome[PaymentReport] | None) -> str | None:

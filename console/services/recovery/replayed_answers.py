@@ -32,7 +32,6 @@ from console.store.payments import orders, payments
 from console.store.records import any_record, evidence, notes
 from console.store.refunds import approvals, refunds
 
-_R = RefundState
 _REFUSALS = {
     OutcomeClass.AUTH.value: ErrorCode.PROVIDER_AUTH,
     OutcomeClass.RATE_LIMITED.value: ErrorCode.RATE_LIMITED,
@@ -105,13 +104,13 @@ def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> Find
         with context.database.read() as conn:
             operation, _ = _find_operation(conn, use)
             refund = refund_records.require_refund(conn, refund_id)
-            if refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
+            if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
                 refund_records.refuse_running(conn, refund)
-        if refund.state is _R.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
+        if refund.state is RefundState.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
             return _unknown_outcome_answer(operation, refund)
-        if refund.state is _R.FAILED and operation is not None:
+        if refund.state is RefundState.FAILED and operation is not None:
             return _refusal_answer(operation, refund)
-        if operation is not None and refund.state is _R.APPROVED:
+        if operation is not None and refund.state is RefundState.APPROVED:
             if operation.outcome_class in _REFUSALS:
                 return _refusal_answer(operation, refund)
             return CallAnswer(refund) if use.state == ANSWER_STORED else None

@@ -36,7 +36,6 @@ from console.store.refunds import refunds
 
 KIND = refunds.KIND
 LONGEST_REASON_CHARACTERS = 500
-_R = RefundState
 
 
 class RefundDecisions:
@@ -70,7 +69,7 @@ class RefundDecisions:
                 person = self._context.require_right("refund_approve").name
                 database_rollback.require_no_rollback(self._context)
                 refund, is_just_read = self._approve_refund(refund_id, person, expected_version)
-            if refund.state is not _R.APPROVED or self._cooling_off_end(refund_id) is not None:
+            if refund.state is not RefundState.APPROVED or self._cooling_off_end(refund_id) is not None:
                 return refund
             try:
                 interrupts.raise_if_pending()
@@ -90,7 +89,7 @@ class RefundDecisions:
                 refusal.code == ErrorCode.ALREADY_DECIDED
                 and "case" not in refusal.detail
                 and isinstance(refund, Refund)
-                and refund.state in (_R.SUBMITTED, _R.COMPLETED)
+                and refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
             ):
                 return refund
             raise
@@ -102,7 +101,7 @@ class RefundDecisions:
         context = self._context
         pair = refund_records.read_with_payment(context, refund_id)
         refund = pair.refund
-        if refund.state is _R.APPROVED and _is_among(person, refund.checkers):
+        if refund.state is RefundState.APPROVED and _is_among(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
                 raise refund_records.make_stale_view_error(refund, expected_version)
             return refund, False
@@ -153,7 +152,7 @@ class RefundDecisions:
             raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": person})
         is_approved = len(refund.checkers) + 1 >= refund.checkers_needed
         work = refunds.work_values(self._make_work(tx.conn, pair))
-        values = {"status": _R.APPROVED, **work} if is_approved else {}
+        values = {"status": RefundState.APPROVED, **work} if is_approved else {}
         refunds.change_refund(tx.conn, refund, now, **values)
         facts = {"given": len(refund.checkers) + 1, "needed": refund.checkers_needed}
         what = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
@@ -197,7 +196,7 @@ class RefundDecisions:
                 if expected_version is not None and expected_version != refund.version:
                     raise refund_records.make_stale_view_error(refund, expected_version)
 
-            return self._end_request(refund_id, _R.REJECTED, refuse, declined_because=words)
+            return self._end_request(refund_id, RefundState.REJECTED, refuse, declined_because=words)
 
     def withdraw(self, refund_id: int) -> Refund:
         """Withdraw the acting person's own refund request before the refund is sent. Return the refund. Raises
@@ -226,7 +225,7 @@ class RefundDecisions:
                             {"record": refund, "reason": InProgressReason.OTHER_REFUND_CONTRADICTED},
                         )
 
-            return self._end_request(refund_id, _R.WITHDRAWN, refuse)
+            return self._end_request(refund_id, RefundState.WITHDRAWN, refuse)
 
     def expire(self, refund_id: int) -> Refund:
         """Set a refund to expired if no person has decided about it until its time limit `decide_by`, or if it is
@@ -238,7 +237,7 @@ class RefundDecisions:
             if not self._has_expired(refund, conn):
                 raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
-        return self._end_request(refund_id, _R.EXPIRED, refuse)
+        return self._end_request(refund_id, RefundState.EXPIRED, refuse)
 
     def _expire_late(self, refund: Refund) -> None:
         with self._context.database.read() as conn:
@@ -252,9 +251,11 @@ class RefundDecisions:
         may be wrong.
         """
         is_stuck = (
-            refund.state is _R.APPROVED and refund.work.state is WorkState.NEEDS_REVIEW and not refund.sent_count
+            refund.state is RefundState.APPROVED
+            and refund.work.state is WorkState.NEEDS_REVIEW
+            and not refund.sent_count
         )
-        may_expire = (refund.state is _R.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
+        may_expire = (refund.state is RefundState.REQUESTED or is_stuck) and refund.certainty is Certainty.KNOWN
         if not may_expire or refund.decide_by is None:
             return False
         return refund.decide_by < current_time(conn, self._context.now())
@@ -287,9 +288,9 @@ class RefundDecisions:
 
 def require_requested(conn: Connection, refund: Refund) -> None:
     """Raise in_progress while the refund is being sent, and already_decided in any other state than requested."""
-    if refund.state is _R.REQUESTED:
+    if refund.state is RefundState.REQUESTED:
         return
-    if refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
+    if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
         refund_records.refuse_running(conn, refund)
     raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 

@@ -24,7 +24,6 @@ from console.store.database.instants import current_time
 from console.store.payments import set_asides
 from console.store.refunds import refunds
 
-_R = RefundState
 LASTING_CODES = frozenset(
     {ErrorCode.OVER_LIMIT, ErrorCode.OUTSIDE_WINDOW, ErrorCode.NOT_ALLOWED, ErrorCode.EXCEEDS_CAPTURED}
 )
@@ -91,7 +90,7 @@ class DueRefunds:
         @refunds.run_again_if_stale()
         def write_review(tx: Transaction) -> None:
             refund = refund_records.require_refund(tx.conn, refund_id)
-            if refund.state is _R.APPROVED and refund.work.state is WorkState.SCHEDULED:
+            if refund.state is RefundState.APPROVED and refund.work.state is WorkState.SCHEDULED:
                 work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, refund.work.attempt)
                 refunds.change_refund(tx.conn, refund, context.now(), **refunds.work_values(work))
 

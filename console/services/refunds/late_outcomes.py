@@ -21,13 +21,21 @@ from console.store.payments import payments
 from console.store.refunds import refunds
 
 KIND = refunds.KIND
-_R = RefundState
 _CLASS_OF_STATE = {
-    _R.SUBMITTED: OutcomeClass.PENDING,
-    _R.COMPLETED: OutcomeClass.SUCCEEDED,
-    _R.FAILED: OutcomeClass.FAILED_DEFINITE,
+    RefundState.SUBMITTED: OutcomeClass.PENDING,
+    RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
+    RefundState.FAILED: OutcomeClass.FAILED_DEFINITE,
 }
-_NEVER_SENT_STATES = frozenset({_R.REQUESTED, _R.APPROVED, _R.REJECTED, _R.WITHDRAWN, _R.EXPIRED, _R.FAILED})
+_NEVER_SENT_STATES = frozenset(
+    {
+        RefundState.REQUESTED,
+        RefundState.APPROVED,
+        RefundState.REJECTED,
+        RefundState.WITHDRAWN,
+        RefundState.EXPIRED,
+        RefundState.FAILED,
+    }
+)
 
 
 def settle_late(
@@ -43,7 +51,7 @@ def settle_late(
     refund_outcomes.store_answer(context, tx, refund, "refund", outcome)
     context.record_audit(tx, AuditAction.REFUND_LATE_ANSWER, refund.id, {"outcome": outcome.kind.value}, kind=KIND)
     is_current = refund.operation_id == operation_id
-    if refund.state is not _R.SUBMITTING or not (is_current or outcome.kind in EFFECT_CLASSES):
+    if refund.state is not RefundState.SUBMITTING or not (is_current or outcome.kind in EFFECT_CLASSES):
         refund_outcomes.compare_answer(context, tx, refund, outcome)
     elif outcome.kind in EFFECT_CLASSES or refund_outcomes.is_refused(outcome):
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
@@ -63,7 +71,7 @@ def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation)
     unknown.
     """
     refund = refunds.find(tx.conn, operation.subject_id or 0)
-    if refund is not None and refund.state is _R.SUBMITTING and refund.certainty is Certainty.KNOWN:
+    if refund is not None and refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
         refund_outcomes.write_unknown(context, tx, refund, "lapsed")
 
 
@@ -84,9 +92,9 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, report: Refund
     refund_outcomes.store_answer(context, tx, refund, "payment", outcome)
     if outcome.kind is OutcomeClass.UNKNOWN:
         refund_outcomes.open_contradiction_case(context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT)
-    elif refund.state is _R.SUBMITTING:
+    elif refund.state is RefundState.SUBMITTING:
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "payment")
-    elif refund.state is _R.SUBMITTED:
+    elif refund.state is RefundState.SUBMITTED:
         refund_outcomes.write_settled(context, tx, refund, outcome, None, {"by": "payment"})
     else:
         refund_outcomes.compare_answer(context, tx, refund, outcome)
@@ -96,9 +104,9 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, report: Refund
 def _is_news(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
     if outcome.kind is OutcomeClass.UNKNOWN:
         return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT
-    if refund.state is _R.SUBMITTING:
+    if refund.state is RefundState.SUBMITTING:
         return refund.certainty is Certainty.UNKNOWN
-    if refund.state is _R.SUBMITTED:
+    if refund.state is RefundState.SUBMITTED:
         return outcome.kind is not OutcomeClass.PENDING
     if refund.work.reason == WorkReason.CONTRADICTED:
         return False

@@ -48,7 +48,6 @@ MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "othe
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
 RETENTION_REASON = WorkReason.ORDER_NO_LONGER_KEPT
 LONGEST_WORD_CHARACTERS = 40
-_R = RefundState
 
 
 class ReservationMissing(Exception):
@@ -95,7 +94,7 @@ def record_outcome(
     """
     refund = require_refund(tx, refund_id)
     store_answer(context, tx, refund, "refund", outcome)
-    if refund.state is not _R.SUBMITTING:  # another process has settled the refund meanwhile
+    if refund.state is not RefundState.SUBMITTING:  # another process has settled the refund meanwhile
         compare_answer(context, tx, refund, outcome)
     elif outcome.kind in EFFECT_CLASSES or is_refused(outcome):
         write_settled(context, tx, refund, outcome, capabilities)
@@ -153,7 +152,9 @@ def write_completed(
     """
     now = context.now()
     number = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
-    _write_known_state(context, tx, refund, _R.COMPLETED, report, refund_txn_id=number or refund.provider_refund_key)
+    _write_known_state(
+        context, tx, refund, RefundState.COMPLETED, report, refund_txn_id=number or refund.provider_refund_key
+    )
     _require_moved(payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund)
     _end_set_aside(tx, refund, SetAsideState.REFUNDED, now)
     context.record_audit(
@@ -176,7 +177,7 @@ def write_submitted(
     number = refund.provider_refund_id or (report and report.provider_refund_id)
     at = next_attempt_at_endless(choose_poll_waits(capabilities), 0, context.now(), context.scale)
     work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL_WORK))
-    _write_known_state(context, tx, refund, _R.SUBMITTED, report, refund_txn_id=number, **work)
+    _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=number, **work)
     context.record_audit(
         tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=KIND
     )
@@ -218,7 +219,7 @@ def write_failed(
     """Set the refund to failed, and release its reserved amount: the provider has certainly not refunded it, and will
     never do so under this key. `cause` is stored in the column `error_code`.
     """
-    _write_known_state(context, tx, refund, _R.FAILED, report, error_code=cause[:64])
+    _write_known_state(context, tx, refund, RefundState.FAILED, report, error_code=cause[:64])
     release_amount(context, tx, refund)
     context.record_audit(
         tx,
@@ -256,7 +257,7 @@ def write_not_happened(context: ServiceContext, tx: Transaction, refund: Refund,
 
 
 def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object) -> None:
-    values |= {"status": _R.APPROVED, "certainty": Certainty.KNOWN, **refunds.work_values(work)}
+    values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, **refunds.work_values(work)}
     refunds.change_refund(tx.conn, refund, context.now(), **values)
     approvals.close_proposals(tx.conn, KIND, str(refund.id), context.now())
     release_key(tx, refund)
@@ -400,7 +401,7 @@ def compare_answer(context: ServiceContext, tx: Transaction, refund: Refund, out
     otherwise the refund's state stays, and a contradicting answer opens a case.
     """
     state, outcome_class = refund.state, outcome.kind
-    if state is _R.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
+    if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
     elif contradicts(refund, outcome):
         number = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
@@ -410,8 +411,8 @@ def compare_answer(context: ServiceContext, tx: Transaction, refund: Refund, out
 def contradicts(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
     """True if the provider's answer to a submission contradicts the known state of the refund."""
     if outcome.kind in EFFECT_CLASSES:
-        return refund.state not in (_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED)
-    return is_refused(outcome) and refund.state is _R.COMPLETED
+        return refund.state not in (RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED)
+    return is_refused(outcome) and refund.state is RefundState.COMPLETED
 
 
 @refunds.run_again_if_stale()

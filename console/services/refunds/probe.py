@@ -40,8 +40,7 @@ from console.store.refunds import refunds
 
 KIND = refunds.KIND
 ACTION = AuditAction.REFUND_PROBE
-_R = RefundState
-_ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {_R.COMPLETED}
+_ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {RefundState.COMPLETED}
 Answer = Outcome[RefundReport]
 
 
@@ -277,9 +276,9 @@ class RefundProbes:
             refund_outcomes.open_contradiction_case(
                 context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
             )
-        elif refund.state is _R.SUBMITTED:
+        elif refund.state is RefundState.SUBMITTED:
             self._apply_accepted_answer(tx, refund, outcome, capabilities, automatic=automatic)
-        elif outcome.kind is OutcomeClass.NOT_FOUND and refund.state is _R.COMPLETED:
+        elif outcome.kind is OutcomeClass.NOT_FOUND and refund.state is RefundState.COMPLETED:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
         else:
             refund_outcomes.compare_answer(context, tx, refund, outcome)

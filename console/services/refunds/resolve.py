@@ -29,8 +29,7 @@ from console.store.refunds import refunds
 KIND = refunds.KIND
 ACTION = AuditAction.REFUND_RESOLVE
 LONGEST_NUMBER_CHARACTERS = 64
-_R = RefundState
-_STATES = {"completed": _R.COMPLETED, "failed": _R.FAILED}
+_STATES = {"completed": RefundState.COMPLETED, "failed": RefundState.FAILED}
 
 
 class RefundRecovery:
@@ -104,15 +103,16 @@ class RefundRecovery:
         refund = refund_outcomes.require_refund(tx, decided.id)
         reported_number = outcome.found.provider_refund_id if outcome.found else None
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
-        if state is _R.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
+        if state is RefundState.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
             return MismatchReason.OTHER_ID
         evidence.add_proof(
             tx.conn, (KIND, refund.id), refund.operation_id, context.holder().operator, proof, context.now()
         )
-        is_confirmed = {_R.COMPLETED: OutcomeClass.SUCCEEDED, _R.FAILED: OutcomeClass.FAILED_DEFINITE}[
-            state
-        ] is outcome.kind
-        if refund.state is _R.SUBMITTED and outcome.kind is OutcomeClass.PENDING:
+        is_confirmed = {
+            RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
+            RefundState.FAILED: OutcomeClass.FAILED_DEFINITE,
+        }[state] is outcome.kind
+        if refund.state is RefundState.SUBMITTED and outcome.kind is OutcomeClass.PENDING:
             return MismatchReason.PROVIDER_SAYS_OTHERWISE
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "resolve")
         return None if is_confirmed else MismatchReason.PROVIDER_SAYS_OTHERWISE
@@ -165,7 +165,7 @@ class RefundRecovery:
     def _settle_by_people(
         self, tx: Transaction, refund: Refund, state: RefundState, number: str | None, proposer: str
     ) -> None:
-        context, is_completed = self._context, state is _R.COMPLETED
+        context, is_completed = self._context, state is RefundState.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
         outcome: Outcome[RefundReport] = Outcome(kind, "resolved_by_people", Sent.MAYBE)
         refund_outcomes.end_operation(context, tx, refund, outcome)
@@ -190,7 +190,7 @@ def _parse_request(target_state: str, provider_id: str | None) -> tuple[RefundSt
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME_OF_REFUND, "allowed": sorted(_STATES)}
         )
-    if state is _R.COMPLETED and number is None:
+    if state is RefundState.COMPLETED and number is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
     if number is not None and (
         len(number) > LONGEST_NUMBER_CHARACTERS or not number.isascii() or not number.isprintable()
@@ -198,7 +198,7 @@ def _parse_request(target_state: str, provider_id: str | None) -> tuple[RefundSt
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING, "longest": LONGEST_NUMBER_CHARACTERS}
         )
-    return state, number if state is _R.COMPLETED else None
+    return state, number if state is RefundState.COMPLETED else None
 
 
 def _make_number_line(number: str) -> str:

@@ -46,7 +46,6 @@ from console.store.refunds import refunds
 
 KIND = refunds.KIND
 THROTTLE_REASON = InProgressReason.SIMILAR_REFUND_RUNNING
-_R = RefundState
 _log = logging.getLogger("console.guard")
 
 
@@ -154,7 +153,7 @@ class _SubmissionAttempt:
             tx.conn,
             refund,
             now,
-            status=_R.SUBMITTING,
+            status=RefundState.SUBMITTING,
             provider_refund_key=key,
             sent_count=refund.sent_count + 1,
             first_sent_at=refund.first_sent_at or now,
@@ -200,7 +199,7 @@ class _SubmissionAttempt:
             refund = last_known_record.build_refund(self._pair.refund, claimed, outcome)
         if refund_outcomes.contradicts(refund, outcome):
             raise late_answers.make_already_decided_error(self._context, KIND, refund)
-        if outcome.kind in EFFECT_CLASSES or refund.state in (_R.SUBMITTED, _R.COMPLETED):
+        if outcome.kind in EFFECT_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):
             return refund
         detail: ProviderAnswerFacts = {"record": refund, "reason": outcome.reason, "status": outcome.status}
         raise error_of_outcome(find_error_code(outcome), detail)
@@ -232,12 +231,12 @@ def require_sendable(conn: Connection, refund: Refund) -> None:
     """Raise in_progress if the refund is being sent or its outcome is unknown, and already_decided if it is not
     approved.
     """
-    if refund.state is _R.SUBMITTING:
+    if refund.state is RefundState.SUBMITTING:
         refund_records.refuse_running(conn, refund)
         raise ConsoleError(
             ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.REFUND_OUTCOME_UNKNOWN}
         )
-    if refund.state is not _R.APPROVED or refund.certainty is not Certainty.KNOWN:
+    if refund.state is not RefundState.APPROVED or refund.certainty is not Certainty.KNOWN:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
 

@@ -44,7 +44,6 @@ from console.store.refunds import refunds
 KIND = refunds.KIND
 MAX_INBOX_ROWS = 1_000
 MAX_SUMMARIES = 30
-_R = RefundState
 _log = logging.getLogger("console.guard")
 _ACTIONS: Mapping[str, str] = {
     "approve": "refund_approve",
@@ -222,7 +221,7 @@ class RefundViews:
         return self._find_send_refusal(refund)
 
     def _find_send_refusal(self, refund: Refund) -> tuple[str | None, Mapping[str, object]]:
-        if refund.state is not _R.APPROVED:
+        if refund.state is not RefundState.APPROVED:
             return "refund_not_approved", {}
         if refund.sends_after is not None and refund.sends_after > self._context.now():
             return "refund_cooling_off", {"until": refund.sends_after}
@@ -276,7 +275,7 @@ def _changed_fields(
     """Return the payment's fields that have changed since the request: (old value, new value) by field name. The
     payment's version is left out, because the request itself raises it.
     """
-    if refund.state not in (_R.REQUESTED, _R.APPROVED):
+    if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return {}
     return {
         name: (facts_at_request.get(name), now[name])

@@ -40,10 +40,15 @@ from console.store.constraints.sql_expressions import (
     unchanged_sql,
 )
 
-_P = PaymentState
-MONEY_MOVED_STATES = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED, _P.REVERSED)
+MONEY_MOVED_STATES = (
+    PaymentState.PAYMENT_SUCCESS,
+    PaymentState.CALLBACK_RECEIVED,
+    PaymentState.SIGNATURE_VERIFIED,
+    PaymentState.COMPLETED,
+    PaymentState.REVERSED,
+)
 """Payment states which mean that the payer's money was collected."""
-INITIAL_STATES = (_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT)
+INITIAL_STATES = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
 _QUERY_CALL, _START_CALL = "payment", "start"
 """Names of two provider calls, as in the source of evidence (`provider.call`): the query of a payment's state, and
 the start of a payment.
@@ -81,15 +86,18 @@ def _has_answer_sql(*kinds: OutcomeClass, more: str) -> str:
 _IS_START_CALL, _IS_NO_START_CALL = f"{_CALL_SOURCE} = '{_START_CALL}'", f"{_CALL_SOURCE} <> '{_START_CALL}'"
 _WAS_PAID = _has_answer_sql(OutcomeClass.SUCCEEDED, more=_IS_NO_START_CALL)
 _WAS_TAKEN_BACK = _has_answer_sql(OutcomeClass.FAILED_DEFINITE, more=_IS_NO_START_CALL)
-_WAS_DECIDED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", _P.COMPLETED.value, _P.REVERSED.value)
+_WAS_DECIDED_BY_PEOPLE = is_second_person_sql(
+    "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value
+)
 _WAS_REFUSED = (
-    f"(OLD.status = '{_P.INITIALIZING.value}' AND {_has_answer_sql(*REFUSAL_OUTCOMES, more=_IS_START_CALL)})"
+    f"(OLD.status = '{PaymentState.INITIALIZING.value}'"
+    f" AND {_has_answer_sql(*REFUSAL_OUTCOMES, more=_IS_START_CALL)})"
 )
 """SQL condition: the payment's state is initializing, and the stored answer to the call that starts it is a refusal:
 the provider refused the call, or the call was never sent.
 """
 _HAS_EXPIRED = (
-    f"(NEW.status = '{_P.EXPIRED.value}' AND OLD.certainty = '{Certainty.KNOWN.value}' AND "
+    f"(NEW.status = '{PaymentState.EXPIRED.value}' AND OLD.certainty = '{Certainty.KNOWN.value}' AND "
     + _has_answer_sql(
         OutcomeClass.PENDING,
         OutcomeClass.NOT_FOUND,
@@ -100,7 +108,7 @@ _HAS_EXPIRED = (
 """SQL condition: the payment becomes expired, and the provider, queried after `payment_expires_at`, answered that it
 has no payment or that the payment is still pending.
 """
-_WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", _P.PAYMENT_FAILED.value)
+_WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.id", "payment", PaymentState.PAYMENT_FAILED.value)
 _CLEAR_OUTCOMES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 _LAST_UNKNOWN_ID = aggregate_sql(
     "COALESCE(MAX(v.id), 0)",
@@ -112,7 +120,7 @@ _HAS_CLEAR_ANSWER = _has_answer_sql(*_CLEAR_OUTCOMES, more=f"e.id > {_LAST_UNKNO
 payment.
 """
 _WAS_RESOLVED_BY_PEOPLE = is_second_person_sql(
-    "OLD.id", "payment", _P.COMPLETED.value, _P.REVERSED.value, _P.PAYMENT_FAILED.value
+    "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value, PaymentState.PAYMENT_FAILED.value
 )
 _LINK_RULE = Rule(
     "NEW.url IS NULL OR (NEW.url LIKE 'https://_%' AND NOT NEW.url REGEXP '[[:cntrl:]]')", "a link begins with https"
@@ -194,7 +202,8 @@ _PAYMENT_UPDATE_RULES = (
         implies_sql(
             f"({_increase_sql('captured_minor')} > 0 OR NOT ({unchanged_sql('provider_payment_id', 'paid_at')})"
             f" OR (NEW.status <> OLD.status AND NEW.status IN {state_list_sql(MONEY_MOVED_STATES)}))",
-            f"{_WAS_PAID} OR (NEW.status = '{_P.REVERSED.value}' AND {_WAS_TAKEN_BACK}) OR {_WAS_DECIDED_BY_PEOPLE}",
+            f"{_WAS_PAID} OR (NEW.status = '{PaymentState.REVERSED.value}' AND {_WAS_TAKEN_BACK})"
+            f" OR {_WAS_DECIDED_BY_PEOPLE}",
         ),
         "that money has moved only a provider's answer says, or two people",
     ),

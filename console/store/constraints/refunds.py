@@ -59,7 +59,6 @@ LARGEST_LAG_SECONDS = 2
 SUBMIT_CALL = "refund"
 """Name of the provider call that sends a refund. Evidence of it has the source `paypay.refund`, for example."""
 
-_R = RefundState
 _IS_SENT = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
 _IS_APPROVED = "(OLD.status = 'requested' AND NEW.status = 'approved')"
 _IS_RETURNED_TO_APPROVED = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
@@ -150,7 +149,8 @@ INSERT_RULES = (
         "the person has not asked for this refund",
     ),
     Rule(
-        f"{has_state_sql('NEW.status', (_R.REQUESTED,))} AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
+        f"{has_state_sql('NEW.status', (RefundState.REQUESTED,))}"
+        f" AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
         " AND NEW.version = 1 AND NEW.sent_count = 0 AND NEW.not_found = 0 AND COALESCE(NEW.provider_refund_key,"
         " NEW.refund_txn_id, NEW.declined_because, NEW.provider_state, NEW.told_at, NEW.first_sent_at,"
         " NEW.last_sent_at, NEW.first_not_found_at, NEW.error_code, NEW.operation_id) IS NULL",
@@ -229,35 +229,35 @@ _DECISION_RULES = (
     ),
     Rule(
         implies_sql(
-            enters_state_sql(_R.REJECTED),
+            enters_state_sql(RefundState.REJECTED),
             f"{has_role_sql(APPROVER)} AND {is_other_person_sql('me', 'OLD.maker')}"
             " AND CHAR_LENGTH(TRIM(NEW.declined_because)) > 0",
         ),
         "an approver declines, never one's own, and says why",
     ),
     Rule(
-        f"{unchanged_sql('declined_because')} OR {enters_state_sql(_R.REJECTED)}",
+        f"{unchanged_sql('declined_because')} OR {enters_state_sql(RefundState.REJECTED)}",
         "an approver declines, never one's own, and says why",
     ),
     Rule(
-        implies_sql(enters_state_sql(_R.WITHDRAWN), equals_sql("OLD.maker", "me")),
+        implies_sql(enters_state_sql(RefundState.WITHDRAWN), equals_sql("OLD.maker", "me")),
         "only who asked for it withdraws it",
     ),
     Rule(
         implies_sql(
-            enters_state_sql(_R.WITHDRAWN), is_requested_sql(_is_request_about_refund_sql("refund withdraw"))
+            enters_state_sql(RefundState.WITHDRAWN), is_requested_sql(_is_request_about_refund_sql("refund withdraw"))
         ),
         "the person has not asked for this decision",
     ),
     Rule(
         implies_sql(
-            enters_state_sql(_R.REJECTED),
+            enters_state_sql(RefundState.REJECTED),
             is_requested_sql(f"{_is_request_about_refund_sql('refund reject')} AND {IS_CONFIRMED}"),
         ),
         "the person has not asked for this decision",
     ),
     Rule(
-        implies_sql(enters_state_sql(_R.EXPIRED), f"OLD.decide_by < {_with_clock_lag_sql(UTC_NOW)}"),
+        implies_sql(enters_state_sql(RefundState.EXPIRED), f"OLD.decide_by < {_with_clock_lag_sql(UTC_NOW)}"),
         "it has not expired by the server's clock",
     ),
 )
@@ -292,29 +292,31 @@ _SENDING_RULES = (
 _ANSWER_RULES = (
     Rule(
         f"{unchanged_sql('refund_txn_id')} OR (OLD.refund_txn_id IS NULL"
-        f" AND ({enters_state_sql(_R.SUBMITTED)} OR {enters_state_sql(_R.COMPLETED)}))",
+        f" AND ({enters_state_sql(RefundState.SUBMITTED)} OR {enters_state_sql(RefundState.COMPLETED)}))",
         "the provider's number is set once, by its answer",
     ),
     Rule(
-        implies_sql(enters_state_sql(_R.COMPLETED), "CHAR_LENGTH(TRIM(NEW.refund_txn_id)) > 0"),
+        implies_sql(enters_state_sql(RefundState.COMPLETED), "CHAR_LENGTH(TRIM(NEW.refund_txn_id)) > 0"),
         "a completed refund has the provider's number",
     ),
     Rule(
         implies_sql(
-            enters_state_sql(_R.COMPLETED),
-            f"{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(_R.COMPLETED)}",
+            enters_state_sql(RefundState.COMPLETED),
+            f"{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(RefundState.COMPLETED)}",
         ),
         "refunded: only the provider's answer or two people say so",
     ),
     Rule(
         implies_sql(
-            enters_state_sql(_R.FAILED),
-            f"{_has_answer_sql(OutcomeClass.FAILED_DEFINITE)} OR {_is_second_person_sql(_R.FAILED)}",
+            enters_state_sql(RefundState.FAILED),
+            f"{_has_answer_sql(OutcomeClass.FAILED_DEFINITE)} OR {_is_second_person_sql(RefundState.FAILED)}",
         ),
         "not refunded: only the provider's answer or two people say so",
     ),
     Rule(
-        implies_sql(enters_state_sql(_R.SUBMITTED), _has_answer_sql(OutcomeClass.PENDING, OutcomeClass.SUCCEEDED)),
+        implies_sql(
+            enters_state_sql(RefundState.SUBMITTED), _has_answer_sql(OutcomeClass.PENDING, OutcomeClass.SUCCEEDED)
+        ),
         "accepted: only the provider's answer says so",
     ),
     Rule(
@@ -366,7 +368,8 @@ _APPROVAL_INSERT_RULES = (
         f"{limits.IS_PROPOSAL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
         f" OR ({equals_sql('NEW.action', _VOTE_ACTION)}"
         " AND NEW.evidence_id IS NULL"
-        f" AND {has_state_sql('NEW.proposed', (_R.APPROVED,))} AND {equals_sql('NEW.subject_kind', _REFUND_KIND)})",
+        f" AND {has_state_sql('NEW.proposed', (RefundState.APPROVED,))}"
+        f" AND {equals_sql('NEW.subject_kind', _REFUND_KIND)})",
         "no such decision",
     ),
     Rule(implies_sql(_IS_VOTE, has_role_sql(APPROVER)), "only an approver approves"),

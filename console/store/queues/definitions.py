@@ -26,10 +26,14 @@ from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
 from console.store.schema.payments import refunds as refund_table
 
-_P, _R = PaymentState, RefundState
 PENDING_CHECK = and_(check_table.c.seen_status == "pending", check_table.c.certainty == "known")
-_WAITING_PAYMENT_STATES = (_P.INITIALIZING, _P.TOKEN_GENERATED, _P.USER_PAYMENT)
-_PAID_PAYMENT_STATES = (_P.PAYMENT_SUCCESS, _P.CALLBACK_RECEIVED, _P.SIGNATURE_VERIFIED, _P.COMPLETED)
+_WAITING_PAYMENT_STATES = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
+_PAID_PAYMENT_STATES = (
+    PaymentState.PAYMENT_SUCCESS,
+    PaymentState.CALLBACK_RECEIVED,
+    PaymentState.SIGNATURE_VERIFIED,
+    PaymentState.COMPLETED,
+)
 
 
 def _state_conditions(
@@ -58,7 +62,7 @@ def _was_refunded_since_sql() -> ColumnElement[bool]:
     return exists().where(
         later.c.payment_id == refund_table.c.payment_id,
         later.c.id > refund_table.c.id,
-        later.c.status == _R.COMPLETED.value,
+        later.c.status == RefundState.COMPLETED.value,
     )
 
 
@@ -151,7 +155,7 @@ REFUND_QUERIES = TableQueries(
         "unknown": [refund_table.c.certainty == "unknown"],
         "error": [
             and_(
-                refund_table.c.status == _R.FAILED.value,
+                refund_table.c.status == RefundState.FAILED.value,
                 refund_table.c.certainty == "known",
                 ~_was_refunded_since_sql(),
             )
@@ -161,11 +165,11 @@ REFUND_QUERIES = TableQueries(
         "refunds": _state_conditions(
             refund_table.c.status,
             refund_table.c.certainty,
-            [state for state in _R if state not in ENDED_REFUND_STATES],
+            [state for state in RefundState if state not in ENDED_REFUND_STATES],
             *Certainty,
         ),
     },
-    may_be_lapsed=and_(refund_table.c.status == _R.SUBMITTING.value, refund_table.c.certainty == "known"),
+    may_be_lapsed=and_(refund_table.c.status == RefundState.SUBMITTING.value, refund_table.c.certainty == "known"),
 )
 PAYMENT_QUERIES = TableQueries(
     kind=payments.KIND,
@@ -182,7 +186,7 @@ PAYMENT_QUERIES = TableQueries(
         "unknown": [payment_table.c.certainty == "unknown"],
         "error": [
             and_(
-                payment_table.c.status == _P.PAYMENT_FAILED.value,
+                payment_table.c.status == PaymentState.PAYMENT_FAILED.value,
                 payment_table.c.certainty == "known",
                 ~_was_paid_since_sql(),
             )
@@ -190,7 +194,9 @@ PAYMENT_QUERIES = TableQueries(
         "review": [payment_table.c.work_state == "needs_review"],
         "disagree": [payment_table.c.disagrees == 1],
     },
-    may_be_lapsed=and_(payment_table.c.status == _P.INITIALIZING.value, payment_table.c.certainty == "known"),
+    may_be_lapsed=and_(
+        payment_table.c.status == PaymentState.INITIALIZING.value, payment_table.c.certainty == "known"
+    ),
 )
 ORDER_QUERIES = TableQueries(
     kind=orders.KIND,

@@ -11,8 +11,13 @@ from console.store.schema.payments import refunds
 
 MAX_REFUNDS = 10_000
 """Largest number of refunds that are read, the newest ones."""
-_R = RefundState
-_APPROVED_STATES = (_R.APPROVED, _R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED, _R.FAILED)
+_APPROVED_STATES = (
+    RefundState.APPROVED,
+    RefundState.SUBMITTING,
+    RefundState.SUBMITTED,
+    RefundState.COMPLETED,
+    RefundState.FAILED,
+)
 
 
 def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
@@ -27,7 +32,7 @@ def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, .
     conditions: dict[str, ColumnElement[bool]] = {
         "approved": is_approved,
         "sent": was_sent,
-        "refunded": (c.status == _R.COMPLETED.value) & (c.certainty == "known"),
+        "refunded": (c.status == RefundState.COMPLETED.value) & (c.certainty == "known"),
         **{ending: (c.status == ending) & (c.certainty == "known") for ending in OTHER_ENDINGS},
         "unknown": c.certainty == "unknown",
     }

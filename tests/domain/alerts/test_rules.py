@@ -22,7 +22,6 @@ from console.domain.tasks.records import AlertRule
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=1)
 UNPAID = [state for state in PaymentState if state not in PAID_STATES]
-_O, _P = OrderState, PaymentState
 
 
 def order(state: OrderState, state_since: datetime | None = LONG_AGO) -> Order:
@@ -47,7 +46,7 @@ def found(
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
 def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
     """A, once the grace is over, and its action is to move the order."""
-    finding = found(order(_O.PENDING), payment(state))
+    finding = found(order(OrderState.PENDING), payment(state))
     assert finding == BrokenRule(
         AlertRule.PAID_UNNOTICED, 5, f"order=pending; payment 5={state} 3300 JPY", "order=paid"
     )
@@ -58,17 +57,17 @@ def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
 def test_a_grace_is_given_in_full_and_not_longer(scale: float) -> None:
     """Counted from when we knew; the scale of time divides it; an open alert waits for no grace again."""
     grace = GRACE_PERIODS[AlertRule.PAID_UNNOTICED] / scale
-    just = payment(_P.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
-    assert found(order(_O.PENDING), just, scale=scale) is None
-    assert found(order(_O.PENDING), just, scale=scale, told="A") is not None
-    assert found(order(_O.PENDING), just, now=NOW + timedelta(microseconds=1), scale=scale) is not None
+    just = payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
+    assert found(order(OrderState.PENDING), just, scale=scale) is None
+    assert found(order(OrderState.PENDING), just, scale=scale, told="A") is not None
+    assert found(order(OrderState.PENDING), just, now=NOW + timedelta(microseconds=1), scale=scale) is not None
 
 
-@pytest.mark.parametrize("state", [_O.PAID, _O.SHIPPED, _O.DELIVERED])
+@pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
 @pytest.mark.parametrize("unpaid", UNPAID)
 def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: PaymentState) -> None:
     """B, also when the payment was taken back; the newest payment is asked about."""
-    finding = found(order(state), payment(_P.EXPIRED, 4), payment(unpaid))
+    finding = found(order(state), payment(PaymentState.EXPIRED, 4), payment(unpaid))
     assert finding is not None
     assert (finding.rule, finding.payment_id, finding.action) == (AlertRule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
     assert finding.observed == f"order={state}; payment 4=expired 3300 JPY; payment 5={unpaid} 3300 JPY"
@@ -78,8 +77,8 @@ def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: Pa
 
 def test_times_of_another_zone_say_nothing() -> None:
     """A shop that writes its own local time gets no grace of nine hours."""
-    assert found(order(_O.PAID, NOW + timedelta(hours=9)), payment(_P.EXPIRED)) is not None
-    assert found(order(_O.PAID, None), payment(_P.EXPIRED)) is not None
+    assert found(order(OrderState.PAID, NOW + timedelta(hours=9)), payment(PaymentState.EXPIRED)) is not None
+    assert found(order(OrderState.PAID, None), payment(PaymentState.EXPIRED)) is not None
 
 
 def test_an_order_without_payments_was_paid_in_another_way() -> None:
@@ -90,7 +89,7 @@ def test_an_order_without_payments_was_paid_in_another_way() -> None:
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
 def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
     """C at once, until all of the money has gone back; a part of it is not enough."""
-    cancelled, just = order(_O.CANCELLED, NOW), payment(state, booked_at=NOW)
+    cancelled, just = order(OrderState.CANCELLED, NOW), payment(state, booked_at=NOW)
     finding = found(cancelled, just)
     assert finding is not None
     assert (finding.rule, finding.action, finding.expected) == (
@@ -102,11 +101,11 @@ def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
     assert found(cancelled, replace(just, refunded_minor=3300)) is None
 
 
-@pytest.mark.parametrize("end", [_P.EXPIRED, _P.PAYMENT_FAILED])
-@pytest.mark.parametrize("state", [_O.PENDING, _O.PAID])
+@pytest.mark.parametrize("end", [PaymentState.EXPIRED, PaymentState.PAYMENT_FAILED])
+@pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.PAID])
 def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
     """C and nothing else, whether or not the order followed."""
-    finding = found(order(state), payment(_P.COMPLETED, late_after=end))
+    finding = found(order(state), payment(PaymentState.COMPLETED, late_after=end))
     assert finding is not None
     assert finding.rule is AlertRule.PAID_TOO_LATE
     assert finding.observed == f"order={state}; payment 5=completed 3300 JPY after={end}"
@@ -114,32 +113,40 @@ def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
 
 def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
     """Whoever shipped has decided; a second payment of the same order is still too much."""
-    late = payment(_P.COMPLETED, 6, late_after=_P.EXPIRED)
-    for state in (_O.SHIPPED, _O.DELIVERED, _O.REFUNDED):
+    late = payment(PaymentState.COMPLETED, 6, late_after=PaymentState.EXPIRED)
+    for state in (OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED):
         assert found(order(state), late) is None
-    finding = found(order(_O.SHIPPED), payment(_P.COMPLETED), late)
+    finding = found(order(OrderState.SHIPPED), payment(PaymentState.COMPLETED), late)
     assert finding is not None
     assert (finding.rule, finding.payment_id) == (AlertRule.PAID_TOO_LATE, 6)
 
 
-@pytest.mark.parametrize("state", [_O.PAID, _O.SHIPPED, _O.DELIVERED])
+@pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
 def test_what_fits_is_left_alone(state: OrderState) -> None:
     """One good payment is enough, whatever the others became."""
-    assert found(order(state), payment(_P.EXPIRED, 4), payment(_P.COMPLETED), payment(_P.PAYMENT_FAILED, 6)) is None
+    assert (
+        found(
+            order(state),
+            payment(PaymentState.EXPIRED, 4),
+            payment(PaymentState.COMPLETED),
+            payment(PaymentState.PAYMENT_FAILED, 6),
+        )
+        is None
+    )
 
 
 @pytest.mark.parametrize("unpaid", UNPAID)
 def test_who_has_not_paid_breaks_no_rule(unpaid: PaymentState) -> None:
-    assert found(order(_O.PENDING), payment(unpaid)) is None
-    assert found(order(_O.CANCELLED), payment(unpaid)) is None
+    assert found(order(OrderState.PENDING), payment(unpaid)) is None
+    assert found(order(OrderState.CANCELLED), payment(unpaid)) is None
 
 
 def test_rows_of_other_programs_are_judged_too() -> None:
     """Without the columns that we alone write, by when it was paid."""
-    bare = payment(_P.COMPLETED, captured_minor=0, booked_at=None)
-    assert found(order(_O.PENDING), replace(bare, paid_at=NOW)) is None
-    assert found(order(_O.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE_PERIOD)) is not None
-    assert found(order(_O.CANCELLED), bare) is not None
+    bare = payment(PaymentState.COMPLETED, captured_minor=0, booked_at=None)
+    assert found(order(OrderState.PENDING), replace(bare, paid_at=NOW)) is None
+    assert found(order(OrderState.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE_PERIOD)) is not None
+    assert found(order(OrderState.CANCELLED), bare) is not None
 
 
 def test_each_rule_has_one_action_and_a_grace() -> None:
@@ -152,9 +159,9 @@ def test_each_rule_has_one_action_and_a_grace() -> None:
 
 def test_the_newest_payment_is_where_it_is_settled() -> None:
     """Of several, in whatever order they are read; the oldest money counts for the grace."""
-    old, new = payment(_P.COMPLETED, 5), payment(_P.PAYMENT_SUCCESS, 6, booked_at=NOW)
+    old, new = payment(PaymentState.COMPLETED, 5), payment(PaymentState.PAYMENT_SUCCESS, 6, booked_at=NOW)
     for pair in ((old, new), (new, old)):
-        moved, late = found(order(_O.PENDING), *pair), found(order(_O.CANCELLED), *pair)
+        moved, late = found(order(OrderState.PENDING), *pair), found(order(OrderState.CANCELLED), *pair)
         assert moved is not None
         assert late is not None
         assert (moved.rule, moved.payment_id, late.rule, late.payment_id) == (
@@ -163,17 +170,17 @@ def test_the_newest_payment_is_where_it_is_settled() -> None:
             AlertRule.PAID_TOO_LATE,
             6,
         )
-    three = [replace(one, late_after=_P.EXPIRED) for one in (new, payment(_P.COMPLETED, 7), old)]
-    finding = found(order(_O.SHIPPED), *three)
+    three = [replace(one, late_after=PaymentState.EXPIRED) for one in (new, payment(PaymentState.COMPLETED, 7), old)]
+    finding = found(order(OrderState.SHIPPED), *three)
     assert finding is not None
     assert (finding.payment_id, finding.observed.count("payment ")) == (7, 3)
 
 
 def test_money_of_this_very_instant_has_its_grace() -> None:
     """Only what lies ahead was written by another clock."""
-    assert found(order(_O.PENDING), payment(_P.COMPLETED, booked_at=NOW)) is None
-    ahead = payment(_P.COMPLETED, booked_at=NOW + timedelta(microseconds=1))
-    assert found(order(_O.PENDING), ahead) is not None
+    assert found(order(OrderState.PENDING), payment(PaymentState.COMPLETED, booked_at=NOW)) is None
+    ahead = payment(PaymentState.COMPLETED, booked_at=NOW + timedelta(microseconds=1))
+    assert found(order(OrderState.PENDING), ahead) is not None
 
 
 @pytest.mark.parametrize(
@@ -190,27 +197,27 @@ def test_money_of_this_very_instant_has_its_grace() -> None:
 )
 def test_since_when_it_is_known_that_it_was_paid(times: dict[str, datetime | None], over: bool) -> None:
     """When we learned it, or else when it was paid, or else the row's last change; with none of them long ago."""
-    assert (found(order(_O.PENDING), replace(payment(_P.COMPLETED), **times)) is not None) is over  # type: ignore[arg-type]  # of each case
+    assert (found(order(OrderState.PENDING), replace(payment(PaymentState.COMPLETED), **times)) is not None) is over  # type: ignore[arg-type]  # of each case
 
 
 def test_since_when_an_order_says_so() -> None:
     """Its last change, or else when it was made."""
-    young = replace(order(_O.PAID, None), created_at=NOW)
-    assert found(young, payment(_P.EXPIRED)) is None
-    assert found(replace(young, state_since=LONG_AGO), payment(_P.EXPIRED)) is not None
+    young = replace(order(OrderState.PAID, None), created_at=NOW)
+    assert found(young, payment(PaymentState.EXPIRED)) is None
+    assert found(replace(young, state_since=LONG_AGO), payment(PaymentState.EXPIRED)) is not None
 
 
 def test_what_was_taken_counts_and_not_what_was_asked_for() -> None:
     """Of a yen that went back nothing is left; the sum that is told is the one that was taken."""
-    yen = payment(_P.COMPLETED, captured_minor=1)
-    assert found(order(_O.CANCELLED), replace(yen, refunded_minor=1)) is None
-    finding = found(order(_O.CANCELLED), replace(yen, captured_minor=3000))
+    yen = payment(PaymentState.COMPLETED, captured_minor=1)
+    assert found(order(OrderState.CANCELLED), replace(yen, refunded_minor=1)) is None
+    finding = found(order(OrderState.CANCELLED), replace(yen, captured_minor=3000))
     assert finding is not None
     assert finding.observed == "order=cancelled; payment 5=completed 3000 JPY"
 
 
 def test_an_order_of_many_payments_is_told_in_brief() -> None:
     """No longer than the column that keeps it."""
-    finding = found(order(_O.CANCELLED), *(payment(_P.COMPLETED, one) for one in range(20)))
+    finding = found(order(OrderState.CANCELLED), *(payment(PaymentState.COMPLETED, one) for one in range(20)))
     assert finding is not None
     assert len(finding.observed) == 255

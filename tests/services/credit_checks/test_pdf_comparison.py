@@ -14,8 +14,6 @@ from console.store.documents.pdf_renderer import PdfDocument
 from console.wording.documents import difference_line, summary_lines
 from tests.store import pdf_bombs
 
-_K = DifferenceKind
-
 
 def compare(old: bytes, new: bytes) -> Comparison:
     with PdfComparison(PdfDocument(old), PdfDocument(new)) as both:
@@ -33,8 +31,8 @@ def test_words_that_differ() -> None:
     new = pdf_of_pages([same, ["Purchased 2026-11-20", "Result ng", "Revision 2 of 3"], ["the same"]])
     comparison = compare(old, new)
     assert told(comparison) == [
-        (1, _K.CHANGED, "hold today", "ng"),
-        (1, _K.CHANGED, "1", "2 of 3"),
+        (1, DifferenceKind.CHANGED, "hold today", "ng"),
+        (1, DifferenceKind.CHANGED, "1", "2 of 3"),
     ]
     assert (comparison.old_pages, comparison.new_pages, comparison.is_cut) == (3, 3, False)
     first = comparison.differences[0]
@@ -42,10 +40,10 @@ def test_words_that_differ() -> None:
     (left, top, right, bottom) = first.new_boxes[0]
     assert 0 < left < right < 0.5
     assert 0 < top < bottom < 0.5
-    assert told(compare(new, old))[0] == (1, _K.CHANGED, "ng", "hold today")
+    assert told(compare(new, old))[0] == (1, DifferenceKind.CHANGED, "ng", "hold today")
     added = compare(pdf_of_pages([["a b"]]), pdf_of_pages([["a b c"]]))
-    assert told(added) == [(0, _K.ADDED, "", "c")]
-    assert told(compare(pdf_of_pages([["a b c"]]), pdf_of_pages([["a c"]]))) == [(0, _K.REMOVED, "b", "")]
+    assert told(added) == [(0, DifferenceKind.ADDED, "", "c")]
+    assert told(compare(pdf_of_pages([["a b c"]]), pdf_of_pages([["a c"]]))) == [(0, DifferenceKind.REMOVED, "b", "")]
     assert told(compare(old, old)) == []
     assert [difference_line(one, "en") for one in added.differences] == ["+ Page 1: added: c"]
     assert summary_lines(compare(old, old), "ja") == [
@@ -58,24 +56,32 @@ def test_japanese_has_no_spaces_between_words() -> None:
     old = pdf_bombs.report("株式会社見本", "調査結果 保留", "ＡＢＣ")
     new = pdf_bombs.report("株式会社見本", "調査結果 承認済", "ABC")
     comparison = compare(old, new)
-    assert [(kind, before, after) for _, kind, before, after in told(comparison)] == [(_K.CHANGED, "保留", "承認済")]
+    assert [(kind, before, after) for _, kind, before, after in told(comparison)] == [
+        (DifferenceKind.CHANGED, "保留", "承認済")
+    ]
     assert len(comparison.differences[0].new_boxes) == 3
 
 
 def test_pages_that_only_one_version_has() -> None:
     """They are told as pages, also if nobody could read them."""
     one, three = pdf_of_pages([["a"]]), pdf_of_pages([["a"], ["b"], ["c"]])
-    assert [item[:2] for item in told(compare(one, three))] == [(1, _K.PAGE_ADDED), (2, _K.PAGE_ADDED)]
-    assert [item[:2] for item in told(compare(three, one))] == [(1, _K.PAGE_REMOVED), (2, _K.PAGE_REMOVED)]
+    assert [item[:2] for item in told(compare(one, three))] == [
+        (1, DifferenceKind.PAGE_ADDED),
+        (2, DifferenceKind.PAGE_ADDED),
+    ]
+    assert [item[:2] for item in told(compare(three, one))] == [
+        (1, DifferenceKind.PAGE_REMOVED),
+        (2, DifferenceKind.PAGE_REMOVED),
+    ]
 
 
 def test_the_same_words_that_look_different() -> None:
     """A page whose image differs is told, with and without text; without text, that only images were compared."""
     plain = pdf_bombs.page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET")
     struck = pdf_bombs.page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET 50 783 m 150 783 l S")
-    assert [item[1] for item in told(compare(plain, struck))] == [_K.IMAGE]
+    assert [item[1] for item in told(compare(plain, struck))] == [DifferenceKind.IMAGE]
     empty, drawn = pdf_bombs.page(b""), pdf_bombs.page(b"100 100 200 200 re f")
-    assert [item[1] for item in told(compare(empty, drawn))] == [_K.IMAGE]
+    assert [item[1] for item in told(compare(empty, drawn))] == [DifferenceKind.IMAGE]
     without = compare(empty, empty)
     assert (told(without), without.pages_without_text) == ([], 1)
     assert "1 page has no text" in summary_lines(without, "en")[1]
@@ -99,7 +105,7 @@ def test_what_means_harm_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Not everything was compared" in summary_lines(cut, "en")[-1]
     huge = pdf_bombs.page(b"", box="0 0 1 100000000")
     unreadable = compare(huge, pdf_bombs.page(b""))
-    assert [(item.kind, item.reason) for item in unreadable.differences] == [(_K.UNREADABLE, "page_size")]
+    assert [(item.kind, item.reason) for item in unreadable.differences] == [(DifferenceKind.UNREADABLE, "page_size")]
     monkeypatch.setattr(pdf_comparison, "MOST_DIFFERENCES", 2)
     pages = [compare(pdf_of_pages([[text]] * 5), pdf_of_pages([["b"]] * 5)) for text in ("a", "b")]
     assert [(len(one.differences), one.is_cut) for one in pages] == [(2, True), (0, False)]

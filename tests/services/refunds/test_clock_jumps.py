@@ -16,7 +16,6 @@ from console.services.process.context import WORKER, act_as
 from console.services.tasks.clock_jumps import ClockJumps
 from tests.support.refund_desks import RefundDesk, code_of, refund_desk
 
-_R = RefundState
 DAY = timedelta(days=1)
 SOON = 5
 """So many minutes after the clock is right again."""
@@ -58,7 +57,10 @@ def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: ti
     minutes(desk, SOON)
     for payment, asked in refunds:
         found = desk.now(asked)
-        assert (found.state in (_R.SUBMITTED, _R.COMPLETED), found.certainty) == (True, Certainty.KNOWN)
+        assert (found.state in (RefundState.SUBMITTED, RefundState.COMPLETED), found.certainty) == (
+            True,
+            Certainty.KNOWN,
+        )
         assert len(desk.keys_at(payment)) == 1
         desk.agree(payment)
     assert len(desk.control.read_requests(call=f"{provider}_refund")) == 2
@@ -100,10 +102,10 @@ def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: ti
         desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
     desk.clock.offset = timedelta()
     minutes(desk, SOON)
-    assert desk.now(refunds[1][1]).state is _R.COMPLETED
+    assert desk.now(refunds[1][1]).state is RefundState.COMPLETED
     desk.later(hours=1)  # Atom is slow, and asked about by the hour
     minutes(desk, 1)
-    assert [desk.now(refund).state for _, refund in refunds] == [_R.COMPLETED] * 2
+    assert [desk.now(refund).state for _, refund in refunds] == [RefundState.COMPLETED] * 2
     assert [len(desk.keys_at(payment)) for payment, _ in refunds] == [1, 1]
     assert desk.sql("SELECT rule_id FROM alerts WHERE resolved_at IS NULL") == []
 
@@ -119,9 +121,9 @@ def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> 
         if wrong == jump:
             asked.append(desk.ask(desk.paid("ORD2")))
     minutes(desk, SOON)
-    assert [desk.now(one).state for one in asked] == [_R.REQUESTED] * 2
+    assert [desk.now(one).state for one in asked] == [RefundState.REQUESTED] * 2
     expired = 0
     for _ in range(4):
         desk.later(seconds=REFUND_DECISION_TIME_LIMIT.total_seconds() / 2)
         expired += desk.due()["refund_expiry"]
-    assert (expired, [desk.now(one).state for one in asked]) == (2, [_R.EXPIRED] * 2)
+    assert (expired, [desk.now(one).state for one in asked]) == (2, [RefundState.EXPIRED] * 2)

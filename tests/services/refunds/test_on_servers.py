@@ -20,7 +20,6 @@ from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, team
 
-_R = RefundState
 _numbers = count(1)
 
 
@@ -105,13 +104,17 @@ def test_asked_approved_sent_and_followed_to_its_end(desks: Desks, control: Sand
     payment = desks.paid()
     refund = desks.ask(payment)
     sent = desks.approve(refund)
-    assert (sent.state, sent.sent_count) == (_R.SUBMITTED, 1)
+    assert (sent.state, sent.sent_count) == (RefundState.SUBMITTED, 1)
     control.payments_control.move_refund(sent.provider_refund_key or "", "completed")
     done = desks.of("worker").refunds.probe(refund.id)
-    assert (done.state, done.maker, done.provider_refund_id is not None) == (_R.COMPLETED, refund.maker, True)
+    assert (done.state, done.maker, done.provider_refund_id is not None) == (
+        RefundState.COMPLETED,
+        refund.maker,
+        True,
+    )
     assert desks.agree(payment).refunded_minor == 1_000
     rest = desks.ask(payment, "2300", by="lead-c")
-    assert desks.approve(rest).state is _R.SUBMITTED
+    assert desks.approve(rest).state is RefundState.SUBMITTED
     assert desks.agree(payment).refundable_minor == 0
 
 
@@ -120,41 +123,41 @@ def test_two_checkers_for_a_large_one(desks: Desks) -> None:
     payment = desks.paid(900_000)
     refund = desks.ask(payment, "600000")
     half = desks.approve(refund)
-    assert (half.state, len(half.checkers)) == (_R.REQUESTED, 1)
+    assert (half.state, len(half.checkers)) == (RefundState.REQUESTED, 1)
     both = desks.approve(refund, by="lead-c")
-    assert (both.state, len(both.checkers)) == (_R.APPROVED, 2)
+    assert (both.state, len(both.checkers)) == (RefundState.APPROVED, 2)
     early = desks.of("lead-c").refunds.submit
     desks.later(hours=1)
     refusal = refusal_of(lambda: early(refund.id))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "cooling_off")
     desks.cooled_off(refund)
-    assert desks.of("lead-c").refunds.submit(refund.id).state is _R.SUBMITTED
+    assert desks.of("lead-c").refunds.submit(refund.id).state is RefundState.SUBMITTED
 
 
 def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: Desks) -> None:
     """The server's clock ends the cooling-off; the worker tries again, and no person is called for it."""
     refund = desks.ask(desks.paid(900_000), "200000")
-    assert desks.approve(refund).state is _R.APPROVED
+    assert desks.approve(refund).state is RefundState.APPROVED
     desks.of("worker")
     desks.later(hours=1)
     desks.of("worker").due()
     waiting = desks.now(refund)
-    assert (waiting.state, waiting.work.state, waiting.sent_count) == (_R.APPROVED, WorkState.SCHEDULED, 0)
+    assert (waiting.state, waiting.work.state, waiting.sent_count) == (RefundState.APPROVED, WorkState.SCHEDULED, 0)
     desks.cooled_off(refund)
     assert desks.of("worker").due()["refund_submissions"] == 1
-    assert desks.now(refund).state is _R.SUBMITTED
+    assert desks.now(refund).state is RefundState.SUBMITTED
 
 
 def test_declined_withdrawn_and_expired(desks: Desks) -> None:
     """Each frees the sum; time is over by the server's clock alone."""
     payment = desks.paid()
-    assert desks.of("lead-b").refunds.reject(desks.ask(payment).id, "paid in cash").state is _R.REJECTED
-    assert desks.of("op-a").refunds.withdraw(desks.ask(payment).id).state is _R.WITHDRAWN
+    assert desks.of("lead-b").refunds.reject(desks.ask(payment).id, "paid in cash").state is RefundState.REJECTED
+    assert desks.of("op-a").refunds.withdraw(desks.ask(payment).id).state is RefundState.WITHDRAWN
     late = desks.ask(payment)
     assert code_of(lambda: desks.of("op-b").refunds.withdraw(late.id)) == "not_allowed"
     desks.of("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
     assert code_of(lambda: desks.approve(late)) == "already_decided"
-    assert desks.now(late).state is _R.EXPIRED
+    assert desks.now(late).state is RefundState.EXPIRED
     assert desks.agree(payment).refundable_minor == 3_300
 
 
@@ -165,8 +168,8 @@ def test_a_wrong_clock_of_a_machine_expires_nothing(desks: Desks) -> None:
     desks.of("lead-b")
     desks.later(hours=80)
     assert worker.due()["refund_expiry"] == 0
-    assert desks.now(left).state is _R.REQUESTED
-    assert desks.approve(refund).state is _R.SUBMITTED
+    assert desks.now(left).state is RefundState.REQUESTED
+    assert desks.approve(refund).state is RefundState.SUBMITTED
 
 
 def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None:
@@ -175,14 +178,18 @@ def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None
     refund = desks.ask(payment)
     with control.outage_during():
         assert code_of(lambda: desks.approve(refund)) == "provider_unreachable"
-    assert desks.approve(refund).state is _R.SUBMITTED
+    assert desks.approve(refund).state is RefundState.SUBMITTED
     lost = desks.unknown(other := desks.paid())
     desks.later(seconds=61)
     assert code_of(lambda: desks.of("op-b").refunds.probe(lost.id)) == "outcome_unknown"
     desks.later(seconds=140)
-    assert desks.of("worker").refunds.probe(lost.id).state is _R.APPROVED
+    assert desks.of("worker").refunds.probe(lost.id).state is RefundState.APPROVED
     again = desks.approve(lost)
-    assert (again.state, again.provider_refund_key, again.sent_count) == (_R.SUBMITTED, lost.provider_refund_key, 2)
+    assert (again.state, again.provider_refund_key, again.sent_count) == (
+        RefundState.SUBMITTED,
+        lost.provider_refund_key,
+        2,
+    )
     desks.agree(other)
 
 
@@ -192,8 +199,8 @@ def test_refused_by_the_provider(desks: Desks, control: SandboxControl) -> None:
     control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
     refund = desks.ask(payment)
     assert code_of(lambda: desks.approve(refund)) == "provider_refused"
-    assert desks.now(refund).state is _R.FAILED
-    assert desks.approve(desks.ask(payment)).state is _R.SUBMITTED
+    assert desks.now(refund).state is RefundState.FAILED
+    assert desks.approve(desks.ask(payment)).state is RefundState.SUBMITTED
 
 
 @pytest.mark.parametrize(("end", "number"), [("failed", None), ("completed", "T-4711")])
@@ -258,14 +265,18 @@ def test_the_worker_proposes_what_was_set_aside(desks: Desks) -> None:
     assert desks.of("worker").due()["set_aside_refunds"] == 2
     assert desks.of("worker").due()["set_aside_refunds"] == 0
     (first, second) = (_of(desks, item) for _, item in items)
-    assert (first.state, first.maker, first.checkers_needed) == (_R.REQUESTED, desks._people.names["worker"], 2)
+    assert (first.state, first.maker, first.checkers_needed) == (
+        RefundState.REQUESTED,
+        desks._people.names["worker"],
+        2,
+    )
     assert code_of(lambda: desks.approve(first, by="op-a")) == "not_allowed"
     assert code_of(lambda: desks.approve(first, by="worker")) == "not_allowed"
     half = desks.approve(first)
-    assert (half.state, half.sent_count) == (_R.REQUESTED, 0)
+    assert (half.state, half.sent_count) == (RefundState.REQUESTED, 0)
     assert code_of(lambda: desks.approve(first)) == "same_person"
     sent = desks.approve(first, by="lead-c")
-    assert (sent.state, desks.agree(items[0][0]).reserved_minor) == (_R.SUBMITTED, 1_300)
+    assert (sent.state, desks.agree(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
     desks.of("lead-b").refunds.reject(second.id, "we raise the limit")
     assert desks.of("worker").due()["set_aside_refunds"] == 0
     assert desks.ask(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1
@@ -295,13 +306,13 @@ def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: py
     monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
     refusal = refusal_of(lambda: desks.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
-    assert (desks.now(refund).state, desks.now(refund).checkers) == (_R.REQUESTED, ())
+    assert (desks.now(refund).state, desks.now(refund).checkers) == (RefundState.REQUESTED, ())
 
 
 def test_a_vote_that_lost_its_race_leaves_nothing(desks: Desks) -> None:
     """Two checkers at once where one is needed: whoever comes second is told, and no vote of theirs is left."""
     refund = desks.ask(desks.paid())
-    assert desks.approve(refund, by="lead-c").state is _R.SUBMITTED
+    assert desks.approve(refund, by="lead-c").state is RefundState.SUBMITTED
     assert code_of(lambda: desks.approve(refund)) == "already_decided"
     votes = desks.as_owner(
         lambda tx: tx.conn.scalar(text(f"SELECT COUNT(*) FROM approvals WHERE vote_of = '{refund.id}'"))

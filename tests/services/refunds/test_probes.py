@@ -12,8 +12,6 @@ from console.sandbox import SandboxControl
 from console.services.refunds.late_outcomes import apply_refund_report
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
-_R = RefundState
-
 
 def unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = False) -> tuple[Payment, Refund]:
     """A refund of 1000 yen (100 rupees) whose sending got no answer."""
@@ -36,7 +34,7 @@ def test_what_did_happen_is_settled_by_one_probe(desk: RefundDesk, provider: str
     payment, refund = unknown(desk, provider, happened=True)
     found = desk.probe(refund)
     assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
-    assert found.state in (_R.SUBMITTED, _R.COMPLETED)
+    assert found.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert desk.keys_at(payment) == [refund.provider_refund_key]
     operation = desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0]
     assert operation.state == "done"
@@ -54,13 +52,13 @@ def test_two_not_founds_with_margins_and_then_the_same_key(desk: RefundDesk) -> 
     desk.later(seconds=100)
     assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
     counted = desk.now(refund)
-    assert (counted.not_found, counted.state, counted.certainty) == (2, _R.SUBMITTING, Certainty.UNKNOWN)
+    assert (counted.not_found, counted.state, counted.certainty) == (2, RefundState.SUBMITTING, Certainty.UNKNOWN)
     desk.later(seconds=20)
     back = desk.probe(refund)
-    assert (back.state, back.certainty, back.work.reason) == (_R.APPROVED, Certainty.KNOWN, "submission")
+    assert (back.state, back.certainty, back.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
     assert desk.due()["refund_submissions"] == 1
     again = desk.now(refund)
-    assert (again.state, again.sent_count, again.not_found) == (_R.SUBMITTED, 2, 0)
+    assert (again.state, again.sent_count, again.not_found) == (RefundState.SUBMITTED, 2, 0)
     assert desk.keys_at(payment) == [refund.provider_refund_key]
     desk.agree(payment)
 
@@ -89,7 +87,7 @@ def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: Sand
     control.release_calls()
     assert control.wait_until_reached(refunds=1)
     desk.later(seconds=200)
-    assert desk.probe(refund).state in (_R.SUBMITTED, _R.COMPLETED)
+    assert desk.probe(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert len(desk.keys_at(payment)) == 1
     assert len(control.read_requests(call="paypay_refund")) == 1
 
@@ -101,7 +99,7 @@ def test_at_atom_not_found_proves_nothing(desk: RefundDesk, control: SandboxCont
         desk.later(hours=25)
         desk.due()
     found = desk.now(refund)
-    assert (found.state, found.certainty) == (_R.SUBMITTING, Certainty.UNKNOWN)
+    assert (found.state, found.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (found.work.state, found.work.reason, found.work.attempt) == (WorkState.NEEDS_REVIEW, "probes_ended", 10)
     assert len(control.read_requests(call="atom_refund")) == 1
     assert desk.agree(payment).reserved_minor == refund.amount_minor
@@ -187,10 +185,10 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
         desk.later(seconds=span)
         assert desk.due()["refund_polls"] == 1
     found = desk.now(refund)
-    assert (found.state, found.work.state, found.work.reason) == (_R.SUBMITTED, WorkState.SCHEDULED, "poll")
+    assert (found.state, found.work.state, found.work.reason) == (RefundState.SUBMITTED, WorkState.SCHEDULED, "poll")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["refund_slow"]
     control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
-    assert desk.probe(refund).state is _R.COMPLETED
+    assert desk.probe(refund).state is RefundState.COMPLETED
     assert desk.sql("SELECT 1 FROM alerts WHERE resolved_at IS NULL") == []
     assert desk.agree(payment).refunded_minor == 100
 
@@ -203,7 +201,7 @@ def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: Sa
     assert desk.due()["refund_polls"] == 0
     desk.later(minutes=11)
     assert desk.due()["refund_polls"] == 1
-    assert desk.now(refund).state is _R.SUBMITTED
+    assert desk.now(refund).state is RefundState.SUBMITTED
 
 
 def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
@@ -212,7 +210,7 @@ def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: Sandb
     _, refund = sent(desk)
     control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
     found = desk.probe(refund)
-    assert (found.state, found.provider_state) == (_R.SUBMITTED, "REFUND_FAILED")
+    assert (found.state, found.provider_state) == (RefundState.SUBMITTED, "REFUND_FAILED")
 
 
 @pytest.mark.parametrize("word", ["failed", "rejected"])
@@ -221,7 +219,7 @@ def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: s
     control.change_settings(settle_by_hand=True)
     payment, refund = sent(desk, "atom")
     control.payments_control.move_refund(refund.provider_refund_key or "", word)
-    assert desk.probe(refund).state is _R.FAILED
+    assert desk.probe(refund).state is RefundState.FAILED
     assert desk.agree(payment).refundable_minor == 50_000
 
 
@@ -230,10 +228,14 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
     payment, refund = sent(desk)
     control.add_fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
     found = desk.probe(refund)
-    assert (found.state, found.certainty, found.work.reason) == (_R.SUBMITTED, Certainty.KNOWN, "contradicted")
+    assert (found.state, found.certainty, found.work.reason) == (
+        RefundState.SUBMITTED,
+        Certainty.KNOWN,
+        "contradicted",
+    )
     assert desk.agree(payment).reserved_minor == 100
     assert code_of(lambda: desk.ask(payment, "50")) == "in_progress"
-    assert desk.probe(refund).state is _R.COMPLETED
+    assert desk.probe(refund).state is RefundState.COMPLETED
 
 
 def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: SandboxControl) -> None:
@@ -243,7 +245,7 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
     assert code_of(lambda: desk.approve(refund)) == "provider_refused"
     found = desk.probe(refund)
-    assert (found.state, found.work.reason) == (_R.FAILED, "contradicted")
+    assert (found.state, found.work.reason) == (RefundState.FAILED, "contradicted")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
     refusal = refusal_of(lambda: desk.ask(payment, "500"))
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
@@ -285,7 +287,10 @@ def report_of(refund: Refund, payment: Payment, state: RefundState, **other: obj
     return replace(RefundReport(key, key, "REFUNDED", state, amount, payment.provider_payment_id), **other)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("state", "ends"), [(_R.COMPLETED, _R.COMPLETED), (_R.SUBMITTED, _R.SUBMITTED)])
+@pytest.mark.parametrize(
+    ("state", "ends"),
+    [(RefundState.COMPLETED, RefundState.COMPLETED), (RefundState.SUBMITTED, RefundState.SUBMITTED)],
+)
 def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundState, ends: RefundState) -> None:
     """Our key in the payment's refunds is an answer as good as any; twice is as good as once."""
     payment, refund = unknown(desk, happened=True)
@@ -300,14 +305,14 @@ def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundSta
 def test_a_strangers_refund_is_not_ours(desk: RefundDesk) -> None:
     """A key that no refund of ours has: the caller hears it, nothing changes."""
     payment, refund = unknown(desk)
-    assert not seen(desk, report_of(refund, payment, _R.COMPLETED, key="BY-HAND"))
+    assert not seen(desk, report_of(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
     assert desk.now(refund) == refund
 
 
 def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
     """Our key with another payment: a case, and nothing is settled."""
     payment, refund = unknown(desk)
-    assert seen(desk, report_of(refund, payment, _R.COMPLETED, provider_payment_id="0499"))
+    assert seen(desk, report_of(refund, payment, RefundState.COMPLETED, provider_payment_id="0499"))
     found = desk.now(refund)
     assert (found.certainty, found.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
 
@@ -320,7 +325,7 @@ def test_news_of_what_failed_is_a_case_once(desk: RefundDesk, control: SandboxCo
     assert code_of(lambda: desk.approve(refund)) == "provider_refused"
     failed = desk.now(refund)
     for _ in range(3):
-        assert seen(desk, report_of(failed, payment, _R.COMPLETED))
-    assert (desk.now(refund).state, desk.now(refund).work.reason) == (_R.FAILED, "contradicted")
+        assert seen(desk, report_of(failed, payment, RefundState.COMPLETED))
+    assert (desk.now(refund).state, desk.now(refund).work.reason) == (RefundState.FAILED, "contradicted")
     assert len(desk.sql("SELECT 1 FROM alerts")) == 1
     assert len(desk.sql("SELECT 1 FROM evidence WHERE source = 'paypay.payment' AND subject_kind = 'refund'")) == 1

@@ -8,8 +8,6 @@ from console.services.process.context import WORKER
 from console.store.payments import payments, set_asides
 from tests.support.refund_desks import RefundDesk, code_of
 
-_R = RefundState
-
 
 def aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
     """A part of a payment, beyond the limit of its account."""
@@ -40,14 +38,14 @@ def test_two_people_approve_what_the_program_asks_for(desk: RefundDesk) -> None:
     assert (proposed(desk), proposed(desk)) == (1, 0)
     (refund,) = asked(desk)
     facts = (refund.state, refund.maker, refund.amount_minor, refund.set_aside_id, refund.checkers_needed)
-    assert facts == (_R.REQUESTED, WORKER, 300, item, 2)
+    assert facts == (RefundState.REQUESTED, WORKER, 300, item, 2)
     assert desk.keys_at(payment) == []
     assert code_of(lambda: desk.approve(refund, by="op-a")) == "not_allowed"
     half = desk.approve(refund)
-    assert (half.state, desk.keys_at(payment)) == (_R.REQUESTED, [])
+    assert (half.state, desk.keys_at(payment)) == (RefundState.REQUESTED, [])
     assert code_of(lambda: desk.approve(refund)) == "same_person"
     assert code_of(lambda: desk.approve(refund, by=" Lead-B")) != "done"
-    assert desk.approve(refund, by="lead-c").state is _R.SUBMITTED
+    assert desk.approve(refund, by="lead-c").state is RefundState.SUBMITTED
     desk.later(seconds=31)
     desk.due()
     assert len(desk.keys_at(payment)) == 1
@@ -63,7 +61,7 @@ def test_nobody_is_asked_again_for_what_was_rejected(desk: RefundDesk) -> None:
     desk.reject(asked(desk)[0])
     desk.later(hours=73)
     assert proposed(desk) == 0
-    assert [one.state for one in asked(desk)] == [_R.REJECTED, _R.EXPIRED]
+    assert [one.state for one in asked(desk)] == [RefundState.REJECTED, RefundState.EXPIRED]
     assert [desk.payment(one.id).set_aside_minor for one in (payment, other)] == [300, 200]
     assert proposed(desk) == 0
     assert desk.ask(payment, "300", set_aside_id=item).checkers_needed == 1

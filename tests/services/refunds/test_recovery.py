@@ -8,7 +8,6 @@ from console.domain.records import Certainty
 from console.sandbox import SandboxControl
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
-_R = RefundState
 ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
 
 
@@ -40,7 +39,7 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
     assert code_of(lambda: desk.resolve(refund, "failed", "op-e")) == "same_person"
     assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "not_allowed", "the second is an approver"
     second = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
-    assert (second.awaiting, second.record.state, second.record.certainty) == (None, _R.FAILED, "known")
+    assert (second.awaiting, second.record.state, second.record.certainty) == (None, RefundState.FAILED, "known")
     assert desk.agree(payment).refundable_minor == 50_000
     assert desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0].state == "failed"
     assert desk.context.spool.refunds_holding_amount(desk.context.database_id, payment.id) == ()
@@ -55,7 +54,7 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     assert desk.resolve(refund, "completed", "op-a", "1519").awaiting == "second_person"
     assert refusal_of(lambda: desk.resolve(refund, "completed", "lead-b", "1520")).detail["reason"] == "other_id"
     settled = desk.resolve(refund, "completed", "lead-b", "1519")
-    assert (settled.record.state, settled.record.provider_refund_id) == (_R.COMPLETED, "1519")
+    assert (settled.record.state, settled.record.provider_refund_id) == (RefundState.COMPLETED, "1519")
     assert desk.agree(payment).refunded_minor == refund.amount_minor
 
 
@@ -67,7 +66,7 @@ def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxC
     number = there["id"] if provider == "atom" else refund.provider_refund_key
     assert refusal_of(lambda: desk.resolve(refund, "completed", "op-a", "99")).detail["reason"] == "other_id"
     settled = desk.resolve(refund, "completed", "op-a", str(number))
-    assert (settled.awaiting, settled.record.state) == (None, _R.COMPLETED)
+    assert (settled.awaiting, settled.record.state) == (None, RefundState.COMPLETED)
     assert desk.agree(payment).refunded_minor == refund.amount_minor
     assert "person" in [item.source for item in desk.refunds.read_refund(refund.id).evidence]
 
@@ -77,7 +76,7 @@ def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
     payment, refund = unknown(desk, happened=True)
     refusal = refusal_of(lambda: desk.resolve(refund, "failed", "op-a"))
     assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
-    assert desk.now(refund).state in (_R.COMPLETED, _R.SUBMITTED)
+    assert desk.now(refund).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
     desk.agree(payment)
 
 
@@ -89,7 +88,7 @@ def test_who_proposes_otherwise_begins_anew(desk: RefundDesk) -> None:
     assert desk.resolve(refund, "completed", "lead-b", "1519").awaiting == "second_person"
     assert desk.resolve(refund, "failed", "lead-c").awaiting == "second_person"
     assert desk.now(refund).certainty is Certainty.UNKNOWN
-    assert desk.resolve(refund, "failed", "lead-b").record.state is _R.FAILED
+    assert desk.resolve(refund, "failed", "lead-b").record.state is RefundState.FAILED
 
 
 def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxControl) -> None:
@@ -129,7 +128,7 @@ def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk,
     assert desk.probe(refund).work.reason == "order_no_longer_kept"
     key = refund.provider_refund_key
     assert desk.resolve(refund, "completed", "op-a", key).awaiting == "second_person"
-    assert desk.resolve(refund, "completed", "lead-b", key).record.state is _R.COMPLETED
+    assert desk.resolve(refund, "completed", "lead-b", key).record.state is RefundState.COMPLETED
     assert desk.agree(payment).refunded_minor == 1000
 
 

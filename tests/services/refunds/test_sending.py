@@ -13,8 +13,6 @@ from console.store.payments import orders
 from tests.support.gone import Gone, going_away
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
-_R = RefundState
-
 
 def failed_to_send(desk: RefundDesk, refund: Refund, code: str) -> Refund:
     """Approve, which ends with that code; the refund as it is then, the same in the failure's facts."""
@@ -69,7 +67,7 @@ def test_a_due_task_sends_what_was_just_approved(desk: RefundDesk, control: Sand
     refund = desk.ask(desk.paid())
     desk.context.failpoints = DueTasksBetween(desk)
     approved = desk.approve(refund)
-    assert (approved.state, approved.checkers) == (_R.SUBMITTED, ("lead-b",))
+    assert (approved.state, approved.checkers) == (RefundState.SUBMITTED, ("lead-b",))
     assert len(control.read_requests(call="paypay_refund")) == 1
 
 
@@ -85,7 +83,7 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     refund = desk.ask(payment, "100")
     control.add_fault(fault, call=f"{provider}_refund", times=1)
     unknown = failed_to_send(desk, refund, "outcome_unknown")
-    assert (unknown.state, unknown.certainty) == (_R.SUBMITTING, Certainty.UNKNOWN)
+    assert (unknown.state, unknown.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
     asked = len(control.read_requests(call=f"{provider}_refund"))
     assert code_of(lambda: desk.approve(refund)) in ("in_progress", "already_decided")
@@ -106,14 +104,18 @@ def test_refused_before_execution_keeps_approval_and_key(
     payment = desk.paid()
     control.add_fault(fault, call="paypay_refund", times=1)
     kept = failed_to_send(desk, desk.ask(payment), code)
-    assert (kept.state, kept.certainty, kept.work.state) == (_R.APPROVED, Certainty.KNOWN, WorkState.SCHEDULED)
+    assert (kept.state, kept.certainty, kept.work.state) == (
+        RefundState.APPROVED,
+        Certainty.KNOWN,
+        WorkState.SCHEDULED,
+    )
     assert kept.provider_refund_key
     desk.due()
     assert desk.now(kept).sent_count == 1, "not before its time"
     desk.later(seconds=61)
     assert desk.due()["refund_submissions"] == 1
     sent = desk.now(kept)
-    assert (sent.state, sent.sent_count) == (_R.SUBMITTED, 2)
+    assert (sent.state, sent.sent_count) == (RefundState.SUBMITTED, 2)
     assert desk.keys_at(payment) == [kept.provider_refund_key] == [sent.provider_refund_key]
 
 
@@ -124,10 +126,10 @@ def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxCon
     refund = desk.ask(payment, "100")
     with control.outage_during():
         kept = failed_to_send(desk, refund, "provider_unreachable")
-    assert (kept.state, kept.certainty, kept.work.reason) == (_R.APPROVED, Certainty.KNOWN, "submission")
+    assert (kept.state, kept.certainty, kept.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
     assert desk.context.spool.refunds_holding_amount(desk.context.database_id, payment.id) == ()
     sent = desk.approve(refund)
-    assert (sent.state, sent.provider_refund_key) == (_R.SUBMITTED, kept.provider_refund_key)
+    assert (sent.state, sent.provider_refund_key) == (RefundState.SUBMITTED, kept.provider_refund_key)
     assert desk.keys_at(payment) == [kept.provider_refund_key]
 
 
@@ -140,10 +142,14 @@ def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: Sa
         desk.later(hours=25)
         desk.due()
     found = desk.now(refund)
-    assert (found.state, found.work.state, found.work.reason) == (_R.APPROVED, WorkState.NEEDS_REVIEW, "not_sent")
+    assert (found.state, found.work.state, found.work.reason) == (
+        RefundState.APPROVED,
+        WorkState.NEEDS_REVIEW,
+        "not_sent",
+    )
     assert found.sent_count == 9
     control.clear_faults()
-    assert desk.approve(refund).state is _R.SUBMITTED
+    assert desk.approve(refund).state is RefundState.SUBMITTED
 
 
 @pytest.mark.parametrize(
@@ -156,11 +162,15 @@ def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) 
     payment = desk.paid()
     control.add_fault(f"result:{code}", call="paypay_refund", times=1)
     failed = failed_to_send(desk, desk.ask(payment), "provider_refused")
-    assert (failed.state, failed.certainty, failed.work.state) == (_R.FAILED, Certainty.KNOWN, WorkState.NONE)
+    assert (failed.state, failed.certainty, failed.work.state) == (
+        RefundState.FAILED,
+        Certainty.KNOWN,
+        WorkState.NONE,
+    )
     assert failed.error_code
     assert desk.agree(payment).refundable_minor == 3300
     again = desk.approve(desk.ask(payment))
-    assert again.state is _R.SUBMITTED
+    assert again.state is RefundState.SUBMITTED
     assert again.provider_refund_key != failed.provider_refund_key
     keys = [row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")]
     assert f"idempotent:refund:{payment.id}:op-a:1000" in keys
@@ -171,11 +181,11 @@ def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxCont
     payment = desk.paid()
     control.add_fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     kept = failed_to_send(desk, desk.ask(payment), "rate_limited")
-    assert (kept.state, kept.error_code) == (_R.APPROVED, "similar_refund_running")
+    assert (kept.state, kept.error_code) == (RefundState.APPROVED, "similar_refund_running")
     assert code_of(lambda: desk.withdraw(kept)) == "in_progress", "it may have gone out"
     desk.later(seconds=61)
     desk.due()
-    assert desk.now(kept).state in (_R.SUBMITTED, _R.COMPLETED)
+    assert desk.now(kept).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert len(control.read_requests(call="paypay_refund")) == 1
     desk.agree(payment)
 
@@ -188,11 +198,11 @@ def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: Sand
     control.add_fault("status:503", call="paypay_refund_details", times=1)
     desk.later(seconds=61)
     desk.due()
-    assert desk.now(kept).state is _R.APPROVED, "a question without an answer sends nothing"
+    assert desk.now(kept).state is RefundState.APPROVED, "a question without an answer sends nothing"
     assert len(control.read_requests(call="paypay_refund")) == 1
     desk.later(minutes=6)
     desk.due()
-    assert desk.now(kept).state is _R.SUBMITTED
+    assert desk.now(kept).state is RefundState.SUBMITTED
     assert desk.keys_at(payment) == [kept.provider_refund_key]
 
 
@@ -207,7 +217,7 @@ def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxContro
     fits_nothing = refund.error_code in ("other_id", "other_payment", "other_amount")
     assert (refund.work.state is WorkState.NEEDS_REVIEW) == fits_nothing, refund
     desk.probe(refund)
-    assert desk.now(refund).state in (_R.SUBMITTED, _R.COMPLETED)
+    assert desk.now(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
 
 
 def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
@@ -239,7 +249,7 @@ def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytes
     assert isinstance(refusal.detail["record"], Refund)
     assert refusal.detail["record"].certainty is Certainty.UNKNOWN
     assert desk.due()["delivered"] == 1
-    assert desk.now(refund).state is _R.SUBMITTED
+    assert desk.now(refund).state is RefundState.SUBMITTED
     assert desk.due()["delivered"] == 0
     assert len(desk.keys_at(payment)) == 1
     desk.agree(payment)
@@ -293,7 +303,7 @@ def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: Re
     )
     desk.sql("DELETE FROM operations")
     again = desk.approve(sent)
-    assert (again.state, again.provider_refund_key) == (_R.COMPLETED, sent.provider_refund_key)
+    assert (again.state, again.provider_refund_key) == (RefundState.COMPLETED, sent.provider_refund_key)
     assert len(desk.keys_at(payment)) == 1
 
 
@@ -308,7 +318,7 @@ def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: Sandb
         with pytest.raises(Gone):
             desk.approve(refund)
     running = desk.now(refund)
-    assert (running.state, running.certainty) == (_R.SUBMITTING, Certainty.KNOWN)
+    assert (running.state, running.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN)
     assert code_of(lambda: desk.probe(refund)) == "in_progress"
     desk.sql("UPDATE operations SET lease_expires = 0")
     seen = desk.now(refund)

@@ -2,12 +2,9 @@
 
 from dataclasses import replace
 
-from console.domain.payments.states import RefundState
 from console.domain.service_results import AllowedAction
 from tests.support.refund_desks import RefundDesk, code_of
 from tests.support.sent_statements import counted
-
-_R = RefundState
 
 
 def actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, AllowedAction]:

@@ -12,19 +12,17 @@ from console.sandbox import SandboxControl
 from console.services.process.failpoints import Failpoints
 from tests.support.refund_desks import RefundDesk, code_of, refusal_of
 
-_R = RefundState
-
 
 def test_another_person_approves_and_it_goes_out(desk: RefundDesk) -> None:
     """Approved, sent under a key that was stored before, accepted; completed by asking whether it is done."""
     payment = desk.paid()
     refund = desk.approve(desk.ask(payment))
-    assert (refund.state, refund.checkers, refund.sent_count) == (_R.SUBMITTED, ("lead-b",), 1)
+    assert (refund.state, refund.checkers, refund.sent_count) == (RefundState.SUBMITTED, ("lead-b",), 1)
     assert desk.keys_at(payment) == [refund.provider_refund_key]
     desk.later(seconds=31)
     assert desk.due()["refund_polls"] == 1
     ours = desk.agree(payment)
-    assert (desk.now(refund).state, ours.refunded_minor, ours.reserved_minor) == (_R.COMPLETED, 1000, 0)
+    assert (desk.now(refund).state, ours.refunded_minor, ours.reserved_minor) == (RefundState.COMPLETED, 1000, 0)
 
 
 @pytest.mark.parametrize("name", ["op-a", "OP-A", "Op-a"])
@@ -34,7 +32,11 @@ def test_nobody_approves_their_own(desk: RefundDesk, name: str) -> None:
     refund = desk.ask(payment)
     assert code_of(lambda: desk.approve(refund, by=name)) == "same_person"
     assert code_of(lambda: desk.reject(refund, by=name)) == "same_person"
-    assert (desk.now(refund).state, desk.keys_at(payment), desk.refused()) == (_R.REQUESTED, [], ["same_person"] * 2)
+    assert (desk.now(refund).state, desk.keys_at(payment), desk.refused()) == (
+        RefundState.REQUESTED,
+        [],
+        ["same_person"] * 2,
+    )
 
 
 def test_only_approvers_decide(desk: RefundDesk) -> None:
@@ -44,7 +46,7 @@ def test_only_approvers_decide(desk: RefundDesk) -> None:
     for name in ("op-e", "aud-f", "nobody"):
         assert code_of(lambda name=name: desk.approve(refund, by=name)) == "not_allowed"
         assert code_of(lambda name=name: desk.reject(refund, by=name)) == "not_allowed"
-    assert desk.approve(refund).state is _R.SUBMITTED
+    assert desk.approve(refund).state is RefundState.SUBMITTED
 
 
 def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
@@ -52,27 +54,39 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
     payment = desk.paid(minor=900_000)
     refund = desk.ask(payment, "600000")
     half = desk.approve(refund)
-    assert (half.state, half.checkers, half.checkers_needed, half.version) == (_R.REQUESTED, ("lead-b",), 2, 2)
+    assert (half.state, half.checkers, half.checkers_needed, half.version) == (
+        RefundState.REQUESTED,
+        ("lead-b",),
+        2,
+        2,
+    )
     assert code_of(lambda: desk.approve(refund)) == "same_person"
     assert code_of(lambda: desk.approve(refund, by="LEAD-B")) == "same_person"
     assert code_of(lambda: desk.approve(refund, by="op-a")) == "same_person"
     whole = desk.approve(refund, by="lead-c")
-    assert (whole.state, whole.work.state, whole.work.reason) == (_R.APPROVED, WorkState.SCHEDULED, "cooling_off")
+    assert (whole.state, whole.work.state, whole.work.reason) == (
+        RefundState.APPROVED,
+        WorkState.SCHEDULED,
+        "cooling_off",
+    )
     assert desk.keys_at(payment) == []
     desk.due()
-    assert desk.now(refund).state is _R.APPROVED, "not before its time"
+    assert desk.now(refund).state is RefundState.APPROVED, "not before its time"
     desk.later(minutes=15, seconds=1)
     assert desk.due()["refund_submissions"] == 1
-    assert (desk.now(refund).state, desk.keys_at(payment)) == (_R.SUBMITTED, [desk.now(refund).provider_refund_key])
+    assert (desk.now(refund).state, desk.keys_at(payment)) == (
+        RefundState.SUBMITTED,
+        [desk.now(refund).provider_refund_key],
+    )
 
 
 def test_until_it_is_sent_the_maker_may_withdraw(desk: RefundDesk) -> None:
     """Also what is approved and cools off; nobody else's, and not what was sent. The sum is free again."""
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.ask(payment, "200000"))
-    assert refund.state is _R.APPROVED
+    assert refund.state is RefundState.APPROVED
     assert refusal_of(lambda: desk.withdraw(refund, by="op-e")).detail["reason"] == "not_maker"
-    assert desk.withdraw(refund).state is _R.WITHDRAWN
+    assert desk.withdraw(refund).state is RefundState.WITHDRAWN
     assert desk.agree(payment).refundable_minor == 900_000
     sent = desk.approve(desk.ask(payment, "1000"))
     assert code_of(lambda: desk.withdraw(sent)) == "already_decided"
@@ -85,12 +99,12 @@ def test_a_checker_sends_what_is_approved(desk: RefundDesk) -> None:
     """Approving again, by the same checker: nothing during the cooling-off, afterwards it is sent at once."""
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.ask(payment, "200000"))
-    assert desk.approve(refund).state is _R.APPROVED
+    assert desk.approve(refund).state is RefundState.APPROVED
     assert code_of(lambda: desk.approve(refund, by="lead-c")) == "already_decided"
     with desk.console.acting_as("lead-b"):
         assert refusal_of(lambda: desk.refunds.submit(refund.id)).detail["reason"] == "cooling_off"
     desk.later(minutes=15, seconds=1)
-    assert desk.approve(refund).state is _R.SUBMITTED
+    assert desk.approve(refund).state is RefundState.SUBMITTED
 
 
 def test_rejected_with_words(desk: RefundDesk) -> None:
@@ -99,11 +113,11 @@ def test_rejected_with_words(desk: RefundDesk) -> None:
     refund = desk.ask(payment)
     assert code_of(lambda: desk.reject(refund, reason=" ")) == "usage"
     ended = desk.reject(refund)
-    assert (ended.state, ended.declined_because) == (_R.REJECTED, "paid out in cash")
+    assert (ended.state, ended.declined_because) == (RefundState.REJECTED, "paid out in cash")
     assert desk.agree(payment).refundable_minor == 3300
     for again in (lambda: desk.reject(refund), lambda: desk.approve(refund), lambda: desk.withdraw(refund)):
         assert code_of(again) == "already_decided"
-    assert desk.ask(payment).state is _R.REQUESTED, "a rejected one is nobody's look-alike"
+    assert desk.ask(payment).state is RefundState.REQUESTED, "a rejected one is nobody's look-alike"
 
 
 def test_withdrawn_meanwhile(desk: RefundDesk) -> None:
@@ -123,7 +137,7 @@ def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
     assert (refusal.code, refusal.detail["changed"]["version"]) == ("stale_view", {"saw": 1, "now": 2})  # type: ignore[index]
     with desk.console.acting_as("lead-b"):
         assert code_of(lambda: desk.refunds.reject(refund.id, "no", expected_version=1)) == "stale_view"
-    assert desk.approve(refund, expected_version=2).state is _R.APPROVED
+    assert desk.approve(refund, expected_version=2).state is RefundState.APPROVED
 
 
 def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
@@ -139,11 +153,15 @@ def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
     desk.later(minutes=16)
     desk.due()
     stuck = desk.now(cooling)
-    assert (stuck.state, stuck.work.state, stuck.work.reason) == (_R.APPROVED, WorkState.NEEDS_REVIEW, "not_sent")
+    assert (stuck.state, stuck.work.state, stuck.work.reason) == (
+        RefundState.APPROVED,
+        WorkState.NEEDS_REVIEW,
+        "not_sent",
+    )
     assert desk.keys_at(payment) == []
     desk.later(hours=72)
     assert desk.due()["refund_expiry"] == 2
-    assert (desk.now(cooling).state, desk.agree(payment).refundable_minor) == (_R.EXPIRED, 900_000)
+    assert (desk.now(cooling).state, desk.agree(payment).refundable_minor) == (RefundState.EXPIRED, 900_000)
 
 
 def test_nobody_decided_in_time(desk: RefundDesk) -> None:
@@ -154,7 +172,7 @@ def test_nobody_decided_in_time(desk: RefundDesk) -> None:
     refusal = refusal_of(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
     assert desk.due()["refund_expiry"] == 1
-    assert (desk.now(refund).state, desk.now(other).state) == (_R.EXPIRED, _R.EXPIRED)
+    assert (desk.now(refund).state, desk.now(other).state) == (RefundState.EXPIRED, RefundState.EXPIRED)
     assert (desk.agree(payment).refundable_minor, desk.agree(second).refundable_minor) == (3300, 3300)
 
 
@@ -163,7 +181,7 @@ def test_limits_are_looked_at_again(desk: RefundDesk) -> None:
     refund = desk.ask(desk.paid(), "3000")
     desk.sql("UPDATE limits SET value = 2000 WHERE name = 'per_refund' AND currency = 'JPY'")
     assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "per_refund"
-    assert desk.now(refund).state is _R.REQUESTED
+    assert desk.now(refund).state is RefundState.REQUESTED
 
 
 @pytest.mark.parametrize(("state", "told"), [("reversed", "not_allowed"), ("failed", "not_allowed")])
@@ -176,7 +194,7 @@ def test_what_the_provider_says_of_the_payment(
     control.payments_control.move_payment("paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False)
     refusal = refusal_of(lambda: desk.approve(refund))
     assert (refusal.code, refusal.detail["reason"]) == (told, "provider_state")
-    assert desk.now(refund).state is _R.REQUESTED
+    assert desk.now(refund).state is RefundState.REQUESTED
     kept = desk.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment'")
     assert [row.source for row in kept] == ["paypay.payment"]
 
@@ -203,7 +221,7 @@ def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control
     payment = desk.paid()
     refund = desk.ask(payment)
     control.add_fault("status:503", call="paypay_payment", times="always")
-    assert desk.approve(refund).state is _R.SUBMITTED
+    assert desk.approve(refund).state is RefundState.SUBMITTED
 
 
 def test_many_who_approve_at_once(desk: RefundDesk) -> None:
@@ -249,8 +267,8 @@ def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
     desk.context.failpoints = calm
     assert (refused.code, refused.exit_status) == ("interrupted", 6)
     assert refused.detail["record"] == desk.now(refund)
-    assert (desk.now(refund).state, desk.keys_at(payment)) == (_R.APPROVED, [])
-    assert desk.approve(refund).state is _R.SUBMITTED
+    assert (desk.now(refund).state, desk.keys_at(payment)) == (RefundState.APPROVED, [])
+    assert desk.approve(refund).state is RefundState.SUBMITTED
     assert desk.keys_at(payment) == [desk.now(refund).provider_refund_key]
 
 
@@ -271,4 +289,4 @@ def test_stopped_while_the_provider_is_asked_before_the_vote(desk: RefundDesk, c
         with pytest.raises(interrupts.Interrupted):
             desk.approve(refund)
         presser.join()
-    assert (desk.now(refund).state, desk.now(refund).checkers) == (_R.REQUESTED, ())
+    assert (desk.now(refund).state, desk.now(refund).checkers) == (RefundState.REQUESTED, ())

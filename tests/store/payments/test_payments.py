@@ -13,7 +13,6 @@ from console.domain.transitions.tables import ForbiddenTransition
 from console.store.payments import payments
 from tests.store.money_rows import NOW, PAID, again, begun, paid
 
-_P = PaymentState
 SOON = NOW + timedelta(minutes=1)
 NUMBER = "1180301018771"
 
@@ -25,7 +24,7 @@ def test_found_by_every_id(rows: Connection) -> None:
         rows, order_id=71, corporation_number=NUMBER, provider_payment_id="0421", payer="payer-7", work=work,
         account_minor=300, begun_at=NOW, expires_at=SOON, operation_id="op-1", by_code=False,
     )  # fmt: skip
-    assert (payment.asked_minor, payment.refundable_minor, payment.state) == (3_300, 0, _P.INITIALIZING)
+    assert (payment.asked_minor, payment.refundable_minor, payment.state) == (3_300, 0, PaymentState.INITIALIZING)
     assert (payment.payer, payment.work, payment.account_minor) == ("payer-7", work, 300)
     assert (payment.begun_at, payment.expires_at, payment.by_code) == (NOW, SOON, False)
     assert payments.by_merchant_id(rows, "paypay", "ORD-1") == payment
@@ -72,13 +71,13 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
 def test_along_the_table_of_transitions(rows: Connection) -> None:
     """Each step is one of the table, and is a version of its own; a leap is refused before anything is written."""
     payment = begun(rows)
-    for path in ((_P.COMPLETED,), (_P.TOKEN_GENERATED, _P.PAYMENT_SUCCESS)):
+    for path in ((PaymentState.COMPLETED,), (PaymentState.TOKEN_GENERATED, PaymentState.PAYMENT_SUCCESS)):
         with pytest.raises(ForbiddenTransition):
             payments.follow_path(rows, payment, path, NOW)
     assert again(rows, payment.id) == payment
     payments.follow_path(rows, payment, PAID, SOON, provider_payment_id="0421", paid_at=SOON)
     now = again(rows, payment.id)
-    assert (now.state, now.version, now.paid_at) == (_P.COMPLETED, payment.version + 4, SOON)
+    assert (now.state, now.version, now.paid_at) == (PaymentState.COMPLETED, payment.version + 4, SOON)
     assert now.provider_payment_id == "0421"
     payments.follow_path(rows, now, (), NOW, told_at=NOW)
     assert again(rows, payment.id).told_at == NOW
@@ -99,7 +98,7 @@ def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
     seen = payments.find(rows, payment.id, lapsed)
     unknown = Work(WorkState.NEEDS_REVIEW, reason="lapsed")
     assert seen == replace(payment, certainty=Certainty.UNKNOWN, work=unknown)
-    payments.change_payment(rows, payment, NOW, status=_P.TOKEN_GENERATED)
+    payments.change_payment(rows, payment, NOW, status=PaymentState.TOKEN_GENERATED)
     assert payments.find(rows, payment.id, lapsed) == again(rows, payment.id)
 
 

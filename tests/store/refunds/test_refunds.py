@@ -13,9 +13,8 @@ from console.domain.transitions.tables import ForbiddenTransition
 from console.store.refunds import refunds
 from tests.store.money_rows import NOW, anew, asked, moved, paid
 
-_R = RefundState
-OPEN = [_R.REQUESTED, _R.APPROVED, _R.SUBMITTING]
-ENDED_FOR_NOTHING = [_R.REJECTED, _R.WITHDRAWN, _R.EXPIRED, _R.FAILED]
+OPEN = [RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING]
+ENDED_FOR_NOTHING = [RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED, RefundState.FAILED]
 DAY_AGO = NOW - timedelta(hours=24)
 
 
@@ -25,7 +24,7 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
     until = NOW + timedelta(minutes=15)
     refund = asked(rows, payment, ticket="T-1", set_aside_id=5, intended_repeat=True, sends_after=until)
     assert (refund.payment_id, refund.order_id, refund.amount_minor) == (payment.id, 71, 1_000)
-    assert (refund.state, refund.maker, refund.checkers) == (_R.REQUESTED, "op-a", ())
+    assert (refund.state, refund.maker, refund.checkers) == (RefundState.REQUESTED, "op-a", ())
     assert (refund.ticket, refund.set_aside_id, refund.intended_repeat) == ("T-1", 5, True)
     assert (refund.sends_after, refund.decide_by) == (until, NOW + timedelta(hours=72))
     assert refunds.find_open_of_payment(rows, payment.id) == refund
@@ -33,14 +32,14 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
     assert refunds.request_facts(rows, [refund.id, refund.id + 1]) == {refund.id: ('{"version": 3}', "[]")}
 
 
-@pytest.mark.parametrize("state", list(_R))
+@pytest.mark.parametrize("state", list(RefundState))
 def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> None:
     """While one is asked for, approved or being sent, the database refuses another one; of another payment it
     doesn't.
     """
     payment = paid(rows)
     first = asked(rows, payment)
-    if state is not _R.REQUESTED:
+    if state is not RefundState.REQUESTED:
         moved(rows, first, state)
     asked(rows, paid(rows, "ORD-2"))
     if state not in OPEN:
@@ -53,35 +52,35 @@ def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> N
 def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     """Who read an older one is told so; steps that the table doesn't have are refused."""
     old = asked(rows, paid(rows))
-    refunds.change_refund(rows, old, NOW, status=_R.APPROVED)
+    refunds.change_refund(rows, old, NOW, status=RefundState.APPROVED)
     with pytest.raises(refunds.Stale):
-        refunds.change_refund(rows, old, NOW, status=_R.REJECTED)
+        refunds.change_refund(rows, old, NOW, status=RefundState.REJECTED)
     with pytest.raises(ForbiddenTransition):
-        refunds.change_refund(rows, anew(rows, old.id), NOW, status=_R.COMPLETED, refund_txn_id="R-1")
-    assert (anew(rows, old.id).state, anew(rows, old.id).version) == (_R.APPROVED, old.version + 1)
+        refunds.change_refund(rows, anew(rows, old.id), NOW, status=RefundState.COMPLETED, refund_txn_id="R-1")
+    assert (anew(rows, old.id).state, anew(rows, old.id).version) == (RefundState.APPROVED, old.version + 1)
 
 
 def test_one_key_for_life(rows: Connection) -> None:
     """Written once, before sending; never another one, and never that of another refund."""
-    refund = moved(rows, asked(rows, paid(rows)), _R.APPROVED)
-    refunds.change_refund(rows, refund, NOW, status=_R.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
+    refund = moved(rows, asked(rows, paid(rows)), RefundState.APPROVED)
+    refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
     refund = anew(rows, refund.id)
     assert refunds.by_key(rows, "RFD-1") == refund
     for key in ("RFD-2", None):
         with pytest.raises(ForbiddenTransition):
             refunds.change_refund(rows, refund, NOW, provider_refund_key=key)
     refunds.change_refund(rows, refund, NOW, provider_refund_key="RFD-1", sent_count=2)
-    other = moved(rows, asked(rows, paid(rows, "ORD-2")), _R.APPROVED)
+    other = moved(rows, asked(rows, paid(rows, "ORD-2")), RefundState.APPROVED)
     with pytest.raises(IntegrityError):
         refunds.change_refund(rows, other, NOW, provider_refund_key="RFD-1")
 
 
 def test_completed_with_the_providers_id(rows: Connection) -> None:
     """A completion that names no refund of the provider's is a bug of ours."""
-    refund = moved(rows, asked(rows, paid(rows)), _R.SUBMITTED)
+    refund = moved(rows, asked(rows, paid(rows)), RefundState.SUBMITTED)
     with pytest.raises(ForbiddenTransition):
-        refunds.change_refund(rows, refund, NOW, status=_R.COMPLETED)
-    refunds.change_refund(rows, refund, NOW, status=_R.COMPLETED, refund_txn_id="R-1")
+        refunds.change_refund(rows, refund, NOW, status=RefundState.COMPLETED)
+    refunds.change_refund(rows, refund, NOW, status=RefundState.COMPLETED, refund_txn_id="R-1")
     assert anew(rows, refund.id).provider_refund_id == "R-1"
 
 
@@ -105,11 +104,11 @@ def test_a_person_approves_once(rows: Connection) -> None:
 
 def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
     """Until a due task writes it down; one that was accepted stays known."""
-    refund = moved(rows, asked(rows, paid(rows)), _R.SUBMITTING)
+    refund = moved(rows, asked(rows, paid(rows)), RefundState.SUBMITTING)
     lapsed = frozenset({refund.id})
     unknown = replace(refund, certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, reason="lapsed"))
     assert refunds.find(rows, refund.id, lapsed) == unknown
-    refunds.change_refund(rows, refund, NOW, status=_R.SUBMITTED)
+    refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTED)
     assert refunds.find(rows, refund.id, lapsed) == anew(rows, refund.id)
 
 
@@ -117,7 +116,7 @@ def test_waiting_for_a_decision(rows: Connection) -> None:
     """Whatever is on their work axis: oldest first, page by page; what was decided waits no more."""
     works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
     made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(works)]
-    moved(rows, asked(rows, paid(rows, "ORD-9")), _R.APPROVED)
+    moved(rows, asked(rows, paid(rows, "ORD-9")), RefundState.APPROVED)
     assert refunds.waiting_for_decision(rows, 10) == tuple(made)
     assert refunds.waiting_for_decision(rows, 3) == tuple(made[:3])
     assert refunds.waiting_for_decision(rows, 10, made[1].id) == tuple(made[2:])
@@ -141,7 +140,10 @@ def test_an_exact_lookalike(rows: Connection) -> None:
     assert refunds.find_lookalike(rows, payment.id, 1_000, NOW + timedelta(seconds=1)) is None
 
 
-@pytest.mark.parametrize("state", [_R.APPROVED, _R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED, *ENDED_FOR_NOTHING])
+@pytest.mark.parametrize(
+    "state",
+    [RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED, *ENDED_FOR_NOTHING],
+)
 def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> None:
     """Refunds that moved money or may yet: for the maker's day, the payer's history and the look-alike."""
     payment, other = paid(rows, payer="payer-7"), paid(rows, "ORD-2", payer="payer-8")
