@@ -179,6 +179,7 @@ _FULL_ANYWAY = (
     "tests/harms/test_paid_orders.py",
     "tests/harms/test_used_up_counters.py",
     "tests/legible/test_legible.py",
+    "tests/packaging/test_build.py",
     "tests/store/queues/test_chosen_records.py",
     "tests/desk/test_words_where_people_look.py",
 )

@@ -1,0 +1,69 @@
+"""What the one-folder application is built from, and whether its tests have passed with just that.
+
+A build takes a minute of both cores. `make test` leaves it out as long as nothing has changed that can break a build:
+how it is made, the pins, what the code imports from elsewhere, the names of data files. The soak and
+`pytest tests/packaging/test_build.py` always build. After a green build with other inputs, keep them:
+
+    python -m tests.packaging.built_inputs
+"""
+
+import hashlib
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+KEPT = Path(__file__).with_name("built_inputs.txt")
+_MADE_BY = (
+    "build_spec.py",
+    "requirements.lock",
+    "scripts/third_party.py",
+    "scripts/bundle/contents.py",
+    "scripts/bundle/icons.py",
+    "scripts/bundle/manifest.py",
+    "tests/packaging/test_build.py",
+)
+_IMPORT = re.compile(
+    r"^\s*from +([\w.]+) +import |^\s*import +([\w.]+)|import_module\(([^)]*)\)|find_spec\(([^)]*)\)", re.MULTILINE
+)
+
+
+def digest() -> str:
+    """SHA-256 of all inputs and of Python's version."""
+    made = hashlib.sha256()
+    for line in (f"Python {sys.version_info.major}.{sys.version_info.minor}", *_files(), *_imports(), *_data()):
+        made.update(line.encode() + b"\n")
+    return made.hexdigest()
+
+
+def are_kept() -> bool:
+    """Whether a build with these inputs has passed its tests."""
+    return KEPT.read_text(encoding="utf-8").strip() == digest()
+
+
+def _files() -> Iterator[str]:
+    for name in _MADE_BY:
+        yield f"{name} {hashlib.sha256((ROOT / name).read_bytes()).hexdigest()}"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    yield repr([project.get(part) for part in ("project", "build-system")] + [project["tool"]["setuptools"]])
+
+
+def _imports() -> list[str]:
+    """Names of modules from elsewhere, and all that is imported by a name that only exists at run time."""
+    texts = (file.read_text(encoding="utf-8") for file in (ROOT / "console").rglob("*.py"))
+    found = {name for text in texts for groups in _IMPORT.findall(text) for name in groups if name}
+    return sorted(name for name in found if not name.startswith(("console.", ".")))
+
+
+def _data() -> list[str]:
+    """Files that are opened, not imported; the migrations among them."""
+    resources = (file for file in (ROOT / "resources").rglob("*") if file.is_file())
+    opened = (file for file in (ROOT / "console").rglob("*") if file.suffix in (".ini", ".mako"))
+    licences = (ROOT / "licenses").iterdir()
+    return sorted(str(file.relative_to(ROOT)) for files in (resources, opened, licences) for file in files)
+
+
+if __name__ == "__main__":
+    KEPT.write_text(digest() + "\n", encoding="utf-8")
