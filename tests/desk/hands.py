@@ -20,7 +20,7 @@ from console.views.widgets.dialog import DialogFrame
 
 P = TypeVar("P", bound=Page)
 D = TypeVar("D", bound=DialogFrame)
-PATIENCE_MS = 20_000
+PATIENCE_MS = 120_000
 _MAX_TABS = 40
 
 
@@ -75,7 +75,8 @@ class Person:
 
     def active(self) -> QWidget:
         """The window that has the keyboard. Where no window manager gives it to the open dialog or, when the dialog
-        has gone, back to our window, it is requested here, once.
+        has gone, back to our window, it is requested here, until it is given: a window that closes between the
+        request and Qt's answer takes the keyboard away again.
         """
 
         def open_dialog() -> DialogFrame | None:
@@ -85,9 +86,12 @@ class Person:
             active = QApplication.activeWindow()
             return active is not None and (active is not self.window or open_dialog() is None)
 
-        if not is_given():
-            (open_dialog() or self.window).activateWindow()
-            self.until(is_given)
+        def is_given_on_request() -> bool:
+            if not is_given():
+                (open_dialog() or self.window).activateWindow()
+            return is_given()
+
+        self.until(is_given_on_request)
         active = QApplication.activeWindow()
         assert active is not None
         return active

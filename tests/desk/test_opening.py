@@ -14,7 +14,7 @@ from console.views.home.page import HomePage
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.notification_bars import Bar
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 120_000
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def race(databases: Sequence[Database], turns: int) -> Counter[str]:
     start = Barrier(len(databases))
 
     def run(number: int, database: Database) -> None:
-        start.wait(20)
+        start.wait(120)
         chance, pause = random.Random(number), Event()
         for _ in range(turns):
             pause.wait(chance.uniform(0, 0.02))  # people who never pause would starve whoever goes the other way

@@ -71,7 +71,7 @@ def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: 
     def fight(number: int) -> None:
         holder = Holder(who[number], f"desk-{number}", "host", number, f"session-{number}")
         for turn in range(rounds):
-            start.wait(30)
+            start.wait(120)
             name = f"fought-for-{turn}"
             taken = databases[number].write(lambda tx, name=name: leases.acquire(tx, name, holder, START, 30))  # type: ignore[misc]  # bound
             if taken is not None:

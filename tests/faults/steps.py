@@ -67,7 +67,7 @@ def death_of(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]
         dead.set()
 
     def wait() -> None:
-        assert dead.wait(30)
+        assert dead.wait(120)
         back.join()
 
     return die, wait

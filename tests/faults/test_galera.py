@@ -77,7 +77,7 @@ def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, whe
         with proxy.breaking("late", on="COMMIT", lasting=True) as shot:
             told = database.write(note)
             shot.let_go()
-            assert shot.replied.wait(10)
+            assert shot.replied.wait(120)
         database.close()
     assert tries_kept(galera_place, note.name) == [told]
     assert told == (1 if when == "in between" else 2)

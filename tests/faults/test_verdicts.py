@@ -93,7 +93,7 @@ def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, d
             restart.start()
 
         def die_when_done() -> None:
-            shot.replied.wait(10)
+            shot.replied.wait(120)
             die()
 
         killer = threading.Thread(target=die_when_done)

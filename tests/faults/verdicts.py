@@ -80,11 +80,11 @@ def commits_stopped(place: ServerPlace) -> Iterator[threading.Event]:
         with place.database.nodes[0].connect() as connection, connection.cursor() as cursor:
             cursor.execute("FLUSH TABLES WITH READ LOCK")
             stopped.set()
-            go.wait(30)
+            go.wait(120)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert stopped.wait(10)
+    assert stopped.wait(120)
     try:
         yield go
     finally:

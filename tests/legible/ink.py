@@ -143,8 +143,16 @@ def cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
         if shown.size() == label.size():  # it has a ground of its own, as the word of the environment
             continue
         whole = _ink_with_room(label)
-        if shown.height() < whole.height() or shown.width() < whole.width():
+        if _is_cut(shown, whole.size(), label.rect()):
             yield label, f"{shown.width()}×{shown.height()} px of {whole.width()}×{whole.height()}"
+
+
+def _is_cut(shown: QRect, whole: QSize, room: QRect) -> bool:
+    """Whether ink is missing. A text between two rows of pixels covers one row more or less than elsewhere; only ink
+    that ends within the label can differ so, as ink that is cut reaches its edge.
+    """
+    lacking = max(whole.width() - shown.width(), whole.height() - shown.height())
+    return lacking > 1 or (lacking == 1 and not room.adjusted(1, 1, -1, -1).contains(shown))
 
 
 def _ink_of_label(label: QLabel) -> QRect:

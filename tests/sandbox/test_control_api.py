@@ -200,10 +200,10 @@ def test_run_forever() -> None:
 
     thread = threading.Thread(target=run_sandbox, args=(0, on_ready))
     thread.start()
-    assert told.wait(10)
+    assert told.wait(120)
     assert Caller(ready[0]).authorized().buy().status == 201
     ready[0].stop()
-    thread.join(10)
+    thread.join(120)
     assert not thread.is_alive()
 
 

@@ -18,7 +18,7 @@ from console.views.theme.theme import current_appearance
 from tests.support.furnished import Furnished, furnished
 
 W = TypeVar("W", bound=QWidget)
-_PATIENCE = 20.0
+_PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)

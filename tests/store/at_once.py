@@ -16,7 +16,7 @@ def at_once(databases: Sequence[Database], work: Callable[[Transaction, int], T]
     barrier = Barrier(many)
 
     def one(number: int) -> T:
-        barrier.wait(20)
+        barrier.wait(120)
         return databases[number % len(databases)].write(lambda tx: work(tx, number))
 
     with ThreadPoolExecutor(many) as threads:

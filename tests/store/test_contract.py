@@ -61,7 +61,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], me: Holder) -> None:
     barrier = Barrier(8)
 
     def ask(i: int) -> int:
-        barrier.wait(20)
+        barrier.wait(120)
         try:
             return begin(databases[i % 2], new("at once"), me)
         except IntegrityError:

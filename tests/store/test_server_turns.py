@@ -30,6 +30,6 @@ def test_who_waits_to_be_alone_is_not_overtaken() -> None:
             first = pool.submit(take, "alone", alone=True)
             until(somebody_waits, "the one who wants to be alone")
             second = pool.submit(take, "later", alone=False)
-        first.result(20)
-        second.result(20)
+        first.result(120)
+        second.result(120)
     assert order == ["together", "alone", "later"]

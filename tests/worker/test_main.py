@@ -20,7 +20,7 @@ from tests.support.payment_desks import told as providers
 from tests.support.places import Place
 from tests.support.waiting import until
 
-PATIENCE = 40.0
+PATIENCE = 120.0
 
 
 class Worker:

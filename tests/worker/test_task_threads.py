@@ -10,7 +10,7 @@ from console.services.tasks.scheduler import Scheduler
 from console.worker.task_threads import TaskThreads
 from tests.support.places import Place
 
-PATIENCE = 20.0
+PATIENCE = 120.0
 
 
 @pytest.mark.engines("sqlite")

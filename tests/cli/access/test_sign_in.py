@@ -246,7 +246,7 @@ def test_a_password_is_typed_without_an_echo() -> None:
     os.write(ours, b"hidden-word\n")
     while not seen.endswith((b"11\r\n", b"Error\r\n")):
         seen += os.read(ours, 1024)
-    child.wait(timeout=20)
+    child.wait(timeout=120)
     os.close(ours)
     assert b"length 11" in seen
     assert b"hidden-word" not in seen

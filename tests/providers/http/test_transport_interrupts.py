@@ -121,7 +121,7 @@ def _answering_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Event
     go_on = threading.Event()
 
     def script(connection: socket.socket, over: threading.Event) -> None:
-        go_on.wait(20)
+        go_on.wait(120)
         sends(answer)(connection, over)
 
     with serving(script) as server:

@@ -18,7 +18,7 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
     go_on, answered = threading.Event(), threading.Event()
 
     def slow(*args: Any) -> Any:
-        go_on.wait(10)
+        go_on.wait(120)
         answered.set()
         return socket.getaddrinfo(*args)
 
@@ -28,7 +28,7 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
         assert failure(line, budget=60) == never("connect_timeout")
         assert time.monotonic() - began < 8  # not the 10 s of the resolver
         go_on.set()
-        assert answered.wait(5)
+        assert answered.wait(120)
         assert server.connections == 0
 
 

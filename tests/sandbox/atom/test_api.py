@@ -318,7 +318,7 @@ def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     gate = threading.Barrier(8)
 
     def refund(n: int) -> str:
-        gate.wait(10)
+        gate.wait(120)
         return status_code(atom.refund(paid, "120.00", f"R{n}"))
 
     with ThreadPoolExecutor(8) as pool:

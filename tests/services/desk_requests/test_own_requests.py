@@ -107,7 +107,7 @@ def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Conso
         assert not wait.is_taken
         assert desk.own_requests.withdraw(wait.request)
         with pytest.raises(ConsoleError) as told:
-            bought.result(30)
+            bought.result(120)
     assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
     assert wait.is_over
     assert not sandbox.ledger.charges_of_number(number)

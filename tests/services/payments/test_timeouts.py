@@ -437,7 +437,7 @@ def test_two_workers_at_once(scene: Scene, clock: MovedClock) -> None:
     start, failed = Barrier(2), list[BaseException]()
 
     def work() -> None:
-        start.wait(10)
+        start.wait(120)
         try:
             for _ in range(3):
                 only_timeouts(scene)
@@ -498,7 +498,7 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
     start = Barrier(2)
 
     def begin() -> None:
-        start.wait(10)
+        start.wait(120)
         try:
             scene.payments.start(order, "paypay")
             results.append("begun")
@@ -506,7 +506,7 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
             results.append(getattr(refusal, "code", repr(refusal)))
 
     def cancel() -> None:
-        start.wait(10)
+        start.wait(120)
         only_timeouts(scene)
 
     _together([Thread(target=begin), Thread(target=cancel)])

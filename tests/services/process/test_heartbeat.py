@@ -44,7 +44,7 @@ def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
     def hang(which: int) -> Callable[[], None]:
         def beat() -> None:
             hanging[which] += 1
-            let_go.wait(30)
+            let_go.wait(120)
 
         return beat
 
@@ -65,7 +65,7 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
     beaten = Event()
     for _ in range(2):
         heartbeat.add("only", beaten.set)
-        assert beaten.wait(20)
+        assert beaten.wait(120)
         heartbeat.remove("only")
         until(lambda: heartbeat._thread is None, "the thread to end")
         beaten.clear()
@@ -162,7 +162,7 @@ def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str
             assert acquire(on.maker._context, name) is None
             on.sandbox.control.clear_faults()
             on.sandbox.control.release_calls()
-            asking.join(40)
+            asking.join(120)
         lease = acquire(on.maker._context, name)
         assert lease is not None
         with keep_renewed(on.maker._context, lease):

@@ -105,7 +105,7 @@ def test_at_once_no_more_than_slots(databases: tuple[Database, ...], place: Plac
     barrier = Barrier(8)
 
     def ask(i: int) -> Lease | None:
-        barrier.wait(20)
+        barrier.wait(120)
         return take(databases[i % 2], holder(place, f"desk-{i}"), slots, name=f"fresh-{slots}")
 
     with ThreadPoolExecutor(8) as threads:
@@ -156,7 +156,7 @@ def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
     barrier = Barrier(8)
 
     def ask(i: int) -> float:
-        barrier.wait(20)
+        barrier.wait(120)
         return databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "fresh", 100.0))
 
     with ThreadPoolExecutor(8) as threads:
