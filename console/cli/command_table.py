@@ -16,7 +16,7 @@ from console.cli.audit import AUDIT_COMMANDS
 from console.cli.backup import BackUpDatabase, RestoreDatabase
 from console.cli.credit_checks import CREDIT_CHECK_COMMANDS
 from console.cli.documents import DOCUMENT_COMMANDS
-from console.cli.evidence import SHOW_COMMAND
+from console.cli.evidence import EVIDENCE_COMMAND, SHOW_COMMAND
 from console.cli.exports import EXPORT_COMMANDS
 from console.cli.lookup.commands import LOOKUP_COMMANDS
 from console.cli.monitoring import HEALTH_COMMANDS
@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Command] = {
     **REGISTRY_COMMANDS,
     "queue": QUEUE_COMMAND,
     "show": SHOW_COMMAND,
+    "evidence": EVIDENCE_COMMAND,
     "unfinished": LEFT_OPEN_COMMAND,
     **CREDIT_CHECK_COMMANDS,
     **OUTCOME_COMMANDS,

@@ -1,4 +1,6 @@
-"""The command `show`: one record; with `--pack` it also writes the record's evidence pack."""
+"""The command `show`: one record; with `--pack` it also writes the record's evidence pack. The command `evidence`:
+the evidence packs of several records in one file.
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -9,13 +11,17 @@ from typing import TYPE_CHECKING
 from console.cli.json_output import results as cli_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
+from console.cli.process.parser import RECORD_KINDS, usage_error
+from console.cli.recovery.queues import parse_queue_filter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
+from console.domain.process import interrupts
 
 if TYPE_CHECKING:
     from console.app import Console
     from console.domain.views.any_record import AnyView
     from console.services.evidence.pack import PackWritten
+    from console.services.evidence.pack_bundle import BundleWritten
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +54,38 @@ def _view_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]
         yield from (translator("pack.left_out", name=name) for name in pack.left_out)
 
 
+def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "BundleWritten":
+    """Write the packs of the records that the arguments name. A signal cancels after the present pack; then no file
+    remains.
+    """
+    if bool(args.records) == (args.queue is not None) or (args.filter and args.queue is None):
+        raise usage_error("evidence: either records, or --queue with an optional --filter")
+
+    def report(done: int, of: int) -> None:
+        interrupts.raise_if_pending()
+        writer.show_progress("evidence", done=done, of=of)
+
+    records = (
+        [_split_record(text) for text in args.records]
+        if args.queue is None
+        else console.recovery.list_queue_subjects(args.queue, parse_queue_filter(args.filter))
+    )
+    return console.recovery.write_evidence_bundle(records, Path(args.to), report)
+
+
+def _split_record(text: str) -> tuple[str, str]:
+    """Return kind and id of a record such as `payment/12`. Raises usage for another form."""
+    kind, _, id = text.partition("/")
+    if kind not in RECORD_KINDS or not id:
+        raise usage_error(f"a record is needed, like payment/12: {text}")
+    return kind, id
+
+
+def _bundle_lines(written: "BundleWritten", translator: Translator) -> Iterator[str]:
+    yield translator("bundle.written", file=written.file, size=written.bytes, n=written.packs)
+    yield translator("pack.sha256", sha256=written.sha256)
+    yield from (translator("pack.left_out", name=name) for name in written.left_out)
+
+
+EVIDENCE_COMMAND = ServiceCommand(_write_bundle, cli_json.fact_json, _bundle_lines)
 SHOW_COMMAND = ServiceCommand(_show_record, _view_json, _view_lines)

@@ -2,6 +2,7 @@
 decide them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.queues.causes import CausePage
-from console.domain.queues.filters import NO_FILTER, RecordFilter
+from console.domain.queues.filters import NO_FILTER, RecordFilter, kind_of
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.recovery.records import DecisionChoice, WaitingProposal
@@ -26,6 +27,8 @@ from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.resolve import PurchaseDecisions
 from console.services.credit_checks.view import CreditCheckViews
 from console.services.evidence.pack import EvidencePacks, PackWritten
+from console.services.evidence.pack_bundle import BundleWritten, EvidenceBundles
+from console.services.evidence.pack_bundle import Progress as BundleProgress
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import second_person
 from console.services.guarded.request_ids import RequestIds
@@ -62,6 +65,7 @@ class CommonServices:
     notes: NoteService
     timelines: TimelineService
     evidence_packs: EvidencePacks
+    evidence_bundles: EvidenceBundles
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,15 @@ class RecoveryService:
         `after` is the cursor of the previous page. Raises usage, not_allowed.
         """
         return self._queues.read_page(name, limit, after, record_filter, order)
+
+    def list_queue_subjects(
+        self, name: str, record_filter: RecordFilter = NO_FILTER, most: int = 1_000
+    ) -> tuple[tuple[str, int], ...]:
+        """Return kind and id of at most `most` records of the queue `name` that fulfil the filter, in the order of
+        the queue. Raises usage, not_allowed.
+        """
+        page = self.read_queue(name, most, None, record_filter)
+        return tuple((kind_of(item.record), item.record.id) for item in page.items)
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Return the records of a queue that fulfil a filter, grouped by cause: their number and the sums of their
@@ -225,6 +238,19 @@ class RecoveryService:
         Raises not_found, not_allowed, usage (file_exists), storage_full.
         """
         return self._common.evidence_packs.write(kind, id, path)
+
+    def write_evidence_bundle(
+        self,
+        records: Sequence[tuple[str, int | str]],
+        path: Path,
+        progress: BundleProgress = lambda _done, _of: None,
+    ) -> BundleWritten:
+        """Write the evidence packs of several records (kind and id) and an index to the new file `path`; `progress`
+        is called before each pack and may raise an exception to cancel. `pack_verification.verify_pack` verifies it.
+
+        Raises not_found, not_allowed, usage (file_exists, bulk_size), storage_full.
+        """
+        return self._common.evidence_bundles.write(records, path, progress)
 
     def probe(self, kind: str, id: int | str, *, request_id: str | None = None) -> AnyRecord:
         """Ask the provider about the record; return the record after that. For an order, its newest payment and its

@@ -31,6 +31,7 @@ from console.services.credit_checks.refetch import RefetchService
 from console.services.credit_checks.resolve import PurchaseDecisions
 from console.services.credit_checks.view import CreditCheckViews
 from console.services.evidence.pack import EvidencePacks
+from console.services.evidence.pack_bundle import EvidenceBundles
 from console.services.evidence.pack_text import TimelineText
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import unsent_operations
@@ -242,7 +243,12 @@ class ServiceBuilder:
         timelines = TimelineService(self._context, self.read_log, complete_records)
         packs = EvidencePacks(self._context, _timeline_text, complete_records)
         return CommonServices(
-            self.readers.choices, AssignmentService(self._context), NoteService(self._context), timelines, packs
+            self.readers.choices,
+            AssignmentService(self._context),
+            NoteService(self._context),
+            timelines,
+            packs,
+            EvidenceBundles(self._context, packs),
         )
 
     @cached_property

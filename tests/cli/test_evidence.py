@@ -43,6 +43,30 @@ def test_in_words(desk: PayingTerminal, tmp_path: Path) -> None:
     assert "The evidence pack is intact" in desk("audit", "verify", "--pack", str(file)).out.decode()
 
 
+def test_several_packs_in_one_file(desk: PayingTerminal, tmp_path: Path) -> None:
+    """Named records or those of a queue; the file is verified with each of its packs. Wrong arguments are refused."""
+    payment, file = str(desk.paid()), tmp_path / "all.zip"
+    other_payment = str(desk.paid("ORD-2"))
+    named = [f"payment/{other_payment}", f"payment/{payment}"]
+    written = desk.json("evidence", *named, "--to", str(file)).data
+    assert (written["file"], written["packs"], written["left_out"]) == (str(file), 2, [])
+    with zipfile.ZipFile(file) as bundle:
+        inner = [name for name in bundle.namelist() if name.startswith("packs/")]
+    assert inner == [f"packs/payment-{other_payment}.zip", f"packs/payment-{payment}.zip"]
+    verified = desk.json("audit", "verify", "--pack", str(file)).data
+    assert (verified["first_bad"], verified["files"] > 10) == (None, True)
+    assert desk.json("replay", str(file)).refused == (3, "audit_broken")
+    told = desk("evidence", f"payment/{payment}", "--to", str(tmp_path / "one.zip")).out.decode()
+    assert "1 evidence pack written" in told
+    assert "SHA-256: " in told
+    other = str(tmp_path / "other.zip")
+    for wrong in ([], ["payment/1", "--queue", "unknown"], ["payment"], ["payment/1", "--filter", "age:>1d"]):
+        assert desk.json("evidence", *wrong, "--to", other).refused == (2, "usage"), wrong
+    assert desk.json("evidence", "payment/999", "--to", other).refused == (2, "not_found")
+    assert desk.json("evidence", "--queue", "error", "--to", other).refused == (2, "usage")  # it is empty
+    assert not Path(other).exists()
+
+
 def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
     """Exit 2, and what was there stays."""
     file = tmp_path / "case.zip"

@@ -1,5 +1,6 @@
 """What proves a record, from its page: the story on the clipboard, the evidence pack in a file, or why not."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,25 @@ from console.services.evidence.pack_verification import verify_pack
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
+from console.views.lookup.page import LookupPage
 from console.views.money.order_page import OrderPage
 from console.views.money.payment_page import PaymentPage
 from console.views.money.refund_page import RefundPage
 from console.views.pages.base import Page
-from console.views.runtime.routes import HomeRoute, OrderRoute, PaymentRoute, RecordRoute, RefundRoute, Route
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import (
+    HomeRoute,
+    LookupRoute,
+    OrderRoute,
+    PaymentRoute,
+    QueuesRoute,
+    RecordRoute,
+    RefundRoute,
+    Route,
+)
 from console.views.widgets.base import TextLabel
 from console.views.widgets.notification_bars import Bar, ToastFrame
-from tests.desk.conftest import Sit, buy, buy_unknown
+from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
 from tests.support.desks import NUMBERS
@@ -84,6 +96,52 @@ def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path:
     person.press("Ctrl+Shift+E")
     choose(person, tmp_path / "other.zip")
     person.until((tmp_path / "other.zip").exists)
+
+
+@pytest.mark.both_ways
+def test_packs_of_a_selection(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+    """In a queue Ctrl+Shift+E exports the current record's pack, after Ctrl+A those of all that match; on a company's
+    page those of the visible tab. A cancelled export leaves nothing.
+    """
+    lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
+    person = sit()
+    person.frame.show_route(QueuesRoute("incomplete"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(lacking))
+    page.take_focus()
+    person.press("Ctrl+Shift+E")
+    choose(person, tmp_path / "one.zip")
+    person.until((tmp_path / "one.zip").exists)
+    person.press("Ctrl+A")
+    assert page.selection.bar.packs.isEnabled()
+    person.press("Ctrl+Shift+E")
+    choose(person, tmp_path / "all.zip")
+    packs = page.queue_acts.evidence_bundle
+    person.until(lambda: (tmp_path / "all.zip").exists() and not packs.is_running)
+    assert "2 evidence packs written" in told(person.window, ToastFrame)
+    with zipfile.ZipFile(tmp_path / "all.zip") as bundle:
+        names = {name for name in bundle.namelist() if name.startswith("packs/")}
+    assert names == {f"packs/credit-check-{check.id}.zip" for check in lacking}
+    assert verify_pack(tmp_path / "all.zip").is_intact
+    packs.write_to(str(tmp_path / "cancelled.zip"))
+    packs.cancel()
+    person.until(lambda: not packs.is_running)
+    assert not (tmp_path / "cancelled.zip").exists()
+
+    person.frame.show_route(LookupRoute(NUMBERS[0]))
+    lookup = person.page(LookupPage)
+    person.until(lambda: lookup.company.number == NUMBERS[0])
+    tabs = lookup.company.tabs
+    tabs.setCurrentIndex([tabs.data(place) for place in range(tabs.count())].index("checks"))
+    person.press("Ctrl+Shift+E")
+    choose(person, tmp_path / "company.zip")
+    person.until(lambda: (tmp_path / "company.zip").exists() and not lookup.evidence_bundle.is_running)
+    assert verify_pack(tmp_path / "company.zip").about["packs"] == 1
+    for place, name in ((tabs.currentIndex(), "checks"), (tabs.count() - 1, "all")):
+        tabs.setCurrentIndex(place)
+        lookup.export.export_to(str(tmp_path / f"{name}.csv"))
+        person.until(lambda: not lookup.export.is_running)
+        assert (tmp_path / f"{name}.csv").exists(), name
 
 
 def test_every_record_page_has_both(

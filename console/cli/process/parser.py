@@ -234,6 +234,12 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     show = _add_command(commands, "show", translate)
     _add_kind_and_id(show)
     show.add_argument("--pack", metavar="FILE", help=translate("cli.help.pack"))
+    packs = _add_command(commands, "evidence", translate, "evidence_packs")
+    packs.add_argument("records", nargs="*", metavar="RECORD", help=translate("cli.help.evidence_records"))
+    queues = [name for name in QUEUE_NAMES if name not in ("companies", "notices")]  # they hold no records
+    packs.add_argument("--queue", choices=queues, metavar="NAME", help=", ".join(queues))
+    packs.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
+    packs.add_argument("--to", required=True, metavar="FILE", help=translate("cli.help.evidence_file"))
     _add_command(commands, "unfinished", translate)
 
 
@@ -533,7 +539,7 @@ def _add_sign_in_commands(commands: SubcommandGroup, translate: Translate) -> No
 
 
 _COMMAND_BUILDERS = (
-    (("lookup", "queue", "show", "unfinished"), _add_reading_commands),
+    (("lookup", "queue", "show", "evidence", "unfinished"), _add_reading_commands),
     (("purchase",), _add_purchase_command),
     (("refetch", "probe", "resolve"), _add_recovery_commands),
     (("payment",), _add_payment_commands),

@@ -82,13 +82,13 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
         if args.name == "notices":
             return console.notices.read_page(args.limit, args.after)
         return console.alerts.read_company_queue(args.limit, args.after)
-    chosen, order = _read_filter(args.filter), _read_order(args.sort)
+    chosen, order = parse_queue_filter(args.filter), _read_order(args.sort)
     if args.by_cause:
         return console.recovery.read_causes(args.name, chosen)
     return console.recovery.read_queue(args.name, args.limit, args.after, chosen, order)
 
 
-def _read_filter(text: str) -> RecordFilter:
+def parse_queue_filter(text: str) -> RecordFilter:
     """Return the typed filter. Raises usage for a word that is no operator, or whose value can't be understood."""
     parsed = parse_filter(text)
     names = [*parsed.words.split(), *parsed.problems]

@@ -163,6 +163,7 @@ class AuditAction(StrEnum):
     STORY_OPENED = "story.opened"
 
     EVIDENCE_PACK_EXPORTED = "evidence_pack.exported"
+    EVIDENCE_BUNDLE_EXPORTED = "evidence_bundle.exported"
 
     LIST_EXPORTED = "list.exported"
     DAILY_CLOSE_WRITTEN = "daily_close.written"

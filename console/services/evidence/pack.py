@@ -17,10 +17,8 @@ from typing import BinaryIO
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import instant_text
-from console.domain.error_reasons import UsageProblem
-from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors import ConsoleError
 from console.domain.evidence.timeline import EARLIEST_INSTANT, Event, TimelinePage
-from console.domain.reason import ForeignText
 from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 from console.services.audit import refusals
@@ -36,9 +34,10 @@ from console.services.evidence.timeline import (
     walk_events,
 )
 from console.services.process.context import ServiceContext
+from console.services.process.new_file import open_new_file
 from console.services.records.completer import RecordsCompleter
 from console.services.registry.facts import read_facts_of_record
-from console.settings.draft_files import DraftFile, open_draft
+from console.settings.draft_files import DraftFile
 from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import events as payment_events
@@ -53,7 +52,7 @@ manifest.
 MAX_EVENTS = 100_000
 _HASH_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
-_AUDIT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
+AUDIT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,20 @@ class PackWritten:
     sha256: str
     files: int
     left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PackContent:
+    """What a pack that was written to an open file contains. `record_id` and `kind` name its record, `titles` has the
+    first line of its timeline by language, `until` is the instant of its last event.
+    """
+
+    kind: str
+    record_id: int | str
+    titles: Mapping[str, bytes]
+    until: datetime
+    files: int
+    left_out: tuple[str, ...]
 
 
 class EvidencePacks:
@@ -91,19 +104,15 @@ class EvidencePacks:
         Raises not_found, not_allowed, no_operator, usage (file_exists), storage_full.
         """
         subject = kind if kind == OPERATION or str(id).isdecimal() else "evidence_pack"
-        with refusals.audit_refusals(self._context, _AUDIT_ACTION, str(id)[:40], kind=subject[:32]):
+        with refusals.audit_refusals(self._context, AUDIT_ACTION, str(id)[:40], kind=subject[:32]):
             person = self._context.require_right("audit_any")
-        try:
-            with open_draft(Path(path).absolute()) as pack_draft:
-                return self._write_pack(pack_draft, kind, id, person)
-        except FileExistsError as exists:
-            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
-        except OSError as error:
-            raise ConsoleError(
-                ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(str(error))}
-            ) from error
+        with open_new_file(path) as draft:
+            return self._write_pack(draft, kind, id, person)
 
-    def _write_pack(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:
+    def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
+        """Write the pack of a record to an open file, for a person whose right the caller has checked. Raises
+        not_found.
+        """
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
@@ -111,20 +120,28 @@ class EvidencePacks:
             only_person = None if AUDITOR in person.roles else person.name
             head = make_head_facts(conn, family, self._complete_records, _find_last_change(family))
             packing = _PackDraft(context, conn, family, head, only_person, self._texts(), self._largest_bytes)
-            files, omitted = packing.write(pack_draft.file)
+            files, omitted = packing.write(file)
+        return PackContent(
+            kind_of(family.record), family.record.id, packing.titles, packing.last_event_at, files, omitted
+        )
+
+    def _write_pack(self, pack_draft: DraftFile, kind: str, id: int | str, person: Person) -> PackWritten:
+        context = self._context
+        content = self.write_content(pack_draft.file, kind, id, person)
         context.failpoints.reach("after_pack_written")
         size, digest = pack_draft.compute_sha256()
-        facts = {"sha256": digest, "bytes": size, "files": files}
-        context.write(lambda tx: context.record_audit(tx, _AUDIT_ACTION, family.record.id, facts, kind=kind))
+        facts = {"sha256": digest, "bytes": size, "files": content.files}
+        context.write(lambda tx: context.record_audit(tx, AUDIT_ACTION, content.record_id, facts, kind=kind))
         context.failpoints.reach("before_pack_named")
         pack_draft.publish()
-        return PackWritten(str(pack_draft.final), size, digest, files, omitted)
+        return PackWritten(str(pack_draft.final), size, digest, content.files, content.left_out)
 
 
 class _PackDraft:
     """Writes the parts of one evidence pack into a file. `head` has the facts at the head of its timeline.
     `only_person`: only this person's audit entries are written
-    in full (None: all). `largest`: largest sum of the parts in bytes.
+    in full (None: all). `largest`: largest sum of the parts in bytes. After `write`, `titles` has the first line of
+    the timeline by language, and `last_event_at` the instant of the last event.
     """
 
     def __init__(
@@ -153,7 +170,8 @@ class _PackDraft:
             related.payer_names,
             related.names,
         )
-        self._event_count, self._last_event_at, self._is_cut = 0, EARLIEST_INSTANT, False
+        self.titles: dict[str, bytes] = {}
+        self._event_count, self.last_event_at, self._is_cut = 0, EARLIEST_INSTANT, False
 
     def write(self, file: BinaryIO) -> tuple[int, tuple[str, ...]]:
         """Write all parts sorted by their names, then the manifest. Return the number of the files and the names of
@@ -161,7 +179,7 @@ class _PackDraft:
         """
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
-            pack = PackFile(file, self._last_event_at)
+            pack = PackFile(file, self.last_event_at)
             proof = AuditProof(self._context, self._conn, self._related.record_keys, self._only_person)
             self._add_answers(pack)
             pack.add_part("audit.json", proof.iterate_chunks())
@@ -171,8 +189,8 @@ class _PackDraft:
                 content = self._plain_values.make_registry_fields(self._registry_facts)
                 pack.add_part(_json_file_name("registry"), [encode_json(content)])
             for language, text in (("en", en), ("ja", ja)):
-                pack.add_part(_text_file_name("timeline", language), _iterate_chunks(text))
-            pack.add_part(_json_file_name("timeline"), _iterate_chunks(event_lines))
+                pack.add_part(_text_file_name("timeline", language), iterate_chunks(text))
+            pack.add_part(_json_file_name("timeline"), iterate_chunks(event_lines))
             pack.add_part("verify.txt", [pack_text.verification_text()])
             pack.close_with_manifest(self._make_about(proof))
         return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
@@ -182,7 +200,7 @@ class _PackDraft:
             "kind": self._timeline.kind,
             "id": self._timeline.id,
             "database": self._context.database_id,
-            "until": None if self._last_event_at == EARLIEST_INSTANT else instant_text(self._last_event_at),
+            "until": None if self.last_event_at == EARLIEST_INSTANT else instant_text(self.last_event_at),
             "events": {"told": self._event_count, "cut": self._is_cut},
             "audit": {"rows": proof.row_count, "withheld": proof.withheld_count, "whose": self._only_person or "all"},
             "left_out": self._omitted_files,
@@ -194,7 +212,9 @@ class _PackDraft:
         """Read each event once and write it as JSON to `event_lines` and as text in each language to `texts`."""
         for language, text in texts.items():
             lines = self._texts.header_lines(self._timeline, language)
-            text.writelines(pack_text.encode_line(line, self._timeline) for line in lines)
+            encoded = [pack_text.encode_line(line, self._timeline) for line in lines]
+            self.titles[language] = encoded[0]
+            text.writelines(encoded)
 
         def events() -> Iterator[object]:
             for event in self._iterate_events():
@@ -208,7 +228,7 @@ class _PackDraft:
     def _iterate_events(self) -> Iterator[Event]:
         events = walk_events(self._conn, self._related)
         for event in islice(events, MAX_EVENTS):
-            self._event_count, self._last_event_at = self._event_count + 1, max(self._last_event_at, event.at)
+            self._event_count, self.last_event_at = self._event_count + 1, max(self.last_event_at, event.at)
             yield event
         self._is_cut = next(events, None) is not None
 
@@ -304,7 +324,7 @@ def _text_file_name(name: str, language: str) -> str:
     return f"{name}.{language}.txt"
 
 
-def _iterate_chunks(file: BinaryIO) -> Iterator[bytes]:
+def iterate_chunks(file: BinaryIO) -> Iterator[bytes]:
     """Yield the file's content from its beginning."""
     file.seek(0)
     while chunk := file.read(_CHUNK_BYTES):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 FORMAT_NAME = "evidence-pack/1"
+BUNDLE_FORMAT_NAME = "evidence-bundle/1"
 MANIFEST_NAME = "manifest.json"
 # Characters that can change the direction of text or control a terminal, and that `json.dumps` doesn't escape.
 _INVISIBLE_CODE_POINTS = (
@@ -36,15 +37,20 @@ class FileDigest:
 
 class PackFile:
     """Writes the parts of a pack one by one into a ZIP. Each part has the date `moment`, which must come from the
-    facts and not from the clock, so that the same facts give the same bytes.
+    facts and not from the clock, so that the same facts give the same bytes. `form` is the format that the manifest
+    names.
     """
 
-    def __init__(self, file: BinaryIO, moment: datetime) -> None:
-        self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+    def __init__(self, file: BinaryIO, moment: datetime, form: str = FORMAT_NAME) -> None:
+        self._zip, self._form = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED), form
+        self.date_parts(moment)
+        self.parts: list[FileDigest] = []
+
+    def date_parts(self, moment: datetime) -> None:
+        """Give the date `moment` to the parts that are added from now on."""
         utc = moment.astimezone(UTC)
         is_storable_year = _FIRST_YEAR <= utc.year <= _LAST_YEAR
         self._date = utc.timetuple()[:6] if is_storable_year else (_FIRST_YEAR, 1, 1, 0, 0, 0)
-        self.parts: list[FileDigest] = []
 
     @property
     def size(self) -> int:
@@ -69,8 +75,12 @@ class PackFile:
     def close_with_manifest(self, about: Mapping[str, object]) -> None:
         """Write the manifest as the last part, with `about` and the list of parts, and close the ZIP."""
         files = [{"name": part.name, "bytes": part.bytes, "sha256": part.sha256} for part in self.parts]
-        manifest: dict[str, object] = {"form": FORMAT_NAME, **about, "files": files}
+        manifest: dict[str, object] = {"form": self._form, **about, "files": files}
         self.add_part(MANIFEST_NAME, [encode_json({**manifest, "digest": compute_digest(manifest)})])
+        self.close()
+
+    def close(self) -> None:
+        """Close the ZIP, also one that was not finished. A closed one stays as it is."""
         self._zip.close()
 
 

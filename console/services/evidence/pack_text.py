@@ -28,6 +28,19 @@ _VERIFICATION_TEXT = """\
 3. To check the whole audit trail, run this command on the original database: support-console audit verify
 """
 
+_BUNDLE_VERIFICATION_TEXT = """\
+複数の証跡一式の確かめ方 / How to verify this evidence bundle
+
+1. manifest.json lists every file with its length and SHA-256 checksum (sha256). The checksum of the whole ZIP file is
+   in the audit trail of the original database (entry evidence_bundle.exported); the checksum of each pack is in the
+   entry evidence_pack.exported of its record.
+   manifest.json に全ファイルの長さと sha256 があります。
+   ZIP 全体と各証跡一式の sha256 は、元のデータベースの監査記録にあります。
+2. index.json lists the records and their packs. Each pack in the folder packs can be taken out and verified alone, as
+   its own verify.txt says.
+   index.json は記録と証跡一式の一覧です。packs フォルダーの証跡一式は、1 件ずつ取り出して確かめることもできます。
+"""
+
 
 class PlainValues:
     """Converts values to the types of JSON. In texts, the words of `hidden` (the payers' names) are masked."""
@@ -88,6 +101,11 @@ class TimelineText(Protocol):
 def encode_line(text: str, timeline: TimelinePage) -> bytes:
     """Return a line of a timeline's text in UTF-8 with a line end; payers are masked."""
     return mask_text(text, timeline.hidden).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def bundle_verification_text() -> bytes:
+    """Return the instructions for verifying a bundle without this program, in Japanese and English (UTF-8)."""
+    return _BUNDLE_VERIFICATION_TEXT.encode()
 
 
 def verification_text() -> bytes:

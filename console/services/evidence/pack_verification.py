@@ -1,9 +1,13 @@
-"""Verification of an evidence pack: its manifest, each file, and the hashes of its audit entries."""
+"""Verification of an evidence pack: its manifest, each file, and the hashes of its audit entries; and of an evidence
+bundle with each of its packs.
+"""
 
 import hashlib
 import io
 import json
 import re
+import shutil
+import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -13,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from console.services.evidence.pack_archive import FORMAT_NAME, MANIFEST_NAME, compute_digest
+from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FORMAT_NAME, MANIFEST_NAME, compute_digest
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash
 
 _FILE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,2}")
@@ -32,6 +36,7 @@ UNREADABLE_FILE_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, EOFError, Run
 zipfile lacks.
 """
 _CHUNK_BYTES = 1 << 16
+_PACK_NAME_PATTERN = re.compile(r"packs/[a-z-]+-[0-9a-f-]+\.zip")
 _BLANKS_PATTERN = re.compile(r"[ \t\r\n]*")
 _AUDIT_FILE_NAME = "audit.json"
 _COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -71,9 +76,14 @@ class PackVerdict:
 
 
 def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
-    """Verify a pack and return the verdict. With `sha256` (from the audit entry of the export), also verify that the
-    file is the exported one.
+    """Verify a pack, or a bundle with its packs, and return the verdict. With `sha256` (from the audit entry of the
+    export), also verify that the file is the exported one.
     """
+    return _verify_file(path, sha256, (FORMAT_NAME, BUNDLE_FORMAT_NAME))
+
+
+def _verify_file(path: Path, sha256: str | None, forms: tuple[str, ...]) -> PackVerdict:
+    """Verify the ZIP at `path`, whose manifest must name one of the formats `forms`."""
     problems: list[FileProblem] = []
     if sha256 is not None and (not path.is_file() or _compute_hash(path) != sha256):
         problems.append(FileProblem(path.name, "altered"))
@@ -81,7 +91,7 @@ def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
         _require_file(path)
         _require_small(path)
         with zipfile.ZipFile(path) as pack:
-            return _verify_pack(pack, problems)
+            return _verify_pack(pack, problems, forms)
     except UNREADABLE_FILE_ERRORS:
         return PackVerdict(0, 0, (*problems, FileProblem(path.name, "unreadable")), {})
 
@@ -100,8 +110,8 @@ def _require_small(path: Path) -> None:
         raise ValueError("too many members")
 
 
-def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem]) -> PackVerdict:
-    manifest = _read_manifest(pack)
+def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem], forms: tuple[str, ...]) -> PackVerdict:
+    manifest = _read_manifest(pack, forms)
     if manifest is None:
         return PackVerdict(0, 0, (*problems, FileProblem(MANIFEST_NAME, "unreadable")), {})
     if manifest.get("digest") != compute_digest(manifest):
@@ -114,6 +124,8 @@ def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem]) -> PackVerd
         code = _find_file_problem(pack, name, listed)
         if code is not None:
             problems.append(FileProblem(name, code))
+    if manifest["form"] == BUNDLE_FORMAT_NAME:
+        return _verify_packs_of_bundle(pack, PackVerdict(len(files), 0, tuple(problems), manifest))
     rows = 0
     if not any(
         problem.file == _AUDIT_FILE_NAME and problem.code in ("missing", "bad_name", "unreadable")
@@ -123,7 +135,26 @@ def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem]) -> PackVerd
     return PackVerdict(len(files), rows, tuple(problems), manifest)
 
 
-def _read_manifest(pack: zipfile.ZipFile) -> Json | None:
+def _verify_packs_of_bundle(bundle: zipfile.ZipFile, verdict: PackVerdict) -> PackVerdict:
+    """Verify each pack of a bundle whose own files were verified with the result `verdict`. The returned verdict also
+    counts the packs' files and audit entries.
+    """
+    files, rows, problems = verdict.files, verdict.rows, list(verdict.problems)
+    damaged = {problem.file for problem in problems}
+    for info in bundle.infolist():
+        if info.filename in damaged or not _PACK_NAME_PATTERN.fullmatch(info.filename):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "copy.zip"
+            with bundle.open(info) as member, path.open("wb") as copy:
+                shutil.copyfileobj(member, copy, _CHUNK_BYTES)
+            part = _verify_file(path, None, (FORMAT_NAME,))
+        files, rows = files + part.files, rows + part.rows
+        problems += [FileProblem(f"{info.filename}/{one.file}", one.code, one.row) for one in part.problems]
+    return PackVerdict(files, rows, tuple(problems[:_MAX_PROBLEMS]), verdict.about)
+
+
+def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> Json | None:
     try:
         info = pack.getinfo(MANIFEST_NAME)
         if info.file_size > _LARGEST_MANIFEST_BYTES:
@@ -132,7 +163,7 @@ def _read_manifest(pack: zipfile.ZipFile) -> Json | None:
         if any(raw.count(sign) > limit for sign, limit in _MAX_COUNT_OF_SIGN.items()):
             return None
         manifest = json.loads(raw)
-        is_well_formed = manifest["form"] == FORMAT_NAME and all(
+        is_well_formed = manifest["form"] in forms and all(
             type(file["bytes"]) is int and file["sha256"] for file in manifest["files"]
         )
     except (*UNREADABLE_FILE_ERRORS, KeyError, TypeError):

@@ -10,10 +10,10 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import DocumentFormat, ExportDocument
 from console.domain.reports.daily_close import CLOSE_KIND, CloseWritten, DailyClose, make_facts, make_subject
 from console.services.audit import refusals
-from console.services.exports.new_file import open_new_file
 from console.services.exports.pdf_document import write_pdf_document
 from console.services.exports.workbook import write_document_workbook
 from console.services.process.context import ServiceContext
+from console.services.process.new_file import open_new_file
 
 _ACTION = AuditAction.DAILY_CLOSE_WRITTEN
 

@@ -11,9 +11,9 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportRequest, ExportTable, ExportWritten, FileFormat
 from console.services.audit import refusals
 from console.services.exports.csv_table import write_csv_table
-from console.services.exports.new_file import open_new_file
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import ServiceContext
+from console.services.process.new_file import open_new_file
 from console.settings.draft_files import DraftFile
 
 Progress = Callable[[int], None]

@@ -9,8 +9,8 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.services.audit import refusals
-from console.services.exports.new_file import open_new_file
 from console.services.process.context import ServiceContext
+from console.services.process.new_file import open_new_file
 
 _ACTION = AuditAction.CREDIT_CHECK_PDF_SAVED
 

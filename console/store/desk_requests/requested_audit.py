@@ -54,6 +54,7 @@ _ACTIONS_OF_DESKS = frozenset(
         AuditAction.LIST_EXPORTED,
         AuditAction.CREDIT_CHECK_OPENED,
         AuditAction.CREDIT_CHECK_PDF_READ,
+        AuditAction.EVIDENCE_BUNDLE_EXPORTED,
         AuditAction.EVIDENCE_PACK_EXPORTED,
         AuditAction.OPERATION_SHOW,
         AuditAction.ORDER_OPENED,

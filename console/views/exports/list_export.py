@@ -1,6 +1,5 @@
 """The action `export` of a page or dialog: it asks for a file, and writes the list to it in the background."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +8,10 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, ExportWritten, FileFormat
+from console.views.exports.background_file import BackgroundFile, Progress
 from console.views.pages.base import Page, PageHead
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.tasks import Cancelled, Failure, Report
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
 from console.views.widgets.save_file import ask_for_path
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
 EXPORT_KEY = "Ctrl+E"
 EXPORT_KEY_HINT = ((EXPORT_KEY,), "key.export")
-_BAR_NAME = "export"
 _FILE_FORMATS = [file_format.value for file_format in FileFormat]
 
 
@@ -43,15 +40,18 @@ class ListExport(QObject):
         super().__init__(parent)
         self._context, self._parent, self._make_request = context, parent, make_request
         self._request: ExportRequest | None = None
-        self._cancelled = threading.Event()
-        self._bar: Bar | None = None
-        self.is_running = False
+        self._file = BackgroundFile(context, parent, "export", context.translate("action.export"))
         self.button = KeyButton(context.translate("action.export"), EXPORT_KEY, binds=False)
         self.button.clicked.connect(self.choose_file)
         if head is not None:
             head.add_button(self.button)
         if isinstance(parent, Page):
             parent.bind_key(EXPORT_KEY, self.choose_file)
+
+    @property
+    def is_running(self) -> bool:
+        """True while an export is being written."""
+        return self._file.is_running
 
     @property
     def has_list(self) -> bool:
@@ -76,63 +76,22 @@ class ListExport(QObject):
         context, request = self._context, self._request or self._make_request()
         if request is None or self.is_running:
             return
-        language, self.is_running = context.language, True
-        self._cancelled.clear()
-        cancelled = self._cancelled
+        language, translate = context.language, context.translate
 
-        def write(report: Report) -> ExportWritten:
-            def report_rows(rows: int) -> None:
-                if cancelled.is_set() or report.is_cancelled:
-                    raise Cancelled
-                report(rows)
+        def call(services: "Console", report: Progress) -> ExportWritten:
+            return services.exports.write(request, Path(path), language, report)
 
-            def call(services: "Console") -> ExportWritten:
-                return services.exports.write(request, Path(path), language, report_rows)
+        def make_toast(written: ExportWritten) -> Toast:
+            words = translate("export.written", rows=written.rows, file=Path(written.file).name)
+            return Toast(words, written.file, path=written.file)
 
-            return context.bind_services(call)()
+        def progress_words(rows: int) -> str:
+            return translate("progress.export", rows=rows)
 
-        self._show_progress(0)
-        context.runner.watch(
-            write,
-            self._show_written,
-            self._show_failure,
-            self._show_progress,
-            owner=self,
-            label=context.translate("action.export"),
-            lane="long",
-        )
+        self._file.show_words(progress_words(0))
+        self._file.write(call, make_toast, progress_words)
 
     @Slot()
     def cancel(self) -> None:
         """Cancel the running export after its present page. The answer says whether a file was written."""
-        self._cancelled.set()
-
-    def _show_progress(self, rows: int) -> None:
-        if not isinstance(self._parent, Page):
-            return
-        words = self._context.translate("progress.export", rows=rows)
-        if self._bar is None:
-            cancel = KeyButton(self._context.translate("action.cancel"))
-            cancel.clicked.connect(self.cancel)
-            self._bar = Bar("", words, tone="progress", shape="circle_arrow", button=cancel, is_announced=False)
-            self._parent.show_bar(_BAR_NAME, self._bar)
-        self._bar.show_text("", words)
-
-    def _end_export(self) -> None:
-        self.is_running, self._bar = False, None
-        if isinstance(self._parent, Page):
-            self._parent.hide_bar(_BAR_NAME)
-
-    def _show_written(self, written: ExportWritten) -> None:
-        self._end_export()
-        words = self._context.translate("export.written", rows=written.rows, file=Path(written.file).name)
-        self._context.toast_requested.emit(Toast(words, written.file, path=written.file))
-
-    def _show_failure(self, failure: Failure) -> None:
-        self._end_export()
-        translate = self._context.translate
-        if failure.code == "cancelled":
-            self._context.show_toast(translate("export.cancelled"), "", "ring_slash", "muted")
-        else:
-            message = self._context.failure_message(failure)
-            self._context.show_toast(translate("act.refused"), message, "square_bang", "bad")
+        self._file.cancel()

@@ -232,8 +232,9 @@ class CompanyView(QWidget):
 
     @property
     def visible_list_name(self) -> str:
-        """The name of the visible list: payments, refunds, orders or checks."""
-        return str(self.tabs.tabData(self.tabs.currentIndex()))
+        """The name of the visible list: payments, refunds, orders or checks; "" for a tab that lists no records."""
+        name = str(self.tabs.data(self.tabs.currentIndex()))
+        return name if name in (*MONEY_LISTS, "checks") else ""
 
     @property
     def shows_checks(self) -> bool:

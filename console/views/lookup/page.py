@@ -1,6 +1,8 @@
 """The lookup page: the field for a corporation number, and all records of that number."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -19,16 +21,21 @@ from console.views.pages.base import Page, PageHead
 from console.views.pages.corporation_number_field import NumberField
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
+from console.views.records import evidence_bundle
 from console.views.records.actions import RecordActionHandlers
+from console.views.records.evidence_bundle import EvidenceBundleExport
 from console.views.registry.company_list import CompanyList, FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import LookupRoute, OperationRoute, Route, route_to
+from console.views.runtime.routes import LookupRoute, OperationRoute, Ref, Route, route_to
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording.search import problem_text
+
+if TYPE_CHECKING:
+    from console.app import Console
 
 _MIN_NUMBER_DIGITS = 11
 """A text with fewer digits is meant as something else than a corporation number, such as an order."""
@@ -53,6 +60,7 @@ class LookupPage(Page):
         (("Ctrl+Shift+C",), "company_page.copy_summary"),
         (("Ctrl+F",), "key.number"),
         list_export.EXPORT_KEY_HINT,
+        evidence_bundle.KEY_HINT,
         (("F1",), "key.help"),
     )
 
@@ -61,6 +69,8 @@ class LookupPage(Page):
         self.acts = RecordActionHandlers(context, self)
         self.head = PageHead(context.translate("screen.lookup"), context.translate("lookup.sentence"))
         self.export = ListExport(context, self, self._make_export_request, self.head)
+        self.evidence_bundle = EvidenceBundleExport(context, self)
+        self.bind_key(evidence_bundle.KEY, self._export_evidence)
         self.number = NumberField(context)
         self.company = CompanyView(context, self.acts)
         self.content = QStackedWidget()
@@ -147,6 +157,16 @@ class LookupPage(Page):
         if isinstance(shown, FoundRecords):
             return ExportRequest(ListName.SEARCH, self._number)
         return ExportRequest(ListName.COMPANIES, self._number) if isinstance(shown, CompanyList) else None
+
+    @Slot()
+    def _export_evidence(self) -> None:
+        """Export the evidence packs of the records in the visible tab of a company (of all its records in a tab
+        without records), or of those that a search has found."""
+        request = self._make_export_request()
+        if request is None or request.name is ListName.COMPANIES:
+            self.refuse_key(self.context.translate("bundle.none"))
+        else:
+            self.evidence_bundle.choose_file(partial(_read_refs, request))
 
     # -- lookup
 
@@ -307,6 +327,21 @@ class LookupPage(Page):
     def _go_to_field(self) -> None:
         self.number.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.number.edit.selectAll()
+
+
+def _read_refs(request: ExportRequest, services: "Console") -> Sequence[Ref]:
+    """Return kind and id of the records of a list: of a corporation number, or of a search."""
+    if request.name is ListName.SEARCH:
+        return list(map(case_words.make_record_ref, services.lookup.search(request.subject, _MOST_RECORDS).records))
+    found = services.lookup.find_records(request.subject)
+    of_tab: Mapping[str, Sequence[ShownRecord]] = {
+        "payments": found.payments,
+        "refunds": found.refunds,
+        "orders": found.orders,
+        "checks": found.credit_checks,
+    }
+    lists = [of_tab[request.part]] if request.part in of_tab else of_tab.values()
+    return [case_words.make_record_ref(record) for records in lists for record in records]
 
 
 def _route_of_subject(subject: SearchSubject) -> Route:

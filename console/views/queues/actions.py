@@ -2,7 +2,9 @@
 current row.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
@@ -11,14 +13,23 @@ from console.domain.payments.records import Order
 from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import QueueItem
+from console.views.bulk.request import RecordSource
 from console.views.pages.base import Page
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.queues.selection_bar import QueueSelection
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.collaboration_actions import CollaborationActions
+from console.views.records.evidence_actions import EvidenceExportActions
+from console.views.records.evidence_bundle import EvidenceBundleExport
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+_MAX_RECORDS = 20_001
+"""One more than the largest number of records of a selection, so that the service refuses more with a reason."""
 
 
 class QueuePageActions(QObject):
@@ -33,6 +44,8 @@ class QueuePageActions(QObject):
         self._context, self._page, self._choice, self._current = context, page, choice, current
         self.record_acts = RecordActionHandlers(context, page)
         self.collaboration = CollaborationActions(context, self.record_acts, self.act_on_selection)
+        self.evidence = EvidenceExportActions(context, self.record_acts, self.export_evidence)
+        self.evidence_bundle = EvidenceBundleExport(context, page)
 
     def bind_shortcuts(self) -> None:
         """Connect the shortcuts of the page, and the buttons of the selection bar, to the actions."""
@@ -50,6 +63,7 @@ class QueuePageActions(QObject):
             self._page.bind_key(key, act)
         self._choice.action_requested.connect(self.begin_bulk_run)
         self._choice.bar.give_back.clicked.connect(self.give_back)
+        self._choice.bar.packs.clicked.connect(partial(self.export_evidence, "evidence_pack"))
 
     @property
     def current_record(self) -> ShownRecord | None:
@@ -89,6 +103,19 @@ class QueuePageActions(QObject):
         else:
             self.begin_bulk_run(action)
         return True
+
+    def export_evidence(self, name: str) -> None:
+        """Export the evidence packs of the selected records; without a selection that of the current one. With
+        `copy_story` as `name`, copy the timeline of the current record.
+        """
+        if name == "evidence_pack" and self._choice:
+            request = self._choice.request_for(BulkAction.NOTE)  # the records are the same for each action
+            self.evidence_bundle.choose_file(partial(_read_refs, request.source), request.record_count)
+            return
+        record = self._find_record()
+        right = "audit_any" if name == "evidence_pack" else "read"
+        if record is not None and not self.record_acts.shows_missing_right(right):
+            self.evidence.run_action(name, *case_words.make_record_ref(record))
 
     # -- one record
 
@@ -175,3 +202,11 @@ class QueuePageActions(QObject):
         record = self._find_record()
         if record is not None:
             self.record_acts.copy_text(case_words.number_of(record) or case_words.short_title(record, self._context))
+
+
+def _read_refs(source: RecordSource, services: "Console") -> Sequence[Ref]:
+    """Return kind and id of the records of a selection."""
+    records = source(services)
+    if isinstance(records, str):
+        return services.recovery.list_queue_subjects(records, most=_MAX_RECORDS)
+    return [(record.kind, record.id) for record in records]

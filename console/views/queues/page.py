@@ -29,6 +29,7 @@ from console.views.queues.rows import QUEUE_NAMES, ListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.shown_view import MENU_KEY, SAVE_KEY, ShownView
 from console.views.queues.tabs import QueueTabs
+from console.views.records import evidence_bundle
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
@@ -76,6 +77,7 @@ class QueuesPage(Page):
         (("Ctrl+A",), "key.choose_all"),
         (("Ctrl+D",), "key.choose_none"),
         list_export.EXPORT_KEY_HINT,
+        evidence_bundle.KEY_HINT,
         (("Ctrl+/",), "key.list"),
     )
 

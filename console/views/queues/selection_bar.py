@@ -19,6 +19,7 @@ from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
 from console.views.queues.cause_groups import CauseRow, with_cause
 from console.views.queues.rows import ListQuery, QueueRow
+from console.views.records import evidence_bundle
 from console.views.records.collaboration_actions import GIVE_BACK_KEY
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
@@ -70,17 +71,19 @@ class SelectionBar(Surface):
             button.clicked.connect(partial(self.action_requested.emit, action))
         give_back = KeyButton(translate("action.give_back"), GIVE_BACK_KEY, binds=False)
         self.give_back = bind_right(context, give_back, "take")
-        acts: list[QWidget] = list(self.buttons.values())
+        packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.KEY, binds=False)
+        self.packs = bind_right(context, packs, evidence_bundle.RIGHT)
+        acts: list[QWidget] = [*self.buttons.values(), self.packs]
         acts.insert(list(self.buttons).index(BulkAction.TAKE) + 1, self.give_back)
         no_money = TextLabel(translate("bulk.bar.no_money"), "small", "muted")
-        reasons = DisabledReasons(*self.buttons.values(), self.give_back)
+        reasons = DisabledReasons(*self.buttons.values(), self.give_back, self.packs)
         line = make_flow_widget(self.count, self.all, self.none, *acts, no_money, gap=10, line_gap=6)
         self.setLayout(make_column(line, reasons, gap=4, margins=(24, 8, 24, 8)))
         self.hide()
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
-        return self.all, self.none, *self.buttons.values(), self.give_back
+        return self.all, self.none, *self.buttons.values(), self.give_back, self.packs
 
 
 class QueueSelection(QObject):

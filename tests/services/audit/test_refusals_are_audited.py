@@ -73,6 +73,7 @@ def acts(scene: Scene) -> dict[str, Act]:
         "stop a set": lambda desk: desk.bulk.stop(1),
         "discard a set": lambda desk: desk.bulk.discard(1),
         "authorise": lambda desk: desk.provider_authorisation.begin(),
+        "packs": lambda desk: desk.recovery.write_evidence_bundle([("credit-check", 1)], Path("/nowhere/at/all.zip")),
         "pack": lambda desk: desk.recovery.write_evidence_pack("credit-check", 1, Path("/nowhere/at/all.zip")),
     }
 

@@ -46,7 +46,8 @@ WITHOUT = {
     "read_only": {"list_switches", "list_scopes"},
     "recovery": {
         "read_queue", "count_queues", "list_unfinished", "list_lease_holders", "list_takes", "list_proposals",
-        "read_record", "read_timeline", "write_evidence_pack", "find_choices", "read_causes", "read_last_events",
+        "read_record", "read_timeline", "write_evidence_pack",
+        "write_evidence_bundle", "list_queue_subjects", "find_choices", "read_causes", "read_last_events",
         "run_scheduled",  # the program's timer, not a person's click
     },
     "refunds": {"make_plan", "read_refund", "read_inbox", "read_summaries"},

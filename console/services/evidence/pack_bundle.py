@@ -1,0 +1,163 @@
+"""Write evidence bundles: one ZIP file with the evidence packs of several records and an index.
+
+Each pack in a bundle has the same bytes as a pack that is written by itself, so it can be taken out and verified
+alone.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.evidence.timeline import EARLIEST_INSTANT
+from console.domain.records import Person
+from console.services.audit import refusals
+from console.services.evidence import pack
+from console.services.evidence.pack import EvidencePacks, PackContent, iterate_chunks
+from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FileDigest, PackFile, encode_json
+from console.services.evidence.pack_text import bundle_verification_text
+from console.services.process.context import ServiceContext
+from console.services.process.new_file import open_new_file
+from console.settings.draft_files import DraftFile
+from console.store.database.engine import Transaction
+
+MAX_PACKS = 500
+"""Largest number of records of one bundle."""
+LARGEST_BUNDLE_BYTES = 1000 * 1024 * 1024
+"""Largest sum of the packs of a bundle, in bytes. A pack that would exceed it is left out and listed in the index."""
+Progress = Callable[[int, int], None]
+"""Function that is called before each pack, with the number of packs written so far and the number of all records. It
+may raise an exception to cancel; then no file remains.
+"""
+_ACTION, _KIND = AuditAction.EVIDENCE_BUNDLE_EXPORTED, "export"
+_SUBJECT = "evidence"
+_TOO_LARGE = "too_large"
+
+
+@dataclass(frozen=True, slots=True)
+class BundleWritten:
+    """A written bundle: the path of its file, its size in bytes, its SHA-256 (which the audit entry has too), the
+    number of its packs, and the names of what was left out: whole packs, and parts of packs.
+    """
+
+    file: str
+    bytes: int
+    sha256: str
+    packs: int
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A pack of a bundle: its content, and the digest of its file. `is_left_out` is True if the bundle has no room
+    for the file.
+    """
+
+    content: PackContent
+    digest: FileDigest
+    is_left_out: bool = False
+
+    @property
+    def index_fields(self) -> dict[str, object]:
+        return {
+            "file": None if self.is_left_out else self.digest.name,
+            "kind": self.content.kind,
+            "id": self.content.record_id,
+            "bytes": self.digest.bytes,
+            "sha256": self.digest.sha256,
+            "files": self.content.files,
+            "left_out": [_TOO_LARGE] if self.is_left_out else list(self.content.left_out),
+        }
+
+
+class EvidenceBundles:
+    """Writes bundles for people who may export the audit trail."""
+
+    def __init__(self, context: ServiceContext, packs: EvidencePacks, largest: int = LARGEST_BUNDLE_BYTES) -> None:
+        self._context, self._packs, self._largest_bytes = context, packs, largest
+
+    def write(
+        self, records: Sequence[tuple[str, int | str]], path: Path, progress: Progress = lambda _done, _of: None
+    ) -> BundleWritten:
+        """Write the packs of these records (kind and id), in this order, to the new file `path`. The audit trail gets
+        an entry about the bundle and one about each pack in it, all in one transaction.
+
+        Raises not_found, not_allowed, no_operator, usage (file_exists, bulk_size), storage_full.
+        """
+        with refusals.audit_refusals(self._context, _ACTION, _SUBJECT, kind=_KIND):
+            person = self._context.require_right("audit_any")
+        chosen = tuple(dict.fromkeys((kind, str(id)) for kind, id in records))
+        if not 0 < len(chosen) <= MAX_PACKS:
+            raise ConsoleError(
+                ErrorCode.USAGE,
+                {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(chosen), "most": MAX_PACKS},
+            )
+        with open_new_file(path) as draft:
+            entries = self._write_packs(draft, chosen, person, progress)
+            return self._publish(draft, entries)
+
+    def _write_packs(
+        self, draft: DraftFile, chosen: Sequence[tuple[str, str]], person: Person, progress: Progress
+    ) -> list[_Entry]:
+        entries = list[_Entry]()
+        with closing(PackFile(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
+            for done, (kind, id) in enumerate(chosen):
+                progress(done, len(chosen))
+                entries.append(self._add_pack(bundle, kind, id, person))
+            progress(len(chosen), len(chosen))
+            self._add_index(bundle, entries)
+        return entries
+
+    def _add_index(self, bundle: PackFile, entries: Sequence[_Entry]) -> None:
+        bundle.date_parts(_find_last_event(entries))
+        for language in ("en", "ja"):
+            lines = (_index_line(entry, language) for entry in entries)
+            bundle.add_part(f"index.{language}.txt", lines)
+        bundle.add_part("index.json", [encode_json([entry.index_fields for entry in entries])])
+        bundle.add_part("verify.txt", [bundle_verification_text()])
+        left_out = [entry.digest.name for entry in entries if entry.is_left_out]
+        bundle.close_with_manifest(
+            {"database": self._context.database_id, "packs": len(entries) - len(left_out), "left_out": left_out}
+        )
+
+    def _add_pack(self, bundle: PackFile, kind: str, id: str, person: Person) -> _Entry:
+        with TemporaryFile() as file:
+            content = self._packs.write_content(file, kind, id, person)
+            name, size = f"packs/{content.kind}-{content.record_id}.zip", file.tell()
+            if bundle.size + size > self._largest_bytes:
+                return _Entry(content, FileDigest(name, size, ""), is_left_out=True)
+            bundle.date_parts(content.until)
+            return _Entry(content, bundle.add_part(name, iterate_chunks(file)))
+
+    def _publish(self, draft: DraftFile, entries: Sequence[_Entry]) -> BundleWritten:
+        context, written = self._context, [entry for entry in entries if not entry.is_left_out]
+        size, digest = draft.compute_sha256()
+
+        def record(tx: Transaction) -> None:
+            facts = {"sha256": digest, "bytes": size, "n": len(written)}
+            context.record_audit(tx, _ACTION, _SUBJECT, facts, kind=_KIND)
+            for entry in written:
+                content, file = entry.content, entry.digest
+                of_pack = {"sha256": file.sha256, "bytes": file.bytes, "files": content.files, "bundle": digest}
+                context.record_audit(tx, pack.AUDIT_ACTION, content.record_id, of_pack, kind=content.kind)
+
+        context.write(record)
+        draft.publish()
+        omitted = [entry.digest.name for entry in entries if entry.is_left_out]
+        omitted += [f"{entry.digest.name}/{part}" for entry in written for part in entry.content.left_out]
+        return BundleWritten(str(draft.final), size, digest, len(written), tuple(omitted))
+
+
+def _index_line(entry: _Entry, language: str) -> bytes:
+    """Return a record of the index as text: the first line of its timeline, then the name of its pack."""
+    name = "-" if entry.is_left_out else entry.digest.name
+    return entry.content.titles[language] + f"    {name}\n".encode()
+
+
+def _find_last_event(entries: Sequence[_Entry]) -> datetime:
+    return max((entry.content.until for entry in entries), default=EARLIEST_INSTANT)

@@ -1,0 +1,81 @@
+"""Export the evidence packs of several records of a list to one file."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+
+from console.views.exports.background_file import BackgroundFile, Progress
+from console.views.pages.base import Page
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import Ref
+from console.views.widgets.save_file import ask_for_path
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.services.evidence.pack_bundle import BundleWritten
+
+RIGHT = "audit_any"
+KEY = "Ctrl+Shift+E"
+KEY_HINT = ((KEY,), "key.evidence_bundle")
+ReadRecords = Callable[["Console"], Sequence[Ref]]
+"""Function that returns kind and id of the records; it is called in a worker thread."""
+
+
+class EvidenceBundleExport(QObject):
+    """Exports evidence packs of the records of one page. One export runs at a time; a bar of the page shows its
+    progress and cancels it.
+    """
+
+    def __init__(self, context: WindowContext, page: Page) -> None:
+        super().__init__(page)
+        self._context, self._page = context, page
+        self._file = BackgroundFile(context, page, "evidence_bundle", context.translate("action.evidence_bundle"))
+        self._read_records: ReadRecords | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """True while a file is being written."""
+        return self._file.is_running
+
+    def choose_file(self, read_records: ReadRecords, count: int | None = None) -> None:
+        """Ask for the path of the new file, then write the packs of these records; `count` is their number, if it is
+        known. Say why not if the person may not export, or do nothing while an export runs.
+        """
+        reason = self._context.find_disabled_reason(RIGHT)
+        if reason:
+            self._page.refuse_key(reason)
+        elif not self.is_running:
+            self._read_records = read_records
+            translate = self._context.translate
+            title = translate("action.evidence_bundle") if count is None else translate("bundle.title", n=count)
+            ask_for_path(self._page, title, "zip", self.write_to, f"evidence-{self._context.now():%Y%m%d}.zip")
+
+    @Slot(str)
+    def write_to(self, path: str) -> None:
+        """Write the packs of the chosen records to a new file at `path`."""
+        context, read_records = self._context, self._read_records
+        if read_records is None or self.is_running:
+            return
+
+        def call(services: "Console", report: Progress) -> "BundleWritten":
+            return services.recovery.write_evidence_bundle(read_records(services), Path(path), report)
+
+        def progress_words(done: int, of: int) -> str:
+            return context.translate("progress.evidence", done=done, of=of)
+
+        self._file.write(call, self._make_toast, progress_words)
+
+    @Slot()
+    def cancel(self) -> None:
+        """Cancel the export after its present pack. The answer says whether a file was written."""
+        self._file.cancel()
+
+    def _make_toast(self, written: "BundleWritten") -> Toast:
+        translate = self._context.translate
+        if not written.left_out:
+            words = translate("bundle.told", size=written.bytes, n=written.packs)
+            return Toast(words, written.file, path=written.file)
+        words = translate("bundle.told_part", size=written.bytes, packs=written.packs, n=len(written.left_out))
+        return Toast(words, written.file, "square_bang", "care", path=written.file)
