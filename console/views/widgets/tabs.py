@@ -1,7 +1,9 @@
 """A bar of tabs with counts, and a line of 2 px in the accent colour under the current tab."""
 
+from math import ceil
+
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt
-from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QTransform
+from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QResizeEvent, QTransform
 from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from console.views.theme.design_tokens import tokens
@@ -11,6 +13,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
 
 _GAP_PX = 22  # px between two tabs, half of it on each side
+_NARROW_GAP_PX = 10  # the same in a bar that would be too narrow otherwise
 _COUNT_GAP_PX = 6
 
 
@@ -25,6 +28,7 @@ class Tabs(QTabBar):
         """`margin` is the space in px before the first word; None is the page's margin."""
         super().__init__(parent)
         self._nodes: list[TabNode] = []
+        self._gap_px = _GAP_PX
         self._margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.setAccessibleName(name)
         self.setDrawBase(False)
@@ -59,6 +63,7 @@ class Tabs(QTabBar):
         self.setAccessibleTabName(number, f"{word} {count}".strip())
         self._nodes[number].setAccessibleName(f"{word} {count}".strip())
         self.setTabText(number, f"{word} {count}".strip())  # makes Qt measure the tab again
+        self._choose_gap()
 
     def tabLayoutChange(self) -> None:
         super().tabLayoutChange()
@@ -67,13 +72,43 @@ class Tabs(QTabBar):
         self._draw_arrows()  # Qt has just put its own back
 
     def tabSizeHint(self, index: int) -> QSize:
+        width = self._words_width(index) + self._gap_px
+        if index == 0:
+            width += self._margin - self._gap_px / 2
+        return QSize(round(width), current_appearance().control_height("tab"))
+
+    def sizeHint(self) -> QSize:
+        """Return the size with the usual gaps: a layout must not depend on the gaps that are chosen in it."""
+        return QSize(ceil(self._width_with(_GAP_PX)), super().sizeHint().height())
+
+    def _width_with(self, gap_px: int) -> float:
+        """Return the width in px of all tabs with this gap between two of them."""
+        return self._margin + sum(self._words_width(number) + gap_px for number in range(self.count()))
+
+    def _words_width(self, index: int) -> float:
+        """Return the width in px of a tab's word, as if the tab were the current one, and of its count."""
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)
-        width = current_appearance().font_metrics("body", bold=True).horizontalAdvance(word) + _GAP_PX
+        width = current_appearance().font_metrics("body", bold=True).horizontalAdvance(word)
         if count:
             width += _COUNT_GAP_PX + current_appearance().font_metrics("small_data").horizontalAdvance(count)
-        if index == 0:
-            width += self._margin - _GAP_PX / 2
-        return QSize(round(width), current_appearance().control_height("tab"))
+        return width
+
+    def _choose_gap(self) -> None:
+        """Put the tabs closer together if that shows all of them without scrolling."""
+        is_helpful = self._width_with(_NARROW_GAP_PX) <= self.width() < self._width_with(_GAP_PX)
+        gap_px = _NARROW_GAP_PX if is_helpful else _GAP_PX
+        if gap_px != self._gap_px:
+            self._gap_px = gap_px
+            self._measure_tabs()
+
+    def _measure_tabs(self) -> None:
+        """Make Qt measure all tabs again."""
+        for number in range(self.count()):
+            self.setTabText(number, self.tabText(number))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._choose_gap()
 
     def minimumTabSizeHint(self, index: int) -> QSize:
         return self.tabSizeHint(index)
@@ -86,7 +121,7 @@ class Tabs(QTabBar):
     def _draw_tab(self, painter: QPainter, number: int, rect: QRectF) -> None:
         colour, is_current = current_appearance().colour, number == self.currentIndex()
         word, count, _ = self.tabData(number)
-        inner = rect.adjusted(_GAP_PX / 2 if number else self._margin, 0, -_GAP_PX / 2, 0)
+        inner = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
         baseline = baseline_in(rect.top(), rect.height())
         if not self._is_whole(inner):
             self._draw_part(painter, inner, baseline)
@@ -131,8 +166,8 @@ class Tabs(QTabBar):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            for number in range(self.count()):
-                self.setTabText(number, self.tabText(number))
+            self._measure_tabs()
+            self._choose_gap()
             self.updateGeometry()
             self._draw_arrows()
 

@@ -123,6 +123,27 @@ def test_tabs_carry_their_counts() -> None:
     assert tabs.data(0) == "unknown"
 
 
+@pytest.mark.parametrize("count", ["5", "1,000+"])
+def test_tabs_stand_closer_where_that_shows_all_of_them(qtbot: QtBot, count: str) -> None:
+    """A bar that would have to scroll by a little doesn't; its wish for room stays the same, whatever was chosen."""
+    tabs = Tabs("Views")
+    qtbot.addWidget(tabs)
+    for word in ("Needs a person", "Refunds not finished", "Company changed"):
+        tabs.add(word, "5")
+    tabs.set_count(1, count)
+    tabs.show()
+    wide, height = tabs.sizeHint().width(), tabs.sizeHint().height()
+    seen = []
+    for width in (wide + 5, wide - 20, wide - 200, wide - 20, wide):
+        tabs.resize(width, height)
+        seen.append(tabs.tabRect(2).right() < width and tabs.tabRect(1).width())
+        assert tabs.sizeHint().width() == wide
+    usual, closer, scrolled, again, last = seen
+    assert usual == last
+    assert closer == again == usual - 12
+    assert scrolled is False
+
+
 def test_cut_words_are_whole_in_the_name() -> None:
     """A company name that is cut on the screen is given in full in tooltip and accessible name, never as markup."""
     words = ElidedLabel("<b>A very long company name</b>")
