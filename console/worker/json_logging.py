@@ -29,8 +29,8 @@ _WARNING_PATTERN = re.compile(r"[^/\\]+:\d+: \w+")
 
 class JsonLineFormatter(logging.Formatter):
     """Formats a log record as one line of JSON with the keys `at`, `level`, `logger`, `message`; for an event also
-    `event` and its facts; then `correlation` and other context; for an exception also `trouble` (its type) and
-    `trace`.
+    `event` and its facts; then `correlation` and other context; for an exception also `trouble` (its type),
+    `number` (of a database error) and `trace`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -44,9 +44,18 @@ class JsonLineFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["trouble"] = type(record.exc_info[1]).__name__
+            number = _database_error_number(record.exc_info[1])
+            if number is not None:
+                line["number"] = number
             line["trace"] = _stack_frames(record.exc_info[2])
         # ASCII only: characters that change the reading direction or end a line are escaped
         return json.dumps(line, default=str)
+
+
+def _database_error_number(error: BaseException) -> int | None:
+    """Return the error number of the database server or its client library; None for any other exception."""
+    arguments = getattr(getattr(error, "orig", None), "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else None
 
 
 def _message_text(record: logging.LogRecord) -> str:

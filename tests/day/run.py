@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from tests.day import facts, oracle, plan
+from tests.day import facts, oracle, plan, worker_logs
 from tests.day.facts import Facts
 from tests.day.lives import Lives
 from tests.day.people import Diary, Eyes
@@ -40,7 +40,17 @@ class Ended:
 
 
 def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
-    """Raises AssertionError where a life or a worker didn't end as it should; the oracle is whoever asks it."""
+    """Raises AssertionError where a life or a worker didn't end as it should, with what the workers' logs tell of
+    trouble; the oracle is whoever asks it. The logs stay in the folder.
+    """
+    try:
+        return _live(day, folder, say)
+    except BaseException as red:
+        red.add_note(worker_logs.trouble(folder))
+        raise
+
+
+def _live(day: Day, folder: Path, say: Say) -> Ended:
     began = time.monotonic()
     with town(day, folder) as place:
         lives = Lives(place)

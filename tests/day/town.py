@@ -14,7 +14,7 @@ from console.app import Console, open_console
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.sandbox import SandboxControl
 from console.settings.settings import Settings
-from tests.day import programs
+from tests.day import programs, worker_logs
 from tests.day.plan import Day
 from tests.day.postman import Postman
 from tests.day.programs import Program
@@ -129,6 +129,7 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
             return stack.enter_context(open_console(Settings.load(desk(person, person))))
 
         workers = tuple(programs.worker(server.run, f"w{n}", desk("worker", f"w{n}")) for n in range(WORKERS))
+        stack.callback(worker_logs.keep, workers, folder)
         for worker in workers:
             worker.begin()
         shop, everything = _books(server, team)

@@ -6,6 +6,7 @@ _IDS, _ROWS = "console/services/guarded/request_ids.py", "console/store/operatio
 _DESK, _RECORDS = "console/services/process/context.py", "console/services/recovery/replayed_answers.py"
 _TESTS = "tests/services/guarded/test_request_ids.py"
 _KILLS = "tests/crash/test_request_kills.py"
+_FAULTS = "tests/services/guarded/test_answers_after_faults.py"
 
 
 def _mutant(name: str, file: str, old: str, new: str, *tests: str, engine: str = "sqlite") -> Mutant:
@@ -54,6 +55,22 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "    return find_answer\n\n\ndef start_answer_finder(",
         "        return None\n\n    return find_answer\n\n\ndef start_answer_finder(",
         f"{_TESTS}::test_not_bought_after_all"),
+    _mutant("a success is not looked for after a failing read", _IDS,
+        "if not (binding.is_committed and _hides_success(error)):", "if error is not None:",
+        f"{_FAULTS}::test_a_read_after_the_commit_fails"),
+    _mutant("what failed after its commit frees the id", _IDS,
+        "            if _hides_success(error):\n                self._end_lease(held_request)\n",
+        "            if isinstance(error, OutcomeUnrecorded):\n                pass\n",
+        f"{_FAULTS}::test_a_read_after_the_commit_fails"),
+    _mutant("an answer is stored once only", _IDS,
+        "_ANSWER_TRIES = 3", "_ANSWER_TRIES = 1", f"{_FAULTS}::test_storing_the_answer_fails"),
+    _mutant("an answer that was found is found anew each time", _IDS,
+        "if answer is not None and _is_final(answer):", "if answer is None:",
+        f"{_FAULTS}::test_storing_the_answer_fails"),
+    _mutant("who approved hears of the sending by others", _RECORDS,
+        "            if operation is None:\n                return CallAnswer(refund) if _is_checker(context, refund)"
+        " else None\n",
+        "", f"{_FAULTS}::test_an_approval_is_told_whatever_becomes_of_its_refund"),
     _mutant("any class is made of a kept answer", "console/services/guarded/answer_serialization.py",
         '    if not module.startswith(_DOMAIN) or not class_name.isidentifier():\n', "    if not class_name:\n",
         f"{_TESTS}::test_nothing_but_values_is_made_from_text", engine=""),

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from tests.day import oracle
+from tests.day import oracle, worker_logs
 from tests.day.plan import Day
 from tests.day.run import figure, run
 from tests.soak.shards import Demand
@@ -33,7 +33,7 @@ def _lived(day: Day, folder: Path, name: str) -> Counter[str]:
     print(f"demand {name}: {figure(ended)}")
     assert ended.tally["orders"] >= day.orders, f"closed after {ended.tally['orders']} orders"
     wrong = oracle.judge(ended.facts)
-    assert not wrong, "\n".join([f"{len(wrong)} wrong", *wrong[:40]])
+    assert not wrong, "\n".join([f"{len(wrong)} wrong", *wrong[:40], worker_logs.trouble(folder)])
     return ended.tally
 
 

@@ -21,11 +21,12 @@ from console.domain.desk_requests.records import (
     SILENT_WORKER_SECONDS,
     TakenDeskRequest,
 )
-from console.domain.error_reasons import InProgressReason, UnknownReason, UsageProblem
-from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.error_reasons import InProgressReason, PossibleRepeatReason, UnknownReason, UsageProblem
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
+from console.services.desk_requests.own_requests import read_answer
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.operation import OWN_FAULT_CODES
@@ -47,6 +48,8 @@ RETRY_SECONDS = 2.0
 """Pause in seconds before a request is tried again, while the call of the earlier worker that had taken it still
 counts as running.
 """
+_ANSWER_TRIES = 3
+"""Number of times that an answer which the database refuses is stored."""
 _MAX_WORKERS = 16
 _log = logging.getLogger("console.worker")
 
@@ -165,17 +168,22 @@ class RequestExecutor:
         return holder if lease is None else replace(holder, session=lease.token)
 
     def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:
-        """Store the answer `text` and end the request. If the database refuses the answer, store internal_error
-        instead, so that no other worker executes the request again.
+        """Store the answer `text` and end the request. If the database refuses the answer each time, store it without
+        its values, so that no other worker executes the request again. If the database is away, raise its error: the
+        next worker that takes the request finds the same answer under its request id.
         """
-        try:
-            self._context.write(lambda tx: requests.store_answer(tx, taken, text))
-        except Exception as refusal:
-            if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_CODES:
-                raise
-            _log.exception("desk request %s: its answer can't be stored", taken.id)
-            bug = _answer_text(CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR)))
-            self._context.write(lambda tx: requests.store_answer(tx, taken, bug))
+        refusal: Exception
+        for _ in range(_ANSWER_TRIES):
+            try:
+                self._context.write(lambda tx: requests.store_answer(tx, taken, text))
+            except Exception as error:
+                if isinstance(error, ConsoleError) and error.code in OWN_FAULT_CODES:
+                    raise
+                refusal = error
+            else:
+                return
+        _log.error("desk request %s: its answer can't be stored", taken.id, exc_info=refusal)
+        self._context.write(lambda tx: requests.store_answer(tx, taken, _without_values(text)))
 
     def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
         """Write an audit entry, and return the answer outcome_unknown for a request that MAX_EXECUTIONS executions
@@ -289,6 +297,18 @@ def _answer_text(answer: CallAnswer, *, is_repetition: bool = False) -> str:
     call.
     """
     return json.dumps({"answer": answer_serialization.to_text(answer), "repeated": is_repetition})
+
+
+def _without_values(text: str) -> str:
+    """Return an answer that says no more than the stored answer `text` and has a few characters: of an error only its
+    code, and of a success that the answer wasn't kept.
+    """
+    answer, is_repetition = read_answer(text)
+    if answer.error is None:
+        told = ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
+    else:
+        told = rebuild_error(answer.error.code, {}, exit_status=answer.error.exit_status)
+    return _answer_text(CallAnswer(error=told), is_repetition=is_repetition)
 
 
 def _write_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:

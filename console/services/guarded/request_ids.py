@@ -2,12 +2,14 @@
 
 The steps are: check the id, take its row, run the act, store the answer. If the act is refused, the id is released.
 The transactions of the act store in the row of the id which record they changed
-(`ServiceContext.bind_to_request_id`), so that after a crash the answer can be found from this record. A Redis cache,
-if it is configured, returns final answers faster; the answers are the same without it.
+(`ServiceContext.bind_to_request_id`), so that after a crash the answer can be found from this record, and also if the
+database fails after the act has written it: then the caller is told the success. A Redis cache, if it is configured,
+returns final answers faster; the answers are the same without it.
 """
 
 import hashlib
 import json
+import logging
 import string
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,10 +52,15 @@ REQUEST_ID_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
 _STORED_STATUSES = (0, 4, 5)
 """Exit statuses of calls that wrote or sent something; after any other status the id is free again."""
 _UNKNOWN_STATUS = 4
+_UNSURE_CODES = (ErrorCode.DATABASE_UNREACHABLE, ErrorCode.DATABASE_LOCKED, ErrorCode.INTERNAL_ERROR)
+"""Error codes of failures that say nothing about the effect of the act."""
 _LONGEST_CACHED_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONGEST_EPOCH
 """Age at which an answer is no longer put into the cache: a cache entry is valid for one epoch and must not outlive
 the row of its id.
 """
+_ANSWER_TRIES = 3
+"""Number of times that the answer of an act is stored, or searched for, before this process gives up."""
+_ANSWER_PAUSE_SECONDS = 0.1
 _CACHE_KIND = "request"
 _KIND_OF_RECORD: Mapping[type, str] = {
     CreditCheck: credit_checks.KIND,
@@ -62,6 +69,7 @@ _KIND_OF_RECORD: Mapping[type, str] = {
     Refund: refunds.KIND,
 }
 _LARGEST_FILE_BYTES = 10 * 1024 * 1024
+_log = logging.getLogger("console.guard")
 
 T = TypeVar("T")
 FindAnswer = Callable[[RequestIdUse], CallAnswer | None]
@@ -147,7 +155,7 @@ class RequestIds:
             taken_or_answer = self._take_or_answer(request, find_answer)
         if isinstance(taken_or_answer, HeldRequestId):
             with interrupts.defer_signals():  # the answer is stored under its id before a signal ends the process
-                return self._run_act(taken_or_answer, act)
+                return self._run_act(taken_or_answer, act, find_answer)
         value: T = _repeat_answer(taken_or_answer)
         return value
 
@@ -233,8 +241,21 @@ class RequestIds:
             )
         if running:
             self._refuse_running(request, row)
-            return find_answer(row)
+            return self._answer_for_ended_call(request, row, find_answer)
         return self._stored_answer(request, row, find_answer, epoch)
+
+    def _answer_for_ended_call(
+        self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer
+    ) -> CallAnswer | None:
+        """Return the answer, from the record, of a first call whose process ended before it stored the answer. A
+        final answer is stored, so that later calls get the same one, whatever becomes of the record. If the first
+        process lives after all, it can't write under the id any more.
+        """
+        answer = find_answer(row)
+        if answer is not None and _is_final(answer):
+            with log_and_suppress("storing a found answer"):
+                self._store_answer(HeldRequestId(request, row.fence), answer)
+        return answer
 
     def _refuse_running(self, request: RequestKey, row: RequestIdUse) -> None:
         """Raise in_progress while the first call holds the id's lease, or while its operation is still calling."""
@@ -292,23 +313,57 @@ class RequestIds:
 
     # Run the act and store its answer
 
-    def _run_act(self, held_request: HeldRequestId, act: Callable[[], T]) -> T:
+    def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: FindAnswer) -> T:
         beat = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
         self._heartbeat.add(beat, lambda: self._renew_lease(held_request))
         try:
-            with bind_writes(held_request):
-                value = act()
+            with bind_writes(held_request) as binding:
+                try:
+                    value = act()
+                except Exception as error:
+                    if not (binding.is_committed and _hides_success(error)):
+                        raise
+                    value = self._find_success(held_request, find_answer, error)
             self._end_act(held_request, CallAnswer(value))
         except ConsoleError as error:
-            self._end_act(held_request, CallAnswer(error=error))
+            if _hides_success(error):
+                self._end_lease(held_request)
+            else:
+                self._end_act(held_request, CallAnswer(error=error))
             raise
         except BaseException:
-            with log_and_suppress("end of a request that broke off"):
-                self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
+            self._end_lease(held_request)
             raise
         finally:
             self._heartbeat.remove(beat)
         return value
+
+    def _find_success(self, held_request: HeldRequestId, find_answer: FindAnswer, error: Exception) -> Any:
+        """The act has committed a write and then raised `error`, because the database failed afterwards or because of
+        a bug. Return the act's value if the record shows that the act has succeeded. Otherwise, and if the database
+        can't be read within _ANSWER_TRIES tries, raise `error`.
+        """
+        _log.warning("a request failed after it had written", exc_info=error)
+
+        def find() -> CallAnswer | None:
+            with self._context.database.read() as conn:
+                row = request_ids.find_use(conn, held_request.request)
+            return None if row is None or row.fence != held_request.fence else find_answer(row)
+
+        try:
+            answer = self._try_again(find)
+        except Exception as later:
+            raise error from later
+        if answer is None or answer.error is not None:
+            raise error
+        return answer.value
+
+    def _end_lease(self, held_request: HeldRequestId) -> None:
+        """End the lease of an id whose act broke off. If the act has written something, `find_answer` answers later
+        calls; otherwise the id is free.
+        """
+        with log_and_suppress("end of a request that broke off"):
+            self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
 
     def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
         """Store the answer, or release the id after a refusal. If that fails, the lease of the id expires and
@@ -317,16 +372,36 @@ class RequestIds:
         if isinstance(answer.error, OutcomeUnrecorded):
             return
         with log_and_suppress("keeping the answer of a request"):
-            is_stored = _had_effect(answer)
-            text = answer_serialization.to_text(answer) if is_stored else None
-            if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
-                text = None
             self._context.failpoints.reach("before_answer_kept")
-            state = request_ids.ANSWER_STORED if is_stored else request_ids.ID_FREE
-            is_owner, epoch = self._context.write(lambda tx: self._store_end(tx, held_request, state, text))
-            if is_owner and text is not None and _is_final(answer):
-                self._cache.store_result(*_cache_key(held_request.request), text, epoch)
+            self._try_again(lambda: self._store_answer(held_request, answer))
             self._context.failpoints.reach("after_answer_kept")
+
+    def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
+        """Store the answer in the row of the id if this use of the id still runs, and in the cache if it is final. An
+        answer of an act that had no effect isn't stored; the id is free then.
+        """
+        is_stored = _had_effect(answer)
+        text = answer_serialization.to_text(answer) if is_stored else None
+        if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
+            text = None
+        state = request_ids.ANSWER_STORED if is_stored else request_ids.ID_FREE
+        is_owner, epoch = self._context.write(lambda tx: self._store_end(tx, held_request, state, text))
+        if is_owner and text is not None and _is_final(answer):
+            self._cache.store_result(*_cache_key(held_request.request), text, epoch)
+
+    def _try_again(self, step: Callable[[], T]) -> T:
+        """Run `step` until it succeeds, at most _ANSWER_TRIES times; raise the error of the last try. Each try uses
+        another connection if the last one was lost, and itself waits for the database as `retry_policy` says.
+        """
+        for tries_left in reversed(range(_ANSWER_TRIES)):
+            try:
+                return step()
+            except Exception:
+                if not tries_left:
+                    raise
+                _log.info("tried again: a step after the act of a request", exc_info=True)
+            self._context.clock.sleep(_ANSWER_PAUSE_SECONDS)
+        raise AssertionError  # not reached: the last try returns or raises
 
     def _store_end(
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
@@ -382,6 +457,13 @@ def _had_effect(answer: CallAnswer) -> bool:
     return error.exit_status in _STORED_STATUSES or (
         error.code == ErrorCode.ALREADY_DECIDED and "case" in error.detail
     )
+
+
+def _hides_success(error: Exception) -> bool:
+    """True if this error of an act doesn't tell whether the act had an effect: the database failed, possibly after
+    the act's COMMIT, or the program has a bug.
+    """
+    return not isinstance(error, ConsoleError) or error.code in _UNSURE_CODES
 
 
 def _is_final(answer: CallAnswer) -> bool:

@@ -100,13 +100,15 @@ _request: ContextVar[RequestBinding | None] = ContextVar("request", default=None
 
 
 @contextmanager
-def bind_writes(owned_request: "HeldRequestId") -> Iterator[None]:
+def bind_writes(owned_request: "HeldRequestId") -> Iterator[RequestBinding]:
     """Within the block, bind this thread's writes to a request id: kind and id of the written record, and the id of
-    its operation, are stored in the row of the request id `owned_request`.
+    its operation, are stored in the row of the request id `owned_request`. Yield the binding, which tells whether
+    such a write was committed.
     """
-    token = _request.set(RequestBinding(owned_request))
+    binding = RequestBinding(owned_request)
+    token = _request.set(binding)
     try:
-        yield
+        yield binding
     finally:
         _request.reset(token)
 

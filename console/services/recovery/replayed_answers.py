@@ -97,25 +97,27 @@ def refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
 
 def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> FindAnswer:
     """Return the `FindAnswer` for a repeated approval of this refund, and for the submission that may follow an
-    approval. Its answer is the refund, or the error of its outcome.
+    approval. Its answer is the refund, or the error of its outcome. An approval that began no submission has
+    succeeded if the person is a checker of the refund, also while another process sends the refund.
     """
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, _ = _find_operation(conn, use)
             refund = refund_records.require_refund(conn, refund_id)
+            if operation is None:
+                return CallAnswer(refund) if _is_checker(context, refund) else None
             if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
                 refund_records.refuse_running(conn, refund)
         if refund.state is RefundState.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
             return _unknown_outcome_answer(operation, refund)
-        if refund.state is RefundState.FAILED and operation is not None:
+        if refund.state is RefundState.FAILED:
             return _refusal_answer(operation, refund)
-        if operation is not None and refund.state is RefundState.APPROVED:
+        if refund.state is RefundState.APPROVED:
             if operation.outcome_class in _REFUSALS:
                 return _refusal_answer(operation, refund)
             return CallAnswer(refund) if use.state == ANSWER_STORED else None
-        is_answer = operation is not None or _is_checker(context, refund)
-        return CallAnswer(refund) if is_answer else None
+        return CallAnswer(refund)
 
     return find_answer
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.exc import DatabaseError, DBAPIError, PendingRollbackError
 
-from console.domain.error_reasons import NotAllowedReason, UnreachableProblem
+from console.domain.error_reasons import LockedProblem, NotAllowedReason, UnreachableProblem
 from console.domain.errors import ErrorCode
 from console.domain.setting_problems import SettingProblem
 
@@ -95,14 +95,20 @@ def _driver_error_number(driver_error: BaseException | None) -> int | None:
 
 
 def error_code_of(error: DatabaseError | DBAPIError) -> ErrorCode | None:
-    """Return the error code for a database error; None for an error that only a bug of this program can cause."""
-    number = error_number(error)
-    if number == 1064 and INTERRUPTED_READ_MESSAGE in str(error.orig):
+    """Return the error code for a database error; None for an error that only a bug of this program can cause. A lost
+    race and a lost connection always have a code, also those that have no error number of their own.
+    """
+    number, words = error_number(error), str(error.orig)
+    if _is_unnumbered_race(number, words):
         return ErrorCode.DATABASE_LOCKED
-    if number is not None:
-        return _CODE_BY_NUMBER.get(number)
-    words = str(error.orig).lower()
-    return next((code for part, code in _CODE_OF_SQLITE_MESSAGE if part in words), None)
+    code = (
+        next((code for part, code in _CODE_OF_SQLITE_MESSAGE if part in words.lower()), None)
+        if number is None
+        else _CODE_BY_NUMBER.get(number)
+    )
+    if code is None and error.connection_invalidated:
+        return ErrorCode.DATABASE_UNREACHABLE
+    return code
 
 
 def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
@@ -120,6 +126,10 @@ def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Deta
     """
     number = error_number(error)
     problem: str | None = next((name for numbers, name in _PROBLEM_BY_NUMBER if number in numbers), None)
+    if _is_unnumbered_race(number, str(error.orig)):
+        problem = LockedProblem.LOST_EVERY_RACE
+    if problem is None and code == ErrorCode.DATABASE_UNREACHABLE and number not in _CODE_BY_NUMBER:
+        problem = UnreachableProblem.CONNECTION_LOST
     if _is_tls_failure(error):
         problem = UnreachableProblem.TLS_UNVERIFIED
     if code == ErrorCode.BAD_PROFILE:  # the database's message would show which part of the login was wrong

@@ -16,7 +16,7 @@ the loss, and the quorum seldom returns soon.
 """
 OWN_CHAIN_RETRY_SECONDS = 4.0
 """Time (seconds) during which a write is retried because another thread of this process added the next row to the
-process's audit chain first.
+process's audit chain first. It is retried at least MAX_RERUNS times, also if it has waited longer for locks.
 """
 LOCKED_RETRY_SECONDS = 8.0
 """Time (seconds) since the beginning of a write, after which it doesn't wait again for another session's lock."""
@@ -29,6 +29,7 @@ class RetryCounters:
         self._begun_at = time.monotonic()
         self._race_count = 0
         self._absence_count = 0
+        self._chain_count = 0
 
     def allows_retry(self, error: Exception, *, was_connected: bool, in_doubt: bool) -> bool:
         """Count this error and return True if the write may be tried again after it.
@@ -47,7 +48,8 @@ class RetryCounters:
         if error_codes.is_lock_wait_timeout(error) and seconds >= LOCKED_RETRY_SECONDS:
             return False
         if error_codes.was_lost_to_own_chain(error):
-            return seconds < OWN_CHAIN_RETRY_SECONDS
+            self._chain_count += 1
+            return self._chain_count <= MAX_RERUNS or seconds < OWN_CHAIN_RETRY_SECONDS
         self._race_count += 1
         return self._race_count <= MAX_RERUNS and (consequence == "undone" or in_doubt)
 

@@ -8,9 +8,13 @@ import pytest
 
 from console.app import Console
 from console.domain.desk_requests.records import DeskRequestState, NewDeskRequest, TakenDeskRequest, new_request_id
+from console.domain.error_reasons import NotAllowedReason
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process.interrupts import Interrupted
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
+from console.services.desk_requests.own_requests import read_answer
+from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
@@ -99,6 +103,39 @@ def test_a_request_that_waited_too_long_is_never_run(place: Place, people: tuple
     assert state(desk, request) is DeskRequestState.LAPSED
     assert take(worker) is None
     assert place.sql("SELECT state FROM requests") == [("lapsed",)]
+
+
+@pytest.mark.expects_log("an answer that the database refuses is told")
+def test_an_answer_that_cannot_be_stored(
+    people: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused twice: stored the third time. Refused for good: what has succeeded is told as done, an error by its
+    code, and never as a bug.
+    """
+    desk, worker, _ = people
+    sound, refused = requests.store_answer, [0]
+
+    def store(tx: Transaction, taken: TakenDeskRequest, text: str) -> bool:
+        if refused[0]:
+            refused[0] -= 1
+            raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.REFUSED_BY_THE_DATABASE})
+        return sound(tx, taken, text)
+
+    def fail(_call: object) -> object:
+        raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": "completed"})
+
+    monkeypatch.setattr(requests, "store_answer", store)
+    told = []
+    for command, times in ((lambda _: "sound", 2), (lambda _: "sound", 3), (fail, 3)):
+        worker.desk_requests._commands = {"probe": command}
+        request, refused[0] = ask(desk), times
+        assert worker.desk_requests.execute_next()
+        with desk.database.read() as conn:
+            stored = requests.read_progress(conn, request)
+        assert stored is not None
+        answer = read_answer(stored.result or "")[0]
+        told.append(answer.value or (answer.error and answer.error.code))
+    assert told == ["sound", "possible_repeat", "already_decided"]
 
 
 def test_what_a_killed_worker_bought_is_answered(

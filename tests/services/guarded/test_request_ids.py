@@ -305,6 +305,7 @@ def test_an_answer_that_was_not_kept(place: Place, vendor: LedgerVendor, clock: 
         if step == "before_answer_kept":
             assert refused(console).code == "in_progress"
             clock.at += timedelta(minutes=2)
+            assert buy(console) == record  # found in the record, and kept from now on
         assert unchanged(place, vendor, lambda: buy(console)) == record
     assert vendor.count(NUMBER) == 1
 

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy.exc import DatabaseError
 
 from console.store.database import error_codes as troubles
+from console.store.database import retry_policy
 
 BROKEN_OFF = "Trigger 'console_refunds_update' has an error in its body: 'You have an error in your SQL syntax'"
 
@@ -24,6 +25,30 @@ def test_what_became_of_a_transaction(number: int, words: str, fate: str) -> Non
     """Who lost a race runs again, also where a node gave way while reading a trigger; a fault of ours does not."""
     trouble = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
     assert troubles.consequence_of_error(trouble) == fate
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "code"),
+    [
+        (1062, "Duplicate entry for key 'uq_audit_chain'", "database_locked"),
+        (1644, troubles.AUDIT_TIME_MESSAGE, "database_locked"),
+        (0, "", "database_unreachable"),
+    ],
+)
+def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str) -> None:
+    """What may be tried again is told so, also where the server has no number of its own for it."""
+    lost = DatabaseError("X", {}, pymysql.err.InterfaceError(number, words), connection_invalidated=not number)
+    assert troubles.consequence_of_error(lost) in ("undone", "gone")
+    assert troubles.error_code_of(lost) == code
+
+
+def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waited for a row's lock first still gets its tries."""
+    lost = DatabaseError("X", {}, pymysql.err.IntegrityError(1062, "Duplicate entry for key 'uq_audit_chain'"))
+    monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", 0.0)
+    retries = retry_policy.RetryCounters()
+    allowed = [retries.allows_retry(lost, was_connected=True, in_doubt=False) for _ in range(7)]
+    assert allowed == [True] * retry_policy.MAX_RERUNS + [False] * 2
 
 
 def test_a_trigger_that_was_half_read_is_no_bug_of_ours() -> None:

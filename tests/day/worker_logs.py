@@ -1,0 +1,36 @@
+"""The workers' logs of a day: kept in the folder of the day, because the servers' own folder ends with them."""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from tests.day.programs import Program
+
+_MOST_LINES = 25
+
+
+def keep(workers: Iterable[Program], folder: Path) -> None:
+    """Copy each worker's log, from its first start to now, to `NAME.log` in the folder."""
+    for worker in workers:
+        with suppress(FileNotFoundError):
+            shutil.copyfile(worker.run.folder / f"{worker.name}.out", folder / f"{worker.name}.log")
+
+
+def trouble(folder: Path) -> str:
+    """The lines of the kept logs that tell an exception or an error, shortened: the last ones, in order of time."""
+    lines = sorted(line for log in folder.glob("*.log") for line in _read_trouble(log))
+    return "\n".join(["what the workers' logs tell of trouble:", *lines[-_MOST_LINES:]])
+
+
+def _read_trouble(log: Path) -> Iterator[str]:
+    for text in log.read_text("utf-8", errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:  # the line of a worker that was killed while it wrote
+            continue
+        if "trouble" in line or line.get("level") in ("error", "critical"):
+            exception = f"{line.get('trouble', '')} {line.get('number', '')}".strip()
+            trace = " < ".join(reversed(line.get("trace", [])[-6:]))
+            yield f"{line['at']} {log.stem} {line['message']}: {exception}: {trace}"
