@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from console.services.registry.service import RegistryService
     from console.services.reports.service import ReportService
     from console.services.tasks.scheduler import Scheduler
+    from console.services.training.service import TrainingService
     from console.store.database.engine import Transaction
     from console.store.database.sqlalchemy_names import Connection
     from console.store.operations.idempotency_cache import NoCache
@@ -95,6 +96,8 @@ class Console:
         self._credit_check_adapter = credit_check_adapter
         self._open_payment_adapter = open_payment_adapter
         self.settings = context.settings
+        self.training: TrainingService | None = None
+        """The service of the training that runs in this process; None at a desk for real work."""
 
     @cached_property
     def lookup(self) -> "Lookup":

@@ -33,6 +33,7 @@ from console.cli.registry import REGISTRY_COMMANDS
 from console.cli.replay import ReplayPack
 from console.cli.reports.commands import REPORT_COMMANDS
 from console.cli.servers.commands import DemoCommand, SandboxCommand, WorkerCommand
+from console.cli.servers.training import TrainingCommand
 from console.cli.window.links import LINK_COMMANDS
 
 COMMANDS_WITH_EFFECTS = frozenset(
@@ -59,6 +60,8 @@ def find_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -
 
 def is_long_running(args: Namespace) -> bool:
     """Return True if the command runs until it is stopped: a server, the worker, the demo, or a window."""
+    if args.command == "training":
+        return not (args.list or args.check)
     return args.command in _LONG_RUNNING_COMMANDS or (args.command == "worker" and not args.once)
 
 
@@ -97,4 +100,5 @@ COMMANDS: Mapping[str, Command] = {
     "db accounts apply": ApplyAccounts(),
     "worker": WorkerCommand(),
     "sandbox": SandboxCommand(),
+    "training": TrainingCommand(),
 }

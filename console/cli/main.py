@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _has_window(words: Sequence[str]) -> bool:
-    return not words or "demo" in words or words[0] == "open"
+    return not words or "demo" in words or words[0] in ("open", "training")
 
 
 def _run_pdf_child(words: Sequence[str]) -> int:

@@ -23,6 +23,7 @@ from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, staged
+from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
 
 SIGHTS = (
@@ -55,7 +56,7 @@ def main() -> int:
 
 def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
     """All scenes in one sight; the dialogs at the smaller sizes alone."""
-    always = {**MAIN, **MONEY, **RECONCILE, **REGISTRY, **REPORTS}
+    always = {**MAIN, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **TRAINING}
     scenes = always if sight.width > 1600 else {**always, **REST, **BULK, **VIEWS, **FURTHER}
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (

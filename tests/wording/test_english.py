@@ -73,8 +73,8 @@ VERBS = frozenset(
         "Continue", "Copy", "Decline", "Delete", "Discard", "End", "Enter", "Export", "Extend", "Filter", "Find",
         "Freeze", "Give", "Go", "Hand", "Lock", "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch",
         "Reconcile", "Refresh", "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search", "Select",
-        "Rename", "Reopen", "Set", "Show", "Sign", "Snooze", "Stay", "Stop", "Switch", "Take", "Try", "Turn",
-        "Unlock", "Verify", "Withdraw", "Zoom",
+        "Rename", "Reopen", "Set", "Show", "Sign", "Snooze", "Start", "Stay", "Stop", "Switch", "Take", "Try", "Turn",
+        "Unlock", "Verify", "Withdraw", "Zoom", "Check",
     }
 )  # fmt: skip
 NOUNS = frozenset(

@@ -518,6 +518,9 @@ def _add_system_commands(commands: SubcommandGroup, translate: Translate) -> Non
     sandbox = _add_command(commands, "sandbox", translate)
     sandbox.add_argument("--port", type=_integer_parser(0, 65535), default=0, metavar="N")
     _add_command(commands, "demo", translate).add_argument("--fast-clock", action="store_true")
+    training = _add_command(commands, "training", translate).add_mutually_exclusive_group()
+    training.add_argument("--list", action="store_true", help=translate("cli.help.training.list"))
+    training.add_argument("--check", action="store_true", help=translate("cli.help.training.check"))
     _add_command(commands, "doctor", translate)
     _add_command(commands, "replay", translate).add_argument("pack", metavar="PACK")
 
@@ -559,5 +562,5 @@ _COMMAND_BUILDERS = (
     (("reports",), _add_report_commands),
     (("documents",), _add_document_commands),
     (("sign-in", "sign-out", "whoami", "forget-credentials"), _add_sign_in_commands),
-    (("db", "worker", "sandbox", "demo", "doctor", "replay"), _add_system_commands),
+    (("db", "worker", "sandbox", "demo", "training", "doctor", "replay"), _add_system_commands),
 )

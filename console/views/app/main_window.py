@@ -30,6 +30,7 @@ from console.views.runtime.routes import (
     ReconcileRoute,
     ReportsRoute,
     Route,
+    TrainingRoute,
 )
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
@@ -53,6 +54,7 @@ PLACE_ROUTES: dict[str, Route] = {
     "audit": AuditRoute(),
     "reports": ReportsRoute(),
     "admin": AdminRoute(),
+    "training": TrainingRoute(),
 }
 _MAX_HISTORY_LENGTH = 50
 _MAX_SIDEBAR_VIEWS = 10
@@ -101,6 +103,7 @@ class Frame(CoveredWindow):
         context.navigation_requested.connect(self.show_route)
         context.replacement_requested.connect(self.replace_route)
         context.back_requested.connect(self.go_back)
+        context.services_opened.connect(self._show_training_place)
         context.toast_requested.connect(self._show_toast)
         context.work_counts_changed.connect(self._show_counts)
         context.saved_views_changed.connect(self._show_saved_views)
@@ -119,7 +122,7 @@ class Frame(CoveredWindow):
     def _build(self) -> None:
         context = self.context
         word = context.settings.environment
-        frame = EnvironmentFrame(word)
+        self._frame = frame = EnvironmentFrame(word)
         self.top = TopBar(
             context.translate("app.name"),
             context.translate(f"environment.{word}"),
@@ -168,7 +171,7 @@ class Frame(CoveredWindow):
     def sidebar_places(self) -> list[SidebarPlace]:
         """Return the entries of the sidebar, in their order."""
         translate = self.context.translate
-        return [
+        places = [
             SidebarPlace("home", "home", translate("screen.home"), "Alt+1"),
             SidebarPlace("queues", "list", translate("screen.queues"), "Alt+2"),
             SidebarPlace("lookup", "search", translate("screen.lookup"), "Alt+3"),
@@ -179,6 +182,15 @@ class Frame(CoveredWindow):
             SidebarPlace("reports", "bars", translate("screen.reports"), "Alt+8"),
             SidebarPlace("admin", "settings", translate("screen.admin"), "Alt+9"),
         ]
+        if self.context.has_training:
+            places.append(SidebarPlace("training", "ring_check", translate("screen.training"), "Alt+0"))
+        return places
+
+    @Slot()
+    def _show_training_place(self) -> None:
+        """Add the entry of the training to the sidebar, if the opened services are those of a training."""
+        if self.context.has_training and not self.side.has_place("training"):
+            self.side.add_place(self.sidebar_places()[-1], self._frame)
 
     def _show_waiting(self) -> None:
         """Show placeholder rows in place of the page until the services are open."""

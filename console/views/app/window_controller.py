@@ -42,6 +42,7 @@ from console.views.runtime.routes import (
     ReportsRoute,
     Route,
     SetAsidesRoute,
+    TrainingRoute,
     UnmatchedNoticesRoute,
 )
 from console.views.runtime.status_values import PasswordRequest
@@ -78,6 +79,7 @@ _PAGES: dict[type, tuple[str, str]] = {
     AlertsRoute: ("console.views.alerts.page", "AlertsPage"),
     ReconcileRoute: ("console.views.reconciliation.page", "ReconcilePage"),
     ReconcileRunsRoute: ("console.views.reconciliation.runs_page", "ReconcileRunsPage"),
+    TrainingRoute: ("console.views.training.page", "TrainingPage"),
 }
 
 

@@ -18,6 +18,7 @@ from console.views.runtime.routes import (
     ReconcileRunsRoute,
     ReportsRoute,
     Route,
+    TrainingRoute,
 )
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
 
@@ -41,6 +42,7 @@ def sidebar_key_of(route: Route) -> str:
         AlertsRoute: "alerts",
         ReconcileRoute: "reconcile",
         ReconcileRunsRoute: "reconcile",
+        TrainingRoute: "training",
     }
     return places.get(type(route), "queues")
 

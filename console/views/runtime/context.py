@@ -133,6 +133,11 @@ class WindowContext(QObject):
         self.services_opened.emit()
 
     @property
+    def has_training(self) -> bool:
+        """True if the opened services are those of a training."""
+        return self._services is not None and self._services.training is not None
+
+    @property
     def asks_worker(self) -> bool:
         """True if a worker acts for the person of this desk."""
         return self._services is not None and self._services.desk_status.asks_worker

@@ -59,6 +59,11 @@ class AdminRoute:
     """The page of the administration."""
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingRoute:
+    """The page of the training, which only the window of a training shows."""
+
+
 Ref: TypeAlias = tuple[str, int]
 """The kind ("credit-check", "payment", "order" or "refund") and the id of a record."""
 
@@ -168,7 +173,7 @@ RecordPageRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRou
 Route: TypeAlias = (
     HomeRoute | QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute | LookupRoute | AuditRoute | AdminRoute
     | OperationRoute | PdfRoute | CompareRoute | ApprovalsRoute | SetAsidesRoute | AlertsRoute | ReconcileRoute
-    | ReconcileRunsRoute | ReportsRoute | RecordPageRoute
+    | ReconcileRunsRoute | ReportsRoute | TrainingRoute | RecordPageRoute
 )  # fmt: skip
 
 _ROUTE_CLASSES: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | RefundRoute]] = {
@@ -242,6 +247,7 @@ _ROUTES_BY_NAME: dict[str, type[Route]] = {
     "operation": OperationRoute,
     "pdf": PdfRoute,
     "compare": CompareRoute,
+    "training": TrainingRoute,
 }
 _PLAIN_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
 

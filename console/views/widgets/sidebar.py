@@ -85,9 +85,20 @@ class SideBar(RememberedCurrentItem, QListView):
     def bind_shortcuts(self, parent: QWidget) -> None:
         """Let the shortcuts of the entries work while `parent` is visible, also while the sidebar itself is not."""
         for place in self._places.places:
-            if place.keys:
-                shortcut = QShortcut(QKeySequence(place.keys), parent)
-                shortcut.activated.connect(partial(self.open_place, place.key))
+            self._bind_shortcut(place, parent)
+
+    def _bind_shortcut(self, place: SidebarPlace, parent: QWidget) -> None:
+        if place.keys:
+            shortcut = QShortcut(QKeySequence(place.keys), parent)
+            shortcut.activated.connect(partial(self.open_place, place.key))
+
+    def add_place(self, place: SidebarPlace, parent: QWidget) -> None:
+        """Add an entry at the end, whose shortcut works while `parent` is visible."""
+        row = len(self._places.places)
+        self._places.beginInsertRows(QModelIndex(), row, row)
+        self._places.places.append(place)
+        self._places.endInsertRows()
+        self._bind_shortcut(place, parent)
 
     def build_menu(self) -> QMenu:
         """Build and return a menu with the same entries, for a window without room for the sidebar."""

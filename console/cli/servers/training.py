@@ -1,0 +1,88 @@
+"""The command `training`: the window with invented incidents, a list of them with the score, and their check."""
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from console.cli.json_output.records import instant_json
+from console.cli.json_output.results import JsonObject
+from console.cli.process.output import AnswerWriter
+from console.cli.process.stop_signals import sigterm_as_interrupt, wait_for_stop
+from console.cli.text_output.translator import Lines, Translator
+from console.cli.window.open_window import has_display, show_window
+from console.wording.training import incident_title, score_text, situation_text, verdict_text
+
+if TYPE_CHECKING:
+    from console.domain.training.results import TrainingIncident, TrainingView
+
+
+class TrainingCommand:
+    """The command `training`. Without an option it opens the window and runs until the window is closed. `--list` and
+    `--check` write one answer; `--check` judges the incidents of a training that runs in another process.
+    """
+
+    def run(self, args: Namespace, writer: AnswerWriter) -> None:
+        """Run the training, or write the list of its incidents. Raises bad_profile where real providers or a database
+        server are configured.
+        """
+        from console.demo.training.session import open_training, read_stored_view
+
+        settings = writer.read_settings()
+        if args.list or args.check:
+            view = read_stored_view(settings, must_check=args.check)
+            writer.write_answer(
+                lambda: view_json(view, writer.translator.language), lambda: _view_lines(view, writer.translator)
+            )
+            return
+        with sigterm_as_interrupt(), open_training(settings) as console:
+            training = console.training
+            assert training is not None  # noqa: S101 - for the type checker
+            writer.write_ready_answer(
+                lambda: view_json(training.read_view(), writer.translator.language),
+                lambda: [writer.translator("cli.training.prompt")],
+            )
+            if has_display():
+                show_window(console)
+            else:
+                wait_for_stop()
+
+
+def view_json(view: "TrainingView", language: str) -> JsonObject:
+    """Return the incidents and the score as a JSON object."""
+    score = view.score
+    return {
+        "running": view.is_running,
+        "score": {
+            "person": score.person,
+            "solved": score.solved,
+            "at_first_attempt": score.at_first_attempt,
+            "attempts": score.attempts,
+            "total": score.total,
+        },
+        "incidents": [_incident_json(incident, language) for incident in view.incidents],
+    }
+
+
+def _incident_json(incident: "TrainingIncident", language: str) -> JsonObject:
+    return {
+        "key": incident.key,
+        "title": incident_title(incident, language),
+        "state": incident.state.value,
+        "verdict": incident.verdict.value if incident.verdict else None,
+        "situation": situation_text(incident, language),
+        "why": verdict_text(incident, language) or None,
+        "facts": dict(incident.facts),
+        "attempts": incident.attempts,
+        "solved": incident.is_solved,
+        "checked_at": instant_json(incident.checked_at),
+    }
+
+
+def _view_lines(view: "TrainingView", translator: Translator) -> Lines:
+    language = translator.language
+    for incident in view.incidents:
+        state = translator(f"training.state.{incident.state}")
+        yield translator("cli.training.incident", title=incident_title(incident, language), state=state)
+        yield from (
+            f"  {text}" for text in (situation_text(incident, language), verdict_text(incident, language)) if text
+        )
+    yield score_text(view.score, language)

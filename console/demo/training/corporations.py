@@ -1,0 +1,54 @@
+"""Corporations of the training: invented numbers, and a registry in which some corporations were merged."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.domain.calendar_days import JST
+from console.domain.clock import SystemClock
+from console.domain.corporation_number import check_digit
+from console.domain.registry.publication_days import is_publication_day
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+_PAIRS = 20
+_MERGED_DAYS_AGO = 60
+_SEED = 20261120
+
+
+def invented_number() -> str:
+    """Return a valid corporation number that no corporation has: its 12 digits after the check digit begin with 98,
+    which is not the code of any registry office.
+    """
+    base = f"98{secrets.randbelow(10**10):010d}"
+    return check_digit(base) + base
+
+
+def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tuple[str, str]]:
+    """Import a small registry in which some corporations were merged into others. Return their pairs: the merged
+    corporation and its successor.
+    """
+    from console.sandbox.alarmbox.companies import company_name
+    from console.sandbox.registry import company_row, merge, write_whole
+
+    day = _last_publication_day()
+    pairs = [(invented_number(), invented_number()) for _ in range(_PAIRS)]
+    rows = [company_row(number, company_name(number)) for pair in pairs for number in pair]
+    successors = dict(pairs)
+    merged_on = day - timedelta(days=_MERGED_DAYS_AGO)
+    planted = [
+        merge(row, successors[row.corporate_number], merged_on) if row.corporate_number in successors else row
+        for row in rows
+    ]
+    console.registry.import_files([write_whole(folder, day, 0, _SEED, planted=planted)])
+    return pairs
+
+
+def _last_publication_day() -> date:
+    day = SystemClock().now().astimezone(JST).date() - timedelta(days=1)
+    while not is_publication_day(day):
+        day -= timedelta(days=1)
+    return day

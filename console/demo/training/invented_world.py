@@ -1,0 +1,156 @@
+"""What the payers, the shop, the providers and the colleagues of the training do. All of it goes through the ordinary
+services and the ordinary interfaces of the simulated providers, so that each incident is a real one.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from console.demo.training.corporations import invented_number
+from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.calendar_days import JST
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import NoticePost, OrderState, PaymentImport, RefundRequest
+from console.domain.payments.refund_reasons import RefundReason
+from console.domain.records import CreditCheck, Person, PurchaseRequest
+from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
+from console.store.payments import orders
+from console.store.payments.orders import NewOrder
+from console.wording.catalogue import translate
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.sandbox import SandboxControl
+
+INVENTED_PEOPLE = (
+    Person(COLLEAGUE, frozenset({OPERATOR}), may_buy=True),
+    Person(INVENTED_APPROVER, frozenset({APPROVER}), may_buy=False),
+)
+CLIENT_IDS = ("1", "2", "3")
+_PROVIDER = "paypay"
+_NOON = time(12)
+
+
+class SandboxWorld:
+    """Implements `InventedWorld` with the services `console` and the simulated providers of `control`. `merged` are
+    pairs of a merged corporation and its successor, used one after another.
+    """
+
+    def __init__(
+        self,
+        console: "Console",
+        control: "SandboxControl",
+        merged: Sequence[tuple[str, str]],
+    ) -> None:
+        self._console, self._control = console, control
+        self._money = control.payments_control
+        self._merged = list(merged)
+
+    # -- credit checks
+
+    def new_corporation(self) -> str:
+        return invented_number()
+
+    def new_merged_corporations(self) -> tuple[str, str]:
+        pair = self._merged.pop(0)
+        self._merged.append(pair)
+        return pair
+
+    def buy_check(self, number: str, fault: str, call: str) -> int:
+        self._control.add_fault(fault, call=call, number=number)
+        with self._console.acting_as(COLLEAGUE):
+            try:
+                return self._console.credit_checks.purchase(PurchaseRequest(number, CLIENT_IDS[0])).id
+            except ConsoleError as refusal:
+                record = refusal.detail.get("record")
+                if not isinstance(record, CreditCheck):
+                    raise
+                return record.id
+
+    def check_id_at_provider(self, number: str) -> int:
+        return int(self._control.read_ledger(number)["entries"][-1]["id"])
+
+    # -- payments
+
+    def add_order(self, amount: int, state: str = "pending", corporation: str | None = None) -> str:
+        context = self._console._context
+        number = f"T-{secrets.randbelow(900_000) + 100_000}"
+        new_order = NewOrder(number, amount, "JPY", corporation, None, _PROVIDER, OrderState(state))
+        context.write(lambda tx: orders.insert_order(tx.conn, new_order, context.now()))
+        return number
+
+    def pay_order(self, number: str, amount: int) -> int:
+        self._money.register_payment(_PROVIDER, number, amount)
+        with self._console.acting_as(COLLEAGUE):
+            return self._console.payments.import_payment(PaymentImport(_PROVIDER, number)).id
+
+    def pay_unbooked(self, number: str, amount: int, days_ago: int) -> None:
+        self._money.register_payment(_PROVIDER, number, amount, at=self._noon(days_ago).isoformat())
+
+    def publish_day(self, days_ago: int) -> str:
+        day = self._day(days_ago).isoformat()
+        url = self._money.publish_recon_file(day)
+        notice = {
+            "notification_type": "file.created",
+            "notification_id": str(uuid4()),
+            "fileType": "transaction_recon",
+            "path": url,
+            "requestedAt": "1",
+        }
+        self._receive(notice)
+        return day
+
+    def send_notice(self, number: str, amount: int, days_ago: int) -> None:
+        notice = {
+            "notification_type": "Transaction",
+            "order_id": f"04{secrets.randbelow(10**18):018d}",
+            "merchant_order_id": number,
+            "order_amount": str(amount),
+            "state": "COMPLETED",
+            "paid_at": self._noon(days_ago).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        self._receive(notice)
+
+    def _receive(self, notice: dict[str, Any]) -> None:
+        self._console.payments.receive_notice(NoticePost(_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1"))
+
+    def _day(self, days_ago: int) -> date:
+        return (self._console._context.now().astimezone(JST) - timedelta(days=days_ago)).date()
+
+    def _noon(self, days_ago: int) -> datetime:
+        return datetime.combine(self._day(days_ago), _NOON, JST).astimezone(UTC)
+
+    # -- refunds and decisions
+
+    def request_refund(self, payment_id: int, amount: int, reason_key: str, *, is_repeat: bool = False) -> int:
+        request = RefundRequest(
+            payment_id,
+            str(amount),
+            self._text(f"training.reason.{reason_key}"),
+            intended_repeat=is_repeat,
+            reason_code=RefundReason.RETURNED,
+        )
+        with self._console.acting_as(COLLEAGUE):
+            return self._console.refunds.request(request).id
+
+    def approve_refund(self, refund_id: int, fault: str = "") -> None:
+        if fault:
+            payment = self._console.refunds.read_refund(refund_id).payment.merchant_payment_id
+            self._control.add_fault(fault, call="paypay_refund", payment=payment)
+        with self._console.acting_as(INVENTED_APPROVER), suppress(ConsoleError):
+            self._console.refunds.approve(refund_id)
+
+    def decline_refund(self, refund_id: int) -> None:
+        with self._console.acting_as(INVENTED_APPROVER):
+            self._console.refunds.reject(refund_id, self._text("training.reason.declined"))
+
+    def confirm_decision(self, kind: str, record_id: int, target_state: str) -> None:
+        with self._console.acting_as(INVENTED_APPROVER):
+            self._console.recovery.resolve(kind, record_id, target_state, self._text("training.reason.confirmed"))
+
+    def _text(self, key: str) -> str:
+        return translate(key, self._console.settings.language)

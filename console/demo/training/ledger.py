@@ -1,0 +1,27 @@
+"""The ledgers of the simulated providers, as the judges of the training read them over HTTP."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from console.sandbox import SandboxControl
+
+_PAYMENT_CALLS = ("paypay_payment", "paypay_recon")
+
+
+class SandboxLedger:
+    """Implements `ProviderLedger` for a sandbox that runs in this or another process."""
+
+    def __init__(self, control: "SandboxControl") -> None:
+        self._control = control
+
+    def count_charges(self, number: str) -> int:
+        return self._control.count_charges(number)
+
+    def refunded_amounts(self, number: str) -> Sequence[int]:
+        return [int(refund["amount_minor"]) for refund in self._control.payments_control.read_refunds(payment=number)]
+
+    def count_questions(self, number: str, day: str) -> int:
+        asked = (request for call in _PAYMENT_CALLS for request in self._control.read_requests(call))
+        marks = (number, day.replace("-", ""))
+        return sum(any(mark in request["path"] for mark in marks) for request in asked)

@@ -1,0 +1,164 @@
+"""One training from its start to its end: a temporary home with simulated providers, and the service `training`."""
+
+import contextlib
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from console.app import open_console
+from console.demo.payments import register_merchant
+from console.demo.training.corporations import import_merged_corporations
+from console.demo.training.invented_world import CLIENT_IDS, INVENTED_PEOPLE, SandboxWorld
+from console.demo.training.ledger import SandboxLedger
+from console.domain.access.permissions import APPROVER, OPERATOR
+from console.domain.clock import SystemClock
+from console.domain.errors import ConsoleError
+from console.domain.records import Person
+from console.domain.setting_problems import SettingProblem
+from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
+from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
+from console.services.training.score_file import ScoreFile
+from console.services.training.service import TrainingService, check_attempts, read_view, require_training_profile
+from console.settings.private_files import make_private_file
+from console.settings.provider_access import access_by_provider
+from console.settings.settings import Settings
+from console.settings.urls import sqlite_url
+from console.settings.value_parsers import bad_profile_error
+from console.store.database.engine import Database
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.domain.training.results import TrainingView
+    from console.sandbox import Sandbox
+
+TRAINEE = "op-a"
+"""The person of a training at a desk whose profile names nobody."""
+APPROVER_PAUSE_SECONDS = 3.0
+
+
+def person_of(settings: Settings) -> str:
+    """Return the name under which the training scores: the one of the profile. Raises bad_profile for the names of
+    the invented people.
+    """
+    name = settings.operator or TRAINEE
+    if name in (COLLEAGUE, INVENTED_APPROVER):
+        raise bad_profile_error("CONSOLE_OPERATOR", SettingProblem.BAD_OPERATOR)
+    return name
+
+
+def refuse_real_access(settings: Settings) -> None:
+    """Refuse a desk whose environment variables name a database server or credentials of real providers, although the
+    training would not use them: nobody has to trust that. Raises bad_profile.
+    """
+    if settings.database_path is None:
+        raise bad_profile_error("CONSOLE_DATABASE_URL", SettingProblem.TRAINING_REACHES_SERVER)
+    for variable in settings.credential_variables():
+        raise bad_profile_error(variable, SettingProblem.TRAINING_HAS_CREDENTIALS)
+
+
+@contextlib.contextmanager
+def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_SECONDS) -> "Iterator[Console]":
+    """Start simulated providers and yield the services of a new training, with `console.training`. `settings` are
+    those of the person's desk, of which only home, name and language are used. The invented approver decides every
+    `approver_pause` seconds. Everything but the score is gone at the end of the block. Raises bad_profile.
+    """
+    from console.sandbox import start_sandbox
+
+    refuse_real_access(settings)
+    person, run = person_of(settings), secrets.token_hex(8)
+    scores = ScoreFile(settings.home, person)
+    home = tempfile.TemporaryDirectory(prefix="support-console-training-", ignore_cleanup_errors=True)
+    with home as folder, start_sandbox() as sandbox:
+        env = _write_profile(Path(folder), sandbox, person, settings.language)
+        own_settings = Settings.load(env)
+        require_training_profile(own_settings, sandbox.url)
+        with open_console(own_settings, program="window") as console:
+            merged = import_merged_corporations(console, Path(folder))
+            for each in (Person(person, frozenset({OPERATOR, APPROVER}), may_buy=True), *INVENTED_PEOPLE):
+                console.people.add_person(each)
+            world = SandboxWorld(console, sandbox.control, merged)
+            training = TrainingService(console._context, world, SandboxLedger(sandbox.control), scores, run)
+            console.training = training
+            scores.write_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})
+            try:
+                with _approver_in_background(training, approver_pause):
+                    yield console
+            finally:
+                scores.write_run(None)
+
+
+def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingView":
+    """Return the incidents and the score of the desk's person. `must_check`: judge them first, if the person's
+    training runs in another process. Raises bad_profile, storage_full.
+    """
+    from console.sandbox import SandboxControl
+
+    scores = ScoreFile(settings.home, person_of(settings))
+    run = scores.read_run()
+    if not run or not _is_running(run):
+        return read_view(scores, None)
+    if must_check:
+        database = Database(sqlite_url(Path(run["database"])))
+        try:
+            ledger = SandboxLedger(SandboxControl(run["url"]))
+            check_attempts(database, ledger, scores, run["id"], SystemClock().now())
+        finally:
+            database.close()
+    return read_view(scores, run["id"])
+
+
+def _is_running(run: Mapping[str, str]) -> bool:
+    """True if the simulated providers of this training answer. A training that was killed has left its entry."""
+    from console.sandbox import SandboxControl
+
+    try:
+        SandboxControl(run["url"]).read_state()
+    except (OSError, ValueError, KeyError):
+        return False
+    return Path(run.get("database", "")).is_file()
+
+
+def _write_profile(home: Path, sandbox: "Sandbox", person: str, language: str) -> dict[str, str]:
+    """Write the profile of the training and return its environment variables. The secrets are made now and exist only
+    in these variables.
+    """
+    client, secret, refresh = (f"training-{secrets.token_urlsafe(16)}" for _ in range(3))
+    sandbox.control.register_client(client, secret, refresh)
+    urls = {f"CONSOLE_{name.upper()}_URL": sandbox.url for name in access_by_provider()}
+    make_private_file(home / "profile.toml")
+    (home / "profile.toml").write_text('environment = "training"\n', encoding="utf-8")
+    return {
+        **urls,
+        "CONSOLE_HOME": str(home),
+        "CONSOLE_CLIENTS": ",".join(CLIENT_IDS),
+        "CONSOLE_LANGUAGE": language,
+        "CONSOLE_OPERATOR": person,
+        "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": client,
+        "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": secret,
+        "CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN": refresh,
+        "CONSOLE_SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID,
+        "CONSOLE_SECRET_STORE_KEY": secrets.token_urlsafe(32),
+        **register_merchant(sandbox),
+    }
+
+
+@contextlib.contextmanager
+def _approver_in_background(training: TrainingService, pause: float) -> Iterator[None]:
+    """Within the block, a thread lets the invented approver decide again and again. The end of the block stops it."""
+    stopping = threading.Event()
+
+    def decide() -> None:
+        while not stopping.wait(pause):
+            with contextlib.suppress(ConsoleError):
+                training.let_approver_decide()
+
+    thread = threading.Thread(target=decide, name="training-approver")
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()

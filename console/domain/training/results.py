@@ -1,0 +1,87 @@
+"""What a training shows: the state of each incident, why it has this state, and the score of a person."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+COLLEAGUE, INVENTED_APPROVER = "op-c", "lead-d"
+"""Names of the invented people: one who has made the situations, and one who decides about requests."""
+
+
+class TrainingState(StrEnum):
+    """The state of an incident for one person. A wrong one stays wrong until the person starts it again."""
+
+    NOT_BEGUN = "not_begun"
+    OPEN = "open"
+    RIGHT = "right"
+    WRONG = "wrong"
+
+
+class Verdict(StrEnum):
+    """What the simulated provider's ledger and our records say about an incident."""
+
+    RIGHT = "right"
+    LEFT_OPEN = "left_open"
+    BOUGHT_TWICE = "bought_twice"
+    BOUGHT_OLD_COMPANY = "bought_old_company"
+    REFUNDED_TWICE = "refunded_twice"
+    REFUNDED_WRONG_AMOUNT = "refunded_wrong_amount"
+    REFUNDED_WRONG_PAYMENT = "refunded_wrong_payment"
+    REFUNDED_WITHOUT_CAUSE = "refunded_without_cause"
+    SETTLED_AGAINST_TRUTH = "settled_against_truth"
+    ENDED_UNBOOKED = "ended_unbooked"
+    ENDED_UNCHECKED = "ended_unchecked"
+
+
+_STATE_BY_VERDICT: Mapping[Verdict, TrainingState] = {
+    Verdict.RIGHT: TrainingState.RIGHT,
+    Verdict.LEFT_OPEN: TrainingState.OPEN,
+}
+
+
+def state_of(verdict: Verdict) -> TrainingState:
+    """Return the state of an incident with this verdict. Whatever has gone wrong is wrong; what nobody has ended is
+    open.
+    """
+    return _STATE_BY_VERDICT.get(verdict, TrainingState.WRONG)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingIncident:
+    """One incident of the training as one person sees it.
+
+    `facts` are the numbers and amounts of the situation, which its sentence contains; empty before it is begun.
+    `verdict` is None before the first check of this attempt. `attempts` counts how often the person has begun it.
+    `is_solved` stays True once an attempt was right.
+    """
+
+    key: str
+    state: TrainingState
+    verdict: Verdict | None
+    facts: Mapping[str, str]
+    attempts: int
+    is_solved: bool
+    checked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingScore:
+    """The score of one person: solved incidents, those solved at the first attempt, attempts, and all incidents."""
+
+    person: str
+    solved: int
+    at_first_attempt: int
+    attempts: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingView:
+    """All incidents of the training, in their order, with the score of the person. `is_running` is True if the
+    person's training runs now, so that the incidents can be judged.
+    """
+
+    incidents: tuple[TrainingIncident, ...]
+    score: TrainingScore
+    is_running: bool

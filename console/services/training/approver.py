@@ -1,0 +1,67 @@
+"""The second person of the training: an invented approver, who decides about what the person requests."""
+
+import logging
+from collections.abc import Callable
+
+from console.domain.errors import ConsoleError
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.services.process.context import ServiceContext
+from console.services.training.incidents import INCIDENT_BY_KEY
+from console.services.training.protocols import InventedWorld
+from console.services.training.score_file import ScoreFile
+from console.store.database.sqlalchemy_names import Connection
+from console.store.payments import payments
+from console.store.refunds import approvals, refunds
+
+_MAX_DECISIONS = 100
+_log = logging.getLogger(__name__)
+
+
+class InventedApprover:
+    """Decides about the requests and proposals of the person of a training. The approver declines the first refund
+    request of an incident with `is_declined_first`, as a real approver does who has a question: the person must
+    answer it in the reason of another request. A request with a reason that was declined is declined again.
+    Everything else is approved, also what is wrong: the ledger tells that.
+    """
+
+    def __init__(self, context: ServiceContext, world: InventedWorld, scores: ScoreFile) -> None:
+        self._context, self._world, self._scores = context, world, scores
+
+    def decide(self) -> None:
+        """Decide about everything that waits now. A refused decision is logged and tried again the next time."""
+        person = self._scores.person
+        with self._context.database.read() as conn:
+            requests = [
+                (refund.id, self._must_decline(conn, refund))
+                for refund in refunds.waiting_for_decision(conn, _MAX_DECISIONS)
+                if refund.maker == person
+            ]
+            proposals = [
+                each for each in approvals.list_open_proposals(conn, _MAX_DECISIONS) if each.person == person
+            ]
+        for refund_id, must_decline in requests:
+            self._try(self._world.decline_refund if must_decline else self._world.approve_refund, refund_id)
+        for each in proposals:
+            self._try(self._world.confirm_decision, each.kind, int(each.record_id), each.state)
+
+    def _try(self, act: Callable[..., None], *arguments: object) -> None:
+        try:
+            act(*arguments)
+        except ConsoleError as refusal:
+            _log.info("the invented approver was refused: %s", refusal.code)
+
+    def _must_decline(self, conn: Connection, refund: Refund) -> bool:
+        payment = payments.find(conn, refund.payment_id)
+        attempts = self._scores.read_attempts().items()
+        of_payment = {
+            key for key, attempt in attempts if payment and attempt.facts.get("order") == payment.merchant_payment_id
+        }
+        if not any(INCIDENT_BY_KEY[key].is_declined_first for key in of_payment):
+            return False
+        declined = [
+            (other.reason_code, other.reason.strip())
+            for other in refunds.of_payment(conn, refund.payment_id)
+            if other.state is RefundState.REJECTED and other.maker == refund.maker
+        ]
+        return not declined or (refund.reason_code, refund.reason.strip()) in declined

@@ -1,0 +1,1 @@
+"""The page of the training, which only the window of a training shows."""

@@ -1,0 +1,213 @@
+"""The page of the training: the invented incidents with their states, the situation of the current one as a caller
+tells it, and the score of the person.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.training.results import INVENTED_APPROVER, TrainingIncident, TrainingState, TrainingView
+from console.views.pages.base import Page, set_tab_order
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
+from console.views.presenters.columns import width_of_text
+from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure
+from console.views.tables.columns import Column, StateCell
+from console.views.theme.design_tokens import Tone
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.placeholders import EmptyState
+from console.wording import training as words
+
+if TYPE_CHECKING:
+    from console.app import Console
+    from console.services.training.service import TrainingService
+
+_LOOKS: Mapping[TrainingState, tuple[str, Tone]] = {
+    TrainingState.NOT_BEGUN: ("ring", "muted"),
+    TrainingState.OPEN: ("half_disc", "care"),
+    TrainingState.RIGHT: ("ring_check", "good"),
+    TrainingState.WRONG: ("cross", "bad"),
+}
+_TASK = "training"
+_BUTTON_WORDS = {"S": "training.begin", "C": "training.check", "N": "training.next"}
+
+
+class TrainingPage(Page):
+    """The page of the training. The S key starts the current incident, or starts it again; the C key judges all that
+    are open; the N key goes to the next one that is not right. Nothing on this page settles an incident.
+    """
+
+    sidebar_key = "training"
+    help_key = "help.training"
+    hints = (
+        (("↓", "↑"), "key.move"),
+        (("S",), "key.training_begin"),
+        (("C",), "key.training_check"),
+        (("N",), "key.training_next"),
+        (("Esc",), "key.back"),
+    )
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(context)
+        translate = context.translate
+        self.head = self.make_head(translate("screen.training"), translate("training.sentence"))
+        self.table = StaticTable(context, _columns(context), lambda row: row.key, translate("screen.training"))
+        self.list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
+        self.add_part(self.head)
+        self.add_part(self.list, 1)
+        self.add_part(self._make_foot())
+        self.add_hints()
+        self.table.current_changed.connect(self._show_incident)
+        self.table.rows.page_applied.connect(self._go_to_first)
+        for button, act in self._acts:
+            button.clicked.connect(act)
+            self.add_button_shortcut(button)
+        set_tab_order(*self.head.stops, self.table, *(button for button, _ in self._acts))
+
+    def _make_foot(self) -> Surface:
+        translate = self.context.translate
+        self.situation = TextLabel("", "body", wrap=True, selectable=True)
+        self.verdict = TextLabel("", "body", bold=True, wrap=True, selectable=True)
+        self.approver = TextLabel(
+            translate("training.approver", approver=INVENTED_APPROVER), "small", "muted", wrap=True
+        )
+        self.score = TextLabel("", "body", selectable=True)
+        self.begin_button = KeyButton(translate(_BUTTON_WORDS["S"]), "S", "primary", binds=False)
+        self.check_button = KeyButton(translate(_BUTTON_WORDS["C"]), "C", binds=False)
+        self.next_button = KeyButton(translate(_BUTTON_WORDS["N"]), "N", binds=False)
+        self._acts: Sequence[tuple[KeyButton, Callable[[], None]]] = (
+            (self.begin_button, self._begin),
+            (self.check_button, self._check),
+            (self.next_button, self._go_to_next),
+        )
+        buttons = make_row(*(button for button, _ in self._acts), None, self.score, gap=8)
+        foot = self.foot = Surface(raised=True, edge="top")
+        foot.setLayout(
+            make_column(self.situation, self.verdict, buttons, self.approver, gap=8, margins=(24, 12, 24, 12))
+        )
+        foot.setVisible(False)
+        return foot
+
+    # -- reading
+
+    def show_route(self, route: object) -> None:
+        self.refresh("entered")
+
+    def focus_targets(self) -> Sequence[QWidget | None]:
+        return (self.table,)
+
+    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
+        return False
+
+    def read_data(self, reason: str) -> None:
+        self.context.run_read(
+            lambda services: services.training.read_view() if services.training else None,
+            self._show_view,
+            self.show_reading_failure,
+            owner=self,
+            key=_TASK,
+        )
+
+    def _show_view(self, view: TrainingView | None) -> None:
+        self.hide_reading_failure()
+        self._end_act()
+        self.list.show_rows(view.incidents if view else ())
+        self.foot.setVisible(view is not None)
+        self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
+        if view is not None:
+            self.score.show_text(words.score_text(view.score, self.context.language))
+        self._show_incident(self.table.current_item)
+
+    # -- current incident
+
+    @property
+    def current_incident(self) -> TrainingIncident | None:
+        row = self.table.current_item
+        return row if isinstance(row, TrainingIncident) else None
+
+    @Slot()
+    def _go_to_first(self) -> None:
+        if self.table.current_item is None:
+            self.table.go_to_first()
+        self._show_incident(self.table.current_item)
+
+    @Slot(object)
+    def _show_incident(self, incident: object) -> None:
+        """Show what the caller says, and why the incident has its state."""
+        if not isinstance(incident, TrainingIncident):
+            return
+        language = self.context.language
+        self.situation.show_text(words.situation_text(incident, language))
+        verdict = words.verdict_text(incident, language)
+        self.verdict.show_text(verdict)
+        self.verdict.setVisible(bool(verdict))
+        is_new = incident.state is TrainingState.NOT_BEGUN
+        self.begin_button.show_text(self.context.translate("training.begin" if is_new else "training.start_again"))
+
+    # -- acts
+
+    @Slot()
+    def _begin(self) -> None:
+        incident = self.current_incident
+        if incident is not None:
+            self._run(self.begin_button, lambda training: training.begin(incident.key))
+
+    @Slot()
+    def _check(self) -> None:
+        self._run(self.check_button, lambda training: training.check())
+
+    def _run(self, button: KeyButton, act: "Callable[[TrainingService], TrainingView]") -> None:
+        """Run an act of the training in a worker thread. It has no request id: an incident that is started twice is
+        started again, which is allowed.
+        """
+
+        def call(services: "Console") -> TrainingView | None:
+            return act(services.training) if services.training else None
+
+        button.set_busy(self.context.translate("dialog.busy"))
+        self.context.runner.run(
+            self.context.bind_services(call), self._show_view, self._show_failure,
+            owner=self, label=button.text(), key=_TASK, lane="slow",
+        )  # fmt: skip
+
+    def _end_act(self) -> None:
+        for button, _ in self._acts:
+            if button.is_busy:
+                button.show_text(self.context.translate(_BUTTON_WORDS[button.key]))
+                button.setEnabled(True)
+
+    def _show_failure(self, failure: Failure) -> None:
+        self._end_act()
+        self.refuse_key(self.context.failure_message(failure))
+
+    @Slot()
+    def _go_to_next(self) -> None:
+        """Make the next incident current that isn't right; after the last one, go on with the first."""
+        rows = [row for row in self.table.all_rows if isinstance(row, TrainingIncident)]
+        here = next((place for place, row in enumerate(rows) if row is self.current_incident), -1)
+        for place in (*range(here + 1, len(rows)), *range(here + 1)):
+            if rows[place].state is not TrainingState.RIGHT:
+                self.table.go_to(place)
+                return
+
+
+def _columns(context: WindowContext) -> list[Column]:
+    translate = context.translate
+
+    def state(incident: TrainingIncident) -> StateCell:
+        shape, tone = _LOOKS[incident.state]
+        return StateCell(translate(f"training.state.{incident.state}"), shape, tone)
+
+    longest_state = max((translate(f"training.state.{state}") for state in TrainingState), key=len)
+    return [
+        Column("state", translate("column.state"), width_of_text(longest_state, 56), state, "state"),
+        Column("incident", translate("training.column.incident"), 290,
+               partial(words.incident_title, language=context.language)),
+        Column("attempts", translate("training.column.attempts"), 90, lambda incident: str(incident.attempts)),
+        Column("why", translate("training.column.why"), 320,
+               partial(words.verdict_text, language=context.language), is_stretched=True),
+    ]  # fmt: skip

@@ -1,0 +1,53 @@
+"""Sentences about the incidents of the training."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from console.domain.money import Money
+from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState
+from console.wording.catalogue import translate
+
+_AMOUNT_FACTS = frozenset({"amount", "paid", "price"})
+_CURRENCY = "JPY"
+
+
+def incident_title(incident: TrainingIncident, language: str) -> str:
+    """Return the name of the incident."""
+    return translate(f"training.incident.{incident.key}", language)
+
+
+def situation_text(incident: TrainingIncident, language: str) -> str:
+    """Return the situation as a caller tells it; how to hear it, if the incident is not begun."""
+    if incident.state is TrainingState.NOT_BEGUN or not incident.facts:
+        return translate("training.not_begun", language)
+    return translate(f"training.call.{incident.key}", language, **_readable_facts(incident.facts))
+
+
+def verdict_text(incident: TrainingIncident, language: str) -> str:
+    """Return why the incident is open, right or wrong; "" before the first check."""
+    if incident.verdict is None:
+        return ""
+    return translate(f"training.verdict.{incident.verdict}", language, **_readable_facts(incident.facts))
+
+
+def score_text(score: TrainingScore, language: str) -> str:
+    """Return the score of a person in one line."""
+    return translate(
+        "training.score",
+        language,
+        person=score.person,
+        solved=score.solved,
+        total=score.total,
+        first=score.at_first_attempt,
+    )
+
+
+def _readable_facts(facts: Mapping[str, str]) -> Mapping[str, object]:
+    """Return the facts with amounts as money and days as dates, which the catalogue writes as on all screens."""
+    return {name: _readable_fact(name, text) for name, text in facts.items()}
+
+
+def _readable_fact(name: str, text: str) -> object:
+    if name in _AMOUNT_FACTS:
+        return Money(int(text), _CURRENCY)
+    return date.fromisoformat(text) if name == "day" else text

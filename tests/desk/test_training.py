@@ -1,0 +1,111 @@
+"""Two incidents of the training played through the window: one settled, one left with a wrong end."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from console.demo.training.session import open_training
+from console.domain.training.results import Verdict
+from console.settings.settings import Settings
+from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.purchase.refetch_dialog import RefetchDialog
+from console.views.queues.notices_page import UnmatchedNoticesPage
+from console.views.runtime.routes import RecordRoute, UnmatchedNoticesRoute
+from console.views.theme.theme import install_appearance
+from console.views.training.page import TrainingPage
+from console.views.widgets.inputs import MultiLineEdit
+from tests.desk.conftest import Sit
+from tests.desk.hands import Person
+
+
+@pytest.fixture
+def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Person]:
+    """The window of a training."""
+    install_appearance(qapp, theme="light")
+    desk = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "en", "CONSOLE_OPERATOR": "sato"})
+    with open_training(desk) as console:
+        person = Person(qtbot, console, console.settings)
+        yield person
+        person.opening.close()
+
+
+def begin(person: Person, key: str) -> TrainingPage:
+    """Go to the incident by keys, and start it."""
+    person.press("Alt+0")
+    page = person.page(TrainingPage)
+    person.until(lambda: page.current_incident is not None)
+    place = next(place for place, row in enumerate(page.table.all_rows) if row.key == key)
+    page.table.setFocus()
+    page.table.go_to(place)
+    person.press("S")
+    person.until(lambda: page.current_incident is not None and page.current_incident.state == "open")
+    return page
+
+
+def check(person: Person) -> TrainingPage:
+    person.press("Alt+0")
+    page = person.page(TrainingPage)
+    person.rest()
+    page.table.setFocus()
+    person.press("C")
+    person.until(lambda: bool(page.current_incident and page.current_incident.verdict))
+    person.rest()
+    return page
+
+
+def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> None:
+    """The sidebar has the entry; S tells the situation; the ordinary re-fetch makes the one right, and an
+    acknowledgement that asked nobody makes the other wrong. Score and reason are told, N goes on to the next.
+    """
+    person = trainee
+    page = begin(person, "missing_pdf")
+    assert page.current_incident is not None
+    record = int(page.current_incident.facts["record"])
+    assert page.current_incident.facts["number"] in page.situation.text()
+    person.frame.show_route(RecordRoute(record))
+    check_page = person.page(CreditCheckPage)
+    person.rest()
+    check_page.take_focus()
+    person.press("F")
+    dialog = person.dialog(RefetchDialog)
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.until(lambda: dialog.windowTitle() == "Re-fetched" and not dialog.is_busy)
+    person.press("Esc")
+    person.no_dialog()
+    page = check(person)
+    assert page.current_incident is not None
+    assert (page.current_incident.verdict, "1 of 12" in page.score.text()) == (Verdict.RIGHT, True)
+    page = begin(person, "forged_notice")
+    person.frame.show_route(UnmatchedNoticesRoute())
+    notices = person.page(UnmatchedNoticesPage)
+    person.until(lambda: notices.current_notice is not None)
+    notices.table.setFocus()
+    person.press("A")
+    acknowledging = person.dialog(AcknowledgeDialog)
+    edit = acknowledging.reason_field.edit
+    assert isinstance(edit, MultiLineEdit)
+    edit.setPlainText("looks good")
+    person.until(acknowledging.act_button.isEnabled)
+    acknowledging.act_button.click()
+    person.until(lambda: not notices.table.all_rows)
+    page = check(person)
+    assert page.current_incident is not None
+    assert page.current_incident.verdict == Verdict.ENDED_UNCHECKED
+    assert "without asking PayPay" in page.verdict.text()
+    assert [row.state for row in page.table.all_rows].count("right") == 1
+    person.press("N")
+    assert page.current_incident.key == "refund_unknown"
+
+
+def test_a_desk_for_real_work_has_no_training(sit: Sit) -> None:
+    """Neither the entry nor its key, and nothing to begin."""
+    person = sit()
+    assert not person.frame.side.has_place("training")
+    person.press("Alt+0")
+    person.rest()
+    assert not isinstance(person.frame.current_page, TrainingPage)

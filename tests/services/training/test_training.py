@@ -1,0 +1,221 @@
+"""Twelve incidents, each played wrong and then right by a person's ordinary acts, judged by ledger and records."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.cli.servers.training import view_json
+from console.demo.training.session import open_training, read_stored_view
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.records import RefundRequest
+from console.domain.payments.states import RefundState
+from console.domain.records import PurchaseRequest
+from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState, Verdict
+from console.services.training.incidents import INCIDENTS
+from console.services.training.service import TrainingService, require_training_profile
+from console.settings.settings import Settings
+from console.store.payments import payments
+
+NEVER = 3_600.0
+Facts = Mapping[str, str]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Settings:
+    """The person's own desk, which keeps the score."""
+    return Settings.load({"CONSOLE_HOME": str(tmp_path / "desk"), "CONSOLE_OPERATOR": "sato"})
+
+
+@pytest.fixture
+def console(desk: Settings) -> Iterator[Console]:
+    with open_training(desk, approver_pause=NEVER) as opened:
+        yield opened
+
+
+def training_of(console: Console) -> TrainingService:
+    assert console.training is not None
+    return console.training
+
+
+def incident(console: Console, key: str) -> TrainingIncident:
+    return next(each for each in training_of(console).read_view().incidents if each.key == key)
+
+
+# -- what a person does
+
+
+def payment_id(console: Console, order: str) -> int:
+    with console._context.database.read() as conn:
+        found = payments.by_merchant_id(conn, "paypay", order)
+    assert found is not None
+    return found.id
+
+
+def refund(console: Console, order: str, amount: int, reason: str = "the customer asked", again: bool = False) -> int:
+    request = RefundRequest(payment_id(console, order), str(amount), reason, intended_repeat=again)
+    made = console.refunds.request(request)
+    training_of(console).let_approver_decide()
+    return made.id
+
+
+def reconcile(console: Console, facts: Facts) -> object:
+    day = date.fromisoformat(facts["day"])
+    return console.reconciliation.run("paypay", day, day)
+
+
+def acknowledge(console: Console, facts: Facts) -> object:
+    item = next(item for item in console.notices.read_page().items if item.notice.order_no == facts["order"])
+    return console.alerts.acknowledge_each([case.id for case in item.cases], "done")
+
+
+def buy(console: Console, number: str, client: str = "1") -> None:
+    console.credit_checks.purchase(PurchaseRequest(number, client))
+
+
+def settle_as_not_bought_and_buy(console: Console, facts: Facts) -> None:
+    console.recovery.resolve("credit-check", int(facts["record"]), "error", "nothing on the provider's screen")
+    training_of(console).let_approver_decide()
+    buy(console, facts["number"])
+
+
+def refund_twice(console: Console, facts: Facts) -> None:
+    console.refunds.probe(int(facts["refund"]))
+    refund(console, facts["order"], int(facts["amount"]), again=True)
+
+
+def answer_the_approver(console: Console, facts: Facts) -> None:
+    """The approver declines the first request, the same words again, and approves an answer."""
+    for reason, state in (
+        ("money back", RefundState.REJECTED),
+        ("money back", RefundState.REJECTED),
+        (f"order {facts['order']}: the customer keeps nothing of it", RefundState.SUBMITTED),
+    ):
+        made = refund(console, facts["order"], int(facts["amount"]), reason)
+        assert console.refunds.read_refund(made).record.state == state
+
+
+Play = Callable[[Console, Facts], object]
+WRONG: Mapping[str, tuple[Verdict, Play]] = {
+    "lost_answer": (Verdict.BOUGHT_TWICE, settle_as_not_bought_and_buy),
+    "missing_pdf": (Verdict.BOUGHT_TWICE, lambda desk, facts: buy(desk, facts["number"], "2")),
+    "merged_company": (Verdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy(desk, facts["number"])),
+    "late_payment": (
+        Verdict.REFUNDED_WRONG_AMOUNT,
+        lambda desk, facts: [refund(desk, facts["order"], 1_000, reason) for reason in ("some", "order, in words")],
+    ),
+    "wrong_amount": (Verdict.REFUNDED_WRONG_AMOUNT, lambda desk, facts: refund(desk, facts["order"], 5_500)),
+    "double_payment": (
+        Verdict.REFUNDED_WRONG_PAYMENT,
+        lambda desk, facts: refund(desk, facts["first"], int(facts["amount"])),
+    ),
+    "provider_only": (
+        Verdict.REFUNDED_WITHOUT_CAUSE,
+        lambda desk, facts: (reconcile(desk, facts), refund(desk, facts["order"], int(facts["amount"]))),
+    ),
+    "notice_without_payment": (Verdict.ENDED_UNBOOKED, acknowledge),
+    "forged_notice": (Verdict.ENDED_UNCHECKED, acknowledge),
+    "refund_unknown": (Verdict.REFUNDED_TWICE, refund_twice),
+    "refund_refused": (Verdict.REFUNDED_WRONG_AMOUNT, lambda desk, facts: refund(desk, facts["order"], 5_500)),
+    "due_approval": (Verdict.REFUNDED_TWICE, lambda desk, facts: desk.refunds.approve(int(facts["refund"]))),
+}
+RIGHT: Mapping[str, Play] = {
+    "lost_answer": lambda desk, facts: desk.recovery.resolve(
+        "credit-check", int(facts["record"]), "success", "the provider's screen", int(facts["provider_id"])
+    ),
+    "missing_pdf": lambda desk, facts: desk.credit_checks.refetch(int(facts["record"])),
+    "merged_company": lambda desk, facts: buy(desk, facts["successor"]),
+    "late_payment": answer_the_approver,
+    "wrong_amount": lambda desk, facts: refund(desk, facts["order"], int(facts["amount"])),
+    "double_payment": answer_the_approver,
+    "provider_only": reconcile,
+    "notice_without_payment": reconcile,
+    "forged_notice": lambda desk, facts: (reconcile(desk, facts), acknowledge(desk, facts)),
+    "refund_unknown": lambda desk, facts: desk.refunds.probe(int(facts["refund"])),
+    "refund_refused": lambda desk, facts: refund(desk, facts["order"], int(facts["amount"])),
+    "due_approval": lambda desk, facts: desk.refunds.reject(int(facts["refund"]), "refunded already"),
+}
+
+
+def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, desk: Settings) -> None:
+    """Every incident is open until its truth is there, wrong where the ledger shows it, for good, and right when it
+    is started again and settled. The score is the person's own.
+    """
+    training = training_of(console)
+    assert {each.key for each in INCIDENTS} == set(WRONG) == set(RIGHT)
+    assert [each.state for each in training.check().incidents] == [TrainingState.NOT_BEGUN] * 12
+    for key, (verdict, play) in WRONG.items():
+        training.begin(key)
+        training.check()
+        assert (incident(console, key).state, incident(console, key).verdict) == ("open", "left_open"), key
+        play(console, incident(console, key).facts)
+        training.check()
+        assert (incident(console, key).state, incident(console, key).verdict) == ("wrong", verdict), key
+    assert (training.read_view().score.solved, training.read_view().score.attempts) == (0, 12)
+    assert all(each.state == "wrong" for each in training.check().incidents)
+    for key, play in RIGHT.items():
+        training.begin(key)
+        play(console, incident(console, key).facts)
+        training.check()
+        assert (incident(console, key).state, incident(console, key).verdict) == ("right", "right"), key
+    assert training.read_view().score == TrainingScore("sato", solved=12, at_first_attempt=0, attempts=24, total=12)
+    # another process reads and judges the same
+    assert read_stored_view(desk, must_check=True) == training.read_view()
+    told = view_json(training.read_view(), "en")
+    assert json.loads(json.dumps(told))["score"]["solved"] == 12
+    assert console.audit.verify_chains() > 0
+
+
+def test_a_right_incident_becomes_wrong_by_what_follows(console: Console) -> None:
+    """The money that goes out after the check counts, too."""
+    training = training_of(console)
+    training.begin("wrong_amount")
+    facts = incident(console, "wrong_amount").facts
+    refund(console, facts["order"], 1_100)
+    assert incident(console, "wrong_amount").state == "open"  # nothing is judged before somebody asks
+    training.check()
+    assert incident(console, "wrong_amount").state == "right"
+    refund(console, facts["order"], 1_100, "once more", again=True)
+    training.check()
+    assert incident(console, "wrong_amount").verdict == Verdict.REFUNDED_TWICE
+    assert incident(console, "wrong_amount").is_solved
+
+
+def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
+    """Neither a server, nor credentials, nor another address than that of its own providers."""
+    base = {"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "en"}
+    for extra, problem in (
+        ({"CONSOLE_DATABASE_URL": "mysql+pymysql://sato:words@127.0.0.1:1/console"}, "training_reaches_server"),
+        ({"CONSOLE_SECRET_PAYPAY_API_KEY": "a-real-key"}, "training_has_credentials"),
+        ({"CONSOLE_OPERATOR": "lead-d"}, "bad_operator"),
+    ):
+        with pytest.raises(ConsoleError) as caught, open_training(Settings.load(base | extra)):
+            pytest.fail("it began")
+        assert (caught.value.code, caught.value.detail["problem"]) == (ErrorCode.BAD_PROFILE, problem)
+    url = "http://127.0.0.1:1"
+    local = {f"CONSOLE_{name}_URL": url for name in ("ALARMBOX", "PAYPAY", "ATOM", "REGISTRY")}
+    (tmp_path / "profile.toml").write_text('environment = "training"\n')
+    require_training_profile(Settings.load(base | local), url)
+    for changed in ({"CONSOLE_PAYPAY_URL": "http://127.0.0.1:2"}, {"CONSOLE_ATOM_URL": ""}):
+        with pytest.raises(ConsoleError):
+            require_training_profile(Settings.load(base | local | changed), url)
+
+
+def test_an_ended_training_keeps_the_score_alone(desk: Settings, tmp_path: Path) -> None:
+    """What was open is not begun in the next one; another person has no score."""
+    own = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "ja"})
+    with open_training(own, approver_pause=NEVER) as opened:
+        for key in ("missing_pdf", "lost_answer"):
+            training_of(opened).begin(key)
+        RIGHT["missing_pdf"](opened, incident(opened, "missing_pdf").facts)
+        home = opened.settings.home
+        assert read_stored_view(own, must_check=True).is_running
+    assert not home.exists()
+    view = read_stored_view(own, must_check=True)
+    states = {each.key: each.state for each in view.incidents if each.state != "not_begun"}
+    assert (view.is_running, states, view.score.solved) == (False, {"missing_pdf": "right"}, 1)
+    other = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_OPERATOR": "tanaka"})
+    assert read_stored_view(other, must_check=False).score.attempts == 0
