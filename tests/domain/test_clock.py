@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.clock import CLOCK_TOLERANCE, SystemClock, TimeScale, is_in_future
+from console.domain.clock import CLOCK_TOLERANCE, SystemClock, TimeScale, age_of, is_in_future
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
@@ -44,3 +44,18 @@ def test_every_wait_is_divided() -> None:
     assert TimeScale().factor == 1
     assert TimeScale(4).scaled_seconds(60) == 15
     assert TimeScale(4).scaled_delta(timedelta(minutes=1)) == timedelta(seconds=15)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "age"),
+    [
+        (-90.0, timedelta(seconds=90)),
+        (0.0, timedelta(0)),
+        (60.0, timedelta(0)),
+        (60.000001, None),
+    ],
+)
+def test_an_age_is_never_negative(ahead: float, age: timedelta | None) -> None:
+    """An instant that is ahead by the tolerance has the age 0; beyond it, and without an instant, it is unknown."""
+    assert age_of(NOW + timedelta(seconds=ahead), NOW) == age
+    assert age_of(None, NOW) is None

@@ -8,6 +8,7 @@ import pytest
 from console.domain.records import (
     AuditEntry,
     Certainty,
+    CheckRelations,
     CheckReport,
     CheckState,
     CreditCheck,
@@ -71,3 +72,10 @@ def test_what_is_told_without_more_words() -> None:
 def test_a_record_does_not_change_under_its_reader() -> None:
     with pytest.raises(FrozenInstanceError):
         CHECK.version = 2  # type: ignore[misc]  # what must not be possible
+
+
+def test_what_was_read_beside_a_record_makes_no_other_record() -> None:
+    """Two readings of the same row are equal, and neither prints what belongs to other records."""
+    other = replace(CHECK, relations=CheckRelations(claim_holder=18), registry_entry=object())  # type: ignore[arg-type]  # any
+    assert other == CHECK
+    assert repr(other) == repr(CHECK)

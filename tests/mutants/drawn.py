@@ -4,8 +4,9 @@
 
 The catalogue beside this file breaks guards that an engineer chose. Here a random generator chooses: the same number
 of places in each file of `TARGETS`, and at each place one of cosmic-ray's operators that fit, or the loss of a call.
-Never drawn, as no result depends on them: annotations, `@dataclass(…)` and `@cache`, `==` for `is` or back, which are
-equal for members of an enum, the `*` before arguments that need their names, and the points at which only tests fail.
+Never drawn, as no result depends on them: annotations, imports for types alone, `@dataclass(…)`, `@overload` and
+`@cache`, `==` for `is` or back, which are equal for members of an enum, the `*` before arguments that need their
+names, and the points at which only tests fail.
 Nor `@….run_again_if_stale()`: it is about changes that come between, and the tests run here on SQLite, which lets
 none.
 """
@@ -124,7 +125,8 @@ def _is_bare_star(node: Any) -> bool:
 
 def _keeps(decorator: ast.expr) -> bool:
     """True for a decorator that changes how values are kept, and none of them; or nothing on SQLite."""
-    return ast.unparse(decorator).partition("(")[0].rpartition(".")[2] in ("dataclass", "cache", "run_again_if_stale")
+    name = ast.unparse(decorator).partition("(")[0].rpartition(".")[2]
+    return name in ("dataclass", "overload", "cache", "run_again_if_stale")
 
 
 def _is_python(source: str) -> bool:
@@ -139,6 +141,8 @@ def _is_python(source: str) -> bool:
 def _without_result(source: str) -> Iterator[Span]:
     for node in ast.walk(ast.parse(source)):
         parts: list[ast.expr | None] = []
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            parts = [node.test]
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield from (
                 ((one.lineno, 0), ((one.end_lineno or 0) + 1, 0)) for one in node.decorator_list if _keeps(one)

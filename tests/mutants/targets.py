@@ -43,16 +43,21 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "console/domain/transitions/tables.py": (f"{_DOMAIN}/test_state_transitions.py",),
     "console/domain/evidence/timeline.py": (f"{_DOMAIN}/evidence/test_timeline.py",),
     "console/domain/tasks/intervals.py": (f"{_DOMAIN}/tasks/test_intervals.py",),
-    "console/domain/payments/consistency.py": (f"{_DOMAIN}/payments/test_consistency.py",),
+    "console/domain/payments/consistency.py": (
+        f"{_DOMAIN}/payments/test_consistency.py",
+        f"{_DOMAIN}/explanations/test_payments.py",
+    ),
     "console/domain/tasks/records.py": (f"{_DOMAIN}/tasks/test_records.py",),
     "console/services/payments/account_limits.py": (f"{_SERVICES}/payments/test_account_limits.py",),
     "console/services/guarded/pipeline.py": (
         *_PIPELINE,
         f"{_SERVICES}/credit_checks/test_full_disk.py",
+        f"{_SERVICES}/guarded/test_log_events.py",
         f"{_SERVICES}/guarded/test_database_rollback.py",
     ),
     "console/services/payments/apply_report.py": (
         f"{_SERVICES}/payments/test_apply_report.py",
+        f"{_SERVICES}/payments/test_order_columns.py",
         f"{_SERVICES}/payment_intake/test_signed_notices.py",
     ),
     "console/services/guarded/idempotency.py": (*_IDEMPOTENCY, f"{_SERVICES}/payments/test_start.py"),

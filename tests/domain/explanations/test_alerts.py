@@ -2,16 +2,17 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from console.domain.alerts.rules import BrokenRule
 from console.domain.clock import CLOCK_TOLERANCE
-from console.domain.explanations.alerts import explain_alert
+from console.domain.explanations.alerts import explain_alert, find_alert_action
 from console.domain.money import Money
-from console.domain.payments.records import Order, OrderState, Payment
-from console.domain.payments.states import PaymentState
-from console.domain.records import Certainty, Work
+from console.domain.payments.records import Order, OrderState, Payment, PaymentRelations, Refund
+from console.domain.payments.states import PaymentState, RefundState
+from console.domain.records import Certainty, ReadOnlySwitch, Work
 from console.domain.service_results import Explanation
 from console.domain.tasks.records import AlertRule
 
@@ -27,6 +28,9 @@ PAYMENT = Payment(
     0, 500, 0, 1, paid_at=NOW - 4 * HOUR, booked_at=NOW - 5 * HOUR, state_since=NOW - 6 * HOUR,
 )  # fmt: skip
 OTHER = replace(PAYMENT, id=4, merchant_payment_id="ORD-1-4")
+OPEN_REFUND = Refund(
+    9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1
+)  # fmt: skip
 LATE = replace(PAYMENT, late_after=PaymentState.EXPIRED)
 
 
@@ -115,3 +119,22 @@ def test_the_facts_that_sentences_name() -> None:
     assert (facts["after"], facts["since"], facts["grace"]) == (PaymentState.EXPIRED, SINCE, timedelta(0))
     bare = told(AlertRule.PAID_UNNOTICED, replace(PAYMENT, captured_minor=0, refunded_minor=0)).facts
     assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))
+
+
+@pytest.mark.parametrize(
+    ("payment", "relations", "name", "suffix"),
+    [
+        (LATE, {}, "refund", ""),
+        (LATE, {"refund_refusal": "refund_window"}, "open", "_off"),
+        (replace(LATE, certainty=Certainty.UNKNOWN), {}, "open", "_off"),
+        (LATE, {"refunds": (OPEN_REFUND,)}, "open", "_refund"),
+        (LATE, {"read_only": ReadOnlySwitch("everything", True, "x", "lead-b", NOW)}, "open", "_read_only"),
+    ],
+)
+def test_a_refund_is_advised_only_where_it_can_be_requested(
+    payment: Payment, relations: dict[str, Any], name: str, suffix: str
+) -> None:
+    """Not while another one is open, while the switch is on, where the rules refuse it, or of unknown money."""
+    record = replace(payment, relations=PaymentRelations(**relations))
+    action = find_alert_action(ORDER, (OTHER, record), BrokenRule(AlertRule.PAID_TOO_LATE, payment.id, "x", "y"))
+    assert (action.name, action.suffix) == (name, suffix)

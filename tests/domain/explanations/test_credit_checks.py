@@ -151,3 +151,32 @@ def test_the_facts_that_sentences_name() -> None:
     assert told.next_step.facts["of"] == 8
     assert explain(replace(LACKING, work=due()), NOW).next_step.facts["of"] == 5
     assert explain(replace(BOUGHT, state_since=None), NOW).facts["since"] is None
+
+
+@pytest.mark.parametrize(
+    ("record", "relations", "certainty", "work"),
+    [
+        (UNKNOWN, {}, "unknown", "needs_review"),
+        (replace(UNKNOWN, work=due("unknown")), {}, "unknown", "scheduled"),
+        (replace(UNKNOWN, work=due("unknown")), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
+        (replace(ERROR, work=due("x")), {"awaits_second_person": True}, "known", "scheduled"),
+        (replace(BOUGHT, work=review("contradicted")), {}, "sides_disagree", "needs_review"),
+        (BOUGHT, {}, "known", "none"),
+    ],
+)
+def test_the_badges(record: CreditCheck, relations: dict[str, bool], certainty: str, work: str) -> None:
+    """Only an unknown outcome waits for a second person; sides disagree only about what is known."""
+    told = explain(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
+    assert (told.certainty, told.work) == (certainty, work)
+
+
+def test_a_probe_is_announced_only_where_it_is_due_and_can_find_something() -> None:
+    """A time without a schedule, and a provider without a list, leave it to a person."""
+    for work, finds, code in (
+        (due("unknown"), True, "next.probe_scheduled"),
+        (due("unknown"), False, "next.resolve"),
+        (review("probes_ended"), True, "next.resolve"),
+        (Work(), True, "next.resolve"),
+    ):
+        told = explain(replace(UNKNOWN, work=work, relations=CheckRelations(finds_purchases=finds)), NOW)
+        assert told.next_step.code == code

@@ -259,3 +259,40 @@ def test_sums_that_are_none(minor: int) -> None:
     foreign = replace(ORDER, currency="USD", total_minor=minor)
     assert explain_order(foreign, NOW).facts["total"] is None
     assert explain_payment(replace(DONE, relations=PaymentRelations(foreign)), NOW).facts["total"] is None
+
+
+UNSURE_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("refund", "verdict", "following", "certainty", "work"),
+    [
+        (OPEN_REFUND, "refund_requested", "refund_requested", "known", "waiting_for_approval"),
+        (UNSURE_REFUND, "refund_unknown", "refund_unknown", "unknown", "needs_review"),
+        (replace(UNSURE_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "scheduled"),
+        (replace(UNSURE_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "scheduled"),
+        (replace(OPEN_REFUND, state=RefundState.SUBMITTED), "refund_submitted", "refund_submitted", "known", "none"),
+    ],
+)
+def test_a_payment_shows_its_open_refund(
+    refund: Refund, verdict: str, following: str, certainty: str, work: str
+) -> None:
+    """Its verdict, next step and badges are those of the refund; an unknown one comes before anything else."""
+    relations = PaymentRelations(ORDER, refunds=(refund,))
+    told = explain_payment(replace(DONE, relations=relations), NOW)
+    assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{following}")
+    assert (told.certainty, told.work) == (certainty, work)
+    behind = explain_payment(replace(DONE, relations=replace(relations, order=BEHIND)), NOW).verdict
+    unknown = refund.certainty is Certainty.UNKNOWN
+    assert behind == ("verdict.payment_refund_unknown" if unknown else "verdict.payment_not_moved")
+
+
+@pytest.mark.parametrize(
+    ("aside", "captured", "command"), [(1, 1, SHOW), (300, 300, SHOW), (1, 2, REFUND), (0, 300, REFUND)]
+)
+def test_only_what_was_set_aside_is_given_back_by_a_persons_hand(aside: int, captured: int, command: str) -> None:
+    """The terminal's request can't name that part: where nothing else is left, the record is shown."""
+    record = replace(DONE, work=person("set_aside"), captured_minor=captured, set_aside_minor=aside)
+    order = replace(ORDER, total_minor=captured)
+    step = explain_payment(replace(record, relations=PaymentRelations(order)), NOW).next_step
+    assert (step.code, step.command) == ("next.payment_refund_set_aside", command)

@@ -128,3 +128,23 @@ def test_the_facts_that_sentences_name() -> None:
     assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)
     assert facts["since"] == NOW
     assert explain_refund(replace(ASKED, state_since=None), NOW).facts["since"] is None
+
+
+@pytest.mark.parametrize(
+    ("record", "relations", "certainty", "work"),
+    [
+        (ASKED, {}, "known", "waiting_for_approval"),
+        (ASKED, {"approval_refusal": "refund_window"}, "known", "needs_review"),
+        (replace(ASKED, decide_by=NOW), {}, "known", "scheduled"),
+        (UNSURE, {}, "unknown", "needs_review"),
+        (replace(UNSURE, work=DUE), {}, "unknown", "scheduled"),
+        (replace(UNSURE, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
+        (replace(GIVEN, state=R.SUBMITTING), {}, "known", "scheduled"),
+        (replace(SENT, work=replace(PERSON, reason="contradicted")), {}, "sides_disagree", "needs_review"),
+        (replace(SENT, state=R.COMPLETED), {}, "known", "none"),
+    ],
+)
+def test_the_badges(record: Refund, relations: dict[str, object], certainty: str, work: str) -> None:
+    """Who is to act next, and whether it is known how the refund stands."""
+    told = explain_refund(replace(record, relations=RefundRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
+    assert (told.certainty, told.work) == (certainty, work)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.domain.payments.consistency import compare_sides, money_parts
+from console.domain.payments.consistency import compare_sides, money_parts, order_difference_minor
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
@@ -157,3 +157,28 @@ def test_since_when_and_in_what_currency_the_provider_says_it() -> None:
     assert (provider.since, provider.currency, provider.minor) == (PAID.told_at, None, None)
     _, provider, _ = shown(replace(PAID, provider_minor=0), told=None)
     assert (provider.since, provider.currency, provider.state) == (PAID.told_at, "JPY", None)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "unknown", "parts"),
+    [(800, 500, (800, 200, 0)), (1000, 500, (1000, 0, 0)), (300, 500, (300, 500, 200)), (0, 0, (0, 0, 1000))],
+)
+def test_the_parts_of_the_reserved_amount(accepted: int, unknown: int, parts: tuple[int, int, int]) -> None:
+    """What the provider has accepted comes first, then what is unknown, and the rest waits: together what is
+    reserved.
+    """
+    money = money_parts(
+        replace(PAID, reserved_minor=1000),
+        [refund(accepted, R.SUBMITTED), refund(unknown, R.SUBMITTING, Certainty.UNKNOWN)],
+    )
+    assert (money.on_its_way, money.unknown, money.waiting) == parts
+
+
+@pytest.mark.parametrize(
+    ("captured", "refunded", "difference"),
+    [(3300, 0, 0), (3000, 0, -300), (6600, 0, 3300), (6600, 3300, 0), (6600, 3400, 0), (6600, 3299, 3300)],
+)
+def test_the_difference_of_an_order(captured: int, refunded: int, difference: int) -> None:
+    """An excess that was given back, and more than that, is none."""
+    payment = replace(PAID, captured_minor=captured, refunded_minor=refunded)
+    assert order_difference_minor(payment, ORDER) == difference

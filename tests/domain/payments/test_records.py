@@ -10,6 +10,7 @@ from console.domain.payments.records import (
     OrderState,
     Payment,
     PaymentImport,
+    PaymentRelations,
     Refund,
     RefundRequest,
     masked_payer,
@@ -96,3 +97,18 @@ def test_what_is_asked_for_means_no_repeat_unless_it_says_so() -> None:
 def test_an_order_waits_for_nobody_at_first() -> None:
     order = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (), 1)
     assert (order.work, order.payment_method, order.changed_at) == (Work(), None, None)
+
+
+def test_the_open_refund_that_comes_first() -> None:
+    """Unknown before known, not accepted before accepted; what has ended is none."""
+    asked = REFUND
+    accepted = replace(REFUND, id=10, state=RefundState.SUBMITTED)
+    unknown = replace(REFUND, id=11, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
+    ended = replace(REFUND, id=12, state=RefundState.COMPLETED)
+    for refunds, first in (
+        ((accepted, asked, unknown, ended), unknown),
+        ((accepted, asked, ended), asked),
+        ((ended, accepted), accepted),
+        ((ended,), None),
+    ):
+        assert PaymentRelations(refunds=refunds).pending_refund == first

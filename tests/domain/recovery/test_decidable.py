@@ -1,6 +1,8 @@
 """When there is something to decide about a record, and what keeps a decision or an order from going on."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,13 +11,18 @@ from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
 from console.domain.recovery.decidable import (
+    find_decision_refusal,
+    find_withdrawal_refusal,
     is_open_check,
     is_open_refund,
     path_of_decision,
     refusal_reason_of_decision,
     refusal_reason_of_order_move,
+    refusal_reason_of_refetch,
+    refusal_reason_of_renewal,
 )
 
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 P, R = PaymentState, RefundState
 UNKNOWN, KNOWN = Certainty.UNKNOWN, Certainty.KNOWN
 CHECK = CreditCheck(
@@ -110,3 +117,78 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
         assert refusal_reason_of_order_move(payment, of, covered=True) is None
         assert refusal_reason_of_order_move(payment, of, covered=False) == "order_not_covered"
     assert refusal_reason_of_order_move(payment, None, covered=True) == "payment_no_order"
+
+
+REQUESTED = replace(REFUND, state=R.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "person", "approving", "rejecting"),
+    [
+        ({}, "lead-c", None, None),
+        ({}, None, None, None),
+        ({}, "op-a", "refund_own", "refund_own"),
+        ({}, "OP-A", "refund_own", "refund_own"),
+        ({"checkers": ("lead-b",)}, "lead-c", None, None),
+        ({"checkers": ("lead-b",)}, "lead-b", "refund_approved_by_you", None),
+        ({"checkers": ("lead-b",)}, None, None, None),
+        ({"decide_by": NOW - SECOND}, "lead-c", "refund_expired", None),
+        ({"decide_by": NOW - SECOND}, None, "refund_expired", None),
+        ({"decide_by": None}, "lead-c", None, None),
+        ({"state": R.APPROVED}, "lead-c", "refund_decided", "refund_decided"),
+        ({"certainty": UNKNOWN}, "lead-c", "refund_decided", "refund_decided"),
+    ],
+)
+def test_what_keeps_a_person_from_deciding(
+    changed: dict[str, Any], person: str | None, approving: str | None, rejecting: str | None
+) -> None:
+    """Nobody decides about an own refund or one that is decided; who has approved it may still reject it."""
+    refund = replace(REQUESTED, **changed)
+    assert find_decision_refusal(refund, person, NOW, is_approval=True) == approving
+    assert find_decision_refusal(refund, person, NOW, is_approval=False) == rejecting
+
+
+@pytest.mark.parametrize(
+    ("changed", "person", "refusal"),
+    [
+        ({}, "op-a", None),
+        ({}, None, None),
+        ({}, "lead-b", "refund_not_maker"),
+        ({"state": R.APPROVED}, "op-a", None),
+        ({"state": R.SUBMITTING}, "op-a", "refund_decided"),
+        ({"state": R.APPROVED, "error_code": "similar_refund_running"}, "op-a", "refund_perhaps_sent"),
+        ({"work": Work(WorkState.NEEDS_REVIEW, None, "contradicted")}, "op-a", "refund_contradicted"),
+        ({"work": Work(WorkState.NEEDS_REVIEW, None, "other")}, "op-a", None),
+    ],
+)
+def test_what_keeps_a_person_from_withdrawing(
+    changed: dict[str, Any], person: str | None, refusal: str | None
+) -> None:
+    """Only who asked for a refund withdraws it, as long as the provider can't have it."""
+    assert find_withdrawal_refusal(replace(REQUESTED, **changed), person) == refusal
+
+
+BOUGHT = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_id=12345)
+
+
+@pytest.mark.parametrize(
+    ("changed", "refetch", "renewal"),
+    [
+        ({}, None, "not_expired"),
+        ({"expired_at": NOW}, None, None),
+        ({"expired_at": NOW + SECOND}, None, "not_expired"),
+        ({"state": CheckState.ERROR}, "not_bought", "not_bought"),
+        ({"state": CheckState.PENDING}, "bought_perhaps", "bought_perhaps"),
+        ({"credit_check_id": None}, "no_provider_id", "not_expired"),
+        ({"viewing_over": True}, "viewing_over", "not_expired"),
+        ({"superseded_by": 18, "expired_at": NOW}, None, "not_live"),
+    ],
+)
+def test_what_keeps_a_check_from_being_read_or_renewed(
+    changed: dict[str, Any], refetch: str | None, renewal: str | None
+) -> None:
+    """A check is renewed from the instant at which it expires; without that instant it never is."""
+    check = replace(BOUGHT, **changed)
+    assert refusal_reason_of_refetch(check) == refetch
+    assert refusal_reason_of_renewal(check, NOW) == renewal

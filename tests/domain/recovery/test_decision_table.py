@@ -9,7 +9,7 @@ from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR, WORKE
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
-from console.domain.recovery.decision_table import RULES_OF_KIND, all_choices, find_choice
+from console.domain.recovery.decision_table import RULES_OF_KIND, all_choices, allowed_action, find_choice
 from console.domain.recovery.records import CanAsk, ChoiceFacts, EvidenceKind, OpenProposal, ProviderStatement
 from console.domain.tasks.records import Take
 
@@ -251,3 +251,13 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
     assert found.second_person
     off = find_choice(ChoiceFacts(atom, NOW, OPERATORS, payment=atom, refund_off="over_limit"), "refund")
     assert off.reason == "reason.over_limit"
+
+
+def test_where_nobody_can_be_asked_a_probe_is_free_for_those_who_may_ask() -> None:
+    """Its answer says that nobody can be asked; an auditor is told which role may ask."""
+    facts = ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=CanAsk.NO_CALL)
+    assert allowed_action(facts, "probe").allowed
+    assert allowed_action(replace(facts, person=None), "probe").allowed
+    auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))
+    refused = allowed_action(auditor, "probe")
+    assert (refused.allowed, refused.reason) == (False, "reason.role")

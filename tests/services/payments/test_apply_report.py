@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentReport, RefundReport
 from console.domain.payments.records import Payment
@@ -267,3 +268,22 @@ def test_an_order_follows_what_is_proven(scene: Scene) -> None:
         tell(scene, begun(scene, f"ORD-{way}", order), told)
         assert scene.order_now(f"ORD-{way}").state == state
         tell(scene, begun(scene, f"LONE-{way}"), fact(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"lone-{way}"))
+
+
+def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: Scene) -> None:
+    """A first person's proposal is closed, and the journal's row of the start says that an answer came."""
+    order = scene.order("ORD-1", 3300)
+    scene.control.add_fault("status_after_charge:500", call="paypay_create")
+    with pytest.raises(ConsoleError):
+        scene.payments.start(order, "paypay")
+    payment = scene.of_number("paypay", "ORD-1")
+    assert payment is not None
+    scene.control.add_fault("status:503", call="paypay_payment", times="always")
+    proposed = scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-from-paper")
+    assert proposed.awaiting == "second_person"
+    started = f"SELECT state FROM operations WHERE id = '{payment.operation_id}'"
+    assert [row[0] for row in scene.place.sql(started)] == ["unknown"]
+    after = tell(scene, payment, fact(P.PAYMENT_FAILED, 2))
+    assert (after.state, after.certainty) == ("payment_failed", "known")
+    assert scene.payments.read_payment(payment.id).awaiting is None
+    assert [row[0] for row in scene.place.sql(started)] == ["done"]

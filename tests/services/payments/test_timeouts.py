@@ -20,7 +20,7 @@ from console.store.payments import orders
 from console.store.payments import payment_deadlines as payment_times
 from console.store.payments import stock_reservations as stock_rows
 from console.store.tasks import sagas as sagas_table
-from tests.support.desks import MovedClock
+from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene
 
 LIFE = timedelta(seconds=300)
@@ -636,3 +636,17 @@ def test_a_closed_case_lets_it_go_on(scene: Scene, clock: MovedClock, monkeypatc
     scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK}'")
     assert due(scene) == 1
     assert ends(scene, payment) == EXPIRED
+
+
+def test_the_account_gets_its_room_back(scene: Scene, clock: MovedClock) -> None:
+    """What the payment had reserved is free once it has expired; what others reserve stays."""
+    for number, minor in (("ORD-1", 3300), ("ORD-2", 1000)):
+        scene.order(number, minor, corporation=NUMBERS[0])
+    scene.account(NUMBERS[0], 9000)
+    payment = scene.payments.start(scene.order_now("ORD-1").id, "paypay").payment
+    later(scene, clock, OVER)
+    scene.payments.start(scene.order_now("ORD-2").id, "paypay")
+    assert [int(row[0]) for row in scene.place.sql("SELECT reserved_minor FROM accounts")] == [4300]
+    due(scene)
+    assert scene.payment(payment.id).state == "expired"
+    assert [int(row[0]) for row in scene.place.sql("SELECT reserved_minor FROM accounts")] == [1000]
