@@ -79,3 +79,10 @@ def test_what_was_read_beside_a_record_makes_no_other_record() -> None:
     other = replace(CHECK, relations=CheckRelations(claim_holder=18), registry_entry=object())  # type: ignore[arg-type]  # any
     assert other == CHECK
     assert repr(other) == repr(CHECK)
+
+
+def test_a_credit_check_without_related_facts_waits_for_nobody() -> None:
+    """And its provider is taken to find purchases: advice is never harder than it must be."""
+    nothing = CheckRelations()
+    assert (nothing.awaits_second_person, nothing.claim_holder, nothing.finds_purchases) == (False, None, True)
+    assert nothing.read_only is None
