@@ -3,9 +3,11 @@
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,19 @@ def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
         import_registry_files(registry, [path])
     assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.IN_PROGRESS, "registry_import")
     assert import_registry_files(registry, [path]).rows == 1
+
+
+def test_of_imports_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
+    """Another process that is only asking for the right, and has read the file of the lock so far, keeps nobody from
+    it: otherwise each of them could be refused.
+    """
+    path, registry = write_file(tmp_path, WHOLE, [row(0)]), tmp_path / "registry"
+    assert import_registry_files(registry, [path]).rows == 1
+    with closing(sqlite3.connect(registry / "import.lock", isolation_level=None)) as asking:
+        asking.execute("BEGIN")
+        asking.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        with import_lock(registry):
+            pass
 
 
 def test_what_a_killed_deletion_left_is_deleted(tmp_path: Path) -> None:
