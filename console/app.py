@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from console.services.guarded.idempotency import Idempotency
     from console.services.guarded.request_ids import RequestIds
     from console.services.lookup.record_search import Lookup
-    from console.services.monitoring.doctor import Health
+    from console.services.monitoring.doctor import HealthChecks
     from console.services.monitoring.live_feed import LiveView
     from console.services.monitoring.metrics import FigureReader
     from console.services.person_state.encrypted_file import PersonState
@@ -209,14 +209,14 @@ class Console:
     def exports(self) -> "ExportService":
         from console.services.exports.export_service import ExportService
         from console.wiring.exports import make_table
-        from console.wording.text_context import Texts
+        from console.wording.text_context import FileTextContext
 
         context = self._context
 
         def make(request: "ExportRequest", language: str, person: str) -> "ExportTable":
             registry = context.open_registry()
             registry_date = None if registry is None else registry.registry_date
-            return make_table(self, request, person, Texts(language, context.now), registry_date)
+            return make_table(self, request, person, FileTextContext(language, context.now), registry_date)
 
         return ExportService(context, make)
 
@@ -224,12 +224,12 @@ class Console:
     def daily_closes(self) -> "DailyCloseWriter":
         from console.services.exports.daily_close_writer import DailyCloseWriter
         from console.wording.exports.daily_close import close_document
-        from console.wording.text_context import Texts
+        from console.wording.text_context import FileTextContext
 
         context = self._context
 
         def make(close: "DailyClose", language: str) -> "ExportDocument":
-            return close_document(close, Texts(language, context.now))
+            return close_document(close, FileTextContext(language, context.now))
 
         return DailyCloseWriter(context, self.reports.read_daily_close, make)
 
@@ -341,10 +341,14 @@ class Console:
     @cached_property
     def _answer_cache(self) -> "NoCache":
         """The Redis cache, which connects at its first use; a `NoCache` if no Redis is configured."""
-        from console.store.operations.idempotency_cache import Cache, NoCache
+        from console.store.operations.idempotency_cache import IdempotencyCache, NoCache
 
         url = self._context.settings.redis_url
-        return NoCache() if url is None else Cache(url, self._context.database_id, self._context.settings.store_key)
+        return (
+            NoCache()
+            if url is None
+            else IdempotencyCache(url, self._context.database_id, self._context.settings.store_key)
+        )
 
     @cached_property
     def figures(self) -> "FigureReader":
@@ -368,10 +372,10 @@ class Console:
         return self._answer_cache.counts
 
     @cached_property
-    def health(self) -> "Health":
-        from console.services.monitoring.doctor import Health
+    def health(self) -> "HealthChecks":
+        from console.services.monitoring.doctor import HealthChecks
 
-        return Health(self._context.settings, lambda: self._context.database, self._context.clock)
+        return HealthChecks(self._context.settings, lambda: self._context.database, self._context.clock)
 
     @cached_property
     def _service_builder(self) -> "ServiceBuilder":
@@ -538,11 +542,11 @@ def _open_if_fit(settings: Settings) -> Console | None:
         raise
 
 
-def open_health(settings: Settings) -> "Health":
+def open_health(settings: Settings) -> "HealthChecks":
     """Return the checks of the commands `doctor` and `db check`. They also run if `open_console` fails."""
-    from console.services.monitoring.doctor import Health
+    from console.services.monitoring.doctor import HealthChecks
 
-    return Health(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
+    return HealthChecks(settings, lambda: _open_database(settings, without_time_limit=True), SystemClock())
 
 
 def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":

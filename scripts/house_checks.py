@@ -66,6 +66,7 @@ def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
         if path.endswith(".py"):
             yield from calls(path, text)
             yield from codes(path, text)
+            yield from function_names(path, text)
 
 
 def words(path: str, text: str) -> Iterator[Finding]:
@@ -99,6 +100,28 @@ def codes(path: str, text: str) -> Iterator[Finding]:
             if member is not None and not EXCUSED.search(lines[node.lineno - 1]):
                 yield Finding(path, node.lineno, f"a bare string; say {member}")
 
+
+def function_names(path: str, text: str) -> Iterator[Finding]:
+    """Functions of the program whose name begins with a preposition. Properties and Python's `from_…` constructors
+    are no such functions.
+    """
+    if not path.startswith("console/"):
+        return
+    lines = text.splitlines()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not EXCUSED.search(lines[node.lineno - 1]):
+            first, _, _ = node.name.strip("_").partition("_")
+            decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
+            is_constructor = first == "from" and not decorators.isdisjoint({"classmethod", "staticmethod"})
+            if first in PREPOSITIONS and "property" not in decorators and not is_constructor:
+                yield Finding(path, node.lineno, f"`{node.name}` begins with a preposition; begin with a verb")
+
+
+PREPOSITIONS = {
+    *("about", "after", "among", "as", "at", "before", "behind", "beside", "between", "by", "during", "for", "from"),
+    *("in", "into", "of", "off", "on", "out", "over", "per", "since", "through", "to", "under", "until", "via"),
+    *("with", "within", "without"),
+}
 
 # Outcomes of providers, names of samples and of events in a timeline are sets of words of their own.
 OTHER_VOCABULARIES = (

@@ -13,7 +13,7 @@ from console.domain.errors import ErrorCode
 
 _KEY = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")
 # Calls that write the audit trail, and the place of the action among their arguments.
-AUDIT_CALLS = {"record_audit": 1, "record_opening": 0, "audited": 1}
+AUDIT_CALLS = {"record_audit": 1, "record_opening": 0, "audit_refusals": 1}
 # Closed vocabularies: `ErrorCode.IN_PROGRESS` in the source stands for its value.
 _VOCABULARIES: dict[str, type[StrEnum]] = {"ErrorCode": ErrorCode, "AuditAction": AuditAction}
 
@@ -65,7 +65,11 @@ def _actions(node: ast.Attribute | ast.Call) -> Iterator[str]:
 
 
 def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
-    """The literal text at the given place of every call to one of the functions."""
+    """Return the literal text at the given place of every call to one of the functions. Raises ValueError for a
+    function that nothing under `root` calls: it was renamed, and its texts would be missing.
+    """
+    if uncalled := functions.keys() - _called_names(root):
+        raise ValueError(f"no call under {root}: {sorted(uncalled)}")
     return [
         Asked(text, f"{file}:{call.lineno}")
         for tree, file in _modules(root)
@@ -85,6 +89,16 @@ def literals(root: Path, functions: dict[str, int]) -> list[Asked]:
         for node in ast.walk(argument)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
+
+
+@cache
+def _called_names(root: Path) -> frozenset[str]:
+    return frozenset(
+        getattr(node.func, "attr", getattr(node.func, "id", ""))
+        for tree, _ in _modules(root)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+    )
 
 
 def _string(node: ast.expr | None) -> str | None:

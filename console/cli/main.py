@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Text that a library prints goes to stderr, because stdout contains only the answer.
     has_window = _has_window(words)
     log_block = log_on_stderr(tracebacks=has_window, events=has_window or writer.is_json)
-    with contextlib.redirect_stdout(sys.stderr), log_block, tracing.with_correlation():
+    with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
         _answer_command(words, writer)
     return writer.status
 

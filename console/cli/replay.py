@@ -50,7 +50,7 @@ class ReplayDifference:
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
+class ReplayResult:
     """Result of a replay: the numbers of operations and of played answers, the answers that could not be played
     (because no answer came, or only a part of it was kept), and the differences.
     """
@@ -81,7 +81,7 @@ class ReplayPack:
         writer.write_answer(lambda: replay_json(result), lambda: list(replay_lines(result, writer.translator)))
 
 
-def replay(pack: Path) -> Replay:
+def replay(pack: Path) -> ReplayResult:
     """Play the answers of an intact pack and compare the decisions. Raises MalformedPack."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
@@ -99,7 +99,7 @@ def replay(pack: Path) -> Replay:
             played += 1
             if (outcome.kind.name, outcome.reason) != (call.outcome, call.reason):
                 differences.append(ReplayDifference(call, outcome.kind.name, outcome.reason))
-    return Replay(len(journal.operations), played, len(journal.calls) - played, tuple(differences))
+    return ReplayResult(len(journal.operations), played, len(journal.calls) - played, tuple(differences))
 
 
 class _Players:
@@ -120,10 +120,10 @@ class _Players:
 
     def ask(self, call: "RecordedCall", question: _Question) -> Outcome[Any]:
         """Make the call again and return its outcome."""
-        from console.sandbox.recorded_answers import RecordedAnswer, as_sent
+        from console.sandbox.recorded_answers import RecordedAnswer, encode_as_sent
 
         status, body = call.status or 0, call.body or b""
-        body = body if call.reason == _NOT_OPENED else as_sent(call.provider, body)
+        body = body if call.reason == _NOT_OPENED else encode_as_sent(call.provider, body)
         self._player.answer = RecordedAnswer(status, call.headers, body)
         return question()
 
@@ -251,7 +251,7 @@ def _read_instant(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def replay_json(result: Replay) -> JsonObject:
+def replay_json(result: ReplayResult) -> JsonObject:
     """Return the answer of `replay` as a JSON object."""
     return {
         "operations": result.operations,
@@ -271,7 +271,7 @@ def replay_json(result: Replay) -> JsonObject:
     }
 
 
-def replay_lines(result: Replay, translator: Translator) -> Iterator[str]:
+def replay_lines(result: ReplayResult, translator: Translator) -> Iterator[str]:
     """Yield the answer of `replay` as text."""
     counts = {"answers": result.played, "operations": result.operations, "skipped": result.skipped}
     yield translator("cli.replay.played", **counts, differ=len(result.differences))

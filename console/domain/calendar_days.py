@@ -42,7 +42,7 @@ def find_zone(name: str) -> tzinfo:
         raise LookupError(name) from None
 
 
-def to_utc(local: datetime, name: str) -> datetime | None:
+def convert_to_utc(local: datetime, name: str) -> datetime | None:
     """Return the instant (UTC) of a local date and time in the time zone `name`; None if the instant is outside of
     the years 1 to 9999. Raises LookupError for an unknown zone.
     """
@@ -52,7 +52,7 @@ def to_utc(local: datetime, name: str) -> datetime | None:
         return None
 
 
-def to_zone(at: datetime, name: str) -> datetime:
+def convert_to_zone(at: datetime, name: str) -> datetime:
     """Return the local date and time (naive) of an instant in the time zone `name`; a naive instant is read as UTC.
     Raises LookupError for an unknown zone.
     """

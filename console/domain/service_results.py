@@ -107,13 +107,14 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `live` are the live credit checks of the
+    """Facts for the purchase dialog, true at `read_at`; nothing is reserved. `client_ids` are the ids of the clients
+    for which this desk may buy, empty if the settings don't name them; `live` are the live credit checks of the
     corporation number; `running` is the process that buys one for this number now. `corporation` has the registry's
     facts about the number; None without a registry.
     """
 
     corporation_number: str
-    clients: tuple[str, ...]
+    client_ids: tuple[str, ...]
     live: tuple[CreditCheck, ...]
     last: CreditCheck | None
     running: LeaseHolder | None

@@ -65,7 +65,7 @@ class AnswerPlayer:
             self._server.server_close()
 
 
-def as_sent(provider: str, body: bytes) -> bytes:
+def encode_as_sent(provider: str, body: bytes) -> bytes:
     """Return a recorded body as this provider sends it. Atom's answers were recorded decrypted; they are encrypted
     again with the sandbox's response key.
     """

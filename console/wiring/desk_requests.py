@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from console.domain.access.read_only import SWITCH_KIND
-from console.domain.alerts.incidents import KIND as INCIDENT_KIND
-from console.domain.alerts.incidents import IncidentAction
+from console.domain.alerts.incidents import INCIDENT_KIND, IncidentAction
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.limits import LIMIT_KIND, limit_subject
 from console.domain.payments.records import PaymentImport, RefundRequest
-from console.domain.queues.saved_views import KIND as VIEW_KIND
-from console.domain.queues.saved_views import ViewContent
+from console.domain.queues.saved_views import VIEW_KIND, ViewContent
 from console.domain.records import PurchaseRequest
 from console.services.access.read_only import ReadOnlySwitches
 from console.services.alerts.inbox import AlertService
@@ -131,7 +129,11 @@ def _refund_runners(refund_service: RefundService) -> Mapping[str, CommandRunner
 def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mapping[str, CommandRunner]:
     def resolve(call: CommandCall) -> object:
         kind, id, as_state, evidence, provider_id, expected_version = call.arguments
-        is_number = provider_id is not None and kind in (credit_checks.KIND, "operation") and provider_id.isdecimal()
+        is_number = (
+            provider_id is not None
+            and kind in (credit_checks.CREDIT_CHECK_KIND, "operation")
+            and provider_id.isdecimal()
+        )
         number = int(provider_id) if is_number else provider_id
         return recovery.resolve(kind, id, as_state, evidence, number, expected_version, request_id=call.request_id)
 
@@ -242,7 +244,7 @@ def _refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -
         amount = None if payment is None else parse_amount(request.amount, payment)
     except ConsoleError:
         amount = None
-    return RequestFacts(payments.KIND, str(request.payment_id), amount)
+    return RequestFacts(payments.PAYMENT_KIND, str(request.payment_id), amount)
 
 
 def _limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
@@ -266,26 +268,26 @@ _WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
 
 FORMS: Mapping[str, CommandForm] = {
     "purchase": CommandForm((PurchaseRequest,), _purchase_facts),
-    "refetch": CommandForm((int, bool, bool, int | None), _record_facts_of_kind(credit_checks.KIND)),
+    "refetch": CommandForm((int, bool, bool, int | None), _record_facts_of_kind(credit_checks.CREDIT_CHECK_KIND)),
     "probe": CommandForm((str, str), _record_facts),
     "resolve": CommandForm((str, str, str, str | Path, str | None, int | None), _decision_facts),
     "take": CommandForm((str, int), _record_facts),
     "give up": CommandForm((str, int), _record_facts),
     "hand over": CommandForm((str, int, str), _record_facts),
     "note": CommandForm((str, int, str), _record_facts),
-    "payment start": CommandForm((int, str), _record_facts_of_kind(orders.KIND)),
+    "payment start": CommandForm((int, str), _record_facts_of_kind(orders.ORDER_KIND)),
     "payment import": CommandForm((PaymentImport,), _no_facts),
-    "order move": CommandForm((int,), _record_facts_of_kind(payments.KIND)),
+    "order move": CommandForm((int,), _record_facts_of_kind(payments.PAYMENT_KIND)),
     "refund request": CommandForm((RefundRequest,), _refund_request_facts),
-    "refund approve": CommandForm((int, int | None), _record_facts_of_kind(refunds.KIND)),
-    "refund reject": CommandForm((int, str, int | None), _record_facts_of_kind(refunds.KIND)),
-    "refund withdraw": CommandForm((int,), _record_facts_of_kind(refunds.KIND)),
-    "refund submit": CommandForm((int,), _record_facts_of_kind(refunds.KIND)),
+    "refund approve": CommandForm((int, int | None), _record_facts_of_kind(refunds.REFUND_KIND)),
+    "refund reject": CommandForm((int, str, int | None), _record_facts_of_kind(refunds.REFUND_KIND)),
+    "refund withdraw": CommandForm((int,), _record_facts_of_kind(refunds.REFUND_KIND)),
+    "refund submit": CommandForm((int,), _record_facts_of_kind(refunds.REFUND_KIND)),
     "bulk freeze": CommandForm((str, str | tuple[ChosenRecord, ...], str | None), _no_facts),
     "bulk stop": CommandForm((int,), _no_facts),
     "bulk discard": CommandForm((int,), _no_facts),
     "alerts ack": CommandForm((int, str), _no_facts),
-    "alerts unack": CommandForm((int,), _record_facts_of_kind(alerts.KIND)),
+    "alerts unack": CommandForm((int,), _record_facts_of_kind(alerts.ALERT_KIND)),
     _incident_command(IncidentAction.HAND_OVER): CommandForm((int, str, str), _hand_over_facts),
     _incident_command(IncidentAction.SNOOZE): CommandForm((int, datetime, str), _INCIDENT_FACTS),
     **{_incident_command(action): CommandForm((int,), _INCIDENT_FACTS) for action in _WITHOUT_WORDS},
@@ -299,6 +301,6 @@ FORMS: Mapping[str, CommandForm] = {
     "read-only set": CommandForm((str, bool, str), _switch_facts),
     "reconcile": CommandForm((str, date, date), _no_facts),
     "run due": CommandForm((), _no_facts),
-    "bulk run": CommandForm((int, int | None), _record_facts_of_kind(stored_runs.KIND)),
+    "bulk run": CommandForm((int, int | None), _record_facts_of_kind(stored_runs.BULK_RUN_KIND)),
 }
 """The forms of the commands that a worker runs for desks, by the command names that `RequestIds.act_once` gets."""

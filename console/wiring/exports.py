@@ -15,7 +15,7 @@ from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import record_columns
 from console.wording.exports.reports import REPORT_TABLES
-from console.wording.exports.titles import about_lines, list_title
+from console.wording.exports.titles import list_title, make_about_lines
 from console.wording.records import kind_of
 from console.wording.text_context import TextContext
 
@@ -95,7 +95,7 @@ def make_table(
     """
     listed = _LISTS[request.name](services, request, context)
     title = list_title(request, context)
-    about = (*about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
+    about = (*make_about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
     return ExportTable(title, listed.columns, listed.read_pages, about)
 
 
@@ -150,7 +150,7 @@ def _lookup_list(services: ReadServices, request: ExportRequest, context: TextCo
     if request.part not in ("", *LOOKUP_PARTS):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
 
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         found = services.lookup.find_records(request.subject)
         of_part = {
             "payments": found.payments,
@@ -160,47 +160,47 @@ def _lookup_list(services: ReadServices, request: ExportRequest, context: TextCo
         }
         yield from of_part.values() if not request.part else (of_part[request.part],)
 
-    return _List(record_columns(context, lambda record: record), pages)
+    return _List(record_columns(context, lambda record: record), read_pages)
 
 
 def _search_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         yield tuple(services.lookup.search(request.subject, _MAX_FOUND).records)
 
-    return _List(record_columns(context, lambda record: record), pages)
+    return _List(record_columns(context, lambda record: record), read_pages)
 
 
 def _companies_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         yield services.registry.find(request.subject, request.part or None, _MAX_FOUND).items
 
-    return _List(lists.company_columns(context), pages)
+    return _List(lists.company_columns(context), read_pages)
 
 
 def _approvals_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         inbox = services.refunds.read_inbox()
         yield (*inbox.to_decide, *inbox.others)
         yield services.recovery.list_proposals()
 
-    return _List(lists.approval_columns(context), pages)
+    return _List(lists.approval_columns(context), read_pages)
 
 
 def _alerts_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         yield services.alerts.list_open_items(_MAX_ALERTS)
 
-    return _List(lists.alert_columns(context), pages)
+    return _List(lists.alert_columns(context), read_pages)
 
 
 def _audit_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         before: int | None = None
         while page := services.audit.list_entries(_PAGE_SIZE, before):
             yield page
             before = page[-1].id
 
-    return _List(lists.audit_columns(context), pages)
+    return _List(lists.audit_columns(context), read_pages)
 
 
 def _bulk_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
@@ -208,17 +208,17 @@ def _bulk_list(services: ReadServices, request: ExportRequest, context: TextCont
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
     run = services.bulk.read_run(_parse_id("bulk-run", request.subject))
 
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         after = 0
         while page := services.bulk.list_lines(run.id, request.part or None, after, _PAGE_SIZE):
             yield page
             after = page[-1].row.position
 
-    return _List(lists.bulk_columns(context, run.action), pages)
+    return _List(lists.bulk_columns(context, run.action), read_pages)
 
 
 def _runs_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         before: int | None = None
         while True:
             page = services.reconciliation.views.list_runs(request.subject or None, _PAGE_SIZE, before)
@@ -227,7 +227,7 @@ def _runs_list(services: ReadServices, request: ExportRequest, context: TextCont
             if before is None:
                 return
 
-    return _List(lists.run_columns(context), pages)
+    return _List(lists.run_columns(context), read_pages)
 
 
 def _differences_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
@@ -235,7 +235,7 @@ def _differences_list(services: ReadServices, request: ExportRequest, context: T
     if part not in VERDICTS_OF_PART:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": part[:40]})
 
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         services.reconciliation.views.read_run(run_id)  # raises not_found
         after: int | None = None
         while True:
@@ -245,17 +245,17 @@ def _differences_list(services: ReadServices, request: ExportRequest, context: T
             if after is None:
                 return
 
-    return _List(lists.difference_columns(context), pages)
+    return _List(lists.difference_columns(context), read_pages)
 
 
 def _set_asides(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         after: int | None = None
         while page := services.payments.list_set_asides(_PAGE_SIZE, after):
             yield page
             after = page[-1].record.id
 
-    return _List(lists.set_aside_columns(context), pages)
+    return _List(lists.set_aside_columns(context), read_pages)
 
 
 def _report_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
@@ -264,10 +264,10 @@ def _report_list(services: ReadServices, request: ExportRequest, context: TextCo
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.subject[:40]})
     table, report = REPORT_TABLES[request.subject], _READ_REPORT[request.subject](services.reports)
 
-    def pages() -> Pages:
+    def read_pages() -> Pages:
         yield table.rows_of(report)
 
-    return _List(table.columns(context), pages, table.note(report, context.language))
+    return _List(table.columns(context), read_pages, table.note(report, context.language))
 
 
 _READ_REPORT: Mapping[str, Callable[["ReportService"], object]] = {

@@ -17,7 +17,7 @@ from console.services.guarded.request_ids import RequestIds
 from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.due_tasks import DuePayments
 from console.services.payment_intake.import_payment import PaymentImports
-from console.services.payment_intake.receive import Notices
+from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import order_status
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
@@ -35,9 +35,9 @@ class PaymentService:
     """The service `console.payments`: all actions on payments and orders."""
 
     def __init__(
-        self, payment_starts: PaymentStarts, imports: PaymentImports, notices: Notices, payment_probes: PaymentProbes,
-        payment_decisions: PaymentDecisions, views: PaymentViews, context: ServiceContext, timeouts: PaymentTimeouts,
-        request_ids: RequestIds,
+        self, payment_starts: PaymentStarts, imports: PaymentImports, notices: NoticeReceiver,
+        payment_probes: PaymentProbes, payment_decisions: PaymentDecisions, views: PaymentViews,
+        context: ServiceContext, timeouts: PaymentTimeouts, request_ids: RequestIds,
     ) -> None:  # fmt: skip
         self._request_ids = request_ids
         self._payment_starts, self._imports, self._notices, self._timeouts = (
@@ -74,7 +74,9 @@ class PaymentService:
         )
 
     def receive_notice(self, post: NoticePost) -> NoticeResult:
-        """Check and store a provider's notice and apply its report. Raises the errors of `Notices.receive_notice`."""
+        """Check and store a provider's notice and apply its report. Raises the errors of
+        `NoticeReceiver.receive_notice`.
+        """
         return self._notices.receive_notice(post)
 
     def check_notice(self, post: NoticePost) -> CheckedNotice:
@@ -101,9 +103,9 @@ class PaymentService:
 
         Raises the errors of `PaymentProbes.probe`.
         """
-        from_records = record_answers.probe_answer_finder(self._context, payments.KIND, id)
+        from_records = record_answers.probe_answer_finder(self._context, payments.PAYMENT_KIND, id)
         return self._request_ids.act_once(
-            "probe", request_id, (payments.KIND, str(id)), lambda: self._probe_payment(id), from_records
+            "probe", request_id, (payments.PAYMENT_KIND, str(id)), lambda: self._probe_payment(id), from_records
         )
 
     def _probe_payment(self, id: int) -> Payment:
@@ -122,7 +124,7 @@ class PaymentService:
         Raises not_found, nothing_to_resolve for an order without a payment, and the errors of `probe`, with the order
         as detail.record and the payment as detail.payment.
         """
-        with refusals.audit_refusals(self._context, AuditAction.ORDER_PROBE, id, kind=orders.KIND):
+        with refusals.audit_refusals(self._context, AuditAction.ORDER_PROBE, id, kind=orders.ORDER_KIND):
             self._context.require_right("probe")
             view = self._views.read_order(id)
             if not view.payments:
@@ -149,7 +151,7 @@ class PaymentService:
         """Refuse a decision about an order, because only its payments can be decided. Raises nothing_to_resolve,
         not_found, not_allowed.
         """
-        with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.KIND):
+        with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.ORDER_KIND):
             self._context.require_right("resolve")
             record = self._views.read_order(id).record
             raise ConsoleError(
@@ -171,9 +173,9 @@ class PaymentService:
         return self._request_ids.act_once(
             "resolve",
             request_id,
-            (payments.KIND, str(id), target_state, evidence, provider_id, expected_version),
+            (payments.PAYMENT_KIND, str(id), target_state, evidence, provider_id, expected_version),
             lambda: self._payment_decisions.resolve(id, target_state, evidence, provider_id, expected_version),
-            record_answers.resolve_answer_finder(self._context, payments.KIND, id),
+            record_answers.resolve_answer_finder(self._context, payments.PAYMENT_KIND, id),
         )
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
@@ -206,7 +208,7 @@ class PaymentServiceBuilder:
         self.start_action: PaymentStartService = GuardedService(context, pipeline, START, lambda: context)
         self.payment_probes = probes = PaymentProbes(context, payment_providers, self.start_action)
         self.imports = PaymentImports(context, payment_providers, probes)
-        notices = Notices(context, payment_providers, probes)
+        notices = NoticeReceiver(context, payment_providers, probes)
         self._due_payments = DuePayments(context, probes, notices)
         self.timeouts = PaymentTimeouts(context, probes)
         self.payments = PaymentService(

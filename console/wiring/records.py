@@ -69,10 +69,10 @@ class CommonServices:
 
 
 @dataclass(frozen=True, slots=True)
-class PrintableTimelinePage(TimelinePage):
+class TimelinePageWithText(TimelinePage):
     """A page of a record's timeline that can also be written as text."""
 
-    def as_text(self, language: str) -> str:
+    def as_text(self, language: str) -> str:  # house: part of the documented Python interface
         """Return the events as plain text in `language`, e.g. to send it to a customer or an auditor. Payers are
         masked.
         """
@@ -223,12 +223,12 @@ class RecoveryService:
 
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after: str | None = None
-    ) -> PrintableTimelinePage:
+    ) -> TimelinePageWithText:
         """Return one page of the record's timeline, oldest first; `after` is the cursor of the previous page. Raises
         not_found, usage, not_allowed.
         """
         chain = self._common.timelines.read_timeline(kind, id, limit, after)
-        return PrintableTimelinePage(
+        return TimelinePageWithText(
             chain.kind, chain.id, chain.events, chain.next_cursor, chain.facts, chain.hidden, chain.names
         )
 

@@ -118,9 +118,9 @@ class RefundService:
         return self._request_ids.act_once(
             "probe",
             request_id,
-            (refunds.KIND, str(id)),
+            (refunds.REFUND_KIND, str(id)),
             lambda: self._refund_probes.probe(id),
-            record_answers.probe_answer_finder(self._context, refunds.KIND, id),
+            record_answers.probe_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 
     def resolve(
@@ -137,9 +137,9 @@ class RefundService:
         return self._request_ids.act_once(
             "resolve",
             request_id,
-            (refunds.KIND, str(id), target_state, evidence, provider_id, expected_version),
+            (refunds.REFUND_KIND, str(id), target_state, evidence, provider_id, expected_version),
             lambda: self._refund_recovery.resolve(id, target_state, evidence, provider_id, expected_version),
-            record_answers.resolve_answer_finder(self._context, refunds.KIND, id),
+            record_answers.resolve_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 
     def read_refund(self, id: int) -> RefundView:

@@ -207,8 +207,8 @@ class ServiceBuilder:
         reader = self._adapter_source.get_reader
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         record_services: dict[str, RecordRecovery] = {
-            payment_rows.KIND: payment_builder.payments,
-            refund_rows.KIND: refund_builder.refunds,
+            payment_rows.PAYMENT_KIND: payment_builder.payments,
+            refund_rows.REFUND_KIND: refund_builder.refunds,
         }
         forgotten_refunds = SpooledRefunds(self._context, self.payment_providers)
         forgotten_payments = SpooledPayments(self._context, self.payment_providers)

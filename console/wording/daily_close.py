@@ -34,7 +34,7 @@ def state_line(close: DailyClose, language: str) -> str:
     return translate("close.not_final", language, reasons=translate("list.separator", language).join(reasons))
 
 
-def about_lines(close: DailyClose, language: str) -> Iterator[str]:
+def make_about_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield what the figures mean, the reconciliation of the day, and its first close."""
     yield translate("close.about", language)
     yield translate("close.fees", language)
@@ -61,7 +61,7 @@ def close_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield the close as lines of text, for the terminal and for screen readers."""
     yield close_title(close, language)
     yield state_line(close, language)
-    yield from about_lines(close, language)
+    yield from make_about_lines(close, language)
     for money in close.money:
         for name in SUMS:
             value = report_words.count_and_sum_text(money.sum_of(name), money.currency, language)
@@ -114,7 +114,7 @@ def change_name(change: CloseChange, language: str) -> str:
 def change_values(change: CloseChange, language: str) -> tuple[str, str]:
     """Return the values before and after a change as texts."""
 
-    def text(value: CountAndSum | str | None) -> str:
+    def format_text(value: CountAndSum | str | None) -> str:
         if isinstance(value, CountAndSum):
             return report_words.count_and_sum_text(value, change.currency, language)
         if value is not None and change.what == "unknown":
@@ -122,4 +122,4 @@ def change_values(change: CloseChange, language: str) -> tuple[str, str]:
             return f"{translate(f'kind.{kind}', language)} {id}"
         return value or NO_VALUE
 
-    return text(change.before), text(change.after)
+    return format_text(change.before), format_text(change.after)

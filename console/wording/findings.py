@@ -23,7 +23,7 @@ _ANSWER_PATTERN = re.compile(
     r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]+)(?P<number> \S+)?"
 )
 _REFUND_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
-_CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
+_WORDING_CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
 _ANSWERED = "answered"
 """Reason of an answer that says no more than that there is one."""
 _PHRASES = (
@@ -179,7 +179,7 @@ def _words_and_money(part: str, translate: Translate, currency: str | None) -> s
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
     text = f"{word} {rest}".strip()
     text = _AMOUNT_PATTERN.sub(_amount_text(currency, drops=is_amount), text).strip()
-    return _CODE_PATTERN.sub(lambda code: code_text(code[0], translate), text)
+    return _WORDING_CODE_PATTERN.sub(lambda code: code_text(code[0], translate), text)
 
 
 def _provider_word(code: str, translate: Translate) -> str:

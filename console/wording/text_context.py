@@ -11,8 +11,8 @@ Language = Literal["ja", "en"]
 
 
 class TextContext(Protocol):
-    """The language of a text and the present time. `WindowContext` implements it for a window, `Texts` for exports
-    and the terminal.
+    """The language of a text and the present time. `WindowContext` implements it for a window, `FileTextContext`
+    for exports and the terminal.
     """
 
     @property
@@ -26,7 +26,7 @@ class TextContext(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class FileTextContext:
     """The text context of a file that is written outside of a window."""
 
     language: str

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from console.domain.evidence.timeline import Event, Step, TimelinePage, mask_text
+from console.domain.evidence.timeline import Event, EventKind, TimelinePage, mask_text
 from console.domain.records import TimelineEntry
 from console.wording import catalogue as wording
 
-_STEPS_WITH_SENTENCE = frozenset((Step.BEGUN, Step.ENDED, Step.ANSWER, Step.NOTICE, Step.PROOF))
+_STEPS_WITH_SENTENCE = frozenset(
+    (EventKind.BEGUN, EventKind.ENDED, EventKind.ANSWER, EventKind.NOTICE, EventKind.PROOF)
+)
 _AUDIT_SOURCE = "audit_log"
 
 

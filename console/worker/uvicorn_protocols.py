@@ -204,7 +204,7 @@ class HttpProtocol(H11Protocol):
         if self._is_connected:
             super().connection_lost(exc)
 
-    def on_response_complete(self) -> None:
+    def on_response_complete(self) -> None:  # house: uvicorn calls this name
         self._request_count += 1
         is_age_reached = self.loop.time() - self._connected_at > self.options.max_connection_seconds
         if is_age_reached or self._request_count >= self.options.max_requests_per_connection - 1:
@@ -307,7 +307,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
             self._slot.mark_waiting(False)
         await super().send(message)
 
-    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:  # house: uvicorn calls this name
         """Abort the connection `head_timeout_seconds` after the application has ended, even if the listener has not
         read everything.
         """

@@ -18,7 +18,7 @@ from console.settings.settings import Settings
 from console.store.access import operators as people
 from console.store.credit_checks import joined_reads
 from console.store.credit_checks import row_mapping as check_rows
-from console.store.credit_checks.credit_checks import IDS_BY_NUMBER, KIND
+from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND, IDS_BY_NUMBER
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
 from console.store.operations import journal
@@ -29,7 +29,7 @@ from tests.support.desks import environment
 
 PAGE = 50
 _PERSON = select(*people.PERSON_COLUMNS, joined_reads.HAS_ORDERS_OR_PAYMENTS).where(people.IS_ENABLED_PERSON)
-_RECORDS = select(journal.is_lapsed(KIND, checks.c.id), *check_rows.COLUMNS).join_from(
+_RECORDS = select(journal.is_lapsed(CREDIT_CHECK_KIND, checks.c.id), *check_rows.COLUMNS).join_from(
     IDS_BY_NUMBER, checks, checks.c.id == IDS_BY_NUMBER.c.id
 )
 

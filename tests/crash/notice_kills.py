@@ -119,8 +119,8 @@ def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
 def _check(place: Place, console: Console, case: Case) -> None:
     """Booked once, with its order; the event kept once, and nobody has anything left to do about it."""
     with console.database.read() as conn:
-        found = orders.by_number(conn, case.number)
-        mine: tuple[Payment, ...] = payments.of_order(conn, found.id) if found else ()
+        found = orders.find_by_number(conn, case.number)
+        mine: tuple[Payment, ...] = payments.find_by_order(conn, found.id) if found else ()
     assert found is not None
     assert len(mine) == 1, f"{len(mine)} payments: {case}"
     payment = mine[0]

@@ -10,7 +10,7 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
 from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface
 from PySide6.QtWidgets import QApplication
 
-from console.views.widgets.notification_bars import Bar, ToastFrame
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame
 from tests.desk.hands import Person
 from tests.support.hearing import Heard
 
@@ -62,11 +62,11 @@ class ShowTimes(QObject):
         return super().event(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Show and isinstance(watched, Bar | ToastFrame):
+        if event.type() == QEvent.Type.Show and isinstance(watched, NotificationBar | ToastFrame):
             self._note(watched)
         return False
 
-    def _note(self, message: Bar | ToastFrame) -> None:
+    def _note(self, message: NotificationBar | ToastFrame) -> None:
         if not message.property("noted"):
             message.setProperty("noted", True)
             self.shown.append((message.accessibleName(), time.monotonic()))

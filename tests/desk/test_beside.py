@@ -9,7 +9,7 @@ from console.views.money.refund_page import RefundPage
 from console.views.pages.base import Page
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute, RecordRoute, RefundRoute, Route
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
@@ -51,7 +51,7 @@ def test_taken_and_noted_by_keyboard(sit: Sit, console: Console, sandbox: Sandbo
     for kind, id, route, page_type in routes(console, sandbox):
         page = shown(person, route, page_type)
         person.press("T")
-        person.until(lambda page=page: "Taken by you until" in told(page, Bar))  # type: ignore[misc]  # a bound default
+        person.until(lambda page=page: "Taken by you until" in told(page, NotificationBar))  # type: ignore[misc]  # a bound default
         note(person, f"asked about {kind}")
         person.until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]  # a bound default
         view = console.recovery.read_record(kind, id)
@@ -67,6 +67,6 @@ def test_what_somebody_else_took(seats: Seats, sit: Sit, console: Console, sandb
         lead.recovery.take("credit-check", check.id)
     person = sit()
     page = shown(person, RecordRoute(check.id), CreditCheckPage)
-    person.until(lambda: "Taken by lead-b until" in told(page, Bar))
+    person.until(lambda: "Taken by lead-b until" in told(page, NotificationBar))
     person.press("T")
-    person.until(lambda: "Nothing changed" in told(page, Bar))
+    person.until(lambda: "Nothing changed" in told(page, NotificationBar))

@@ -12,7 +12,7 @@ from console.sandbox.registry.files import write_difference, write_whole
 from console.sandbox.registry.rows import RegistryRow, company_row
 from console.services.alerts.changed_companies import ChangedCompanies
 from console.services.process.context import WORKER, act_as
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.registry.import_files import import_registry_files
 from console.store.schema.core import credit_checks
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
@@ -145,7 +145,7 @@ def test_renewing_the_check_of_a_changed_company(seats: Seats, sit: Sit, tmp_pat
     person.press("B")
     assert person.window.findChildren(PurchaseDialog) == []
     with seats.past_the_console() as tx:
-        past = to_naive_utc(datetime(2026, 1, 1, tzinfo=UTC))
+        past = convert_to_naive_utc(datetime(2026, 1, 1, tzinfo=UTC))
         tx.conn.execute(update(credit_checks).where(credit_checks.c.id == record.id).values(expired_at=past))
     page.refresh("asked")
     person.until(page.renew_button.isEnabled)

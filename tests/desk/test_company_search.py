@@ -22,8 +22,8 @@ from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.routes import LookupRoute, QueuesRoute, RecordRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import LinkButton
-from console.views.widgets.inputs import Choice
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import DropDownList
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 from tests.desk.conftest import Sit, buy, buy_unknown
 from tests.desk.hands import Person
@@ -129,9 +129,9 @@ def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, s
     assert page.company.number == MERGED
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
-    assert any("株式会社オリゾン測器" in bar.accessibleName() for bar in dialog.form.findChildren(Bar))
+    assert any("株式会社オリゾン測器" in bar.accessibleName() for bar in dialog.form.findChildren(NotificationBar))
     client = dialog.form.client
-    assert isinstance(client, Choice)
+    assert isinstance(client, DropDownList)
     client.setCurrentIndex(0)
     person.until(dialog.act_button.isEnabled)  # told, not refused
     (successor,) = (link for link in dialog.form.findChildren(LinkButton) if link.isVisible())

@@ -11,7 +11,7 @@ from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import NoteDialog
 from console.views.refunds.request_dialog import RefundDialog
 from console.views.runtime.routes import HomeRoute, PaymentRoute, QueuesRoute
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.test_refunds import ask, at_payment, payment
@@ -39,7 +39,7 @@ def type_refund(person: Person, payment: Payment) -> RefundDialog:
     return dialog
 
 
-def home_bars(person: Person) -> list[Bar]:
+def home_bars(person: Person) -> list[NotificationBar]:
     person.frame.show_route(HomeRoute())
     page = person.page(HomePage)
     return [page._named_bars[name] for name in page.bar_names() if name.startswith("draft.")]

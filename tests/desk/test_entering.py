@@ -24,7 +24,7 @@ from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.theme.theme import current_appearance, install_appearance
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.desk.test_window import nameless
 from tests.support.desks import STORE_KEY
@@ -92,8 +92,8 @@ class Newcomer(Person):
 
     def told(self) -> str:
         """What the form says above its fields."""
-        self.until(lambda: bool(self.form().findChildren(Bar)))
-        return self.form().findChildren(Bar)[-1].accessibleName()
+        self.until(lambda: bool(self.form().findChildren(NotificationBar)))
+        return self.form().findChildren(NotificationBar)[-1].accessibleName()
 
     def leave(self) -> None:
         if shiboken6.isValid(self.window):
@@ -187,7 +187,7 @@ def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> N
     person.type_in("wrong")
     person.press("Return")
     form = person.lock_form()
-    person.until(lambda: bool(form.findChildren(Bar)))
+    person.until(lambda: bool(form.findChildren(NotificationBar)))
     assert not page.isVisible()
     person.type_in(account(place)[1])
     person.press("Return")
@@ -264,6 +264,8 @@ def test_an_administrator_and_an_auditor_come_in(
             person.frame.show_route(AuditRoute())
             person.page(AuditPage if who == "aud-e" else NoRightPage)
             person.rest()
-            assert [bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible()] == []
+            assert [
+                bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()
+            ] == []
             person.leave()
     current_appearance().choose_theme("light")

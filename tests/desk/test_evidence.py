@@ -32,7 +32,7 @@ from console.views.runtime.routes import (
     Route,
 )
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import Bar, ToastFrame
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
@@ -91,7 +91,9 @@ def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path:
     file.write_bytes(b"mine")
     person.press("Ctrl+Shift+E")
     choose(person, file)
-    person.until(lambda: "already exists" in " ".join(bar.accessibleName() for bar in page.findChildren(Bar)))
+    person.until(
+        lambda: "already exists" in " ".join(bar.accessibleName() for bar in page.findChildren(NotificationBar))
+    )
     assert file.read_bytes() == b"mine"
     person.press("Ctrl+Shift+E")
     choose(person, tmp_path / "other.zip")

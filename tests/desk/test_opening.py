@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.views.app.main import WindowOpening
 from console.views.home.page import HomePage
 from console.views.theme.theme import current_appearance, install_appearance
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 PATIENCE_MS = 120_000
 
@@ -24,8 +24,8 @@ def dressed(qapp: QApplication) -> Iterator[None]:
     current_appearance().choose_theme("light")
 
 
-def bars(opening: WindowOpening) -> list[Bar]:
-    return [bar for bar in opening.window.findChildren(Bar) if not bar.isHidden()]
+def bars(opening: WindowOpening) -> list[NotificationBar]:
+    return [bar for bar in opening.window.findChildren(NotificationBar) if not bar.isHidden()]
 
 
 @pytest.mark.usefixtures("dressed")

@@ -13,7 +13,7 @@ from console.views.pages.withdrawal import WithdrawButton
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.runtime.routes import RecordRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import buy_without_pdf
 from tests.desk.hands import Person
 from tests.desk.seats import AskingSeats, Seats
@@ -55,7 +55,7 @@ def offered(person: Person, place: QWidget) -> WithdrawButton:
 
 
 def texts(place: QWidget) -> str:
-    bars = [bar.accessibleName() for bar in place.findChildren(Bar) if bar.isVisible()]
+    bars = [bar.accessibleName() for bar in place.findChildren(NotificationBar) if bar.isVisible()]
     return "\n".join([*bars, *(label.plain for label in place.findChildren(TextLabel) if label.isVisible())])
 
 

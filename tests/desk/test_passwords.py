@@ -17,7 +17,7 @@ from console.views.approvals.page import ApprovalsPage
 from console.views.refunds.decision_dialog import ApproveDialog, DeclineDialog
 from console.views.sign_in.password_dialog import PasswordDialog
 from console.views.theme.theme import current_appearance, install_appearance
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.desk.test_refunds import NUMBER, ask, at_approvals, ended, read_to_the_end
 from tests.support import server_fixtures
@@ -86,7 +86,9 @@ def test_decisions_need_the_password(
         dialog = decline(checker, refund)
         assert checker.dialog(PasswordDialog).password.line_edit.hasFocus()
         checker.press("Esc")
-        checker.until(lambda: any("needs your password" in bar.accessibleName() for bar in dialog.findChildren(Bar)))
+        checker.until(
+            lambda: any("needs your password" in bar.accessibleName() for bar in dialog.findChildren(NotificationBar))
+        )
         assert state(refund) is RefundState.REQUESTED
         dialog.activateWindow()  # as a window manager does
         checker.until(dialog.isActiveWindow)

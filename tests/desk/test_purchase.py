@@ -12,7 +12,7 @@ from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import LookupRoute
 from console.views.widgets.badge import Badge
-from console.views.widgets.inputs import Choice
+from console.views.widgets.inputs import DropDownList
 from tests.desk.conftest import Sit, buy
 from tests.desk.hands import Person
 from tests.support.desks import NUMBERS
@@ -30,7 +30,7 @@ def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
     choice = dialog.form.client
-    assert isinstance(choice, Choice)
+    assert isinstance(choice, DropDownList)
     assert choice.currentIndex() == -1, "chosen for the person"
     choice.setCurrentText(client)
     person.until(dialog.act_button.isEnabled)
@@ -90,7 +90,7 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: Sit, console: Console, sand
     person.press("B")
     dialog = person.dialog(PurchaseDialog)
     choice = dialog.form.client
-    assert isinstance(choice, Choice)
+    assert isinstance(choice, DropDownList)
     choice.setCurrentText("2")
     assert "bought already" in dialog.hint.plain
     person.control("Open record", dialog).press()

@@ -12,7 +12,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.runtime.routes import RecordRoute
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import buy_unknown
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
@@ -22,7 +22,7 @@ REASON = "provider incident"
 
 
 def bars(person: Person) -> str:
-    return "\n".join(bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible())
+    return "\n".join(bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible())
 
 
 def open_admin(person: Person) -> AdminPage:

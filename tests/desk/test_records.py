@@ -15,8 +15,8 @@ from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import LookupRoute, QueuesRoute, RecordRoute
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import Edit
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import LineEdit
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf, provider_id
 from tests.desk.hands import Person
 from tests.desk.seats import Seats
@@ -33,7 +33,7 @@ def opened(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckP
 
 
 def bars(page: CreditCheckPage | LookupPage) -> list[str]:
-    return [bar.accessibleName() for bar in page.findChildren(Bar) if bar.isVisible()]
+    return [bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible()]
 
 
 def read(console: Console, id: int) -> CreditCheck:
@@ -115,7 +115,7 @@ def test_not_bought_takes_two_people(
     person.press("E")
     first = person.dialog(ResolveDialog)
     first.form.kinds["file"].setChecked(True)
-    assert isinstance(first.form.file.edit, Edit)
+    assert isinstance(first.form.file.edit, LineEdit)
     first.form.file.edit.setText(str(proof))
     first.form.unbought.setChecked(True)
     person.until(first.act_button.isEnabled)

@@ -16,7 +16,7 @@ from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import AuditRoute, HomeRoute, LookupRoute, QueuesRoute, RecordRoute, Route
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.seats import Seats
 from tests.desk.test_window import nameless
@@ -33,7 +33,7 @@ def off(root: QWidget) -> dict[str, str]:
 
 
 def bars_of(page: QWidget) -> str:
-    return "\n".join(bar.accessibleName() for bar in page.findChildren(Bar) if bar.isVisible())
+    return "\n".join(bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible())
 
 
 @pytest.mark.usefixtures("embedded")

@@ -9,7 +9,7 @@ from console.views.links.routes import link_of_route, route_of_link
 from console.views.queues.page import QueuesPage
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.routes import HomeRoute, QueuesRoute
-from console.views.widgets.inputs import Edit
+from console.views.widgets.inputs import LineEdit
 from tests.desk.conftest import Sit, buy_unknown
 from tests.desk.hands import Person
 from tests.desk.test_queue_filter import NUMBERS, listed
@@ -41,7 +41,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     person.press("Ctrl+S")
     dialog = person.dialog(SaveViewDialog)
     edit = dialog.name_field.edit
-    assert isinstance(edit, Edit)
+    assert isinstance(edit, LineEdit)
     edit.setText("a\u202eb")
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
@@ -69,7 +69,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     page.shown_view.rename()
     renaming = person.dialog(RenameViewDialog)
     edit = renaming.name_field.edit
-    assert isinstance(edit, Edit)
+    assert isinstance(edit, LineEdit)
     edit.setText("second")
     person.until(renaming.act_button.isEnabled)
     renaming.act_button.click()

@@ -43,7 +43,7 @@ from console.views.runtime.routes import (
     Route,
 )
 from console.views.theme.theme import current_appearance
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
 from tests.desk.hands import Person, name_of
 from tests.desk.seats import Seats
@@ -292,7 +292,7 @@ def test_a_database_that_went_back_is_told_until_somebody_has_looked(
         person.opening.context.change_language(language)
         person.until(lambda words=words: any(words in shown for shown in _visible_bars(person)))  # type: ignore[misc]  # bound
         picture(person, f"went-back-{language}-{theme}")
-    (bar,) = [bar for bar in person.window.findChildren(Bar) if bar.isVisible()]
+    (bar,) = [bar for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]
     assert bar.button is not None
     bar.button.click()
     person.until(lambda: isinstance(person.opening.controller.frame.current_route, AlertsRoute))  # type: ignore[union-attr]  # open
@@ -355,7 +355,7 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
     opening.window.show()
     wait = qtbot.waitUntil  # type: ignore[attr-defined]  # pytest-qt's
     wait(lambda: hasattr(opening, "frame") and opening.frame.bars.count() == 1, timeout=10_000)
-    bar = opening.window.findChildren(Bar)[0]
+    bar = opening.window.findChildren(NotificationBar)[0]
     assert "is busy" in bar.accessibleName()
     assert bar.button is not None
     bar.button.click()
@@ -402,4 +402,4 @@ def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> Non
 
 
 def _visible_bars(person: Person) -> list[str]:
-    return [bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible()]
+    return [bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]

@@ -20,7 +20,7 @@ from console.views.runtime.routes import RecordRoute
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton, ReasonLabel
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.hands import Person
 from tests.support import servers
 from tests.support.asking import ask_only, executing
@@ -78,7 +78,7 @@ def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Sit]:
 
 
 def bars(person: Person) -> list[str]:
-    return [bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible()]
+    return [bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]
 
 
 def bought(place: Place, sandbox: Sandbox, worker: Console) -> CreditCheck:

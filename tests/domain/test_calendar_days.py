@@ -74,13 +74,13 @@ def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypa
 )
 def test_there_and_back(name: str, written: datetime) -> None:
     """As written in the zone, and as an instant."""
-    assert dates.to_utc(written, name) == AT
-    assert dates.to_zone(AT, name) == written
-    assert dates.to_zone(AT, name).tzinfo is None
-    assert dates.to_zone(AT.replace(tzinfo=None), name) == written
-    assert dates.to_zone(AT.astimezone(dates.IST), name) == written
+    assert dates.convert_to_utc(written, name) == AT
+    assert dates.convert_to_zone(AT, name) == written
+    assert dates.convert_to_zone(AT, name).tzinfo is None
+    assert dates.convert_to_zone(AT.replace(tzinfo=None), name) == written
+    assert dates.convert_to_zone(AT.astimezone(dates.IST), name) == written
 
 
 def test_beyond_the_calendars_ends_there_is_no_instant() -> None:
-    assert dates.to_utc(datetime(1, 1, 1, 3), "Asia/Tokyo") is None  # noqa: DTZ001  # written without a zone
-    assert dates.to_utc(datetime(1, 1, 2), "Asia/Tokyo") is not None  # noqa: DTZ001  # written without a zone
+    assert dates.convert_to_utc(datetime(1, 1, 1, 3), "Asia/Tokyo") is None  # noqa: DTZ001  # written without a zone
+    assert dates.convert_to_utc(datetime(1, 1, 2), "Asia/Tokyo") is not None  # noqa: DTZ001  # written without a zone

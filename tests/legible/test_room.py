@@ -21,7 +21,7 @@ from console.views.runtime.routes import AlertsRoute, AuditRoute, LookupRoute, P
 from console.views.runtime.tasks import Failure
 from console.views.theme.theme import current_appearance
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.legible.tour import LegibleStage, looking
 from tests.shots.stage import Sight
 
@@ -133,7 +133,7 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
             page = stage.frame.current_page
             assert page is not None
             before = table_tops(page), button_places(page)
-            bar = Bar("Not done", "a sentence about it", tone="bad")
+            bar = NotificationBar("Not done", "a sentence about it", tone="bad")
             page.show_bar("act", bar)
             stage.settle()
             assert bar.isVisible()

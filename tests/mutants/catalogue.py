@@ -196,8 +196,8 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/audit/trail.py",
-                "            tx.after_commit(lambda: self._anchor_committed(heads))\n",
-                "            tx.after_commit(lambda: None)\n",
+                "            tx.call_after_commit(lambda: self._anchor_committed(heads))\n",
+                "            tx.call_after_commit(lambda: None)\n",
             ),
         ),
         ("tests/store/audit/test_tampering.py", "tests/store/audit/test_trail.py"),

@@ -64,8 +64,8 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "a close forgets what was unknown at its end and is known by now",
         _CLOSE,
-        "c.ended_at >= to_naive_utc(at)",
-        "c.ended_at < to_naive_utc(at)",
+        "c.ended_at >= convert_to_naive_utc(at)",
+        "c.ended_at < convert_to_naive_utc(at)",
         _CLOSE_TESTS,
     ),
     _mutant(
@@ -85,7 +85,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "a database that is busy counts as none of ours, and is exchanged",
         "console/store/backup/sqlite_copy.py",
-        "        if _is_locked(error):\n            raise _in_use_error(file) from None\n        return None\n",
+        "        if _is_locked(error):\n            raise _make_in_use_error(file) from None\n        return None\n",
         "        return None\n",
         ("tests/cli/test_backup.py::test_a_database_that_cannot_be_read_now_is_not_exchanged",),
     ),

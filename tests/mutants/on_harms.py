@@ -69,7 +69,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         """f"{_used_tokens_sql('NEW')} = {_used_tokens_sql('OLD')}\"""", '"TRUE"',
         f"{_HOSTILE}::test_nobody_brings_an_older_pair_or_forgets_a_used_token"),
     _mutant("tokens begin at any version", _RULES,
-        'Rule("NEW.version = 1", "tokens', 'Rule("TRUE", "tokens',
+        'TriggerRule("NEW.version = 1", "tokens', 'TriggerRule("TRUE", "tokens',
         f"{_HOSTILE}::test_nobody_begins_tokens_at_their_end"),
     _mutant("every call is put off", _RULES,
         "NEW.not_before <= {_NOW} + {LONGEST_PAUSE_MS}", "NEW.not_before <> -1",

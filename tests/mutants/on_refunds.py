@@ -125,8 +125,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/paypay/responses.py",
-                "    except Unreadable:\n",
-                "    except Unreadable:\n        if answer.status >= 500:\n"
+                "    except UnreadableJson:\n",
+                "    except UnreadableJson:\n        if answer.status >= 500:\n"
                 "            from console.providers.payments.result_codes import make_refused_verdict\n\n"
                 '            return None, make_refused_verdict("http_5xx")\n',
             ),

@@ -138,10 +138,14 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "NEW.superseded_at)) <= {_LARGEST_LAG_SECONDS}",
                 "NEW.superseded_at)) > -1",
             ),
-            Change("console/store/constraints/credit_checks.py", 'Rule(f"NOT {_HAS_UNRENEWED_CLAIM}"', 'Rule("TRUE"'),
+            Change(
+                "console/store/constraints/credit_checks.py",
+                'TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM}"',
+                'TriggerRule("TRUE"',
+            ),
             Change(
                 "console/store/credit_checks/credit_checks.py",
-                "return to_record(rows[0], frozenset()) if rows else None",
+                "return make_record(rows[0], frozenset()) if rows else None",
                 "return None if rows else None",
             ),
         ),
@@ -230,8 +234,8 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/database/compare_and_swap.py",
-                "    except Stale:\n        raise RunAgain from None\n",
-                "    except Stale:\n        raise\n",
+                "    except StaleRow:\n        raise RunAgain from None\n",
+                "    except StaleRow:\n        raise\n",
             ),
         ),
         (RACES,),

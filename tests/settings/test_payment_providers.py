@@ -218,11 +218,11 @@ def test_where_atom_is(tmp_path: Path) -> None:
         own = told.provider_settings_of(ATOM_PLUGIN)
         return atom_urls(own, make_merchant(own, told.secrets_of("atom")), told.provider_url("atom"))
 
-    assert urls("") == AtomUrls.for_production()
-    assert urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.for_uat(Verification.V2)
+    assert urls("") == AtomUrls.make_production_urls()
+    assert urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.make_uat_urls(Verification.V2)
     own = "[atom]\nauth_url='https://a.example/otsv2/aipay/auth'\n"
     assert urls(own).auth == "https://a.example/otsv2/aipay/auth"
-    assert urls(own).refund == AtomUrls.for_production().refund
+    assert urls(own).refund == AtomUrls.make_production_urls().refund
     here = urls(own, {"CONSOLE_ATOM_URL": LOOPBACK})
     assert here.auth == f"{LOOPBACK}/otsv2/aipay/auth"
     assert here.refund_status == f"{LOOPBACK}/ots/payment/status"

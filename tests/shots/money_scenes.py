@@ -87,7 +87,9 @@ def _time_over(stage: Stage, payment_id: int) -> None:
 
     def begin(tx: Transaction) -> None:
         now = context.now()
-        saga = sagas.start_saga(tx.conn, timeout_start.KIND, "payment", payment_id, timeout_start.ASK_STEP, {}, now)
+        saga = sagas.start_saga(
+            tx.conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment_id, timeout_start.ASK_STEP, {}, now
+        )
         if saga is not None:
             sagas.postpone_step(tx.conn, saga, now, now + timedelta(minutes=5), "provider_unreachable")
 

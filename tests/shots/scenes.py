@@ -41,7 +41,7 @@ from console.views.sign_in.privacy_cover import PrivacyCover
 from console.views.sign_in.sign_in_form import SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Choice
+from console.views.widgets.inputs import DropDownList
 from tests.shots.stage import Stage
 
 Scene = Callable[[Stage], None]
@@ -262,7 +262,7 @@ def purchase(stage: Stage) -> None:
         if name == "bought":
             stage.shoot("dialog-purchase-choose")
         choice = dialog.form.client
-        assert isinstance(choice, Choice)
+        assert isinstance(choice, DropDownList)
         choice.setCurrentIndex(1)
         dialog.form.purposes[0].setChecked(True)
         stage.until(dialog.act_button.isEnabled)

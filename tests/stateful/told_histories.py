@@ -186,8 +186,8 @@ class PaymentHistory(History):
         """Read past the services: what they forget is looked at, too."""
         with self.stage.context.database.read() as conn:
             order_id = self.payment.order_id
-            paying = payments.of_order(conn, order_id) if order_id is not None else (self.payment,)
-            given_back = [refund for payment in paying for refund in refunds.of_payment(conn, payment.id)]
+            paying = payments.find_by_order(conn, order_id) if order_id is not None else (self.payment,)
+            given_back = [refund for payment in paying for refund in refunds.find_by_payment(conn, payment.id)]
         orders: list[Ref] = [("order", order_id)] if order_id is not None else []
         return [
             *(("payment", payment.id) for payment in paying),
@@ -291,7 +291,7 @@ class PaymentHistory(History):
 
     def _newest_refund(self) -> int | None:
         with self.stage.context.database.read() as conn:
-            found = refunds.of_payment(conn, self.payment.id)
+            found = refunds.find_by_payment(conn, self.payment.id)
         return max((refund.id for refund in found), default=None)
 
 

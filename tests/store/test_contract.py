@@ -149,11 +149,11 @@ def test_evidence_keeps_what_was_said(databases: tuple[Database, ...], place: Pl
 
     here.write(write)
     with there.read() as conn:
-        answer, proof = evidence.of_subject(conn, "credit-check", 1)
+        answer, proof = evidence.find_by_subject(conn, "credit-check", 1)
         assert (answer.body, proof.body, proof.at, proof.who) == (TEXT, TEXT, NOW, who)
         assert answer.summary == "HTTP 201 SUCCEEDED answered"
-        assert evidence.of_operation(conn, operation) == (answer, proof)
-        assert evidence.of_subject(conn, "credit-check", 2) == ()
+        assert evidence.find_by_operation(conn, operation) == (answer, proof)
+        assert evidence.find_by_subject(conn, "credit-check", 2) == ()
 
 
 def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
@@ -226,7 +226,7 @@ def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], 
     assert read is not None
     assert (read.id, read.version, read.created_at) == (record_id, 1, NOW)
     here.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code=TEXT))
-    with pytest.raises(credit_checks.Stale):
+    with pytest.raises(credit_checks.StaleRow):
         there.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code="overrun"))
     with there.read() as conn:
         found = credit_checks.find(conn, record_id)

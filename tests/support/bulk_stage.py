@@ -18,7 +18,7 @@ from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import quick_desk
 
-KIND = credit_checks.KIND
+KIND = credit_checks.CREDIT_CHECK_KIND
 A_FEW = 20
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import shiboken6
 
-from console.views.runtime.tasks import Report, Runner, Task, TaskHandle, failure_of
+from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHandle, failure_of
 
 
 class InlineRunner(Runner):
@@ -36,7 +36,7 @@ class InlineRunner(Runner):
         if not task.should_begin():
             return
         task.state = "running"
-        task.report = Report(task.on_progress or (lambda _: None))
+        task.report = ProgressReporter(task.on_progress or (lambda _: None))
         try:
             value = task.call(task.report)
         except Exception as error:

@@ -30,16 +30,16 @@ from console.providers.http.response_classes import (
     make_answer_converter,
 )
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
-from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer, HttpTransport
-from console.providers.payments.notices import Callback
+from console.providers.payments.notices import SignedCallback
 from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     ANSWERED_VERDICT,
+    CodeOutcome,
     PaymentCodeMeaning,
-    Verdict,
     make_pending_verdict,
     make_refused_verdict,
 )
@@ -72,7 +72,7 @@ PAYMENTS: Mapping[str, PaymentCodeMeaning] = {
     "paid": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
     "void": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
 }
-REFUNDS: Mapping[str, tuple[Verdict, RefundState]] = {
+REFUNDS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "accepted": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "returned": (ANSWERED_VERDICT, RefundState.COMPLETED),
     "declined": (make_refused_verdict("refund_failed"), RefundState.FAILED),
@@ -100,7 +100,7 @@ class Line:
         method: str,
         path: str,
         table: StatusTable,
-        read: Callable[[Fields], tuple[T, Verdict]],
+        read: Callable[[Fields], tuple[T, CodeOutcome]],
         asked: object = None,
     ) -> Outcome[T]:
         """Send one question, once. An answer is judged by its status, then by the row that `read` finds."""
@@ -145,7 +145,7 @@ class KaedeReader:
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Ask for a payment by our own number."""
 
-        def read(told: Fields) -> tuple[PaymentReport, Verdict]:
+        def read(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
             report, verdict = _payment(told)
             if report.merchant_payment_id != question.merchant_payment_id:
                 raise UnusableAnswer("other_id")
@@ -159,7 +159,7 @@ class KaedeReader:
         """Ask for a refund by its key."""
         return self._line.ask("GET", f"/refunds/{order.key}", READ_STATUSES, lambda told: _refund(told, order))
 
-    def parse_callback(self, body: bytes) -> Callback:
+    def parse_callback(self, body: bytes) -> SignedCallback:
         """Open a notice and check its signature; nothing of a false one is believed."""
         sha256 = hashlib.sha256(body).hexdigest()
         try:
@@ -169,12 +169,12 @@ class KaedeReader:
             if not hmac.compare_digest(made, _text(told, "signature")):
                 raise UnusableAnswer("signature")
             report, verdict = _payment(parse_object(text.encode()))
-        except (Unreadable, UnusableAnswer):
+        except (UnreadableJson, UnusableAnswer):
             evidence = f"{len(body)} bytes"
-            return Callback(False, None, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)
+            return SignedCallback(False, None, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)
         event = hashlib.sha256(f"kaede\n{text}".encode()).hexdigest()
         number = report.merchant_payment_id
-        return Callback(True, number, event, verdict.kind, verdict.reason, report, text, sha256)
+        return SignedCallback(True, number, event, verdict.kind, verdict.reason, report, text, sha256)
 
     def find_refund_deadline(self, paid_at: datetime) -> datetime | None:
         """No limit is published."""
@@ -195,7 +195,7 @@ class Kaede(KaedeReader):
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Get the code with which the payer pays."""
 
-        def read(told: Fields) -> tuple[StartedPayment, Verdict]:
+        def read(told: Fields) -> tuple[StartedPayment, CodeOutcome]:
             return StartedPayment(request.merchant_payment_id, _text(told, "code")), ANSWERED_VERDICT
 
         asked = {"number": request.merchant_payment_id, "amount": request.amount.minor}
@@ -214,7 +214,7 @@ class Kaede(KaedeReader):
         return KaedeReader(self._line)
 
 
-def _payment(told: Fields) -> tuple[PaymentReport, Verdict]:
+def _payment(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
     word = _text(told, "state")
     row = PAYMENTS.get(word)
     if row is None:
@@ -233,7 +233,7 @@ def _payment(told: Fields) -> tuple[PaymentReport, Verdict]:
     return report, row.verdict
 
 
-def _refund(told: Fields, order: RefundOrder) -> tuple[RefundReport, Verdict]:
+def _refund(told: Fields, order: RefundOrder) -> tuple[RefundReport, CodeOutcome]:
     word = _text(told, "state")
     if word not in REFUNDS:
         raise UnusableAnswer("unlisted_state")

@@ -68,7 +68,7 @@ def ask(console: Console, payment_id: int, amount: int | str = 1_000, request_id
 def newest(console: Console, payment_id: int) -> Refund | None:
     """The refund of a payment that was asked for last."""
     with console.database.read() as conn:
-        return next(iter(refunds.of_payment(conn, payment_id)), None)
+        return next(iter(refunds.find_by_payment(conn, payment_id)), None)
 
 
 def later(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:

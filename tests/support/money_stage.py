@@ -160,9 +160,9 @@ class Stage:
         self.later()
         self.checker.recovery.run_due()
         with self.checker.database.read() as conn:
-            found = orders.by_number(conn, target.number)
+            found = orders.find_by_number(conn, target.number)
             assert found is not None
-            (payment,) = payments.of_order(conn, found.id)
+            (payment,) = payments.find_by_order(conn, found.id)
         assert (payment.state in PAID_STATES, payment.captured_minor) == (True, CAPTURED), f"{payment} after {where}"
         assert (found.state, self._events(target)) == ("paid", 1), f"{found} after {where}"
 

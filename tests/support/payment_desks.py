@@ -119,11 +119,11 @@ class Scene:
 
     def of_number(self, provider: str, number: str) -> Payment | None:
         with self.context.database.read() as conn:
-            return payments.by_merchant_id(conn, provider, number)
+            return payments.find_by_merchant_id(conn, provider, number)
 
     def order_now(self, number: str) -> Order:
         with self.context.database.read() as conn:
-            found = orders.by_number(conn, number)
+            found = orders.find_by_number(conn, number)
         assert found is not None
         return found
 

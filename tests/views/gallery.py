@@ -18,14 +18,14 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, Kind, ReasonLabel
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.focus_ring import FocusRing
-from console.views.widgets.inputs import CheckBox, Choice, Field, FilterChip, RadioButton
-from console.views.widgets.notification_bars import Bar, ToastFrame
+from console.views.widgets.inputs import CheckBox, DropDownList, Field, FilterChip, RadioButton
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame
 from console.views.widgets.placeholders import EmptyState, SkeletonRows
 from console.views.widgets.record_parts import DocumentPart, DocumentStrip, FactForm, SideFacts, SideStrip
 from console.views.widgets.sidebar import SideBar, SidebarPlace
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import TimelineLine, TimelineList
-from console.views.widgets.window_bars import HintBar, Status, StatusBar, TopBar
+from console.views.widgets.window_bars import HintBar, StatusBar, StatusBarCell, TopBar
 from tests.support.inline_runner import InlineRunner
 
 _AXES = {
@@ -124,7 +124,7 @@ def inputs() -> QWidget:
     amount.show_error("返金可能額 ¥12,000 を超えています。")
     words = Field("理由の説明")
     words.show_hint("変換中の Enter と Esc は変換に使われます")
-    reason = Choice("理由")
+    reason = DropDownList("理由")
     reason.addItems(["二重注文"])
     locked = Field("顧客")
     locked.lock("番号を選ぶと入力できます")
@@ -149,37 +149,37 @@ def inputs() -> QWidget:
 def bars() -> QWidget:
     inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds=False)  # noqa: E731 - short
     examples = (
-        Bar(
+        NotificationBar(
             "古い表示",
             "14:52:10 に読取(12 分前)。変更の操作は再読込のあとで使えます。",
             tone="care",
             shape="clock",
             button=inline("再読込", "F5"),
         ),
-        Bar(
+        NotificationBar(
             "読み取れませんでした",
             "15:03:40、問合せ番号 E-7Q2K。前の内容を表示しています。",
             tone="bad",
             shape="cross",
             button=inline("再読込"),
         ),
-        Bar("未接続", "15:02 から。15:01:58 の内容を表示しています。閲覧だけできます。", shape="offline"),
-        Bar(
+        NotificationBar("未接続", "15:02 から。15:01:58 の内容を表示しています。閲覧だけできます。", shape="offline"),
+        NotificationBar(
             "読み込み中",
             "決済を読んでいます  1.4 秒",
             tone="progress",
             shape="circle_arrow",
             button=inline("中止", "Esc"),
         ),
-        Bar("閲覧専用", "14:30 から。決済会社の保守のため。状態確認は使えます。", shape="lock"),
-        Bar(
+        NotificationBar("閲覧専用", "14:30 から。決済会社の保守のため。状態確認は使えます。", shape="lock"),
+        NotificationBar(
             "変更あり",
             "lead-b が 15:03 に状態を変更しました。",
             tone="care",
             shape="person",
             button=inline("差分を表示"),
         ),
-        Bar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", shape="lock"),
+        NotificationBar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", shape="lock"),
     )
     holder = QWidget()
     holder.setLayout(make_column(*examples, gap=8))
@@ -320,8 +320,8 @@ def chrome() -> QWidget:
     hints.count.show_text("16 件中 5 件目")
     status = StatusBar()
     status.show_cells(
-        [Status("サービス", "check", "good", "0.2 秒"), Status("Atom", "warning", "care", "遅延 4 秒")],
-        [Status("未完了の作業", words="1", key="unfinished"), Status("書き込み可", "check", "good")],
+        [StatusBarCell("サービス", "check", "good", "0.2 秒"), StatusBarCell("Atom", "warning", "care", "遅延 4 秒")],
+        [StatusBarCell("未完了の作業", words="1", key="unfinished"), StatusBarCell("書き込み可", "check", "good")],
     )
     title = make_row(
         TextLabel("決済 A-10442", "title"),

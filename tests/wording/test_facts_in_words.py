@@ -9,7 +9,7 @@ import pytest
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode, rebuild_error
-from console.domain.evidence.timeline import Event, Step, TimelinePage
+from console.domain.evidence.timeline import Event, EventKind, TimelinePage
 from console.domain.records import TimelineEntry, WorkReason
 from console.wording import catalogue as wording
 from console.wording import timelines
@@ -127,12 +127,13 @@ def test_each_action_of_the_trail_is_told_in_words(language: str) -> None:
 
 CODES = [code for code in ErrorCode if code not in (ErrorCode.INTERNAL_ERROR, ErrorCode.VIEWING_PERIOD_OVER)]
 STORY_STEPS = {
-    "begun": (Step.BEGUN, "operations"), "ended": (Step.ENDED, "operations:ended"),
-    "answer": (Step.ANSWER, "evidence"), "notice": (Step.NOTICE, "payment_events"),
-    "alert_raised": (Step.ALERT, "alerts"), "alert_resolved": (Step.ALERT, "alerts:resolved"),
-    "alert_acknowledged": (Step.ALERT, "alerts:acknowledged"),
-    "reconciliation_row": (Step.RECONCILIATION, "reconciliation_rows"), "approval": (Step.DECISION, "approvals"),
-    "saga_begun": (Step.SAGA, "sagas"), "saga_ended": (Step.SAGA, "sagas:ended"),
+    "begun": (EventKind.BEGUN, "operations"), "ended": (EventKind.ENDED, "operations:ended"),
+    "answer": (EventKind.ANSWER, "evidence"), "notice": (EventKind.NOTICE, "payment_events"),
+    "alert_raised": (EventKind.ALERT, "alerts"), "alert_resolved": (EventKind.ALERT, "alerts:resolved"),
+    "alert_acknowledged": (EventKind.ALERT, "alerts:acknowledged"),
+    "reconciliation_row": (EventKind.RECONCILIATION, "reconciliation_rows"),
+    "approval": (EventKind.DECISION, "approvals"),
+    "saga_begun": (EventKind.SAGA, "sagas"), "saga_ended": (EventKind.SAGA, "sagas:ended"),
 }  # fmt: skip
 
 

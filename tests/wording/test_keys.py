@@ -33,7 +33,7 @@ OUTCOMES = {
     "UnusableAnswer": 0,
     "CredentialsRefused": 0,
     "TokenUnavailable": 0,
-    "unsent_outcome": 0,
+    "make_unsent_outcome": 0,
 }
 # Facts of these codes are for programs and experts: the sentence stands without them.
 UNTOLD = frozenset({"internal_error", "storage_full", "not_found"})

@@ -9,7 +9,7 @@ from console.domain.payments.records import OrderState
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState, saga_view
 from console.domain.tasks.states import SagaState
-from console.services.payments.timeout_start import KIND, STEPS
+from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, STEPS
 from console.wording import catalogue as wording
 from console.wording import sagas as saga_wording
 from scripts import word_use
@@ -20,7 +20,7 @@ SERVICES = Path(saga_wording.__file__).parents[1] / "services"
 
 def saga(**more: object) -> Saga:
     plain: dict[str, object] = {"state": SagaState.RUNNING, "step": STEPS[0], "facts": {}}
-    return Saga(7, KIND, "payment", 5, begun_at=NOW, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
+    return Saga(7, PAYMENT_TIMEOUT_KIND, "payment", 5, begun_at=NOW, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
 
 
 def shown(**more: object) -> SagaView:
@@ -42,7 +42,9 @@ def test_every_step_and_state_has_words(language: str) -> None:
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_reason_has_words(language: str) -> None:
     """Those that the steps name, those of an order's state, and whatever a refusal is called."""
-    told = {one.text for one in word_use.arguments(SERVICES, {"WaitUntil": 0, "SagaDone": 0, "Compensate": 0})}
+    told = {
+        one.text for one in word_use.arguments(SERVICES, {"WaitUntil": 0, "SagaDone": 0, "CompensationRequired": 0})
+    }
     told |= {f"order_{state}" for state in OrderState if state not in (OrderState.PENDING, OrderState.CANCELLED)}
     assert len(told) > 12
     unworded = {one for one in told if not wording.has_sentence(f"saga.reason.{one}")}

@@ -37,12 +37,12 @@ def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> 
     """Task, record and operation, each with the correlation id of that piece of work and of the run around it."""
     with log_json_lines():
         LOG.info("before")
-        with tracing.with_new_correlation(task="probes"):
+        with tracing.start_new_correlation(task="probes"):
             LOG.info("run")
             with (
-                tracing.with_new_correlation(record="payment 17"),
-                tracing.with_correlation(),
-                tracing.with_facts(operation="abc"),
+                tracing.start_new_correlation(record="payment 17"),
+                tracing.start_correlation(),
+                tracing.add_log_facts(operation="abc"),
             ):
                 LOG.info("record")
     before, run, record = objects(capsys.readouterr().err)

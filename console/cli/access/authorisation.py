@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
 
 if TYPE_CHECKING:
-    from console.services.credit_checks.authorisation import Authorised
+    from console.services.credit_checks.authorisation import CompletedAuthorisation
 
 _FIELDS = ("provider", "access_expires_at", "version")
 
@@ -38,12 +38,12 @@ class AuthoriseProvider:
         )
 
 
-def authorised_json(done: "Authorised", translate: Translate) -> JsonObject:
+def authorised_json(done: "CompletedAuthorisation", translate: Translate) -> JsonObject:
     """Return the answer of `provider authorise` as a JSON object; it contains no token."""
     return attributes_json(done, _FIELDS, translate)
 
 
-def authorised_lines(done: "Authorised", translator: Translator) -> Lines:
+def authorised_lines(done: "CompletedAuthorisation", translator: Translator) -> Lines:
     """Yield the answer of `provider authorise` as text."""
     yield translator("authorisation.done", provider=done.provider, at=done.access_expires_at)
 

@@ -14,7 +14,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.links.link import Link, link_text
 from console.domain.queues.order import SortColumn, parse_order
-from console.domain.queues.saved_views import KIND, SavedView, ViewContent, ViewCount, read_view, split_filter
+from console.domain.queues.saved_views import VIEW_KIND, SavedView, ViewContent, ViewCount, read_view, split_filter
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _restore_view(console: "Console", args: Namespace, id: int) -> SavedView:
 
 
 def _view_command(act: "Callable[[Console, Namespace, int], SavedView]") -> "Callable[..., SavedView]":
-    return lambda console, args, _: act(console, args, parse_row_id(KIND, args.id))
+    return lambda console, args, _: act(console, args, parse_row_id(VIEW_KIND, args.id))
 
 
 def view_json(view: SavedView, translate: Translate) -> JsonObject:

@@ -50,25 +50,25 @@ def _facts_lines(facts: CorporationFacts, records: Iterable[AnyRecord], translat
 def _fact_rows(
     facts: CorporationFacts, corporation: Corporation, names: Iterable[str | None], translator: Translator
 ) -> Iterator[TableRow]:
-    def row(label: str, value: str) -> TableRow:
+    def make_row(label: str, value: str) -> TableRow:
         return (translator(f"corporation.label.{label}"), value or wording.NO_VALUE)
 
-    yield row("name", official_name(corporation, translator))
+    yield make_row("name", official_name(corporation, translator))
     for name in find_other_names(names, corporation):
-        yield row("other_name", name)
-    yield row("furigana", corporation.furigana)
-    yield row("kind", translator(f"corporation.kind.{corporation.kind.value}"))
-    yield row("address", address_text(corporation, translator))
-    yield row("assigned", corporation.assigned_on.isoformat())
+        yield make_row("other_name", name)
+    yield make_row("furigana", corporation.furigana)
+    yield make_row("kind", translator(f"corporation.kind.{corporation.kind.value}"))
+    yield make_row("address", address_text(corporation, translator))
+    yield make_row("assigned", corporation.assigned_on.isoformat())
     if corporation.closure is not None:
         closed_on, cause = corporation.closure.day.isoformat(), corporation.closure.cause.value
-        yield row("closed", translator("corporation.closed_on", day=closed_on, cause=cause))
+        yield make_row("closed", translator("corporation.closed_on", day=closed_on, cause=cause))
     for match in facts.successors:
-        yield row("successor", _related_text(match, translator))
+        yield make_row("successor", _related_text(match, translator))
     if corporation.successor is not None and not facts.successors:
-        yield row("successor", wording.format_number(corporation.successor))
+        yield make_row("successor", wording.format_number(corporation.successor))
     for match in facts.predecessors:
-        yield row("predecessor", _related_text(match, translator))
+        yield make_row("predecessor", _related_text(match, translator))
 
 
 def _related_text(match: RegistryMatch, translator: Translator) -> str:

@@ -96,10 +96,10 @@ def _failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 def _repeated_check(factory: CheckSampleFactory, failed: CheckSample) -> CheckSample:
     """Return a successful purchase for the same corporation and client as the failed one, one hour later."""
     sample = factory.make_bought("bought_after_error", failed.begun_at + timedelta(hours=1))
-    return _with_number_and_client(factory, sample, failed.number, failed.client)
+    return _replace_number_and_client(factory, sample, failed.number, failed.client)
 
 
-def _with_number_and_client(
+def _replace_number_and_client(
     factory: CheckSampleFactory, sample: CheckSample, number: str, client: str
 ) -> CheckSample:
     """Give the purchased sample another corporation number and client, and return it."""
@@ -188,7 +188,7 @@ def _renewed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         yield newer
         for _ in range(1 + turn % 2):
             at = newer.begun_at - timedelta(days=factory.random.randrange(367, 400))
-            older = _with_number_and_client(
+            older = _replace_number_and_client(
                 factory, factory.make_bought("superseded", at), newer.number, newer.client
             )
             older.newer_sample, newer = newer, older
@@ -220,7 +220,7 @@ def _checks_for_several_clients(factory: CheckSampleFactory) -> Iterator[CheckSa
         yield first_purchase
         for client in (client for client in CLIENT_IDS if client != first_purchase.client):
             sample = factory.make_bought("several_clients", factory.workday_instant(5, 200))
-            yield _with_number_and_client(factory, sample, first_purchase.number, client)
+            yield _replace_number_and_client(factory, sample, first_purchase.number, client)
 
 
 def _contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
@@ -246,7 +246,7 @@ def _checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[CheckSamp
     for _ in range(3):
         sample = factory.make_begun("by_other_open", factory.workday_instant(3, 30), ("", None, None), "pending")
         yield _foreign_check(sample, sample.number)
-    for spelling in (_full_width, _with_hyphens, _invoice_form):
+    for spelling in (_full_width, _insert_hyphens, _invoice_form):
         sample = factory.make_bought("by_other_spelling", factory.workday_instant(3, 60), ("pdf",))
         yield _foreign_check(sample, spelling(sample.number))
     for text in ("架空商事", "12345", "1-2345-6789-O123"):
@@ -264,7 +264,7 @@ def _full_width(number: str) -> str:
     return number.translate({0x30 + digit: 0xFF10 + digit for digit in range(10)})
 
 
-def _with_hyphens(number: str) -> str:
+def _insert_hyphens(number: str) -> str:
     return f"{number[0]}-{number[1:5]}-{number[5:9]}-{number[9:]}"
 
 
@@ -280,7 +280,7 @@ def _duplicate_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         original = factory.make_bought("duplicated", factory.workday_instant(200, 340))
         yield original
         at = original.begun_at + timedelta(minutes=3)
-        sample = _with_number_and_client(
+        sample = _replace_number_and_client(
             factory, factory.make_bought("duplicate", at), original.number, original.client
         )
         sample.original_sample = original

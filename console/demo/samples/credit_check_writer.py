@@ -22,10 +22,10 @@ from console.domain.records import Certainty, CheckReport, Person, WorkReason
 from console.services.process.context import ServiceContext
 from console.store.access import operators as people
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash, hashed_instant_text
-from console.store.credit_checks.credit_checks import KIND
+from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.documents.documents import StoredDocument
 from console.store.schema import core as schema
 from console.store.spool.spool import ChainHead
@@ -63,7 +63,7 @@ def write_samples(
     def write(tx: Transaction) -> None:
         _write_in_transaction(tx, context, samples, people_of, reports)
         money_writer.write_samples(context, tx, payments)
-        checks = ((event, KIND, sample.id) for sample in samples for event in sample.events)
+        checks = ((event, CREDIT_CHECK_KIND, sample.id) for sample in samples for event in sample.events)
         _add_trail(context, tx, [*checks, *money_writer.audit_events(payments)])
 
     context.write(write)
@@ -122,10 +122,10 @@ def _check_row(
             "status": sample.status,
             "pdf_file_path": stored[-1].path if stored else None,
             "operation_id": sample.operation_id,
-            "asked_at": to_naive_utc(sample.begun_at),
-            "created_at": to_naive_utc(sample.begun_at),
-            "changed_at": to_naive_utc(changed_at),
-            "state_since": to_naive_utc(
+            "asked_at": convert_to_naive_utc(sample.begun_at),
+            "created_at": convert_to_naive_utc(sample.begun_at),
+            "changed_at": convert_to_naive_utc(changed_at),
+            "state_since": convert_to_naive_utc(
                 entered_at("credit-check", sample.status, sample.events, sample.begun_at, is_unknown=is_unknown)
             ),
             "version": len(sample.events) + 1,
@@ -133,7 +133,10 @@ def _check_row(
         }
     )
     if sample.newer_sample:
-        row |= {"superseded_by": sample.newer_sample.id, "superseded_at": to_naive_utc(sample.newer_sample.begun_at)}
+        row |= {
+            "superseded_by": sample.newer_sample.id,
+            "superseded_at": convert_to_naive_utc(sample.newer_sample.begun_at),
+        }
     if sample.original_sample:
         row["duplicate_of"] = sample.original_sample.id
     return row | {name: _column_value(value) for name, value in sample.values.items()}
@@ -151,22 +154,22 @@ def _foreign_row(sample: CheckSample) -> ColumnValues:
         "credit_check_id": report.credit_check_id if report else None,
         "company_name": report.company_name if report and has_part["name"] else None,
         "result": report.result if report and has_part["result"] else None,
-        "purchased_at": to_naive_utc(start_of_day(report_with_dates.purchase_date))
+        "purchased_at": convert_to_naive_utc(start_of_day(report_with_dates.purchase_date))
         if report_with_dates and report_with_dates.purchase_date
         else None,
-        "expired_at": to_naive_utc(end_of_day(report_with_dates.expiration_date))
+        "expired_at": convert_to_naive_utc(end_of_day(report_with_dates.expiration_date))
         if report_with_dates and report_with_dates.expiration_date
         else None,
     }
 
 
 def _column_value(value: object) -> object:
-    return to_naive_utc(value) if isinstance(value, datetime) else value
+    return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 
 def _operation_row(context: ServiceContext, sample: CheckSample) -> ColumnValues:
     journal = sample.journal or ("", None, None)
-    subject = (KIND, sample.id)
+    subject = (CREDIT_CHECK_KIND, sample.id)
     row = operation_row(
         context, subject, sample.operation_id, sample.number, sample.begun_at, journal, sample.buyer, seconds=3
     )
@@ -176,36 +179,40 @@ def _operation_row(context: ServiceContext, sample: CheckSample) -> ColumnValues
 
 def _evidence_rows(sample: CheckSample) -> Iterator[ColumnValues]:
     for answer in sample.answers:
-        yield answer_row(answer, (KIND, sample.id), sample.operation_id)
+        yield answer_row(answer, (CREDIT_CHECK_KIND, sample.id), sample.operation_id)
 
 
 def _document_rows(sample: CheckSample, reports: dict[int, list[StoredDocument]]) -> Iterator[ColumnValues]:
     for number, stored in enumerate(reports.get(sample.id, [])):
         yield {
-            "subject_kind": KIND,
+            "subject_kind": CREDIT_CHECK_KIND,
             "subject_id": sample.id,
             "path": stored.path,
             "sha256": stored.sha256,
             "bytes": stored.bytes,
-            "fetched_at": to_naive_utc(sample.begun_at + _PDF_DELAY + number * timedelta(days=9)),
+            "fetched_at": convert_to_naive_utc(sample.begun_at + _PDF_DELAY + number * timedelta(days=9)),
         }
 
 
 def _proposal_row(sample: CheckSample) -> ColumnValues:
     return {
-        "subject_kind": KIND,
+        "subject_kind": CREDIT_CHECK_KIND,
         "subject_id": str(sample.id),
         "action": "resolve",
         "proposed": "error",
         "person": sample.proposed_by,
-        "at": to_naive_utc(sample.events[-1].at),
+        "at": convert_to_naive_utc(sample.events[-1].at),
     }
 
 
 def _case_row(sample: CheckSample) -> ColumnValues:
     last_event = sample.events[-1]
     return case_row(
-        (KIND, sample.id), WorkReason.CONTRADICTED, last_event.detail["observed"], sample.status, last_event.at
+        (CREDIT_CHECK_KIND, sample.id),
+        WorkReason.CONTRADICTED,
+        last_event.detail["observed"],
+        sample.status,
+        last_event.at,
     )
 
 
@@ -221,10 +228,17 @@ def _add_trail(context: ServiceContext, tx: Transaction, trail: Sequence[TrailEv
     rows = list(_chain_rows(events, chain, context.spool.desk_id))
     insert_rows(tx, schema.audit_log, rows)
     heads = [ChainHead(chain, row["seq"], row["id"], row["hash"]) for row in rows]
-    tx.after_commit(lambda: context.spool.store_anchors(context.database_id, heads))
+    tx.call_after_commit(lambda: context.spool.store_anchors(context.database_id, heads))
     began_at = events[0][0].at if events else context.now()
     people.begin_session(
-        tx.conn, chain, None, context.spool.desk_id, context.host, 0, "samples", to_aware_utc(to_naive_utc(began_at))
+        tx.conn,
+        chain,
+        None,
+        context.spool.desk_id,
+        context.host,
+        0,
+        "samples",
+        convert_to_aware_utc(convert_to_naive_utc(began_at)),
     )
 
 
@@ -233,7 +247,7 @@ def _chain_rows(events: Iterable[TrailEvent], chain: str, desk_id: str) -> Itera
     for seq, (event, kind, record_id) in enumerate(events, 1):
         row = _audit_row(event, (kind, record_id), chain, seq, desk_id)
         row_hash = compute_row_hash(previous_hash, [row[name] for name in HASHED_COLUMNS])
-        yield row | {"id": seq, "at": to_naive_utc(event.at), "prev_hash": previous_hash, "hash": row_hash}
+        yield row | {"id": seq, "at": convert_to_naive_utc(event.at), "prev_hash": previous_hash, "hash": row_hash}
         previous_hash = row_hash
 
 
@@ -241,7 +255,7 @@ def _audit_row(event: SampleEvent, subject: tuple[str, int], chain: str, seq: in
     return {
         "session": chain,
         "seq": seq,
-        "at": hashed_instant_text(to_naive_utc(event.at)),
+        "at": hashed_instant_text(convert_to_naive_utc(event.at)),
         "who": event.actor,
         "desk": desk_id,
         "what": event.action,

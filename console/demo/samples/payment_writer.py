@@ -63,13 +63,13 @@ def audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[SampleEvent
     for sample in samples:
         ids = {ORDER_KIND: sample.order_id or 0, PAYMENT_KIND: sample.id}
         for kind, event in sample.events:
-            yield _with_payment_id(event, sample.id), kind, ids[kind]
+            yield _set_payment_id(event, sample.id), kind, ids[kind]
         for refund in sample.refunds:
             for event in refund.events:
-                yield _with_payment_id(event, sample.id), REFUND_KIND, refund.id
+                yield _set_payment_id(event, sample.id), REFUND_KIND, refund.id
 
 
-def _with_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
+def _set_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
     """If the facts of the event contain the payment, write the payment's id into them. Return the event. The id is
     unknown before the payment's row is written.
     """
@@ -139,7 +139,9 @@ def _entered_at(sample: PaymentSample, state: PaymentState) -> datetime:
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
     """Write the completed saga that has ended an expired payment."""
     at, step_times = sample.latest_event_at, dict[str, str]()
-    saga = sagas.start_saga(conn, timeout_start.KIND, payments.KIND, sample.id, timeout_start.ASK_STEP, {}, at)
+    saga = sagas.start_saga(
+        conn, timeout_start.PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, sample.id, timeout_start.ASK_STEP, {}, at
+    )
     for step, next_step in pairwise(timeout_start.STEPS):
         if saga is not None:
             step_times[step] = at.isoformat()

@@ -12,7 +12,7 @@ from console.domain.transitions.entries import ENTERING_ACTIONS, UNKNOWN
 from console.services.process.context import ServiceContext
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.operations.journal import EFFECTIVE_ACTION_OF_KIND
 
 ColumnValues = dict[str, Any]
@@ -55,8 +55,8 @@ def operation_row(
         "host": context.host,
         "process": 0,
         "session": context.session,
-        "started_at": to_naive_utc(at),
-        "ended_at": to_naive_utc(ended_at) if ended_at else None,
+        "started_at": convert_to_naive_utc(at),
+        "ended_at": convert_to_naive_utc(ended_at) if ended_at else None,
         "outcome_class": outcome,
         "outcome_reason": reason,
         "lease_clock": boot_clock.boot_id(),
@@ -80,7 +80,7 @@ def answer_row(answer: SampleAnswer, subject: RecordKey, operation_id: str) -> C
         "subject_kind": subject[0],
         "subject_id": subject[1],
         "operation_id": operation_id or None,
-        "at": to_naive_utc(answer.at),
+        "at": convert_to_naive_utc(answer.at),
         "source": answer.source,
         "who": answer.actor,
         "sha256": sha256(answer.body.encode()).hexdigest(),
@@ -97,5 +97,5 @@ def case_row(subject: RecordKey, rule: str, observed: str, expected: str, at: da
         "subject_id": subject[1],
         "observed": observed,
         "expected": expected,
-        "detected_at": to_naive_utc(at),
+        "detected_at": convert_to_naive_utc(at),
     }

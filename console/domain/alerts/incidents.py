@@ -16,7 +16,7 @@ from console.domain.money import Money
 from console.domain.records import WorkReason
 from console.domain.tasks.records import Alert, AlertRule
 
-KIND = "incident"
+INCIDENT_KIND = "incident"
 LONGEST_SNOOZE = timedelta(days=14)
 """Longest time for which a person may snooze an incident."""
 

@@ -6,7 +6,7 @@ from zlib import crc32
 
 from console.domain.calendar_days import instant_text
 
-ALERT_RULE, KIND = "queue_age", "queue"
+ALERT_RULE, QUEUE_KIND = "queue_age", "queue"
 AGE_LIMITS: Mapping[str, timedelta] = {
     "pending": timedelta(days=3),
     "unknown": timedelta(days=1),

@@ -236,7 +236,7 @@ class ConsoleError(Exception):
     ) -> None:
         super().__init__(code)
         self.code = code
-        self.detail = cast("_d.Detail", dict(detail or {}))
+        self.detail = cast("_d.ErrorDetail", dict(detail or {}))
         self.is_audited = False
         """True if the audit trail already has an entry about this error."""
         self.exit_status = EXIT_STATUS[code] if exit_status is None else exit_status

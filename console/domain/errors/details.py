@@ -515,7 +515,7 @@ class InternalError(_Shared, total=False):
     operation_id: str
 
 
-class Detail(LeaseFacts, _Shared, total=False):
+class ErrorDetail(LeaseFacts, _Shared, total=False):
     """All facts that a caller may read from `ConsoleError.detail` without a check of the error code. `reason` and
     `problem` are members of the code's enumeration, or a text of another program.
     """

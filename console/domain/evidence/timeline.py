@@ -13,7 +13,7 @@ from heapq import merge
 from typing import Any
 
 
-class Step(StrEnum):
+class EventKind(StrEnum):
     """Kind of an event in a timeline. Events of the same time are sorted in the order of these members."""
 
     BEGUN = "begun"
@@ -33,7 +33,7 @@ class Step(StrEnum):
     ENDED = "ended"
 
 
-_RANK_OF_STEP: Mapping[Step, int] = {step: place for place, step in enumerate(Step)}
+_RANK_OF_STEP: Mapping[EventKind, int] = {step: place for place, step in enumerate(EventKind)}
 _SHORTEST_HIDDEN_CHARACTERS = 4
 EARLIEST_INSTANT = datetime.min.replace(tzinfo=UTC)
 SortKey = tuple[datetime, int, str, int, str]
@@ -51,7 +51,7 @@ class Event:
     """
 
     at: datetime
-    step: Step
+    step: EventKind
     who: str
     what: str
     kind: str
@@ -109,12 +109,12 @@ def merge_streams(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterat
     Only one event of each stream is in memory at a time.
     """
     for key, event in merge(
-        *(_with_sort_keys(events, reached) for events, reached in streams), key=lambda pair: pair[0]
+        *(_add_sort_keys(events, reached) for events, reached in streams), key=lambda pair: pair[0]
     ):
         yield key[0], event
 
 
-def _with_sort_keys(events: Iterable[Event], reached: datetime) -> Iterator[tuple[SortKey, Event]]:
+def _add_sort_keys(events: Iterable[Event], reached: datetime) -> Iterator[tuple[SortKey, Event]]:
     for event in events:
         reached = max(reached, event.moment)
         number = int(event.row) if event.row.isdecimal() else 0
@@ -125,21 +125,21 @@ _DECISION_WORDS = (
     "resolve", "resolve_proposed", "resolved", "requested", "request", "approve", "approved", "half_approved",
     "reject", "rejected", "withdraw", "withdrawn", "acknowledged", "move_order",
 )  # fmt: skip
-_STEP_OF_FRAGMENT: tuple[tuple[str, Step], ...] = (
-    ("notice", Step.NOTICE),
-    ("saga", Step.SAGA),
-    ("timeout", Step.SAGA),
-    ("alert", Step.ALERT),
-    ("reconcil", Step.RECONCILIATION),
+_STEP_OF_FRAGMENT: tuple[tuple[str, EventKind], ...] = (
+    ("notice", EventKind.NOTICE),
+    ("saga", EventKind.SAGA),
+    ("timeout", EventKind.SAGA),
+    ("alert", EventKind.ALERT),
+    ("reconcil", EventKind.RECONCILIATION),
 )
 
 
-def step_of(what: str) -> Step:
+def step_of(what: str) -> EventKind:
     """Return the kind of the event that an audit entry with the action `what` is in a timeline."""
     name = what.rpartition(".")[2]
     if name in _DECISION_WORDS:
-        return Step.DECISION
-    return next((step for part, step in _STEP_OF_FRAGMENT if part in what), Step.CHANGE)
+        return EventKind.DECISION
+    return next((step for part, step in _STEP_OF_FRAGMENT if part in what), EventKind.CHANGE)
 
 
 def mask_event(event: Event, hidden: Collection[str]) -> Event:

@@ -277,13 +277,13 @@ def _parse_day(word: str, today: date) -> date | None:
 
 
 def _day_of(match: re.Match[str], number: int, today: date) -> date | None:
-    def part(name: str) -> int | None:
+    def read_part(name: str) -> int | None:
         text = match[f"{name}{number}"]
         return int(text) if text else None
 
-    year = part("year") or part("kanji_year")
-    month = part("month") or part("kanji_month") or part("short_month") or 0
-    day = part("day") or part("kanji_day") or part("short_day") or 0
+    year = read_part("year") or read_part("kanji_year")
+    month = read_part("month") or read_part("kanji_month") or read_part("short_month") or 0
+    day = read_part("day") or read_part("kanji_day") or read_part("short_day") or 0
     years = (year,) if year is not None else range(today.year, today.year - _YEARS_BETWEEN_LEAP_DAYS, -1)
     return next((found for found in _valid_days(years, month, day) if year is not None or found <= today), None)
 

@@ -37,7 +37,7 @@ def retry_count() -> int:
 
 
 @contextmanager
-def with_facts(**facts: str) -> Iterator[None]:
+def add_log_facts(**facts: str) -> Iterator[None]:
     """Add these facts to those of the current work until the end of the block."""
     token = _facts.set({**_facts.get(), **facts})
     try:
@@ -47,22 +47,22 @@ def with_facts(**facts: str) -> Iterator[None]:
 
 
 @contextmanager
-def with_correlation(**facts: str) -> Iterator[str]:
+def start_correlation(**facts: str) -> Iterator[str]:
     """Run the block with these facts and the present correlation id. If there is none, make a new id. Yield the
     id.
     """
-    with with_facts(**{CORRELATION_FACT: correlation_id() or _new_id(), **facts}):
+    with add_log_facts(**{CORRELATION_FACT: correlation_id() or _new_id(), **facts}):
         yield correlation_id() or ""
 
 
 @contextmanager
-def with_new_correlation(**facts: str) -> Iterator[str]:
+def start_new_correlation(**facts: str) -> Iterator[str]:
     """Run the block with these facts and a new correlation id, and yield the new id. Inside the block the fact `run`
     is the correlation id that was present before.
     """
     outer_id = correlation_id()
     outer = {"run": outer_id} if outer_id else {}
-    with with_facts(**{**outer, CORRELATION_FACT: _new_id(), **facts}):
+    with add_log_facts(**{**outer, CORRELATION_FACT: _new_id(), **facts}):
         yield correlation_id() or ""
 
 

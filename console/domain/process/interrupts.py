@@ -55,7 +55,7 @@ def is_pending() -> bool:
 
 def is_signalled() -> bool:
     """True if a signal has asked the process to end and the caller runs in the main thread."""
-    return bool(_signal_state.received_signals) and _in_main_thread()
+    return bool(_signal_state.received_signals) and _is_main_thread()
 
 
 def has_action_begun() -> bool:
@@ -82,7 +82,7 @@ def defer_signals() -> Iterator[None]:
     block = object()
     _signal_state.blocks.add(block)
     try:
-        if not _in_main_thread():
+        if not _is_main_thread():
             yield
             return
         _signal_state.depth += 1
@@ -139,7 +139,7 @@ def defer_while_printing() -> Iterator[None]:
 @contextmanager
 def ignore_signals() -> Iterator[None]:
     """Ignore signals while a short message is printed, so that a second Ctrl+C doesn't cut the message."""
-    if not _in_main_thread():
+    if not _is_main_thread():
         yield
         return
     earlier = {number: signal.signal(number, signal.SIG_IGN) for number in _SIGNALS}
@@ -179,7 +179,7 @@ def end_calls(seconds: float) -> bool:
         _signal_state.is_ending = False
 
 
-def _in_main_thread() -> bool:
+def _is_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
@@ -189,7 +189,7 @@ def _end_calls_of_thread(thread: int | None = None) -> None:
             cut()
 
 
-def _on_signal(number: int, _frame: FrameType | None) -> None:
+def _handle_signal(number: int, _frame: FrameType | None) -> None:
     """Signal handler: store the signal's number and end the main thread's wait for the network. Raise
     KeyboardInterrupt unless signals are deferred now. Python calls this function in the main thread.
     """
@@ -201,11 +201,11 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def _install_handlers(*, raise_again: bool) -> Iterator[None]:
-    """Install `_on_signal` as the handler of the signals that aren't ignored, unless an outer block has installed it.
+    """Install `_handle_signal` as the handler of the signals that aren't ignored, unless an outer block has done so.
     SIGINT is replaced first and restored last, so that no KeyboardInterrupt is raised between the two changes.
     `raise_again`: raise the received signals again at the end.
     """
-    if signal.getsignal(signal.SIGINT) is _on_signal or signal.getsignal(signal.SIGTERM) is _on_signal:
+    if signal.getsignal(signal.SIGINT) is _handle_signal or signal.getsignal(signal.SIGTERM) is _handle_signal:
         yield
         return
     earlier: dict[int, Callable[[int, FrameType | None], object] | int] = {}
@@ -214,7 +214,7 @@ def _install_handlers(*, raise_again: bool) -> Iterator[None]:
             was = signal.getsignal(number)
             if was is not None and was is not signal.SIG_IGN:
                 earlier[number] = was
-                signal.signal(number, _on_signal)
+                signal.signal(number, _handle_signal)
         yield
     finally:
         try:

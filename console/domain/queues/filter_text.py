@@ -24,7 +24,7 @@ STATES = frozenset(str(state) for states in (CheckState, OrderState, PaymentStat
 LONGEST_FILTER_CHARACTERS = 1_000
 
 _OPERATOR_PATTERN = re.compile(r"([a-z]+):(\S+)", re.IGNORECASE)
-_CODE_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_CODE_IN_FILTER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CLIENT_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 _PERSON_PATTERN = re.compile(r"-|[A-Za-z0-9._-]{1,64}")
 _NUMBER = r"[0-9]{1,13}(?:\.[0-9]{1,4})?"
@@ -107,12 +107,15 @@ def _operator_texts(record_filter: RecordFilter) -> Iterator[str]:
 
 def _parse_codes(text: str, allowed: frozenset[str] | None = None) -> frozenset[str]:
     codes = frozenset(text.lower().split(","))
-    if any(_CODE_PATTERN.fullmatch(code) is None or (allowed is not None and code not in allowed) for code in codes):
+    if any(
+        _CODE_IN_FILTER_PATTERN.fullmatch(code) is None or (allowed is not None and code not in allowed)
+        for code in codes
+    ):
         raise InvalidFilterValue
     return codes
 
 
-def _with_providers(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_providers(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, providers=_parse_codes(text, frozenset(known_providers())))
 
 
@@ -121,7 +124,7 @@ def known_providers() -> tuple[str, ...]:
     return (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names())
 
 
-def _with_states(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Also take a certainty or a work state for a state: people type `status:unknown`."""
     codes = _parse_codes(text, STATES | set(Certainty) | set(WorkState))
     return replace(
@@ -132,38 +135,38 @@ def _with_states(record_filter: RecordFilter, text: str) -> RecordFilter:
     )
 
 
-def _with_certainties(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_certainties(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, certainties=frozenset(map(Certainty, _parse_codes(text, frozenset(Certainty)))))
 
 
-def _with_work_states(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_work_states(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, work_states=frozenset(map(WorkState, _parse_codes(text, frozenset(WorkState)))))
 
 
-def _with_causes(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_causes(record_filter: RecordFilter, text: str) -> RecordFilter:
     codes = frozenset(text.split(","))  # a provider's code keeps its upper case
-    if any(_CODE_PATTERN.fullmatch(code) is None for code in codes - {NO_CAUSE}):
+    if any(_CODE_IN_FILTER_PATTERN.fullmatch(code) is None for code in codes - {NO_CAUSE}):
         raise InvalidFilterValue
     return replace(record_filter, causes=codes)
 
 
-def _with_kinds(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_kinds(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, kinds=_parse_codes(text, frozenset(RECORD_KINDS)))
 
 
-def _with_owner(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_owner(record_filter: RecordFilter, text: str) -> RecordFilter:
     if _PERSON_PATTERN.fullmatch(text) is None:
         raise InvalidFilterValue
     return replace(record_filter, owner=text)
 
 
-def _with_client(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_client(record_filter: RecordFilter, text: str) -> RecordFilter:
     if _CLIENT_PATTERN.fullmatch(text) is None:
         raise InvalidFilterValue
     return replace(record_filter, client=text)
 
 
-def _with_amount(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_amount(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, amount=parse_amount(text))
 
 
@@ -194,7 +197,7 @@ def parse_amount(text: str) -> AmountRange:
     )
 
 
-def _with_age(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
     match = _AGE_PATTERN.fullmatch(text.lower())
     if match is None:
         raise InvalidFilterValue
@@ -210,19 +213,19 @@ def _with_age(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 
 _PARSERS: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {
-    "provider": _with_providers,
-    "gw": _with_providers,
-    "status": _with_states,
-    "state": _with_states,
-    "certainty": _with_certainties,
-    "work": _with_work_states,
-    "cause": _with_causes,
-    "amount": _with_amount,
-    "age": _with_age,
-    "owner": _with_owner,
-    "taken": _with_owner,
-    "client": _with_client,
-    "kind": _with_kinds,
+    "provider": _add_providers,
+    "gw": _add_providers,
+    "status": _add_states,
+    "state": _add_states,
+    "certainty": _add_certainties,
+    "work": _add_work_states,
+    "cause": _add_causes,
+    "amount": _add_amount,
+    "age": _add_age,
+    "owner": _add_owner,
+    "taken": _add_owner,
+    "client": _add_client,
+    "kind": _add_kinds,
 }
 """The function that adds the condition of an operator to a filter, by the operator's name."""
 OPERATORS = tuple(_PARSERS)

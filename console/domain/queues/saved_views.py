@@ -15,7 +15,7 @@ from hashlib import sha256
 from console.domain.queues.filter_text import LONGEST_FILTER_CHARACTERS, ParsedFilter, parse_filter
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, parse_order
 
-KIND = "view"
+VIEW_KIND = "view"
 OWNER_ME = "owner:me"
 """The condition that the person who looks has taken the record. A view of the team stores it instead of a name."""
 LONGEST_NAME_CHARACTERS = 60

@@ -66,7 +66,7 @@ def _running_reason(facts: ChoiceFacts) -> str | None:
     return ErrorCode.IN_PROGRESS if facts.is_call_running else None
 
 
-def _in_progress_reason(facts: ChoiceFacts) -> str | None:
+def _running_or_leased_reason(facts: ChoiceFacts) -> str | None:
     return ErrorCode.IN_PROGRESS if facts.is_call_running or facts.is_leased else None
 
 
@@ -74,7 +74,7 @@ def _probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a probe: for an unknown record if an operation runs or the record's lease is
     held, for a known record only if an operation runs. None if the probe isn't excluded.
     """
-    return _in_progress_reason(facts) if _is_unknown(facts.record) else _running_reason(facts)
+    return _running_or_leased_reason(facts) if _is_unknown(facts.record) else _running_reason(facts)
 
 
 def _cannot_ask_reason(facts: ChoiceFacts) -> str | None:
@@ -239,7 +239,7 @@ def _decision_rule(
 
 def _payment_decision_rule(target: PaymentState) -> ChoiceRule:
     rules = (
-        _in_progress_reason,
+        _running_or_leased_reason,
         _decided_payment_rule(target),
         lambda facts: "provider_says_otherwise" if is_decision_denied(target, facts.statement) else None,
         _proposed_already_rule(target.value, excludes_other_proposals=True),
@@ -251,7 +251,7 @@ def _refund_decision_rule(target: RefundState) -> ChoiceRule:
     rules = (
         _decided_refund_reason,
         _not_set_up_reason,
-        _in_progress_reason,
+        _running_or_leased_reason,
         _proposed_already_rule(target.value, excludes_other_proposals=False),
     )
     return _decision_rule(target, rules, lambda facts: choice_effects.refund_effect(facts, target))
@@ -275,17 +275,18 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
     "credit-check": (
         ChoiceRule("probe", "probe", (_probe_in_progress_reason, _cannot_ask_reason), _rests_on_read),
         ChoiceRule(
-            "refetch", "refetch", (_not_refetchable_reason, _not_set_up_reason, _in_progress_reason), _rests_on_read,
+            "refetch", "refetch", (_not_refetchable_reason, _not_set_up_reason, _running_or_leased_reason),
+            _rests_on_read,
         ),
         ChoiceRule(
-            "resolve.success", "resolve", (_decided_check_reason, _not_set_up_reason, _in_progress_reason),
+            "resolve.success", "resolve", (_decided_check_reason, _not_set_up_reason, _running_or_leased_reason),
             _rests_on_read,
             effect=lambda facts: choice_effects.check_effect(facts, CheckState.SUCCESS), target="success",
         ),
         ChoiceRule(
             "resolve.error", "resolve",
             (
-                _decided_check_reason, _in_progress_reason,
+                _decided_check_reason, _running_or_leased_reason,
                 _proposed_already_rule("error", excludes_other_proposals=False),
             ),
             lambda _facts: DOCUMENT_EVIDENCE, lambda _facts: True,
@@ -296,7 +297,7 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
         _NOTE_RULE,
     ),
     "payment": (
-        ChoiceRule("probe", "probe", (_in_progress_reason, _cannot_ask_reason), _rests_on_read),
+        ChoiceRule("probe", "probe", (_running_or_leased_reason, _cannot_ask_reason), _rests_on_read),
         _MOVE_ORDER_RULE,
         _payment_decision_rule(PaymentState.COMPLETED),
         _payment_decision_rule(PaymentState.PAYMENT_FAILED),
@@ -306,7 +307,9 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
         _NOTE_RULE,
     ),
     "order": (
-        ChoiceRule("probe", "probe", (_no_payment_reason, _in_progress_reason, _cannot_ask_reason), _rests_on_read),
+        ChoiceRule(
+            "probe", "probe", (_no_payment_reason, _running_or_leased_reason, _cannot_ask_reason), _rests_on_read,
+        ),
         _MOVE_ORDER_RULE,
         ChoiceRule("resolve", "resolve", (_order_follows_reason,)),
         _TAKE_RULE,

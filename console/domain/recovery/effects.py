@@ -70,7 +70,7 @@ def refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | N
         payment_after = replace(payment_after, set_aside_minor=paid.set_aside_minor + record.amount_minor)
     money = (
         money_parts(paid, facts.refunds),
-        money_parts(payment_after, tuple(_with_replaced(facts.refunds, refund_after))),
+        money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
     return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER), money=money)
 
@@ -108,5 +108,5 @@ def _unchanged_order(order: Order | None) -> tuple[str, str] | None:
     return None if order is None else (order.state, order.state)
 
 
-def _with_replaced(refunds: Iterable[Refund], changed: Refund) -> Iterable[Refund]:
+def _replace_refund(refunds: Iterable[Refund], changed: Refund) -> Iterable[Refund]:
     return (changed if refund.id == changed.id else refund for refund in refunds)

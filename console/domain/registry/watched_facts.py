@@ -84,7 +84,7 @@ def find_changes(before: WatchedFacts, after: WatchedFacts) -> frozenset[Changed
     return find_changed_facts(before, after) | restored
 
 
-def as_if_open(facts: WatchedFacts) -> WatchedFacts:
+def clear_closure(facts: WatchedFacts) -> WatchedFacts:
     """Return the facts of a corporation before its closure, as far as they are known."""
     return replace(facts, closure=None, successor=None)
 

@@ -138,7 +138,7 @@ class DailyClose:
     def is_final(self) -> bool:
         return not self.open_points
 
-    def with_changes(self, changes: tuple[CloseChange, ...]) -> "DailyClose":
+    def add_changes(self, changes: tuple[CloseChange, ...]) -> "DailyClose":
         """Return the close with what has changed since the first one."""
         return replace(self, changes=changes)
 

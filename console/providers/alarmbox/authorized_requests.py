@@ -57,7 +57,7 @@ class AlarmBoxRequestSender:
             newer_pair = self._tokens.refresh(self.oauth.exchange, outdated_pair=pair)
         except Exception as error:
             return replace(first_outcome, reason=error_reason(error))
-        with tracing.with_facts(retries=str(tracing.retry_count() + 1)):
+        with tracing.add_log_facts(retries=str(tracing.retry_count() + 1)):
             return self._send_once(request, convert_answer, newer_pair)
 
     def _get_usable_pair(self) -> TokenPair:

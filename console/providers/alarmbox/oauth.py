@@ -17,7 +17,7 @@ from console.providers.credit_checks.tokens import (
     TokenUnavailable,
 )
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 
 OUT_OF_BAND_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
@@ -133,7 +133,7 @@ def _read_pair(answer: HttpAnswer, requested_at: datetime, old_refresh_token: st
     """
     try:
         body = parse_object(answer.body)
-    except Unreadable:
+    except UnreadableJson:
         raise TokenAnswerLost("token_unreadable") from None
     access_token, refresh_token = body.get("access_token"), body.get("refresh_token") or old_refresh_token
     if not (_is_token(access_token) and _is_token(refresh_token)):
@@ -164,7 +164,7 @@ def _require_refusal(answer: HttpAnswer) -> None:
         raise TokenAnswerLost(f"http_{answer.status}")
     try:
         error = parse_object(answer.body).get("error")
-    except Unreadable:
+    except UnreadableJson:
         error = None
     if not isinstance(error, str) and answer.status != 401:
         raise TokenUnavailable(f"http_{answer.status}")

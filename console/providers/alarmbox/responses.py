@@ -15,7 +15,7 @@ from console.providers.http.response_classes import (
     make_answer_converter,
     storable_text,
 )
-from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_object
 
 LARGEST_ID = 2_147_483_647
 _RESULTS = frozenset({"ok", "hold", "ng"})
@@ -72,7 +72,7 @@ def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckR
     def read(body: bytes) -> tuple[CheckReport, ...]:
         rows = parse_object(body).get("credit_checks")
         if not isinstance(rows, list):
-            raise Unreadable("no list")
+            raise UnreadableJson("no list")
         reports = [_read_report(row) for row in rows]
         if any(report.corporation_number is None for report in reports):
             raise UnusableAnswer("no_number")
@@ -92,7 +92,7 @@ def make_evidence_text(body: bytes) -> str:
 def _get_check(body: bytes) -> dict[str, object]:
     check = parse_object(body).get("credit_check")
     if not isinstance(check, dict):
-        raise Unreadable("no credit check")
+        raise UnreadableJson("no credit check")
     return check
 
 
@@ -105,10 +105,10 @@ def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckRep
 
 def _read_report(check: object) -> CheckReport:
     """Read the report of a credit check. Only the id is required; any other field with a wrong type or form counts as
-    missing. Raises UnusableAnswer or Unreadable.
+    missing. Raises UnusableAnswer or UnreadableJson.
     """
     if not isinstance(check, dict):
-        raise Unreadable("no credit check")
+        raise UnreadableJson("no credit check")
     return CheckReport(
         credit_check_id=_read_id(check.get("credit_check_id")),
         corporation_number=_read_number(check.get("corporation_number")),

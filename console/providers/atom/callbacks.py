@@ -22,13 +22,13 @@ from console.providers.atom.request_bodies import AtomMerchant
 from console.providers.atom.signing import are_signatures_equal, compute_signature
 from console.providers.atom.status_codes import PAYMENT_CODES, AtomCall, find_verdict
 from console.providers.http.response_classes import UnusableAnswer
-from console.providers.http.strict_json import Unreadable
-from console.providers.payments.notices import Callback
+from console.providers.http.strict_json import UnreadableJson
+from console.providers.payments.notices import SignedCallback
 
 LARGEST_CALLBACK_BYTES = 64 << 10
 
 
-def parse_callback(body: bytes, merchant: AtomMerchant) -> Callback:
+def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
     """Parse the form that Atom sends as a callback. No content of `body` makes the function raise an exception.
 
     Format, padding, text, merchant and signature are all checked before the result of any check is used. So neither
@@ -80,7 +80,7 @@ def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], o
             read_bank_id(payment_mode),
         )
         return hint, (*ids_present, *payment_values), pay_details.get("signature")
-    except (UnusableAnswer, Unreadable):
+    except (UnusableAnswer, UnreadableJson):
         return hint, (), None
 
 
@@ -88,13 +88,15 @@ def _read_payment_fields(plaintext: bytes) -> Fields:
     value = parse_decrypted(plaintext).get("payInstrument")
     instrument = value[0] if isinstance(value, list) and len(value) == 1 else value
     if not isinstance(instrument, dict):
-        raise Unreadable("no instrument")
+        raise UnreadableJson("no instrument")
     return instrument
 
 
-def _make_genuine_callback(plaintext: bytes, signed_parts: tuple[str, ...], evidence: str, sha256: str) -> Callback:
-    """Return the Callback for a callback with a valid signature. Its status code decides the outcome; if other parts
-    can't be read, the outcome is UNKNOWN and the callback still counts as genuine.
+def _make_genuine_callback(
+    plaintext: bytes, signed_parts: tuple[str, ...], evidence: str, sha256: str
+) -> SignedCallback:
+    """Return the SignedCallback for a callback with a valid signature. Its status code decides the outcome; if
+    other parts can't be read, the outcome is UNKNOWN and the callback still counts as genuine.
     """
     _, atom_id, order, _, code, *_ = signed_parts
     event_id = hashlib.sha256(f"atom\n{order}\n{atom_id}\n{code}".encode()).hexdigest()
@@ -105,10 +107,10 @@ def _make_genuine_callback(plaintext: bytes, signed_parts: tuple[str, ...], evid
             report = read_report(_read_payment_fields(plaintext), order)
         except UnusableAnswer as error:
             kind, reason = OutcomeClass.UNKNOWN, error.reason
-        except Unreadable:
+        except UnreadableJson:
             kind, reason = OutcomeClass.UNKNOWN, "unreadable"
-    return Callback(True, order, event_id, kind, reason, report, evidence, sha256)
+    return SignedCallback(True, order, event_id, kind, reason, report, evidence, sha256)
 
 
-def _make_refused_callback(hint: str | None, evidence: str, sha256: str) -> Callback:
-    return Callback(False, hint, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)
+def _make_refused_callback(hint: str | None, evidence: str, sha256: str) -> SignedCallback:
+    return SignedCallback(False, hint, "", OutcomeClass.UNKNOWN, "callback_refused", None, evidence, sha256)

@@ -35,7 +35,7 @@ from console.providers.atom.signing import find_ist_day
 from console.providers.atom.status_codes import AtomCall
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import make_unsent_outcome
-from console.providers.payments.notices import Callback
+from console.providers.payments.notices import SignedCallback
 from console.providers.payments.provider import PaymentCapabilities
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class AtomReader:
         text, read = make_refund_status_text(self._sender.merchant, order), read_refund_status(order)
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read))
 
-    def parse_callback(self, body: bytes) -> Callback:
+    def parse_callback(self, body: bytes) -> SignedCallback:
         """Parse the form that Atom has sent to our return address or callback address, and check its signature. Sends
         nothing.
         """

@@ -37,7 +37,7 @@ class AtomUrls:
     refund_status: str
 
     @classmethod
-    def for_production(cls, verification: Verification = Verification.V1) -> Self:
+    def make_production_urls(cls, verification: Verification = Verification.V1) -> Self:
         """Return the URLs of Atom's production environment. `verification` is the version of the call
         TXNVERIFICATION.
         """
@@ -45,7 +45,7 @@ class AtomUrls:
         return cls._from_hosts(main_host, "https://payment.atomtech.in", main_host, verification)
 
     @classmethod
-    def for_uat(cls, verification: Verification = Verification.V1) -> Self:
+    def make_uat_urls(cls, verification: Verification = Verification.V1) -> Self:
         """Return the URLs of Atom's test environment (UAT). `verification` is the version of the call
         TXNVERIFICATION.
         """
@@ -70,7 +70,7 @@ class AtomUrls:
             refund_status=f"{refund_status_host}/ots/payment/status",
         )
 
-    def by_call(self) -> Mapping[AtomCall, str]:
+    def map_by_call(self) -> Mapping[AtomCall, str]:
         """Return a mapping from each call to its URL."""
         return {
             AtomCall.AUTH: self.auth,
@@ -93,7 +93,7 @@ class AtomRequestSender:
         self.clock = clock
         self.scale = scale
         self._gate = gate
-        self._addresses = {call: _split_url(url) for call, url in urls.by_call().items()}
+        self._addresses = {call: _split_url(url) for call, url in urls.map_by_call().items()}
         self._transports = {
             origin: HttpTransport(origin, clock=clock, scale=scale, connect_timeout=CONNECT_TIMEOUT_SECONDS)
             for origin, _ in self._addresses.values()

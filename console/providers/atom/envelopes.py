@@ -8,9 +8,9 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qs
 
 from console.domain.money import InvalidAmountText, Money, money_from_number, money_from_text
-from console.providers.atom.request_bodies import CURRENCY, ExactNumber, to_json
+from console.providers.atom.request_bodies import CURRENCY, ExactNumber, encode_json
 from console.providers.http.response_classes import UnusableAnswer
-from console.providers.http.strict_json import Unreadable, parse_object, require_storable
+from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
 
 Fields = dict[str, object]
 _MAX_FIELDS = 16
@@ -31,24 +31,24 @@ def extract_ciphertext(body: bytes) -> str:
             return sealed if isinstance(sealed, str) else ""
         values = parse_qs(text, max_num_fields=_MAX_FIELDS).get("encData", [])
         return values[0] if len(values) == 1 else ""
-    except (ValueError, Unreadable):
+    except (ValueError, UnreadableJson):
         return ""
 
 
 def parse_decrypted(plaintext: bytes) -> Fields:
-    """Return the JSON object of a decrypted text; numbers with a fraction become Decimal. Raises Unreadable if the
-    text isn't such an object.
+    """Return the JSON object of a decrypted text; numbers with a fraction become Decimal. Raises UnreadableJson
+    if the text isn't such an object.
     """
-    fields = parse_object(plaintext, _to_decimal)
+    fields = parse_object(plaintext, _parse_decimal)
     require_storable(fields)
     return fields
 
 
-def _to_decimal(text: str) -> Decimal:
+def _parse_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise Unreadable("a number beyond all bounds") from None
+        raise UnreadableJson("a number beyond all bounds") from None
 
 
 def make_storable_text(plaintext: bytes) -> str:
@@ -56,8 +56,8 @@ def make_storable_text(plaintext: bytes) -> str:
     secrets.
     """
     try:
-        return to_json(_mask_value(parse_decrypted(plaintext)))[:_LONGEST_EVIDENCE]
-    except (Unreadable, RecursionError):
+        return encode_json(_mask_value(parse_decrypted(plaintext)))[:_LONGEST_EVIDENCE]
+    except (UnreadableJson, RecursionError):
         return f"{len(plaintext)} bytes, no JSON"
 
 
@@ -74,24 +74,24 @@ def _mask_field(name: str, value: object) -> object:
 
 
 def get_object(fields: Fields, name: str) -> Fields:
-    """Return the JSON object `name` of a message; empty if it is missing. Raises Unreadable if the value isn't an
+    """Return the JSON object `name` of a message; empty if it is missing. Raises UnreadableJson if the value isn't an
     object.
     """
     value = fields.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Unreadable("no object")
+        raise UnreadableJson("no object")
     return value
 
 
 def get_code(fields: Fields, name: str = "statusCode") -> str:
-    """Return the status code of a message in upper case; `name` is the field with the code. Raises Unreadable if
+    """Return the status code of a message in upper case; `name` is the field with the code. Raises UnreadableJson if
     there is no code.
     """
     code = get_object(fields, "responseDetails").get(name)
     if not isinstance(code, str) or not _ID_PATTERN.fullmatch(code.strip()):
-        raise Unreadable("no code")
+        raise UnreadableJson("no code")
     return code.strip().upper()
 
 

@@ -12,10 +12,10 @@ from console.providers.atom.envelopes import Fields, check_currency, get_code, g
 from console.providers.atom.signing import parse_ist
 from console.providers.atom.status_codes import PAYMENT_CODES, AtomCall, find_verdict
 from console.providers.http.response_classes import UnusableAnswer
-from console.providers.http.strict_json import Unreadable
-from console.providers.payments.result_codes import Verdict, make_unknown_verdict
+from console.providers.http.strict_json import UnreadableJson
+from console.providers.payments.result_codes import CodeOutcome, make_unknown_verdict
 
-Attempt: TypeAlias = tuple[Verdict, PaymentReport | None]
+Attempt: TypeAlias = tuple[CodeOutcome, PaymentReport | None]
 
 # Priority of an attempt by its outcome class: a success first, then an attempt that can still succeed, then an
 # unknown one; a failure decides only if there is none of these.
@@ -31,13 +31,13 @@ _CLASS_PRIORITY = (
 
 
 def read_attempts(instrument: object) -> list[Fields]:
-    """Return all attempts in an answer, which has a list of attempts or a single one. Raises Unreadable if an attempt
-    isn't a JSON object.
+    """Return all attempts in an answer, which has a list of attempts or a single one. Raises UnreadableJson if an
+    attempt isn't a JSON object.
     """
     rows = instrument if isinstance(instrument, list) else [instrument]
     attempts = [row for row in rows if isinstance(row, dict)]
     if len(attempts) != len(rows):
-        raise Unreadable("no attempt")
+        raise UnreadableJson("no attempt")
     return attempts
 
 
@@ -54,7 +54,7 @@ def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuesti
         return _read_own_attempt(attempt, question)
     except UnusableAnswer as error:
         return make_unknown_verdict(error.reason), None
-    except Unreadable:
+    except UnreadableJson:
         return make_unknown_verdict("unreadable"), None
 
 
@@ -114,8 +114,8 @@ def _read_payment_id(attempt: Attempt) -> str | None:
 
 
 def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
-    """Read the report of an attempt whose status code is in PAYMENTS. Raises UnusableAnswer or Unreadable for wrong
-    contents.
+    """Read the report of an attempt whose status code is in PAYMENTS. Raises UnusableAnswer or UnreadableJson for
+    wrong contents.
     """
     code, pay_details, payment_mode = (
         get_code(attempt),
@@ -143,22 +143,22 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
 
 def read_sub_channel(payment_mode: Fields) -> str:
     """Return the payment channel (`subChannel`): the first element if it is a list, otherwise the whole text; empty
-    if it is missing. Raises Unreadable for any other value.
+    if it is missing. Raises UnreadableJson for any other value.
     """
     value = payment_mode.get("subChannel")
     channel = (value[0] if value else None) if isinstance(value, list) else value
     if not isinstance(channel, str | None) or len(channel or "") > 64:
-        raise Unreadable("no channel")
+        raise UnreadableJson("no channel")
     return channel or ""
 
 
 def read_bank_id(payment_mode: Fields) -> str:
-    """Return the bank's own id of the transaction; empty if it is missing. Raises Unreadable for a value that can't
-    be an id.
+    """Return the bank's own id of the transaction; empty if it is missing. Raises UnreadableJson for a value that
+    can't be an id.
     """
     number = get_object(payment_mode, "bankDetails").get("bankTxnId")
     if (number is not None and type(number) not in (str, int)) or len(str(number)) > 128:
-        raise Unreadable("no bank id")
+        raise UnreadableJson("no bank id")
     return "" if number is None else str(number)
 
 

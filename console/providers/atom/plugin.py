@@ -105,7 +105,9 @@ def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str 
     from console.providers.atom.client import AtomUrls
 
     form = merchant.verification
-    environment = AtomUrls.for_uat(form) if own_settings.environment == "uat" else AtomUrls.for_production(form)
+    environment = (
+        AtomUrls.make_uat_urls(form) if own_settings.environment == "uat" else AtomUrls.make_production_urls(form)
+    )
     addresses: Mapping[str, str] = asdict(environment) | dict(own_settings.urls)
     if origin:
         addresses = {call: origin + urlsplit(url).path for call, url in addresses.items()}

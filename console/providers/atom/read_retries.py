@@ -51,13 +51,13 @@ def ask_with_retries(
         tracing.retry_count(),
     )
     for request_count in range(1, retry_limits.most_requests):
-        with tracing.with_facts(retries=str(earlier_retries + request_count - 1)):
+        with tracing.add_log_facts(retries=str(earlier_retries + request_count - 1)):
             outcome = ask()
         pause = scale.scaled_seconds(retry_limits.pause(request_count, random.random()))  # noqa: S311 (spreads load, guards nothing)
         if not is_temporary_failure(outcome) or clock.monotonic() + pause > deadline:
             return outcome
         clock.sleep(pause)
-    with tracing.with_facts(retries=str(earlier_retries + retry_limits.most_requests - 1)):
+    with tracing.add_log_facts(retries=str(earlier_retries + retry_limits.most_requests - 1)):
         return ask()
 
 

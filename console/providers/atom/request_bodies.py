@@ -162,15 +162,15 @@ def _make_number(digits: str) -> ExactNumber | str:
 
 def _make_instrument(**parts: Mapping[str, object]) -> str:
     """Return the message to Atom as JSON; parts without fields are left out."""
-    return to_json({"payInstrument": {name: fields for name, fields in parts.items() if fields}})
+    return encode_json({"payInstrument": {name: fields for name, fields in parts.items() if fields}})
 
 
-def to_json(value: object) -> str:
+def encode_json(value: object) -> str:
     """Return the value as JSON without blanks; an ExactNumber keeps its digits."""
     if isinstance(value, ExactNumber):
         return value.text
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{json.dumps(name)}:{to_json(item)}" for name, item in value.items()) + "}"
+        return "{" + ",".join(f"{json.dumps(name)}:{encode_json(item)}" for name, item in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ",".join(map(to_json, value)) + "]"
+        return "[" + ",".join(map(encode_json, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

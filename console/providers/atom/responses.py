@@ -44,18 +44,18 @@ from console.providers.http.response_classes import (
     storable_text,
     tells_nothing,
 )
-from console.providers.http.strict_json import Unreadable
+from console.providers.http.strict_json import UnreadableJson
 from console.providers.http.transport import HttpAnswer
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
     ANSWERED_VERDICT,
-    Verdict,
+    CodeOutcome,
     make_rate_limited_verdict,
     make_unknown_verdict,
 )
 
 T = TypeVar("T")
-VerdictAndContent = tuple[Verdict, T | None]
+VerdictAndContent = tuple[CodeOutcome, T | None]
 AnswerReader = Callable[[Fields], VerdictAndContent[T]]
 
 
@@ -89,7 +89,7 @@ def _read_verdict_and_content(
         return read_content(parse_decrypted(plaintext))
     except UnusableAnswer as error:
         return make_unknown_verdict(error.reason), None
-    except Unreadable:
+    except UnreadableJson:
         return make_unknown_verdict("unreadable"), None
 
 
@@ -161,7 +161,7 @@ def read_refund(order: RefundOrder) -> AnswerReader[RefundReport]:
     return read
 
 
-def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> Verdict:
+def _find_refund_verdict(pay_details: Fields, own_entry: Fields, order: RefundOrder) -> CodeOutcome:
     """Return ACCEPTED_VERDICT, or an UNKNOWN verdict if the entry has another payment or amount than `order`."""
     check_currency(pay_details)
     if parse_id(pay_details.get("atomTxnId")) not in (None, order.provider_payment_id):
@@ -231,18 +231,18 @@ def _make_report(order: RefundOrder, entry: Fields, provider_word: str, state: R
 
 
 def _iterate_refunds(value: object) -> Iterator[Fields]:
-    """Yield all refunds in an answer's list, which has one of two forms. Raises Unreadable for any other form."""
+    """Yield all refunds in an answer's list, which has one of two forms. Raises UnreadableJson for any other form."""
     if isinstance(value, list):
         for item in value:
             yield from _iterate_refunds(item)
     elif not isinstance(value, dict):
-        raise Unreadable("no refunds")
+        raise UnreadableJson("no refunds")
     elif "refundDetails" in value or "refundStatus" in value:
         yield from _iterate_refunds(value.get("refundDetails", value.get("refundStatus")))
     elif "remarks" in value or "prodRefundId" in value:
         yield value
     else:
-        raise Unreadable("no refund")
+        raise UnreadableJson("no refund")
 
 
 def _read_key(row: Fields) -> str:
@@ -252,10 +252,10 @@ def _read_key(row: Fields) -> str:
 
 
 def _require_only_payment(message: Fields) -> Fields:
-    """Return the only payment in an answer. Raises Unreadable if the answer has no payment or several."""
+    """Return the only payment in an answer. Raises UnreadableJson if the answer has no payment or several."""
     rows = read_attempts(message.get("payInstrument"))
     if len(rows) != 1:
-        raise Unreadable("not one instrument")
+        raise UnreadableJson("not one instrument")
     return rows[0]
 
 

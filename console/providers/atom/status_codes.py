@@ -11,8 +11,8 @@ from console.providers.payments.result_codes import (
     ANSWERED_VERDICT,
     NOT_FOUND_VERDICT,
     UNLISTED_VERDICT,
+    CodeOutcome,
     PaymentCodeMeaning,
-    Verdict,
     make_denied_verdict,
     make_pending_verdict,
     make_rate_limited_verdict,
@@ -48,7 +48,7 @@ _SIGNATURE_REFUSED = make_denied_verdict("signature_refused")
 _CREDENTIALS_REFUSED = make_denied_verdict("credentials_refused")
 _MERCHANT_REFUSED = make_denied_verdict("merchant_refused")
 _PROVIDER_ERROR = make_unknown_verdict("provider_error")
-_DENIED_CODES: Mapping[str, Verdict] = {
+_DENIED_CODES: Mapping[str, CodeOutcome] = {
     "OTS0506": _SIGNATURE_REFUSED,
     "OTS0522": _CREDENTIALS_REFUSED,
     "OTS0451": _MERCHANT_REFUSED,
@@ -70,7 +70,7 @@ PAYMENT_CODES: Mapping[str, PaymentCodeMeaning] = {
 }
 """Meaning of the status codes for a payment's state, in the answer to TXNVERIFICATION and in a callback."""
 
-_READ_CODES: Mapping[str, Verdict] = {
+_READ_CODES: Mapping[str, CodeOutcome] = {
     **_DENIED_CODES,
     **dict.fromkeys(_BAD_REQUEST_CODES, make_unknown_verdict("bad_question")),
     "OTS0401": NOT_FOUND_VERDICT,
@@ -78,7 +78,7 @@ _READ_CODES: Mapping[str, Verdict] = {
     "OTS0501": _PROVIDER_ERROR,
 }
 
-VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, Verdict]] = {
+VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, CodeOutcome]] = {
     AtomCall.PAYMENT: {**_READ_CODES, **{code: row.verdict for code, row in PAYMENT_CODES.items()}},
     AtomCall.REFUND_STATUS: _READ_CODES,
     AtomCall.REFUND: {
@@ -96,7 +96,7 @@ VERDICTS_BY_CALL: Mapping[AtomCall, Mapping[str, Verdict]] = {
 alone decides only a payment's state; for the other calls the answer's contents decide.
 """
 
-REFUND_REMARKS: Mapping[str, tuple[Verdict, RefundState]] = {
+REFUND_REMARKS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "REFUND INITIATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PENDING": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PROCESSED": (ANSWERED_VERDICT, RefundState.COMPLETED),
@@ -104,7 +104,7 @@ REFUND_REMARKS: Mapping[str, tuple[Verdict, RefundState]] = {
     "REFUND REJECTED": (make_refused_verdict("refund_rejected"), RefundState.FAILED),
 }
 
-_HTTP_STATUSES: Mapping[AtomCall, Mapping[int, Verdict]] = {
+_HTTP_STATUSES: Mapping[AtomCall, Mapping[int, CodeOutcome]] = {
     AtomCall.AUTH: {
         400: make_refused_verdict("bad_request"),
         401: _CREDENTIALS_REFUSED,
@@ -132,12 +132,12 @@ _FAILURE_CAUSES: Mapping[str, FailureCause] = {
 }
 
 
-def find_verdict(call: AtomCall, code: str) -> Verdict:
+def find_verdict(call: AtomCall, code: str) -> CodeOutcome:
     """Return the verdict of a status code in the answer to `call`; UNKNOWN for a code that isn't listed."""
     return VERDICTS_BY_CALL[call].get(code, UNLISTED_VERDICT)
 
 
-def find_status_verdict(call: AtomCall, status: int) -> Verdict:
+def find_status_verdict(call: AtomCall, status: int) -> CodeOutcome:
     """Return the verdict of an answer to `call` with an HTTP status other than 2xx; UNKNOWN for a status that isn't
     listed.
     """
@@ -146,7 +146,7 @@ def find_status_verdict(call: AtomCall, status: int) -> Verdict:
     return _HTTP_STATUSES[call].get(status, make_unknown_verdict(f"http_{status}"))
 
 
-def find_remark_verdict(text: object) -> tuple[Verdict, RefundState] | None:
+def find_remark_verdict(text: object) -> tuple[CodeOutcome, RefundState] | None:
     """Return the verdict and the refund state that Atom's remark about a refund means; None for an unlisted remark.
     Blanks at both ends and upper or lower case are ignored.
     """

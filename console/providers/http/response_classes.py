@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
-from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ def tells_nothing(body: bytes) -> bool:
         return "encData" not in text
     try:
         fields = parse_object(body)
-    except Unreadable:
+    except UnreadableJson:
         return False
     return {name for name, value in fields.items() if value is not None} <= _REMARK_FIELDS
 
@@ -78,7 +78,7 @@ def make_answer_converter(
     """Return a function that converts an HTTP answer into an outcome: by `read` for status 2xx, by the table for
     every other status.
 
-    `read` raises UnusableAnswer or Unreadable if the body contains no answer to the request; the outcome is then
+    `read` raises UnusableAnswer or UnreadableJson if the body contains no answer to the request; the outcome is then
     UNKNOWN. `evidence` returns the part of the body that may be stored.
     """
 
@@ -94,7 +94,7 @@ def make_answer_converter(
             return read(answer.body), OutcomeClass.SUCCEEDED, "answered"
         except UnusableAnswer as error:
             return None, OutcomeClass.UNKNOWN, error.reason
-        except Unreadable:
+        except UnreadableJson:
             return None, OutcomeClass.UNKNOWN, "unreadable"
 
     return convert_answer

@@ -9,7 +9,7 @@ from typing import NoReturn
 LARGEST_BYTES = 2 << 20
 
 
-class Unreadable(Exception):
+class UnreadableJson(Exception):
     """The body isn't a JSON object that this program accepts: it is too large or damaged, a key occurs twice, or
     the database can't store one of its texts.
     """
@@ -17,25 +17,25 @@ class Unreadable(Exception):
 
 def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -> dict[str, object]:
     """Return the JSON object in `body` (UTF-8, at most 2 MiB). `fraction` converts the text of a number with a
-    fraction; None: such a number becomes a float. Raises Unreadable for any other body.
+    fraction; None: such a number becomes a float. Raises UnreadableJson for any other body.
     """
     if len(body) > LARGEST_BYTES:
-        raise Unreadable("too large")
+        raise UnreadableJson("too large")
     try:
         text = body.decode("utf-8-sig")
         value = json.loads(
             text, object_pairs_hook=_unique_fields, parse_constant=_refuse_constant, parse_float=fraction
         )
     except (ValueError, RecursionError) as error:
-        raise Unreadable("no JSON") from error
+        raise UnreadableJson("no JSON") from error
     if not isinstance(value, dict):
-        raise Unreadable("no object")
+        raise UnreadableJson("no object")
     return value
 
 
 def require_storable(value: object) -> None:
-    """Raise Unreadable if `value` contains a text that the database can't store: one with an unpaired surrogate or a
-    NUL character.
+    """Raise UnreadableJson if `value` contains a text that the database can't store: one with an unpaired
+    surrogate or a NUL character.
     """
     texts = [value]
     while texts:
@@ -45,15 +45,15 @@ def require_storable(value: object) -> None:
         elif isinstance(item, list):
             texts += item
         elif isinstance(item, str) and ("\0" in item or any("\ud800" <= letter <= "\udfff" for letter in item)):
-            raise Unreadable("no text")
+            raise UnreadableJson("no text")
 
 
 def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise Unreadable("a key stands there twice")
+        raise UnreadableJson("a key stands there twice")
     return fields
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise Unreadable(f"{constant} is no JSON")
+    raise UnreadableJson(f"{constant} is no JSON")

@@ -12,7 +12,7 @@ from console.domain.provider_outcome import OutcomeClass
 
 
 @dataclass(frozen=True, slots=True)
-class Callback:
+class SignedCallback:
     """Content of a signed callback. Unless `has_valid_signature` is True, nothing in it may be used as a
     fact.
 
@@ -38,7 +38,7 @@ class Callback:
 class CallbackReader(Protocol):
     """The additional method of a payment provider whose notices are signed callbacks."""
 
-    def parse_callback(self, body: bytes) -> Callback:
+    def parse_callback(self, body: bytes) -> SignedCallback:
         """Parse a callback's body and check its signature. The times in it are whole seconds. No content of `body`
         makes the method raise an exception.
         """

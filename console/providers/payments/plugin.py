@@ -41,9 +41,10 @@ class AdapterArguments(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class HintReader(Generic[S]):
-    """Functions that read the unsigned notices of a provider. `networks` returns the networks (CIDR) from which the
-    provider sends notices. `read` parses a notice's body and raises Unreadable for a body that is no notice of the
-    provider. `stored_fields`: names of the fields of a notice (a JSON object) that are stored as evidence.
+    """Functions that read the unsigned notices of a provider. `networks` returns the networks (CIDR) from which
+    the provider sends notices. `read` parses a notice's body and raises UnreadableJson for a body that is no
+    notice of the provider. `stored_fields`: names of the fields of a notice (a JSON object) that are stored as
+    evidence.
     """
 
     networks: Callable[[S], Sequence[str]]

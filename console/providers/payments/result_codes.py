@@ -9,7 +9,7 @@ from console.domain.provider_outcome import OutcomeClass
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CodeOutcome:
     """Class and reason of the outcome that a provider's code means. `reason` is a stable code that the screens show
     as a sentence.
     """
@@ -24,41 +24,41 @@ class PaymentCodeMeaning:
     more.
     """
 
-    verdict: Verdict
+    verdict: CodeOutcome
     state: PaymentState
     final: bool
 
 
-def make_unknown_verdict(reason: str) -> Verdict:
+def make_unknown_verdict(reason: str) -> CodeOutcome:
     """Return an UNKNOWN verdict with this reason: the answer proves neither success nor failure."""
-    return Verdict(OutcomeClass.UNKNOWN, reason)
+    return CodeOutcome(OutcomeClass.UNKNOWN, reason)
 
 
-def make_refused_verdict(reason: str) -> Verdict:
+def make_refused_verdict(reason: str) -> CodeOutcome:
     """Return a FAILED_DEFINITE verdict with this reason: certainly nothing happened. For a read it means that the
     provider reports a failure of the payment or refund.
     """
-    return Verdict(OutcomeClass.FAILED_DEFINITE, reason)
+    return CodeOutcome(OutcomeClass.FAILED_DEFINITE, reason)
 
 
-def make_denied_verdict(reason: str) -> Verdict:
+def make_denied_verdict(reason: str) -> CodeOutcome:
     """Return an AUTH verdict with this reason: the provider refused the credentials, the signature or the contract,
     and nothing happened.
     """
-    return Verdict(OutcomeClass.AUTH, reason)
+    return CodeOutcome(OutcomeClass.AUTH, reason)
 
 
-def make_rate_limited_verdict(reason: str) -> Verdict:
+def make_rate_limited_verdict(reason: str) -> CodeOutcome:
     """Return a RATE_LIMITED verdict with this reason: nothing happened, and a later request may succeed."""
-    return Verdict(OutcomeClass.RATE_LIMITED, reason)
+    return CodeOutcome(OutcomeClass.RATE_LIMITED, reason)
 
 
-def make_pending_verdict(reason: str) -> Verdict:
+def make_pending_verdict(reason: str) -> CodeOutcome:
     """Return a PENDING verdict with this reason: the provider has begun, and its result isn't final yet."""
-    return Verdict(OutcomeClass.PENDING, reason)
+    return CodeOutcome(OutcomeClass.PENDING, reason)
 
 
-ANSWERED_VERDICT = Verdict(OutcomeClass.SUCCEEDED, "answered")
+ANSWERED_VERDICT = CodeOutcome(OutcomeClass.SUCCEEDED, "answered")
 ACCEPTED_VERDICT = make_pending_verdict("accepted")
-NOT_FOUND_VERDICT = Verdict(OutcomeClass.NOT_FOUND, "not_found")
+NOT_FOUND_VERDICT = CodeOutcome(OutcomeClass.NOT_FOUND, "not_found")
 UNLISTED_VERDICT = make_unknown_verdict("unlisted_answer")

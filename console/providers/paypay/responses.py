@@ -24,11 +24,11 @@ from console.providers.http.response_classes import (
     storable_text,
     tells_nothing,
 )
-from console.providers.http.strict_json import Unreadable, parse_object
+from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer
 from console.providers.payments.result_codes import (
     ANSWERED_VERDICT,
-    Verdict,
+    CodeOutcome,
     make_rate_limited_verdict,
     make_unknown_verdict,
 )
@@ -42,14 +42,14 @@ from console.providers.paypay.result_codes import (
 
 T = TypeVar("T")
 Fields = dict[str, object]
-DataReader = Callable[[object], tuple[T | None, Verdict]]
+DataReader = Callable[[object], tuple[T | None, CodeOutcome]]
 """Function that reads the field `data` of a PayPay answer and returns its content and a verdict. Raises
-UnusableAnswer or Unreadable.
+UnusableAnswer or UnreadableJson.
 """
 
 CURRENCY = "JPY"
 LARGEST_AMOUNT = 99_999_999_999
-_CODE_PATTERN = re.compile(r"[A-Z0-9_]{1,64}")
+_RESULT_CODE_PATTERN = re.compile(r"[A-Z0-9_]{1,64}")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LAST_EPOCH = 253_402_300_799  # the end of the year 9999
@@ -77,7 +77,7 @@ def make_paypay_converter(call: PayPayCall, read_content: DataReader[T]) -> Answ
 
 def _read_content_and_verdict(
     call: PayPayCall, answer: HttpAnswer, read_content: DataReader[T]
-) -> tuple[T | None, Verdict]:
+) -> tuple[T | None, CodeOutcome]:
     if 300 <= answer.status < 400:
         return None, make_unknown_verdict("redirect")
     try:
@@ -88,7 +88,7 @@ def _read_content_and_verdict(
         return read_content(envelope.get("data"))
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
-    except Unreadable:
+    except UnreadableJson:
         if answer.status == TOO_MANY_REQUESTS and tells_nothing(answer.body):
             return None, make_rate_limited_verdict("rate_limited")
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
@@ -109,7 +109,7 @@ def read_started(request: PaymentRequest) -> DataReader[StartedPayment]:
     payment and amount.
     """
 
-    def read(value: object) -> tuple[StartedPayment, Verdict]:
+    def read(value: object) -> tuple[StartedPayment, CodeOutcome]:
         data = _require_object(value)
         _require_same(data.get("merchantPaymentId"), request.merchant_payment_id, "other_id")
         if _parse_amount(data.get("amount")) != request.amount:
@@ -126,7 +126,7 @@ def read_started(request: PaymentRequest) -> DataReader[StartedPayment]:
     return read
 
 
-def read_nothing(_: object) -> tuple[None, Verdict]:
+def read_nothing(_: object) -> tuple[None, CodeOutcome]:
     """Return None and the verdict of a success, because the answer to this call has no data."""
     return None, ANSWERED_VERDICT
 
@@ -136,7 +136,7 @@ def read_payment(question: PaymentQuestion) -> DataReader[PaymentReport]:
     ids), but must not differ from those of `question`.
     """
 
-    def read(value: object) -> tuple[PaymentReport, Verdict]:
+    def read(value: object) -> tuple[PaymentReport, CodeOutcome]:
         data = _require_object(value)
         row = PAYMENT_STATES.get(_require_text(data.get("status")))
         if row is None:
@@ -170,7 +170,7 @@ def read_refund(order: RefundOrder) -> DataReader[RefundReport]:
     payment's id and the amount of `order`.
     """
 
-    def read(value: object) -> tuple[RefundReport, Verdict]:
+    def read(value: object) -> tuple[RefundReport, CodeOutcome]:
         data = _require_object(value)
         report = _read_refund_report(data)
         _require_same(report.key, order.key, "other_id")
@@ -206,20 +206,20 @@ def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
         if rows is None:
             return ()
         return tuple(_read_refund_report(_require_object(row)) for row in rows) if isinstance(rows, list) else None
-    except (UnusableAnswer, Unreadable):
+    except (UnusableAnswer, UnreadableJson):
         return None
 
 
 def _require_code(envelope: Fields) -> str:
     code = _require_object(envelope.get("resultInfo")).get("code")
-    if not isinstance(code, str) or not _CODE_PATTERN.fullmatch(code):
-        raise Unreadable("no code")
+    if not isinstance(code, str) or not _RESULT_CODE_PATTERN.fullmatch(code):
+        raise UnreadableJson("no code")
     return code
 
 
 def _require_object(value: object) -> Fields:
     if not isinstance(value, dict):
-        raise Unreadable("no object")
+        raise UnreadableJson("no object")
     return value
 
 
@@ -271,7 +271,10 @@ def _join_methods(methods: object) -> str | None:
     """
     rows = methods if isinstance(methods, list) else []
     words = [row.get("type") for row in rows if isinstance(row, dict)]
-    return "+".join(method for method in words if isinstance(method, str) and _CODE_PATTERN.fullmatch(method)) or None
+    return (
+        "+".join(method for method in words if isinstance(method, str) and _RESULT_CODE_PATTERN.fullmatch(method))
+        or None
+    )
 
 
 def _parse_link(value: object, scheme: str) -> str | None:

@@ -12,8 +12,8 @@ from console.providers.payments.result_codes import (
     ANSWERED_VERDICT,
     NOT_FOUND_VERDICT,
     UNLISTED_VERDICT,
+    CodeOutcome,
     PaymentCodeMeaning,
-    Verdict,
     make_denied_verdict,
     make_pending_verdict,
     make_rate_limited_verdict,
@@ -45,7 +45,7 @@ SUCCESSFUL_ANSWERS: Mapping[PayPayCall, frozenset[tuple[int, str]]] = {
 """HTTP status and result code of successful answers, by call. The data of such an answer decides the outcome."""
 
 # For every answer that has no row in CALL_VERDICTS. If a read is refused, see `_read_verdict`.
-COMMON_VERDICTS: Mapping[tuple[int, str], Verdict] = {
+COMMON_VERDICTS: Mapping[tuple[int, str], CodeOutcome] = {
     (202, "REQUEST_ACCEPTED"): ACCEPTED_VERDICT,
     (400, "INVALID_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
     (400, "MISSING_REQUEST_PARAMS"): make_refused_verdict("bad_request"),
@@ -60,7 +60,7 @@ COMMON_VERDICTS: Mapping[tuple[int, str], Verdict] = {
     (503, "MAINTENANCE_MODE"): make_unknown_verdict("provider_maintenance"),
 }
 
-CALL_VERDICTS: Mapping[tuple[PayPayCall, int, str], Verdict] = {
+CALL_VERDICTS: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
     (PayPayCall.REFUND, 400, "UNACCEPTABLE_OP"): make_refused_verdict("not_refundable"),
     (PayPayCall.REFUND, 400, "CANCELED_USER"): make_refused_verdict("payer_left"),
     (PayPayCall.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED"): make_rate_limited_verdict(
@@ -92,7 +92,7 @@ CALL_VERDICTS: Mapping[tuple[PayPayCall, int, str], Verdict] = {
 }
 
 
-def find_verdict(call: PayPayCall, status: int, code: str) -> Verdict:
+def find_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
     """Return the verdict of an answer to `call` that isn't one of SUCCESSFUL_ANSWERS; UNKNOWN for a result code
     that isn't listed.
     """
@@ -108,7 +108,7 @@ def find_verdict(call: PayPayCall, status: int, code: str) -> Verdict:
     return make_unknown_verdict(f"http_{status}") if status >= 500 else UNLISTED_VERDICT
 
 
-def _read_verdict(common_verdict: Verdict) -> Verdict:
+def _read_verdict(common_verdict: CodeOutcome) -> CodeOutcome:
     """Convert a verdict of COMMON_VERDICTS for a read: if PayPay refuses a read, this tells nothing about the
     record.
     """
@@ -133,7 +133,7 @@ PAYMENT_STATES: Mapping[str, PaymentCodeMeaning] = {
 }
 
 # REFUND_FAILED isn't final: PayPay repeats the refund until it succeeds.
-REFUND_STATES: Mapping[str, tuple[Verdict, RefundState]] = {
+REFUND_STATES: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "CREATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND_FAILED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUNDED": (ANSWERED_VERDICT, RefundState.COMPLETED),

@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 
 from console.domain.money import InvalidAmountText, Money, money_from_text
-from console.providers.http.strict_json import Unreadable, parse_object, require_storable
+from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
 from console.providers.payments.notices import Hint, OtherHint, ReconFileHint, TransactionHint
 
 LARGEST_NOTICE_BYTES = 64 << 10
@@ -16,14 +16,14 @@ _INSTANT_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-
 
 
 def read_notice(body: bytes) -> Hint:
-    """Parse the body of a PayPay webhook. Raises Unreadable if the body isn't a notice of PayPay."""
+    """Parse the body of a PayPay webhook. Raises UnreadableJson if the body isn't a notice of PayPay."""
     if len(body) > LARGEST_NOTICE_BYTES:
-        raise Unreadable("too large")
+        raise UnreadableJson("too large")
     fields = parse_object(body)
     require_storable(fields)
     kind = fields.get("notification_type")
     if not isinstance(kind, str) or not 1 <= len(kind) <= 64 or not kind.isprintable():
-        raise Unreadable("no type")
+        raise UnreadableJson("no type")
     if kind == "Transaction":
         return _read_transaction(fields)
     if kind == "file.created" and fields.get("fileType") == "transaction_recon":
@@ -34,10 +34,10 @@ def read_notice(body: bytes) -> Hint:
 def _read_transaction(fields: dict[str, object]) -> Hint:
     state = fields.get("state")
     if not isinstance(state, str):
-        raise Unreadable("no state")
+        raise UnreadableJson("no state")
     payment_id, merchant_payment_id = _parse_id(fields.get("order_id")), _parse_id(fields.get("merchant_order_id"))
     if payment_id is None and merchant_payment_id is None:
-        raise Unreadable("no payment")
+        raise UnreadableJson("no payment")
     amount = _parse_amount(fields.get("order_amount"))
     latest = max(filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS)), default=None)
     if state not in STATES:
@@ -51,7 +51,7 @@ def _read_transaction(fields: dict[str, object]) -> Hint:
 def _read_recon_file(fields: dict[str, object]) -> Hint:
     url, event = fields.get("path"), fields.get("notification_id")
     if not isinstance(url, str) or not isinstance(event, str) or not _ID_PATTERN.fullmatch(event):
-        raise Unreadable("no file")
+        raise UnreadableJson("no file")
     return ReconFileHint(_compute_event_id("paypay-file", event), url)
 
 

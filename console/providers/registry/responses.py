@@ -1,7 +1,7 @@
 """Reads answers of the Web-API in CSV: a line with the day of the last update, the number of all rows, the number of
 this part and of all parts; then the rows with 30 fields.
 
-The answers come from outside: every contradiction to the specification raises UnusableAnswer or Unreadable.
+The answers come from outside: every contradiction to the specification raises UnusableAnswer or UnreadableJson.
 """
 
 import csv
@@ -12,7 +12,7 @@ from datetime import date
 from console.domain.corporation_number import is_well_formed
 from console.domain.registry.corporations import CloseCause, Closure, Corporation, CorporationKind, ProcessCode
 from console.providers.http.response_classes import UnusableAnswer
-from console.providers.http.strict_json import Unreadable
+from console.providers.http.strict_json import UnreadableJson
 
 FIELDS_PER_ROW = 30
 MAX_PARTS = 500
@@ -69,16 +69,16 @@ def _read_lines(body: bytes) -> tuple[list[str], list[str]]:
     try:
         first, *lines = body.decode("utf-8-sig").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except UnicodeDecodeError as cause:
-        raise Unreadable("not UTF-8") from cause
+        raise UnreadableJson("not UTF-8") from cause
     if first.lstrip().startswith("<"):
-        raise Unreadable("not CSV")
+        raise UnreadableJson("not CSV")
     return first.split(","), lines
 
 
 def _read_head(head: list[str]) -> tuple[date, int, int, int]:
     texts = [text.strip('"') for text in head]
     if len(texts) != 4 or not all(text.isascii() and text.isdigit() and len(text) <= 9 for text in texts[1:]):
-        raise Unreadable("no head")
+        raise UnreadableJson("no head")
     rows, number, parts = map(int, texts[1:])
     return _read_day(texts[0]), rows, number, parts
 
@@ -87,11 +87,11 @@ def _split_line(line: str) -> list[str]:
     try:
         rows = list(csv.reader([line], strict=True))
     except csv.Error as cause:
-        raise Unreadable("not CSV") from cause
+        raise UnreadableJson("not CSV") from cause
     if len(rows) != 1 or len(rows[0]) != FIELDS_PER_ROW:
-        raise Unreadable("not 30 fields")
+        raise UnreadableJson("not 30 fields")
     if not rows[0][1].isdigit() or max(map(len, rows[0])) > _LONGEST_FIELD:
-        raise Unreadable("not a row")
+        raise UnreadableJson("not a row")
     return rows[0]
 
 
@@ -99,13 +99,13 @@ def _read_day(text: str) -> date:
     try:
         return date.fromisoformat(text if len(text) == 10 else "")
     except ValueError as cause:
-        raise Unreadable("not a day") from cause
+        raise UnreadableJson("not a day") from cause
 
 
 def _read_corporation(fields: list[str]) -> Corporation:
     """Return the corporation of a row. The numbers are the positions of the fields in the specification, from 0."""
     if not is_well_formed(fields[1]) or not (fields[6] or fields[7]):
-        raise Unreadable("not a corporation")
+        raise UnreadableJson("not a corporation")
     closed = fields[18]
     try:
         return Corporation(
@@ -133,4 +133,4 @@ def _read_corporation(fields: list[str]) -> Corporation:
             is_hidden=fields[29] == "1",
         )
     except ValueError as cause:
-        raise Unreadable("a code that the specification doesn't have") from cause
+        raise UnreadableJson("a code that the specification doesn't have") from cause

@@ -76,7 +76,7 @@ class ChargeLedger:
         with self._lock:
             return [charge for charge in self._charges.values() if number in (None, charge.number)]
 
-    def as_json(self, number: str | None = None) -> JsonObject:
+    def export_json(self, number: str | None = None) -> JsonObject:
         charges = self.charges_of_number(number)
         return {
             "total": len(charges),

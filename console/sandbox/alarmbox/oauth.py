@@ -159,7 +159,7 @@ class TokenIssuer:
         with self._lock:
             return self._pair_by_access_token.get(access)
 
-    def as_json(self) -> JsonObject:
+    def export_json(self) -> JsonObject:
         """Return the client ids, and the numbers of issued pairs and valid access tokens. No token is returned."""
         with self._lock:
             valid_pairs = [pair for pair in self._pair_by_access_token.values() if not pair.is_revoked]

@@ -49,7 +49,7 @@ class ControlApi:
             ("GET", "ledger"): self._read_ledger,
             ("GET", "requests"): self._read_requests,
             ("GET", "catalogue"): self._read_catalogue,
-            ("GET", "faults"): lambda _: json_reply({"rules": self._state.rules.as_json()}),
+            ("GET", "faults"): lambda _: json_reply({"rules": self._state.rules.export_json()}),
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "reset"): self._reset_state,
@@ -78,20 +78,22 @@ class ControlApi:
                 "now": instant_text(state.clock.now()),
                 "today": state.clock.today().isoformat(),
                 "settings": asdict(state.settings),
-                "tokens": state.tokens.as_json(),
+                "tokens": state.tokens.export_json(),
                 "charges": state.ledger.charge_count,
                 "calls": state.call_log.count_by_call(),
-                "rules": state.rules.as_json(),
-                "held": state.holds.as_json(),
+                "rules": state.rules.export_json(),
+                "held": state.holds.export_json(),
             }
         )
 
     def _read_ledger(self, request: HttpRequest) -> HttpReply:
-        return json_reply(self._state.ledger.as_json(request.query.get("number")))
+        return json_reply(self._state.ledger.export_json(request.query.get("number")))
 
     def _read_requests(self, request: HttpRequest) -> HttpReply:
         query = request.query
-        entries = self._state.call_log.as_json(query.get("call"), query.get("number"), int(query.get("after", "0")))
+        entries = self._state.call_log.export_json(
+            query.get("call"), query.get("number"), int(query.get("after", "0"))
+        )
         return json_reply({"requests": entries})
 
     def _read_catalogue(self, _: HttpRequest) -> HttpReply:

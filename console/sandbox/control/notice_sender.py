@@ -162,7 +162,7 @@ class NoticeSender:
         for thread in threads:
             thread.join(seconds)
 
-    def as_json(self) -> JsonObject:
+    def export_json(self) -> JsonObject:
         with self._lock:
             sent = [asdict(each) for each in self._sent_notices]
             return {"addresses": dict(self.addresses), "ended": self._state.notices_ended, "sent": sent}

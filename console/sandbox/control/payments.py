@@ -39,7 +39,7 @@ class PaymentControl:
             ("POST", "payments/move"): self._move_payment,
             ("GET", "refunds"): self._read_refunds,
             ("POST", "refunds/move"): self._move_refund,
-            ("GET", "notices"): lambda _: json_reply(self._notice_sender.as_json()),
+            ("GET", "notices"): lambda _: json_reply(self._notice_sender.export_json()),
             ("POST", "notices"): self._set_notice_addresses,
             ("POST", "notices/send"): self._send_notice,
             ("POST", "notices/compose"): self._compose_notice,
@@ -52,14 +52,14 @@ class PaymentControl:
         query = request.query
         with self._payment_ledger.lock:
             payments = [
-                p.as_json() for p in self._payment_ledger.payments(query.get("provider"), query.get("number"))
+                p.export_json() for p in self._payment_ledger.payments(query.get("provider"), query.get("number"))
             ]
         sum_fields = ("captured_minor", "accepted_minor", "refunded_minor", "reversed_minor")
         return json_reply({"payments": payments} | {name: sum(p[name] for p in payments) for name in sum_fields})
 
     def _read_refunds(self, request: HttpRequest) -> HttpReply:
         refunds = self._payment_ledger.refunds(request.query.get("key"), request.query.get("payment"))
-        return json_reply({"total": len(refunds), "refunds": [refund.as_json() for refund in refunds]})
+        return json_reply({"total": len(refunds), "refunds": [refund.export_json() for refund in refunds]})
 
     # -- payments
 
@@ -85,7 +85,7 @@ class PaymentControl:
             self._set_state(self._payment_ledger.add_payment(payment), state, body)
             for refund in body.get("refunds", ()):
                 self._register_refund(payment, refund)
-        return json_reply(payment.as_json(), 201)
+        return json_reply(payment.export_json(), 201)
 
     def _register_refund(self, payment: Payment, fields: JsonObject) -> None:
         """Register a refund of the payment that was requested outside of the sandbox."""
@@ -125,7 +125,7 @@ class PaymentControl:
             and payment.id is not None
             and self._notice_sender.send_in_thread(self._notice_sender.compose_notice(payment))
         )
-        return json_reply(payment.as_json() | {"notice": bool(was_sent)})
+        return json_reply(payment.export_json() | {"notice": bool(was_sent)})
 
     def _set_state(self, payment: Payment, state: str, fields: JsonObject) -> None:
         payment.surcharge_minor = int(fields.get("surcharge_minor", payment.surcharge_minor))
@@ -159,14 +159,14 @@ class PaymentControl:
         if not refunds:
             raise ValueError("no such refund")
         refund: Refund = self._payment_ledger.move_refund(refunds[-1], body["to"])
-        return json_reply(refund.as_json())
+        return json_reply(refund.export_json())
 
     # -- notices
 
     def _set_notice_addresses(self, request: HttpRequest) -> HttpReply:
         for provider, address in request.read_json().items():
             self._notice_sender.set_address(provider, address)
-        return json_reply(self._notice_sender.as_json())
+        return json_reply(self._notice_sender.export_json())
 
     def _send_notice(self, request: HttpRequest) -> HttpReply:
         """Send a notice about a payment's current state `times` times, even if the state hasn't changed."""
@@ -181,7 +181,7 @@ class PaymentControl:
         """
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._find_payment(body))
-        notice = notice.with_changes(
+        notice = notice.replace_fields(
             data=notice.data | body.get("fields", {}), signature_manner=body.get("manner", "good")
         )
         return json_reply({"media_type": notice.media_type, "body": notice.body.decode()})

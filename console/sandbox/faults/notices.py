@@ -41,7 +41,7 @@ def _register_changed_contents(name: str, answer_description: str, change: Calla
         notice, deliver = _notice_and_sender(exchange)
         data = deepcopy(notice.data)
         change(data)
-        deliver(notice.with_changes(data=data))
+        deliver(notice.replace_fields(data=data))
 
     register_fault(name, answer_description, "happens", NOTICE_CALLS)(perform)
 
@@ -53,7 +53,7 @@ def _register_manner(name: str, answer_description: str, manner: str) -> None:
 
     def perform(exchange: CallInProgress) -> None:
         notice, deliver = _notice_and_sender(exchange)
-        deliver(notice.with_changes(signature_manner=manner))
+        deliver(notice.replace_fields(signature_manner=manner))
 
     register_fault(name, answer_description, "happens", CALLBACK_CALLS)(perform)
 
@@ -128,7 +128,7 @@ def let_next_notice_overtake(exchange: CallInProgress) -> None:
 def cut_notice(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
     body = notice.body
-    deliver(notice.with_changes(render=lambda _, __: body[: len(body) // 2]))
+    deliver(notice.replace_fields(render=lambda _, __: body[: len(body) // 2]))
 
 
 @register_fault(
@@ -138,7 +138,7 @@ def enlarge_notice(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
     padding = b" " * (exchange.instruction.size or HUGE_BODY_BYTES)
     body = notice.body
-    deliver(notice.with_changes(render=lambda _, __: (body + padding)[: len(padding)]))
+    deliver(notice.replace_fields(render=lambda _, __: (body + padding)[: len(padding)]))
 
 
 @register_fault(
@@ -146,4 +146,4 @@ def enlarge_notice(exchange: CallInProgress) -> None:
 )
 def replace_notice_fields(exchange: CallInProgress) -> None:
     notice, deliver = _notice_and_sender(exchange)
-    deliver(notice.with_changes(data=notice.data | exchange.instruction.fields))
+    deliver(notice.replace_fields(data=notice.data | exchange.instruction.fields))

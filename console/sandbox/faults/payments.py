@@ -46,9 +46,7 @@ def _register_changed_answer(
     """
 
     def perform(exchange: CallInProgress) -> None:
-        exchange.send_reply(
-            exchange.execute_call().with_changed_data(lambda data: change_fields(data, names, change))
-        )
+        exchange.send_reply(exchange.execute_call().change_data(lambda data: change_fields(data, names, change)))
 
     register_fault(name, answer_description, "happens", calls)(perform)
 
@@ -148,7 +146,7 @@ def set_fields(exchange: CallInProgress) -> None:
         for path, value in exchange.instruction.fields.items():
             set_at_path(data, path.split("."), value)
 
-    exchange.send_reply(exchange.execute_call().with_changed_data(change))
+    exchange.send_reply(exchange.execute_call().change_data(change))
 
 
 def set_at_path(data: Any, path: list[str], value: Any) -> None:
@@ -170,7 +168,7 @@ def remove_contents(exchange: CallInProgress) -> None:
         else:
             data["data"] = None
 
-    exchange.send_reply(exchange.execute_call().with_changed_data(change))
+    exchange.send_reply(exchange.execute_call().change_data(change))
 
 
 @register_fault(
@@ -182,7 +180,7 @@ def hide_refunds(exchange: CallInProgress) -> None:
             data["data"]["refunds"] = None
         set_at_path(data, ["payInstrument", "refundStatusDetails"], {"refundDetails": []})
 
-    exchange.send_reply(exchange.execute_call().with_changed_data(change))
+    exchange.send_reply(exchange.execute_call().change_data(change))
 
 
 @register_fault("refund_twice", "the ordinary answer, but the refund is executed twice", "happens", REFUND_CALLS)
@@ -201,14 +199,14 @@ def encrypt_with_request_key(exchange: CallInProgress) -> None:
         merchant_with_wrong_key = replace(
             merchant, response_key=merchant.request_key, response_salt=merchant.request_salt
         )
-        reply = reply.with_body(merchant_with_wrong_key.encrypted_form(reply.data))
+        reply = reply.replace_body(merchant_with_wrong_key.encrypted_form(reply.data))
     exchange.send_reply(reply)
 
 
 @register_fault("no_seal", "the answer as plain JSON", "happens", ATOM_CALLS)
 def answer_unencrypted(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    exchange.send_reply(reply.with_body(encode_json(reply.data).replace(rb"\u0000", b"")))
+    exchange.send_reply(reply.replace_body(encode_json(reply.data).replace(rb"\u0000", b"")))
 
 
 @register_fault(
@@ -223,4 +221,4 @@ def answer_encrypted_json(exchange: CallInProgress) -> None:
 @register_fault("cut_seal", "a sealed text that lost its second half", "happens", ATOM_CALLS)
 def cut_encrypted_text(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    exchange.send_reply(reply.with_body(reply.body[: len(reply.body) * 2 // 3 | 1]))
+    exchange.send_reply(reply.replace_body(reply.body[: len(reply.body) * 2 // 3 | 1]))

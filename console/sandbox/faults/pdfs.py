@@ -106,7 +106,7 @@ def answer_huge_pdf(exchange: CallInProgress) -> None:
     if reply.status != 200:
         exchange.send_reply(reply)
         return
-    marked_reply = reply.with_changed_data(lambda data: data["credit_check"].update(pdf_file_data=CONTENT_MARK))
+    marked_reply = reply.change_data(lambda data: data["credit_check"].update(pdf_file_data=CONTENT_MARK))
     before, after = marked_reply.body.split(CONTENT_MARK.encode())
     size = exchange.instruction.size or 500_000_000
     length = len(before) + pdf.large_pdf_base64_length(size) + len(after)

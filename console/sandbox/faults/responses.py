@@ -11,7 +11,7 @@ from console.sandbox.rules.registry import CREDIT_CHECK_CALLS, DETAIL_CALLS, reg
 
 HTML_PAGE = b"<!doctype html><html><head><title>Maintenance</title></head><body><h1>Please wait</h1></body></html>"
 BLOCK_BYTES = 1 << 20
-ChangeCheck = Callable[[JsonObject], None]
+CheckChange = Callable[[JsonObject], None]
 
 
 def checks_in_answer(data: JsonObject) -> list[JsonObject]:
@@ -19,18 +19,18 @@ def checks_in_answer(data: JsonObject) -> list[JsonObject]:
     return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
 
-def change_checks(exchange: CallInProgress, change: ChangeCheck) -> None:
+def change_checks(exchange: CallInProgress, change: CheckChange) -> None:
     """Send the correct answer after `change` has changed every credit check in it."""
 
     def apply(data: JsonObject) -> None:
         for check in checks_in_answer(data):
             change(check)
 
-    exchange.send_reply(exchange.execute_call().with_changed_data(apply))
+    exchange.send_reply(exchange.execute_call().change_data(apply))
 
 
 def _register_changed_answer(
-    name: str, answer_description: str, change: ChangeCheck, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
+    name: str, answer_description: str, change: CheckChange, calls: tuple[str, ...] = CREDIT_CHECK_CALLS
 ) -> None:
     """Register a fault that changes every credit check in the correct answer. `answer_description` describes the
     answer that the caller gets.
@@ -50,7 +50,7 @@ def _replace_number(check: JsonObject) -> None:
     check["corporation_name"] = company_name(check["corporation_number"])
 
 
-def _removal_of_fields(*names: str) -> ChangeCheck:
+def _removal_of_fields(*names: str) -> CheckChange:
     def change(check: JsonObject) -> None:
         for name in names:
             check.pop(name, None)
@@ -58,11 +58,11 @@ def _removal_of_fields(*names: str) -> ChangeCheck:
     return change
 
 
-def _replacement_of_fields(**values: object) -> ChangeCheck:
+def _replacement_of_fields(**values: object) -> CheckChange:
     return lambda check: check.update(values)
 
 
-def _id_change(change: Callable[[int], object]) -> ChangeCheck:
+def _id_change(change: Callable[[int], object]) -> CheckChange:
     return lambda check: check.update(credit_check_id=change(check["credit_check_id"]))
 
 
@@ -104,7 +104,7 @@ def answer_replaced_fields(exchange: CallInProgress) -> None:
 
 @register_fault("empty_list", "no credit checks, although there are some", "happens", ("list",))
 def answer_empty_list(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().with_changed_data(lambda data: data.update(credit_checks=[])))
+    exchange.send_reply(exchange.execute_call().change_data(lambda data: data.update(credit_checks=[])))
 
 
 @register_fault("viewing_period_over", "403: the viewing period is over", "nothing", DETAIL_CALLS)
@@ -115,29 +115,29 @@ def answer_viewing_period_over(exchange: CallInProgress) -> None:
 @register_fault("malformed", "JSON that breaks off", "happens")
 def answer_cut_json(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    exchange.send_reply(reply.with_body(reply.body[: len(reply.body) // 2]))
+    exchange.send_reply(reply.replace_body(reply.body[: len(reply.body) // 2]))
 
 
 @register_fault("empty", "a success without a body", "happens")
 def answer_empty_body(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().with_body(b""))
+    exchange.send_reply(exchange.execute_call().replace_body(b""))
 
 
 @register_fault("not_utf8", "JSON in Shift_JIS that says it is UTF-8", "happens")
 def answer_shift_jis(exchange: CallInProgress) -> None:
     reply = exchange.execute_call()
-    exchange.send_reply(reply.with_body(reply.body.decode().encode("cp932", "replace")))
+    exchange.send_reply(reply.replace_body(reply.body.decode().encode("cp932", "replace")))
 
 
 @register_fault("wrong_shape", "a JSON list instead of an object", "happens")
 def answer_json_list(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().with_body(b'[{"credit_check":[]}]'))
+    exchange.send_reply(exchange.execute_call().replace_body(b'[{"credit_check":[]}]'))
 
 
 @register_fault("deep_json", "JSON nested 100,000 deep", "happens")
 def answer_deep_json(exchange: CallInProgress) -> None:
     exchange.send_reply(
-        exchange.execute_call().with_body(b'{"credit_check":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+        exchange.execute_call().replace_body(b'{"credit_check":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
     )
 
 
@@ -148,7 +148,7 @@ def answer_given_body(exchange: CallInProgress) -> None:
 
 @register_fault("body_after_charge", "200 with `body` as it is", "happens", option_names=("body",))
 def answer_given_body_after_charge(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().with_body((exchange.instruction.body or "").encode()))
+    exchange.send_reply(exchange.execute_call().replace_body((exchange.instruction.body or "").encode()))
 
 
 @register_fault("html", "200 with an HTML page", "nothing")

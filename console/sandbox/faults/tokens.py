@@ -42,12 +42,12 @@ def keep_refresh_token(exchange: CallInProgress) -> None:
     pair = exchange.state.tokens.pair_of(str(reply.data.get("access_token")))
     if pair is not None:
         exchange.state.tokens.undo_rotation(pair)
-    exchange.send_reply(reply.with_changed_data(lambda data: data.pop("refresh_token", None)))
+    exchange.send_reply(reply.change_data(lambda data: data.pop("refresh_token", None)))
 
 
 @register_fault("no_access_token", "a token answer without an access token", "happens", TOKEN_CALLS)
 def answer_without_access_token(exchange: CallInProgress) -> None:
-    exchange.send_reply(exchange.execute_call().with_changed_data(lambda data: data.pop("access_token", None)))
+    exchange.send_reply(exchange.execute_call().change_data(lambda data: data.pop("access_token", None)))
 
 
 @register_fault(

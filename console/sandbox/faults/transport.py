@@ -169,7 +169,7 @@ def lose_token_answer(exchange: CallInProgress) -> None:
 def _status_reply(exchange: CallInProgress) -> HttpReply:
     code = int(exchange.instruction.argument)
     reply = error_reply(code, f"simulated failure {code}")
-    return reply if exchange.instruction.body is None else reply.with_body(exchange.instruction.body.encode())
+    return reply if exchange.instruction.body is None else reply.replace_body(exchange.instruction.body.encode())
 
 
 def _redirect_reply(exchange: CallInProgress) -> HttpReply:

@@ -79,7 +79,7 @@ class CallLog:
         with self._lock:
             return dict(self._counts)
 
-    def as_json(self, call: str | None = None, number: str | None = None, after: int = 0) -> list[JsonObject]:
+    def export_json(self, call: str | None = None, number: str | None = None, after: int = 0) -> list[JsonObject]:
         with self._lock:
             matching_entries = [
                 entry

@@ -93,7 +93,7 @@ class HttpReply:
         ]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
-    def with_changed_data(self, change: Callable[[JsonObject], None]) -> "HttpReply":
+    def change_data(self, change: Callable[[JsonObject], None]) -> "HttpReply":
         """Return this answer with its data changed by `change`. The result isn't the correct answer any more, so it
         has no `ledger_entry_id`.
         """
@@ -101,7 +101,7 @@ class HttpReply:
         change(data)
         return replace(self, data=data, body=self.encoder(data), ledger_entry_id=None)
 
-    def with_body(self, body: bytes) -> "HttpReply":
+    def replace_body(self, body: bytes) -> "HttpReply":
         """Return this answer with another body. The result isn't the correct answer any more, so it has no
         `ledger_entry_id`.
         """

@@ -37,7 +37,7 @@ class Refund:
     delivered: bool = False
     fault: str | None = None
 
-    def as_json(self) -> JsonObject:
+    def export_json(self) -> JsonObject:
         provider_words = WORDS_BY_PROVIDER[self.provider]
         return {
             "serial": self.serial, "provider": self.provider, "key": self.key, "id": self.id,
@@ -102,7 +102,7 @@ class Payment:
     def is_captured(self) -> bool:
         return self.state in self.provider_words.captured_states
 
-    def as_json(self) -> JsonObject:
+    def export_json(self) -> JsonObject:
         return {
             "provider": self.provider, "merchant": self.merchant, "number": self.merchant_payment_id, "id": self.id,
             "state": self.state, "amount_minor": self.amount_minor, "currency": self.currency,
@@ -112,7 +112,7 @@ class Payment:
             "created": instant_text(self.created_at),
             "paid": instant_text(self.captured_at) if self.captured_at else None,
             "cancelled": self.cancel_requested_at is not None,
-            "refunds": [refund.as_json() for refund in self.refunds],
+            "refunds": [refund.export_json() for refund in self.refunds],
         }  # fmt: skip
 
 

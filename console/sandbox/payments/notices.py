@@ -23,7 +23,7 @@ class SimulatedNotice:
     media_type: str
     signature_manner: str = "good"
 
-    def with_changes(self, **changes: Any) -> "SimulatedNotice":
+    def replace_fields(self, **changes: Any) -> "SimulatedNotice":
         return replace(self, **changes)
 
     @property

@@ -62,7 +62,7 @@ def _address_image(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     return row._replace(address_image_id=f"{20_000_000 + draw}", street_number=row.street_number if draw % 2 else "")
 
 
-def _with_english_name(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+def _add_english_name(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     """Return the row with a name and address in English too. Some names have quotation marks."""
     first, second = FIRST_WORDS[draw % len(FIRST_WORDS)], SECOND_WORDS[draw * 7 % len(SECOND_WORDS)]
     prefecture = PREFECTURES[int(row.prefecture_code) - 1]
@@ -83,7 +83,7 @@ def _hidden_from_search(row: RegistryRow, _draw: int, _day: date) -> RegistryRow
     return row._replace(hihyoji="1")
 
 
-def _with_foreign_address(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+def _add_foreign_address(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     """Return the row of a corporation abroad, without an address in Japan or with one besides the foreign address."""
     name, kana, english, address = FOREIGN_NAMES[draw % len(FOREIGN_NAMES)]
     abroad = row._replace(
@@ -133,10 +133,10 @@ _ALTERATIONS: tuple[_Alteration, ...] = (
     *(
         _name_image,
         _address_image,
-        _with_english_name,
-        _with_english_name,
+        _add_english_name,
+        _add_english_name,
         _hidden_from_search,
-        _with_foreign_address,
+        _add_foreign_address,
         _public_body,
         _one_word,
         _one_word,

@@ -108,7 +108,7 @@ class HeldCalls:
         with self.change_condition:
             return sum(1 for hold in self._holds.values() if hold.concerns(call, number))
 
-    def as_json(self) -> list[JsonObject]:
+    def export_json(self) -> list[JsonObject]:
         with self.change_condition:
             return [
                 {"id": hold.id, "call": hold.call, "number": hold.number, "fault": hold.fault}

@@ -160,7 +160,7 @@ class FaultRulebook:
         is_in_turn = turn >= 0 and (rule.times is None or turn < rule.times)
         return candidates[turn % len(candidates)] if is_in_turn else None
 
-    def as_json(self) -> list[JsonObject]:
+    def export_json(self) -> list[JsonObject]:
         with self._lock:
             return [asdict(rule) for rule in self._rules.values()]
 

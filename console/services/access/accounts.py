@@ -27,7 +27,7 @@ from console.store.database.engine import Database, Transaction
 from console.store.database.server import people_database
 from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 
-KIND = "operator"
+OPERATOR_KIND = "operator"
 _ACTING_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
 Passwords = Callable[[str], str | None]
 """Type of a function that takes the name of an environment variable and returns the password in it; None if the
@@ -178,7 +178,7 @@ class Accounts:
                 "password": result.password,
                 "asks": result.asks,
             }
-            context.record_audit(tx, _ACTIONS[result.done], result.person.name, facts, kind=KIND)
+            context.record_audit(tx, _ACTIONS[result.done], result.person.name, facts, kind=OPERATOR_KIND)
 
     # On a server
 

@@ -10,7 +10,7 @@ from console.services.adoption.plan import AdoptionPlan
 from console.services.adoption.run import AdoptionResult, AdoptionRun, accept_incomplete
 from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_table
-from console.store.adoption.legacy_checks import Obstacle
+from console.store.adoption.legacy_checks import AdoptionObstacle
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.migrations import upgrade_lock
@@ -101,7 +101,7 @@ def _require_adoptable(database: Database, *, convert: bool) -> None:
         raise refusal
 
 
-def find_refusal(obstacles: Sequence[Obstacle], *, convert: bool) -> ConsoleError | None:
+def find_refusal(obstacles: Sequence[AdoptionObstacle], *, convert: bool) -> ConsoleError | None:
     """Return the error with which a run would end; None if it can run, because there are no obstacles or `convert`
     removes them all.
     """

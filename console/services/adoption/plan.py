@@ -10,7 +10,7 @@ from console.domain.lookup.number_input import InvalidCorporationNumber, parse_n
 from console.domain.records import CheckState
 from console.store.adoption import adopt_rows, adopt_table, legacy_checks
 from console.store.adoption.adopt_table import TableChange
-from console.store.adoption.legacy_checks import Obstacle
+from console.store.adoption.legacy_checks import AdoptionObstacle
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from console.store.schema import legacy_table
@@ -75,7 +75,7 @@ class AdoptionPlan:
     zone: str
     count: RowCount
     steps: tuple[TableChange, ...]
-    obstacles: tuple[Obstacle, ...]
+    obstacles: tuple[AdoptionObstacle, ...]
     cluster: bool
     seconds: int
 
@@ -208,7 +208,7 @@ def read_stored_zone(database: Database) -> str | None:
         return None
 
 
-def find_obstacles(database: Database, table: LegacyTable) -> tuple[Obstacle, ...]:
+def find_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
     """Return everything that prevents the adoption: the problems of the columns or, if there are none, values of the
     column `status` that this program doesn't know.
     """

@@ -202,7 +202,7 @@ class AdoptionRun:
     def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> RowCounts:
         if not adopt_rows.mark_unreadable(tx.conn, record_id, self._now()):
             return _NO_ROWS
-        facts = (credit_checks.KIND, record_id, stored_value_as_text(raw), "13 digits", self._now())
+        facts = (credit_checks.CREDIT_CHECK_KIND, record_id, stored_value_as_text(raw), "13 digits", self._now())
         cases.open_case(tx.conn, WorkReason.NUMBER_UNREADABLE, *facts)
         self._audit_row(tx, record_id, raw, WorkReason.NUMBER_UNREADABLE)
         return Counter(unreadable=1)
@@ -267,7 +267,7 @@ class AdoptionRun:
         columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.work_values(work)}
         try:
             credit_checks.change_record(tx.conn, record, self._now(), **columns)
-        except (credit_checks.Stale, UniqueViolation):  # the other application has changed the row meanwhile
+        except (credit_checks.StaleRow, UniqueViolation):  # the other application has changed the row meanwhile
             raise RunAgain from None
         return Counter(taken_in=1)
 
@@ -328,7 +328,9 @@ def accept_incomplete(context: ServiceContext) -> int:
 def _accept_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: Transaction) -> int:
     accepted = adopt_rows.accept_incomplete(tx.conn, ids, context.now())
     facts = {"rows": accepted, "from": ids[0], "to": ids[-1]}
-    context.record_audit(tx, AuditAction.CREDIT_CHECK_INCOMPLETE_ACCEPTED, None, facts, kind=credit_checks.KIND)
+    context.record_audit(
+        tx, AuditAction.CREDIT_CHECK_INCOMPLETE_ACCEPTED, None, facts, kind=credit_checks.CREDIT_CHECK_KIND
+    )
     return accepted
 
 

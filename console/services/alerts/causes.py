@@ -4,8 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, Cause
-from console.domain.alerts.queue_age import AGE_LIMITS, QUEUES_BY_NUMBER
-from console.domain.alerts.queue_age import KIND as QUEUE_KIND
+from console.domain.alerts.queue_age import AGE_LIMITS, QUEUE_KIND, QUEUES_BY_NUMBER
 from console.domain.money import Money, stored_money
 from console.domain.payments.consistency import FINAL_STATES
 from console.domain.payments.records import Order, Payment, Refund
@@ -13,8 +12,7 @@ from console.domain.records import Certainty, CreditCheck
 from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
 from console.domain.tasks.records import Alert
 from console.domain.transitions.tables import ENDED_REFUND_STATES
-from console.services.alerts.provider_outage import KIND as PROVIDER_KIND
-from console.services.alerts.provider_outage import compute_subject_id
+from console.services.alerts.provider_outage import PROVIDER_KIND, compute_subject_id
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
@@ -30,7 +28,7 @@ _CHECKS_PROVIDER = "alarmbox"
 _QUEUES_OF_PROVIDER = ("unknown", "refunds")
 """Queues with records that wait for an answer of a provider."""
 
-_CHAIN_KINDS = frozenset({orders.KIND, payments.KIND})
+_CHAIN_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
 
 Record = CreditCheck | Payment | Refund | Order
 
@@ -40,20 +38,22 @@ def find_causes(conn: Connection, found: Iterable[Alert]) -> Mapping[int, Cause]
     cause; so have all alerts about scheduled tasks.
     """
     given = tuple(found)
-    payment_of_refund = _payments_of_refunds(conn, _subject_ids(given, refunds.KIND))
-    payment_ids = _subject_ids(given, payments.KIND) | set(payment_of_refund.values())
+    payment_of_refund = _payments_of_refunds(conn, _subject_ids(given, refunds.REFUND_KIND))
+    payment_ids = _subject_ids(given, payments.PAYMENT_KIND) | set(payment_of_refund.values())
     order_of_payment = {
-        payment.id: payment.order_id for payment in payments.by_ids(conn, payment_ids) if payment.order_id is not None
+        payment.id: payment.order_id
+        for payment in payments.find_by_ids(conn, payment_ids)
+        if payment.order_id is not None
     }
 
     def cause_of(alert: Alert) -> Cause:
         kind, id = alert.subject_kind, alert.subject_id
         if kind == TASKS_CAUSE.kind:
             return TASKS_CAUSE
-        if kind == refunds.KIND and id in payment_of_refund:
-            kind, id = payments.KIND, payment_of_refund[id]
-        if kind == payments.KIND and id in order_of_payment:
-            kind, id = orders.KIND, order_of_payment[id]
+        if kind == refunds.REFUND_KIND and id in payment_of_refund:
+            kind, id = payments.PAYMENT_KIND, payment_of_refund[id]
+        if kind == payments.PAYMENT_KIND and id in order_of_payment:
+            kind, id = orders.ORDER_KIND, order_of_payment[id]
         return Cause(kind, id)
 
     return {alert.id: cause_of(alert) for alert in given}
@@ -71,17 +71,19 @@ def _payments_of_refunds(conn: Connection, ids: Collection[int]) -> dict[int, in
 def read_alerts_of(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
     """Return all alerts of these causes, also the resolved ones."""
     subjects = {(cause.kind, cause.id) for cause in causes}
-    order_ids = [cause.id for cause in causes if cause.kind == orders.KIND]
-    payment_ids = {cause.id for cause in causes if cause.kind == payments.KIND}
-    payment_ids |= {payment.id for payment in payments.of_orders(conn, order_ids)} if order_ids else set()
-    subjects |= {(payments.KIND, id) for id in payment_ids}
+    order_ids = [cause.id for cause in causes if cause.kind == orders.ORDER_KIND]
+    payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
+    payment_ids |= {payment.id for payment in payments.find_by_orders(conn, order_ids)} if order_ids else set()
+    subjects |= {(payments.PAYMENT_KIND, id) for id in payment_ids}
     subjects |= (
-        {(refunds.KIND, refund.id) for refund in refunds.of_payments(conn, payment_ids)} if payment_ids else set()
+        {(refunds.REFUND_KIND, refund.id) for refund in refunds.find_by_payments(conn, payment_ids)}
+        if payment_ids
+        else set()
     )
     by_kind: dict[str, set[int]] = {}
     for kind, id in subjects:
         by_kind.setdefault(kind, set()).add(id)
-    found = [alerts.of_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
+    found = [alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
     if TASKS_CAUSE in causes:
         found.append(alerts.newest_of_kind(conn, TASKS_CAUSE.kind, MAX_RECORDS))
     return tuple(alert for group in found for alert in group)
@@ -98,54 +100,56 @@ class AffectedRecords:
     def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, tuple[AffectedRecord, ...]]:
         """Return the affected records of each cause. Orders and payments are read together in a few queries."""
         lapsed = journal.lapsed_by_kind(conn)
-        records = _read_chains(conn, causes, lapsed.get(refunds.KIND, frozenset()))
+        records = _read_chains(conn, causes, lapsed.get(refunds.REFUND_KIND, frozenset()))
         for cause in causes:
             if cause.kind not in _CHAIN_KINDS:
-                records[cause] = self._of_cause(conn, cause, lapsed)
-        return {cause: _to_affected(records.get(cause, ())) for cause in causes}
+                records[cause] = self._find_records_of_cause(conn, cause, lapsed)
+        return {cause: _make_affected_records(records.get(cause, ())) for cause in causes}
 
-    def _of_cause(self, conn: Connection, cause: Cause, lapsed: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_cause(self, conn: Connection, cause: Cause, lapsed: queues.LapsedIds) -> Sequence[Record]:
         match cause.kind:
-            case refunds.KIND:
-                return _without_none(refunds.find(conn, cause.id))
-            case credit_checks.KIND:
-                return _without_none(credit_checks.find(conn, cause.id))
+            case refunds.REFUND_KIND:
+                return _drop_none(refunds.find(conn, cause.id))
+            case credit_checks.CREDIT_CHECK_KIND:
+                return _drop_none(credit_checks.find(conn, cause.id))
             case _ if cause.kind == CORPORATION_KIND:
-                return self._of_corporation(conn, number_of_subject(cause.id))
+                return self._find_records_of_corporation(conn, number_of_subject(cause.id))
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUES_BY_NUMBER:
-                return self._of_queue(conn, QUEUES_BY_NUMBER[cause.id], lapsed)
+                return self._find_records_of_queue(conn, QUEUES_BY_NUMBER[cause.id], lapsed)
             case _ if cause.kind == PROVIDER_KIND:
-                return self._of_provider(conn, cause.id, lapsed)
+                return self._find_records_of_provider(conn, cause.id, lapsed)
         return ()
 
-    def _of_corporation(self, conn: Connection, number: str) -> Sequence[Record]:
+    def _find_records_of_corporation(self, conn: Connection, number: str) -> Sequence[Record]:
         now = self._context.now()
         checks = [
             check
-            for check in credit_checks.by_number(conn, number)
+            for check in credit_checks.find_by_number(conn, number)
             if check.superseded_by is None and (check.expired_at is None or check.expired_at > now)
         ]
-        order_ids = {order.id for order in orders.of_corporation(conn, number)}
-        paid = {payment.id: payment for payment in payments.of_orders(conn, order_ids)}
-        paid |= {payment.id: payment for payment in payments.of_corporation(conn, number)}
+        order_ids = {order.id for order in orders.find_by_corporation(conn, number)}
+        paid = {payment.id: payment for payment in payments.find_by_orders(conn, order_ids)}
+        paid |= {payment.id: payment for payment in payments.find_by_corporation(conn, number)}
         open_payments = [payment for payment in paid.values() if _is_open(payment)]
         open_refunds = [
-            refund for refund in refunds.of_payments(conn, paid) if refund.state not in ENDED_REFUND_STATES
+            refund for refund in refunds.find_by_payments(conn, paid) if refund.state not in ENDED_REFUND_STATES
         ]
         return (*checks, *open_payments, *open_refunds)
 
-    def _of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
         cutoff = self._context.now() - self._context.scale.scaled_delta(AGE_LIMITS[name])
         page = queues.queue_page(conn, name, None, MAX_RECORDS, lapsed)
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
-    def _of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
+    def _find_records_of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
         waiting = [
             record
             for name in _QUEUES_OF_PROVIDER
             for _, record in queues.queue_page(conn, name, None, MAX_RECORDS, lapsed)
         ]
-        of_refunds = payments.by_ids(conn, {record.payment_id for record in waiting if isinstance(record, Refund)})
+        of_refunds = payments.find_by_ids(
+            conn, {record.payment_id for record in waiting if isinstance(record, Refund)}
+        )
         provider_of = {payment.id: payment.provider for payment in of_refunds}
         unique = {(type(record), record.id): record for record in waiting}
         return [
@@ -169,7 +173,7 @@ def _is_open(payment: Payment) -> bool:
     return payment.state not in FINAL_STATES or payment.certainty is Certainty.UNKNOWN
 
 
-def _without_none(record: Record | None) -> Sequence[Record]:
+def _drop_none(record: Record | None) -> Sequence[Record]:
     return () if record is None else (record,)
 
 
@@ -177,25 +181,25 @@ def _read_chains(
     conn: Connection, causes: Collection[Cause], lapsed: AbstractSet[int]
 ) -> dict[Cause, Sequence[Record]]:
     """Return, for each order and payment among the causes, the order, its payments and their unfinished refunds."""
-    order_ids = {cause.id for cause in causes if cause.kind == orders.KIND}
-    payment_ids = {cause.id for cause in causes if cause.kind == payments.KIND}
-    found_orders = {order.id: order for order in orders.by_ids(conn, order_ids)} if order_ids else {}
-    paid = payments.of_orders(conn, order_ids)
-    alone = payments.by_ids(conn, payment_ids) if payment_ids else ()
+    order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
+    payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
+    found_orders = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
+    paid = payments.find_by_orders(conn, order_ids)
+    alone = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
     of_payment: dict[int, list[Refund]] = {}
-    for refund in refunds.of_payments(conn, {payment.id for payment in (*paid, *alone)}, lapsed):
+    for refund in refunds.find_by_payments(conn, {payment.id for payment in (*paid, *alone)}, lapsed):
         if refund.state not in ENDED_REFUND_STATES:
             of_payment.setdefault(refund.payment_id, []).append(refund)
-    chains: dict[Cause, list[Record]] = {Cause(orders.KIND, id): [order] for id, order in found_orders.items()}
+    chains: dict[Cause, list[Record]] = {Cause(orders.ORDER_KIND, id): [order] for id, order in found_orders.items()}
     for payment in paid:
-        chain = chains.setdefault(Cause(orders.KIND, payment.order_id or 0), [])
+        chain = chains.setdefault(Cause(orders.ORDER_KIND, payment.order_id or 0), [])
         chain += [payment, *of_payment.get(payment.id, ())]
     for payment in alone:
-        chains[Cause(payments.KIND, payment.id)] = [payment, *of_payment.get(payment.id, ())]
+        chains[Cause(payments.PAYMENT_KIND, payment.id)] = [payment, *of_payment.get(payment.id, ())]
     return dict(chains)
 
 
-def _to_affected(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
+def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
     payment_ids = {record.id for record in records if isinstance(record, Payment)}
     paid_orders = {record.order_id for record in records if isinstance(record, Payment)}
 
@@ -203,16 +207,16 @@ def _to_affected(records: Sequence[Record]) -> tuple[AffectedRecord, ...]:
         match record:
             case Payment():
                 amount = _find_amount(record.captured_minor or record.asked_minor, record.currency)
-                return AffectedRecord(payments.KIND, record.id, record.merchant_payment_id, amount)
+                return AffectedRecord(payments.PAYMENT_KIND, record.id, record.merchant_payment_id, amount)
             case Refund():
                 counts = record.payment_id not in payment_ids
                 amount = _find_amount(record.amount_minor, record.currency) if counts else None
-                return AffectedRecord(refunds.KIND, record.id, None, amount)
+                return AffectedRecord(refunds.REFUND_KIND, record.id, None, amount)
             case Order():
                 amount = _find_amount(record.total_minor, record.currency) if record.id not in paid_orders else None
-                return AffectedRecord(orders.KIND, record.id, record.merch_txn_id, amount)
+                return AffectedRecord(orders.ORDER_KIND, record.id, record.merch_txn_id, amount)
             case _:
-                return AffectedRecord(credit_checks.KIND, record.id, record.corporation_number)
+                return AffectedRecord(credit_checks.CREDIT_CHECK_KIND, record.id, record.corporation_number)
 
     return tuple(map(affected, records))
 

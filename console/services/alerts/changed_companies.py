@@ -27,7 +27,7 @@ from console.domain.registry.watched_facts import (
     CORPORATION_KIND,
     EXPECTED,
     WatchedFacts,
-    as_if_open,
+    clear_closure,
     facts_json,
     find_changes,
     number_of_subject,
@@ -38,7 +38,7 @@ from console.domain.registry.watched_facts import (
 from console.domain.tasks.intervals import interval_of
 from console.domain.tasks.records import Alert
 from console.services.process.context import ServiceContext
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.alerts import alerts, outbox
 from console.store.database import unreadable_rows
 from console.store.database.engine import Transaction
@@ -70,7 +70,7 @@ class WatchPosition:
 
     registry_date: date = date.min
     registry_rows: int = 0
-    last_ids: tuple[int, ...] = (0,) * len(live_records.KINDS)
+    last_ids: tuple[int, ...] = (0,) * len(live_records.LIVE_RECORD_KINDS)
 
     @property
     def registry(self) -> tuple[date, int]:
@@ -93,14 +93,14 @@ class ChangedCompanies:
         the last run. Return the number of alerts that were raised or settled. Raises not_allowed.
         """
         self._context.require_right("due_tasks")
-        settled = sum(until_stopped(self._settle_renewed()))
+        settled = sum(iterate_until_stopped(self._settle_renewed()))
         registry = self._context.open_registry()
         return settled if registry is None else settled + self._compare_with_registry(registry)
 
     def _compare_with_registry(self, registry: "RegistryReader") -> int:
         status, count = registry.status(), 0
         try:
-            for changed in until_stopped(self._compare_pages(registry, status.registry_date, status.rows)):
+            for changed in iterate_until_stopped(self._compare_pages(registry, status.registry_date, status.rows)):
                 count += changed
         except _RegistryReplaced:
             _log.info("task %s: another registry is in use now; the next run compares with it", TASK_NAME)
@@ -112,7 +112,7 @@ class ChangedCompanies:
         """
         with self._context.database.read() as conn:
             position = _read_position(conn)
-            newest_ids = tuple(live_records.newest_id(conn, kind) for kind in live_records.KINDS)
+            newest_ids = tuple(live_records.newest_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS)
             reread = 0 if conn.dialect.name == "sqlite" else REREAD_IDS
         if (day, rows) < position.registry:
             return
@@ -120,7 +120,7 @@ class ChangedCompanies:
         if (day, rows) > position.registry:
             last_ids = [0] * len(last_ids)
             yield from self._compare_all(registry, day)
-        for kind, last_id, newest_id in zip(live_records.KINDS, last_ids, newest_ids, strict=True):
+        for kind, last_id, newest_id in zip(live_records.LIVE_RECORD_KINDS, last_ids, newest_ids, strict=True):
             yield from self._find_new(registry, day, kind, range(last_id, newest_id, IDS_PER_PAGE))
         self._context.write(lambda tx: self._keep_position(tx, WatchPosition(day, rows, newest_ids)))
         yield 0
@@ -173,7 +173,7 @@ class ChangedCompanies:
         """Compare again in the transaction `tx`, and write what differs: an alert for a corporation that is watched
         now, the facts alone for one without live records. Return the number of changed alerts.
         """
-        rows, now = watched_corporations.by_numbers(tx.conn, facts), self._context.now()
+        rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_beginnings(tx.conn, facts, now)
         open_alerts = self._open_alerts(tx.conn, facts)
         count = 0
@@ -217,7 +217,7 @@ class ChangedCompanies:
                 numbers = live_records.numbers_in_range(
                     conn, kind, start, min(start + starts.step, starts.stop), self._context.now()
                 )
-                new_numbers = sorted(numbers - watched_corporations.by_numbers(conn, numbers).keys())
+                new_numbers = sorted(numbers - watched_corporations.find_by_numbers(conn, numbers).keys())
                 beginnings = live_records.find_beginnings(conn, new_numbers, self._context.now())
             yield self._add_rows(registry, day, beginnings) if beginnings else 0
 
@@ -247,7 +247,7 @@ class ChangedCompanies:
         names: Mapping[str, str],
         day: date,
     ) -> int:
-        stored = watched_corporations.by_numbers(tx.conn, [row.number for row in rows])
+        stored = watched_corporations.find_by_numbers(tx.conn, [row.number for row in rows])
         new_rows = [row for row in rows if row.number not in stored]
         watched_corporations.insert_rows(tx.conn, new_rows, self._context.now())
         new_changed = {row.number: changed[row.number] for row in new_rows if row.number in changed}
@@ -309,7 +309,7 @@ class ChangedCompanies:
         outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now(), facts)
         action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED
         detail = {"rule": alert.rule_id, "number": number, "observed": alert.observed, "expected": alert.expected}
-        context.record_audit(tx, action, alert.id, detail, kind=alerts.KIND, reason=alert.rule_id)
+        context.record_audit(tx, action, alert.id, detail, kind=alerts.ALERT_KIND, reason=alert.rule_id)
 
     def _settle_renewed(self) -> Iterator[int]:
         """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield the
@@ -345,7 +345,7 @@ def _find_earlier_facts(
     for number, first_day in first_days.items():
         closure = present[number].closure
         if number not in earlier and closure is not None and closure.day >= first_day:
-            earlier[number] = as_if_open(present[number])
+            earlier[number] = clear_closure(present[number])
     return {number: facts for number, facts in earlier.items() if find_changes(facts, present[number])}
 
 
@@ -365,7 +365,7 @@ def _read_position(conn: Connection) -> WatchPosition:
     if stored:
         try:
             day, rows, *last_ids = json.loads(stored)
-            if len(last_ids) == len(live_records.KINDS):
+            if len(last_ids) == len(live_records.LIVE_RECORD_KINDS):
                 return WatchPosition(date.fromisoformat(day), int(rows), tuple(map(int, last_ids)))
         except unreadable_rows.READ_ERRORS:
             _log.warning("task %s: its position can't be read; it begins anew", TASK_NAME)

@@ -13,7 +13,7 @@ from console.domain.access.permissions import WORKER
 from console.domain.alerts.clock_drift import (
     ALERT_LIFETIME,
     ALERT_RULE,
-    KIND,
+    CLOCK_KIND,
     LIMIT_SECONDS,
     LONGEST_MEASUREMENT_SECONDS,
     drift_of_requests,
@@ -75,7 +75,9 @@ class ClockDrift:
     def _write_alerts(self, tx: Transaction, new: Mapping[str, str], ended: list[int]) -> None:
         now = self._context.now()
         for desk, observed in new.items():
-            alerts.raise_alert(tx.conn, ALERT_RULE, KIND, subject_id_of(desk), None, observed, expected_text(), now)
+            alerts.raise_alert(
+                tx.conn, ALERT_RULE, CLOCK_KIND, subject_id_of(desk), None, observed, expected_text(), now
+            )
         for alert_id in ended:
             alerts.resolve(tx.conn, alert_id, now)
 

@@ -23,7 +23,7 @@ from console.services.alerts.clock_drift import ClockDrift
 from console.services.alerts.provider_outage import ProviderOutages
 from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.context import ServiceContext
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts, candidates, outbox
 from console.store.database import change_feed, unreadable_rows
@@ -33,7 +33,7 @@ from console.store.payments import orders
 from console.store.tasks import tasks
 
 TASK_NAME = "alert_rules"
-KIND = alerts.KIND
+ALERT_KIND = alerts.ALERT_KIND
 ROWS_PER_FEED_READ, MAX_FEED_READS = 2_000, 20
 """Rows of the change feed per read, and the largest number of such reads in one run."""
 ORDER_IDS_PER_RUN, NEWEST_ORDERS_PER_RUN = 20_000, 1_000
@@ -93,7 +93,7 @@ class AlertRules:
             position = _read_position(conn)
             ids, next_position = self._find_candidate_orders(conn, position)
         batches = _split_ids(sorted(ids))
-        change_counts = [self._judge_orders(batch) for batch in until_stopped(batches)]
+        change_counts = [self._judge_orders(batch) for batch in iterate_until_stopped(batches)]
         if len(change_counts) == len(
             batches
         ):  # a run that was stopped before its end begins at the same position again
@@ -178,7 +178,7 @@ class AlertRules:
                 if _must_update_alerts(finding, own_alerts)
             ]
         count = 0
-        for order_id in until_stopped(differing_ids):
+        for order_id in iterate_until_stopped(differing_ids):
             with skip_failures(f"alert rules of order {order_id}"):
                 count += self._context.write(lambda tx, order_id=order_id: self._update_alerts(tx, order_id))  # type: ignore[misc]  # of this iteration
         return count
@@ -187,7 +187,7 @@ class AlertRules:
         self, conn: Connection, ids: Sequence[int]
     ) -> Iterator[tuple[Order, BrokenRule | None, tuple[Alert, ...]]]:
         now, scale = self._context.now(), self._context.scale
-        open_alerts = alerts.open_of_subjects(conn, orders.KIND, ids)
+        open_alerts = alerts.open_of_subjects(conn, orders.ORDER_KIND, ids)
         for order, payments in candidates.read_orders_with_payments(conn, ids):
             own_alerts = tuple(alert for alert in open_alerts.get(order.id, ()) if _is_own(alert))
             yield (
@@ -217,7 +217,7 @@ class AlertRules:
         alert = alerts.raise_alert(
             tx.conn,
             finding.rule,
-            orders.KIND,
+            orders.ORDER_KIND,
             order.id,
             order.merch_txn_id,
             finding.observed,
@@ -241,7 +241,7 @@ class AlertRules:
         outbox.add_alert_event(tx.conn, event_name, alert, context.database_id, context.now())
         action = AuditAction.ALERT_RAISED if event_name == "AlertRaised" else AuditAction.ALERT_RESOLVED
         facts = {"rule": alert.rule_id, "order": alert.order_no, "observed": alert.observed}
-        context.record_audit(tx, action, alert.id, facts, kind=KIND, reason=alert.rule_id)
+        context.record_audit(tx, action, alert.id, facts, kind=ALERT_KIND, reason=alert.rule_id)
 
     def _update_order_work(self, tx: Transaction, order: Order, finding: BrokenRule | None) -> None:
         """Set the work of an order with an open alert to needs_review, and clear it after the alert. A needs_review
@@ -295,7 +295,7 @@ def _split_ids(ids: Sequence[int]) -> list[Sequence[int]]:
 
 
 def _is_own(alert: Alert) -> bool:
-    return alert.rule_id in RULES and alert.subject_kind == orders.KIND
+    return alert.rule_id in RULES and alert.subject_kind == orders.ORDER_KIND
 
 
 def _must_update_alerts(finding: BrokenRule | None, own_alerts: tuple[Alert, ...]) -> bool:

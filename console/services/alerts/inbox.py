@@ -33,7 +33,7 @@ from console.store.registry import watched_corporations
 
 ACTION = AuditAction.ALERT_ACKNOWLEDGED
 RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CHANGE_RULE})
-KIND = alerts.KIND
+ALERT_KIND = alerts.ALERT_KIND
 MAX_COUNTED_ALERTS = 1_000
 LONGEST_NOTE_CHARACTERS = 2_000
 _KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
@@ -63,7 +63,7 @@ class AlertService:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, limit)
             resolved_alerts = [alert for alert in alerts.all_alerts(conn, limit) if alert.resolved_at is not None]
-            return _with_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
+            return _add_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed."""
@@ -73,10 +73,10 @@ class AlertService:
 
     def find_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
         """Return these open alerts by their ids, in the same sequence, each with the action that can end it."""
-        ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.KIND]
+        ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.ORDER_KIND]
         items = self._items_by_alert(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
-        payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.KIND}
-        numbers = {payment.id: payment.merchant_payment_id for payment in payments.by_ids(conn, payment_ids)}
+        payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.PAYMENT_KIND}
+        numbers = {payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, payment_ids)}
         return {alert.id: items.get(alert.id) or _make_case_item(alert, numbers) for alert in open_alerts}
 
     def _items_by_alert(
@@ -98,7 +98,8 @@ class AlertService:
             items |= {
                 alert.id: AlertItem(alert, action.name, action.kind, action.record_id)
                 for alert in open_alerts
-                if (alert.subject_kind, alert.subject_id) == (orders.KIND, order.id) and alert.rule_id == finding.rule
+                if (alert.subject_kind, alert.subject_id) == (orders.ORDER_KIND, order.id)
+                and alert.rule_id == finding.rule
             }
         return items
 
@@ -196,17 +197,17 @@ class AlertService:
         return self._request_ids.act_once("alerts unack", request_id, (id,), lambda: self._undo_audited(id))
 
     def _undo_audited(self, id: int) -> Alert:
-        with refusals.audit_refusals(self._context, AuditAction.ALERT_UNACKNOWLEDGED, id, kind=KIND):
+        with refusals.audit_refusals(self._context, AuditAction.ALERT_UNACKNOWLEDGED, id, kind=ALERT_KIND):
             person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._undo_acknowledgement(tx, id, person))
 
     def _undo_acknowledgement(self, tx: Transaction, alert_id: int, person: str) -> Alert:
         context = self._context
         if alerts.undo_acknowledgement(tx.conn, alert_id, person, context.now()):
-            context.record_audit(tx, AuditAction.ALERT_UNACKNOWLEDGED, alert_id, kind=KIND)
+            context.record_audit(tx, AuditAction.ALERT_UNACKNOWLEDGED, alert_id, kind=ALERT_KIND)
         alert = alerts.find(tx.conn, alert_id)
         if alert is None:
-            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ALERT_KIND, "id": str(alert_id)})
         if alert.acknowledged_by is not None:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
         return alert
@@ -215,7 +216,7 @@ class AlertService:
         words = note.strip()
         if len(words) > LONGEST_NOTE_CHARACTERS:
             raise _make_note_refusal()
-        with refusals.audit_refusals(self._context, ACTION, id, kind=KIND):
+        with refusals.audit_refusals(self._context, ACTION, id, kind=ALERT_KIND):
             person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._acknowledge_alert(tx, id, person, words))
 
@@ -224,7 +225,7 @@ class AlertService:
         is_acknowledged = alerts.acknowledge(tx.conn, alert_id, person, note_text, context.now())
         alert = alerts.find(tx.conn, alert_id)
         if alert is None:
-            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ALERT_KIND, "id": str(alert_id)})
         if not is_acknowledged and alert.acknowledged_by != person:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"who": alert.acknowledged_by, "at": alert.acknowledged_at})
         if is_acknowledged and alert.rule_id in RULES_RESOLVED_BY_ACKNOWLEDGEMENT:
@@ -232,8 +233,8 @@ class AlertService:
                 raise _make_note_refusal()
             alert = self._resolve_acknowledged(tx, alert)
         if is_acknowledged:
-            context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=KIND)
-        return _with_numbers(tx.conn, (alert,))[0]
+            context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=ALERT_KIND)
+        return _add_numbers(tx.conn, (alert,))[0]
 
     def _resolve_acknowledged(self, tx: Transaction, alert: Alert) -> Alert:
         """Resolve an alert by its acknowledgement, and add the event to the outbox. Return the resolved alert."""
@@ -258,7 +259,7 @@ def parse_cursor(text: str | None) -> int:
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-def _with_numbers(conn: Connection, some: Sequence[Alert]) -> tuple[Alert, ...]:
+def _add_numbers(conn: Connection, some: Sequence[Alert]) -> tuple[Alert, ...]:
     """Return the alerts, each with the number by which people know its record."""
     numbers = any_record.numbers_of(conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in some})
     return tuple(replace(alert, number=numbers.get(f"{alert.subject_kind} {alert.subject_id}")) for alert in some)
@@ -276,5 +277,5 @@ def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:
     if alert.subject_kind == CORPORATION_KIND:
         return AlertItem(alert, "look_up", alert.subject_kind, alert.subject_id, number_of_subject(alert.subject_id))
     has_page = alert.subject_kind in _KINDS_WITH_PAGE
-    number = numbers.get(alert.subject_id) if alert.subject_kind == payments.KIND else None
+    number = numbers.get(alert.subject_id) if alert.subject_kind == payments.PAYMENT_KIND else None
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from console.domain.access.permissions import has_right, is_same_person
 from console.domain.alerts.incidents import (
-    KIND,
+    INCIDENT_KIND,
     LONGEST_SNOOZE,
     AffectedRecord,
     Cause,
@@ -93,7 +93,7 @@ class IncidentService:
             self._context.find_reading_person(conn)
             runs = _read_runs(conn, alerts.open_alerts(conn, MAX_OPEN_ALERTS))
             waiting = [(cause, run) for cause, run in runs if any(map(_is_unacknowledged, run))]
-            steps = incident_steps.of_incidents(conn, {alert.id for _, run in waiting for alert in run})
+            steps = incident_steps.find_by_incidents(conn, {alert.id for _, run in waiting for alert in run})
             aside = {cause for cause, run in waiting if any(alert.id in steps for alert in run)}
             records = self._records.read(conn, aside)
         return sum(
@@ -155,7 +155,7 @@ class IncidentService:
 
     def _act_on_incident(self, action: IncidentAction, id: object, *given: object) -> Incident:
         alert_id, context = int(str(id)), self._context
-        with refusals.audit_refusals(context, AUDIT_ACTIONS[action], alert_id, kind=KIND):
+        with refusals.audit_refusals(context, AUDIT_ACTIONS[action], alert_id, kind=INCIDENT_KIND):
             person = context.require_right(_RIGHT).name
             return context.write(lambda tx: self._add_step(tx, action, alert_id, person, given))
 
@@ -171,7 +171,11 @@ class IncidentService:
         stored = incident_steps.add_step(tx.conn, step)
         facts = {"position": stored.position, "owner": step.new_owner, "until": step.until, "note": step.words}
         context.record_audit(
-            tx, AUDIT_ACTIONS[action], incident.id, {name: fact for name, fact in facts.items() if fact}, kind=KIND
+            tx,
+            AUDIT_ACTIONS[action],
+            incident.id,
+            {name: fact for name, fact in facts.items() if fact},
+            kind=INCIDENT_KIND,
         )
         return self._find_incident(tx.conn, alert_id)
 
@@ -223,13 +227,13 @@ class IncidentService:
         alert = alerts.find(conn, alert_id)
         found = () if alert is None else self._read_incidents(conn, (alert,))
         if not found:
-            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(alert_id)})
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": INCIDENT_KIND, "id": str(alert_id)})
         return found[0]
 
     def _read_incidents(self, conn: Connection, given: Iterable[Alert]) -> tuple[Incident, ...]:
         """Return the incidents to which the given alerts belong, the oldest first."""
         runs = _read_runs(conn, given)
-        steps = incident_steps.of_incidents(conn, {alert.id for _, run in runs for alert in run})
+        steps = incident_steps.find_by_incidents(conn, {alert.id for _, run in runs for alert in run})
         items = self._list_items(conn, [alert for _, run in runs for alert in run if alert.resolved_at is None])
         records = self._records.read(conn, {cause for cause, _ in runs})
         made = [self._make_incident(cause, run, steps, items, records[cause]) for cause, run in runs]
@@ -307,7 +311,7 @@ def _owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | None:
     owner = incident.owner
     if owner is not None and not is_same_person(owner, step.person):
         facts: InProgress = {
-            "kind": KIND,
+            "kind": INCIDENT_KIND,
             "id": incident.id,
             "reason": InProgressReason.TAKEN_BY_OTHER_PERSON,
             "holder": {"operator": owner},

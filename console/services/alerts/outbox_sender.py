@@ -16,7 +16,7 @@ from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
 from console.services.guarded import database_rollback
 from console.services.process.context import ServiceContext
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.alerts import alerts, outbox
 from console.store.alerts.outbox import OutboxEvent
 from console.store.database.engine import Transaction
@@ -31,7 +31,7 @@ JITTER_FRACTION = 0.2
 UNPUBLISHED_ALERT_AGE = timedelta(hours=1)
 """Age of the oldest event in the outbox after which an alert is raised."""
 RAISED_EVENT: EventName = "AlertRaised"
-ALERT_RULE, KIND, SUBJECT = outbox.UNPUBLISHED_RULE, "outbox", 1
+ALERT_RULE, OUTBOX_KIND, SUBJECT = outbox.UNPUBLISHED_RULE, "outbox", 1
 _log = logging.getLogger("console.worker")
 
 
@@ -81,7 +81,7 @@ class OutboxSender:
         sent_count, failure_count = 0, 0
         while events := self._read_due_events():
             count_before = sent_count
-            for event in until_stopped(events):
+            for event in iterate_until_stopped(events):
                 error = self._send_event(publisher, event)
                 sent_count, failure_count = (sent_count + 1, 0) if error is None else (sent_count, failure_count + 1)
                 if failure_count == MAX_CONSECUTIVE_FAILURES:
@@ -134,4 +134,6 @@ class OutboxSender:
             context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))
 
     def _raise_alert(self, tx: Transaction, observed: str) -> None:
-        alerts.raise_alert(tx.conn, ALERT_RULE, KIND, SUBJECT, None, observed, "published", self._context.now())
+        alerts.raise_alert(
+            tx.conn, ALERT_RULE, OUTBOX_KIND, SUBJECT, None, observed, "published", self._context.now()
+        )

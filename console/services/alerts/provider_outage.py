@@ -16,7 +16,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.monitoring import recent_activity
 
-ALERT_RULE, KIND = "provider_away", "provider"
+ALERT_RULE, PROVIDER_KIND = "provider_away", "provider"
 LOOK_BACK_PERIOD = timedelta(days=2)
 """Period before now whose calls are read. Attempts for one record are at most a day apart, so the period contains at
 least two of them.
@@ -90,7 +90,9 @@ class ProviderOutages:
         now = self._context.now()
         for name, since in away_since.items():
             observed = f"{name}: no usable answer{_SINCE}{instant_text(since)}"
-            alerts.raise_alert(tx.conn, ALERT_RULE, KIND, compute_subject_id(name), None, observed, "answers", now)
+            alerts.raise_alert(
+                tx.conn, ALERT_RULE, PROVIDER_KIND, compute_subject_id(name), None, observed, "answers", now
+            )
         numbers = {compute_subject_id(name) for name in returned_names}
         for alert in alerts.open_alerts_of_rule(tx.conn, ALERT_RULE, _MAX_ALERTS):
             if alert.subject_id in numbers:

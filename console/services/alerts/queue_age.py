@@ -8,7 +8,7 @@ from datetime import datetime
 from console.domain.alerts.queue_age import (
     AGE_LIMITS,
     ALERT_RULE,
-    KIND,
+    QUEUE_KIND,
     expected_text,
     observed_text,
     subject_id_of,
@@ -53,6 +53,6 @@ class QueueAgeAlerts:
         now = self._context.now()
         for name, since in old.items():
             observed, expected = observed_text(name, since), expected_text(AGE_LIMITS[name])
-            alerts.raise_alert(tx.conn, ALERT_RULE, KIND, subject_id_of(name), None, observed, expected, now)
+            alerts.raise_alert(tx.conn, ALERT_RULE, QUEUE_KIND, subject_id_of(name), None, observed, expected, now)
         for alert_id in ended:
             alerts.resolve(tx.conn, alert_id, now)

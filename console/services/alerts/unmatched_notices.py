@@ -77,7 +77,7 @@ class UnmatchedNotices:
             cases = [case] if case is not None and is_open and case.acknowledged_by is None else []
             for item in self._make_items(conn, cases, with_candidates=True):
                 return item
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.KIND, "id": str(case_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.ALERT_KIND, "id": str(case_id)})
 
     def count(self) -> QueueCount:
         """Return the number of notices in the queue, at most MAX_COUNTED_NOTICES, and since when the oldest of them
@@ -93,10 +93,12 @@ class UnmatchedNotices:
     ) -> Iterator[UnmatchedNoticeItem]:
         """Yield the notices of these cases. A notice whose record was found meanwhile is left out."""
         ids = [case.subject_id for case in unseen_cases]
-        events = {event.id: event for event in payment_events.by_ids(conn, ids) if event.done == RESULT_UNMATCHED}
+        events = {
+            event.id: event for event in payment_events.find_by_ids(conn, ids) if event.done == RESULT_UNMATCHED
+        }
         open_cases = alerts.open_of_subjects(conn, NOTICE_KIND, ids)
         records = _group_by_number(
-            notice_candidates.with_numbers(conn, {event.order_no for event in events.values() if event.order_no})
+            notice_candidates.find_by_numbers(conn, {event.order_no for event in events.values() if event.order_no})
         )
         for case in unseen_cases:
             event = events.get(case.subject_id)
@@ -160,7 +162,7 @@ def _find_candidates(
     if notice.amount_minor is not None and notice.currency is not None:
         day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.time_zone(notice.source))
         since = day.replace(hour=0, minute=0, second=0, microsecond=0)
-        of_day = notice_candidates.of_amount_and_day(
+        of_day = notice_candidates.find_by_amount_and_day(
             conn, notice.source, notice.amount_minor, notice.currency, since, since + _ONE_DAY
         )
         found |= {(type(record), record.id): record for record in of_day}

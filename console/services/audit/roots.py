@@ -47,6 +47,6 @@ class AuditRoots:
         now, heads = audit_roots.heads_to_store(tx.conn, since, newest_id)
         for facts in audit_roots.root_details(now, heads):
             self._context.record_audit(
-                tx, audit_roots.ROOT_ACTION, audit_roots.ROOT_SUBJECT_ID, facts, kind=audit_roots.KIND
+                tx, audit_roots.ROOT_ACTION, audit_roots.ROOT_SUBJECT_ID, facts, kind=audit_roots.AUDIT_KIND
             )
         return len(heads)

@@ -29,7 +29,7 @@ from console.store.operations import leases
 from console.store.operations.leases import Lease
 from console.store.tasks import bulk_runs as bulk
 
-KIND = bulk.KIND
+BULK_RUN_KIND = bulk.BULK_RUN_KIND
 MAX_CONSECUTIVE_REFUSALS = 3
 """Number of consecutive refusals by one provider after which a run pauses."""
 _ROWS_PER_PAGE = 200
@@ -113,7 +113,7 @@ class BulkExecutor:
             tx.conn, run, self._context.now(), bulk.RUN_RUNNING, max_rows, run.reason if begun_text else None
         )
         self._context.record_audit(
-            tx, AuditAction.BULK_BEGUN, run_id, {"most": running_run.most, "done": run.done}, kind=KIND
+            tx, AuditAction.BULK_BEGUN, run_id, {"most": running_run.most, "done": run.done}, kind=BULK_RUN_KIND
         )
         return running_run, int(begun_text) if begun_text.isdecimal() else None
 
@@ -135,7 +135,7 @@ class BulkExecutor:
 
     def _run_some_rows(self, work: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
         """Execute these rows one after the other. Return False if the run was stopped or paused meanwhile."""
-        for row in cancellation.until_stopped(rows):
+        for row in cancellation.iterate_until_stopped(rows):
             if work.has_reached_limit:
                 break
             if work.execution.should_stop():
@@ -192,9 +192,9 @@ class BulkExecutor:
         at = f"{_ROW_MARK}{row.position}"
         try:
             marked_run = bulk.set_state(tx.conn, work.run, self._context.now(), bulk.RUN_RUNNING, reason=at)
-        except bulk.Stale:
+        except bulk.StaleRow:
             raise _LeaseLost from None
-        tx.after_commit(lambda: setattr(work, "run", marked_run))
+        tx.call_after_commit(lambda: setattr(work, "run", marked_run))
 
     def _keep_result(self, tx: Transaction, work: _ExecutedRun, row: BulkRow, outcome: RowOutcome) -> RowOutcome:
         self._renew_lease(tx, work)
@@ -232,7 +232,7 @@ class BulkExecutor:
                 return
             bulk.set_state(tx.conn, run, self._context.now(), state, reason=reason)
             facts = {"state": state, **work.results}
-            self._context.record_audit(tx, AuditAction.BULK_ENDED, run.id, facts, kind=KIND, reason=reason)
+            self._context.record_audit(tx, AuditAction.BULK_ENDED, run.id, facts, kind=BULK_RUN_KIND, reason=reason)
 
         self._context.write(end)
 
@@ -241,7 +241,7 @@ def require_run(conn: Connection, run_id: int) -> BulkRun:
     """Return the bulk run of this id. Raises not_found."""
     run = bulk.find(conn, run_id)
     if run is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": BULK_RUN_KIND, "id": str(run_id)})
     return run
 
 

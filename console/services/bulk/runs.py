@@ -24,7 +24,7 @@ from console.services.audit import refusals
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import Eligibility
 from console.services.bulk.execute import (
-    KIND,
+    BULK_RUN_KIND,
     BulkExecution,
     BulkExecutor,
     Progress,
@@ -95,7 +95,9 @@ class BulkRuns(BulkRunViews):
     def _freeze_set(self, action: str, chosen: Sequence[ChosenRecord] | str, note_text: str | None) -> BulkRun:
         act = _parse_action(action)
         note_text = require_storable(note_text or "") if act is BulkAction.NOTE else None
-        with refusals.audit_refusals(self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=KIND):
+        with refusals.audit_refusals(
+            self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=BULK_RUN_KIND
+        ):
             person = self._context.require_right(act.value).name
             rows = self._queue_rows(chosen) if isinstance(chosen, str) else _rows_to_freeze(chosen)
             if not 0 < len(rows) <= MAX_ROWS:
@@ -118,7 +120,9 @@ class BulkRuns(BulkRunViews):
     ) -> int:
         context = self._context
         run_id = bulk.insert_run(tx.conn, action, rows, person, context.now(), note_text)
-        context.record_audit(tx, AuditAction.BULK_FROZEN, run_id, {"action": action.value, "n": len(rows)}, kind=KIND)
+        context.record_audit(
+            tx, AuditAction.BULK_FROZEN, run_id, {"action": action.value, "n": len(rows)}, kind=BULK_RUN_KIND
+        )
         return run_id
 
     # Run
@@ -155,7 +159,7 @@ class BulkRuns(BulkRunViews):
         should_stop: ShouldStop | None,
         should_leave: ShouldStop | None,
     ) -> BulkRun:
-        with refusals.audit_refusals(self._context, ACTION, run_id, kind=KIND):
+        with refusals.audit_refusals(self._context, ACTION, run_id, kind=BULK_RUN_KIND):
             run = self.read_run(run_id)
             if max_rows is not None and not 0 < max_rows <= run.size:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_BULK_LIMIT, "most": run.size})
@@ -177,7 +181,7 @@ class BulkRuns(BulkRunViews):
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
     def _stop_run(self, run_id: int) -> BulkRun:
-        with refusals.audit_refusals(self._context, AuditAction.BULK_STOPPED, run_id, kind=KIND):
+        with refusals.audit_refusals(self._context, AuditAction.BULK_STOPPED, run_id, kind=BULK_RUN_KIND):
             self._context.require_right(self.read_run(run_id).action.value)
 
         @compare_and_swap.run_again_if_stale()
@@ -185,7 +189,7 @@ class BulkRuns(BulkRunViews):
             run = require_run(tx.conn, run_id)
             if run.state == bulk.RUN_RUNNING:
                 bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_STOPPED, reason="asked")
-                self._context.record_audit(tx, AuditAction.BULK_STOPPED, run_id, kind=KIND)
+                self._context.record_audit(tx, AuditAction.BULK_STOPPED, run_id, kind=BULK_RUN_KIND)
 
         self._context.write(end)
         return self.read_run(run_id)
@@ -199,7 +203,7 @@ class BulkRuns(BulkRunViews):
         )
 
     def _discard_audited(self, run_id: int) -> BulkRun:
-        with refusals.audit_refusals(self._context, AuditAction.BULK_DISCARDED, run_id, kind=KIND):
+        with refusals.audit_refusals(self._context, AuditAction.BULK_DISCARDED, run_id, kind=BULK_RUN_KIND):
             run = self.read_run(run_id)
             person = self._context.require_right(run.action.value)
             if not is_same_person(person.name, run.made_by):
@@ -217,12 +221,13 @@ class BulkRuns(BulkRunViews):
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUN_RUNNING:
             raise ConsoleError(
-                ErrorCode.IN_PROGRESS, {"reason": InProgressReason.BULK_RUN_RUNNING, "kind": KIND, "id": run_id}
+                ErrorCode.IN_PROGRESS,
+                {"reason": InProgressReason.BULK_RUN_RUNNING, "kind": BULK_RUN_KIND, "id": run_id},
             )
         if run.state != bulk.RUN_DONE:
             bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_DONE, reason=DISCARDED_REASON)
             self._context.record_audit(
-                tx, AuditAction.BULK_DISCARDED, run_id, {"done": run.done, "n": run.size}, kind=KIND
+                tx, AuditAction.BULK_DISCARDED, run_id, {"done": run.done, "n": run.size}, kind=BULK_RUN_KIND
             )
 
     def continue_unfinished_run(self) -> int:
@@ -231,7 +236,7 @@ class BulkRuns(BulkRunViews):
         """
         with self._context.database.read() as conn:
             unfinished = bulk.unfinished_runs(conn)
-        return sum(self._continue_run(run) for run in cancellation.until_stopped(unfinished))
+        return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished))
 
     def _continue_run(self, run: BulkRun) -> int:
         person = self._context.person()
@@ -251,7 +256,7 @@ class BulkRuns(BulkRunViews):
         with self._context.database.read() as conn:
             is_held = leases.holder_of(conn, lease_name(run.id)) is not None
         if not is_held:
-            with suppress(bulk.Stale):  # another process has changed the run meanwhile
+            with suppress(bulk.StaleRow):  # another process has changed the run meanwhile
                 self._context.write(
                     lambda tx: bulk.set_state(tx.conn, run, self._context.now(), bulk.RUN_PAUSED, reason="maker")
                 )

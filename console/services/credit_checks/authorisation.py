@@ -33,7 +33,7 @@ from console.services.process.tolerated import log_and_suppress
 _KIND = "provider"
 _ABOUT = "authorisation"
 _STATE_BYTES = 32
-_CODE_PATTERN = re.compile(r"[\x21-\x7e]{1,1024}")
+_AUTHORISATION_CODE_PATTERN = re.compile(r"[\x21-\x7e]{1,1024}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class AuthorisationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Authorised:
+class CompletedAuthorisation:
     """A completed authorisation. `access_expires_at` (UTC) is the end of the access token, None if the provider did
     not state it. `version` counts the stored token pairs of this provider.
     """
@@ -81,7 +81,7 @@ class ProviderAuthorisation:
         state = secrets.token_urlsafe(_STATE_BYTES)
         return AuthorisationRequest(calls.authorize_url(state), state)
 
-    def complete(self, request: AuthorisationRequest, entered: str) -> Authorised:
+    def complete(self, request: AuthorisationRequest, entered: str) -> CompletedAuthorisation:
         """Exchange the code in `entered` for a token pair, once, and store the pair. `entered` is the code, or the
         whole address to which the provider has redirected the browser.
 
@@ -100,7 +100,7 @@ class ProviderAuthorisation:
                 error = _error_of(failure)
                 self._record_failure(error, failure.reason)
                 raise error from None
-        return Authorised(CREDIT_CHECK_PROVIDER, pair.expires_at, pair.version)
+        return CompletedAuthorisation(CREDIT_CHECK_PROVIDER, pair.expires_at, pair.version)
 
     def _audit_refusals(self) -> AbstractContextManager[None]:
         return refusals.audit_refusals(self._context, AuditAction.TOKEN_AUTHORISE, CREDIT_CHECK_PROVIDER, kind=_KIND)
@@ -148,7 +148,7 @@ def _read_code(entered: str, state: str, *, needs_state: bool) -> str:
     if fields.get("error"):
         raise CredentialsRefused("authorisation_declined")
     codes = fields.get("code", [] if fields or "://" in text else [text])
-    if len(codes) != 1 or not _CODE_PATTERN.fullmatch(codes[0]):
+    if len(codes) != 1 or not _AUTHORISATION_CODE_PATTERN.fullmatch(codes[0]):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
     return codes[0]
 

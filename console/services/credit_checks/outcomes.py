@@ -30,12 +30,12 @@ from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
 
-KIND = credit_checks.KIND
+CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 _MISMATCH_REASONS = ("other_number", "bad_id")
 _NOT_BOUGHT_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
@@ -79,7 +79,7 @@ def store_answer_evidence(
     operator = context.holder().operator
     source = f"alarmbox.{call}"
     return evidence.add_answer(
-        tx.conn, (KIND, record.id), record.operation_id, source, operator, outcome, context.now()
+        tx.conn, (CREDIT_CHECK_KIND, record.id), record.operation_id, source, operator, outcome, context.now()
     )
 
 
@@ -105,7 +105,7 @@ def write_success(
         **credit_checks.work_values(Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE)),
     )
     if record.certainty is Certainty.UNKNOWN:
-        approvals.close_proposals(tx.conn, KIND, str(record.id), now)
+        approvals.close_proposals(tx.conn, CREDIT_CHECK_KIND, str(record.id), now)
     context.record_audit(
         tx, AuditAction.CREDIT_CHECK_BOUGHT, record.id, {"provider_id": report.credit_check_id, **(facts or {})}
     )
@@ -124,16 +124,16 @@ def report_values(report: CheckReport, record: CreditCheck, now: datetime) -> di
     if report.expired and (values["expired_at"] is None or _is_later(values["expired_at"], now)):
         # The provider's statement that the viewing period is over takes precedence over its dates.
         values["expired_at"] = record.expired_at if record.expired_at and record.expired_at <= now else now
-    return {name: to_column_value(value) for name, value in values.items() if value is not None}
+    return {name: make_column_value(value) for name, value in values.items() if value is not None}
 
 
 def _is_later(value: object, now: datetime) -> bool:
     return isinstance(value, datetime) and value > now
 
 
-def to_column_value(value: object) -> object:
+def make_column_value(value: object) -> object:
     """Return the value in the form in which its column stores it: an instant becomes a naive UTC time."""
-    return to_naive_utc(value) if isinstance(value, datetime) else value
+    return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 
 def write_error(
@@ -156,9 +156,9 @@ def write_error(
         error_code=cause[:64],
         **credit_checks.work_values(Work()),
     )
-    approvals.close_proposals(tx.conn, KIND, str(record.id), now)
+    approvals.close_proposals(tx.conn, CREDIT_CHECK_KIND, str(record.id), now)
     context.record_audit(tx, AuditAction.CREDIT_CHECK_NOT_BOUGHT, record.id, facts, reason=cause[:64])
-    superseded = credit_checks.find_renewed_by(tx.conn, record.id)
+    superseded = credit_checks.find_superseded_by(tx.conn, record.id)
     if superseded is not None:
         credit_checks.change_record(tx.conn, superseded, now, superseded_at=None, superseded_by=None)
         context.record_audit(tx, AuditAction.CREDIT_CHECK_RESTORED, superseded.id, {"instead_of": record.id})
@@ -276,7 +276,9 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
     answer. The state stays, and the work is set to needs_review.
     """
     now = context.now()
-    if cases.open_case(tx.conn, WorkReason.CONTRADICTED, KIND, record.id, observed, record.state.value, now):
+    if cases.open_case(
+        tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record.id, observed, record.state.value, now
+    ):
         current = _require_record(tx, record.id)
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)
         credit_checks.change_record(tx.conn, current, now, **credit_checks.work_values(work))
@@ -286,5 +288,5 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
 def _require_record(tx: Transaction, record_id: int) -> CreditCheck:
     record = credit_checks.find(tx.conn, record_id)
     if record is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(record_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": CREDIT_CHECK_KIND, "id": str(record_id)})
     return record

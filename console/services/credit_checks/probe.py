@@ -32,7 +32,7 @@ from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 
-KIND = credit_checks.KIND
+CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 ACTION = AuditAction.CREDIT_CHECK_PROBE
 
 
@@ -72,7 +72,7 @@ class CreditCheckProbes:
 
     def _refuse_running(self, record: CreditCheck) -> None:
         with self._context.database.read() as conn:
-            running = journal.find_running(conn, KIND, record.id)
+            running = journal.find_running(conn, CREDIT_CHECK_KIND, record.id)
         if running is not None and journal.has_effect(running.action):
             holder = Holder(operator=running.operator, desk=running.desk)
             raise ConsoleError(
@@ -138,7 +138,7 @@ class CreditCheckProbes:
         unused_reports = [
             report
             for report in reports
-            if not credit_checks.with_provider_id(tx.conn, report.credit_check_id)
+            if not credit_checks.find_by_provider_id(tx.conn, report.credit_check_id)
             and (sent_day is None or (report.purchase_date is not None and report.purchase_date >= sent_day))
         ]
         if len(open_purchases) > 1:
@@ -157,7 +157,7 @@ class CreditCheckProbes:
         if record.operation_id:
             journal.settle_operation(tx.conn, record.operation_id, OperationState.DONE, outcome, self._context.now())
             operation, provider_id = record.operation_id, report.credit_check_id
-            tx.after_commit(
+            tx.call_after_commit(
                 lambda: self._context.spool.mark_ended(operation, holds_claim=True, provider_id=provider_id)
             )
         outcomes.write_success(self._context, tx, record, report, {"by": "probe"})

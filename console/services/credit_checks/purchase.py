@@ -27,7 +27,7 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import database_fitness, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
-from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
+from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
 from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
@@ -78,7 +78,7 @@ class CreditChecks:
         value = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
-            records = credit_checks.by_number(conn, value, journal.lapsed_subjects(conn))
+            records = credit_checks.find_by_number(conn, value, journal.lapsed_subjects(conn))
             purchase_leases = [
                 holder for holder in leases.holders(conn) if holder.name.startswith("alarmbox_credit_check_")
             ]
@@ -92,7 +92,7 @@ class CreditChecks:
         ]
         return PurchasePlan(
             corporation_number=value,
-            clients=tuple(sorted(context.settings.clients or (), key=int)),
+            client_ids=tuple(sorted(context.settings.clients or (), key=int)),
             live=live_records,
             last=past_records[0] if past_records else None,
             running=purchase_leases[0] if purchase_leases else None,
@@ -248,7 +248,7 @@ class _PurchaseAttempt:
             self._refuse_live(live_record)
         spooled = self._context.spool.purchases_holding_claim(self._context.database_id, client, number)
         for intent in (*spooled, *lost_operations.purchases_holding_claim(conn, client, number)):
-            if credit_checks.of_operation(conn, number, intent.operation_id) is None:
+            if credit_checks.find_by_operation(conn, number, intent.operation_id) is None:
                 detail: AlreadyPurchased = {
                     "source": "desk",
                     "operation_id": intent.operation_id,
@@ -267,7 +267,7 @@ class _PurchaseAttempt:
             facts: AlreadyPurchased = {"record": live, "expired_at": live.expired_at}
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
-    def claim(self, tx: Transaction, operation_id: str) -> Subject:
+    def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the pending record, which the unique index admits only once. A renewal first supersedes the old
         record, so that its claim ends.
         """
@@ -288,12 +288,14 @@ class _PurchaseAttempt:
                 credit_checks.change_record(tx.conn, replaced, now, superseded_by=record_id)
             context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded.id, {"by": record_id})
         key = _compute_fingerprint(["v1", PURCHASE.name, client, number, record_id])
-        return Subject(credit_checks.KIND, record_id, client, number, key, _compute_fingerprint(asdict(request)))
+        return ClaimedRecord(
+            credit_checks.CREDIT_CHECK_KIND, record_id, client, number, key, _compute_fingerprint(asdict(request))
+        )
 
-    def call(self, _subject: Subject) -> Outcome[CheckReport]:
+    def call(self, _subject: ClaimedRecord) -> Outcome[CheckReport]:
         return self._adapter_source.get_adapter().buy_check(self._request)
 
-    def record(self, tx: Transaction, subject: Subject, outcome: Outcome[CheckReport]) -> None:
+    def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[CheckReport]) -> None:
         outcomes.record_outcome(self._context, tx, subject.id, outcome, self._adapter_source.get_capabilities())
 
     def convert_exception(self, error: Exception) -> Exception:
@@ -313,7 +315,7 @@ class _PurchaseAttempt:
             _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
             record = last_known_record.build_credit_check(claimed, outcome)
         if outcomes.contradicts(record, outcome):
-            raise late_answers.make_already_decided_error(self._context, credit_checks.KIND, record)
+            raise late_answers.make_already_decided_error(self._context, credit_checks.CREDIT_CHECK_KIND, record)
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
             return record
         raise error_of_outcome(
@@ -323,7 +325,7 @@ class _PurchaseAttempt:
 
 PURCHASE: GuardedAction[_PurchaseAttempt, outcomes.PurchaseSettler, CheckReport, CreditCheck] = GuardedAction(
     name=AuditAction.CREDIT_CHECK_PURCHASE,
-    kind=credit_checks.KIND,
+    kind=credit_checks.CREDIT_CHECK_KIND,
     right="purchase",
     has_effect=True,
     waits_for_lease=True,
@@ -354,7 +356,7 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
         other.id != record.id
         and other.duplicate_of is None
         and (other.client_id == record.client_id or other.corporation_number != record.corporation_number)
-        for other in credit_checks.with_provider_id(conn, record.credit_check_id)
+        for other in credit_checks.find_by_provider_id(conn, record.credit_check_id)
     )
 
 

@@ -35,7 +35,7 @@ _BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingResult:
+class FetchedPart:
     """The result of one read at the provider: its outcome, the report (None without one) and the stored PDF (None
     without one). `name` is DETAIL or PDF.
     """
@@ -62,7 +62,7 @@ class CheckReadings:
         """Raise bad_profile if the provider is not configured."""
         self._reader()
 
-    def fetch_part(self, record: CreditCheck, name: str) -> ReadingResult:
+    def fetch_part(self, record: CreditCheck, name: str) -> FetchedPart:
         """Read detail or PDF at the provider; no transaction is open. A PDF is stored as a document, whose name is
         the hash of its content, before a row names it.
         """
@@ -70,17 +70,17 @@ class CheckReadings:
         provider_id = record.credit_check_id or 0
         if name == DETAIL:
             detail = self._reader().read_detail(provider_id)
-            return _require_same_number(record, ReadingResult(name, detail, detail.found))
+            return _require_same_number(record, FetchedPart(name, detail, detail.found))
         answer = self._reader().read_pdf(provider_id)
         if answer.kind is not OutcomeClass.SUCCEEDED or not isinstance(answer.found, PdfAnswer):
-            return ReadingResult(name, answer)
-        part = _require_same_number(record, ReadingResult(name, answer, answer.found.report))
+            return FetchedPart(name, answer)
+        part = _require_same_number(record, FetchedPart(name, answer, answer.found.report))
         if not part.is_fetched:
             return part
-        return ReadingResult(name, answer, answer.found.report, self._context.documents.store(answer.found.content))
+        return FetchedPart(name, answer, answer.found.report, self._context.documents.store(answer.found.content))
 
     @credit_checks.run_again_if_stale()
-    def write_reading(self, tx: Transaction, record_id: int, part: ReadingResult) -> None:
+    def write_reading(self, tx: Transaction, record_id: int, part: FetchedPart) -> None:
         """Write the result of one read to the record: the changed values and the current PDF, or the reason of the
         failure.
         """
@@ -98,7 +98,7 @@ class CheckReadings:
         if part.stored is not None:
             stored = part.stored
             evidence.add_document(
-                tx.conn, record_id, credit_checks.KIND, stored.path, stored.sha256, stored.bytes, now
+                tx.conn, record_id, credit_checks.CREDIT_CHECK_KIND, stored.path, stored.sha256, stored.bytes, now
             )
             if record.pdf_file_path != stored.path:
                 changes["pdf_file_path"] = stored.path
@@ -107,7 +107,7 @@ class CheckReadings:
         what = AuditAction(f"credit-check.{part.name}_stored")
         context.record_audit(tx, what, record_id, {"changes": _make_change_facts(record, changes)})
 
-    def _apply_failure(self, tx: Transaction, record: CreditCheck, part: ReadingResult) -> None:
+    def _apply_failure(self, tx: Transaction, record: CreditCheck, part: FetchedPart) -> None:
         context, code = self._context, find_part_error_code(part.outcome)
         if code == ErrorCode.VIEWING_PERIOD_OVER:
             credit_checks.change_record(tx.conn, record, context.now(), viewing_over=True, error_code=code)
@@ -155,13 +155,13 @@ def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
     return ErrorCode.PROVIDER_ANSWER_UNUSABLE
 
 
-def make_failed_part(name: str, error: Exception) -> ReadingResult:
+def make_failed_part(name: str, error: Exception) -> FetchedPart:
     """Return the failed result of the part `name` after an exception of this program, e.g. for a full disk."""
     code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
-    return ReadingResult(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
+    return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
 
 
-def _require_same_number(record: CreditCheck, part: ReadingResult) -> ReadingResult:
+def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
     """Return the result of a read. If its report names another corporation number than the record, return a result
     with the unknown outcome `other_number` and without the report.
     """
@@ -178,12 +178,12 @@ def _require_same_number(record: CreditCheck, part: ReadingResult) -> ReadingRes
         mismatched_outcome.evidence,
         mismatched_outcome.sha256,
     )
-    return ReadingResult(part.name, outcome)
+    return FetchedPart(part.name, outcome)
 
 
 def _is_unchanged(record: CreditCheck, name: str, value: object) -> bool:
     row_value = getattr(record, name)
-    return bool(value == (outcomes.to_column_value(row_value) if row_value is not None else None))
+    return bool(value == (outcomes.make_column_value(row_value) if row_value is not None else None))
 
 
 def _make_change_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:

@@ -20,5 +20,5 @@ def require_record(conn: Connection, record_id: int) -> CreditCheck:
     """Return the credit check of this id, read in the caller's transaction. Raises not_found."""
     record = joined_reads.find_record(conn, record_id)
     if record is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.KIND, "id": str(record_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
     return record

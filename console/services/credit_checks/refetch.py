@@ -19,18 +19,18 @@ from console.services.credit_checks.readings import (
     DETAIL,
     PDF,
     CheckReadings,
-    ReadingResult,
+    FetchedPart,
     find_part_error_code,
     make_failed_part,
 )
 from console.services.guarded.action import GuardedAction, GuardedService, record_reading_lapse
 from console.services.guarded.leases import acquire, keep_renewed
-from console.services.guarded.operation import OWN_FAULT_CODES, ClaimedOperation, Progress, Subject
+from console.services.guarded.operation import OWN_FAULT_CODES, ClaimedOperation, ClaimedRecord, Progress
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.store.credit_checks import credit_checks
-from console.store.database.compare_and_swap import Stale
+from console.store.database.compare_and_swap import StaleRow
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.records import evidence
@@ -134,7 +134,7 @@ class _RefetchAttempt:
         self._context, self._reader, self._id = context, parts, record_id
         self._part_names, self._expected_version, self._progress = names, expected_version, progress
         self._record_before: CreditCheck
-        self._readings: list[ReadingResult] = []
+        self._readings: list[FetchedPart] = []
         self._has_begun = False
         self._is_recorded = False
 
@@ -157,10 +157,10 @@ class _RefetchAttempt:
         if reason is not None:
             raise ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, {"record": record}, exit_status=3)
 
-    def claim(self, _tx: Transaction, operation_id: str) -> Subject:
+    def claim(self, _tx: Transaction, operation_id: str) -> ClaimedRecord:
         record = check_records.read_current(self._context, self._id)
-        return Subject(
-            credit_checks.KIND,
+        return ClaimedRecord(
+            credit_checks.CREDIT_CHECK_KIND,
             record.id,
             record.client_id,
             record.corporation_number,
@@ -168,7 +168,7 @@ class _RefetchAttempt:
             fingerprint=",".join(self._part_names),
         )
 
-    def call(self, _subject: Subject) -> Outcome[None]:
+    def call(self, _subject: ClaimedRecord) -> Outcome[None]:
         """Fetch each part; an exception becomes the failed result of its part. Return the outcome of the first failed
         part, or success.
         """
@@ -189,16 +189,16 @@ class _RefetchAttempt:
             return Outcome(OutcomeClass.SUCCEEDED, "fetched", Sent.YES)
         return Outcome(failed_outcome.kind, failed_outcome.reason, failed_outcome.sent, status=failed_outcome.status)
 
-    def record(self, tx: Transaction, _subject: Subject, _outcome: Outcome[None]) -> None:
+    def record(self, tx: Transaction, _subject: ClaimedRecord, _outcome: Outcome[None]) -> None:
         for part in self._readings:
             self._reader.write_reading(tx, self._id, part)
         record = credit_checks.find(tx.conn, self._id)
         self._reader.plan_next_read(tx, self._id, attempts=record.work.attempt + 1 if record else 1)
         record_exists = record is not None
-        tx.after_commit(lambda: setattr(self, "_is_recorded", record_exists))
+        tx.call_after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 
     def convert_exception(self, error: Exception) -> Exception:
-        if isinstance(error, Stale):
+        if isinstance(error, StaleRow):
             return self._unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.LOST_EVERY_RACE)
         if isinstance(error, ConsoleError) and self._has_begun:
             return self._unrecorded_error(error.code, error.detail.get("problem"))
@@ -212,7 +212,9 @@ class _RefetchAttempt:
         try:
             with self._context.database.read() as conn:
                 record = credit_checks.find(conn, record_before.id) or record_before
-                documents = evidence.documents_of(conn, credit_checks.KIND, record.id, record.pdf_file_path)
+                documents = evidence.documents_of(
+                    conn, credit_checks.CREDIT_CHECK_KIND, record.id, record.pdf_file_path
+                )
         except ConsoleError as error:
             facts: ProviderAnswerFacts = {
                 "record": record_before,
@@ -238,7 +240,7 @@ class _RefetchAttempt:
         failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._part_names]
         return _incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
 
-    def _make_failure_error(self, record: CreditCheck, failed_parts: list[ReadingResult]) -> ConsoleError:
+    def _make_failure_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
         failure_facts = _failed_part_facts(failed_parts)
         worst_failure = min(failure_facts, key=lambda code: _CODES_BY_SEVERITY.index(code["code"]))
         return _incomplete_error(
@@ -249,7 +251,7 @@ class _RefetchAttempt:
 
 REFETCH: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = GuardedAction(
     name=AuditAction.CREDIT_CHECK_REFETCH,
-    kind=credit_checks.KIND,
+    kind=credit_checks.CREDIT_CHECK_KIND,
     right="refetch",
     has_effect=False,
     waits_for_lease=False,
@@ -267,7 +269,7 @@ REFETCH: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = G
 )
 
 
-def _failed_part_facts(failed_parts: list[ReadingResult]) -> list[FailedPart]:
+def _failed_part_facts(failed_parts: list[FetchedPart]) -> list[FailedPart]:
     return [
         {"part": part.name, "code": find_part_error_code(part.outcome), "reason": part.outcome.reason}
         for part in failed_parts
@@ -294,5 +296,5 @@ def _changed_fields(old: CreditCheck, new: CreditCheck) -> tuple[str, ...]:
     return tuple(name for name in _FIELDS if getattr(old, name) != getattr(new, name))
 
 
-def _documents_of_parts(documents: tuple[Document, ...], parts: list[ReadingResult]) -> tuple[Document, ...]:
+def _documents_of_parts(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
     return documents if any(part.stored for part in parts) else tuple(doc for doc in documents if doc.current)

@@ -28,7 +28,7 @@ from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.records import evidence
 
-KIND = credit_checks.KIND
+CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 ACTION = AuditAction.CREDIT_CHECK_RESOLVE
 LARGEST_EVIDENCE_BYTES = 10 * 1024 * 1024
 
@@ -97,7 +97,7 @@ class PurchaseDecisions:
             try:
                 record = self._open_record(record_id, expected_version)
                 yield record
-            except credit_checks.Stale:
+            except credit_checks.StaleRow:
                 raise make_stale_view_error(
                     check_records.read_current(self._context, record_id), record.version
                 ) from None
@@ -111,7 +111,7 @@ class PurchaseDecisions:
         ):
             raise make_stale_view_error(record, expected_version)
         with self._context.database.read() as conn:
-            running = journal.find_running(conn, KIND, record_id)
+            running = journal.find_running(conn, CREDIT_CHECK_KIND, record_id)
         if running is not None and journal.has_effect(running.action):
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,
@@ -162,7 +162,12 @@ class PurchaseDecisions:
         mismatch = self._find_mismatch(tx, record, report)
         if mismatch is None:
             evidence.add_proof(
-                tx.conn, (KIND, record.id), record.operation_id, _require_operator(context), proof, context.now()
+                tx.conn,
+                (CREDIT_CHECK_KIND, record.id),
+                record.operation_id,
+                _require_operator(context),
+                proof,
+                context.now(),
             )
             self._settle_success(tx, record, outcome, report)
         return mismatch
@@ -179,7 +184,7 @@ class PurchaseDecisions:
     def _find_mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> MismatchReason | None:
         if report.corporation_number != record.corporation_number:
             return MismatchReason.OTHER_NUMBER
-        same_id_records = credit_checks.with_provider_id(tx.conn, report.credit_check_id)
+        same_id_records = credit_checks.find_by_provider_id(tx.conn, report.credit_check_id)
         is_used = any(duplicate.id != record.id for duplicate in same_id_records)
         return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
 
@@ -209,7 +214,7 @@ class PurchaseDecisions:
             credit_checks.raise_version(tx.conn, record, now)
             return {"as": "error", "evidence": proof_id}
 
-        subject = (KIND, record.id)
+        subject = (CREDIT_CHECK_KIND, record.id)
         decision = PersonDecision(
             subject, "error", person, record, record.operation_id, proof, refusal_facts={"record": record}
         )

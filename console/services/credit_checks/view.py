@@ -33,7 +33,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.records import evidence
 
-KIND = credit_checks.KIND
+CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 ActionReader = Callable[[Connection, str, int, Person | None, Sequence[str]], tuple[AllowedAction, ...]]
 """Function that returns the named actions on a record (kind and id) for a person, by the decision table."""
 
@@ -63,22 +63,22 @@ class CreditCheckViews:
             record = complete_record(self._complete_records, conn, check_records.require_record(conn, record_id))
             relations = record.relations or CheckRelations()
             holder = self._find_holder(conn, record)
-            answers = evidence.of_subject(conn, KIND, record_id)
+            answers = evidence.find_by_subject(conn, CREDIT_CHECK_KIND, record_id)
             view = CreditCheckView(
                 record=record,
                 explanation=explain(record, context.now()),
-                timeline=read_timeline(conn, KIND, str(record_id)),
+                timeline=read_timeline(conn, CREDIT_CHECK_KIND, str(record_id)),
                 evidence=answers,
-                documents=evidence.documents_of(conn, KIND, record_id, record.pdf_file_path),
+                documents=evidence.documents_of(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path),
                 actions=self._list_actions(conn, record, person),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
                 last_answer_at=_last_answer_at(answers),
-                history=self._complete_records(conn, credit_checks.by_number(conn, record.corporation_number)),
+                history=self._complete_records(conn, credit_checks.find_by_number(conn, record.corporation_number)),
                 corporation=read_facts(context, conn, record.corporation_number),
-                **read_annotations(context, conn, KIND, record_id),
+                **read_annotations(context, conn, CREDIT_CHECK_KIND, record_id),
             )
-        self._reads.record_opening(AuditAction.CREDIT_CHECK_OPENED, KIND, record_id)
+        self._reads.record_opening(AuditAction.CREDIT_CHECK_OPENED, CREDIT_CHECK_KIND, record_id)
         return view
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
@@ -88,13 +88,15 @@ class CreditCheckViews:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = credit_checks.find(conn, record_id)
-            documents = evidence.documents_of(conn, KIND, record_id, record.pdf_file_path if record else None)
+            documents = evidence.documents_of(
+                conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path if record else None
+            )
         document = next((doc for doc in documents if doc.sha256 == sha256 or (sha256 is None and doc.current)), None)
         path = document.path if document else (record.pdf_file_path if record and sha256 is None else None)
         if path is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "document", "id": str(record_id)})
         content = self._context.documents.read(path)
-        self._reads.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, KIND, record_id)
+        self._reads.record_opening(AuditAction.CREDIT_CHECK_PDF_READ, CREDIT_CHECK_KIND, record_id)
         return content
 
     def list_documents(self, record_id: int) -> tuple[Document, ...]:
@@ -104,13 +106,13 @@ class CreditCheckViews:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = check_records.require_record(conn, record_id)
-            return evidence.documents_of(conn, KIND, record_id, record.pdf_file_path)
+            return evidence.documents_of(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path)
 
     def _find_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
         holder = leases.holder_of(conn, lease_name(record.id))
         if holder is not None or record.state is not CheckState.PENDING:
             return holder
-        running = journal.find_running(conn, KIND, record.id)
+        running = journal.find_running(conn, CREDIT_CHECK_KIND, record.id)
         if running is None:
             return None
         return leases.holder_of(conn, f"alarmbox_credit_check_{record.client_id}")
@@ -121,7 +123,7 @@ class CreditCheckViews:
         """Return the actions of the screen. Their rules are those of the decision table, and those of a renewal and
         of a stored PDF; the service that runs an action checks the same rules again.
         """
-        by_table = self._read_actions(conn, KIND, record.id, person, ("probe", "refetch", "resolve"))
+        by_table = self._read_actions(conn, CREDIT_CHECK_KIND, record.id, person, ("probe", "refetch", "resolve"))
         renewal_reason = refusal_reason_of_renewal(record, self._context.now())
         renewal_facts = {"until": record.expired_at, "holder": None}
         renewal = self._make_action("renew", "purchase", renewal_reason, person, renewal_facts)

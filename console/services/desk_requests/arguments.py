@@ -27,7 +27,7 @@ def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) 
         if not isinstance(values, list) or len(values) != len(argument_types):
             raise ValueError("another number of arguments")
         arguments = tuple(
-            file if file and _is_file(value) else answer_serialization.from_json_value(value) for value in values
+            file if file and _is_file(value) else answer_serialization.deserialize_value(value) for value in values
         )
     except (AttributeError, ImportError, RecursionError, TypeError) as malformed:
         raise ValueError("no arguments") from malformed

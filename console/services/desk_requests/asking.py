@@ -137,7 +137,7 @@ class AskingRequestIds(RequestIds):
         facts = self._forms[command].facts(self._context, arguments)
         file = next((_read_content(part) for part in arguments if isinstance(part, Path)), None)
         values = [{FILE_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
-        text = json.dumps([answer_serialization.to_json_value(value) for value in values], ensure_ascii=False)
+        text = json.dumps([answer_serialization.serialize_value(value) for value in values], ensure_ascii=False)
         if len(text.encode()) > LONGEST_ARGS_BYTES:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS, "longest": LONGEST_ARGS_BYTES}

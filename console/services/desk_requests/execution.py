@@ -183,7 +183,7 @@ class RequestExecutor:
             else:
                 return
         _log.error("desk request %s: its answer can't be stored", taken.id, exc_info=refusal)
-        self._context.write(lambda tx: requests.store_answer(tx, taken, _without_values(text)))
+        self._context.write(lambda tx: requests.store_answer(tx, taken, _remove_values(text)))
 
     def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
         """Write an audit entry, and return the answer outcome_unknown for a request that MAX_EXECUTIONS executions
@@ -296,10 +296,10 @@ def _answer_text(answer: CallAnswer, *, is_repetition: bool = False) -> str:
     """Return the answer as the JSON text that the desk reads. `is_repetition`: it is the stored answer of an earlier
     call.
     """
-    return json.dumps({"answer": answer_serialization.to_text(answer), "repeated": is_repetition})
+    return json.dumps({"answer": answer_serialization.serialize_answer(answer), "repeated": is_repetition})
 
 
-def _without_values(text: str) -> str:
+def _remove_values(text: str) -> str:
     """Return an answer that says no more than the stored answer `text` and has a few characters: of an error only its
     code, and of a success that the answer wasn't kept.
     """

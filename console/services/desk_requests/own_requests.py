@@ -33,7 +33,7 @@ def read_answer(text: str) -> tuple[CallAnswer, bool]:
     an earlier call with the same request id. Raises ValueError if `text` is no stored answer.
     """
     content = json.loads(text)
-    return answer_serialization.from_text(content["answer"]), bool(content["repeated"])
+    return answer_serialization.deserialize_answer(content["answer"]), bool(content["repeated"])
 
 
 class OwnRequests:
@@ -50,7 +50,7 @@ class OwnRequests:
         sent_here = context.spool.own_requests(context.database_id)
         with context.database.read() as conn:
             rows = requests.list_own(conn, oldest_request_id(LISTED_SECONDS), MAX_LISTED)
-        return tuple(_with_answer(row, is_from_this_desk=row.id in sent_here) for row in rows)
+        return tuple(_add_answer(row, is_from_this_desk=row.id in sent_here) for row in rows)
 
     def withdraw(self, request: str) -> bool:
         """Withdraw a request. Return True if no worker can take it any more; see the function `withdraw` of this
@@ -59,7 +59,7 @@ class OwnRequests:
         return withdraw(self._context, request)
 
 
-def _with_answer(row: StoredRequest, *, is_from_this_desk: bool) -> OwnRequest:
+def _add_answer(row: StoredRequest, *, is_from_this_desk: bool) -> OwnRequest:
     try:
         answer = CallAnswer() if row.result is None else read_answer(row.result)[0]
     except ValueError:  # a worker of another version wrote it

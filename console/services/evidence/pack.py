@@ -252,13 +252,13 @@ class _PackDraft:
     def _iterate_answer_parts(self) -> Iterator[tuple[str, bytes]]:
         for kind, id in sorted(self._related.record_keys):
             folder, subject = f"answers/{kind}-{id}", {"kind": kind, "of": id}
-            items = evidence.of_operation(self._conn, id) if kind == OPERATION else self._read_items(kind, id)
+            items = evidence.find_by_operation(self._conn, id) if kind == OPERATION else self._read_items(kind, id)
             for item in items:
                 yield (
                     f"{folder}/{item.id:012d}.json",
                     encode_json({**subject, **self._plain_values.make_record_fields(item)}),
                 )
-            for notice in payment_events.walk_events(self._conn, int(id)) if kind == payments.KIND else ():
+            for notice in payment_events.walk_events(self._conn, int(id)) if kind == payments.PAYMENT_KIND else ():
                 yield (
                     f"{folder}/notice-{notice.id:012d}.json",
                     encode_json({**subject, **self._plain_values.make_record_fields(notice)}),
@@ -282,7 +282,7 @@ class _PackDraft:
 
     def _read_documents(self) -> Iterable[Document]:
         for kind, id in self._related.record_keys:
-            if kind == credit_checks.KIND:
+            if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.documents_of(self._conn, kind, int(id), None)
 
     def _has_room(self, pack: PackFile, name: str, size: int, sha256: str | None = None) -> bool:

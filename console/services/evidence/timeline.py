@@ -37,7 +37,13 @@ EVENTS_ON_SCREEN, RECORDS_ON_SCREEN = 500, 25
 """Largest number of events on the screen of a record, and of records whose events the screen shows. The copied text
 of the timeline has the events of all records.
 """
-KINDS = (credit_checks.KIND, payments.KIND, orders.KIND, refunds.KIND, OPERATION)
+TIMELINE_KINDS = (
+    credit_checks.CREDIT_CHECK_KIND,
+    payments.PAYMENT_KIND,
+    orders.ORDER_KIND,
+    refunds.REFUND_KIND,
+    OPERATION,
+)
 _MAX_ID_DIGITS = 18  # digits
 _ReadPosition = dict[str, tuple[datetime, str, datetime]]
 """The read position of each stream of events: time and id of its last event on the page, and the latest moment that
@@ -178,25 +184,27 @@ def read_related_records(context: ServiceContext, conn: Connection, kind: str, i
 def _read_related_records(
     conn: Connection, record: AnyRecord, lapsed: Mapping[str, frozenset[int]]
 ) -> tuple[AnyRecord, ...]:
-    def as_tuple(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
+    def read_as_tuple(kind: str, id: int | None) -> tuple[AnyRecord, ...]:
         related = None if id is None else any_record.find(conn, kind, id, lapsed)
         return () if related is None else (related,)
 
     def refunds_of(payment: Payment) -> tuple[AnyRecord, ...]:
-        return refunds.of_payment(conn, payment.id, lapsed.get(refunds.KIND, frozenset()))[:MAX_RELATED]
+        return refunds.find_by_payment(conn, payment.id, lapsed.get(refunds.REFUND_KIND, frozenset()))[:MAX_RELATED]
 
     match record:
         case Order():
-            order_payments = payments.of_order(conn, record.id, lapsed.get(payments.KIND, frozenset()))[:MAX_RELATED]
+            order_payments = payments.find_by_order(conn, record.id, lapsed.get(payments.PAYMENT_KIND, frozenset()))[
+                :MAX_RELATED
+            ]
             return (*order_payments, *(refund for payment in order_payments for refund in refunds_of(payment)))
         case Payment():
-            return (*as_tuple(orders.KIND, record.order_id), *refunds_of(record))
+            return (*read_as_tuple(orders.ORDER_KIND, record.order_id), *refunds_of(record))
         case Refund():
-            payment = as_tuple(payments.KIND, record.payment_id)
+            payment = read_as_tuple(payments.PAYMENT_KIND, record.payment_id)
             order = next(
                 (candidate.order_id for candidate in payment if isinstance(candidate, Payment)), record.order_id
             )
-            return (*as_tuple(orders.KIND, order), *payment)
+            return (*read_as_tuple(orders.ORDER_KIND, order), *payment)
     return ()
 
 
@@ -214,13 +222,13 @@ def kind_of(record: AnyRecord) -> str:
     """Return the kind of the record, e.g. `payment`."""
     match record:
         case CreditCheck():
-            return credit_checks.KIND
+            return credit_checks.CREDIT_CHECK_KIND
         case Order():
-            return orders.KIND
+            return orders.ORDER_KIND
         case Payment():
-            return payments.KIND
+            return payments.PAYMENT_KIND
         case Refund():
-            return refunds.KIND
+            return refunds.REFUND_KIND
     return OPERATION
 
 
@@ -255,7 +263,7 @@ def make_head_facts(
 
 def _parse_id(kind: str, id: int | str) -> int:
     text = str(id)
-    if kind not in KINDS or not (text.isascii() and text.isdecimal()) or len(text) > _MAX_ID_DIGITS:
+    if kind not in TIMELINE_KINDS or not (text.isascii() and text.isdecimal()) or len(text) > _MAX_ID_DIGITS:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind[:40], "id": text[:40]})
     return int(text)
 

@@ -41,7 +41,7 @@ def write_pdf_document(file: BinaryIO, document: ExportDocument) -> None:
     """Write the document to `file`. Each page has the title of the document and its number at the foot."""
     with _pdfium_lock:
         content = _Layout(document).make_pdf()
-    file.write(_without_time(content))
+    file.write(_remove_time(content))
 
 
 def cell_text(kind: CellKind, value: CellValue) -> str:
@@ -242,7 +242,7 @@ def _wide_text(text: str) -> Any:
     return ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
 
 
-def _without_time(content: bytes) -> bytes:
+def _remove_time(content: bytes) -> bytes:
     """Return the PDF without what the library draws anew each time: the time of writing, the marks of its subsets of
     fonts, and the file number, which follows from the content instead. The lengths stay the same, so that the PDF's
     table of positions stays right.

@@ -17,11 +17,11 @@ from console.domain.provider_outcome import Outcome
 from console.domain.records import Operation
 from console.services.audit import refusals
 from console.services.guarded import unsent_operations
-from console.services.guarded.operation import ClaimedOperation, GuardedOperation, Progress, Subject
+from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, GuardedOperation, Progress
 from console.services.guarded.pipeline import GuardedPipeline, end_intent
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
-from console.store.database.compare_and_swap import Stale, run_again_if_stale
+from console.store.database.compare_and_swap import StaleRow, run_again_if_stale
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
@@ -74,9 +74,9 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     prepare: Callable[[AttemptT], ResultT | None]
     lease: Callable[[AttemptT], str | None]
     check: Callable[[AttemptT, Connection], None]
-    claim: Callable[[AttemptT, Transaction, str], Subject]
-    call: Callable[[AttemptT, Subject], Outcome[AnswerT]]
-    record: Callable[[AttemptT, Transaction, Subject, Outcome[AnswerT]], None]
+    claim: Callable[[AttemptT, Transaction, str], ClaimedRecord]
+    call: Callable[[AttemptT, ClaimedRecord], Outcome[AnswerT]]
+    record: Callable[[AttemptT, Transaction, ClaimedRecord, Outcome[AnswerT]], None]
     convert_exception: Callable[[AttemptT, Exception], Exception]
     make_result: Callable[[AttemptT, ClaimedOperation, Outcome[AnswerT]], ResultT]
     settle: Callable[[SettlerT, Transaction, str, Outcome[AnswerT], str | None], bool] | None
@@ -143,7 +143,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     def _run_attempt(self, attempt: AttemptT, progress: Progress) -> tuple[ClaimedOperation, Outcome[AnswerT]]:
         try:
             return self._pipeline.run(self._bind_attempt(attempt), progress)
-        except (ConsoleError, Stale) as failure:
+        except (ConsoleError, StaleRow) as failure:
             error = self.action.convert_exception(attempt, failure)
             if error is failure:
                 raise
@@ -153,11 +153,11 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         action = self.action
 
         @run_again_if_stale()
-        def claim(tx: Transaction, operation_id: str) -> Subject:
+        def claim(tx: Transaction, operation_id: str) -> ClaimedRecord:
             return action.claim(attempt, tx, operation_id)
 
         @run_again_if_stale()
-        def record(tx: Transaction, subject: Subject, outcome: Outcome[AnswerT]) -> None:
+        def record(tx: Transaction, subject: ClaimedRecord, outcome: Outcome[AnswerT]) -> None:
             action.record(attempt, tx, subject, outcome)
 
         return GuardedOperation(

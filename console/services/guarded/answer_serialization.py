@@ -31,24 +31,24 @@ class CallAnswer:
     error: ConsoleError | None = None
 
 
-def to_text(answer: CallAnswer) -> str:
-    """Return the answer as JSON text, which `from_text` reads."""
+def serialize_answer(answer: CallAnswer) -> str:
+    """Return the answer as JSON text, which `deserialize_answer` reads."""
     error = answer.error
     content = (
-        {"value": to_json_value(answer.value)}
+        {"value": serialize_value(answer.value)}
         if error is None
-        else {"code": error.code, "status": error.exit_status, "detail": to_json_value(error.detail)}
+        else {"code": error.code, "status": error.exit_status, "detail": serialize_value(error.detail)}
     )
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def from_text(text: str) -> CallAnswer:
-    """Return the answer that `to_text` wrote. Raises ValueError for any other text."""
+def deserialize_answer(text: str) -> CallAnswer:
+    """Return the answer that `serialize_answer` wrote. Raises ValueError for any other text."""
     try:
         content = json.loads(text)
         if "value" in content:
-            return CallAnswer(from_json_value(content["value"]))
-        code, status, detail = content["code"], content["status"], from_json_value(content["detail"])
+            return CallAnswer(deserialize_value(content["value"]))
+        code, status, detail = content["code"], content["status"], deserialize_value(content["detail"])
         if not isinstance(code, str) or not isinstance(status, int):
             raise ValueError("not a kept error")
         return CallAnswer(error=rebuild_error(ErrorCode(code), detail, exit_status=status))
@@ -56,7 +56,7 @@ def from_text(text: str) -> CallAnswer:
         raise ValueError("not a kept answer") from malformed
 
 
-def to_json_value(value: object) -> Any:
+def serialize_value(value: object) -> Any:
     """Return the value in the types of JSON; a value of another type becomes an object whose first key tells the
     type.
     """
@@ -72,15 +72,15 @@ def to_json_value(value: object) -> Any:
         case date():
             return {"day": value.isoformat()}
         case Mapping():
-            return {"map": {str(key): to_json_value(part) for key, part in value.items()}}
+            return {"map": {str(key): serialize_value(part) for key, part in value.items()}}
         case list():
-            return [to_json_value(part) for part in value]
+            return [serialize_value(part) for part in value]
         case tuple():
-            return {"tuple": [to_json_value(part) for part in value]}
+            return {"tuple": [serialize_value(part) for part in value]}
         case set() | frozenset():
-            return {"set": sorted((to_json_value(part) for part in value), key=str)}
+            return {"set": sorted((serialize_value(part) for part in value), key=str)}
         case _ if is_dataclass(value) and not isinstance(value, type):
-            parts = {field.name: to_json_value(getattr(value, field.name)) for field in fields(value) if field.init}
+            parts = {field.name: serialize_value(getattr(value, field.name)) for field in fields(value) if field.init}
             if isinstance(value, Payment):
                 parts["payer"] = masked_payer(value.payer)
             return {"made": _make_class_name(type(value)), "of": parts}
@@ -92,25 +92,25 @@ def _make_class_name(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-def from_json_value(stored: Any) -> Any:
-    """Return the value that `to_json_value` converted. Raises ValueError for anything else."""
+def deserialize_value(stored: Any) -> Any:
+    """Return the value that `serialize_value` converted. Raises ValueError for anything else."""
     match stored:
         case list():
-            return [from_json_value(part) for part in stored]
+            return [deserialize_value(part) for part in stored]
         case {"enum": str(name), "is": of}:
             return _find_class(name, Enum)(of)
         case {"made": str(name), "of": dict(parts)}:
-            return _find_class(name, None)(**{field: from_json_value(part) for field, part in parts.items()})
+            return _find_class(name, None)(**{field: deserialize_value(part) for field, part in parts.items()})
         case {"at": str(text)}:
             return datetime.fromisoformat(text)
         case {"day": str(text)}:
             return date.fromisoformat(text)
         case {"map": dict(parts)}:
-            return {key: from_json_value(part) for key, part in parts.items()}
+            return {key: deserialize_value(part) for key, part in parts.items()}
         case {"tuple": list(parts)}:
-            return tuple(from_json_value(part) for part in parts)
+            return tuple(deserialize_value(part) for part in parts)
         case {"set": list(parts)}:
-            return frozenset(from_json_value(part) for part in parts)
+            return frozenset(deserialize_value(part) for part in parts)
         case dict():
             raise ValueError("not a kept value")
     return stored

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseWentBack
     from console.domain.tasks.records import Alert
 
-ALERT_RULE, KIND, SUBJECT = anchors.WENT_BACK_RULE, "database", 1
+ALERT_RULE, DATABASE_KIND, SUBJECT = anchors.WENT_BACK_RULE, "database", 1
 ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
 """Number of the newest anchors that are looked for: when the database is opened, and before each operation. More than
 one is needed, because rows can be committed in another order than that of their ids. The number before an operation
@@ -306,7 +306,7 @@ def _raise_alert(
     )
     observed = f"{observation}; operations that only a desk remembers: {operation_count}"
     expected = f"what desk {context.spool.desk_id} saw committed"
-    alert = alerts.raise_alert(tx.conn, ALERT_RULE, KIND, SUBJECT, None, observed, expected, context.now())
+    alert = alerts.raise_alert(tx.conn, ALERT_RULE, DATABASE_KIND, SUBJECT, None, observed, expected, context.now())
     if alert is not None:
         outbox.add_alert_event(tx.conn, "AlertRaised", alert, context.database_id, context.now())
         facts = {
@@ -315,7 +315,9 @@ def _raise_alert(
             "operations": operation_count,
             "before": old_database_id,
         }
-        context.record_audit(tx, AuditAction.DATABASE_WENT_BACK, alert.id, facts, kind=alerts.KIND, reason=ALERT_RULE)
+        context.record_audit(
+            tx, AuditAction.DATABASE_WENT_BACK, alert.id, facts, kind=alerts.ALERT_KIND, reason=ALERT_RULE
+        )
         _log.error("this database went back in time: %s", observed)
 
 

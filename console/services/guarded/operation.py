@@ -24,7 +24,7 @@ EFFECT_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ClaimedRecord:
     """The record that the first transaction (tx1) claimed.
 
     `kind` and `id` name the record; `key` is the idempotency key and `fingerprint` the fingerprint of the request. A
@@ -64,9 +64,9 @@ class GuardedOperation(Generic[T]):
     waits_for_lease: bool
     has_effect: bool
     check: Callable[[Connection], None]
-    claim: Callable[[Transaction, str], Subject]
-    call: Callable[[Subject], Outcome[T]]
-    record: Callable[[Transaction, Subject, Outcome[T]], None]
+    claim: Callable[[Transaction, str], ClaimedRecord]
+    call: Callable[[ClaimedRecord], Outcome[T]]
+    record: Callable[[Transaction, ClaimedRecord, Outcome[T]], None]
     deliver: Callable[[str, Outcome[T]], bool]
 
 
@@ -76,7 +76,7 @@ class ClaimedOperation:
 
     operation_id: str
     fence: int
-    subject: Subject
+    subject: ClaimedRecord
     lease: Lease | None
 
 

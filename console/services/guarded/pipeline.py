@@ -30,10 +30,10 @@ from console.services.guarded.idempotency import refuse_repeat
 from console.services.guarded.operation import (
     EFFECT_CLASSES,
     ClaimedOperation,
+    ClaimedRecord,
     GuardedOperation,
     OutcomeUnrecorded,
     Progress,
-    Subject,
     find_ended_state,
 )
 from console.services.guarded.unsent_operations import not_sent_outcome
@@ -82,14 +82,14 @@ class GuardedPipeline:
         arrived before the claim. Raises Unrecorded if the outcome could not be written to the database. A signal that
         arrived after the claim takes effect after the outcome is written.
         """
-        with tracing.with_correlation(), interrupts.defer_signals():
+        with tracing.start_correlation(), interrupts.defer_signals():
             if operation.has_effect:
                 database_rollback.require_no_rollback(self._context)
             self._context.failpoints.reach("before_tx1")
             if operation.has_effect:
                 database_fitness.require_disk_space(self._context)
             claimed = self._wait_and_claim(operation, progress)
-            with tracing.with_facts(operation=claimed.operation_id):
+            with tracing.add_log_facts(operation=claimed.operation_id):
                 return claimed, self._run_claimed(operation, claimed, progress)
 
     def _run_claimed(
@@ -141,7 +141,7 @@ class GuardedPipeline:
         If a unique index refuses the claim, raises the refusal that fits the record or attempt which holds the claim.
         """
         context, operation_id = self._context, str(uuid.uuid4())
-        subject: Subject | None = None
+        subject: ClaimedRecord | None = None
 
         def tx1(tx: Transaction) -> ClaimedOperation:
             nonlocal subject
@@ -182,7 +182,7 @@ class GuardedPipeline:
         return lease
 
     def _begin_journal(
-        self, tx: Transaction, operation: GuardedOperation[T], operation_id: str, subject: Subject
+        self, tx: Transaction, operation: GuardedOperation[T], operation_id: str, subject: ClaimedRecord
     ) -> int:
         journal_row = NewOperation(
             operation_id, operation.action, subject.kind, subject.id, subject.client_id, subject.corporation_number,
@@ -246,7 +246,7 @@ class GuardedPipeline:
         if not self._context.spool.mark_calling(operation_id):
             raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "told_not_sent", "operation_id": operation_id})
 
-    def _make_intent(self, operation: GuardedOperation[T], subject: Subject, operation_id: str) -> Intent:
+    def _make_intent(self, operation: GuardedOperation[T], subject: ClaimedRecord, operation_id: str) -> Intent:
         context = self._context
         return Intent(
             operation_id=operation_id,

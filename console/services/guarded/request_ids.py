@@ -63,10 +63,10 @@ _ANSWER_TRIES = 3
 _ANSWER_PAUSE_SECONDS = 0.1
 _CACHE_KIND = "request"
 _KIND_OF_RECORD: Mapping[type, str] = {
-    CreditCheck: credit_checks.KIND,
-    Order: orders.KIND,
-    Payment: payments.KIND,
-    Refund: refunds.KIND,
+    CreditCheck: credit_checks.CREDIT_CHECK_KIND,
+    Order: orders.ORDER_KIND,
+    Payment: payments.PAYMENT_KIND,
+    Refund: refunds.REFUND_KIND,
 }
 _LARGEST_FILE_BYTES = 10 * 1024 * 1024
 _log = logging.getLogger("console.guard")
@@ -189,7 +189,7 @@ class RequestIds:
         context = self._context
         cache_answer = self._cache.announce_use(*_cache_key(request))
         if cache_answer.result is not None:
-            return answer_serialization.from_text(cache_answer.result)
+            return answer_serialization.deserialize_answer(cache_answer.result)
         self._require_role()
         row = None if cache_answer.is_missing else self._find_row(request)
         while True:
@@ -281,7 +281,7 @@ class RequestIds:
         state of the record.
         """
         try:
-            answer = answer_serialization.from_text(row.answer or "")
+            answer = answer_serialization.deserialize_answer(row.answer or "")
         except ValueError:  # too long to be stored, or written by another version of this program
             present = find_answer(row)
             if present is not None:
@@ -290,12 +290,12 @@ class RequestIds:
                 ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
             ) from None
         if not _is_final(answer):
-            return find_answer(row) or self._with_present_record(answer)
+            return find_answer(row) or self._replace_with_present_record(answer)
         if row.age < _LONGEST_CACHED_AGE:
             self._cache.store_result(*_cache_key(request), row.answer or "", epoch)
         return answer
 
-    def _with_present_record(self, answer: CallAnswer) -> CallAnswer:
+    def _replace_with_present_record(self, answer: CallAnswer) -> CallAnswer:
         """Return an answer with an unknown outcome, in which the record is replaced by its present state."""
         error = answer.error
         record = error.detail.get("record") if error is not None else None
@@ -381,7 +381,7 @@ class RequestIds:
         answer of an act that had no effect isn't stored; the id is free then.
         """
         is_stored = _had_effect(answer)
-        text = answer_serialization.to_text(answer) if is_stored else None
+        text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
             text = None
         state = request_ids.ANSWER_STORED if is_stored else request_ids.ID_FREE
@@ -422,7 +422,7 @@ def compute_fingerprint(command: str, arguments: tuple[object, ...]) -> str:
     """
     facts = [
         command,
-        *(answer_serialization.to_json_value(_replace_file_by_digest(argument)) for argument in arguments),
+        *(answer_serialization.serialize_value(_replace_file_by_digest(argument)) for argument in arguments),
     ]
     text = json.dumps(facts, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

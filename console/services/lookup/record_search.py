@@ -72,9 +72,16 @@ class Lookup:
             raise
         if name is not None:
             require_reader(name, reading.person)
-        orders, payments, refunds = (_with_entry(group, facts) for group in completed_money)
+        orders, payments, refunds = (_add_registry_entry(group, facts) for group in completed_money)
         return LookupResult(
-            number.value, _with_entry(checks, facts), number.stripped_prefix, orders, payments, refunds, facts, totals
+            number.value,
+            _add_registry_entry(checks, facts),
+            number.stripped_prefix,
+            orders,
+            payments,
+            refunds,
+            facts,
+            totals,
         )
 
     def _sum_money(self, conn: Connection, number: str) -> "tuple[CompanyTotals, ...]":
@@ -121,7 +128,7 @@ class Lookup:
         whose explanation needs no related facts.
         """
         if not any(_needs_relations(record) for group in groups for record in group):
-            return [tuple(map(_with_empty_relations, group)) for group in groups]
+            return [tuple(map(_add_empty_relations, group)) for group in groups]
         completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
         return [tuple(islice(completed, len(group))) for group in groups]
 
@@ -212,7 +219,7 @@ class Lookup:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             lapsed = journal.lapsed_by_kind(conn)
-            checks = _find_checks(conn, query, limit, lapsed.get(credit_checks.KIND, frozenset()))
+            checks = _find_checks(conn, query, limit, lapsed.get(credit_checks.CREDIT_CHECK_KIND, frozenset()))
             money = beginnings.find_by_prefix(conn, query, limit, lapsed)
             kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
             interleaved_records = [record for group in zip_longest(*kinds) for record in group if record is not None]
@@ -243,11 +250,11 @@ def _needs_relations(record: "QueuedRecord") -> bool:
     )
 
 
-def _with_empty_relations(record: "QueuedRecord") -> "QueuedRecord":
+def _add_empty_relations(record: "QueuedRecord") -> "QueuedRecord":
     return replace(record, relations=CheckRelations()) if isinstance(record, CreditCheck) else record
 
 
-def _with_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | None") -> "tuple[Any, ...]":
+def _add_registry_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | None") -> "tuple[Any, ...]":
     """Return the records with the registry's corporation of their number, which all of them share."""
     entry = None if facts is None else facts.entry
     return records if entry is None else tuple(replace(record, registry_entry=entry) for record in records)
@@ -273,6 +280,6 @@ def _find_checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed)
     if digits and len(digits) < 10:
         by_id = credit_checks.find(conn, int(digits), lapsed)
-        by_provider = credit_checks.with_provider_id(conn, int(digits))
+        by_provider = credit_checks.find_by_provider_id(conn, int(digits))
         matches = tuple(dict.fromkeys([*([by_id] if by_id else []), *by_provider, *matches]))
     return matches

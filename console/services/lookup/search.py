@@ -117,7 +117,7 @@ class EverythingSearch:
         ids, is_partial = record_search.ids_of_numbers(conn, tuple(numbers)[:_MOST_NUMBERS])
         for kind, more in prefix_search.find_ids_by_prefix(conn, words, most).items():
             ids.setdefault(kind, set()).update(more)
-        ids.setdefault(credit_checks.KIND, set()).update(check.id for check in checks)
+        ids.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
         for kind, record_id in self._find_own_request(conn, words):
             ids.setdefault(kind, set()).add(record_id)
         return _NamedRecords(ids, is_partial or len(numbers) > _MOST_NUMBERS)

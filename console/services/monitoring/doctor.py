@@ -45,7 +45,7 @@ _DATABASE_CODES = (
 )
 
 
-class Health:
+class HealthChecks:
     """Runs the health checks one after the other. A failed check is part of the result and is never raised. The
     object opens the database and the spool itself.
     """
@@ -96,7 +96,7 @@ class Health:
         schema = self._run_check("database", self._check_schema)
         if not schema.ok:
             return (schema,)
-        return (schema, *map(_to_health_check, fitness.check_fitness(self._database)))
+        return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
 
     def upgrade(self, *, accepts_new_database: bool = False) -> dict[str, object]:
         """Create or upgrade the schema; safe at any time, also if several desks do it at the same time. Return the
@@ -396,7 +396,7 @@ class Health:
         }
 
 
-def _to_health_check(finding: fitness.FitnessFinding) -> HealthCheck:
+def _make_health_check(finding: fitness.FitnessFinding) -> HealthCheck:
     """Return a finding about the database's settings as a health check. If the finding doesn't stop purchases, the
     check is ok and has a next step as advice.
     """

@@ -22,14 +22,14 @@ from console.store.payments import orders, payments
 from console.store.records import any_record
 from console.store.refunds import refunds
 
-CHANNELS = (credit_checks.KIND, payments.KIND, orders.KIND, refunds.KIND)
+CHANNELS = (credit_checks.CREDIT_CHECK_KIND, payments.PAYMENT_KIND, orders.ORDER_KIND, refunds.REFUND_KIND)
 MAX_ITEMS_PER_QUEUE = 20
 _MAX_RECORDS_READ = 200
 _KIND_OF_RECORD: Mapping[type, str] = {
-    CreditCheck: credit_checks.KIND,
-    Payment: payments.KIND,
-    Order: orders.KIND,
-    Refund: refunds.KIND,
+    CreditCheck: credit_checks.CREDIT_CHECK_KIND,
+    Payment: payments.PAYMENT_KIND,
+    Order: orders.ORDER_KIND,
+    Refund: refunds.REFUND_KIND,
 }
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from console.domain.payments.records import NoticePost
 from console.domain.payments.report_rules import ReportSource
 from console.domain.provider_outcome import Outcome, Sent
-from console.providers.payments.notices import Callback, CallbackReader
+from console.providers.payments.notices import CallbackReader, SignedCallback
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
 from console.services.payments.apply_report import ReportWithSource, apply_report
@@ -57,7 +57,7 @@ class CallbackHandler:
         common.refuse_future_time(paid_at, self._context.now(), callback.evidence, callback.merchant_payment_id)
         return lambda: self._store_callback(callback)
 
-    def _store_callback(self, callback: Callback) -> NoticeEffect:
+    def _store_callback(self, callback: SignedCallback) -> NoticeEffect:
         earlier = common.find_stored_notice_effect(self._context, self._name, callback.event_id)
         if earlier is not None:
             return earlier
@@ -68,19 +68,19 @@ class CallbackHandler:
             return NoticeEffect(common.RESULT_REPEATED)
         return NoticeEffect(event.done, event.payment_id, event if event.done == common.RESULT_QUEUED else None)
 
-    def _read_callback(self, body: bytes) -> Callback:
+    def _read_callback(self, body: bytes) -> SignedCallback:
         reader: object = self._payment_providers.find_reader(self._name)
         if not isinstance(reader, CallbackReader):
             raise NoticeRefused("not_configured", f"{len(body)} bytes")
         return reader.parse_callback(body)
 
     @payments.run_again_if_stale()
-    def _apply_callback(self, tx: Transaction, callback: Callback) -> PaymentEvent:
+    def _apply_callback(self, tx: Transaction, callback: SignedCallback) -> PaymentEvent:
         """Apply a genuine callback's report to its payment in the transaction `tx`. Return the event, which the
         caller stores: `queued` if the payment exists, `unmatched` if it doesn't.
         """
         report, now = callback.report, self._context.now()
-        payment = payments.by_merchant_id(tx.conn, self._name, callback.merchant_payment_id or "")
+        payment = payments.find_by_merchant_id(tx.conn, self._name, callback.merchant_payment_id or "")
         amount = report.amount if report else None
         event = PaymentEvent(
             self._name,
@@ -122,7 +122,7 @@ class CallbackHandler:
         there is no such payment, otherwise unchanged.
         """
         with self._context.database.read() as conn:
-            payment = payments.by_merchant_id(conn, self._name, event.order_no or "")
+            payment = payments.find_by_merchant_id(conn, self._name, event.order_no or "")
         if payment is not None and self._payment_probes.confirm_by_provider(payment.id) is None:
             return event.done
         common.settle_event(self._context, self._name, event.event_id, common.REFUSED_CONFIRMED, None)

@@ -50,7 +50,7 @@ class CheckedNotice:
         """Store the notice and apply its report to the payment. Return the result for the sender. Raises ConsoleError
         if the database fails.
         """
-        with self._as_worker():
+        with self._act_as_worker():
             self._effect = self.write_effect() if self.write_effect is not None else None
         if self.is_refused or self._effect is None:
             return NoticeResult(refused=True)
@@ -63,13 +63,13 @@ class CheckedNotice:
         effect = self._effect
         if effect is None or effect.event_to_confirm is None:
             raise ValueError("nothing to ask about")
-        with self._as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
+        with self._act_as_worker(), log_and_suppress(f"asking about payment {effect.payment_id}"):
             word = self.ask_about_event(effect.event_to_confirm)
             if effect.event_state == common.RESULT_QUEUED:
                 return replace(effect.result, done=word)
         return effect.result
 
     @contextmanager
-    def _as_worker(self) -> Iterator[None]:
-        with act_as(WORKER), tracing.with_facts(correlation=self.correlation):
+    def _act_as_worker(self) -> Iterator[None]:
+        with act_as(WORKER), tracing.add_log_facts(correlation=self.correlation):
             yield

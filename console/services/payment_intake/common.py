@@ -117,7 +117,7 @@ def find_stored_notice_effect(context: ServiceContext, source: str, event_id: st
     for a new event.
     """
     with context.database.read() as conn:
-        event = payment_events.by_source_id(conn, source, event_id)
+        event = payment_events.find_by_source_id(conn, source, event_id)
     return None if event is None else NoticeEffect(RESULT_REPEATED, event.payment_id)
 
 
@@ -141,7 +141,7 @@ def _store_event(context: ServiceContext, tx: Transaction, event: PaymentEvent) 
         raise EventAlreadyStored(event.event_id)
     if event.done != RESULT_UNMATCHED:
         return event
-    stored = payment_events.by_source_id(tx.conn, event.source, event.event_id) or event
+    stored = payment_events.find_by_source_id(tx.conn, event.source, event.event_id) or event
     name = event.order_no or event.event_id
     observed, expected = f"{event.kind} {name}", "a payment of ours"
     cases.open_case(tx.conn, WorkReason.UNMATCHED_NOTICE, NOTICE_KIND, stored.id, observed, expected, context.now())
@@ -162,7 +162,7 @@ def settle_event(
     """
 
     def write_state(tx: Transaction) -> None:
-        event = payment_events.by_source_id(tx.conn, source, event_id)
+        event = payment_events.find_by_source_id(tx.conn, source, event_id)
         if (
             event is not None
             and event.done != event_state

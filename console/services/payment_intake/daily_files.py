@@ -66,7 +66,9 @@ def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: 
     evidence first.
     """
     items = [
-        item for item in evidence.of_subject(conn, kind, subject_id) if item.source == make_evidence_source(provider)
+        item
+        for item in evidence.find_by_subject(conn, kind, subject_id)
+        if item.source == make_evidence_source(provider)
     ]
     return tuple(_stored_file(item.body, item.sha256) for item in items)
 
@@ -103,7 +105,7 @@ class DailyFileStore:
         """
         with self._context.database.read() as conn:
             event_id = our_records.announced_event_id(conn, self._source, day.isoformat())
-            event = payment_events.by_source_id(conn, self._source, event_id) if event_id else None
+            event = payment_events.find_by_source_id(conn, self._source, event_id) if event_id else None
         if event is None:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(day.isoformat()))
         return event

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection
 
 from console.domain.payments.records import Payment
-from console.services.payment_intake.receive import Notices
+from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
 from console.services.payments.probe import PaymentProbes
 from console.services.process.context import ServiceContext
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
 from console.store.payments import payments
 
@@ -18,7 +18,7 @@ class DuePayments:
     continues with the next one.
     """
 
-    def __init__(self, context: ServiceContext, payment_probes: PaymentProbes, notices: Notices) -> None:
+    def __init__(self, context: ServiceContext, payment_probes: PaymentProbes, notices: NoticeReceiver) -> None:
         self._context = context
         self._payment_probes = payment_probes
         self._notices = notices
@@ -37,7 +37,7 @@ class DuePayments:
     def _run_due(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
         with self._context.database.read() as conn:
             due_payments = payments.due_payments(conn, reasons, self._context.now(), BATCH_SIZE)
-        return sum(self._run_one(payment, act) for payment in until_stopped(due_payments))
+        return sum(self._run_one(payment, act) for payment in iterate_until_stopped(due_payments))
 
     def _run_one(self, payment: Payment, act: Callable[[Payment], object]) -> int:
         """Run `act` on the payment and return 1. If another process has changed the payment since it was read, return

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import NoticePost, Payment
 from console.domain.payments.states import PaymentState
-from console.providers.http.strict_json import Unreadable
+from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import ReconFileHint, TransactionHint
 from console.providers.payments.plugin import HintReader, ProviderPlugin
 from console.services.payment_intake import common
@@ -56,7 +56,7 @@ class HintHandler:
             raise NoticeRefused("wrong_source", f"{len(post.body)} bytes")
         try:
             hint = self._hints.read(post.body)
-        except Unreadable:
+        except UnreadableJson:
             raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
         if isinstance(hint, ReconFileHint):
             return lambda: self._store_hint(self._make_file_event(hint))
@@ -166,8 +166,8 @@ class HintHandler:
         return json.dumps(plain, ensure_ascii=False)[:_LONGEST_STORED_CHARACTERS]
 
     def _find_payment(self, conn: Connection, provider_id: str | None, merchant_id: str | None) -> Payment | None:
-        payment = payments.by_provider_id(conn, self._name, provider_id) if provider_id else None
-        return payment or (payments.by_merchant_id(conn, self._name, merchant_id) if merchant_id else None)
+        payment = payments.find_by_provider_id(conn, self._name, provider_id) if provider_id else None
+        return payment or (payments.find_by_merchant_id(conn, self._name, merchant_id) if merchant_id else None)
 
     def _is_already_booked(self, payment: Payment, event: PaymentEvent) -> bool:
         """True if the payment is already completed here and the hint reports it as paid, with the same amount or

@@ -33,7 +33,7 @@ from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
 
 ACTION = AuditAction.PAYMENT_IMPORT
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 CALL_NAME = "import"
 _ASSUMED_TIME = time(12)
 
@@ -59,7 +59,7 @@ class PaymentImports:
         """
         facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
         try:
-            with refusals.audit_refusals(self._context, ACTION, None, facts, kind=KIND):
+            with refusals.audit_refusals(self._context, ACTION, None, facts, kind=PAYMENT_KIND):
                 self._context.require_right("import")
                 reader = self._payment_providers.get_reader(request.provider)
                 question, number = self._make_question(request, reader)
@@ -110,7 +110,7 @@ class PaymentImports:
 
     def _find_imported(self, request: PaymentImport) -> Payment | None:
         with self._context.database.read() as conn:
-            return payments.by_merchant_id(conn, request.provider, request.merchant_payment_id)
+            return payments.find_by_merchant_id(conn, request.provider, request.merchant_payment_id)
 
     def _probe_existing(self, existing: Payment) -> Payment:
         """Probe a payment that our database already has, and return it. If the probe fails, raise its error only if
@@ -155,14 +155,14 @@ class PaymentImports:
         requested.
         """
         context, report = self._context, fact.report
-        payment = payments.by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)
+        payment = payments.find_by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)
         if payment is None:
             new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), number)
             payment_id = self._insert_payment(
                 tx, replace(new_payment, begun_at=_begun_at(request, fact), by_code=by_code)
             )
             context.record_audit(
-                tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=KIND
+                tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
             )
             payment = payment_work.require_payment(tx, payment_id)
         return payment_work.require_payment(
@@ -172,7 +172,7 @@ class PaymentImports:
     def _make_new_payment(
         self, tx: Transaction, request: PaymentImport, amount: Money, number: str | None
     ) -> NewPayment:
-        order = orders.by_number(tx.conn, request.merchant_payment_id)
+        order = orders.find_by_number(tx.conn, request.merchant_payment_id)
         owner_number = number or (find_corporation_number(order) if order else None)
         return NewPayment(
             request.provider,

@@ -25,7 +25,7 @@ from console.services.payment_intake.signed_notices import SOURCE_PATTERN, Signe
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, ServiceContext, act_as
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.database.engine import Transaction
 from console.store.payments import events as payment_events
@@ -49,7 +49,7 @@ _SIGNATURE_REFUSAL_REASONS = frozenset({"signature", "no_signature", "time", "ca
 _REFUSED_STATES = (common.REFUSED, common.REFUSED_TO_CONFIRM, common.REFUSED_CONFIRMED)
 
 
-class Notices:
+class NoticeReceiver:
     """Receives the notices of payment providers and banks about payments: checks their signatures, stores them, and
     matches them with payments. May be used by several threads at the same time.
     """
@@ -90,7 +90,7 @@ class Notices:
         """Check a notice without reading the database, which is the first step of `receive_notice`. This method is
         for callers that must reply to the sender before the provider is asked.
         """
-        with act_as(WORKER), tracing.with_correlation() as correlation:
+        with act_as(WORKER), tracing.start_correlation() as correlation:
             try:
                 if len(post.body) > LARGEST_NOTICE_BYTES:
                     raise NoticeRefused("too_large", f"{len(post.body)} bytes")
@@ -203,7 +203,7 @@ class Notices:
             Counter[str](),
         )
         self._last_probed_id[event_state] = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
-        for event in until_stopped(batch):
+        for event in iterate_until_stopped(batch):
             if unanswered[event.source] >= MAX_CONSECUTIVE_UNANSWERED:
                 continue
             is_answered = False
@@ -233,7 +233,7 @@ class Notices:
         if event.source not in self._handlers:
             return self._signed_notices.retry_event(event) != common.RESULT_UNMATCHED
         with self._context.database.read() as conn:
-            payment = payments.by_merchant_id(conn, event.source, event.order_no or "")
+            payment = payments.find_by_merchant_id(conn, event.source, event.order_no or "")
         if payment is not None:
             common.settle_event(self._context, event.source, event.event_id, common.RESULT_UNCHANGED, payment.id)
         return payment is not None

@@ -213,8 +213,8 @@ class SignedNoticeHandler:
         """Return the payment of the notice. If only the order of the notice exists, insert the payment. Return None
         if neither payment nor order exists.
         """
-        payment = payments.by_merchant_id(tx.conn, notice.source, notice.order_no)
-        order = None if payment else orders.by_number(tx.conn, notice.order_no)
+        payment = payments.find_by_merchant_id(tx.conn, notice.source, notice.order_no)
+        order = None if payment else orders.find_by_number(tx.conn, notice.order_no)
         if order is None or order.currency not in MINOR_DIGITS:
             return payment
         new_payment = NewPayment(
@@ -261,14 +261,14 @@ def parse_notice(source: str, body: bytes) -> SignedNotice:
     """Parse the body of a signed notice of `source` and return its fields. Raises NoticeRefused if the body is
     malformed.
     """
-    from console.providers.http.strict_json import Unreadable, parse_object, require_storable
+    from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
 
     try:
         fields = parse_object(body)
         require_storable(fields)
         currency = fields.get("currency")
         if currency not in MINOR_DIGITS or not isinstance(currency, str):
-            raise Unreadable("no currency")
+            raise UnreadableJson("no currency")
         return SignedNotice(
             source=source,
             event_id=_require_text(fields, "event_id", 128),
@@ -278,7 +278,7 @@ def parse_notice(source: str, body: bytes) -> SignedNotice:
             occurred_at=_parse_instant(_require_text(fields, "occurred_at", 40)),
             body=body.decode("utf-8", "replace"),
         )
-    except (Unreadable, InvalidAmountText, ValueError, OverflowError):
+    except (UnreadableJson, InvalidAmountText, ValueError, OverflowError):
         raise NoticeRefused("no_notice", f"{len(body)} bytes") from None
 
 

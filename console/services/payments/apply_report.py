@@ -33,7 +33,7 @@ from console.store.payments import payments
 from console.store.records import evidence
 from console.store.refunds import approvals
 
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 LONGEST_WORD_CHARACTERS = 40
 Effect = Literal["booked", "changed", "unchanged", "unknown"]
 
@@ -92,7 +92,7 @@ def store_answer(
     """
     operator, source = context.holder().operator, f"{payment.provider}.{call}"
     return evidence.add_answer(
-        tx.conn, (KIND, payment.id), payment.operation_id, source, operator, answer, context.now()
+        tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, source, operator, answer, context.now()
     )
 
 
@@ -105,7 +105,7 @@ def _refuse_shared_id(
     provider_id = fact.report.provider_payment_id
     if effect.booked is None or provider_id is None:
         return effect
-    owner = payments.by_provider_id(tx.conn, payment.provider, provider_id)
+    owner = payments.find_by_provider_id(tx.conn, payment.provider, provider_id)
     if owner is None or owner.id == payment.id:
         return effect
     return ReportEffect(
@@ -120,7 +120,7 @@ def _write_report(
     context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource, effect: ReportEffect
 ) -> None:
     if ends_unknown(effect, payment):
-        cases.close_cases(tx.conn, KIND, payment.id, context.now())
+        cases.close_cases(tx.conn, PAYMENT_KIND, payment.id, context.now())
     new_case = effect.case is not None and _open_case(context, tx, payment, effect)
     values = _column_values(context, payment, fact, effect)
     end_state = effect.path[-1] if effect.path else payment.state
@@ -134,9 +134,9 @@ def _write_report(
     if effect.booked is not None:
         _book_amount(context, tx, payment, effect.booked)
     if follows:
-        tx.after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
+        tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
     elif payment.order_id is not None and effect.path:
-        tx.after_commit(lambda: order_columns.write_values(context, payment.id))
+        tx.call_after_commit(lambda: order_columns.write_values(context, payment.id))
     if end_state is PaymentState.REVERSED and effect.path:
         account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
     if effect.path and end_state in ENDED_UNPAID_STATES:
@@ -151,7 +151,7 @@ def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment
     answer.
     """
     now = context.now()
-    approvals.close_proposals(tx.conn, KIND, str(payment.id), now)
+    approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment.id), now)
     if payment.operation_id is not None:
         journal.settle_operation(tx.conn, payment.operation_id, OperationState.DONE, fact.answer, now)
 
@@ -226,7 +226,9 @@ def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amo
 
 def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effect: ReportEffect) -> bool:
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
-    return cases.open_case(tx.conn, effect.case or "", KIND, payment.id, effect.observed, expected, context.now())
+    return cases.open_case(
+        tx.conn, effect.case or "", PAYMENT_KIND, payment.id, effect.observed, expected, context.now()
+    )
 
 
 def _choose_next_work(
@@ -275,7 +277,12 @@ def _write_audit_entry(
     if payment.state in ENDED_UNPAID_STATES and effect.booked is not None:
         facts["late"] = True
     context.record_audit(
-        tx, AuditAction(f"payment.{suffix}"), payment.id, facts, kind=KIND, reason=effect.unknown or effect.case
+        tx,
+        AuditAction(f"payment.{suffix}"),
+        payment.id,
+        facts,
+        kind=PAYMENT_KIND,
+        reason=effect.unknown or effect.case,
     )
 
 

@@ -14,7 +14,7 @@ from console.store.alerts import cases
 from console.store.database.engine import Transaction
 from console.store.payments import payments
 
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 UNKNOWN, POLL = WorkReason.UNKNOWN, WorkReason.WAITING
 CONFIRM, MOVE_ORDER = WorkReason.CONFIRM, WorkReason.MOVE_ORDER
 """Reasons of scheduled work on a payment: UNKNOWN = probe a payment with an unknown outcome, POLL = read an open
@@ -26,7 +26,7 @@ def require_payment(tx: Transaction, payment_id: int) -> Payment:
     """Return the payment, read in the transaction `tx`. Raises not_found."""
     record = payments.find(tx.conn, payment_id)
     if record is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(payment_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
     return record
 
 
@@ -43,7 +43,7 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
     """Return the work of a payment that is in `state`: review by a person if the payment has an open case, otherwise
     the scheduled read that this state needs, otherwise no work.
     """
-    rules = cases.rules_of_open_cases(tx.conn, KIND, payment.id)
+    rules = cases.rules_of_open_cases(tx.conn, PAYMENT_KIND, payment.id)
     if rules:
         return Work(WorkState.NEEDS_REVIEW, reason=rules[0])
     if state in WAITING_STATES:
@@ -66,9 +66,9 @@ def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
 
 def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule: str) -> None:
     """Close the payment's case of `rule`. If the payment waited for a review because of this case, set its next work.
-    Raises Stale if the payment has changed since it was read; the caller then repeats its transaction.
+    Raises StaleRow if the payment has changed since it was read; the caller then repeats its transaction.
     """
-    cases.close_case(tx.conn, rule, KIND, payment.id, context.now())
+    cases.close_case(tx.conn, rule, PAYMENT_KIND, payment.id, context.now())
     if payment.work.state is WorkState.NEEDS_REVIEW and payment.work.reason == rule:
         work = payments.work_values(choose_work(context, tx, payment, payment.state))
         payments.change_payment(tx.conn, payment, context.now(), **work)
@@ -82,13 +82,13 @@ def open_case(
     be set to paid), and write an audit entry. Return True; False if a case of this rule is already open.
     """
     now = context.now()
-    if not cases.open_case(tx.conn, rule, KIND, payment_id, observed, expected, now):
+    if not cases.open_case(tx.conn, rule, PAYMENT_KIND, payment_id, observed, expected, now):
         return False
     payment = payments.find(tx.conn, payment_id)
     if payment is not None and payment.work.reason != MOVE_ORDER:
         work = payments.work_values(Work(WorkState.NEEDS_REVIEW, reason=rule))
         payments.change_payment(tx.conn, payment, now, **work)
     context.record_audit(
-        tx, AuditAction(f"payment.{rule}"), payment_id, {"observed": observed[:255]}, kind=KIND, reason=rule
+        tx, AuditAction(f"payment.{rule}"), payment_id, {"observed": observed[:255]}, kind=PAYMENT_KIND, reason=rule
     )
     return True

@@ -16,7 +16,7 @@ from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.payments import orders, payments
 
-KIND = orders.KIND
+ORDER_KIND = orders.ORDER_KIND
 
 
 def make_values(payment: Payment) -> Mapping[str, str]:
@@ -57,7 +57,7 @@ def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order
     write.
 
     A column that already has another value is not changed; an audit entry reports the difference once, when the
-    payment's value becomes known. Raises Stale if the order has changed since it was read; the caller then repeats
+    payment's value becomes known. Raises StaleRow if the order has changed since it was read; the caller then repeats
     its transaction.
     """
     values = make_values(payment) if order.work.reason != orders.UNREADABLE_STATE_REASON else {}
@@ -66,7 +66,7 @@ def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order
     if missing_values:
         orders.fill_empty_columns(tx.conn, order, context.now(), missing_values)
         fill_facts = {"payment": payment.id, "columns": sorted(missing_values)}
-        context.record_audit(tx, AuditAction.ORDER_FILLED, order.id, fill_facts, kind=KIND)
+        context.record_audit(tx, AuditAction.ORDER_FILLED, order.id, fill_facts, kind=ORDER_KIND)
     for column, value in values.items():
         if present_values[column] not in (None, "", value) and _is_news(payment, column):
             difference_facts = {
@@ -76,7 +76,7 @@ def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order
                 "other": value,
             }
             context.record_audit(
-                tx, AuditAction.ORDER_DIFFERS, order.id, difference_facts, kind=KIND, reason="other_value"
+                tx, AuditAction.ORDER_DIFFERS, order.id, difference_facts, kind=ORDER_KIND, reason="other_value"
             )
     return (orders.find(tx.conn, order.id) or order) if missing_values else order
 

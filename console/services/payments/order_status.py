@@ -18,7 +18,7 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
 
-KIND = orders.KIND
+ORDER_KIND = orders.ORDER_KIND
 PAID_AFTER_CANCEL, NOT_MOVED = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
 ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
@@ -41,7 +41,7 @@ def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
     with context.database.read() as conn:
         order = orders.find(conn, order_id)
     if order is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(order_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ORDER_KIND, "id": str(order_id)})
     return order
 
 
@@ -56,7 +56,7 @@ def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
     """Set the payment's order to paid at the request of the acting person. Return the order. Raises not_allowed,
     not_found, and nothing_to_resolve if the order can't be set to paid.
     """
-    with refusals.audit_refusals(context, ACTION, payment_id, kind=payments.KIND):
+    with refusals.audit_refusals(context, ACTION, payment_id, kind=payments.PAYMENT_KIND):
         context.require_right("probe")
         _require_movable(context, payment_id)
         return set_order_paid(context, payment_id)
@@ -74,7 +74,7 @@ def _require_movable(context: ServiceContext, payment_id: int) -> None:
 
 def list_paid_payments(conn: Connection, order: Order) -> list[Payment]:
     """Return the payments of an order that are in a paid state."""
-    return [payment for payment in payments.of_order(conn, order.id) if payment.state in PAID_STATES]
+    return [payment for payment in payments.find_by_order(conn, order.id) if payment.state in PAID_STATES]
 
 
 @orders.run_again_if_stale()
@@ -82,7 +82,7 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is None or order is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "payment": str(payment_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ORDER_KIND, "payment": str(payment_id)})
     order = order_columns.fill_order(context, tx, payment, order)
     has_case = payment.state in PAID_STATES and _apply_payment(context, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER:
@@ -113,7 +113,7 @@ def _apply_payment(context: ServiceContext, tx: Transaction, payment: Payment, o
         payment_work.open_case(context, tx, payment.id, NOT_MOVED, observed, expected)
         return True
     orders.change_order(tx.conn, order, context.now(), status=OrderState.PAID, **orders.work_values(Work()))
-    context.record_audit(tx, AuditAction.ORDER_PAID, order.id, {"payment": payment.id}, kind=KIND)
+    context.record_audit(tx, AuditAction.ORDER_PAID, order.id, {"payment": payment.id}, kind=ORDER_KIND)
     for paid_payment in paid_payments:
         if paid_payment.work.state is WorkState.NEEDS_REVIEW:
             payment_work.close_case(context, tx, paid_payment, NOT_MOVED)
@@ -131,7 +131,7 @@ def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Pay
             AuditAction.ORDER_PAID_AFTER_CANCEL,
             order.id,
             {"payment": payment.id},
-            kind=KIND,
+            kind=ORDER_KIND,
             reason=PAID_AFTER_CANCEL,
         )
 

@@ -32,7 +32,7 @@ from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.payments import payments
 
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 ACTION = AuditAction.PAYMENT_PROBE
 USABLE_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 """Outcome classes of a provider's answer that contains the payment's state."""
@@ -65,7 +65,7 @@ class PaymentProbes:
         runs or another process holds its lease, not_found, not_allowed, bad_profile, provider_auth, rate_limited and
         provider_unreachable.
         """
-        with refusals.audit_refusals(self._context, ACTION, payment_id, kind=KIND):
+        with refusals.audit_refusals(self._context, ACTION, payment_id, kind=PAYMENT_KIND):
             self._context.require_right("probe")
             with self.hold_payment(payment_id) as payment:
                 return self._probe_payment(payment, automatic=automatic)
@@ -131,7 +131,7 @@ class PaymentProbes:
 
     def _refuse_running(self, payment: Payment) -> None:
         with self._context.database.read() as conn:
-            running = journal.find_running(conn, KIND, payment.id)
+            running = journal.find_running(conn, PAYMENT_KIND, payment.id)
         if running is not None and journal.has_effect(running.action):
             holder = Holder(operator=running.operator, desk=running.desk)
             raise ConsoleError(
@@ -150,9 +150,9 @@ class PaymentProbes:
         with the certainty unknown. Raises not_found.
         """
         with self._context.database.read() as conn:
-            payment = payments.find(conn, payment_id, journal.lapsed_subjects(conn, KIND))
+            payment = payments.find(conn, payment_id, journal.lapsed_subjects(conn, PAYMENT_KIND))
         if payment is None:
-            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(payment_id)})
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
         return payment
 
     # Asking, and applying the answer
@@ -244,7 +244,7 @@ class PaymentProbes:
         context, current = self._context, payment_work.require_payment(tx, payment.id)
         if by_person:
             context.record_audit(
-                tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current.state.value}, kind=KIND
+                tx, AuditAction.PAYMENT_PROBED, payment.id, {"state": current.state.value}, kind=PAYMENT_KIND
             )
         if not automatic or current.work.state is not WorkState.SCHEDULED or current.work != payment.work:
             return

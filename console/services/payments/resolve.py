@@ -36,7 +36,7 @@ from console.store.payments import payments
 from console.store.records import evidence
 from console.store.refunds import approvals
 
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 ACTION = AuditAction.PAYMENT_RESOLVE
 CALL_NAME = "resolve"
 DECIDABLE_STATES = ("completed", "payment_failed", "reversed")
@@ -74,7 +74,7 @@ class PaymentDecisions:
             )
         if provider_id is not None and not _is_id(provider_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
-        with refusals.audit_refusals(self._context, ACTION, payment_id, {"as": target_state}, kind=KIND):
+        with refusals.audit_refusals(self._context, ACTION, payment_id, {"as": target_state}, kind=PAYMENT_KIND):
             person = self._context.require_right("resolve").name
             with self._payment_probes.hold_payment(payment_id) as payment:
                 _require_open(payment, target_state, expected_version)
@@ -98,7 +98,7 @@ class PaymentDecisions:
             is_proposed = self._context.write(
                 lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, provider_id)
             )
-        except payments.Stale:
+        except payments.StaleRow:
             raise make_stale_view_error(self._payment_probes.read_payment(payment.id), payment.version) from None
         return ResolveResult(
             self._payment_probes.read_payment(payment.id), awaiting="second_person" if is_proposed else None
@@ -128,18 +128,18 @@ class PaymentDecisions:
         fact: ReportWithSource,
     ) -> None:
         context = self._context
-        evidence.add_proof(tx.conn, (KIND, payment.id), payment.operation_id, person, proof, context.now())
+        evidence.add_proof(tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now())
         apply_report(context, tx, payment, fact)
         self._close_cases(tx, payment.id)
-        context.record_audit(tx, ACTION, payment.id, {"as": target.value, "by": "read"}, kind=KIND)
+        context.record_audit(tx, ACTION, payment.id, {"as": target.value, "by": "read"}, kind=PAYMENT_KIND)
 
     def _close_cases(self, tx: Transaction, payment_id: int) -> None:
         """Close the payment's cases and proposals and set its next work. Work that sets the payment's order to paid
         is not replaced.
         """
         context, now = self._context, self._context.now()
-        cases.close_cases(tx.conn, KIND, payment_id, now)
-        approvals.close_proposals(tx.conn, KIND, str(payment_id), now)
+        cases.close_cases(tx.conn, PAYMENT_KIND, payment_id, now)
+        approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment_id), now)
         current = payment_work.require_payment(tx, payment_id)
         if current.work.reason != payment_work.MOVE_ORDER:
             work = payment_work.choose_work(context, tx, current, current.state)
@@ -158,12 +158,12 @@ class PaymentDecisions:
         provider_id: str | None,
     ) -> bool:
         """Write the first person's proposal, or settle the payment with the second person's decision. Return True if
-        a second person must still agree. Raises Stale if the payment has changed since it was read.
+        a second person must still agree. Raises StaleRow if the payment has changed since it was read.
         """
         context, now = self._context, self._context.now()
         current = payment_work.require_payment(tx, payment.id)
         if current.version != payment.version:
-            raise payments.Stale(payment.id)
+            raise payments.StaleRow(payment.id)
         if answer is not None:
             reports.store_answer(context, tx, payment, CALL_NAME, answer)
 
@@ -174,7 +174,7 @@ class PaymentDecisions:
             payments.change_payment(tx.conn, current, now)
             return {"as": target.value, "evidence": proof_id}
 
-        subject, operation = (KIND, payment.id), payment.operation_id
+        subject, operation = (PAYMENT_KIND, payment.id), payment.operation_id
         decision = PersonDecision(
             subject, target.value, person, payment, operation, proof, refusal_facts={"record": payment}
         )
@@ -195,13 +195,13 @@ class PaymentDecisions:
         else:
             self._end_payment(tx, payment, target, now)
             if target is PaymentState.COMPLETED and payment.order_id is not None:
-                tx.after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
+                tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
         self._close_cases(tx, payment.id)
         if payment.operation_id is not None:
             state = OperationState.DONE if target is PaymentState.COMPLETED else OperationState.FAILED
             journal.settle_operation(tx.conn, payment.operation_id, state, _make_people_outcome(), now)
         context.record_audit(
-            tx, ACTION, payment.id, {"as": target.value, "by": "people", "first": proposer}, kind=KIND
+            tx, ACTION, payment.id, {"as": target.value, "by": "people", "first": proposer}, kind=PAYMENT_KIND
         )
 
     def _book_amount(

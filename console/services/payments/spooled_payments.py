@@ -86,7 +86,7 @@ class SpooledPayments:
         """
         context = self._context
         provider, _, number = (intent.provider_key or "").partition(":")
-        payment = payments.by_merchant_id(tx.conn, provider, number)
+        payment = payments.find_by_merchant_id(tx.conn, provider, number)
         if payment is None:
             order = _find_order(tx, number)
             is_id_used = intent.record_id is None or payments.find(tx.conn, intent.record_id) is not None
@@ -113,13 +113,13 @@ class SpooledPayments:
                 AuditAction.PAYMENT_IMPORTED,
                 payment.id,
                 {"provider": provider, **start_facts},
-                kind=payments.KIND,
+                kind=payments.PAYMENT_KIND,
             )
         if journal.find(tx.conn, intent.operation_id) is None:
             new_row = NewOperation(
                 intent.operation_id,
                 intent.action,
-                payments.KIND,
+                payments.PAYMENT_KIND,
                 payment.id,
                 None,
                 intent.corporation_number,
@@ -140,7 +140,7 @@ def _find_order(tx: Transaction, number: str) -> Order | None:
     """Return the order to which a payment number belongs; None if there is none. A payment number is the order's
     number; from the second attempt on it has a suffix after a hyphen.
     """
-    return orders.by_number(tx.conn, number) or orders.by_number(tx.conn, number.rpartition("-")[0])
+    return orders.find_by_number(tx.conn, number) or orders.find_by_number(tx.conn, number.rpartition("-")[0])
 
 
 def _record_probe(

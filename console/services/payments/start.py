@@ -27,7 +27,7 @@ from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.idempotency import find_stored_result, make_payment_key
-from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
+from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import make_provider_key
@@ -42,7 +42,7 @@ from console.store.payments import account_limits as accounts
 from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
 
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 _log = logging.getLogger("console.guard")
 
 
@@ -138,11 +138,11 @@ class _StartAttempt:
         """Return those payments of the order that are paid, that the payer can still pay, or whose outcome is
         unknown.
         """
-        lapsed = journal.lapsed_subjects(conn, KIND)
+        lapsed = journal.lapsed_subjects(conn, PAYMENT_KIND)
         now = self._context.now()
         return [
             payment
-            for payment in payments.of_order(conn, order_id, lapsed)
+            for payment in payments.find_by_order(conn, order_id, lapsed)
             if payment.state not in _ENDED_UNPAID_STATES
             and (
                 payment.state not in _OPEN_STATES
@@ -195,7 +195,7 @@ class _StartAttempt:
             facts: OverLimit = {"reason": LimitReason.LIMIT_OF_ACCOUNT, "limit": limit, "left": left, "asked": asked}
             raise ConsoleError(ErrorCode.OVER_LIMIT, facts)
 
-    def claim(self, tx: Transaction, operation_id: str) -> Subject:
+    def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the payment, reserve its amount on the account, and return the claim with the idempotency key. The
         key allows only one start of the order at a time for our merchant id.
 
@@ -227,15 +227,22 @@ class _StartAttempt:
         _refuse_unfinished_start(tx.conn, earlier_key, fingerprint)
         stored_key = make_provider_key(provider, new_payment.merchant_payment_id)
         facts = {"payment": payment_id, "order": order.id, "provider": provider}
-        tx.after_commit(lambda: log_events.write_event(LogEvent.PAYMENT_INITIATED, **facts))
-        return Subject(
-            KIND, payment_id, None, number, key, fingerprint, provider_key=stored_key, amount_minor=order.total_minor
+        tx.call_after_commit(lambda: log_events.write_event(LogEvent.PAYMENT_INITIATED, **facts))
+        return ClaimedRecord(
+            PAYMENT_KIND,
+            payment_id,
+            None,
+            number,
+            key,
+            fingerprint,
+            provider_key=stored_key,
+            amount_minor=order.total_minor,
         )
 
-    def call(self, subject: Subject) -> Outcome[StartedPayment]:
+    def call(self, subject: ClaimedRecord) -> Outcome[StartedPayment]:
         return _log_started(subject, self._provider, self._adapter.start(self._request))
 
-    def record(self, tx: Transaction, subject: Subject, outcome: Outcome[StartedPayment]) -> None:
+    def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[StartedPayment]) -> None:
         record_start(self._context, tx, subject.id, outcome)
 
     def _reserve_amount(self, tx: Transaction, order: Order) -> int:
@@ -272,7 +279,7 @@ class _StartAttempt:
         payment = self._find_payment(claimed.subject.id)
         if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None and payment is not None:
             if contradicts(payment, outcome.found):
-                raise late_answers.make_already_decided_error(self._context, KIND, payment)
+                raise late_answers.make_already_decided_error(self._context, PAYMENT_KIND, payment)
             return StartResult(payment, outcome.found)
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if payment is not None and outcome.reason == "code_exists" and payment.certainty is Certainty.KNOWN:
@@ -282,7 +289,7 @@ class _StartAttempt:
 
 START: GuardedAction[_StartAttempt, ServiceContext, StartedPayment, StartResult] = GuardedAction(
     name=AuditAction.PAYMENT_START,
-    kind=KIND,
+    kind=PAYMENT_KIND,
     right="payment_start",
     has_effect=True,
     waits_for_lease=False,
@@ -313,7 +320,7 @@ def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> No
         find_stored_result(attempt, fingerprint)
 
 
-def _log_started(subject: Subject, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
+def _log_started(subject: ClaimedRecord, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
     """Return `outcome` unchanged; first write a log event if the provider has created a code or token."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         log_events.write_event(LogEvent.TOKEN_RECEIVED, payment=subject.id, provider=provider)
@@ -327,7 +334,7 @@ def _ignore_step(_step: str) -> None:
 def _require_order(conn: Connection, order_id: int) -> Order:
     order = orders.find(conn, order_id)
     if order is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.KIND, "id": str(order_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.ORDER_KIND, "id": str(order_id)})
     return order
 
 
@@ -343,7 +350,7 @@ def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
     suffix such as `-2` for later attempts.
     """
     number, attempt = order.merch_txn_id, 1
-    while payments.by_merchant_id(conn, provider, number) is not None:
+    while payments.find_by_merchant_id(conn, provider, number) is not None:
         attempt += 1
         number = f"{order.merch_txn_id[:56]}-{attempt}"
     return number

@@ -22,7 +22,7 @@ from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.payments import payments
 
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 REFUSED_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Outcome classes which mean that the provider has not created the payment, so that the payer can't pay."""
 DEFAULT_PAYING_TIME = timedelta(days=1)
@@ -80,8 +80,8 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
         values |= {"certainty": Certainty.KNOWN, "error_code": None, **work}
     payments.follow_path(tx.conn, payment, path, now, **values)
     if payment.order_id is not None:
-        tx.after_commit(lambda: order_columns.write_values(context, payment.id))
-    context.record_audit(tx, AuditAction.PAYMENT_BEGUN, payment.id, {"provider": payment.provider}, kind=KIND)
+        tx.call_after_commit(lambda: order_columns.write_values(context, payment.id))
+    context.record_audit(tx, AuditAction.PAYMENT_BEGUN, payment.id, {"provider": payment.provider}, kind=PAYMENT_KIND)
 
 
 def _write_refused(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:
@@ -94,7 +94,7 @@ def _write_refused(context: ServiceContext, tx: Transaction, payment: Payment, c
     values = {"certainty": Certainty.KNOWN, "error_code": cause[:64], "account_minor": 0}
     path = (PaymentState.EXPIRED,)
     payments.follow_path(tx.conn, payment, path, now, **values, **payments.work_values(Work()))
-    context.record_audit(tx, AuditAction.PAYMENT_NOT_BEGUN, payment.id, kind=KIND, reason=cause[:64])
+    context.record_audit(tx, AuditAction.PAYMENT_NOT_BEGUN, payment.id, kind=PAYMENT_KIND, reason=cause[:64])
 
 
 def write_unknown(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:
@@ -107,7 +107,7 @@ def write_unknown(context: ServiceContext, tx: Transaction, payment: Payment, ca
     if payment.expires_at is None and payment.begun_at is not None:
         values["payment_expires_at"] = payment.begun_at + DEFAULT_PAYING_TIME
     payments.change_payment(tx.conn, payment, context.now(), **values)
-    context.record_audit(tx, AuditAction.PAYMENT_UNKNOWN, payment.id, kind=KIND, reason=cause[:64])
+    context.record_audit(tx, AuditAction.PAYMENT_UNKNOWN, payment.id, kind=PAYMENT_KIND, reason=cause[:64])
 
 
 def settle_late(
@@ -123,7 +123,7 @@ def settle_late(
     reports.store_answer(context, tx, payment, "start", outcome)
     journal.settle_operation(tx.conn, operation_id, find_ended_state(outcome, effect=True), outcome, context.now())
     facts = {"operation": operation_id, "outcome": outcome.kind.value}
-    context.record_audit(tx, AuditAction.PAYMENT_LATE_ANSWER, payment.id, facts, kind=KIND)
+    context.record_audit(tx, AuditAction.PAYMENT_LATE_ANSWER, payment.id, facts, kind=PAYMENT_KIND)
     write_outcome(context, tx, payment, outcome)
     return True
 

@@ -13,7 +13,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.tasks import sagas
 
-KIND = "payment_timeout"
+PAYMENT_TIMEOUT_KIND = "payment_timeout"
 ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP = "ask_provider", "expire_payment", "cancel_order", "release_stock"
 STEPS = (ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP)
 STUCK = WorkReason.TIMEOUT_STUCK
@@ -34,7 +34,9 @@ def begin_saga(context: ServiceContext, tx: Transaction, payment: Payment) -> Sa
     """Begin the saga that ends a payment whose expiry time has passed. Return the saga; None if the payment already
     has one.
     """
-    return sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, ASK_STEP, {}, context.now())
+    return sagas.start_saga(
+        tx.conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment.id, ASK_STEP, {}, context.now()
+    )
 
 
 def begin_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
@@ -45,4 +47,6 @@ def begin_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment
     Nothing is done if the payment has no order or no expiry time.
     """
     if payment.order_id is not None and payment.expires_at is not None:
-        sagas.start_saga(tx.conn, KIND, payments.KIND, payment.id, CANCEL_STEP, {}, context.now())
+        sagas.start_saga(
+            tx.conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment.id, CANCEL_STEP, {}, context.now()
+        )

@@ -27,7 +27,13 @@ from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
 from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
-from console.services.payments.timeout_start import ASK_STEP, CANCEL_STEP, EXPIRE_STEP, KIND, RELEASE_STEP
+from console.services.payments.timeout_start import (
+    ASK_STEP,
+    CANCEL_STEP,
+    EXPIRE_STEP,
+    PAYMENT_TIMEOUT_KIND,
+    RELEASE_STEP,
+)
 from console.services.process.context import ServiceContext
 from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
 from console.services.tasks.saga_runner import (
@@ -90,7 +96,7 @@ class PaymentTimeouts:
             ),  # never undone: a payment for a cancelled order opens a case for people
             EffectStep(RELEASE_STEP, self._release_stock),
         )
-        plan = SagaPlan(KIND, payments.KIND, steps, PAYMENT_TIMEOUTS, self._open_stuck_case)
+        plan = SagaPlan(PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, steps, PAYMENT_TIMEOUTS, self._open_stuck_case)
         self._sagas = SagaRunner(context, plan)
 
     def tasks(self) -> tuple[Task, ...]:
@@ -113,10 +119,13 @@ class PaymentTimeouts:
         has no saga and its expiry time has not passed.
         """
         with self._context.database.read() as conn:
-            payment, saga = payments.find(conn, payment_id), sagas.find_open(conn, KIND, payments.KIND, payment_id)
+            payment, saga = (
+                payments.find(conn, payment_id),
+                sagas.find_open(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id),
+            )
         if payment is not None and saga is None and self._begin_saga(payment):
             with self._context.database.read() as conn:
-                saga = sagas.find_open(conn, KIND, payments.KIND, payment_id)
+                saga = sagas.find_open(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)
         if saga is not None:
             self._resume_saga(saga)
         return saga
@@ -126,7 +135,7 @@ class PaymentTimeouts:
         is done if no saga of the payment is stuck. Raises not_allowed.
         """
         with self._context.database.read() as conn:
-            saga = sagas.find_open(conn, KIND, payments.KIND, payment_id)
+            saga = sagas.find_open(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)
         if saga is None or saga.state is not SagaState.STUCK:
             return
         self._context.require_right("probe")
@@ -139,11 +148,11 @@ class PaymentTimeouts:
 
     def _record_resumed(self, tx: Transaction, saga: Saga) -> None:
         context = self._context
-        for alert in alerts.of_subject(tx.conn, payments.KIND, saga.subject_id):
+        for alert in alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, saga.subject_id):
             if alert.rule_id == timeout_start.STUCK and alert.resolved_at is None:
                 alerts.resolve(tx.conn, alert.id, context.now())
         context.record_audit(
-            tx, AuditAction.PAYMENT_TIMEOUT_RESUMED, saga.subject_id, {"step": saga.step}, kind=payments.KIND
+            tx, AuditAction.PAYMENT_TIMEOUT_RESUMED, saga.subject_id, {"step": saga.step}, kind=payments.PAYMENT_KIND
         )
         payment = payment_work.require_payment(tx, saga.subject_id)
         if payment.work.reason == timeout_start.STUCK:
@@ -167,7 +176,7 @@ class PaymentTimeouts:
 
     def _begin_batch(self) -> int:
         with self._context.database.read() as conn:
-            overdue = payment_times.overdue_payments(conn, KIND, self._context.now(), BATCH_SIZE)
+            overdue = payment_times.overdue_payments(conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE)
         return sum(self._begin_saga(payment) for payment in overdue)
 
     def _begin_saga(self, payment: Payment) -> int:
@@ -188,7 +197,11 @@ class PaymentTimeouts:
 
     def _resume_batch(self) -> int:
         with self._context.database.read() as conn:
-            due_sagas = [saga for saga in sagas.due_sagas(conn, self._context.now(), BATCH_SIZE) if saga.kind == KIND]
+            due_sagas = [
+                saga
+                for saga in sagas.due_sagas(conn, self._context.now(), BATCH_SIZE)
+                if saga.kind == PAYMENT_TIMEOUT_KIND
+            ]
         return sum(self._resume_saga(saga) for saga in due_sagas)
 
     def _resume_settled(self) -> int:
@@ -196,7 +209,7 @@ class PaymentTimeouts:
         payment. Return the number of resumed sagas.
         """
         with self._context.database.read() as conn:
-            settled_sagas = sagas.stuck_without_case(conn, KIND, timeout_start.STUCK, BATCH_SIZE)
+            settled_sagas = sagas.stuck_without_case(conn, PAYMENT_TIMEOUT_KIND, timeout_start.STUCK, BATCH_SIZE)
         return sum(self._resume_saga(self._sagas.resume(saga, lambda tx: None)) for saga in settled_sagas)
 
     def _resume_saga(self, saga: Saga) -> int:
@@ -238,7 +251,7 @@ class PaymentTimeouts:
             return WaitUntil("nobody_to_ask")
         self._payment_probes.apply_answer_in_transaction(tx, payment, outcome, asked_at, CALL_NAME)
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
-            tx.after_commit(lambda: self._count_answer(payment.provider, None))
+            tx.call_after_commit(lambda: self._count_answer(payment.provider, None))
         current = payment_work.require_payment(tx, payment.id)
         verdict = _choose_verdict(current)
         if verdict is not None:
@@ -248,7 +261,7 @@ class PaymentTimeouts:
         if find_report(outcome) is not None:
             return WaitUntil("in_between")
         code = find_part_error_code(outcome)
-        tx.after_commit(lambda: self._count_answer(payment.provider, code))
+        tx.call_after_commit(lambda: self._count_answer(payment.provider, code))
         return WaitUntil(code)
 
     def _count_answer(self, provider: str, code: str | None) -> None:
@@ -284,7 +297,7 @@ class PaymentTimeouts:
         values = {"account_minor": 0, "error_code": None, **payments.work_values(work)}
         payments.follow_path(tx.conn, payment, (PaymentState.EXPIRED,), context.now(), **values)
         context.record_audit(
-            tx, AuditAction.PAYMENT_EXPIRED, payment.id, {"until": payment.expires_at}, kind=payments.KIND
+            tx, AuditAction.PAYMENT_EXPIRED, payment.id, {"until": payment.expires_at}, kind=payments.PAYMENT_KIND
         )
         return StepDone()
 
@@ -302,9 +315,9 @@ class PaymentTimeouts:
         paid.
         """
         payment = payment_work.require_payment(tx, saga.subject_id)
-        self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.KIND)
+        self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.PAYMENT_KIND)
         if payment.state in PAID_STATES and payment.order_id is not None:
-            tx.after_commit(lambda: order_status.set_order_paid_after_payment(self._context, payment.id))
+            tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(self._context, payment.id))
 
     # 3: cancel the order
 
@@ -321,7 +334,7 @@ class PaymentTimeouts:
         if verdict is None:
             orders.change_order(tx.conn, order, self._context.now(), status=OrderState.CANCELLED)
             self._context.record_audit(
-                tx, AuditAction.ORDER_CANCELLED, order.id, {"payment": payment.id}, kind=orders.KIND
+                tx, AuditAction.ORDER_CANCELLED, order.id, {"payment": payment.id}, kind=orders.ORDER_KIND
             )
         return verdict or StepDone({timeout_start.CANCELLED_ORDER_FACT: order.id})
 
@@ -335,10 +348,10 @@ class PaymentTimeouts:
             return StepDone()
         if order.state is not OrderState.PENDING:
             return SagaDone(f"order_{order.state.value}")
-        now, lapsed = self._context.now(), journal.lapsed_subjects(tx.conn, payments.KIND)
+        now, lapsed = self._context.now(), journal.lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
         other_payments = [
             other_payment
-            for other_payment in payments.of_order(tx.conn, order.id, lapsed)
+            for other_payment in payments.find_by_order(tx.conn, order.id, lapsed)
             if other_payment.id != payment.id
         ]
         if any(other_payment.state in PAID_STATES for other_payment in other_payments):
@@ -367,7 +380,11 @@ class PaymentTimeouts:
         released_count = stock.release_reservations(tx.conn, order.id, self._context.now())
         if released_count:
             self._context.record_audit(
-                tx, AuditAction.ORDER_STOCK_RELEASED, order.id, {"reservations": released_count}, kind=orders.KIND
+                tx,
+                AuditAction.ORDER_STOCK_RELEASED,
+                order.id,
+                {"reservations": released_count},
+                kind=orders.ORDER_KIND,
             )
         return StepDone()
 

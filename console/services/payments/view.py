@@ -35,7 +35,7 @@ from console.store.records import evidence
 from console.store.refunds import refunds
 from console.store.tasks import sagas
 
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 MAX_ROWS_PER_PAGE = 1_000
 _ACTIONS = ("probe", "refund", "resolve", "move_order")
 
@@ -68,7 +68,7 @@ class PaymentViews:
             relations = record.relations or PaymentRelations()
             order = relations.order
             holder = _find_holder(conn, record)
-            history = read_timeline(conn, KIND, str(payment_id))
+            history = read_timeline(conn, PAYMENT_KIND, str(payment_id))
             view = PaymentView(
                 record=record,
                 explanation=explain_payment(record, now),
@@ -78,17 +78,17 @@ class PaymentViews:
                 money=money_parts(record, relations.refunds),
                 order=order,
                 refunds=self._complete_records(conn, relations.refunds),
-                set_asides=set_asides.of_payment(conn, payment_id),
+                set_asides=set_asides.find_by_payment(conn, payment_id),
                 timeline=history,
-                newest_events=read_newest_events(context, conn, KIND, payment_id),
-                evidence=evidence.of_subject(conn, KIND, payment_id),
-                actions=self._read_actions(conn, KIND, payment_id, person, _ACTIONS),
+                newest_events=read_newest_events(context, conn, PAYMENT_KIND, payment_id),
+                evidence=evidence.find_by_subject(conn, PAYMENT_KIND, payment_id),
+                actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _ACTIONS),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
                 corporation=read_facts_of_record(context, conn, record),
-                **read_annotations(context, conn, KIND, payment_id),
+                **read_annotations(context, conn, PAYMENT_KIND, payment_id),
             )
-        self._reads.record_opening(AuditAction.PAYMENT_OPENED, KIND, payment_id)
+        self._reads.record_opening(AuditAction.PAYMENT_OPENED, PAYMENT_KIND, payment_id)
         return view
 
     def read_order(self, order_id: int) -> OrderView:
@@ -100,9 +100,9 @@ class PaymentViews:
             context.find_reading_person(conn)
             stored_order = orders.find(conn, order_id)
             if stored_order is None:
-                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.KIND, "id": str(order_id)})
+                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.ORDER_KIND, "id": str(order_id)})
             record = complete_record(self._complete_records, conn, stored_order)
-            order_payments = payments.of_order(conn, order_id, journal.lapsed_subjects(conn, KIND))
+            order_payments = payments.find_by_order(conn, order_id, journal.lapsed_subjects(conn, PAYMENT_KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
             explanation = explain_order(record, context.now())
             view = OrderView(
@@ -111,16 +111,16 @@ class PaymentViews:
                 alert=_find_order_alert(conn, record, self._context),
                 payments=self._complete_records(conn, order_payments),
                 refunds=self._complete_records(
-                    conn, refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND))
+                    conn, refunds.find_by_order(conn, order_id, journal.lapsed_subjects(conn, refunds.REFUND_KIND))
                 ),
-                timeline=read_timeline(conn, orders.KIND, str(order_id)),
-                newest_events=read_newest_events(context, conn, orders.KIND, order_id),
-                evidence=evidence.of_subject(conn, orders.KIND, order_id),
+                timeline=read_timeline(conn, orders.ORDER_KIND, str(order_id)),
+                newest_events=read_newest_events(context, conn, orders.ORDER_KIND, order_id),
+                evidence=evidence.find_by_subject(conn, orders.ORDER_KIND, order_id),
                 sagas=order_sagas,
                 corporation=read_facts_of_record(context, conn, record),
-                **read_annotations(context, conn, orders.KIND, order_id),
+                **read_annotations(context, conn, orders.ORDER_KIND, order_id),
             )
-        self._reads.record_opening(AuditAction.ORDER_OPENED, orders.KIND, order_id)
+        self._reads.record_opening(AuditAction.ORDER_OPENED, orders.ORDER_KIND, order_id)
         return view
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
@@ -141,19 +141,19 @@ class PaymentViews:
 
 def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> tuple[SagaView, ...]:
     """Return the sagas that ended the payments after their expiry times, oldest first."""
-    saga_groups = (sagas.of_subject(conn, KIND, payment.id) for payment in reversed(paid_by))
+    saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(paid_by))
     return tuple(
         saga_view(saga, timeout_start.STEPS, now)
         for some in saga_groups
         for saga in some
-        if saga.kind == timeout_start.KIND
+        if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND
     )
 
 
 def _require_payment(conn: Connection, payment_id: int) -> Payment:
-    record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, KIND))
+    record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, PAYMENT_KIND))
     if record is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(payment_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
     return record
 
 
@@ -179,7 +179,7 @@ def _find_order_alert(conn: Connection, order: Order, context: ServiceContext) -
     if relations is None or relations.alert_rule is None:
         return None
     finding = find_broken_rule(order, relations.payments, context.now(), context.scale, RULES)
-    open_alerts = alerts.open_of_subjects(conn, orders.KIND, (order.id,)).get(order.id, [])
+    open_alerts = alerts.open_of_subjects(conn, orders.ORDER_KIND, (order.id,)).get(order.id, [])
     alert = next((candidate for candidate in open_alerts if candidate.rule_id == relations.alert_rule), None)
     if finding is None or alert is None:
         return None

@@ -52,7 +52,7 @@ class ChainLock:
         """
         if self._thread_state.may_lock and not self._thread_state.is_locked:
             self._thread_state.is_locked = self._lock.acquire(timeout=LONGEST_WAIT_SECONDS)
-            tx.after_commit(self.release)
+            tx.call_after_commit(self.release)
 
     def release(self) -> None:
         """Release the lock. No effect in a thread that doesn't hold it."""

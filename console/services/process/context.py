@@ -422,7 +422,7 @@ class ServiceContext:
 
         subject = None if subject_id is None else str(subject_id)
         if request_ids.store_result_ids(tx.conn, tie.owned_request, kind, subject, operation_id):
-            tx.after_commit(tie.mark_committed)
+            tx.call_after_commit(tie.mark_committed)
         else:
             raise ConsoleError(
                 ErrorCode.IN_PROGRESS,

@@ -36,7 +36,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.reconciliation import our_records
 
-KIND = payments.KIND
+PAYMENT_KIND = payments.PAYMENT_KIND
 CALL_NAME = "recon"
 BUG_EXIT_STATUS = 70
 _PAYMENT_RULES = (row_comparison.STATE_RULE, row_comparison.AMOUNT_RULE, row_comparison.MISSING_THERE_RULE)
@@ -108,7 +108,7 @@ class RowApplication:
             return
         self.close_cases(tx, payment, _PAYMENT_RULES)
         alert = alerts.raise_alert(
-            tx.conn, rule, KIND, payment.id, payment.merchant_payment_id, observed, expected, now
+            tx.conn, rule, PAYMENT_KIND, payment.id, payment.merchant_payment_id, observed, expected, now
         )
         if alert is not None:
             alerts.resolve(tx.conn, alert.id, now)
@@ -136,7 +136,7 @@ class RowApplication:
                 payments.change_payment(tx.conn, current, now, **payments.work_values(work))
         if closed_alert_ids:
             context.record_audit(
-                tx, AuditAction.PAYMENT_RECONCILED, payment.id, {"cases": len(closed_alert_ids)}, kind=KIND
+                tx, AuditAction.PAYMENT_RECONCILED, payment.id, {"cases": len(closed_alert_ids)}, kind=PAYMENT_KIND
             )
 
     @payments.run_again_if_stale()
@@ -158,8 +158,8 @@ def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | N
     by our payment number; None if neither is found.
     """
     provider_id, merchant_id = row.provider_payment_id, row.merchant_payment_id
-    payment = payments.by_provider_id(tx.conn, provider, provider_id) if provider_id else None
-    return payment or (payments.by_merchant_id(tx.conn, provider, merchant_id) if merchant_id else None)
+    payment = payments.find_by_provider_id(tx.conn, provider, provider_id) if provider_id else None
+    return payment or (payments.find_by_merchant_id(tx.conn, provider, merchant_id) if merchant_id else None)
 
 
 def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> ReportWithSource:

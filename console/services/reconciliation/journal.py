@@ -17,9 +17,9 @@ from console.store.database.engine import Transaction
 from console.store.operations import leases
 from console.store.operations.leases import Lease
 from console.store.reconciliation import runs as reconciliations
-from console.store.reconciliation.runs import Run, Stale
+from console.store.reconciliation.runs import Run, StaleRow
 
-KIND = reconciliations.KIND
+RECONCILIATION_KIND = reconciliations.RECONCILIATION_KIND
 PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
 REFUSED_ROWS = "reconcile_rows_refused"
 """Alert rule of the case about a run in which rows of the history were rejected."""
@@ -179,7 +179,7 @@ class StoredRun:
         try:
             if leases.renew(tx.conn, self._lease, now, seconds):
                 return reconciliations.save_progress(tx.conn, self.run, now, **totals, **values)
-        except Stale:
+        except StaleRow:
             pass
         raise ConsoleError(
             ErrorCode.IN_PROGRESS, {"reconciliation": self.run.id, "reason": InProgressReason.RECONCILIATION_RUNNING}

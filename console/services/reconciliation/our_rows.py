@@ -32,7 +32,7 @@ from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import RowApplication
 from console.services.reconciliation.journal import RunJournal
 from console.services.reconciliation.sources import HistorySource
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
@@ -85,10 +85,10 @@ class OwnRows:
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
-        def page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
+        def read_page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
             return our_records.paid_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
-        for payment in self._iterate_pages(run_journal, page, _paid_at, _parse_first_mark(position, span[0])):
+        for payment in self._iterate_pages(run_journal, read_page, _paid_at, _parse_first_mark(position, span[0])):
             if payment is None:
                 return False
             if payment.state in PAID_STATES and not history.has_payment(payment):
@@ -124,11 +124,11 @@ class OwnRows:
         if history.refund_times("", 0) is None:
             return True
 
-        def page(conn: Connection, mark: PagePosition) -> Sequence[Refund]:
+        def read_page(conn: Connection, mark: PagePosition) -> Sequence[Refund]:
             return our_records.refunds_sent(conn, mark, span[1], ROWS_PER_BATCH)
 
         for refund in self._iterate_pages(
-            run_journal, page, _sent_at, _parse_first_mark(position, span[0]), REFUND_KEY_PREFIX
+            run_journal, read_page, _sent_at, _parse_first_mark(position, span[0]), REFUND_KEY_PREFIX
         ):
             if refund is None:
                 return False
@@ -154,7 +154,7 @@ class OwnRows:
             return None
         with self._context.database.read() as conn:
             payment = payments.find(conn, refund.payment_id)
-            payment_refunds = refunds.of_payment(conn, refund.payment_id)
+            payment_refunds = refunds.find_by_payment(conn, refund.payment_id)
         if payment is None or payment.provider != provider or payment.provider_payment_id is None:
             return None
         times = history.refund_times(payment.provider_payment_id, refund.amount_minor) or ()
@@ -185,7 +185,7 @@ class OwnRows:
             mark = at(rows[-1]), rows[-1].id
             run_journal.move_to(prefix + _position_text(*mark))
             run_journal.pause()
-            if not any(until_stopped((True,))):
+            if not any(iterate_until_stopped((True,))):
                 yield None
                 return
 
@@ -202,11 +202,11 @@ class OwnRows:
         provider gives no answer; a continued run begins at this payment.
         """
 
-        def page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
+        def read_page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
             return our_records.begun_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
-        for payment in self._iterate_pages(run_journal, page, _begun_at, _parse_first_mark(position, span[0])):
-            if payment is None or not any(until_stopped((True,))):
+        for payment in self._iterate_pages(run_journal, read_page, _begun_at, _parse_first_mark(position, span[0])):
+            if payment is None or not any(iterate_until_stopped((True,))):
                 return False
             self._compare_one(provider, run_journal, payment, _position_text(_begun_at(payment), payment.id))
             run_journal.pause()

@@ -23,7 +23,7 @@ from console.services.reconciliation import apply_row
 from console.services.reconciliation.apply_row import RowApplication
 from console.services.reconciliation.journal import RunJournal
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS, HistorySource
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.database.engine import Transaction
 from console.store.reconciliation import our_records
 from console.store.refunds import refunds
@@ -58,7 +58,7 @@ class ProviderRows:
         MAX_REFUSED_ROWS rows were rejected.
         """
         refused_count, is_complete = 0, False
-        for batch in until_stopped(_split_rows(history.rows(last_key), ROWS_PER_BATCH)):
+        for batch in iterate_until_stopped(_split_rows(history.rows(last_key), ROWS_PER_BATCH)):
             is_complete = not batch
             if is_complete:
                 break
@@ -133,10 +133,10 @@ class _Batch:
         history_rows = [row for row in rows if isinstance(row, HistoryRow)]
         provider_ids = {row.provider_payment_id for row in history_rows if row.provider_payment_id}
         with reader.context.database.read() as conn:
-            self._by_provider_id = our_records.by_provider_ids(conn, provider, provider_ids)
+            self._by_provider_id = our_records.find_by_provider_ids(conn, provider, provider_ids)
             unmatched = [row for row in history_rows if row.provider_payment_id not in self._by_provider_id]
             merchant_ids = {row.merchant_payment_id for row in unmatched if row.merchant_payment_id}
-            self._by_merchant_id = our_records.by_merchant_ids(conn, provider, merchant_ids)
+            self._by_merchant_id = our_records.find_by_merchant_ids(conn, provider, merchant_ids)
             ids = {payment.id for payment in (*self._by_provider_id.values(), *self._by_merchant_id.values())}
             self._cases = our_records.open_cases(conn, ids, row_comparison.RULES)
 
@@ -224,7 +224,7 @@ class _Batch:
         if payment is None:
             return None
         with self._reader.context.database.read() as conn:
-            payment_refunds = refunds.of_payment(conn, payment.id)
+            payment_refunds = refunds.find_by_payment(conn, payment.id)
         same_amount = [refund for refund in payment_refunds if refund.amount_minor == row.amount.minor]
         times = self._history.refund_times(row.provider_payment_id or "", row.amount.minor) or ()
         return row_comparison.match_refunds(same_amount, [at for at in times if at <= row.at]).get(row.at)

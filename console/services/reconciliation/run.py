@@ -48,7 +48,7 @@ from console.services.reconciliation.our_rows import OwnRows
 from console.services.reconciliation.provider_rows import ProviderRows
 from console.services.reconciliation.sources import FileHistory, HistorySource, NoticeList
 from console.services.reconciliation.view import ReconcileViews
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
@@ -56,7 +56,7 @@ from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import Run
 
-KIND = reconciliations.KIND
+RECONCILIATION_KIND = reconciliations.RECONCILIATION_KIND
 ACTION = AuditAction.PAYMENT_RECONCILE
 MAX_DAYS = 366
 ADDRESS_VALID_TIME = timedelta(hours=2)
@@ -111,7 +111,7 @@ class ReconciliationService:
 
     def _reconcile_days(self, provider: str, first_day: date, last_day: date, *, dry_run: bool) -> ReconcileReport:
         facts = {"provider": provider[:40], "from": first_day.isoformat(), "to": last_day.isoformat()}
-        with refusals.audit_refusals(self._context, ACTION, None, facts, kind=KIND):
+        with refusals.audit_refusals(self._context, ACTION, None, facts, kind=RECONCILIATION_KIND):
             self._context.require_right("import")
             self._require_valid(provider, first_day, last_day)
             report = (self._dry_run if dry_run else self._recorded_run)(provider, first_day, last_day)
@@ -213,8 +213,8 @@ class ReconciliationService:
             tx.conn, provider, first_day, last_day, context.holder().operator, now, phase
         )
         run = _require_run(tx, run_id)
-        evidence_ids = [self._files[provider].store_evidence(tx, KIND, run_id, file) for file in files]
-        context.record_audit(tx, AuditAction.RECONCILIATION_BEGUN, run_id, _run_facts(run), kind=KIND)
+        evidence_ids = [self._files[provider].store_evidence(tx, RECONCILIATION_KIND, run_id, file) for file in files]
+        context.record_audit(tx, AuditAction.RECONCILIATION_BEGUN, run_id, _run_facts(run), kind=RECONCILIATION_KIND)
         return reconciliations.save_progress(tx.conn, run, now, evidence_id=evidence_ids[0]) if evidence_ids else run
 
     def _run_remaining(self, record: StoredRun) -> Run:
@@ -258,7 +258,7 @@ class ReconciliationService:
             return {}
         return {
             file.day: (file.sha256, partial(source.read_content, file))
-            for file in source.list_run_files(KIND, run.id)
+            for file in source.list_run_files(RECONCILIATION_KIND, run.id)
         }
 
     def _open_history(
@@ -282,7 +282,7 @@ class ReconciliationService:
             AuditAction.RECONCILIATION_ENDED,
             run.id,
             {**_run_facts(run), **counts, "refused": refused_count},
-            kind=KIND,
+            kind=RECONCILIATION_KIND,
         )
         latest_runs = reconciliations.latest_runs(tx.conn, run.provider, _MAX_LATEST_RUNS)
         same_days_run_ids = [earlier.id for earlier in latest_runs if _run_days(earlier) == _run_days(run)]
@@ -291,7 +291,14 @@ class ReconciliationService:
         if refused_count:
             days = f"{run.provider} {run.from_day.isoformat()}"
             alerts.raise_alert(
-                tx.conn, REFUSED_ROWS, KIND, run.id, None, f"{days}: {refused_count} rows", "0 rows", now
+                tx.conn,
+                REFUSED_ROWS,
+                RECONCILIATION_KIND,
+                run.id,
+                None,
+                f"{days}: {refused_count} rows",
+                "0 rows",
+                now,
             )
 
     # Results
@@ -309,7 +316,7 @@ class ReconciliationService:
         with self._context.database.read() as conn:
             differences = reconciliations.rows(conn, run.id, 0, MAX_DIFFERENCES)
             cases = our_records.cases_of_run(conn, run.id, run.begun_at, row_comparison.RULES, MAX_DIFFERENCES)
-            run_alerts = alerts.of_subject(conn, KIND, run.id)
+            run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
             refused_count = our_records.count_refused_rows(conn, run.id)
         counts = {name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS}
         return ReconcileReport(
@@ -332,7 +339,7 @@ class ReconciliationService:
         """Due task: continue the interrupted runs, then run the announced days, or yesterday for a provider without
         daily files. Return the number of runs that ended without an error.
         """
-        return sum(self._run_unattended(*days) for days in until_stopped(self._find_due()))
+        return sum(self._run_unattended(*days) for days in iterate_until_stopped(self._find_due()))
 
     def _run_unattended(self, provider: str, first_day: date, last_day: date) -> int:
         has_ended = False
@@ -402,5 +409,5 @@ def _run_facts(run: Run) -> dict[str, object]:
 def _require_run(tx: Transaction, run_id: int) -> Run:
     run = reconciliations.find(tx.conn, run_id)
     if run is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": RECONCILIATION_KIND, "id": str(run_id)})
     return run

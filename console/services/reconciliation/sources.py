@@ -178,7 +178,7 @@ class NoticeList:
     def has_payment(self, payment: Payment) -> bool:
         """True if a stored notice reports the payment as paid."""
         with self._context.database.read() as conn:
-            events = payment_events.of_payment(conn, payment.id)
+            events = payment_events.find_by_payment(conn, payment.id)
         return any(STATE_BY_NOTICE_TYPE.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
 
     def refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:

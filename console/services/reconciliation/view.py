@@ -23,7 +23,7 @@ from console.domain.records import LeaseHolder
 from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake import daily_files
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.journal import KIND, REFUSED_ROWS, lease_name
+from console.services.reconciliation.journal import RECONCILIATION_KIND, REFUSED_ROWS, lease_name
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
@@ -65,13 +65,13 @@ class ReconcileViews:
             self._context.find_reading_person(conn)
             run = _newest_run(conn) if run_id == 0 else reconciliations.find(conn, run_id)
             if run is None and run_id:
-                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(run_id)})
+                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": RECONCILIATION_KIND, "id": str(run_id)})
             return None if run is None else self._make_view(conn, run)
 
     def _make_view(self, conn: Connection, run: Run) -> RunView:
         (item,) = _make_items(conn, (run,))
         newer, older = run_views.adjacent_run_ids(conn, run.id)
-        run_alerts = alerts.of_subject(conn, KIND, run.id)
+        run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
         return RunView(
             item,
             refused=our_records.count_refused_rows(conn, run.id),
@@ -89,7 +89,7 @@ class ReconcileViews:
         """Return the run's files, oldest day first; each contains the ids of the earlier runs that read a file with
         the same content.
         """
-        files = daily_files.list_evidence_files(conn, run.provider, KIND, run.id)
+        files = daily_files.list_evidence_files(conn, run.provider, RECONCILIATION_KIND, run.id)
         if not files:
             return ()
         earlier_ids = [

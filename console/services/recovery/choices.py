@@ -95,7 +95,7 @@ class Choices:
         probed_payment = _find_probed_payment(conn, record, payment)
         now, can_ask = self._context.now(), self._can_ask(probed_payment)
         running = _find_running(conn, kind, record_id) or (
-            _find_running(conn, payments.KIND, probed_payment.id) if probed_payment is not None else None
+            _find_running(conn, payments.PAYMENT_KIND, probed_payment.id) if probed_payment is not None else None
         )
         lease_holder = (
             leases.holder_of(conn, _make_lease_name(record, probed_payment)) if probed_payment is not None else None
@@ -123,7 +123,7 @@ class Choices:
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
     ) -> ChoiceFacts:
         live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
-        running = _find_running(conn, credit_checks.KIND, record.id)
+        running = _find_running(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
         lease_holder = leases.holder_of(conn, refetch.lease_name(record.id))
         return ChoiceFacts(
             record,
@@ -133,7 +133,7 @@ class Choices:
             is_leased=lease_holder is not None,
             **_holder_facts(running, lease_holder),
             can_ask=self._can_ask_check(),
-            proposed=_find_open_proposal(conn, credit_checks.KIND, record.id),
+            proposed=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             taken=take,
             claimed=live_check is not None and live_check.id != record.id,
             read_only=find_switch(conn, CREDIT_CHECK_PROVIDER),
@@ -163,8 +163,8 @@ class Choices:
         is_covered = order is not None and is_order_covered(order_status.list_paid_payments(conn, order), order)
         if payment is None:
             return replace(facts, covered=is_covered)
-        lapsed = journal.lapsed_subjects(conn, refunds.KIND)
-        payment_refunds = refunds.of_payment(conn, payment.id, lapsed)
+        lapsed = journal.lapsed_subjects(conn, refunds.REFUND_KIND)
+        payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed)
         limited = currency_limits.limits_of(conn, payment.currency)
         refusal, refusal_facts = self._refund_requests.find_refusal(conn, payment, payment_refunds, limited)
         return replace(
@@ -191,11 +191,12 @@ def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment
     """
     if isinstance(record, Payment):
         return record
-    lapsed = journal.lapsed_subjects(conn, payments.KIND)
+    lapsed = journal.lapsed_subjects(conn, payments.PAYMENT_KIND)
     if isinstance(record, Refund):
         return payments.find(conn, record.payment_id, lapsed)
     sorted_payments = sorted(
-        payments.of_order(conn, record.id, lapsed), key=lambda payment: (payment.state in PAID_STATES, payment.id)
+        payments.find_by_order(conn, record.id, lapsed),
+        key=lambda payment: (payment.state in PAID_STATES, payment.id),
     )
     return sorted_payments[-1] if sorted_payments else None
 

@@ -49,7 +49,7 @@ class LeftOpenService:
             is_ended = incident.state is IncidentState.RESOLVED  # by a person, although an alert is still open
             if incident.owner is not None and is_same_person(incident.owner, person) and not is_ended:
                 since = incident.owner_since or incident.since
-                yield LeftOpen(LeftReason.INCIDENT, incidents.KIND, str(incident.id), since)
+                yield LeftOpen(LeftReason.INCIDENT, incidents.INCIDENT_KIND, str(incident.id), since)
 
     def _list_requests(self) -> Iterator[LeftOpen]:
         for request in self._own_requests.list_recent():
@@ -65,7 +65,7 @@ def _read_own(context: ServiceContext, conn: Connection, person: str) -> Iterato
     for refund in refunds.waiting_for_decision(conn, MAX_INBOX_ROWS):
         if is_same_person(refund.maker, person):
             since = refund.created_at or context.now()
-            yield LeftOpen(LeftReason.REFUND, refunds.KIND, str(refund.id), since)
+            yield LeftOpen(LeftReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)
     for proposal in approvals.list_open_proposals(conn, MAX_PROPOSALS):
         if is_same_person(proposal.person, person):
             yield LeftOpen(LeftReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)

@@ -35,7 +35,7 @@ from console.store.records import evidence
 from console.store.refunds import approvals, refunds
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
-KIND = "operation"
+OPERATION_KIND = "operation"
 
 
 class RecordRecovery(Protocol):
@@ -77,14 +77,16 @@ class Operations:
         """Return an operation with its timeline and evidence. Raises not_found, and not_allowed if the acting person
         may not read.
         """
-        with refusals.audit_refusals(self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=KIND):
+        with refusals.audit_refusals(
+            self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=OPERATION_KIND
+        ):
             operation = self._find_operation(operation_id)
         with self._context.database.read() as conn:
-            answers = evidence.of_operation(conn, operation_id)
+            answers = evidence.find_by_operation(conn, operation_id)
             record = joined_reads.find_record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
-            history = read_timeline(conn, KIND, operation_id)
+            history = read_timeline(conn, OPERATION_KIND, operation_id)
             history = (*read_timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
-            proposal = approvals.open_proposal(conn, KIND, operation_id)
+            proposal = approvals.open_proposal(conn, OPERATION_KIND, operation_id)
             facts = read_facts_of_record(self._context, conn, operation)
         explanation = self._explain_operation(operation, record)
         return OperationView(operation, explanation, history, answers, "second_person" if proposal else None, facts)
@@ -97,7 +99,9 @@ class Operations:
         Raises not_found, not_allowed, outcome_unknown if the provider gives no definite answer, and the other errors
         of a probe.
         """
-        with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=KIND):
+        with refusals.audit_refusals(
+            self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
+        ):
             self._context.require_right("probe")
             return self._probe_operation(self._find_operation(operation_id))
 
@@ -130,7 +134,7 @@ class Operations:
         """
         facts = {"as": target_state[:40]}
         with refusals.audit_refusals(
-            self._context, AuditAction.OPERATION_RESOLVE, operation_id[:64], facts, kind=KIND
+            self._context, AuditAction.OPERATION_RESOLVE, operation_id[:64], facts, kind=OPERATION_KIND
         ):
             self._context.require_right("resolve")
             operation = self._find_operation(operation_id)
@@ -204,7 +208,12 @@ class Operations:
             reason = outcome.reason[:64]
             context.write(
                 lambda tx: context.record_audit(
-                    tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind=KIND, result="failed", reason=reason
+                    tx,
+                    AuditAction.OPERATION_PROBED,
+                    intent.operation_id,
+                    kind=OPERATION_KIND,
+                    result="failed",
+                    reason=reason,
                 )
             )
             raise make_unconfirmed_error(placeholder, outcome, deciding=bool(proof))
@@ -214,14 +223,14 @@ class Operations:
             )
 
         def settle(tx: Transaction) -> int:
-            if credit_checks.with_provider_id(tx.conn, provider_id):
+            if credit_checks.find_by_provider_id(tx.conn, provider_id):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": placeholder, "reason": MismatchReason.USED_BY_OTHER_RECORD},
                 )
             record_id = self._insert_again(tx, entry, outcome, report)
             if proof:
-                subject, operator = (credit_checks.KIND, record_id), context.holder().operator
+                subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.holder().operator
                 evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
             return record_id
 
@@ -231,7 +240,7 @@ class Operations:
         with context.database.read() as conn:
             record = credit_checks.find(conn, record_id)
         if record is None:
-            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.KIND, "id": str(record_id)})
+            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
         return record
 
     def _insert_again(
@@ -260,7 +269,7 @@ class Operations:
             outcomes.store_answer_evidence(context, tx, record, "restore", outcome)
             journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, outcome, context.now())
             context.record_audit(
-                tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind=KIND, reason=outcome.reason[:64]
+                tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind=OPERATION_KIND, reason=outcome.reason[:64]
             )
             start_facts = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
             outcomes.write_success(context, tx, record, report, {"by": "desk", **start_facts})
@@ -283,10 +292,14 @@ class Operations:
         context, now = self._context, self._context.now()
 
         def settle(_proposer: str) -> None:
-            approvals.close_proposals(tx.conn, KIND, operation.id, now)
-            context.record_audit(tx, AuditAction.OPERATION_RESOLVED, operation.id, {"as": "error"}, kind=KIND)
+            approvals.close_proposals(tx.conn, OPERATION_KIND, operation.id, now)
+            context.record_audit(
+                tx, AuditAction.OPERATION_RESOLVED, operation.id, {"as": "error"}, kind=OPERATION_KIND
+            )
 
-        decision = PersonDecision((KIND, None), "error", person, operation, operation.id, proof, refusal_facts={})
+        decision = PersonDecision(
+            (OPERATION_KIND, None), "error", person, operation, operation.id, proof, refusal_facts={}
+        )
         return decide(context, tx, decision, settle=settle, propose=lambda _proof_id: {"as": "error"})
 
     def _find_operation(self, operation_id: str) -> Operation:
@@ -301,7 +314,7 @@ class Operations:
             return _make_operation(entry)
         if operation is not None:
             return operation
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": operation_id[:64]})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
 
     def _find_entry(self, operation_id: str) -> SpoolEntry | None:
         """Return the spool entry of the operation: from this desk's spool, or as another desk has reported it to the
@@ -322,9 +335,11 @@ class Operations:
             verdict = f"verdict.only_desk_knows_payment_{operation.state.value}"
             return Explanation(verdict, "why.row_vanished_payment", step, may_act=("approver", "operator"))
         if operation.source == "desk":
-            options = "success --provider-id ID" if operation.subject_kind == credit_checks.KIND else "failed"
+            options = (
+                "success --provider-id ID" if operation.subject_kind == credit_checks.CREDIT_CHECK_KIND else "failed"
+            )
             command = f"support-console resolve operation {operation.id} --as {options} --evidence FILE"
-            money_suffix = "" if operation.subject_kind == credit_checks.KIND else "_money"
+            money_suffix = "" if operation.subject_kind == credit_checks.CREDIT_CHECK_KIND else "_money"
             step = NextStep(f"next.resolve_operation{money_suffix}", {"id": operation.id}, command)
             verdict, reason = f"verdict.only_desk_knows{money_suffix}", f"why.row_vanished{money_suffix}"
             return Explanation(verdict, reason, step, may_act=("approver", "operator"))
@@ -338,18 +353,18 @@ class Operations:
 
 
 def _is_purchase(operation: Operation) -> bool:
-    return operation.action == journal.EFFECTIVE_ACTION_OF_KIND[credit_checks.KIND]
+    return operation.action == journal.EFFECTIVE_ACTION_OF_KIND[credit_checks.CREDIT_CHECK_KIND]
 
 
 def _is_payment_start(operation: Operation) -> bool:
-    return operation.action == journal.EFFECTIVE_ACTION_OF_KIND[payments.KIND]
+    return operation.action == journal.EFFECTIVE_ACTION_OF_KIND[payments.PAYMENT_KIND]
 
 
 def _is_record_lost(conn: Connection, operation: Operation) -> bool:
     """True if the journal has the operation but the database no longer has its record."""
-    if operation.subject_kind == refunds.KIND:
+    if operation.subject_kind == refunds.REFUND_KIND:
         return refunds.find(conn, operation.subject_id or 0) is None
-    if operation.subject_kind == payments.KIND:
+    if operation.subject_kind == payments.PAYMENT_KIND:
         return payments.find(conn, operation.subject_id or 0) is None
     return _is_purchase(operation) and _find_check(conn, operation) is None
 
@@ -366,14 +381,14 @@ def _parse_check_id(provider_id: int | str | None) -> int | None:
 
 
 def _find_check(conn: Connection, operation: Operation) -> CreditCheck | None:
-    return credit_checks.of_operation(conn, operation.corporation_number or "", operation.id)
+    return credit_checks.find_by_operation(conn, operation.corporation_number or "", operation.id)
 
 
 def _make_journal_row(intent: Intent, record_id: int) -> NewOperation:
     return NewOperation(
         intent.operation_id,
         intent.action,
-        credit_checks.KIND,
+        credit_checks.CREDIT_CHECK_KIND,
         record_id,
         intent.client_id,
         intent.corporation_number,
@@ -386,13 +401,15 @@ def _make_operation(entry: SpoolEntry) -> Operation:
     intent = entry.intent
     # Older program versions stored neither the payment's number nor the end of its start, so such a start can't be
     # shown as failed.
-    is_end_unknown = intent.action == journal.EFFECTIVE_ACTION_OF_KIND[payments.KIND] and intent.provider_key is None
+    is_end_unknown = (
+        intent.action == journal.EFFECTIVE_ACTION_OF_KIND[payments.PAYMENT_KIND] and intent.provider_key is None
+    )
     has_failed = not entry.holds_claim and not is_end_unknown
     has_happened = entry.holds_claim and entry.state is SpoolState.ENDED and intent.provider_key is not None
     return Operation(
         id=intent.operation_id,
         action=intent.action,
-        subject_kind=journal.kind_of_action(intent.action) or credit_checks.KIND,
+        subject_kind=journal.kind_of_action(intent.action) or credit_checks.CREDIT_CHECK_KIND,
         subject_id=intent.record_id,
         state=OperationState.FAILED
         if has_failed

@@ -27,7 +27,12 @@ def read_cursor(text: str | None) -> QueuePosition | None:
     work, at, kind, number = (*text.split("."), "", "", "")[:4]
     with suppress(ValueError):
         since = datetime.strptime(at, _TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
-        if text.count(".") == 3 and work in list(WorkState) and kind in queues.KINDS and _is_number(number):
+        if (
+            text.count(".") == 3
+            and work in list(WorkState)
+            and kind in queues.QUEUED_RECORD_KINDS
+            and _is_number(number)
+        ):
             return queues.position_of(work, since, kind, int(number))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
@@ -35,7 +40,7 @@ def read_cursor(text: str | None) -> QueuePosition | None:
 def format_sort_cursor(place: SortPosition) -> str:
     """Return the cursor of a position in a sorted queue."""
     keys = ".".join(_format_value(value) for value in (place.first, place.second))
-    return f"{keys}.{queues.KINDS[place.kind_index]}.{place.id}"
+    return f"{keys}.{queues.QUEUED_RECORD_KINDS[place.kind_index]}.{place.id}"
 
 
 def read_sort_cursor(text: str | None, column: SortColumn) -> SortPosition | None:
@@ -46,10 +51,15 @@ def read_sort_cursor(text: str | None, column: SortColumn) -> SortPosition | Non
         return None
     first, second, kind, number = (*text.split("."), "", "", "")[:4]
     with suppress(ValueError):
-        if text.count(".") == 3 and kind in queues.KINDS and _is_number(number) and len(text) <= _LONGEST_TEXT:
+        if (
+            text.count(".") == 3
+            and kind in queues.QUEUED_RECORD_KINDS
+            and _is_number(number)
+            and len(text) <= _LONGEST_TEXT
+        ):
             keys = _read_value(first), _read_value(second)
             if tuple(type(key) for key in keys) == _KEY_TYPES.get(column, (int, int)):
-                return SortPosition(*keys, queues.KINDS.index(kind), int(number))
+                return SortPosition(*keys, queues.QUEUED_RECORD_KINDS.index(kind), int(number))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 

@@ -70,10 +70,10 @@ class RelatedRecords:
         lapsed, find_switch = journal.lapsed_by_kind(conn), _switch_finder(conn)
         completed: dict[tuple[object, int], QueuedRecord] = {}
         for part in (
-            self._complete_checks(conn, _of_type(records, CreditCheck), find_switch),
-            self._complete_orders(conn, _of_type(records, Order), lapsed, find_switch),
-            self._complete_payments(conn, _of_type(records, Payment), lapsed, find_switch),
-            self._complete_refunds(conn, _of_type(records, Refund), lapsed, find_switch),
+            self._complete_checks(conn, _select_type(records, CreditCheck), find_switch),
+            self._complete_orders(conn, _select_type(records, Order), lapsed, find_switch),
+            self._complete_payments(conn, _select_type(records, Payment), lapsed, find_switch),
+            self._complete_refunds(conn, _select_type(records, Refund), lapsed, find_switch),
         ):
             completed |= {(type(record), record.id): record for record in part}
         return tuple(completed[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
@@ -85,7 +85,7 @@ class RelatedRecords:
     ) -> Iterable[CreditCheck]:
         unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
         failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
-        awaited = approvals.proposed_states(conn, credit_checks.KIND, unknown)
+        awaited = approvals.proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
         holders = credit_checks.find_claim_holders(conn, failed)
         finds_purchases = not unknown or self._finds_purchases()
         for check in checks:
@@ -117,12 +117,12 @@ class RelatedRecords:
     ) -> Iterable[Order]:
         if not records:
             return
-        open_alerts = alerts.open_of_subjects(conn, orders.KIND, [order.id for order in records])
+        open_alerts = alerts.open_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
         with_alert = [order.id for order in records if order.id in open_alerts]
         payments_of = _group_by(
             self._complete_payments(
                 conn,
-                payments.of_orders(conn, with_alert, lapsed.get(payments.KIND, frozenset())),
+                payments.find_by_orders(conn, with_alert, lapsed.get(payments.PAYMENT_KIND, frozenset())),
                 lapsed,
                 find_switch,
             ),
@@ -130,7 +130,11 @@ class RelatedRecords:
         )
         payment_ids = [payment_id for order in records for payment_id in order.payment_ids]
         sagas_of = _group_by(
-            (saga for saga in sagas.of_subjects(conn, payments.KIND, payment_ids) if saga.kind == timeout_start.KIND),
+            (
+                saga
+                for saga in sagas.find_by_subjects(conn, payments.PAYMENT_KIND, payment_ids)
+                if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND
+            ),
             lambda saga: saga.subject_id,
         )
         for order in records:
@@ -161,22 +165,22 @@ class RelatedRecords:
     ) -> tuple[Payment, ...]:
         if not records:
             return ()
-        lapsed_ids = lapsed.get(payments.KIND, frozenset())
+        lapsed_ids = lapsed.get(payments.PAYMENT_KIND, frozenset())
         order_of = {
             order.id: order
-            for order in orders.by_ids(
+            for order in orders.find_by_ids(
                 conn, {payment.order_id for payment in records if payment.order_id is not None}
             )
         }
         shared = [order.id for order in order_of.values() if len(order.payment_ids) > 1]
-        siblings_of = _group_by(payments.of_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id)
+        siblings_of = _group_by(payments.find_by_orders(conn, shared, lapsed_ids), lambda payment: payment.order_id)
         paid_ids = [payment.id for payment in records if payment.captured_minor]
         refunds_of = _group_by(
-            refunds.of_payments(conn, paid_ids, lapsed.get(refunds.KIND, frozenset())),
+            refunds.find_by_payments(conn, paid_ids, lapsed.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
         ids = [str(payment.id) for payment in records]
-        awaited = approvals.proposed_states(conn, payments.KIND, ids)
+        awaited = approvals.proposed_states(conn, payments.PAYMENT_KIND, ids)
         limits_of = self._limits_reader(conn)
         completed = []
         for payment in records:
@@ -232,11 +236,11 @@ class RelatedRecords:
         payment_ids = {refund.payment_id for refund in records}
         payment_of = {
             payment.id: payment
-            for payment in payments.by_ids(conn, payment_ids, lapsed.get(payments.KIND, frozenset()))
+            for payment in payments.find_by_ids(conn, payment_ids, lapsed.get(payments.PAYMENT_KIND, frozenset()))
         }
         requested = {refund.payment_id for refund in records if refund.state is RefundState.REQUESTED}
         refunds_of = _group_by(
-            refunds.of_payments(conn, requested, lapsed.get(refunds.KIND, frozenset())),
+            refunds.find_by_payments(conn, requested, lapsed.get(refunds.REFUND_KIND, frozenset())),
             lambda refund: refund.payment_id,
         )
         undecided = [
@@ -244,7 +248,7 @@ class RelatedRecords:
             for refund in records
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
-        awaited = approvals.proposed_states(conn, refunds.KIND, undecided)
+        awaited = approvals.proposed_states(conn, refunds.REFUND_KIND, undecided)
         limits_of = self._limits_reader(conn)
         for refund in records:
             payment = payment_of.get(refund.payment_id)
@@ -294,5 +298,5 @@ def _group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     return groups
 
 
-def _of_type(records: Collection[QueuedRecord], kind: type[T]) -> list[T]:
+def _select_type(records: Collection[QueuedRecord], kind: type[T]) -> list[T]:
     return [record for record in records if isinstance(record, kind)]

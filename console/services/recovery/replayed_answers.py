@@ -68,7 +68,7 @@ def start_answer_finder(context: ServiceContext) -> FindAnswer:
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, answers = _find_operation(conn, use)
-            lapsed = journal.lapsed_subjects(conn, payments.KIND)
+            lapsed = journal.lapsed_subjects(conn, payments.PAYMENT_KIND)
             payment = payments.find(conn, operation.subject_id or 0, lapsed) if operation else None
         if operation is None:
             return None
@@ -88,7 +88,7 @@ def refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
     """
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
-        if use.subject_kind != refunds.KIND or use.subject_id is None:
+        if use.subject_kind != refunds.REFUND_KIND or use.subject_id is None:
             return None
         return CallAnswer(refund_records.read_refund(context, int(use.subject_id)))
 
@@ -158,7 +158,7 @@ def probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            if kind == orders.KIND:
+            if kind == orders.ORDER_KIND:
                 return _order_answer(conn, record_id)
             record = _find_record(conn, kind, record_id)
         return CallAnswer(record[2]) if record is not None and record[2].certainty is Certainty.KNOWN else None
@@ -210,7 +210,7 @@ def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | No
     evidence if no operation began.
     """
     operation = journal.find_effective(conn, use.operation_id) if use.operation_id else None
-    return operation, evidence.of_operation(conn, operation.id) if operation else ()
+    return operation, evidence.find_by_operation(conn, operation.id) if operation else ()
 
 
 def _was_never_sent(use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
@@ -242,7 +242,9 @@ def _is_checker(context: ServiceContext, refund: Refund) -> bool:
 def _order_answer(conn: Connection, order_id: int | str) -> CallAnswer | None:
     """Return the order as an answer if the outcomes of all its payments are known, otherwise None."""
     order = orders.find(conn, _record_number(order_id))
-    order_payments = payments.of_order(conn, order.id, journal.lapsed_subjects(conn, payments.KIND)) if order else ()
+    order_payments = (
+        payments.find_by_order(conn, order.id, journal.lapsed_subjects(conn, payments.PAYMENT_KIND)) if order else ()
+    )
     is_known = bool(order_payments) and all(payment.certainty is Certainty.KNOWN for payment in order_payments)
     return CallAnswer(order) if is_known else None
 

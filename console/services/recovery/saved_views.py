@@ -13,10 +13,10 @@ from console.domain.error_reasons import NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import NotAllowed
 from console.domain.queues.saved_views import (
-    KIND,
     LONGEST_NAME_CHARACTERS,
     MAX_OWN_VIEWS,
     MAX_TEAM_VIEWS,
+    VIEW_KIND,
     InvalidViewName,
     ReadView,
     SavedView,
@@ -148,7 +148,7 @@ class SavedViewService:
 
     def _store_view(self, name: str, is_team: bool, content: ViewContent, may_replace: bool) -> SavedView:
         context = self._context
-        with refusals.audit_refusals(context, AuditAction.VIEW_SAVED, None, kind=KIND):
+        with refusals.audit_refusals(context, AuditAction.VIEW_SAVED, None, kind=VIEW_KIND):
             person = context.require_right(_RIGHT)
             view = SavedView(
                 0, _require_name(name), is_team, person.name, _require_content(content), person.name, context.now()
@@ -182,7 +182,7 @@ class SavedViewService:
         id, context = arguments[0], self._context
 
         def act() -> SavedView:
-            with refusals.audit_refusals(context, action, id, kind=KIND):
+            with refusals.audit_refusals(context, action, id, kind=VIEW_KIND):
                 person = context.require_right(_RIGHT)
 
                 def write(tx: Transaction) -> SavedView:
@@ -219,7 +219,7 @@ class SavedViewService:
 
     def _audit_view(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
         facts = {"name": view.name, "queue": view.content.queue, "team": view.is_team, "version": view.version}
-        self._context.record_audit(tx, action, view.id, facts, kind=KIND)
+        self._context.record_audit(tx, action, view.id, facts, kind=VIEW_KIND)
 
     # Reading
 
@@ -249,7 +249,7 @@ class SavedViewService:
 
 
 def _not_found(name: str) -> ConsoleError:
-    return ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": name[:LONGEST_NAME_CHARACTERS]})
+    return ConsoleError(ErrorCode.NOT_FOUND, {"kind": VIEW_KIND, "id": name[:LONGEST_NAME_CHARACTERS]})
 
 
 def _require_name(text: str) -> str:

@@ -34,7 +34,7 @@ from console.store.database.instants import current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.refunds import refunds
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 LONGEST_REASON_CHARACTERS = 500
 
 
@@ -65,7 +65,7 @@ class RefundDecisions:
         before the approval was stored; interrupted, with the approved refund, if it came before the refund was sent.
         """
         with interrupts.defer_signals():
-            with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=KIND):
+            with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
                 person = self._context.require_right("refund_approve").name
                 database_rollback.require_no_rollback(self._context)
                 refund, is_just_read = self._approve_refund(refund_id, person, expected_version)
@@ -156,7 +156,7 @@ class RefundDecisions:
         refunds.change_refund(tx.conn, refund, now, **values)
         facts = {"given": len(refund.checkers) + 1, "needed": refund.checkers_needed}
         what = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
-        context.record_audit(tx, what, refund_id, facts, kind=KIND)
+        context.record_audit(tx, what, refund_id, facts, kind=REFUND_KIND)
 
     def _make_work(self, conn: Connection, pair: RefundWithPayment) -> Work:
         """Return the work of an approved refund: a due task sends it, now or at the end of the cooling-off, if this
@@ -188,7 +188,7 @@ class RefundDecisions:
                 ErrorCode.USAGE,
                 {"problem": UsageProblem.DECLINE_REASON_MISSING, "longest": LONGEST_REASON_CHARACTERS},
             )
-        with refusals.audit_refusals(self._context, AuditAction.REFUND_REJECT, refund_id, kind=KIND):
+        with refusals.audit_refusals(self._context, AuditAction.REFUND_REJECT, refund_id, kind=REFUND_KIND):
             person = self._context.require_right("refund_approve").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
@@ -203,7 +203,7 @@ class RefundDecisions:
         not_found, not_allowed for another person's request, already_decided, and in_progress if the refund may have
         been sent.
         """
-        with refusals.audit_refusals(self._context, AuditAction.REFUND_WITHDRAW, refund_id, kind=KIND):
+        with refusals.audit_refusals(self._context, AuditAction.REFUND_WITHDRAW, refund_id, kind=REFUND_KIND):
             person = self._context.require_right("refund_withdraw").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
@@ -277,7 +277,7 @@ class RefundDecisions:
             refunds.change_refund(tx.conn, refund, context.now(), status=state, **values, **work)
             refund_outcomes.release_amount(context, tx, refund)
             context.record_audit(
-                tx, AuditAction(f"refund.{state}"), refund_id, {"payment": refund.payment_id}, kind=KIND
+                tx, AuditAction(f"refund.{state}"), refund_id, {"payment": refund.payment_id}, kind=REFUND_KIND
             )
 
         context.failpoints.reach("before_vote")

@@ -17,7 +17,7 @@ from console.services.refunds.outcomes import COOLING_OFF, POLL_WORK, SUBMISSION
 from console.services.refunds.probe import RefundProbes
 from console.services.refunds.request import RefundRequests
 from console.services.refunds.submit import RefundSubmissions
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
 from console.store.database.engine import Transaction
 from console.store.database.instants import current_time
@@ -102,7 +102,7 @@ class DueRefunds:
         """
         proposed_count, after_id = 0, 0
         while batch := self._list_unproposed(after_id):
-            for item in until_stopped(batch):
+            for item in iterate_until_stopped(batch):
                 with skip_failures(f"set-aside {item.id}"):
                     self._refund_requests.propose_refund(item)
                     proposed_count += 1
@@ -124,7 +124,7 @@ class DueRefunds:
             expired = refunds.overdue_for_decision(conn, now, BATCH_SIZE)
         return sum(
             self._run_one(refund, lambda refund: self._decisions.expire(refund.id))
-            for refund in until_stopped(expired)
+            for refund in iterate_until_stopped(expired)
         )
 
     def _run_due(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
@@ -133,7 +133,7 @@ class DueRefunds:
         """
         with self._context.database.read() as conn:
             due_refunds = refunds.due_refunds(conn, reasons, self._context.now(), BATCH_SIZE)
-        return sum(self._run_one(refund, act) for refund in until_stopped(due_refunds))
+        return sum(self._run_one(refund, act) for refund in iterate_until_stopped(due_refunds))
 
     def _run_one(self, refund: Refund, act: Callable[[Refund], object]) -> int:
         with self._context.database.read() as conn:

@@ -20,7 +20,7 @@ from console.store.operations import journal
 from console.store.payments import payments
 from console.store.refunds import refunds
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 _CLASS_OF_STATE = {
     RefundState.SUBMITTED: OutcomeClass.PENDING,
     RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
@@ -46,10 +46,12 @@ def settle_late(
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None
-    if operation is None or refund is None or operation.subject_kind != KIND:
+    if operation is None or refund is None or operation.subject_kind != REFUND_KIND:
         return False
     refund_outcomes.store_answer(context, tx, refund, "refund", outcome)
-    context.record_audit(tx, AuditAction.REFUND_LATE_ANSWER, refund.id, {"outcome": outcome.kind.value}, kind=KIND)
+    context.record_audit(
+        tx, AuditAction.REFUND_LATE_ANSWER, refund.id, {"outcome": outcome.kind.value}, kind=REFUND_KIND
+    )
     is_current = refund.operation_id == operation_id
     if refund.state is not RefundState.SUBMITTING or not (is_current or outcome.kind in EFFECT_CLASSES):
         refund_outcomes.compare_answer(context, tx, refund, outcome)
@@ -83,10 +85,10 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, report: Refund
     A report without new information is not stored. A report about a refund that is being sent is ignored, because the
     answer to the submission settles that refund.
     """
-    refund = refunds.by_key(tx.conn, report.key)
+    refund = refunds.find_by_key(tx.conn, report.key)
     if refund is None:
         return False
-    outcome = _as_answer(tx, refund, report)
+    outcome = _make_answer(tx, refund, report)
     if not _is_news(refund, outcome):
         return True
     refund_outcomes.store_answer(context, tx, refund, "payment", outcome)
@@ -113,7 +115,7 @@ def _is_news(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
     return (outcome.kind in EFFECT_CLASSES) == (refund.state in _NEVER_SENT_STATES)
 
 
-def _as_answer(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:
+def _make_answer(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:
     """Return the report as the outcome of this refund. If the report names another payment or another amount, return
     an unknown outcome.
     """

@@ -46,7 +46,7 @@ class RefundLease:
             try:
                 pair = self._open_record(refund_id, expected_version)
                 yield pair
-            except refunds.Stale:
+            except refunds.StaleRow:
                 now = refund_records.read_refund(self._context, refund_id)
                 raise refund_records.make_stale_view_error(now, pair.refund.version) from None
 

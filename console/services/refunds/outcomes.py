@@ -38,7 +38,7 @@ from console.store.payments import orders, payments, set_asides
 from console.store.records import evidence
 from console.store.refunds import approvals, refunds
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 SUBMISSION, COOLING_OFF = WorkReason.SUBMISSION, WorkReason.COOLING_OFF
 POLL_WORK, UNKNOWN = WorkReason.POLL, WorkReason.UNKNOWN
 """Reasons of scheduled work on a refund: SUBMISSION = send it, COOLING_OFF = send it after the cooling-off, POLL =
@@ -60,7 +60,7 @@ def require_refund(tx: Transaction, refund_id: int) -> Refund:
     """Return the refund, read in the transaction `tx`. Raises not_found."""
     refund = refunds.find(tx.conn, refund_id)
     if refund is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(refund_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(refund_id)})
     return refund
 
 
@@ -74,7 +74,7 @@ def store_answer(
     source = f"{payment.provider if payment else 'provider'}.{call}"
     operator = context.holder().operator
     return evidence.add_answer(
-        tx.conn, (KIND, refund.id), refund.operation_id, source, operator, outcome, context.now()
+        tx.conn, (REFUND_KIND, refund.id), refund.operation_id, source, operator, outcome, context.now()
     )
 
 
@@ -158,7 +158,7 @@ def write_completed(
     _require_moved(payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund)
     _end_set_aside(tx, refund, SetAsideState.REFUNDED, now)
     context.record_audit(
-        tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=KIND
+        tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=REFUND_KIND
     )
     move_order_to_refunded(context, tx, refund.payment_id)
 
@@ -179,7 +179,7 @@ def write_submitted(
     work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL_WORK))
     _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=number, **work)
     context.record_audit(
-        tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=KIND
+        tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=REFUND_KIND
     )
 
 
@@ -226,7 +226,7 @@ def write_failed(
         AuditAction.REFUND_FAILED,
         refund.id,
         {**_make_facts(refund), **(facts or {})},
-        kind=KIND,
+        kind=REFUND_KIND,
         reason=cause[:64],
     )
 
@@ -242,7 +242,13 @@ def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause
         work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_SENT, attempt + 1)
     _write_approved(context, tx, refund, work, error_code=cause[:64])
     context.record_audit(
-        tx, AuditAction.REFUND_NOT_SENT, refund.id, _make_facts(refund), kind=KIND, result="failed", reason=cause[:64]
+        tx,
+        AuditAction.REFUND_NOT_SENT,
+        refund.id,
+        _make_facts(refund),
+        kind=REFUND_KIND,
+        result="failed",
+        reason=cause[:64],
     )
 
 
@@ -253,13 +259,13 @@ def write_not_happened(context: ServiceContext, tx: Transaction, refund: Refund,
     _write_approved(
         context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION), error_code=None, **columns
     )
-    context.record_audit(tx, AuditAction.REFUND_DID_NOT_HAPPEN, refund.id, _make_facts(refund), kind=KIND)
+    context.record_audit(tx, AuditAction.REFUND_DID_NOT_HAPPEN, refund.id, _make_facts(refund), kind=REFUND_KIND)
 
 
 def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object) -> None:
     values |= {"status": RefundState.APPROVED, "certainty": Certainty.KNOWN, **refunds.work_values(work)}
     refunds.change_refund(tx.conn, refund, context.now(), **values)
-    approvals.close_proposals(tx.conn, KIND, str(refund.id), context.now())
+    approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
     release_key(tx, refund)
 
 
@@ -277,8 +283,12 @@ def write_unknown(context: ServiceContext, tx: Transaction, refund: Refund, caus
     unknown_columns = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64]}
     refunds.change_refund(tx.conn, refund, now, **unknown_columns, **refunds.work_values(work))
     if cause in MISMATCH_REASONS:
-        cases.open_case(tx.conn, WorkReason.ANSWER_DOES_NOT_FIT, KIND, refund.id, cause, _expected_text(refund), now)
-    context.record_audit(tx, AuditAction.REFUND_UNKNOWN, refund.id, _make_facts(refund), kind=KIND, reason=cause[:64])
+        cases.open_case(
+            tx.conn, WorkReason.ANSWER_DOES_NOT_FIT, REFUND_KIND, refund.id, cause, _expected_text(refund), now
+        )
+    context.record_audit(
+        tx, AuditAction.REFUND_UNKNOWN, refund.id, _make_facts(refund), kind=REFUND_KIND, reason=cause[:64]
+    )
 
 
 # Other rows that change with the refund
@@ -297,13 +307,15 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
     if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
         return
     paid_payments = [
-        paid_payment for paid_payment in payments.of_order(tx.conn, order.id) if paid_payment.captured_minor
+        paid_payment for paid_payment in payments.find_by_order(tx.conn, order.id) if paid_payment.captured_minor
     ]
     if paid_payments and all(
         paid_payment.refunded_minor == paid_payment.captured_minor for paid_payment in paid_payments
     ):
         orders.change_order(tx.conn, order, context.now(), status=OrderState.REFUNDED)
-        context.record_audit(tx, AuditAction.ORDER_REFUNDED, order.id, {"payment": payment_id}, kind=orders.KIND)
+        context.record_audit(
+            tx, AuditAction.ORDER_REFUNDED, order.id, {"payment": payment_id}, kind=orders.ORDER_KIND
+        )
 
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
@@ -341,8 +353,8 @@ def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: d
 
 def _close_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
     """Close the open proposals and the open cases about the refund."""
-    approvals.close_proposals(tx.conn, KIND, str(refund.id), context.now())
-    cases.close_cases(tx.conn, KIND, refund.id, context.now())
+    approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
+    cases.close_cases(tx.conn, REFUND_KIND, refund.id, context.now())
 
 
 def make_report_columns(report: RefundReport | None, now: datetime) -> dict[str, object]:
@@ -393,7 +405,7 @@ def end_operation(context: ServiceContext, tx: Transaction, refund: Refund, outc
         with log_and_suppress("end of a settled refund"):
             context.spool.mark_ended(operation, holds_claim=has_effect)
 
-    tx.after_commit(end)
+    tx.call_after_commit(end)
 
 
 def compare_answer(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
@@ -423,9 +435,14 @@ def open_contradiction_case(
     state stays. `observed` is the text of the contradiction.
     """
     now = context.now()
-    if cases.open_case(tx.conn, rule, KIND, refund.id, observed, refund.state.value, now):
+    if cases.open_case(tx.conn, rule, REFUND_KIND, refund.id, observed, refund.state.value, now):
         work = Work(WorkState.NEEDS_REVIEW, reason=rule)
         refunds.change_refund(tx.conn, require_refund(tx, refund.id), now, **refunds.work_values(work))
         context.record_audit(
-            tx, AuditAction.REFUND_CONTRADICTED, refund.id, {"observed": observed[:255]}, kind=KIND, reason=rule
+            tx,
+            AuditAction.REFUND_CONTRADICTED,
+            refund.id,
+            {"observed": observed[:255]},
+            kind=REFUND_KIND,
+            reason=rule,
         )

@@ -67,7 +67,7 @@ def _store_answer(
     database doesn't have and no person has acknowledged the alert about that refund.
     """
     payment, operator, now = pair.payment, context.holder().operator, context.now()
-    subject, source = (payments.KIND, payment.id), f"{payment.provider}.payment"
+    subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
     reported_refunds = outcome.found.refunds if outcome.found and outcome.kind in EFFECT_CLASSES else None
     own_key = find_key(context, tx.conn, pair.refund, payment)
@@ -83,7 +83,9 @@ def _store_answer(
     observed = ", ".join(unknown_keys)
     payment_work.open_case(context, tx, payment.id, CASE_RULE, observed, "no refund of ours")
     case_alerts = [
-        refund for refund in alerts.of_subject(tx.conn, payments.KIND, payment.id) if refund.rule_id == CASE_RULE
+        refund
+        for refund in alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment.id)
+        if refund.rule_id == CASE_RULE
     ]
     return not any(
         refund.observed == observed[: alerts.LONGEST_TEXT_CHARACTERS] and refund.acknowledged_by

@@ -38,7 +38,7 @@ from console.store.alerts import cases
 from console.store.database.engine import Transaction
 from console.store.refunds import refunds
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 ACTION = AuditAction.REFUND_PROBE
 _ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {RefundState.COMPLETED}
 Answer = Outcome[RefundReport]
@@ -59,7 +59,7 @@ class RefundProbes:
         Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while the refund is being
         sent, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
-        with refusals.audit_refusals(self._context, ACTION, refund_id, kind=KIND):
+        with refusals.audit_refusals(self._context, ACTION, refund_id, kind=REFUND_KIND):
             self._context.require_right("probe")
             return self._probe_refund(refund_id, automatic=automatic)
 
@@ -170,7 +170,13 @@ class RefundProbes:
         work = self._next_probe_work(refund) if automatic else refund.work
         if outcome.reason in MISMATCH_REASONS:
             cases.open_case(
-                tx.conn, WorkReason.ANSWER_DOES_NOT_FIT, KIND, refund.id, outcome.reason, _expected_text(refund), now
+                tx.conn,
+                WorkReason.ANSWER_DOES_NOT_FIT,
+                REFUND_KIND,
+                refund.id,
+                outcome.reason,
+                _expected_text(refund),
+                now,
             )
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.ANSWER_DOES_NOT_FIT, refund.work.attempt)
         elif outcome.reason == RETENTION_REASON:
@@ -180,7 +186,7 @@ class RefundProbes:
         if values:
             refunds.change_refund(tx.conn, refund, now, **values)
         context.record_audit(
-            tx, AuditAction.REFUND_PROBED, refund.id, kind=KIND, result="failed", reason=outcome.reason[:64]
+            tx, AuditAction.REFUND_PROBED, refund.id, kind=REFUND_KIND, result="failed", reason=outcome.reason[:64]
         )
 
     def _next_probe_work(self, refund: Refund) -> Work:
@@ -229,7 +235,7 @@ class RefundProbes:
         if not self._payment_providers.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
             return  # The provider would search by amount and day, so its answer could be about another refund.
         with self._context.database.read() as conn:
-            payment_refunds = refunds.of_payment(conn, pair.payment.id)
+            payment_refunds = refunds.find_by_payment(conn, pair.payment.id)
         for earlier in (
             refund for refund in payment_refunds if refund.sent_count and refund.state in _ENDED_WITHOUT_EFFECT
         ):
@@ -320,9 +326,11 @@ class RefundProbes:
         if sent_at is None or now - sent_at < context.scale.scaled_delta(SLOW_REFUND_AGE):
             return
         if cases.open_case(
-            tx.conn, WorkReason.REFUND_SLOW, KIND, refund.id, refund.provider_state or "", "completed", now
+            tx.conn, WorkReason.REFUND_SLOW, REFUND_KIND, refund.id, refund.provider_state or "", "completed", now
         ):
-            context.record_audit(tx, AuditAction.REFUND_SLOW, refund.id, {"since": sent_at.isoformat()}, kind=KIND)
+            context.record_audit(
+                tx, AuditAction.REFUND_SLOW, refund.id, {"since": sent_at.isoformat()}, kind=REFUND_KIND
+            )
 
 
 def _is_read(outcome: Answer) -> bool:

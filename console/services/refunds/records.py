@@ -19,7 +19,7 @@ from console.store.operations import journal
 from console.store.payments import payments
 from console.store.refunds import refunds
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ def read_refund(context: ServiceContext, refund_id: int) -> Refund:
 
 def require_refund(conn: Connection, refund_id: int) -> Refund:
     """Return the refund, read in the caller's transaction. Raises not_found."""
-    refund = refunds.find(conn, refund_id, journal.lapsed_subjects(conn, KIND))
+    refund = refunds.find(conn, refund_id, journal.lapsed_subjects(conn, REFUND_KIND))
     if refund is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(refund_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(refund_id)})
     return refund
 
 
@@ -77,13 +77,13 @@ def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
 
 def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
     """Return these refunds with their payments, in any order, read in the caller's transaction. Raises not_found."""
-    found = refunds.by_ids(conn, refund_ids, journal.lapsed_subjects(conn, KIND))
+    found = refunds.find_by_ids(conn, refund_ids, journal.lapsed_subjects(conn, REFUND_KIND))
     for missing in set(refund_ids) - {refund.id for refund in found}:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": KIND, "id": str(missing)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(missing)})
     payment_ids = {refund.payment_id for refund in found}
     payment_of = {
         payment.id: payment
-        for payment in payments.by_ids(conn, payment_ids, journal.lapsed_subjects(conn, payments.KIND))
+        for payment in payments.find_by_ids(conn, payment_ids, journal.lapsed_subjects(conn, payments.PAYMENT_KIND))
     }
     return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in found)
 
@@ -92,9 +92,9 @@ def require_payment(conn: Connection, payment_id: int) -> Payment:
     """Return the payment, read in the caller's transaction; if its start has lapsed, with the certainty unknown.
     Raises not_found.
     """
-    record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, payments.KIND))
+    record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, payments.PAYMENT_KIND))
     if record is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": payments.KIND, "id": str(payment_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": payments.PAYMENT_KIND, "id": str(payment_id)})
     return record
 
 
@@ -108,7 +108,7 @@ def make_stale_view_error(refund: Refund, expected_version: int) -> ConsoleError
 
 def refuse_running(conn: Connection, refund: Refund) -> None:
     """Raise in_progress, with the holder, while a process is sending the refund. Otherwise do nothing."""
-    running = journal.find_running(conn, KIND, refund.id)
+    running = journal.find_running(conn, REFUND_KIND, refund.id)
     if running is not None and journal.has_effect(running.action):
         holder = Holder(operator=running.operator, desk=running.desk)
         raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "holder": holder, "since": running.started_at})

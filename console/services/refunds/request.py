@@ -57,7 +57,7 @@ from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
 
 ACTION = AuditAction.REFUND_REQUEST
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
 """Largest number of characters of a refund's reason, of its ticket number, and of the maker's answer to a risk
 signal.
@@ -231,7 +231,7 @@ class RefundRequests:
         outside_window, already_decided.
         """
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
-        with refusals.audit_refusals(self._context, ACTION, request.payment_id, facts, kind=payments.KIND):
+        with refusals.audit_refusals(self._context, ACTION, request.payment_id, facts, kind=payments.PAYMENT_KIND):
             maker = self._context.require_right("refund_request").name
             valid = self._validate_request(request, maker)
             self._context.failpoints.reach("before_request")
@@ -322,7 +322,7 @@ class RefundRequests:
             "currency": payment.currency,
             "radar": _list_rule_names(hits),
         }
-        context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=KIND)
+        context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=REFUND_KIND)
         return refund_id
 
     def _serialize_requests_of_maker(self, tx: Transaction, maker: str) -> None:
@@ -428,7 +428,7 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
         return None
     item = set_asides.find(conn, request.set_aside_id)
     if item is None or item.payment_id != request.payment_id:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.KIND, "id": str(request.set_aside_id)})
+        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.SET_ASIDE_KIND, "id": str(request.set_aside_id)})
     if item.state is not SetAsideState.OPEN:
         raise ConsoleError(
             ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": item.refund_id}

@@ -26,7 +26,7 @@ from console.store.database.engine import Transaction
 from console.store.records import evidence
 from console.store.refunds import refunds
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 ACTION = AuditAction.REFUND_RESOLVE
 LONGEST_NUMBER_CHARACTERS = 64
 _STATES = {"completed": RefundState.COMPLETED, "failed": RefundState.FAILED}
@@ -59,7 +59,7 @@ class RefundRecovery:
         """
         proof_bytes = read_proof(proof)
         state, number = _parse_request(target_state, provider_id)
-        with refusals.audit_refusals(self._context, ACTION, refund_id, {"as": target_state}, kind=KIND):
+        with refusals.audit_refusals(self._context, ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND):
             person = self._context.require_right("resolve").name
             with self._leases.hold_refund(refund_id, expected_version) as pair:
                 self._context.failpoints.reach("before_resolve")
@@ -106,7 +106,7 @@ class RefundRecovery:
         if state is RefundState.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
             return MismatchReason.OTHER_ID
         evidence.add_proof(
-            tx.conn, (KIND, refund.id), refund.operation_id, context.holder().operator, proof, context.now()
+            tx.conn, (REFUND_KIND, refund.id), refund.operation_id, context.holder().operator, proof, context.now()
         )
         is_confirmed = {
             RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
@@ -130,19 +130,19 @@ class RefundRecovery:
         person: str,
     ) -> bool:
         """Write the first person's proposal, or settle the refund with the second person's decision. Return True if a
-        second person must still agree. Raises Stale if the refund has changed since it was read.
+        second person must still agree. Raises StaleRow if the refund has changed since it was read.
         """
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, decided.id)
         if refund.version != decided.version:
-            raise refunds.Stale(refund.id)
+            raise refunds.StaleRow(refund.id)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
 
         def propose(proof_id: int) -> dict[str, object]:
             refunds.change_refund(tx.conn, refund, now)
             return {"as": state.value, "evidence": proof_id, "provider_id": number}
 
-        subject, numbered_proof = (KIND, refund.id), _append_number(number, proof)
+        subject, numbered_proof = (REFUND_KIND, refund.id), _append_number(number, proof)
         decision = PersonDecision(
             subject,
             state.value,
@@ -179,7 +179,7 @@ def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number:
     """Raise evidence_mismatch if the provider's refund number of the second person differs from the number of the
     first person (`proposer`).
     """
-    proposed = [item for item in evidence.of_subject(tx.conn, KIND, refund.id) if item.who == proposer]
+    proposed = [item for item in evidence.find_by_subject(tx.conn, REFUND_KIND, refund.id) if item.who == proposer]
     if number is not None and not any(item.body.startswith(_make_number_line(number)) for item in proposed):
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.OTHER_ID})
 

@@ -57,16 +57,16 @@ def read_signal_facts(conn: Connection, of_rules: Sequence[RefundFacts]) -> tupl
         return ()
     some = [facts.payment for facts in of_rules]
     order_ids = {payment.order_id for payment in some if payment.order_id is not None}
-    of_orders = _group_by(payments.of_orders(conn, order_ids), lambda payment: payment.order_id)
+    of_orders = _group_by(payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id)
     numbers = {payment.corporation_number for payment in some if payment.corporation_number}
     amounts = {payment.captured_minor for payment in some}
     of_corporations = _group_by(
-        payments.of_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
+        payments.find_by_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
     )
-    open_cases = cases.rules_of_open_cases_by_id(conn, payments.KIND, {payment.id for payment in some})
-    order_refunds = _group_by(refunds.of_orders(conn, order_ids), lambda refund: refund.order_id)
+    open_cases = cases.rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, {payment.id for payment in some})
+    order_refunds = _group_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
     payers = {payment.id: payment.payer for payment in some if payment.payer}
-    payer_refunds = refunds.by_payers_since(conn, payers, of_rules[0].now - LOOK_BACK_PERIOD)
+    payer_refunds = refunds.find_by_payers_since(conn, payers, of_rules[0].now - LOOK_BACK_PERIOD)
     return tuple(
         SignalFacts(
             facts,
@@ -141,7 +141,7 @@ def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment])
             and _are_double_charge(payment, other)
         ):
             facts = {"minor": other.captured_minor, "currency": other.currency, "at": other.paid_at}
-            yield RiskSignal("double_charge", facts, payments.KIND, other.id)
+            yield RiskSignal("double_charge", facts, payments.PAYMENT_KIND, other.id)
 
 
 def _are_double_charge(payment: Payment, other: Payment) -> bool:
@@ -156,7 +156,7 @@ def _are_double_charge(payment: Payment, other: Payment) -> bool:
 
 def _find_open_case_signals(payment: Payment, open_cases: Iterable[str]) -> Iterator[RiskSignal]:
     for rule in open_cases:
-        yield RiskSignal("open_case", {"case": rule}, payments.KIND, payment.id)
+        yield RiskSignal("open_case", {"case": rule}, payments.PAYMENT_KIND, payment.id)
 
 
 def _find_order_signals(facts: SignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
@@ -182,7 +182,7 @@ def _find_payer_signals(facts: SignalFacts, amount_minor: int, own_refund_id: in
         yield RiskSignal(
             "payer_often",
             {"n": len(earlier_refunds), "days": LOOK_BACK_PERIOD.days},
-            refunds.KIND,
+            refunds.REFUND_KIND,
             earlier_refunds[0].id,
         )
     for refund in earlier_refunds:
@@ -205,7 +205,7 @@ def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
     paid_at, days = refund_facts.payment.paid_at, provider_registry.reversible_days(refund_facts.payment.provider)
     until = paid_at + timedelta(days=days) if paid_at is not None and days is not None else None
     if until is not None and refund_facts.now < until:
-        yield RiskSignal("may_be_reversed", {"until": until}, payments.KIND, refund_facts.payment.id)
+        yield RiskSignal("may_be_reversed", {"until": until}, payments.PAYMENT_KIND, refund_facts.payment.id)
 
 
 def _is_similar_amount(refund: Refund, amount_minor: int) -> bool:
@@ -220,7 +220,7 @@ def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
         "at": refund.created_at,
         "state": refund.state.value,
     }
-    return RiskSignal(rule, facts, refunds.KIND, refund.id)
+    return RiskSignal(rule, facts, refunds.REFUND_KIND, refund.id)
 
 
 def _group_by(records: Iterable[_R], key: Callable[[_R], object]) -> Mapping[object, list[_R]]:

@@ -35,7 +35,7 @@ from console.store.payments import orders
 from console.store.refunds import refunds
 from console.store.spool.spool import Intent
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 ACCEPTED_STATES = frozenset({RefundState.SUBMITTED, RefundState.COMPLETED})
 _CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
     ExceedsReason: ErrorCode.EXCEEDS_CAPTURED,
@@ -97,10 +97,12 @@ def read_facts_of_many(
     midnight = start_of_day(now.astimezone(JST).date())
     some, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
     refunds_of: dict[int, tuple[Refund, ...]] = {}
-    for refund in refunds.of_payments(conn, {payment.id for payment in some}, journal.lapsed_subjects(conn, KIND)):
+    for refund in refunds.find_by_payments(
+        conn, {payment.id for payment in some}, journal.lapsed_subjects(conn, REFUND_KIND)
+    ):
         refunds_of[refund.payment_id] = (*refunds_of.get(refund.payment_id, ()), refund)
     order_ids = {payment.order_id for payment in some if payment.order_id is not None}
-    order_of = {order.id: order for order in orders.by_ids(conn, order_ids)}
+    order_of = {order.id: order for order in orders.find_by_ids(conn, order_ids)}
     limits_of = limits.limits_by_currency(conn, {payment.currency for payment in some})
     sums = refunds.sums_of_makers_since(conn, makers, midnight)
     active_makers = find_active(context, conn, makers)
@@ -319,7 +321,7 @@ def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int
     """
     reported = lost_operations.refunds_holding_amount(conn, payment_id)
     intents = (*context.spool.refunds_holding_amount(context.database_id, payment_id), *reported)
-    return tuple(intent for intent in intents if refunds.by_key(conn, intent.provider_key or "") is None)
+    return tuple(intent for intent in intents if refunds.find_by_key(conn, intent.provider_key or "") is None)
 
 
 def make_only_desk_knows_error(payment: Payment, intent: Intent) -> ConsoleError:

@@ -72,7 +72,7 @@ class SpooledRefunds:
         self, tx: Transaction, entry: SpoolEntry, payment: Payment, outcome: Outcome[RefundReport]
     ) -> None:
         context, intent = self._context, entry.intent
-        subject, source = (payments.KIND, payment.id), f"{payment.provider}.refund_status"
+        subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.refund_status"
         operator = context.holder().operator
         evidence.add_answer(tx.conn, subject, intent.operation_id, source, operator, outcome, context.now())
         context.record_audit(

@@ -22,9 +22,9 @@ from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import (
     EFFECT_CLASSES,
     ClaimedOperation,
+    ClaimedRecord,
     OutcomeUnrecorded,
     Progress,
-    Subject,
     find_error_code,
 )
 from console.services.payments.providers import PaymentProviders
@@ -44,7 +44,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import idempotency as keys
 from console.store.refunds import refunds
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 THROTTLE_REASON = InProgressReason.SIMILAR_REFUND_RUNNING
 _log = logging.getLogger("console.guard")
 
@@ -137,7 +137,7 @@ class _SubmissionAttempt:
             if intent.provider_key != own or not self._adapter.capabilities.keeps_idempotency_keys:
                 raise refund_rules.make_only_desk_knows_error(pair.payment, intent)
 
-    def claim(self, tx: Transaction, operation_id: str) -> Subject:
+    def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Set the refund from approved to submitting, store its idempotency key, and return the claim.
 
         On a server the row may have changed since the check, so its state is checked again. The data for the call to
@@ -163,8 +163,8 @@ class _SubmissionAttempt:
             first_not_found_at=None,
             **refunds.work_values(Work(attempt=refund.work.attempt)),
         )
-        return Subject(
-            kind=KIND,
+        return ClaimedRecord(
+            kind=REFUND_KIND,
             id=refund.id,
             client_id=None,
             corporation_number=payment.corporation_number,
@@ -175,10 +175,10 @@ class _SubmissionAttempt:
             amount_minor=refund.amount_minor,
         )
 
-    def call(self, _subject: Subject) -> Outcome[RefundReport]:
+    def call(self, _subject: ClaimedRecord) -> Outcome[RefundReport]:
         return _send_refund(self._claimed_pair, self._adapter)
 
-    def record(self, tx: Transaction, subject: Subject, outcome: Outcome[RefundReport]) -> None:
+    def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[RefundReport]) -> None:
         refund_outcomes.record_outcome(self._context, tx, subject.id, outcome, self._adapter.capabilities)
 
     # The end of a submission
@@ -198,7 +198,7 @@ class _SubmissionAttempt:
             _log.warning("refund %s can't be read after its sending", claimed.subject.id, exc_info=True)
             refund = last_known_record.build_refund(self._pair.refund, claimed, outcome)
         if refund_outcomes.contradicts(refund, outcome):
-            raise late_answers.make_already_decided_error(self._context, KIND, refund)
+            raise late_answers.make_already_decided_error(self._context, REFUND_KIND, refund)
         if outcome.kind in EFFECT_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):
             return refund
         detail: ProviderAnswerFacts = {"record": refund, "reason": outcome.reason, "status": outcome.status}
@@ -207,7 +207,7 @@ class _SubmissionAttempt:
 
 SUBMIT: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] = GuardedAction(
     name=AuditAction.REFUND_SUBMIT,
-    kind=KIND,
+    kind=REFUND_KIND,
     right="refund_submit",
     has_effect=True,
     waits_for_lease=True,

@@ -41,7 +41,7 @@ from console.store.operations import leases
 from console.store.records import evidence
 from console.store.refunds import refunds
 
-KIND = refunds.KIND
+REFUND_KIND = refunds.REFUND_KIND
 MAX_INBOX_ROWS = 1_000
 MAX_SUMMARIES = 30
 _log = logging.getLogger("console.guard")
@@ -77,7 +77,7 @@ class RefundViews:
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             view = self._make_view(conn, refund_id, person)
-        self._reads.record_opening(AuditAction.REFUND_OPENED, KIND, refund_id)
+        self._reads.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
         return view
 
     def read_inbox(self) -> ApprovalInbox:
@@ -159,17 +159,17 @@ class RefundViews:
             earlier=self._complete_records(
                 conn, tuple(refund for refund in refund_facts.refunds if refund.id != refund_id)
             ),
-            timeline=read_timeline(conn, KIND, str(refund_id)),
-            newest_events=read_newest_events(context, conn, KIND, refund_id),
-            evidence=evidence.of_subject(conn, KIND, refund_id),
+            timeline=read_timeline(conn, REFUND_KIND, str(refund_id)),
+            newest_events=read_newest_events(context, conn, REFUND_KIND, refund_id),
+            evidence=evidence.find_by_subject(conn, REFUND_KIND, refund_id),
             actions=(
-                *self._read_actions(conn, KIND, refund_id, person, ("probe", "resolve")),
+                *self._read_actions(conn, REFUND_KIND, refund_id, person, ("probe", "resolve")),
                 *(self._make_action(name, refund, person, holder, server_now, switch) for name in _ACTIONS),
             ),
             holder=holder,
             awaiting="second_person" if relations.awaits_second_person else None,
             corporation=read_facts_of_record(context, conn, refund),
-            **read_annotations(context, conn, KIND, refund_id),
+            **read_annotations(context, conn, REFUND_KIND, refund_id),
         )
 
     def _make_checks(self, refund_facts: RefundFacts, refund: Refund) -> tuple[RuleCheck, ...]:

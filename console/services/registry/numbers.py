@@ -42,7 +42,7 @@ def _find_payments(conn: Connection, records: Sequence[QueuedRecord]) -> dict[in
     }
     missing = {refund.payment_id for refund in refunds} - known.keys()
     if missing:
-        known |= {payment.id: payment for payment in payments.by_ids(conn, missing, frozenset())}
+        known |= {payment.id: payment for payment in payments.find_by_ids(conn, missing, frozenset())}
     return known
 
 
@@ -58,5 +58,5 @@ def _find_orders(conn: Connection, records: Sequence[QueuedRecord]) -> dict[int,
     }
     missing = {payment.order_id for payment in without_number if payment.order_id is not None} - known.keys()
     if missing:
-        known |= {order.id: order for order in orders.by_ids(conn, missing)}
+        known |= {order.id: order for order in orders.find_by_ids(conn, missing)}
     return known

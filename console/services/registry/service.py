@@ -26,7 +26,7 @@ from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 
 MAX_MATCHES = 1_000
-KIND = "registry"
+REGISTRY_KIND = "registry"
 _log = logging.getLogger("console.registry")
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], RegistryStatus]], RegistryStatus]
 """Type of the function `RequestIds.act_once`, see `console.services.audit.trail`."""
@@ -112,7 +112,7 @@ class RegistryService:
         On a server only the account of a worker may import; its registry is published to the desks. Raises
         not_allowed, bad_registry_file, registry_order, interrupted, storage_full.
         """
-        with refusals.audit_refusals(self._context, AuditAction.REGISTRY_IMPORT, None, kind=KIND):
+        with refusals.audit_refusals(self._context, AuditAction.REGISTRY_IMPORT, None, kind=REGISTRY_KIND):
             if self._context.database.is_server:
                 self._context.require_right("registry_import")
             return self._act_once(
@@ -161,7 +161,7 @@ def import_files(
         should_stop=should_stop or _never_stop,
     )
     facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
-    context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=KIND))
+    context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=REGISTRY_KIND))
     _compare_companies(watch_companies)
     if context.database.is_server:
         publish_registry(context.registry_folder, context.documents, paths)

@@ -59,7 +59,7 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     )
     if first_entry is None:
         return close
-    return close.with_changes(compare_facts(first_entry.detail, make_facts(close)))
+    return close.add_changes(compare_facts(first_entry.detail, make_facts(close)))
 
 
 def _read_money(

@@ -13,7 +13,9 @@ _should_continue: ContextVar[Callable[[], bool]] = ContextVar("should_continue",
 
 @contextmanager
 def stop_when_false(should_continue: Callable[[], bool]) -> Iterator[None]:
-    """Within the block, `until_stopped` stops before the next record as soon as `should_continue` returns False."""
+    """Within the block, `iterate_until_stopped` stops before the next record as soon as `should_continue` returns
+    False.
+    """
     token = _should_continue.set(should_continue)
     try:
         yield
@@ -26,7 +28,7 @@ def is_stopping() -> bool:
     return interrupts.is_pending() or not _should_continue.get()()
 
 
-def until_stopped(records: Iterable[T]) -> Iterator[T]:
+def iterate_until_stopped(records: Iterable[T]) -> Iterator[T]:
     """Yield the records one by one. Stop when the function given to `stop_when_false` returns False, or when a signal
     has asked this process to end.
     """

@@ -7,9 +7,9 @@ attempt does no harm, because each task checks a record before it acts.
 
 from console.domain.clock import CLOCK_TOLERANCE
 from console.services.process.context import ServiceContext
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, skip_failures
-from console.store.database.compare_and_swap import Stale
+from console.store.database.compare_and_swap import StaleRow
 from console.store.queues import future_dated_work
 from console.store.queues.future_dated_work import FutureDatedRow
 
@@ -28,7 +28,7 @@ class ClockJumps:
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:
             postponed = future_dated_work.find_future_dated(conn, latest, BATCH_SIZE)
-        return sum(self._make_due(row) for row in until_stopped(postponed))
+        return sum(self._make_due(row) for row in iterate_until_stopped(postponed))
 
     def _make_due(self, row: FutureDatedRow) -> int:
         """Make the row due now and return 1. If another process has changed the row since it was read, and so has
@@ -39,6 +39,6 @@ class ClockJumps:
             try:
                 context.write(lambda tx: future_dated_work.make_due(tx.conn, row, context.now()))
                 count = 1
-            except Stale:
+            except StaleRow:
                 pass
         return count

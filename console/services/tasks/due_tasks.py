@@ -19,7 +19,7 @@ from console.services.guarded.action import Services, record_operation_lapse, re
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.store.alerts import alerts, cases
 from console.store.audit import trail as audit
 from console.store.credit_checks import credit_checks
@@ -89,7 +89,7 @@ class DueTasks:
             return 0
         with skip_failures("opening kept answers"):
             context.spool.unlock(context.cipher)
-        for entry in until_stopped(context.spool.undelivered_entries(context.database_id)):
+        for entry in iterate_until_stopped(context.spool.undelivered_entries(context.database_id)):
             with skip_failures("spool delivery"):
                 count += self._deliver_one(entry)
         return count
@@ -128,7 +128,7 @@ class DueTasks:
         context, subject = self._context, entry.intent.record_id or 0
         with context.database.read() as conn:
             delivery_cases = [
-                case for case in alerts.of_subject(conn, kind, subject) if case.rule_id == UNDELIVERED_RULE
+                case for case in alerts.find_by_subject(conn, kind, subject) if case.rule_id == UNDELIVERED_RULE
             ]
         open_cases = [case for case in delivery_cases if case.resolved_at is None]
         if any(case.acknowledged_by is None for case in open_cases):
@@ -175,7 +175,7 @@ class DueTasks:
             unsent_count = unsent_operations.settle_all_unsent(self._context, self._actions)
         with self._context.database.read() as conn:
             lapsed = journal.lapsed_operations(conn)
-        return unsent_count + sum(self._record_lapse(operation) for operation in until_stopped(lapsed))
+        return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed))
 
     def _record_lapse(self, operation: Operation) -> int:
         """Settle one call whose process ended without recording an answer. Return 1 if its operation has ended,
@@ -214,7 +214,7 @@ class DueTasks:
         """
         with self._context.database.read() as conn:
             records = queues.due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
-        return sum(self._handle_record(record, reason, act) for record in until_stopped(records))
+        return sum(self._handle_record(record, reason, act) for record in iterate_until_stopped(records))
 
     def _handle_record(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
         with self._context.database.read() as conn:
@@ -288,7 +288,7 @@ class DueTasks:
         columns |= {"status": record.state, **credit_checks.work_values(work)}
         credit_checks.change_record(tx.conn, record, now, **columns)
         if work.reason in (WorkReason.NUMBER_UNREADABLE, WorkReason.DUPLICATE):
-            cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
+            cases.open_case(tx.conn, work.reason, credit_checks.CREDIT_CHECK_KIND, record_id, raw, "13 digits", now)
         context.record_audit(
             tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, {"written": raw[:64]}, reason=work.reason
         )
@@ -313,7 +313,7 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
     `name` is the text for the log; `attempts` is the number of earlier attempts, which the log events of the block
     contain.
     """
-    with tracing.with_new_correlation(record=name, **{tracing.RETRIES_FACT: str(attempts)}):
+    with tracing.start_new_correlation(record=name, **{tracing.RETRIES_FACT: str(attempts)}):
         try:
             yield
         except ConsoleError as refusal:

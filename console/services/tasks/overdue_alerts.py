@@ -13,7 +13,7 @@ from console.store.database.engine import Transaction
 from console.store.tasks import tasks
 
 ALERT_RULE = "task_late"
-KIND = "task"
+TASK_KIND = "task"
 CHECK_INTERVAL_SECONDS = 60.0
 _MAX_ALERTS = 1000
 
@@ -64,7 +64,7 @@ class LateTasks:
         now = self._context.now()
         for task in new_tasks:
             number, words = compute_subject_id(task.name), f"every {task.every.total_seconds():.0f} s"
-            alerts.raise_alert(tx.conn, ALERT_RULE, KIND, number, None, _observed_text(task), words, now)
+            alerts.raise_alert(tx.conn, ALERT_RULE, TASK_KIND, number, None, _observed_text(task), words, now)
         for alert in settled_alerts:
             alerts.resolve(tx.conn, alert.id, now)
 

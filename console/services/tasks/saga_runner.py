@@ -250,7 +250,7 @@ class SagaRunner:
 
         try:
             return self._context.write(work)
-        except sagas.Stale:
+        except sagas.StaleRow:
             raise StepTakenOver from None
 
     def _apply_verdict(self, tx: Transaction, saga: Saga, verdict: Verdict) -> Saga:

@@ -161,7 +161,7 @@ class Scheduler:
         runs: list[_TaskRun] = []
         with self._acting_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._without_money_tasks(_permitted_names(due_names, person)):
+            for name in self._drop_money_tasks(_permitted_names(due_names, person)):
                 if stop() or interrupts.is_pending():
                     break
                 run = self._switch_run(run, name, stop, lambda task: self._is_due(task, early_margin))
@@ -184,7 +184,7 @@ class Scheduler:
         runs: dict[str, _TaskRun | None] = {}
         with self._acting_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._without_money_tasks(_permitted_names(self._tasks, person)):
+            for name in self._drop_money_tasks(_permitted_names(self._tasks, person)):
                 if interrupts.is_pending():
                     break
                 run = runs[name] = self._switch_run(run, name) or self._await_run(name)
@@ -205,7 +205,7 @@ class Scheduler:
 
     # Due tasks
 
-    def _without_money_tasks(self, names: Sequence[str]) -> Sequence[str]:
+    def _drop_money_tasks(self, names: Sequence[str]) -> Sequence[str]:
         """Return the task names. If an open alert says that the database went back in time, leave out those of
         MONEY_TASKS.
         """
@@ -301,7 +301,9 @@ class Scheduler:
 
         try:
             end(run.task)
-        except compare_and_swap.Stale:  # another process has taken the task over, or the task has stored its position
+        except (
+            compare_and_swap.StaleRow
+        ):  # another process has taken the task over, or the task has stored its position
             task = tasks.find_or_insert(tx.conn, run.name, run.interval.seconds, now)
             if task.begun_at == run.task.begun_at:
                 end(task)
@@ -314,7 +316,7 @@ class Scheduler:
         ends. If an exception such as a signal ends this thread, release the lease at once.
         """
         started_at = self._context.clock.monotonic()
-        with tracing.with_new_correlation(task=run.name):
+        with tracing.start_new_correlation(task=run.name):
             try:
                 with self._renewing_lease(run), stop_when_false(run.may_continue):
                     self._execute_run(run)

@@ -61,7 +61,7 @@ class InventedApprover:
             return False
         declined = [
             (other.reason_code, other.reason.strip())
-            for other in refunds.of_payment(conn, refund.payment_id)
+            for other in refunds.find_by_payment(conn, refund.payment_id)
             if other.state is RefundState.REJECTED and other.maker == refund.maker
         ]
         return not declined or (refund.reason_code, refund.reason.strip()) in declined

@@ -31,8 +31,8 @@ class Attempt:
     checked_at: str = ""
     solved_at_attempt: int = 0
 
-    def with_verdict(self, verdict: Verdict, at: datetime) -> "Attempt":
-        """Return the attempt with this verdict. The first right verdict counts for the score."""
+    def add_verdict(self, verdict: Verdict, at: datetime) -> "Attempt":
+        """Return the attempt with this verdict added. The first right verdict counts for the score."""
         solved = self.solved_at_attempt or (self.number if verdict is Verdict.RIGHT else 0)
         return replace(self, verdict=verdict.value, checked_at=at.isoformat(), solved_at_attempt=solved)
 

@@ -39,7 +39,7 @@ def check_attempts(database: Database, ledger: ProviderLedger, scores: ScoreFile
             continue
         with database.read() as conn:
             verdict = INCIDENT_BY_KEY[key].judge(Truth(conn, ledger), attempt.facts)
-        scores.write_attempt(key, attempt.with_verdict(verdict, now))
+        scores.write_attempt(key, attempt.add_verdict(verdict, now))
 
 
 def read_view(scores: ScoreFile, run: str | None) -> TrainingView:

@@ -33,12 +33,12 @@ class Truth:
 
     def payment(self, number: str) -> Payment | None:
         """Return our payment with this merchant's payment id; None if we have none."""
-        return payments.by_merchant_id(self._conn, PROVIDER, number)
+        return payments.find_by_merchant_id(self._conn, PROVIDER, number)
 
     def refunds(self, number: str) -> Sequence[Refund]:
         """Return our refunds of the payment with this merchant's payment id."""
         payment = self.payment(number)
-        return refunds.of_payment(self._conn, payment.id) if payment else ()
+        return refunds.find_by_payment(self._conn, payment.id) if payment else ()
 
     def refund(self, refund_id: int) -> Refund:
         """Return the refund of an incident. Raises LookupError if it is missing."""
@@ -51,5 +51,5 @@ class Truth:
         """True if a person has acknowledged the alert about the unmatched notice with this number."""
         newest = alerts.newest_of_kind(self._conn, NOTICE_KIND, _NEWEST_NOTICES)
         acknowledged = {alert.subject_id for alert in newest if alert.acknowledged_by is not None}
-        events = payment_events.by_ids(self._conn, acknowledged)
+        events = payment_events.find_by_ids(self._conn, acknowledged)
         return any(event.order_no == number for event in events)

@@ -60,15 +60,15 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
         if error_codes.error_code_of(error) not in (ErrorCode.NOT_ALLOWED, ErrorCode.BAD_PROFILE):
             raise
         return None
-    accounts_per_name = Counter(_to_text(user) for user, *_ in rows)
+    accounts_per_name = Counter(_decode_text(user) for user, *_ in rows)
     problems = [f"several_accounts {name}" for name, n in sorted(accounts_per_name.items()) if name and n > 1]
     for user, host, tls, plugin, secret in rows:
-        account = f"{_to_text(user)}@{_to_text(host)}"
-        if not _to_text(user):
+        account = f"{_decode_text(user)}@{_decode_text(host)}"
+        if not _decode_text(user):
             problems.append(f"anonymous_account {account}")
-        elif not _to_text(secret) and _to_text(plugin) in _PASSWORD_PLUGINS:
+        elif not _decode_text(secret) and _decode_text(plugin) in _PASSWORD_PLUGINS:
             problems.append(f"no_password {account}")
-        if is_remote and not _to_text(tls) and not is_this_machine(_to_text(host)):
+        if is_remote and not _decode_text(tls) and not is_this_machine(_decode_text(host)):
             problems.append(f"not_encrypted {account}")
     return tuple(problems)
 
@@ -88,7 +88,7 @@ def find_missing_password_rules(conn: Connection) -> Sequence[str]:
     )
 
 
-def _to_text(value: object) -> str:
+def _decode_text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value or "")
 
 

@@ -179,7 +179,7 @@ def end_next_session(conn: Connection) -> EndedSession | None:
 def prepared_transactions(conn: Connection) -> tuple[str, ...]:
     """Return the ids of all prepared XA transactions of this server, each in the SQL form for XA ROLLBACK."""
     rows = conn.exec_driver_sql("XA RECOVER").all()
-    return tuple(_sql_of(int(form), int(length), _to_bytes(data)) for form, length, _, data in rows)
+    return tuple(_sql_of(int(form), int(length), _encode_bytes(data)) for form, length, _, data in rows)
 
 
 def _sql_of(form: int, length: int, data: bytes) -> str:
@@ -189,7 +189,7 @@ def _sql_of(form: int, length: int, data: bytes) -> str:
     return f"X'{data[:length].hex()}',X'{data[length:].hex()}',{form}"
 
 
-def _to_bytes(data: object) -> bytes:
+def _encode_bytes(data: object) -> bytes:
     return data if isinstance(data, bytes) else str(data).encode()
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from console.domain.access.permissions import ALL_ROLES, WORKER
 from console.domain.records import Person
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import operators, sessions
 
 
@@ -41,7 +41,7 @@ def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person 
 
     While the table `operators` is empty and `admit_unlisted` is True, every name is a person with all roles.
     """
-    return to_person(conn.execute(_ENABLED_BY_NAME_QUERY, {"who": name}).first()) or (
+    return make_person(conn.execute(_ENABLED_BY_NAME_QUERY, {"who": name}).first()) or (
         person_without_operators(conn, name) if admit_unlisted else None
     )
 
@@ -76,7 +76,7 @@ def names_without_worker(conn: Connection) -> list[str]:
     )
 
 
-def to_person(row: Sequence[Any] | None) -> Person | None:
+def make_person(row: Sequence[Any] | None) -> Person | None:
     """Convert a row with `PERSON_COLUMNS` into a person. Return None if there is no row, or if its columns are NULL
     after an outer join.
     """
@@ -130,7 +130,7 @@ def save_person(conn: Connection, entry: StoredPerson, now: datetime) -> None:
     if name not in people_by_name(conn):
         insert_person(conn, person)
     since = conn.scalar(select(operators.c.disabled_at).where(operators.c.name == name))
-    disabled_at = (since or to_naive_utc(now)) if entry.is_disabled else None
+    disabled_at = (since or convert_to_naive_utc(now)) if entry.is_disabled else None
     values = {
         "roles": ",".join(sorted(person.roles)),
         "may_buy": person.may_buy,
@@ -164,6 +164,6 @@ def begin_session(
             host=host,
             process=process,
             program=program,
-            started_at=to_naive_utc(now),
+            started_at=convert_to_naive_utc(now),
         )
     )

@@ -85,7 +85,7 @@ def _masked_payer_sql(payer: str) -> str:
     )
 
 
-def _without_payer(facts: str) -> str:
+def _remove_payer(facts: str) -> str:
     """SQL: a JSON text whose member `payer` is masked. A text that isn't JSON becomes an empty object."""
     payer = f"JSON_UNQUOTE(JSON_EXTRACT({facts}, '$.payer'))"
     has_payer = f"JSON_TYPE(JSON_EXTRACT({facts}, '$.payer')) = 'STRING'"
@@ -122,7 +122,7 @@ def _views_by_name() -> Mapping[str, _View]:
         _View("operations", {"answer_lock": "NULL", "answer_key": "NULL"}),
         _View("outbox", {"body": "'{}'"}),
         _View("payments", {"payer_ref": _masked_payer_sql("t.payer_ref"), "handle": "NULL", "url": "NULL"}),
-        _View("refunds", {"saw": _without_payer("t.saw")}),
+        _View("refunds", {"saw": _remove_payer("t.saw")}),
         _View("saved_views", {}, f"(t.is_team OR {_is_own('maker')})", ("id", "is_team", "maker", "deleted_at")),
     )
     return {view.table: view for view in views} | {

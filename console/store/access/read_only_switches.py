@@ -5,7 +5,7 @@ are never changed or deleted.
 from sqlalchemy import Connection, func, insert, select
 
 from console.domain.access.read_only import ReadOnlySwitch
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import read_only_switches
 
 _NEWEST_IDS = select(func.max(read_only_switches.c.id)).group_by(read_only_switches.c.scope)
@@ -25,7 +25,7 @@ _QUERY = (
 def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:
     """Return the newest setting of each scope that was ever set, ordered by scope."""
     return tuple(
-        ReadOnlySwitch(row.scope, bool(row.is_on), row.reason, row.person, to_aware_utc(row.at))
+        ReadOnlySwitch(row.scope, bool(row.is_on), row.reason, row.person, convert_to_aware_utc(row.at))
         for row in conn.execute(_QUERY)
     )
 
@@ -35,6 +35,6 @@ def insert_switch(conn: Connection, switch: ReadOnlySwitch) -> None:
     conn.execute(
         insert(read_only_switches).values(
             scope=switch.scope, is_on=switch.is_on, reason=switch.reason, person=switch.person,
-            at=to_naive_utc(switch.at),
+            at=convert_to_naive_utc(switch.at),
         )
     )  # fmt: skip

@@ -13,8 +13,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.records import CheckState, WorkReason
 from console.store.adoption.adopt_table import UNDECIDED_CLAIM
-from console.store.credit_checks.credit_checks import KIND
-from console.store.database.instants import to_naive_utc
+from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND
+from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import alerts, credit_checks
 
 _THIRTEEN_DIGITS = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
@@ -190,16 +190,20 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
     """Open a case for each of `duplicates` that has no open case yet. Each duplicate is (id, id of the row that keeps
     the claim, number).
     """
-    same = alerts.c.rule_id == WorkReason.DUPLICATE, alerts.c.subject_kind == KIND, alerts.c.resolved_at.is_(None)
+    same = (
+        alerts.c.rule_id == WorkReason.DUPLICATE,
+        alerts.c.subject_kind == CREDIT_CHECK_KIND,
+        alerts.c.resolved_at.is_(None),
+    )
     open_ids = set(conn.scalars(select(alerts.c.subject_id).where(*same))) if duplicates else frozenset()
     rows = [
         {
             "rule_id": WorkReason.DUPLICATE,
-            "subject_kind": KIND,
+            "subject_kind": CREDIT_CHECK_KIND,
             "subject_id": record_id,
             "observed": f"{number}: {record_id}, {stays}",
             "expected": f"{number}: {stays}",
-            "detected_at": to_naive_utc(now),
+            "detected_at": convert_to_naive_utc(now),
         }
         for record_id, stays, number in duplicates
         if record_id not in open_ids
@@ -225,7 +229,7 @@ def decide_remaining(conn: Connection, after: int, up_to_id: int, now: datetime)
         "work_reason": case((_HAS_ENDED, None), else_=WorkReason.WRITTEN_BY_OTHER.value),
         "duplicate_of": None,
         "version": credit_checks.c.version + 1,
-        "changed_at": to_naive_utc(now),
+        "changed_at": convert_to_naive_utc(now),
     }
     return conn.execute(update(credit_checks).where(in_range).values(**values)).rowcount
 
@@ -254,7 +258,9 @@ def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> in
         .where(credit_checks.c.id.in_(ids), _IS_INCOMPLETE_FOREIGN_ROW)
         .values(incomplete_accepted=True)
     )
-    return conn.execute(query.values(version=credit_checks.c.version + 1, changed_at=to_naive_utc(now))).rowcount
+    return conn.execute(
+        query.values(version=credit_checks.c.version + 1, changed_at=convert_to_naive_utc(now))
+    ).rowcount
 
 
 def undecided_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
@@ -275,5 +281,5 @@ def _status_sql() -> ColumnElement[str]:
 
 
 def _update_row(conn: Connection, query: Update, now: datetime) -> bool:
-    values = {"version": credit_checks.c.version + 1, "changed_at": to_naive_utc(now)}
+    values = {"version": credit_checks.c.version + 1, "changed_at": convert_to_naive_utc(now)}
     return conn.execute(query.values(**values)).rowcount == 1

@@ -34,7 +34,7 @@ _BYTES_PER_CHARACTER = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8m
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacle:
+class AdoptionObstacle:
     """An obstacle to the adoption: its `code`, the `name` of the column, index or table, and its present value.
     `is_convertible`: a copy of the table, made on request, removes the obstacle.
     """
@@ -45,13 +45,13 @@ class Obstacle:
     is_convertible: bool = False
 
 
-def find_obstacles(table: LegacyTable) -> tuple[Obstacle, ...]:
+def find_obstacles(table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
     """Return all obstacles that must be removed before the adoption."""
     problems = [*_missing_columns(table), *_key_obstacles(table), *_foreign_columns(table), *_name_obstacles(table)]
     if table.engine is not None and not problems:
         problems += [*_engine_obstacles(table), *_type_obstacles(table), *_copy_obstacles(table)]
     elif table.engine is None:
-        problems += [Obstacle("must_be_null", name, "not null") for name in _not_null_columns(table)]
+        problems += [AdoptionObstacle("must_be_null", name, "not null") for name in _not_null_columns(table)]
     return tuple(problems)
 
 
@@ -60,49 +60,49 @@ def has_numeric_ids(table: LegacyTable) -> bool:
     return table.columns["id"].base_type in (*_INTEGER_TYPES, "integer")
 
 
-def _missing_columns(table: LegacyTable) -> Iterator[Obstacle]:
+def _missing_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     for name in ORIGINAL_COLUMNS:
         if name not in table.columns:
-            yield Obstacle("column_missing", name, "")
+            yield AdoptionObstacle("column_missing", name, "")
 
 
-def _key_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
+def _key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     column = table.columns.get("id")
     if column is None:
         return
     if table.primary_key != ("id",):
-        yield Obstacle("primary_key", "id", ", ".join(table.primary_key))
+        yield AdoptionObstacle("primary_key", "id", ", ".join(table.primary_key))
     elif table.engine is None and column.type != "integer":
-        yield Obstacle("no_own_numbers", "id", column.type)
+        yield AdoptionObstacle("no_own_numbers", "id", column.type)
     elif table.engine is not None and "auto_increment" not in column.extra.lower():
-        yield Obstacle("no_own_numbers", "id", column.type, is_convertible=True)
+        yield AdoptionObstacle("no_own_numbers", "id", column.type, is_convertible=True)
 
 
-def _foreign_columns(table: LegacyTable) -> Iterator[Obstacle]:
+def _foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column that the console doesn't know and that needs a value in each INSERT: NOT NULL
     without a default.
     """
     ours = set(credit_checks.c.keys())
     for column in table.columns.values():
         if column.name not in ours and not column.nullable and not column.has_default_value:
-            yield Obstacle("needs_default", column.name, column.type)
+            yield AdoptionObstacle("needs_default", column.name, column.type)
 
 
-def _name_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
+def _name_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column and index that has the name of one of the console's but another meaning."""
     if not table.is_begun:
         for name in sorted(
             set(table.columns) & set(credit_checks.c.keys()) - set(ORIGINAL_COLUMNS) - _SHARED_COLUMNS
         ):
-            yield Obstacle("column_taken", name, table.columns[name].type)
+            yield AdoptionObstacle("column_taken", name, table.columns[name].type)
         yield from _status_obstacles(table)
     for index in credit_checks.indexes:
         columns = table.indexes.get(str(index.name))
         if columns is not None and columns != tuple(index.columns.keys()):
-            yield Obstacle("index_taken", str(index.name), ", ".join(columns))
+            yield AdoptionObstacle("index_taken", str(index.name), ", ".join(columns))
 
 
-def _status_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
+def _status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle if the table has a column `status` that isn't a text, may be NULL, or has another default
     than `pending`.
     """
@@ -110,47 +110,51 @@ def _status_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
     if column is None:
         return
     if column.base_type not in _STATUS_TYPES or (column.width is not None and column.width < _LONGEST_STATUS):
-        yield Obstacle("column_taken", "status", column.type)
+        yield AdoptionObstacle("column_taken", "status", column.type)
     elif column.nullable:
-        yield Obstacle("status_null", "status", column.type)
+        yield AdoptionObstacle("status_null", "status", column.type)
     elif column.default is not None and column.default.strip("'\"") != CheckState.PENDING:
-        yield Obstacle("status_default", "status", column.default)
+        yield AdoptionObstacle("status_default", "status", column.default)
 
 
-def foreign_status_obstacles(states: Iterable[str]) -> tuple[Obstacle, ...]:
+def foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstacle, ...]:
     """Return one obstacle if some of these values of `status` aren't a `CheckState`, compared byte by byte. The
     obstacle names at most _MAX_LISTED_WORDS of them.
     """
     unknown_states = sorted(set(states) - {state.value for state in CheckState})
     return (
-        (Obstacle("status_words", "status", ", ".join(repr(word) for word in unknown_states[:_MAX_LISTED_WORDS])),)
+        (
+            AdoptionObstacle(
+                "status_words", "status", ", ".join(repr(word) for word in unknown_states[:_MAX_LISTED_WORDS])
+            ),
+        )
         if unknown_states
         else ()
     )
 
 
-def _engine_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
+def _engine_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     if table.engine != "InnoDB":
-        yield Obstacle("engine", TABLE_NAME, str(table.engine), is_convertible=True)
+        yield AdoptionObstacle("engine", TABLE_NAME, str(table.engine), is_convertible=True)
     if table.is_partitioned:
-        yield Obstacle("partitioned", TABLE_NAME, "")
+        yield AdoptionObstacle("partitioned", TABLE_NAME, "")
 
 
-def _type_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
+def _type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     for name, allowed in _TYPES_OF_COLUMN.items():
         column = table.columns[name]
         if column.base_type not in allowed:
-            yield Obstacle("type", name, column.type)
+            yield AdoptionObstacle("type", name, column.type)
     if table.columns["credit_check_id"].default is not None:
-        yield Obstacle("default_is_no_null", "credit_check_id", str(table.columns["credit_check_id"].default))
+        yield AdoptionObstacle("default_is_no_null", "credit_check_id", str(table.columns["credit_check_id"].default))
     if len({table.columns[name].base_type == "timestamp" for name in ("purchased_at", "expired_at")}) == 2:
-        yield Obstacle("mixed_dates", "expired_at", table.columns["expired_at"].type)
+        yield AdoptionObstacle("mixed_dates", "expired_at", table.columns["expired_at"].type)
     width = table.columns["corporation_number"].width
     if width is not None and width < _SMALLEST_WIDTHS["corporation_number"]:
-        yield Obstacle("type", "corporation_number", table.columns["corporation_number"].type)
+        yield AdoptionObstacle("type", "corporation_number", table.columns["corporation_number"].type)
 
 
-def _copy_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
+def _copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column that a server can widen only by copying the table: because it needs another
     character set, or more than 255 bytes.
     """
@@ -158,13 +162,13 @@ def _copy_obstacles(table: LegacyTable) -> Iterator[Obstacle]:
         column = table.columns[name]
         bytes_each = _BYTES_PER_CHARACTER.get(str(column.charset), 2)
         if name == "company_name" and not str(column.charset).startswith("utf8"):
-            yield Obstacle("letters", name, str(column.charset), is_convertible=True)
+            yield AdoptionObstacle("letters", name, str(column.charset), is_convertible=True)
         elif (
             column.width is not None
             and column.width < _SMALLEST_WIDTHS.get(name, 0)
             and column.width * bytes_each < 256
         ):
-            yield Obstacle("width", name, column.type, is_convertible=True)
+            yield AdoptionObstacle("width", name, column.type, is_convertible=True)
 
 
 def _not_null_columns(table: LegacyTable) -> list[str]:

@@ -13,11 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.tasks.records import Alert
 from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.core import alerts
 
-KIND = "alert"
+ALERT_KIND = "alert"
 LONGEST_TEXT_CHARACTERS = 255
 _ABOVE_EVERY_ID = 2**63 - 1
 """A number above every row id: the start of the first page."""
@@ -106,10 +106,10 @@ def raise_alert(
         "order_no": order_no,
         "observed": observed[:LONGEST_TEXT_CHARACTERS],
         "expected": expected[:LONGEST_TEXT_CHARACTERS],
-        "detected_at": to_naive_utc(now),
+        "detected_at": convert_to_naive_utc(now),
     }
     try:
-        alert_id = compare_and_swap.insert_announced(conn, KIND, _INSERT_ALERT, row, now)
+        alert_id = compare_and_swap.insert_announced(conn, ALERT_KIND, _INSERT_ALERT, row, now)
     except IntegrityError:  # another process raised it at the same time
         if _has_open_alert(conn, rule, kind, subject_id):
             return None
@@ -168,7 +168,7 @@ def all_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple
     return _select_alerts(conn, _NEWEST_PAGE_QUERY, most=limit, before=_ABOVE_EVERY_ID if before is None else before)
 
 
-def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
+def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
     """Return all alerts of one record, oldest first."""
     return _select_alerts(conn, _OF_SUBJECT_QUERY, kind=kind, of=subject_id)
 
@@ -178,7 +178,7 @@ def newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) 
     return _select_alerts(conn, _NEWEST_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
 
 
-def of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple[Alert, ...]:
+def find_by_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple[Alert, ...]:
     """Return all alerts of these records, oldest first."""
     return _select_alerts(conn, _OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
 
@@ -200,7 +200,7 @@ def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, 
     """Store that `person` has acknowledged the alert, with the time and a note. Return False if somebody acknowledged
     it before; then the stored person and note don't change.
     """
-    values = {"of": alert_id, "who": person, "words": note, "at": to_naive_utc(now)}
+    values = {"of": alert_id, "who": person, "words": note, "at": convert_to_naive_utc(now)}
     return _announce_change(conn, conn.execute(_ACKNOWLEDGE_ALERT, values).rowcount, alert_id, now)
 
 
@@ -215,25 +215,35 @@ def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
     resolved before.
     """
     return _announce_change(
-        conn, conn.execute(_RESOLVE, {"of": alert_id, "at": to_naive_utc(now)}).rowcount, alert_id, now
+        conn, conn.execute(_RESOLVE, {"of": alert_id, "at": convert_to_naive_utc(now)}).rowcount, alert_id, now
     )
 
 
 def _announce_change(conn: Connection, rows: int, alert_id: int, now: datetime) -> bool:
     if rows:
-        compare_and_swap.announce_change(conn, KIND, alert_id, now)
+        compare_and_swap.announce_change(conn, ALERT_KIND, alert_id, now)
     return rows == 1
 
 
 def _select_alerts(conn: Connection, query: Select[Any], **values: object) -> tuple[Alert, ...]:
-    return unreadable_rows.read_each("alerts", conn.execute(query, values), lambda row: _to_alert(*row))
+    return unreadable_rows.read_each("alerts", conn.execute(query, values), lambda row: _make_alert(*row))
 
 
-def _to_alert(
+def _make_alert(
     alert_id: int, rule: str, kind: str, subject_id: int, order_no: str | None, observed: str, expected: str,
     detected: datetime, resolved: datetime | None, who: str | None, acknowledged: datetime | None, note: str | None,
 ) -> Alert:  # fmt: skip
     return Alert(
-        alert_id, rule, kind, subject_id, order_no, observed, expected, to_aware_utc(detected), in_utc(resolved), who,
-        in_utc(acknowledged), note,
-    )  # fmt: skip
+        alert_id,
+        rule,
+        kind,
+        subject_id,
+        order_no,
+        observed,
+        expected,
+        convert_to_aware_utc(detected),
+        read_as_utc(resolved),
+        who,
+        read_as_utc(acknowledged),
+        note,
+    )

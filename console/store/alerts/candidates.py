@@ -12,7 +12,7 @@ from sqlalchemy import Integer as Whole
 from console.domain.alerts.rules import PAID_ORDER_STATES
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, OrderState, Payment
-from console.store.database.instants import to_aware_utc
+from console.store.database.instants import convert_to_aware_utc
 from console.store.payments import orders, payments
 from console.store.schema.core import changes
 from console.store.schema.payments import orders as order_rows
@@ -83,15 +83,17 @@ def latest_change_id(conn: Connection) -> int:
 def changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, ...]:
     """Return at most `limit` rows of the change feed with an id above `after`, sorted by id."""
     rows = conn.execute(_CHANGES_QUERY, {"after": after, "most": limit})
-    return tuple(ChangedRow(int(row.id), str(row.kind), int(row.subject_id), to_aware_utc(row.at)) for row in rows)
+    return tuple(
+        ChangedRow(int(row.id), str(row.kind), int(row.subject_id), convert_to_aware_utc(row.at)) for row in rows
+    )
 
 
 def orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow]) -> frozenset[int]:
     """Return the ids of the orders that have changed, or whose payments have changed, according to these rows of the
     change feed.
     """
-    own = {change.subject_id for change in changed_rows if change.kind == orders.KIND}
-    paid = {change.subject_id for change in changed_rows if change.kind == payments.KIND}
+    own = {change.subject_id for change in changed_rows if change.kind == orders.ORDER_KIND}
+    paid = {change.subject_id for change in changed_rows if change.kind == payments.PAYMENT_KIND}
     order_ids = conn.scalars(_ORDERS_OF_PAYMENTS_QUERY, {"ids": sorted(paid)}) if paid else ()
     return frozenset(own | {int(order_id) for order_id in order_ids})
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from console.domain.tasks.records import AlertRule
 from console.store.alerts import alerts
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import alerts as table
 
 _IS_CASE = table.c.rule_id.not_in([rule.value for rule in AlertRule])
@@ -42,7 +42,7 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
         .where(
             table.c.subject_kind == kind, table.c.subject_id == subject_id, table.c.resolved_at.is_(None), _IS_CASE
         )
-        .values(resolved_at=to_naive_utc(now))
+        .values(resolved_at=convert_to_naive_utc(now))
     )
 
 
@@ -54,7 +54,7 @@ def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: dat
         table.c.resolved_at.is_(None),
         table.c.rule_id == rule,
     )
-    conn.execute(update(table).where(*same, _IS_CASE).values(resolved_at=to_naive_utc(now)))
+    conn.execute(update(table).where(*same, _IS_CASE).values(resolved_at=convert_to_naive_utc(now)))
 
 
 def rules_of_open_cases(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:

@@ -14,8 +14,8 @@ from console.domain.alerts.incidents import IncidentAction, IncidentExtent, Inci
 from console.store.alerts import alerts
 from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import incident_steps
 
 _OF_INCIDENTS_QUERY = (
@@ -43,9 +43,9 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
         "position": position,
         "action": step.action.value,
         "person": step.person,
-        "at": to_naive_utc(step.at),
+        "at": convert_to_naive_utc(step.at),
         "new_owner": step.new_owner,
-        "until": None if step.until is None else to_naive_utc(step.until),
+        "until": None if step.until is None else convert_to_naive_utc(step.until),
         "words": step.words,
         "extent": None if step.extent is None else _extent_text(step.extent),
     }
@@ -53,30 +53,37 @@ def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
         conn.execute(_INSERT_STEP, row)
     except IntegrityError:
         raise RunAgain from None
-    compare_and_swap.announce_change(conn, alerts.KIND, step.incident_id, step.at)
+    compare_and_swap.announce_change(conn, alerts.ALERT_KIND, step.incident_id, step.at)
     return IncidentStep(
         step.incident_id, position, step.action, step.person, step.at, step.new_owner, step.until, step.words,
         step.extent,
     )  # fmt: skip
 
 
-def of_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[IncidentStep, ...]]:
+def find_by_incidents(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[IncidentStep, ...]]:
     """Return the steps stored under these alert ids, by alert id, in the order in which they were added."""
     rows = conn.execute(_OF_INCIDENTS_QUERY, {"ids": sorted(ids)}) if ids else ()
     by_incident: dict[int, tuple[IncidentStep, ...]] = {}
-    for step in unreadable_rows.read_each("incident_steps", rows, lambda row: _to_step(*row)):
+    for step in unreadable_rows.read_each("incident_steps", rows, lambda row: _make_step(*row)):
         by_incident[step.incident_id] = (*by_incident.get(step.incident_id, ()), step)
     return by_incident
 
 
-def _to_step(
+def _make_step(
     incident_id: int, position: int, action: str, person: str, at: datetime, new_owner: str | None,
     until: datetime | None, words: str | None, extent: str | None,
 ) -> IncidentStep:  # fmt: skip
     return IncidentStep(
-        incident_id, position, IncidentAction(action), person, to_aware_utc(at), new_owner, in_utc(until), words,
+        incident_id,
+        position,
+        IncidentAction(action),
+        person,
+        convert_to_aware_utc(at),
+        new_owner,
+        read_as_utc(until),
+        words,
         None if extent is None else _parse_extent(extent),
-    )  # fmt: skip
+    )
 
 
 def _extent_text(extent: IncidentExtent) -> str:

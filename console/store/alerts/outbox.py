@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.alerts.events import EventName, alert_message
 from console.domain.tasks.records import Alert
 from console.store.database import unreadable_rows
-from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import outbox
 
 _LATEST_INSTANT = datetime.max.replace(microsecond=0, tzinfo=UTC)
@@ -88,8 +88,8 @@ def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body
         "event_id": event_id,
         "record_key": record_key,
         "body": body,
-        "created_at": to_naive_utc(now),
-        "next_at": to_naive_utc(now),
+        "created_at": convert_to_naive_utc(now),
+        "next_at": convert_to_naive_utc(now),
     }
     try:
         conn.execute(_INSERT_EVENT, row)
@@ -131,34 +131,38 @@ def due_events(
     while a clock was ahead.
     """
     return _select_events(
-        conn, _DUE_EVENTS_QUERY, now=to_naive_utc(now), too_far=to_naive_utc(latest_credible), most=limit
+        conn,
+        _DUE_EVENTS_QUERY,
+        now=convert_to_naive_utc(now),
+        too_far=convert_to_naive_utc(latest_credible),
+        most=limit,
     )
 
 
 def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
     """Mark an event as published. Return False if another process has marked it before."""
-    return conn.execute(_MARK_PUBLISHED, {"of": event.id, "at": to_naive_utc(now)}).rowcount == 1
+    return conn.execute(_MARK_PUBLISHED, {"of": event.id, "at": convert_to_naive_utc(now)}).rowcount == 1
 
 
 def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, error: str) -> bool:
     """Count a failed attempt to publish an event, and set the time of the next attempt (`next_at`). Return False if
     another process has published the event or counted an attempt since it was read.
     """
-    values = {"of": event.id, "as_read": event.attempts, "at": to_naive_utc(next_at), "why": error}
+    values = {"of": event.id, "as_read": event.attempts, "at": convert_to_naive_utc(next_at), "why": error}
     return conn.execute(_POSTPONE, values).rowcount == 1
 
 
 def count_unpublished(conn: Connection) -> OutboxCounts:
     """Return the number of unpublished events and the creation time of the oldest one, for metrics."""
     number, oldest = conn.execute(_COUNTS_QUERY).one()
-    return OutboxCounts(int(number), in_utc(oldest))
+    return OutboxCounts(int(number), read_as_utc(oldest))
 
 
 def _select_events(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:
-    return unreadable_rows.read_each("outbox", conn.execute(query, values), lambda row: _to_event(*row))
+    return unreadable_rows.read_each("outbox", conn.execute(query, values), lambda row: _make_event(*row))
 
 
-def _to_event(
+def _make_event(
     row_id: int, topic: str, event_id: str, key: str, body: str, created: datetime, next_at: datetime, attempts: int,
     last_error: str | None, published_at: datetime | None,
 ) -> OutboxEvent:  # fmt: skip
@@ -168,9 +172,9 @@ def _to_event(
         event_id,
         key,
         body,
-        to_aware_utc(created),
-        to_aware_utc(next_at),
+        convert_to_aware_utc(created),
+        convert_to_aware_utc(next_at),
         attempts,
         last_error,
-        in_utc(published_at),
+        read_as_utc(published_at),
     )

@@ -70,10 +70,10 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[
     if _heads_without_row(heads, rows):
         return True, None
     last = max(rows, key=lambda row: int(row[0]), default=None)
-    if last is None or _to_head(last) in heads:
+    if last is None or _make_head(last) in heads:
         return False, None
     on_disk = in_process or last[5] - last[4] >= SETTLED_AGE or _are_all_rows_on_disk(conn)
-    return False, _to_head(last) if on_disk else None
+    return False, _make_head(last) if on_disk else None
 
 
 def _ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
@@ -81,11 +81,11 @@ def _ids_parameter(heads: Sequence[ChainHead]) -> dict[str, list[int]]:
 
 
 def _heads_without_row(heads: Sequence[ChainHead], rows: Sequence[Sequence[object]]) -> tuple[ChainHead, ...]:
-    present = set(map(_to_head, rows))
+    present = set(map(_make_head, rows))
     return tuple(head for head in heads if head not in present)
 
 
-def _to_head(row: Sequence[object]) -> ChainHead:
+def _make_head(row: Sequence[object]) -> ChainHead:
     row_id, session, seq, digest = row[:4]
     return ChainHead(str(session), int(str(seq)), int(str(row_id)), str(digest))
 

@@ -23,18 +23,18 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 from console.domain.access.permissions import WORKER
 from console.domain.audit.actions import AuditAction
 from console.store.access import operators as people
-from console.store.database.instants import current_time, to_naive_utc
+from console.store.database.instants import convert_to_naive_utc, current_time
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 
-ROOT_ACTION, KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
+ROOT_ACTION, AUDIT_KIND, ROOT_SUBJECT_ID = AuditAction.AUDIT_ROOT, "audit", "root"
 HEADS_PER_ROW = 100
 """Largest number of chain heads (the last row of each session) that one audit entry of a root stores in its
 column `detail`. A root that covers more heads is written as several audit entries.
 """
 ROWS_PER_ROOT = 5_000
 _IS_ROOT = (
-    audit_log.c.subject_kind == KIND,
+    audit_log.c.subject_kind == AUDIT_KIND,
     audit_log.c.subject_id == ROOT_SUBJECT_ID,
     audit_log.c.what == ROOT_ACTION,
 )
@@ -139,7 +139,7 @@ def newest_settled_row_id(conn: Connection, now: datetime, seconds: float) -> in
 
     A row with a time in the future counts as old, because the clock was ahead when the row was written.
     """
-    at = to_naive_utc(current_time(conn, now))
+    at = convert_to_naive_utc(current_time(conn, now))
     values = {"settled": at - timedelta(seconds=seconds), "present": at}
     return int(conn.scalar(_SETTLED_QUERY, values) or 0)
 
@@ -149,7 +149,7 @@ def oldest_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> f
     covered rows. The present time is the server's, or `now` on SQLite.
     """
     at = conn.scalar(_OLDEST_UNCOVERED_QUERY, {"after": since.last_end})
-    return None if at is None else (to_naive_utc(current_time(conn, now)) - at).total_seconds()
+    return None if at is None else (convert_to_naive_utc(current_time(conn, now)) - at).total_seconds()
 
 
 def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[ChainHead, ...]]:

@@ -149,11 +149,11 @@ class AuditTrail:
         """Write the entries in their order. After the COMMIT of `tx` their rows are stored together as anchors."""
         if self._begin is not None:
             self._begin(tx.conn)
-            tx.after_commit(self._forget_begin)
+            tx.call_after_commit(self._forget_begin)
         now = self._clock.now()
         heads = [append_entry(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new]
         if heads:
-            tx.after_commit(lambda: self._anchor_committed(heads))
+            tx.call_after_commit(lambda: self._anchor_committed(heads))
 
     def _forget_begin(self) -> None:
         self._begin = None
@@ -183,13 +183,13 @@ def newest_entries(
         query = query.where(audit_log.c.id < before)
     if who is not None:
         query = query.where(audit_log.c.who == who)
-    return tuple(_to_entry(row) for row in conn.execute(query))
+    return tuple(_make_entry(row) for row in conn.execute(query))
 
 
 def entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry, ...]:
     """Return all entries about one record, oldest first."""
     query = _ENTRIES_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == subject_id)
-    return tuple(_to_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
+    return tuple(_make_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
 
 
 def walk_entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
@@ -201,11 +201,11 @@ def walk_entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditE
         query = query.where(audit_log.c.who == who)
     rows = conn.execute(query).all()
     while rows:
-        yield from map(_to_entry, rows)
+        yield from map(_make_entry, rows)
         rows = conn.execute(query.where(audit_log.c.id > rows[-1].id)).all()
 
 
-def _to_entry(row: Row[Any]) -> AuditEntry:
+def _make_entry(row: Row[Any]) -> AuditEntry:
     return AuditEntry(
         id=row.id,
         at=row.at.replace(tzinfo=UTC),

@@ -78,7 +78,7 @@ def find_database_id(file: Path) -> str | None:
             return {str(name): str(value) for name, value in conn.execute(_STATE_QUERY)}.get("database_id")
     except sqlite3.Error as error:
         if _is_locked(error):
-            raise _in_use_error(file) from None
+            raise _make_in_use_error(file) from None
         return None
 
 
@@ -138,13 +138,13 @@ def _leave_wal_mode(database: Path) -> None:
             conn.execute("PRAGMA journal_mode=DELETE").fetchone()
     except sqlite3.DatabaseError as error:
         if _is_locked(error):
-            raise _in_use_error(database) from None
+            raise _make_in_use_error(database) from None
 
 
 def _is_locked(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _in_use_error(file: Path) -> ConsoleError:
+def _make_in_use_error(file: Path) -> ConsoleError:
     facts: DatabaseLocked = {"problem": LockedProblem.DATABASE_IN_USE, "file": str(file)}
     return ConsoleError(ErrorCode.DATABASE_LOCKED, facts)

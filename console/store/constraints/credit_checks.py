@@ -11,7 +11,7 @@ from console.domain.transitions.tables import CREDIT_CHECK_TRANSITIONS
 from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
     UTC_NOW,
-    Rule,
+    TriggerRule,
     equals_sql,
     exists_sql,
     has_answer_key_sql,
@@ -90,26 +90,26 @@ the SHA-256.
 """
 
 PEOPLE_INSERT_RULES = (
-    Rule(has_role_sql(OPERATOR, APPROVER), "this role buys nothing"),
-    Rule(
+    TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role buys nothing"),
+    TriggerRule(
         is_requested_sql("r.action = 'purchase' AND CAST(r.subject_id AS BINARY) = NEW.corporation_number"),
         "this person has not asked for this purchase",
     ),
-    Rule(
+    TriggerRule(
         f"{equals_sql('NEW.status', _PENDING)} AND {equals_sql('NEW.certainty', _KNOWN_SQL)}"
         " AND NEW.work_state = 'none' AND NEW.operation_id IS NOT NULL AND NEW.version = 1",
         "a credit check begins as pending, with its operation",
     ),
-    Rule(
+    TriggerRule(
         "COALESCE(NEW.credit_check_id, NEW.superseded_at, NEW.superseded_by, NEW.duplicate_of, NEW.pdf_file_path,"
         " NEW.dates_zone) IS NULL",
         "a credit check begins as pending, with its operation",
     ),
-    Rule(
+    TriggerRule(
         "CHAR_LENGTH(NEW.corporation_number) = 13 AND NOT NEW.corporation_number REGEXP '[^0-9]'",
         "a corporation number has 13 digits",
     ),
-    Rule(
+    TriggerRule(
         "NEW.renews IS NULL OR "
         + _other_row_exists_sql(
             "o.id = NEW.renews AND o.client_id = NEW.client_id AND o.superseded_at IS NOT NULL"
@@ -117,47 +117,49 @@ PEOPLE_INSERT_RULES = (
         ),
         "a renewal takes over from a row that was given up for it",
     ),
-    Rule(f"NOT {_HAS_UNRENEWED_CLAIM}", "a company is bought again by a renewal alone"),
+    TriggerRule(f"NOT {_HAS_UNRENEWED_CLAIM}", "a company is bought again by a renewal alone"),
 )
 PEOPLE_UPDATE_RULES = (
-    Rule(unchanged_sql(*_FIXED_COLUMNS), "whose credit check it is never changes"),
-    Rule("NEW.version = OLD.version + 1", "each change raises the version by one"),
-    Rule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
+    TriggerRule(unchanged_sql(*_FIXED_COLUMNS), "whose credit check it is never changes"),
+    TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one"),
+    TriggerRule(is_allowed_step_sql(CREDIT_CHECK_TRANSITIONS, "status"), "no such step of a credit check"),
     state_since.server_rule("status", "certainty"),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND NEW.status = {_SUCCESS_SQL})",
         "what was bought stays bought",
     ),
-    Rule(f"NEW.status <> {_ERROR_SQL} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
-    Rule(
+    TriggerRule(f"NEW.status <> {_ERROR_SQL} OR NEW.credit_check_id IS NULL", "what was bought stays bought"),
+    TriggerRule(
         f"NEW.status <> {_SUCCESS_SQL} OR NEW.credit_check_id IS NOT NULL OR {_WAS_SUCCESS_WITHOUT_ID}",
         "success has the provider's id",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('corporation_number')} OR (OLD.work_state IS NULL"
         f" AND NEW.corporation_number = REGEXP_REPLACE({_OLD_NUMBER_KEY}, '[^0-9]', ''))",
         "whose credit check it is never changes",
     ),
-    Rule(f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN_SQL}, {_UNKNOWN_SQL})", "no such certainty"),
-    Rule(f"NEW.certainty = {_KNOWN_SQL} OR NEW.status = {_PENDING}", "what has ended is known"),
-    Rule(
+    TriggerRule(f"CAST(NEW.certainty AS BINARY) IN ({_KNOWN_SQL}, {_UNKNOWN_SQL})", "no such certainty"),
+    TriggerRule(f"NEW.certainty = {_KNOWN_SQL} OR NEW.status = {_PENDING}", "what has ended is known"),
+    TriggerRule(
         f"OLD.certainty = {_KNOWN_SQL} OR NEW.certainty = {_UNKNOWN_SQL} OR NEW.status <> {_PENDING}",
         "unknown ends with an outcome alone",
     ),
-    Rule(f"{_IS_WORK_STATE} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)", "no such state of work"),
-    Rule(
+    TriggerRule(
+        f"{_IS_WORK_STATE} AND (NEW.work_state IS NOT NULL OR OLD.work_state IS NULL)", "no such state of work"
+    ),
+    TriggerRule(
         _OUTCOME_CONDITION.format(
             _SUCCESS_SQL, f"{has_provider_answer_sql('op')} OR (op IS NULL AND OLD.credit_check_id IS NOT NULL)"
         ),
         "bought: only the provider's answer says so",
     ),
-    Rule(
+    TriggerRule(
         _OUTCOME_CONDITION.format(
             _ERROR_SQL, f"({has_provider_refusal_sql('op')} AND {_HAS_FAILED}) OR {is_second_person_sql('OLD.id')}"
         ),
         "not bought: only the provider's answer or two people say so",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('superseded_at')} OR (OLD.superseded_at IS NULL AND {_WAS_SUCCESS}"
         " AND NEW.superseded_by IS NULL"
         f" AND OLD.expired_at <= {UTC_NOW} + INTERVAL {_WIDEST_ZONE_HOURS} HOUR"
@@ -169,20 +171,20 @@ PEOPLE_UPDATE_RULES = (
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('superseded_by')} OR (OLD.superseded_by IS NOT NULL AND NEW.superseded_at IS NULL)"
         " OR (OLD.superseded_by IS NULL AND NEW.superseded_at IS NOT NULL AND "
         + _other_row_exists_sql("o.id = NEW.superseded_by AND o.renews = OLD.id")
         + ")",
         "only a renewal takes a claim over, and only one that came to nothing gives it back",
     ),
-    Rule(f"{unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH})", "a document is kept under its content"),
-    Rule(
+    TriggerRule(f"{unchanged_sql('pdf_file_path')} OR ({_IS_DOCUMENT_PATH})", "a document is kept under its content"),
+    TriggerRule(
         f"({unchanged_sql('expired_at')} OR OLD.expired_at IS NULL OR {_HAS_OWN_ANSWER})"
         f" AND ({unchanged_sql('purchased_at')} OR OLD.purchased_at IS NULL OR {_HAS_OWN_ANSWER})",
         "how long it is valid only the provider's answer says",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('duplicate_of')} OR (OLD.duplicate_of IS NULL AND OLD.work_state IS NULL AND "
         + _other_row_exists_sql(
             "o.id = NEW.duplicate_of AND o.id <> OLD.id AND o.client_id = OLD.client_id"
@@ -193,26 +195,26 @@ PEOPLE_UPDATE_RULES = (
     ),
 )
 OTHERS_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         f"{_IS_STATE} AND NEW.certainty = {_KNOWN_SQL} AND NEW.version = 1 AND COALESCE(NEW.work_state,"
         " NEW.operation_id, NEW.superseded_at, NEW.superseded_by, NEW.renews, NEW.duplicate_of) IS NULL",
         "other applications add rows with the original columns and the state alone",
     ),
 )
 OTHERS_UPDATE_RULES = (
-    Rule(
+    TriggerRule(
         unchanged_sql(*_OWN_COLUMNS),
         "other applications write the original columns and the state of their own rows alone",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('status')} OR ({_IS_STATE} AND COALESCE(OLD.operation_id, OLD.credit_check_id) IS NULL)",
         "other applications write the original columns and the state of their own rows alone",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('id')} AND (OLD.work_state IS NULL OR {unchanged_sql('client_id', 'corporation_number')}"
         f" AND ({unchanged_sql('credit_check_id')} OR (OLD.credit_check_id IS NULL AND OLD.operation_id IS NULL)))",
         "what was taken into service stays whose it is",
     ),
 )
-PEOPLE_DELETE_RULES = (Rule("FALSE", "a credit check is never deleted"),)
-OTHERS_DELETE_RULES = (Rule("OLD.work_state IS NULL", "what was taken into service is never deleted"),)
+PEOPLE_DELETE_RULES = (TriggerRule("FALSE", "a credit check is never deleted"),)
+OTHERS_DELETE_RULES = (TriggerRule("OLD.work_state IS NULL", "what was taken into service is never deleted"),)

@@ -23,7 +23,7 @@ from console.store.constraints.sql_expressions import (
     NEVER_TRUE,
     UTC_NOW,
     Event,
-    Rule,
+    TriggerRule,
     aggregate_sql,
     equals_sql,
     exists_sql,
@@ -74,7 +74,7 @@ TRIGGER_ASSIGNMENTS: Mapping[tuple[str, Event], str] = {
 """For a table and event, the statements that the trigger runs before it checks its rules."""
 
 
-def _of_person_sql(who: str) -> str:
+def _is_own_request_sql(who: str) -> str:
     """Return the FROM clause of all requests `r` of one person. `who` is the SQL of the person's name. It must have
     the column's collation: then the rule reads, and in some isolation levels locks, only this person's part of the
     index.
@@ -84,33 +84,33 @@ def _of_person_sql(who: str) -> str:
 
 _IS_IN_THE_HOUR = f"r.at > {UTC_NOW} - INTERVAL 1 HOUR"
 _INSERT_RULES = (
-    Rule(has_role_sql(OPERATOR, APPROVER, AUDITOR, ADMIN), "only people ask a worker to act"),
-    Rule(
+    TriggerRule(has_role_sql(OPERATOR, APPROVER, AUDITOR, ADMIN), "only people ask a worker to act"),
+    TriggerRule(
         "NEW.state = 'asked' AND NEW.fence = 0 AND COALESCE(NEW.progress, NEW.result, NEW.taken_by, NEW.worker,"
         " NEW.lease_clock, NEW.lease_expires, NEW.ended_at) IS NULL",
         "a request begins as asked",
     ),
-    Rule(f"OCTET_LENGTH(NEW.args) <= {LONGEST_ARGS_BYTES}", "the arguments of a request are short"),
-    Rule(
+    TriggerRule(f"OCTET_LENGTH(NEW.args) <= {LONGEST_ARGS_BYTES}", "the arguments of a request are short"),
+    TriggerRule(
         "NEW.id REGEXP '^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$'",
         "the id of a request is a UUID of version 7",
     ),
-    Rule(
+    TriggerRule(
         aggregate_sql(
             "COUNT(*)",
-            f"{_of_person_sql('NEW.who')} AND r.state = 'asked'"
+            f"{_is_own_request_sql('NEW.who')} AND r.state = 'asked'"
             f" AND (r.action = '{AUDIT_ACTION}') = (NEW.action = '{AUDIT_ACTION}')",
         )
         + f" < IF(NEW.action = '{AUDIT_ACTION}', {MAX_WAITING_AUDIT_REQUESTS}, {MAX_WAITING_REQUESTS})"
         f" OR NEW.action = '{WITHDRAW_ACTION}'",
         "too many requests of this person wait",
     ),
-    Rule(
-        aggregate_sql("COUNT(*)", f"{_of_person_sql('NEW.who')} AND {_IS_IN_THE_HOUR}")
+    TriggerRule(
+        aggregate_sql("COUNT(*)", f"{_is_own_request_sql('NEW.who')} AND {_IS_IN_THE_HOUR}")
         + f" < {MAX_REQUESTS_PER_HOUR}",
         "too many requests of this person in an hour",
     ),
-    Rule(
+    TriggerRule(
         f"NEW.action <> '{WITHDRAW_ACTION}' OR (NEW.subject_kind = '{WITHDRAWN_REQUEST_KIND}' AND "
         + exists_sql(
             f"requests r WHERE r.id = NEW.subject_id AND {equals_sql('NEW.subject_id', 'CAST(r.id AS BINARY)')}"
@@ -122,51 +122,65 @@ _INSERT_RULES = (
 )
 _IS_TAKEN = "(NEW.state = 'taken' AND (OLD.state <> 'taken' OR NEW.fence <> OLD.fence))"
 _UPDATE_RULES = (
-    Rule(has_role_sql(WORKER), "only a worker executes requests"),
-    Rule(
+    TriggerRule(has_role_sql(WORKER), "only a worker executes requests"),
+    TriggerRule(
         unchanged_sql(
-            "id", "who", "at", "expires_at", "action", "subject_kind", "subject_id", "amount_minor", "proposed",
-            "args", "evidence_sha256", "request_id", "desk", "confirmed",
+            "id",
+            "who",
+            "at",
+            "expires_at",
+            "action",
+            "subject_kind",
+            "subject_id",
+            "amount_minor",
+            "proposed",
+            "args",
+            "evidence_sha256",
+            "request_id",
+            "desk",
+            "confirmed",
         ),
         "what a person has asked for is never changed",
     ),
-    Rule(is_allowed_step_sql(_STATE_STEPS, "state"), "no such step of a request"),
-    Rule(f"NOT {_IS_TAKEN} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"),
-    Rule("OLD.state NOT IN ('ended', 'lapsed')", "a request that has ended stays as it is"),
-    Rule(
+    TriggerRule(is_allowed_step_sql(_STATE_STEPS, "state"), "no such step of a request"),
+    TriggerRule(f"NOT {_IS_TAKEN} OR OLD.action <> '{WITHDRAW_ACTION}'", "no worker executes a withdrawal"),
+    TriggerRule("OLD.state NOT IN ('ended', 'lapsed')", "a request that has ended stays as it is"),
+    TriggerRule(
         f"NOT {_IS_TAKEN} OR (NEW.fence = OLD.fence + 1 AND {equals_sql('NEW.taken_by', 'account')}"
         f" AND (OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW}"
         f" OR OLD.state = 'taken' AND NOT {is_live_lease_sql('OLD')}))",
         "a request is taken while it waits, or when its worker has ended",
     ),
-    Rule(
+    TriggerRule(
         f"{_IS_TAKEN} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence AND CAST(OLD.taken_by AS BINARY) = account"
         f" AND {unchanged_sql('taken_by', 'worker')})",
         "only the worker that took a request changes it",
     ),
-    Rule(f"NEW.state <> 'lapsed' OR OLD.expires_at <= {UTC_NOW}", "a request lapses when its time is over"),
-    Rule(f"NEW.lease_expires IS NULL OR {is_short_lease_sql()}", "no lease is longer than ten minutes"),
-    Rule(f"NEW.result IS NULL OR (NEW.state = 'ended' AND OCTET_LENGTH(NEW.result) <= {MAX_RESULT_CHARACTERS * 4})",
-         "an answer ends a request"),
-)  # fmt: skip
+    TriggerRule(f"NEW.state <> 'lapsed' OR OLD.expires_at <= {UTC_NOW}", "a request lapses when its time is over"),
+    TriggerRule(f"NEW.lease_expires IS NULL OR {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+    TriggerRule(
+        f"NEW.result IS NULL OR (NEW.state = 'ended' AND OCTET_LENGTH(NEW.result) <= {MAX_RESULT_CHARACTERS * 4})",
+        "an answer ends a request",
+    ),
+)
 
-RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
+RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("requests", "INSERT"): _INSERT_RULES,
     ("requests", "UPDATE"): _UPDATE_RULES,
-    ("requests", "DELETE"): (Rule(NEVER_TRUE, "requests are never deleted"),),
+    ("requests", "DELETE"): (TriggerRule(NEVER_TRUE, "requests are never deleted"),),
     ("request_files", "INSERT"): (
-        Rule(
+        TriggerRule(
             exists_sql(
                 "requests r WHERE r.id = NEW.request AND CAST(r.who AS BINARY) = account AND r.state = 'asked'"
                 " AND r.evidence_sha256 IS NOT NULL"
             ),
             "a file belongs to a request that waits",
         ),
-        Rule(
+        TriggerRule(
             f"NEW.part BETWEEN 0 AND {MAX_FILE_PARTS - 1} AND OCTET_LENGTH(NEW.content) <= {LONGEST_FILE_PART_BYTES}",
             "a part is short",
         ),
-        Rule(
+        TriggerRule(
             aggregate_sql(
                 "COUNT(f.part)",
                 "requests o JOIN requests r FORCE INDEX (ix_requests_who) ON r.who = o.who"
@@ -176,6 +190,6 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
             "too many files of this person in an hour",
         ),
     ),
-    ("request_files", "UPDATE"): (Rule(NEVER_TRUE, "what a person has asked for is never changed"),),
-    ("request_files", "DELETE"): (Rule(NEVER_TRUE, "requests are never deleted"),),
+    ("request_files", "UPDATE"): (TriggerRule(NEVER_TRUE, "what a person has asked for is never changed"),),
+    ("request_files", "DELETE"): (TriggerRule(NEVER_TRUE, "requests are never deleted"),),
 }

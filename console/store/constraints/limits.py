@@ -7,7 +7,7 @@ from console.domain.payments.limits import LARGEST_LIMIT, LIMIT_KIND, PROPOSAL_T
 from console.store.constraints.sql_expressions import (
     IS_CONFIRMED,
     UTC_NOW,
-    Rule,
+    TriggerRule,
     exists_sql,
     has_role_sql,
     is_other_person_sql,
@@ -28,7 +28,7 @@ MAY_PROPOSE = f"({IS_PROPOSAL} AND {has_role_sql(ADMIN)} AND NEW.evidence_id IS 
 """SQL condition: the new row proposes a limit, and the acting person is an administrator."""
 
 
-def _two_administrators(old_value: str) -> Rule:
+def _two_administrators(old_value: str) -> TriggerRule:
     """Return the rule that two administrators have asked for this change. `old_value` is SQL of the limit's value
     before the change.
     """
@@ -44,13 +44,13 @@ def _two_administrators(old_value: str) -> Rule:
     second = is_requested_sql(
         f"{_REQUEST} AND CAST(r.subject_id AS BINARY) = {subject} AND CAST(r.proposed AS BINARY) = {value}"
     )
-    return Rule(f"{has_role_sql(ADMIN)} AND {second} AND {first}", "two administrators change a limit")
+    return TriggerRule(f"{has_role_sql(ADMIN)} AND {second} AND {first}", "two administrators change a limit")
 
 
-_VALUE_RULE = Rule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
+_VALUE_RULE = TriggerRule(f"NEW.value BETWEEN 0 AND {LARGEST_LIMIT}", "no such limit")
 INSERT_RULES = (_VALUE_RULE, _two_administrators("'none'"))
 UPDATE_RULES = (
-    Rule(unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
+    TriggerRule(unchanged_sql("name", "currency"), "a limit stays the limit that it is"),
     _VALUE_RULE,
     _two_administrators("OLD.value"),
 )

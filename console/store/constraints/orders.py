@@ -13,7 +13,7 @@ from console.store.constraints import state_since
 from console.store.constraints.sql_expressions import (
     VERSION_RULE,
     WORK_STATE_RULE,
-    Rule,
+    TriggerRule,
     enters_state_sql,
     equals_sql,
     exists_sql,
@@ -39,16 +39,16 @@ _IS_REFUNDED_WHOLLY = (
 )
 _OWN_STATES = (OrderState.PAID, OrderState.CANCELLED, OrderState.REFUNDED)
 """States of an order that the console sets, because of the order's payments."""
-_STATE_RULE = Rule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
+_STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status"), "no such step of an order")
 
 
-def _fill_rule(column: str, *proof: str) -> Rule:
+def _fill_rule(column: str, *proof: str) -> TriggerRule:
     """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only the
     value of a payment of this order. `proof`: SQL conditions on that payment `p`.
     """
     proven = exists_sql(f"{_OWN_PAYMENTS} AND {' AND '.join(proof)}")
     empty = f"COALESCE(OLD.{column}, '') = '' AND {proven}"
-    return Rule(
+    return TriggerRule(
         f"{unchanged_sql(column)} OR ({empty})", "the shop's columns are filled once, by a payment of the order"
     )
 
@@ -57,7 +57,7 @@ _IS_PAID = f"p.captured_minor > 0 AND p.status IN {state_list_sql(PAID_STATES)}"
 _PAID_SUM = sum_sql("p.captured_minor", f"{_OWN_PAYMENTS} AND {_IS_PAID} AND p.currency = OLD.currency")
 
 
-def _provider_fill_rules(provider: ProviderTraits) -> Iterator[Rule]:
+def _provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
     """Yield the rules for the shop's columns that hold this provider's ids."""
     by_it = f"p.provider = '{provider.name}'"
     if column := provider.order_handle_column:
@@ -73,10 +73,10 @@ _FILL_RULES = (
     _fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
 )
 
-PEOPLE_INSERT_RULES = (Rule("FALSE", "orders are written by the shop"),)
+PEOPLE_INSERT_RULES = (TriggerRule("FALSE", "orders are written by the shop"),)
 PEOPLE_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(
+    TriggerRule(
         unchanged_sql(
             "id", "user_id", "corporation_number", "merch_txn_id", "total_amount", "currency", "created_at"
         ),
@@ -86,36 +86,38 @@ PEOPLE_UPDATE_RULES = (
     _STATE_RULE,
     state_since.server_rule("status"),
     WORK_STATE_RULE,
-    Rule(
+    TriggerRule(
         implies_sql(
             enters_state_sql(OrderState.PAID),
             f"{exists_sql(f'{_OWN_PAYMENTS} AND {_IS_PAID}')} AND {_PAID_SUM} >= OLD.total_amount",
         ),
         "an order is paid by payments of its own, and in full",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(enters_state_sql(OrderState.CANCELLED), f"{_CANNOT_BE_PAID} AND {_HAS_ENDED_UNPAID}"),
         "an order that may be paid isn't cancelled",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(enters_state_sql(OrderState.REFUNDED), _IS_REFUNDED_WHOLLY),
         "an order is refunded when all of it went back",
     ),
-    Rule(f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _OWN_STATES)}", "what is shipped the shop says"),
+    TriggerRule(
+        f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', _OWN_STATES)}", "what is shipped the shop says"
+    ),
 )
 OTHERS_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         f"{has_state_sql('NEW.work_state', (WorkState.NONE,))} AND NEW.version = 1 AND NEW.work_attempts = 0"
         " AND COALESCE(NEW.work_at, NEW.work_reason) IS NULL",
         "the shop writes its own columns alone",
     ),
-    Rule(has_state_sql("NEW.status", ORDER_TRANSITIONS), "no such state of an order"),
-    Rule("NEW.total_amount >= 0", "an order is of no negative sum"),
+    TriggerRule(has_state_sql("NEW.status", ORDER_TRANSITIONS), "no such state of an order"),
+    TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
 OTHERS_UPDATE_RULES = (
-    Rule(unchanged_sql("id", *_OWN_COLUMNS), "the shop writes its own columns alone"),
+    TriggerRule(unchanged_sql("id", *_OWN_COLUMNS), "the shop writes its own columns alone"),
     _STATE_RULE,
-    Rule("NEW.total_amount >= 0", "an order is of no negative sum"),
+    TriggerRule("NEW.total_amount >= 0", "an order is of no negative sum"),
 )
-PEOPLE_DELETE_RULES = (Rule("FALSE", "an order is never deleted"),)
+PEOPLE_DELETE_RULES = (TriggerRule("FALSE", "an order is never deleted"),)
 OTHERS_DELETE_RULES = PEOPLE_DELETE_RULES

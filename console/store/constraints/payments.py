@@ -25,7 +25,7 @@ from console.store.constraints.sql_expressions import (
     VERSION_RULE,
     WORK_STATE_RULE,
     Event,
-    Rule,
+    TriggerRule,
     aggregate_sql,
     equals_sql,
     exists_sql,
@@ -122,83 +122,83 @@ payment.
 _WAS_RESOLVED_BY_PEOPLE = is_second_person_sql(
     "OLD.id", "payment", PaymentState.COMPLETED.value, PaymentState.REVERSED.value, PaymentState.PAYMENT_FAILED.value
 )
-_LINK_RULE = Rule(
+_LINK_RULE = TriggerRule(
     "NEW.url IS NULL OR (NEW.url LIKE 'https://_%' AND NOT NEW.url REGEXP '[[:cntrl:]]')", "a link begins with https"
 )
-_LATE_AFTER_RULE = Rule(
+_LATE_AFTER_RULE = TriggerRule(
     f"NEW.late_after IS NULL OR {has_state_sql('NEW.late_after', ENDED_UNPAID_STATES)}",
     "money is late after an end without it",
 )
 _PAYMENT_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         f"{has_state_sql('NEW.status', INITIAL_STATES)} AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
         " AND NEW.version = 1 AND NEW.provider_payment_id IS NULL"
         " AND NEW.captured_minor = 0 AND NEW.reserved_minor = 0 AND NEW.refunded_minor = 0"
         " AND NEW.set_aside_minor = 0",
         "a payment begins without money",
     ),
-    Rule(
+    TriggerRule(
         f"NEW.asked_minor BETWEEN 0 AND {LARGEST_MINOR} AND NEW.account_minor BETWEEN 0 AND NEW.asked_minor"
         f" AND CAST(NEW.currency AS BINARY) IN ({', '.join(sorted(map(repr, MINOR_DIGITS)))})",
         "a price is 0 to 10^15 minor units of a known currency",
     ),
     _LINK_RULE,
-    Rule("NOT NEW.provider REGEXP '[^a-z0-9_-]' AND CHAR_LENGTH(NEW.provider) > 0", "no such provider's name"),
+    TriggerRule("NOT NEW.provider REGEXP '[^a-z0-9_-]' AND CHAR_LENGTH(NEW.provider) > 0", "no such provider's name"),
     WORK_STATE_RULE,
     _LATE_AFTER_RULE,
 )
 _PAYMENT_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
         "which payment it is, and its price, never change",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
         "the provider's number is set once",
     ),
-    Rule(unchanged_sql("order_id"), "a payment stays with its order"),
-    Rule(f"{unchanged_sql('paid_at')} OR OLD.paid_at IS NULL", "when it was paid is set once"),
-    Rule(
+    TriggerRule(unchanged_sql("order_id"), "a payment stays with its order"),
+    TriggerRule(f"{unchanged_sql('paid_at')} OR OLD.paid_at IS NULL", "when it was paid is set once"),
+    TriggerRule(
         f"{unchanged_sql('payment_expires_at')} OR OLD.payment_expires_at IS NULL"
         " OR NEW.payment_expires_at >= OLD.payment_expires_at"
         f" OR (OLD.certainty = '{Certainty.UNKNOWN.value}'"
         f" AND {_has_answer_sql(OutcomeClass.SUCCEEDED, more=_IS_START_CALL)})",
         "a payer's time is never made shorter",
     ),
-    Rule(is_allowed_step_sql(PAYMENT_STEPS, "status"), "no such step of a payment"),
+    TriggerRule(is_allowed_step_sql(PAYMENT_STEPS, "status"), "no such step of a payment"),
     state_since.server_rule("status", "certainty"),
     CERTAINTY_RULE,
     WORK_STATE_RULE,
     _LATE_AFTER_RULE,
     _LINK_RULE,
-    Rule(
+    TriggerRule(
         f"NEW.captured_minor <= {LARGEST_MINOR} AND LEAST({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)},"
         " NEW.account_minor) >= 0"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
         "captured is what is left, reserved, refunded and set aside, none below zero",
     ),
-    Rule("NEW.captured_minor >= OLD.captured_minor", "what was captured stays captured"),
-    Rule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
-    Rule(
+    TriggerRule("NEW.captured_minor >= OLD.captured_minor", "what was captured stays captured"),
+    TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
+    TriggerRule(
         implies_sql(
             f"({_increase_sql('refunded_minor')} > 0)",
             f"{_increase_sql('refunded_minor')} = -{_increase_sql('reserved_minor')}",
         ),
         "only what was reserved is refunded",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(f"({_increase_sql('reserved_minor')} > 0)", "OLD.status <> 'reversed'"),
         "what was taken back gives nothing",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             f"({_increase_sql('set_aside_minor')} < 0)",
             f"-{_increase_sql('set_aside_minor')} = {_increase_sql('reserved_minor')}",
         ),
         "what was set aside goes back by a refund alone",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             f"({_increase_sql('captured_minor')} > 0 OR NOT ({unchanged_sql('provider_payment_id', 'paid_at')})"
             f" OR (NEW.status <> OLD.status AND NEW.status IN {state_list_sql(MONEY_MOVED_STATES)}))",
@@ -207,35 +207,35 @@ _PAYMENT_UPDATE_RULES = (
         ),
         "that money has moved only a provider's answer says, or two people",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             f"({_increase_sql('captured_minor')} > 0)",
             f"OLD.captured_minor = 0 AND (NEW.captured_minor = OLD.asked_minor OR {_WAS_DECIDED_BY_PEOPLE})",
         ),
         "what was asked for is captured, once and whole",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             f"(NEW.status <> OLD.status AND NEW.status IN {state_list_sql(ENDED_UNPAID_STATES)})",
             f"{_WAS_TAKEN_BACK} OR {_WAS_REFUSED} OR {_HAS_EXPIRED} OR {_WAS_FAILED_BY_PEOPLE}",
         ),
         "that nobody has paid only a provider's answer says, or two people",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             f"(OLD.certainty = '{Certainty.UNKNOWN.value}' AND NEW.certainty <> OLD.certainty)",
             f"{_HAS_CLEAR_ANSWER} OR {_WAS_REFUSED} OR {_WAS_RESOLVED_BY_PEOPLE}",
         ),
         "known again: only a provider's answer says so, or two people",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             f"({_increase_sql('reserved_minor')} < 0)",
             f"NEW.reserved_minor >= {_refund_sum_sql(HOLDING_REFUND_STATES)}",
         ),
         "what open refunds hold stays reserved",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(_HAS_SUM_CHANGED, f"NEW.refunded_minor >= {_refund_sum_sql((RefundState.COMPLETED,))}"),
         "what completed refunds gave back is refunded",
     ),
@@ -264,36 +264,36 @@ _OPEN_SET_ASIDES_SUM = sum_sql(
     "s.amount_minor", "set_asides s WHERE s.payment_id = NEW.payment_id AND s.status = 'open'"
 )
 _SET_ASIDE_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         f"NEW.status = 'open' AND NEW.refund_id IS NULL AND NEW.version = 1 AND NEW.amount_minor BETWEEN 1 AND"
         f" {LARGEST_MINOR}",
         "what is set aside begins open",
     ),
-    Rule(
+    TriggerRule(
         exists_sql(
             "payments p WHERE p.id = NEW.payment_id AND p.currency = NEW.currency AND p.set_aside_minor >="
             f" NEW.amount_minor + {_OPEN_SET_ASIDES_SUM}"
         ),
         "what is set aside is set aside of its payment before",
     ),
-    Rule(
+    TriggerRule(
         exists_sql("accounts a WHERE a.id = NEW.account_id AND a.currency = NEW.currency"),
         "what is set aside exceeds an account's limit",
     ),
 )
 _SET_ASIDE_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency", "created_at"),
         "what was set aside stays",
     ),
-    Rule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS, "status"), "no such step of what was set aside"),
-    Rule(
+    TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS, "status"), "no such step of what was set aside"),
+    TriggerRule(
         f"NEW.refund_id IS NULL OR {unchanged_sql('refund_id')} OR "
         + exists_sql("refunds r WHERE r.id = NEW.refund_id AND r.set_aside_id = OLD.id"),
         "the refund is of this very sum",
     ),
-    Rule(
+    TriggerRule(
         "NEW.status <> 'refunded' OR OLD.status = 'refunded' OR "
         + exists_sql(
             "refunds r WHERE r.id = COALESCE(NEW.refund_id, OLD.refund_id) AND r.set_aside_id = OLD.id"
@@ -304,29 +304,29 @@ _SET_ASIDE_UPDATE_RULES = (
 )
 _ACCOUNT_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "corporation_number", "currency", "limit_minor"), "only the schema account changes this"
     ),
-    Rule(
+    TriggerRule(
         "NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0 AND NEW.balance_minor + NEW.reserved_minor <="
         " GREATEST(NEW.limit_minor, OLD.balance_minor + OLD.reserved_minor)",
         "an account holds no less than nothing and no more than its limit",
     ),
 )
 
-RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
+RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("payments", "INSERT"): _PAYMENT_INSERT_RULES,
     ("payments", "UPDATE"): _PAYMENT_UPDATE_RULES,
-    ("payments", "DELETE"): (Rule(NEVER_TRUE, "payments are never deleted"),),
+    ("payments", "DELETE"): (TriggerRule(NEVER_TRUE, "payments are never deleted"),),
     ("payment_events", "INSERT"): (
-        Rule(
+        TriggerRule(
             f"{equals_sql('NEW.who', 'me')} AND {has_role_sql(WORKER)}",
             "the worker keeps what is told, in its own name",
         ),
-        Rule(f"CAST(NEW.done AS BINARY) IN {_list_sql(FIRST_NOTICE_RESULTS)}", "no such end of a notice"),
+        TriggerRule(f"CAST(NEW.done AS BINARY) IN {_list_sql(FIRST_NOTICE_RESULTS)}", "no such end of a notice"),
     ),
     ("payment_events", "UPDATE"): (
-        Rule(
+        TriggerRule(
             unchanged_sql(
                 "id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at",
                 "received_at", "body", "signature", "who",
@@ -334,7 +334,7 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
             + f" AND ({unchanged_sql('payment_id')} OR OLD.payment_id IS NULL)",
             "what was told is never changed",
         ),
-        Rule(
+        TriggerRule(
             f"{unchanged_sql('done')} OR CONCAT(CAST(OLD.done AS BINARY), '>', CAST(NEW.done AS BINARY)) IN"
             f" {_list_sql(_NOTICE_RESULT_STEPS)}"
             + "".join(
@@ -345,7 +345,7 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
             "no such step of a notice",
         ),
     ),
-    ("payment_events", "DELETE"): (Rule(NEVER_TRUE, "what was told is never deleted"),),
+    ("payment_events", "DELETE"): (TriggerRule(NEVER_TRUE, "what was told is never deleted"),),
     ("limits", "INSERT"): limit_rules.INSERT_RULES,
     ("limits", "UPDATE"): limit_rules.UPDATE_RULES,
     ("limits", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
@@ -354,5 +354,5 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ("accounts", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("set_asides", "INSERT"): _SET_ASIDE_INSERT_RULES,
     ("set_asides", "UPDATE"): _SET_ASIDE_UPDATE_RULES,
-    ("set_asides", "DELETE"): (Rule(NEVER_TRUE, "what was set aside is never deleted"),),
+    ("set_asides", "DELETE"): (TriggerRule(NEVER_TRUE, "what was set aside is never deleted"),),
 }  # fmt: skip

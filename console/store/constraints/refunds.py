@@ -30,7 +30,7 @@ from console.store.constraints.sql_expressions import (
     VERSION_RULE,
     WORK_STATE_RULE,
     Event,
-    Rule,
+    TriggerRule,
     aggregate_sql,
     enters_state_sql,
     equals_sql,
@@ -82,7 +82,7 @@ are approvers now count, and never the maker's.
 """
 
 
-def _with_clock_lag_sql(instant: str) -> str:
+def _add_clock_lag_sql(instant: str) -> str:
     return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
 
 
@@ -138,9 +138,9 @@ _IS_WORKER_PROPOSAL = (
 people must approve it.
 """
 INSERT_RULES = (
-    Rule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL})", "this role asks for no refund"),
-    Rule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
-    Rule(
+    TriggerRule(f"{has_role_sql(OPERATOR, APPROVER)} OR ({_IS_WORKER_PROPOSAL})", "this role asks for no refund"),
+    TriggerRule(equals_sql("NEW.maker", "me"), "nobody asks for a refund in the name of somebody else"),
+    TriggerRule(
         is_requested_sql(
             "r.action = 'refund request' AND r.subject_kind = 'payment'"
             " AND CAST(r.subject_id AS BINARY) = CAST(NEW.payment_id AS CHAR)"
@@ -148,7 +148,7 @@ INSERT_RULES = (
         ),
         "the person has not asked for this refund",
     ),
-    Rule(
+    TriggerRule(
         f"{has_state_sql('NEW.status', (RefundState.REQUESTED,))}"
         f" AND {has_state_sql('NEW.certainty', (Certainty.KNOWN,))}"
         " AND NEW.version = 1 AND NEW.sent_count = 0 AND NEW.not_found = 0 AND COALESCE(NEW.provider_refund_key,"
@@ -157,21 +157,21 @@ INSERT_RULES = (
         "a refund begins as a request, undecided and unsent",
     ),
     WORK_STATE_RULE,
-    Rule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_MINOR}", "a refund is of one minor unit to 10^15"),
-    Rule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
-    Rule(
+    TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_MINOR}", "a refund is of one minor unit to 10^15"),
+    TriggerRule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
+    TriggerRule(
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.created_at)) <= {LARGEST_LAG_SECONDS} * 1000000",
         "a request carries the time of the server",
     ),
-    Rule(
+    TriggerRule(
         f"NEW.sends_after IS NULL OR NEW.sends_after >= {UTC_NOW} - INTERVAL 1 MINUTE",
         "a cooling-off lies ahead",
     ),
-    Rule(
+    TriggerRule(
         f"NEW.decide_by <= {UTC_NOW} + INTERVAL {LONGEST_DECISION_HOURS} HOUR",
         "a request waits three days at most for its decision",
     ),
-    Rule(
+    TriggerRule(
         aggregate_sql(
             "COUNT(*)",
             "limits l WHERE l.currency = NEW.currency AND ("
@@ -182,14 +182,14 @@ INSERT_RULES = (
         + " = 3",
         "beyond the limits: the sum, a second checker, or the cooling-off",
     ),
-    Rule(
+    TriggerRule(
         exists_sql(
             f"payments p WHERE p.id = NEW.payment_id AND {equals_sql('p.currency', 'CAST(NEW.currency AS BINARY)')}"
             f" AND p.order_id <=> NEW.order_id AND p.reserved_minor = NEW.refund_amount + {_OTHER_REFUNDS_SUM}"
         ),
         "a refund has its own sum reserved of its own payment before",
     ),
-    Rule(
+    TriggerRule(
         "NEW.set_aside_id IS NULL OR "
         + exists_sql(
             "set_asides s WHERE s.id = NEW.set_aside_id AND s.payment_id = NEW.payment_id"
@@ -200,7 +200,7 @@ INSERT_RULES = (
     ),
 )
 
-_SAME_REQUEST_RULE = Rule(
+_SAME_REQUEST_RULE = TriggerRule(
     unchanged_sql(
         "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "reason_code", "ticket",
         "intended_repeat", "set_aside_id", "saw", "radar", "checkers_needed", "sends_after", "decide_by",
@@ -208,7 +208,7 @@ _SAME_REQUEST_RULE = Rule(
     ),
     "what was asked for never changes: ask anew",
 )  # fmt: skip
-_ENDED_RULE = Rule(
+_ENDED_RULE = TriggerRule(
     f"OLD.status NOT IN {state_list_sql(ENDED_REFUND_STATES)} OR "
     + unchanged_sql(
         "status", "certainty", "refund_txn_id", "declined_because", "first_sent_at", "not_found",
@@ -217,17 +217,21 @@ _ENDED_RULE = Rule(
     "a refund that was decided stays as it was decided",
 )  # fmt: skip
 _DECISION_RULES = (
-    Rule(implies_sql(_IS_APPROVED, is_other_person_sql("me", "OLD.maker")), "nobody approves a refund of their own"),
-    Rule(
+    TriggerRule(
+        implies_sql(_IS_APPROVED, is_other_person_sql("me", "OLD.maker")), "nobody approves a refund of their own"
+    ),
+    TriggerRule(
         implies_sql(_IS_APPROVED, _HAS_ENOUGH_VOTES),
         "as many approvers as needed, oneself with a vote, none the maker",
     ),
-    Rule(implies_sql(_IS_APPROVED, _maker_is_active_sql("OLD.maker")), "who asked for it may not act any more"),
-    Rule(
-        implies_sql(_IS_APPROVED, f"{UTC_NOW} <= {_with_clock_lag_sql('OLD.decide_by')}"),
+    TriggerRule(
+        implies_sql(_IS_APPROVED, _maker_is_active_sql("OLD.maker")), "who asked for it may not act any more"
+    ),
+    TriggerRule(
+        implies_sql(_IS_APPROVED, f"{UTC_NOW} <= {_add_clock_lag_sql('OLD.decide_by')}"),
         "the time to decide is over",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.REJECTED),
             f"{has_role_sql(APPROVER)} AND {is_other_person_sql('me', 'OLD.maker')}"
@@ -235,41 +239,41 @@ _DECISION_RULES = (
         ),
         "an approver declines, never one's own, and says why",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('declined_because')} OR {enters_state_sql(RefundState.REJECTED)}",
         "an approver declines, never one's own, and says why",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(enters_state_sql(RefundState.WITHDRAWN), equals_sql("OLD.maker", "me")),
         "only who asked for it withdraws it",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.WITHDRAWN), is_requested_sql(_is_request_about_refund_sql("refund withdraw"))
         ),
         "the person has not asked for this decision",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.REJECTED),
             is_requested_sql(f"{_is_request_about_refund_sql('refund reject')} AND {IS_CONFIRMED}"),
         ),
         "the person has not asked for this decision",
     ),
-    Rule(
-        implies_sql(enters_state_sql(RefundState.EXPIRED), f"OLD.decide_by < {_with_clock_lag_sql(UTC_NOW)}"),
+    TriggerRule(
+        implies_sql(enters_state_sql(RefundState.EXPIRED), f"OLD.decide_by < {_add_clock_lag_sql(UTC_NOW)}"),
         "it has not expired by the server's clock",
     ),
 )
 _SENDING_RULES = (
-    Rule(
+    TriggerRule(
         implies_sql(
             _IS_SENT,
-            f"OLD.sends_after IS NULL OR OLD.sends_after <= {_with_clock_lag_sql(UTC_NOW)}",
+            f"OLD.sends_after IS NULL OR OLD.sends_after <= {_add_clock_lag_sql(UTC_NOW)}",
         ),
         "not before the cooling-off is over by the server's clock",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             _IS_SENT,
             "NEW.provider_refund_key IS NOT NULL AND NOT NEW.provider_refund_key REGEXP '[^A-Za-z0-9-]'"
@@ -279,58 +283,60 @@ _SENDING_RULES = (
         ),
         "before it is sent: our key for life, the time, one more sending, its operation",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('sent_count', 'last_sent_at', 'operation_id')} OR {_IS_SENT}",
         "sendings are counted as they begin",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_SENT})",
         "the key towards the provider is for life",
     ),
-    Rule(f"{unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_SENT})", "it was first sent once"),
+    TriggerRule(
+        f"{unchanged_sql('first_sent_at')} OR (OLD.first_sent_at IS NULL AND {_IS_SENT})", "it was first sent once"
+    ),
 )
 _ANSWER_RULES = (
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('refund_txn_id')} OR (OLD.refund_txn_id IS NULL"
         f" AND ({enters_state_sql(RefundState.SUBMITTED)} OR {enters_state_sql(RefundState.COMPLETED)}))",
         "the provider's number is set once, by its answer",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(enters_state_sql(RefundState.COMPLETED), "CHAR_LENGTH(TRIM(NEW.refund_txn_id)) > 0"),
         "a completed refund has the provider's number",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.COMPLETED),
             f"{_has_answer_sql(OutcomeClass.SUCCEEDED)} OR {_is_second_person_sql(RefundState.COMPLETED)}",
         ),
         "refunded: only the provider's answer or two people say so",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.FAILED),
             f"{_has_answer_sql(OutcomeClass.FAILED_DEFINITE)} OR {_is_second_person_sql(RefundState.FAILED)}",
         ),
         "not refunded: only the provider's answer or two people say so",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(
             enters_state_sql(RefundState.SUBMITTED), _has_answer_sql(OutcomeClass.PENDING, OutcomeClass.SUCCEEDED)
         ),
         "accepted: only the provider's answer says so",
     ),
-    Rule(
+    TriggerRule(
         implies_sql(_IS_RETURNED_TO_APPROVED, f"{_WAS_REFUSED} OR {_NOT_FOUND_COUNT} > 1"),
         "never sent, or not there: only an answer about this sending says so",
     ),
     CERTAINTY_RULE,
-    Rule("NEW.certainty = 'known' OR NEW.status = 'submitting'", "only what is being sent can be unknown"),
-    Rule(
+    TriggerRule("NEW.certainty = 'known' OR NEW.status = 'submitting'", "only what is being sent can be unknown"),
+    TriggerRule(
         "OLD.certainty = 'known' OR NEW.certainty = 'unknown' OR NEW.status <> 'submitting'",
         "unknown ends with an outcome alone",
     ),
 )
-_STATE_RULE = Rule(is_allowed_step_sql(REFUND_TRANSITIONS, "status"), "no such step of a refund")
+_STATE_RULE = TriggerRule(is_allowed_step_sql(REFUND_TRANSITIONS, "status"), "no such step of a refund")
 UPDATE_RULES = (
     VERSION_RULE,
     _SAME_REQUEST_RULE,
@@ -347,13 +353,15 @@ _IS_VOTE = f"(NEW.action = {_VOTE_ACTION})"
 _MAY_VOTE = exists_sql(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
     " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND p.disabled_at IS NULL"
-    f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW} <= {_with_clock_lag_sql('r.decide_by')}"
+    f" AND {is_other_person_sql('me', 'r.maker')} AND {UTC_NOW} <= {_add_clock_lag_sql('r.decide_by')}"
 )
 _APPROVAL_INSERT_RULES = (
-    Rule(f"{_IS_VOTE} OR {limits.MAY_PROPOSE} OR {has_role_sql(OPERATOR, APPROVER)}", "this role decides nothing"),
-    Rule(implies_sql(limits.IS_PROPOSAL, limits.MAY_PROPOSE), "only an administrator proposes a limit"),
-    Rule(equals_sql("NEW.person", "me"), "nobody decides in the name of somebody else"),
-    Rule(
+    TriggerRule(
+        f"{_IS_VOTE} OR {limits.MAY_PROPOSE} OR {has_role_sql(OPERATOR, APPROVER)}", "this role decides nothing"
+    ),
+    TriggerRule(implies_sql(limits.IS_PROPOSAL, limits.MAY_PROPOSE), "only an administrator proposes a limit"),
+    TriggerRule(equals_sql("NEW.person", "me"), "nobody decides in the name of somebody else"),
+    TriggerRule(
         is_requested_sql(
             f"({_IS_VOTE} AND {IS_CONFIRMED}"
             f" AND {_is_request_about_refund_sql('refund approve', 'NEW.subject_id')})"
@@ -363,8 +371,8 @@ _APPROVAL_INSERT_RULES = (
         ),
         "the person has not asked for this decision",
     ),
-    Rule("NEW.closed_at IS NULL", "a decision begins open"),
-    Rule(
+    TriggerRule("NEW.closed_at IS NULL", "a decision begins open"),
+    TriggerRule(
         f"{limits.IS_PROPOSAL} OR {equals_sql('NEW.action', _RESOLVE_ACTION)}"
         f" OR ({equals_sql('NEW.action', _VOTE_ACTION)}"
         " AND NEW.evidence_id IS NULL"
@@ -372,12 +380,12 @@ _APPROVAL_INSERT_RULES = (
         f" AND {equals_sql('NEW.subject_kind', _REFUND_KIND)})",
         "no such decision",
     ),
-    Rule(implies_sql(_IS_VOTE, has_role_sql(APPROVER)), "only an approver approves"),
-    Rule(
+    TriggerRule(implies_sql(_IS_VOTE, has_role_sql(APPROVER)), "only an approver approves"),
+    TriggerRule(
         implies_sql(_IS_VOTE, f"NOT NEW.subject_id REGEXP '[^0-9]' AND {_MAY_VOTE}"),
         "an approval is for a request that waits, of somebody else who still may act",
     ),
-    Rule(
+    TriggerRule(
         f"{_IS_VOTE} OR {limits.IS_PROPOSAL} OR "
         + exists_sql(
             "evidence e WHERE e.id = NEW.evidence_id AND e.source = 'person'"
@@ -388,21 +396,21 @@ _APPROVAL_INSERT_RULES = (
     ),
 )
 _APPROVAL_UPDATE_RULES = (
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
         FOR_SCHEMA_ACCOUNT_TOO,
     ),
-    Rule(
+    TriggerRule(
         "OLD.closed_at IS NULL AND NEW.closed_at IS NOT NULL", "what is closed stays closed", FOR_SCHEMA_ACCOUNT_TOO
     ),
-    Rule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
+    TriggerRule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
 )
 
-RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
+RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("refunds", "INSERT"): INSERT_RULES,
     ("refunds", "UPDATE"): UPDATE_RULES,
-    ("refunds", "DELETE"): (Rule(NEVER_TRUE, "refunds are never deleted"),),
+    ("refunds", "DELETE"): (TriggerRule(NEVER_TRUE, "refunds are never deleted"),),
     ("approvals", "INSERT"): _APPROVAL_INSERT_RULES,
     ("approvals", "UPDATE"): _APPROVAL_UPDATE_RULES,
     ("approvals", "DELETE"): refusal_rules("decisions are never deleted"),

@@ -8,7 +8,7 @@ have an id near the existing ids.
 
 from collections.abc import Mapping
 
-from console.store.constraints.sql_expressions import Rule, aggregate_sql
+from console.store.constraints.sql_expressions import TriggerRule, aggregate_sql
 from console.store.database.row_counters import COUNTED_TABLES
 from console.store.schema.core import credit_checks
 
@@ -40,18 +40,18 @@ def _is_near_sql(table: str, distance: int) -> str:
     return f"NEW.id BETWEEN 0 AND {highest} + {distance}"
 
 
-def id_rules(table: str) -> tuple[Rule, ...]:
+def id_rules(table: str) -> tuple[TriggerRule, ...]:
     """Return the rules (one) for the ids of rows that the console inserts into this table."""
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
         id_condition = f"({id_condition} OR {_is_near_sql(table, MAX_ID_DISTANCE)})"
-    return (Rule(f"{_is_counter_unset_sql()} AND {id_condition}", _MESSAGE),)
+    return (TriggerRule(f"{_is_counter_unset_sql()} AND {id_condition}", _MESSAGE),)
 
 
-def id_rules_for_others(table: str) -> tuple[Rule, ...]:
+def id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
     """Return the rules (one) for the ids of rows that another application inserts into this table."""
     return (
-        Rule(
+        TriggerRule(
             f"{_is_counter_unset_sql()} AND "
             f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_sql(table, MAX_ID_DISTANCE_OF_OTHERS)})",
             _MESSAGE,
@@ -59,7 +59,7 @@ def id_rules_for_others(table: str) -> tuple[Rule, ...]:
     )
 
 
-ID_RULES_OF_TABLE: Mapping[str, tuple[Rule, ...]] = {
+ID_RULES_OF_TABLE: Mapping[str, tuple[TriggerRule, ...]] = {
     name: id_rules(name) for name in COUNTED_TABLES if name not in SHARED_TABLES
 }
 """Rules for the ids in each table that only the console writes, by table name."""

@@ -23,7 +23,7 @@ from console.store.constraints.sql_expressions import (
     SCHEMA_ACCOUNT_ONLY_RULE,
     UTC_NOW,
     Event,
-    Rule,
+    TriggerRule,
     equals_sql,
     exists_sql,
     has_answer_key_sql,
@@ -70,14 +70,14 @@ def is_live_lease_sql(row: str) -> str:
 
 _IS_OWN_SESSION = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
 _AUDIT_RULES = (
-    Rule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
-    Rule(
+    TriggerRule(equals_sql("NEW.who", "me"), "nobody writes in the name of somebody else"),
+    TriggerRule(
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.at)) <= {LARGEST_LAG_US}",
         AUDIT_TIME_MESSAGE,
     ),
-    Rule(f"NEW.what <> '{ROOT}' OR {has_role_sql(WORKER)}", "a root of the trail is a worker's to write"),
-    Rule("CHAR_LENGTH(NEW.hash) = 64", "an audit row is hashed"),
-    Rule(
+    TriggerRule(f"NEW.what <> '{ROOT}' OR {has_role_sql(WORKER)}", "a root of the trail is a worker's to write"),
+    TriggerRule("CHAR_LENGTH(NEW.hash) = 64", "an audit row is hashed"),
+    TriggerRule(
         f"(NEW.seq = 1 AND NEW.prev_hash = '{FIRST_PREVIOUS_HASH}') OR "
         + exists_sql(
             "audit_log a WHERE a.session = NEW.session AND a.seq = NEW.seq - 1 AND a.hash = NEW.prev_hash"
@@ -86,12 +86,12 @@ _AUDIT_RULES = (
         "an audit row continues a chain of its own writer",
     ),
 )
-_NAME_RULE = Rule(
+_NAME_RULE = TriggerRule(
     "CHAR_LENGTH(NEW.name) BETWEEN 1 AND 32 AND NOT NEW.name REGEXP '[^a-z0-9._-]'",
     "a name has 1 to 32 of a-z, 0-9, dot, underscore and hyphen",
     FOR_SCHEMA_ACCOUNT_TOO,
 )
-_TOKEN_RULE = Rule(
+_TOKEN_RULE = TriggerRule(
     "(NEW.sealed IS NULL OR NEW.sealed REGEXP CONCAT('^v', NEW.version, '[.]gAAAA[A-Za-z0-9_=-]+$'))"
     " AND NOT REPLACE(REPLACE(NEW.used_first, '[', ''), ']', '') REGEXP '[^0-9a-f\", ]'",
     "tokens are kept sealed, first ones as hashes",
@@ -114,20 +114,20 @@ _HAS_REFUSAL = exists_sql(
 )
 _WAS_FAILED_BY_PEOPLE = is_second_person_sql("OLD.subject_id", "refund", RefundState.FAILED.value)
 _OPERATION_INSERT_RULES = (
-    Rule(equals_sql("NEW.operator", "me"), "nobody begins an operation in the name of somebody else"),
-    Rule("NEW.state = 'calling' AND NEW.fence = 1 AND NEW.ended_at IS NULL", "an operation begins as calling"),
-    Rule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
-    Rule(
+    TriggerRule(equals_sql("NEW.operator", "me"), "nobody begins an operation in the name of somebody else"),
+    TriggerRule("NEW.state = 'calling' AND NEW.fence = 1 AND NEW.ended_at IS NULL", "an operation begins as calling"),
+    TriggerRule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+    TriggerRule(
         f"NOT {_IS_PURCHASE} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
         f" OR {is_operator_sql('p.may_buy = 1')}",
         "this person may not buy",
     ),
-    Rule(
+    TriggerRule(
         f"NOT {_IS_PURCHASE} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
         f" OR {is_requested_sql(_IS_PURCHASE_REQUEST)}",
         "this person has not asked for a purchase",
     ),
-    Rule(
+    TriggerRule(
         f"NOT {_IS_REFUND} OR NEW.idempotency_key = CONCAT('restored:', NEW.id) OR "
         + exists_sql("refunds r WHERE r.id = NEW.subject_id AND r.operation_id = NEW.id AND r.status = 'submitting'"),
         "only a refund that is approved is sent, and its own row says so first",
@@ -142,78 +142,80 @@ _FINAL_COLUMNS = (
     "fence",
     "answer_key",
 )
-_PAUSE_RULE = Rule(
+_PAUSE_RULE = TriggerRule(
     f"NEW.lease_clock = {_CLOCK_ID} AND NEW.not_before <= {_NOW} + {LONGEST_PAUSE_MS}", "no call is put off for hours"
 )
 _IS_MINE = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
 _OPERATION_UPDATE_RULES = (
-    Rule(
+    TriggerRule(
         unchanged_sql(
             "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "fingerprint",
             "operator", "desk", "host", "process", "session", "started_at", "lease_clock", "answer_lock",
         ),
         "what an operation is stays as it was begun",
     ),
-    Rule(is_allowed_step_sql(OPERATION_TRANSITIONS, "state"), "no such step of an operation"),
-    Rule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
-    Rule(
+    TriggerRule(is_allowed_step_sql(OPERATION_TRANSITIONS, "state"), "no such step of an operation"),
+    TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
+    TriggerRule(
         f"{unchanged_sql('idempotency_key')} OR (NEW.state IN {_ENDED_STATES}"
         " AND NEW.idempotency_key = CONCAT(LEFT(OLD.idempotency_key, 200), '#', OLD.id))",
         "a key is set aside when its operation has ended, and never changed",
     ),
-    Rule(
+    TriggerRule(
         f"OLD.state NOT IN {_ENDED_STATES}"
         f" OR ({unchanged_sql(*_FINAL_COLUMNS)})",
         "an operation that has ended stays as it is",
     ),
-    Rule(
+    TriggerRule(
         f"NEW.state <> 'calling' OR {unchanged_sql('idempotency_key')} AND {_IS_MINE} AND {is_short_lease_sql()}",
         "only who began an operation keeps its lease",
     ),
-    Rule(
+    TriggerRule(
         f"NEW.state = OLD.state OR {_IS_MINE} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
         f" OR NOT {is_live_lease_sql('OLD')} OR {has_provider_answer_sql('OLD.id')}))",
         "somebody else's call is running",
     ),
-    Rule(
+    TriggerRule(
         f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_PURCHASE}"
         f" OR ({has_answer_key_sql('NEW', 'OLD')} AND ({_IS_MINE} OR {has_provider_refusal_sql('OLD.id')}))"
         f" OR {is_second_person_sql('OLD.subject_id')}",
         "not bought: only the provider's answer or two people say so",
     ),
-    Rule(
+    TriggerRule(
         f"NEW.state <> 'failed' OR OLD.state = 'failed' OR NOT {_IS_REFUND} OR {_IS_MINE}"
         f" OR {_HAS_REFUSAL} OR {_WAS_FAILED_BY_PEOPLE}",
         "not refunded: only the provider's answer or two people say so",
     ),
 )  # fmt: skip
 _LEASE_UPDATE_RULES = (
-    Rule(unchanged_sql("name", "slot"), "a lease keeps its name"),
-    Rule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
-    Rule(f"NOT {is_live_lease_sql('OLD')} OR CAST(OLD.operator AS BINARY) = me", "somebody else holds this lease"),
-    Rule(
+    TriggerRule(unchanged_sql("name", "slot"), "a lease keeps its name"),
+    TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
+    TriggerRule(
+        f"NOT {is_live_lease_sql('OLD')} OR CAST(OLD.operator AS BINARY) = me", "somebody else holds this lease"
+    ),
+    TriggerRule(
         f"CAST(NEW.operator AS BINARY) <=> me OR (NOT {is_live_lease_sql('NEW')} AND {unchanged_sql('operator')})",
         "nobody takes a lease in the name of somebody else",
     ),
-    Rule(
+    TriggerRule(
         f"{is_live_lease_sql('OLD')} OR NOT {is_live_lease_sql('NEW')} OR NEW.fence = OLD.fence + 1"
         f" OR ({unchanged_sql('token')}"
         " AND CAST(OLD.operator AS BINARY) = me)",  # the holder renews its lease just after it expired
         "taking a lease raises its token",
     ),
-    Rule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+    TriggerRule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
 )
 
 _IS_DECISION = "r.action = 'resolve'"
-_REQUEST_ID_RULE = Rule(equals_sql("NEW.person", "me"), "a request id is its own person's")
+_REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is its own person's")
 
-RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
+RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("audit_log", "INSERT"): _AUDIT_RULES,
     ("audit_log", "UPDATE"): refusal_rules("audit rows are never changed"),
     ("audit_log", "DELETE"): refusal_rules("audit rows are never deleted"),
     ("evidence", "INSERT"): (
-        Rule(equals_sql("NEW.who", "me"), "nobody brings evidence in the name of somebody else"),
-        Rule(
+        TriggerRule(equals_sql("NEW.who", "me"), "nobody brings evidence in the name of somebody else"),
+        TriggerRule(
             f"NEW.source <> 'person' OR {is_requested_sql(_IS_DECISION)}",
             "a person's evidence is what the person gave",
         ),
@@ -222,32 +224,34 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ("evidence", "DELETE"): refusal_rules("evidence is never deleted"),
     ("operations", "INSERT"): _OPERATION_INSERT_RULES,
     ("operations", "UPDATE"): _OPERATION_UPDATE_RULES,
-    ("operations", "DELETE"): (Rule(NEVER_TRUE, "the journal is never deleted"),),
+    ("operations", "DELETE"): (TriggerRule(NEVER_TRUE, "the journal is never deleted"),),
     ("leases", "INSERT"): (
-        Rule(equals_sql("NEW.operator", "me"), "nobody takes a lease in the name of somebody else"),
-        Rule(
+        TriggerRule(equals_sql("NEW.operator", "me"), "nobody takes a lease in the name of somebody else"),
+        TriggerRule(
             f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}",
             "no lease is longer than ten minutes",
         ),
     ),
     ("leases", "UPDATE"): _LEASE_UPDATE_RULES,
-    ("leases", "DELETE"): (Rule(NEVER_TRUE, "leases are never deleted"),),
+    ("leases", "DELETE"): (TriggerRule(NEVER_TRUE, "leases are never deleted"),),
     ("request_ids", "INSERT"): (
         _REQUEST_ID_RULE,
-        Rule(
+        TriggerRule(
             f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}",
             "no lease is longer than ten minutes",
         ),
     ),
     ("request_ids", "UPDATE"): (
         _REQUEST_ID_RULE,
-        Rule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),
-        Rule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
-        Rule(f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+        TriggerRule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),
+        TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
+        TriggerRule(
+            f"NEW.lease_clock = {_CLOCK_ID} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
+        ),
     ),
-    ("request_ids", "DELETE"): (Rule(NEVER_TRUE, "request ids are never deleted"),),
+    ("request_ids", "DELETE"): (TriggerRule(NEVER_TRUE, "request ids are never deleted"),),
     ("sessions", "INSERT"): (
-        Rule(
+        TriggerRule(
             "NEW.operator IS NULL OR CAST(NEW.operator AS BINARY) = account",
             "nobody opens a session in the name of somebody else",
         ),
@@ -255,18 +259,23 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ("operators", "INSERT"): (SCHEMA_ACCOUNT_ONLY_RULE, _NAME_RULE),
     ("operators", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE, _NAME_RULE),
     ("operators", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
-    ("console_meta", "INSERT"): (Rule("NEW.name = 'store_key_fingerprint'", "only the schema account changes this"),),
+    ("console_meta", "INSERT"): (
+        TriggerRule("NEW.name = 'store_key_fingerprint'", "only the schema account changes this"),
+    ),
     ("console_meta", "UPDATE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("console_meta", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("call_rates", "INSERT"): (_PAUSE_RULE,),
-    ("call_rates", "UPDATE"): (Rule(unchanged_sql("name"), "a rate keeps its name"), _PAUSE_RULE),
-    ("provider_tokens", "INSERT"): (_TOKEN_RULE, Rule("NEW.version = 1", "tokens are replaced one after the other")),
+    ("call_rates", "UPDATE"): (TriggerRule(unchanged_sql("name"), "a rate keeps its name"), _PAUSE_RULE),
+    ("provider_tokens", "INSERT"): (
+        _TOKEN_RULE,
+        TriggerRule("NEW.version = 1", "tokens are replaced one after the other"),
+    ),
     ("provider_tokens", "UPDATE"): (
-        Rule(
+        TriggerRule(
             f"{unchanged_sql('provider')} AND NEW.version = OLD.version + 1",
             "tokens are replaced one after the other",
         ),
-        Rule(
+        TriggerRule(
             f"{_used_tokens_sql('NEW')} = {_used_tokens_sql('OLD')}"
             " AND CHAR_LENGTH(NEW.used_first) >= CHAR_LENGTH(OLD.used_first)",
             "a used token stays used",
@@ -275,7 +284,7 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ),
     ("provider_tokens", "DELETE"): (SCHEMA_ACCOUNT_ONLY_RULE,),
     ("documents", "INSERT"): (
-        Rule(
+        TriggerRule(
             "CHAR_LENGTH(NEW.sha256) = 64 AND NOT NEW.sha256 REGEXP '[^0-9a-f]' AND CAST(NEW.path AS BINARY) IN"
             " (CONCAT(LEFT(NEW.sha256, 2), '/', NEW.sha256, '.pdf'),"
             " CONCAT(LEFT(NEW.sha256, 2), '/', NEW.sha256, '.csv'))",

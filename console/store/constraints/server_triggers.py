@@ -25,13 +25,13 @@ from console.store.constraints import desk_requests, orders, row_counters, serve
 from console.store.constraints import payments as payment_rules
 from console.store.constraints import refunds as refund_rules
 from console.store.constraints import worker as worker_rules
-from console.store.constraints.sql_expressions import Event, Rule, is_operator_sql
+from console.store.constraints.sql_expressions import Event, TriggerRule, is_operator_sql
 from console.store.database.error_codes import error_number
 from console.store.schema import legacy_table
 
 PREFIX = "console_"
 _RULES_BY_TABLE = {**server_rules.RULES, **refund_rules.RULES, **payment_rules.RULES, **worker_rules.RULES}
-_ID_RULES: dict[tuple[str, Event], tuple[Rule, ...]] = {
+_ID_RULES: dict[tuple[str, Event], tuple[TriggerRule, ...]] = {
     (table, "INSERT"): (*_RULES_BY_TABLE.get((table, "INSERT"), ()), *rules)
     for table, rules in row_counters.ID_RULES_OF_TABLE.items()
 }
@@ -172,7 +172,7 @@ def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
 
 def _triggers_of_credit_checks() -> Iterator[Trigger]:
     added, by_others = row_counters.id_rules(checks.TABLE), row_counters.id_rules_for_others(checks.TABLE)
-    by_both: Sequence[tuple[Event, Sequence[Rule], Sequence[Rule]]] = (
+    by_both: Sequence[tuple[Event, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         ("INSERT", (*checks.PEOPLE_INSERT_RULES, *added), (*checks.OTHERS_INSERT_RULES, *by_others)),
         ("UPDATE", checks.PEOPLE_UPDATE_RULES, checks.OTHERS_UPDATE_RULES),
         ("DELETE", checks.PEOPLE_DELETE_RULES, checks.OTHERS_DELETE_RULES),
@@ -185,7 +185,7 @@ def _triggers_of_credit_checks() -> Iterator[Trigger]:
 
 def _triggers_of_orders() -> Iterator[Trigger]:
     by_others = (*orders.OTHERS_INSERT_RULES, *row_counters.id_rules_for_others(orders.TABLE))
-    by_both: Sequence[tuple[Event, Sequence[Rule], Sequence[Rule]]] = (
+    by_both: Sequence[tuple[Event, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         ("INSERT", orders.PEOPLE_INSERT_RULES, by_others),
         ("UPDATE", orders.PEOPLE_UPDATE_RULES, orders.OTHERS_UPDATE_RULES),
         ("DELETE", orders.PEOPLE_DELETE_RULES, orders.OTHERS_DELETE_RULES),
@@ -219,8 +219,8 @@ def _triggers_of_desk_requests() -> Iterator[Trigger]:
 
 
 def _trigger_body(
-    rules: Sequence[Rule],
-    rules_of_others: Sequence[Rule] | None = None,
+    rules: Sequence[TriggerRule],
+    rules_of_others: Sequence[TriggerRule] | None = None,
     more_declarations: str = "",
     person_declaration: str = _PERSON_DECLARATION,
     last: str = "",
@@ -244,7 +244,7 @@ def _trigger_body(
     return "\n".join(lines).replace("IF me <> owner THEN\nEND IF;\n", "")
 
 
-def _refusal_sql(rule: Rule) -> str:
+def _refusal_sql(rule: TriggerRule) -> str:
     words = f"console: {rule.message}".replace("'", "''")
     assert len(words) <= LONGEST_MESSAGE_CHARACTERS, words  # noqa: S101  # constants, and a test checks their length
     return f"IF ({rule.condition}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"

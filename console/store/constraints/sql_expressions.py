@@ -33,7 +33,7 @@ REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClas
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class TriggerRule:
     """A rule of a trigger. `condition` is SQL that must be true (NULL counts as false). Otherwise the statement is
     refused with `message` (at most 110 characters). `binds_schema_account`: the rule binds the schema account, too.
     """
@@ -45,8 +45,8 @@ class Rule:
 
 NEVER_TRUE = "FALSE"
 FOR_SCHEMA_ACCOUNT_TOO = True
-SCHEMA_ACCOUNT_ONLY_RULE = Rule(NEVER_TRUE, "only the schema account changes this")
-VERSION_RULE = Rule("NEW.version = OLD.version + 1", "each change raises the version by one")
+SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE, "only the schema account changes this")
+VERSION_RULE = TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one")
 
 _TEXT_COLUMNS = frozenset(
     column.name
@@ -56,9 +56,9 @@ _TEXT_COLUMNS = frozenset(
 )
 
 
-def refusal_rules(message: str) -> tuple[Rule, ...]:
+def refusal_rules(message: str) -> tuple[TriggerRule, ...]:
     """Return one rule that refuses the statement with this message to every account, the schema account included."""
-    return (Rule(NEVER_TRUE, message, FOR_SCHEMA_ACCOUNT_TOO),)
+    return (TriggerRule(NEVER_TRUE, message, FOR_SCHEMA_ACCOUNT_TOO),)
 
 
 def unchanged_sql(*columns: str) -> str:
@@ -116,8 +116,8 @@ def implies_sql(condition: str, consequence: str) -> str:
     return f"NOT {condition} OR ({consequence})"
 
 
-CERTAINTY_RULE = Rule(has_state_sql("NEW.certainty", Certainty), "no such certainty")
-WORK_STATE_RULE = Rule(has_state_sql("NEW.work_state", WorkState), "no such state of work")
+CERTAINTY_RULE = TriggerRule(has_state_sql("NEW.certainty", Certainty), "no such certainty")
+WORK_STATE_RULE = TriggerRule(has_state_sql("NEW.work_state", WorkState), "no such state of work")
 
 
 def is_operator_sql(condition: str = "TRUE") -> str:

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
-from console.store.constraints.sql_expressions import Rule, exists_sql, step_list_sql
+from console.store.constraints.sql_expressions import TriggerRule, exists_sql, step_list_sql
 
 State = TypeVar("State", bound=StrEnum)
-Rules = tuple[Rule, ...]
+Rules = tuple[TriggerRule, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Constraint:
+class TriggerDefinition:
     """An SQLite trigger that checks these rules before `event` (INSERT, UPDATE or DELETE) on `table`."""
 
     table: str
@@ -48,8 +48,8 @@ def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: 
     return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {step_list_sql(transitions)}"
 
 
-def no_replacement_rule(table: str, key: str = "id") -> Rule:
+def no_replacement_rule(table: str, key: str = "id") -> TriggerRule:
     """Return a rule that refuses INSERT OR REPLACE of an existing row, because that deletes the old row without its
     DELETE trigger. `key` is the column of the table's primary key.
     """
-    return Rule(f"NOT {exists_sql(f'{table} t WHERE t.{key} = NEW.{key}')}", "rows are never replaced")
+    return TriggerRule(f"NOT {exists_sql(f'{table} t WHERE t.{key} = NEW.{key}')}", "rows are never replaced")

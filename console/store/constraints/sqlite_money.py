@@ -20,10 +20,10 @@ from console.domain.transitions.tables import (
 )
 from console.store.constraints import sqlite_worker, state_since
 from console.store.constraints.payments import INITIAL_STATES
-from console.store.constraints.sql_expressions import VERSION_RULE, Rule, exists_sql, state_list_sql
+from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule, exists_sql, state_list_sql
 from console.store.constraints.sqlite_expressions import (
-    Constraint,
     Rules,
+    TriggerDefinition,
     is_allowed_step_sql,
     no_replacement_rule,
     unchanged_sql,
@@ -46,7 +46,7 @@ def missing_triggers(conn: Connection) -> tuple[str, ...]:
     return tuple(trigger.name for trigger in _required_triggers(conn) if existing.get(trigger.name) != trigger.sql)
 
 
-def _required_triggers(conn: Connection) -> tuple[Constraint | state_since.FileTrigger, ...]:
+def _required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.FileTrigger, ...]:
     return (*CONSTRAINTS, *state_since.file_triggers(conn))
 
 
@@ -63,14 +63,14 @@ _IS_SENT = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
 
 _REFUND_INSERT_RULES: Rules = (
     no_replacement_rule("refunds"),
-    Rule(
+    TriggerRule(
         "NEW.status = 'requested' AND NEW.certainty = 'known' AND NEW.version = 1 AND NEW.sent_count = 0"
         " AND NEW.provider_refund_key IS NULL AND NEW.refund_txn_id IS NULL",
         "a refund begins as a request, undecided and unsent",
     ),
-    Rule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_MINOR}", "a refund is of one minor unit to 10^15"),
-    Rule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
-    Rule(
+    TriggerRule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_MINOR}", "a refund is of one minor unit to 10^15"),
+    TriggerRule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
+    TriggerRule(
         exists_sql(
             "payments p WHERE p.id = NEW.payment_id AND p.currency = NEW.currency AND p.reserved_minor ="
             f" NEW.refund_amount + {_refund_sum(HOLDING_REFUND_STATES, 'NEW.payment_id')}"
@@ -80,65 +80,84 @@ _REFUND_INSERT_RULES: Rules = (
 )
 _REFUND_UPDATE_RULES: Rules = (
     VERSION_RULE,
-    Rule(
+    TriggerRule(
         unchanged_sql(
-            "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "reason_code",
+            "id",
+            "order_id",
+            "payment_id",
+            "refund_amount",
+            "currency",
+            "maker",
+            "reason",
+            "reason_code",
             "ticket",
-            "intended_repeat", "set_aside_id", "saw", "radar", "checkers_needed", "decide_by", "created_at",
+            "intended_repeat",
+            "set_aside_id",
+            "saw",
+            "radar",
+            "checkers_needed",
+            "decide_by",
+            "created_at",
         ),
         "what was asked for never changes, ask anew",
     ),
-    Rule(is_allowed_step_sql(REFUND_TRANSITIONS), "no such step of a refund"),
-    Rule(
+    TriggerRule(is_allowed_step_sql(REFUND_TRANSITIONS), "no such step of a refund"),
+    TriggerRule(
         f"OLD.status NOT IN {state_list_sql(ENDED_REFUND_STATES)}"
         f" OR ({unchanged_sql('status', 'refund_txn_id', 'declined_because')})",
         "a refund that was decided stays as it was decided",
     ),
-    Rule(
+    TriggerRule(
         f"NOT (OLD.status = 'requested' AND NEW.status = 'approved') OR {_VOTE_COUNT} >= OLD.checkers_needed",
         "as many approvers as needed, none the maker",
     ),
-    Rule(f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_SENT})",
-     "the key towards the provider is for life"),
-    Rule(f"NOT {_IS_SENT} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"),
-    Rule(f"{unchanged_sql('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"),
-    Rule("NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0", "completed with the provider's number"),
+    TriggerRule(
+        f"{unchanged_sql('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_IS_SENT})",
+        "the key towards the provider is for life",
+    ),
+    TriggerRule(f"NOT {_IS_SENT} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"),
+    TriggerRule(
+        f"{unchanged_sql('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"
+    ),
+    TriggerRule(
+        "NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0", "completed with the provider's number"
+    ),
     state_since.file_rule("status", "certainty"),
-)  # fmt: skip
+)
 _PAYMENT_INSERT_RULES: Rules = (
     no_replacement_rule("payments"),
-    Rule(
+    TriggerRule(
         f"NEW.status IN {state_list_sql(INITIAL_STATES)} AND "
         + " AND ".join(f"NEW.{name} = 0" for name in _SUM_COLUMNS),
         "a payment begins without money",
     ),
-    Rule(f"NEW.asked_minor BETWEEN 0 AND {LARGEST_MINOR}", "a price is 0 to 10^15 minor units"),
+    TriggerRule(f"NEW.asked_minor BETWEEN 0 AND {LARGEST_MINOR}", "a price is 0 to 10^15 minor units"),
 )
 _PAYMENT_UPDATE_RULES: Rules = (
     VERSION_RULE,
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
         "which payment it is, and its price, never change",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('provider_payment_id')} OR OLD.provider_payment_id IS NULL",
         "the provider's number is set once",
     ),
-    Rule(is_allowed_step_sql(PAYMENT_STEPS), "no such step of a payment"),
+    TriggerRule(is_allowed_step_sql(PAYMENT_STEPS), "no such step of a payment"),
     state_since.file_rule("status", "certainty"),
-    Rule(
+    TriggerRule(
         f"min({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)}) >= 0 AND NEW.captured_minor <= {LARGEST_MINOR}"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
         "captured is what is left, reserved, refunded and set aside, none below zero",
     ),
-    Rule("NEW.captured_minor >= OLD.captured_minor", "what was captured stays captured"),
-    Rule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
-    Rule(
+    TriggerRule("NEW.captured_minor >= OLD.captured_minor", "what was captured stays captured"),
+    TriggerRule("NEW.refunded_minor >= OLD.refunded_minor", "what was refunded stays refunded"),
+    TriggerRule(
         "NEW.reserved_minor >= OLD.reserved_minor OR "
         f"NEW.reserved_minor >= {_refund_sum(HOLDING_REFUND_STATES, 'OLD.id')}",
         "what open refunds hold stays reserved",
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql(*_SUM_COLUMNS)} OR NEW.refunded_minor >= {_refund_sum((RefundState.COMPLETED,), 'OLD.id')}",
         "what completed refunds gave back is refunded",
     ),
@@ -148,20 +167,22 @@ _MAY_VOTE = exists_sql(
     " AND r.status = 'requested' AND lower(trim(r.maker)) <> lower(trim(NEW.person))"
 )
 _APPROVAL_INSERT_RULES: Rules = (
-    Rule(
+    TriggerRule(
         "NEW.action <> 'refund.approve' OR (NEW.subject_kind = 'refund' AND NEW.proposed = 'approved')",
         "no such decision",
     ),
-    Rule(f"NEW.action <> 'refund.approve' OR {_MAY_VOTE}", "a vote is for a request that waits, of somebody else"),
+    TriggerRule(
+        f"NEW.action <> 'refund.approve' OR {_MAY_VOTE}", "a vote is for a request that waits, of somebody else"
+    ),
 )
 _APPROVAL_UPDATE_RULES: Rules = (
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
     ),
 )
 _EVENT_UPDATE_RULES: Rules = (
-    Rule(
+    TriggerRule(
         unchanged_sql(
             "id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at", "body",
             "signature", "who",
@@ -169,16 +190,18 @@ _EVENT_UPDATE_RULES: Rules = (
         "what was told is never changed",
     ),
 )  # fmt: skip
-_SET_ASIDE_INSERT_RULE = Rule(
+_SET_ASIDE_INSERT_RULE = TriggerRule(
     f"NEW.amount_minor BETWEEN 1 AND {LARGEST_MINOR}", "a set-aside is of one minor unit to 10^15"
 )
 _SET_ASIDE_UPDATE_RULES: Rules = (
-    Rule(unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency"), "what was set aside stays"),
-    Rule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS), "no such step of what was set aside"),
+    TriggerRule(
+        unchanged_sql("id", "payment_id", "account_id", "amount_minor", "currency"), "what was set aside stays"
+    ),
+    TriggerRule(is_allowed_step_sql(SET_ASIDE_TRANSITIONS), "no such step of what was set aside"),
 )
 _ACCOUNT_UPDATE_RULES: Rules = (
-    Rule("NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0", "an account holds no less than nothing"),
-    Rule(
+    TriggerRule("NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0", "an account holds no less than nothing"),
+    TriggerRule(
         "NEW.balance_minor + NEW.reserved_minor <= max(NEW.limit_minor, OLD.balance_minor + OLD.reserved_minor)",
         "an account holds no more than its limit",
     ),
@@ -193,20 +216,22 @@ _NEVER_DELETED: Mapping[str, str] = {
 }
 
 
-def _make_constraints() -> Iterator[Constraint]:
-    yield Constraint("refunds", "INSERT", _REFUND_INSERT_RULES)
-    yield Constraint("refunds", "UPDATE", _REFUND_UPDATE_RULES)
-    yield Constraint("payments", "INSERT", _PAYMENT_INSERT_RULES)
-    yield Constraint("payments", "UPDATE", _PAYMENT_UPDATE_RULES)
-    yield Constraint("approvals", "INSERT", _APPROVAL_INSERT_RULES)
-    yield Constraint("approvals", "UPDATE", _APPROVAL_UPDATE_RULES)
-    yield Constraint("payment_events", "UPDATE", _EVENT_UPDATE_RULES)
-    yield Constraint("set_asides", "INSERT", (_SET_ASIDE_INSERT_RULE,))
-    yield Constraint("set_asides", "UPDATE", _SET_ASIDE_UPDATE_RULES)
-    yield Constraint("accounts", "UPDATE", _ACCOUNT_UPDATE_RULES)
-    yield Constraint("orders", "UPDATE", (Rule(is_allowed_step_sql(ORDER_TRANSITIONS), "no such step of an order"),))
+def _make_constraints() -> Iterator[TriggerDefinition]:
+    yield TriggerDefinition("refunds", "INSERT", _REFUND_INSERT_RULES)
+    yield TriggerDefinition("refunds", "UPDATE", _REFUND_UPDATE_RULES)
+    yield TriggerDefinition("payments", "INSERT", _PAYMENT_INSERT_RULES)
+    yield TriggerDefinition("payments", "UPDATE", _PAYMENT_UPDATE_RULES)
+    yield TriggerDefinition("approvals", "INSERT", _APPROVAL_INSERT_RULES)
+    yield TriggerDefinition("approvals", "UPDATE", _APPROVAL_UPDATE_RULES)
+    yield TriggerDefinition("payment_events", "UPDATE", _EVENT_UPDATE_RULES)
+    yield TriggerDefinition("set_asides", "INSERT", (_SET_ASIDE_INSERT_RULE,))
+    yield TriggerDefinition("set_asides", "UPDATE", _SET_ASIDE_UPDATE_RULES)
+    yield TriggerDefinition("accounts", "UPDATE", _ACCOUNT_UPDATE_RULES)
+    yield TriggerDefinition(
+        "orders", "UPDATE", (TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS), "no such step of an order"),)
+    )
     for table, words in _NEVER_DELETED.items():
-        yield Constraint(table, "DELETE", (Rule("0", words),))
+        yield TriggerDefinition(table, "DELETE", (TriggerRule("0", words),))
 
 
 CONSTRAINTS = (*_make_constraints(), *sqlite_worker.CONSTRAINTS)

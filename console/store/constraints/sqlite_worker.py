@@ -8,47 +8,55 @@ from collections.abc import Iterator, Mapping
 
 from console.domain.alerts.incidents import IncidentAction
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
-from console.store.constraints.sql_expressions import VERSION_RULE, Rule, state_list_sql
+from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule, state_list_sql
 from console.store.constraints.sqlite_expressions import (
-    Constraint,
     Rules,
+    TriggerDefinition,
     is_allowed_step_sql,
     no_replacement_rule,
     unchanged_sql,
 )
 from console.store.constraints.worker import COUNT_COLUMNS
 
-_END_RULE = Rule("(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else")
+_END_RULE = TriggerRule(
+    "(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else"
+)
 _SAME_ACKNOWLEDGEMENT = unchanged_sql("acknowledged_by", "acknowledged_at", "note")
 
 _INSERT_RULES: Mapping[str, Rules] = {
-    "alerts": (Rule("NEW.resolved_at IS NULL", "what is found is open"),),
-    "sagas": (Rule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a saga begins as running"),),
-    "outbox": (Rule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),),
+    "alerts": (TriggerRule("NEW.resolved_at IS NULL", "what is found is open"),),
+    "sagas": (TriggerRule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a saga begins as running"),),
+    "outbox": (
+        TriggerRule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),
+    ),
     "reconciliations": (
-        Rule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a reconciliation begins with nothing"),
+        TriggerRule("NEW.state = 'running' AND NEW.ended_at IS NULL", "a reconciliation begins with nothing"),
     ),
     "reconciliation_rows": (),
     "bulk_runs": (
-        Rule("NEW.state = 'frozen' AND NEW.version = 1", "a bulk run begins as frozen"),
-        Rule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
+        TriggerRule("NEW.state = 'frozen' AND NEW.version = 1", "a bulk run begins as frozen"),
+        TriggerRule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
     ),
-    "bulk_rows": (Rule("NEW.result IS NULL", "a row begins without a result"),),
+    "bulk_rows": (TriggerRule("NEW.result IS NULL", "a row begins without a result"),),
     "lost_operations": (
-        Rule("NOT EXISTS (SELECT 1 FROM operations o WHERE o.id = NEW.id)", "what the journal has is not lost"),
+        TriggerRule(
+            "NOT EXISTS (SELECT 1 FROM operations o WHERE o.id = NEW.id)", "what the journal has is not lost"
+        ),
     ),
     "watched_corporations": (
-        Rule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
+        TriggerRule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
     ),
     "notes": (),
     "read_only_switches": (),
-    "mentions": (Rule("NEW.done_at IS NULL", "a mention begins open"),),
+    "mentions": (TriggerRule("NEW.done_at IS NULL", "a mention begins open"),),
     "incident_steps": (
-        Rule("EXISTS (SELECT 1 FROM alerts a WHERE a.id = NEW.incident_id)", "an incident begins with an alert"),
-        Rule(f"NEW.action IN {state_list_sql(IncidentAction)}", "no such step of an incident"),
+        TriggerRule(
+            "EXISTS (SELECT 1 FROM alerts a WHERE a.id = NEW.incident_id)", "an incident begins with an alert"
+        ),
+        TriggerRule(f"NEW.action IN {state_list_sql(IncidentAction)}", "no such step of an incident"),
     ),
     "saved_views": (
-        Rule(
+        TriggerRule(
             "NEW.version = 1 AND NEW.deleted_at IS NULL AND NEW.claim IS NOT NULL AND NEW.changed_by = NEW.maker",
             "a view begins with its name",
         ),
@@ -57,46 +65,50 @@ _INSERT_RULES: Mapping[str, Rules] = {
 }
 _UPDATE_RULES: Mapping[str, Rules] = {
     "alerts": (
-        Rule(
+        TriggerRule(
             unchanged_sql(
                 "id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"
             ),
             "a case stays what it is",
         ),
-        Rule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
-        Rule(
+        TriggerRule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
+        TriggerRule(
             f"({_SAME_ACKNOWLEDGEMENT}) OR OLD.acknowledged_by IS NULL"
             " OR COALESCE(NEW.acknowledged_by, NEW.acknowledged_at, NEW.note, NEW.resolved_at) IS NULL",
             "who has seen it first stays so",
         ),
     ),
-    "tasks": (VERSION_RULE, Rule(unchanged_sql("name"), "a task keeps its name")),
+    "tasks": (VERSION_RULE, TriggerRule(unchanged_sql("name"), "a task keeps its name")),
     "sagas": (
         VERSION_RULE,
-        Rule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
-        Rule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
-        Rule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
-        Rule("(NEW.state NOT IN ('running', 'stuck')) = (NEW.ended_at IS NOT NULL)", "what has ended has an end"),
+        TriggerRule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
+        TriggerRule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
+        TriggerRule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
+        TriggerRule(
+            "(NEW.state NOT IN ('running', 'stuck')) = (NEW.ended_at IS NOT NULL)", "what has ended has an end"
+        ),
     ),
     "outbox": (
-        Rule(
+        TriggerRule(
             unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
             "what is published stays as it was kept",
         ),
-        Rule("OLD.published_at IS NULL", "what was published stays published"),
+        TriggerRule("OLD.published_at IS NULL", "what was published stays published"),
     ),
     "reconciliations": (
         VERSION_RULE,
-        Rule(
+        TriggerRule(
             unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
             "a reconciliation stays what it is",
         ),
-        Rule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
-        Rule(" AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"),
+        TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
+        TriggerRule(
+            " AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"
+        ),
         _END_RULE,
     ),
     "reconciliation_rows": (
-        Rule(
+        TriggerRule(
             unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
             + " AND NEW.case_opened >= OLD.case_opened",
             "what was found stays as it was found",
@@ -104,43 +116,47 @@ _UPDATE_RULES: Mapping[str, Rules] = {
     ),
     "bulk_runs": (
         VERSION_RULE,
-        Rule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
-        Rule("OLD.state <> 'done'", "a bulk run that is done stays so"),
+        TriggerRule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
+        TriggerRule("OLD.state <> 'done'", "a bulk run that is done stays so"),
     ),
     "bulk_rows": (
-        Rule(
+        TriggerRule(
             unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"),
             "what was frozen stays as it was seen",
         ),
-        Rule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
+        TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
     ),
     "takes": (
-        Rule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
-        Rule(f"{unchanged_sql('person')} OR NEW.taken_at >= OLD.until", "somebody else has this record"),
+        TriggerRule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
+        TriggerRule(f"{unchanged_sql('person')} OR NEW.taken_at >= OLD.until", "somebody else has this record"),
     ),
-    "lost_operations": (Rule("0", "what a database has lost is never changed"),),
+    "lost_operations": (TriggerRule("0", "what a database has lost is never changed"),),
     "watched_corporations": (
         VERSION_RULE,
-        Rule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
-        Rule("NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"),
+        TriggerRule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
+        TriggerRule(
+            "NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"
+        ),
     ),
-    "notes": (Rule("0", "notes are never changed"),),
-    "read_only_switches": (Rule("0", "settings of a read-only switch are never changed"),),
+    "notes": (TriggerRule("0", "notes are never changed"),),
+    "read_only_switches": (TriggerRule("0", "settings of a read-only switch are never changed"),),
     "mentions": (
-        Rule(unchanged_sql("id", "note_id", "person", "at"), "a mention stays what it is"),
-        Rule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
+        TriggerRule(unchanged_sql("id", "note_id", "person", "at"), "a mention stays what it is"),
+        TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
     ),
-    "incident_steps": (Rule("0", "steps of incidents are never changed"),),
+    "incident_steps": (TriggerRule("0", "steps of incidents are never changed"),),
     "saved_views": (
         VERSION_RULE,
-        Rule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
-        Rule("(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"),
-        Rule("NEW.is_team OR NEW.changed_by = OLD.maker", "nobody changes the view of somebody else"),
+        TriggerRule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
+        TriggerRule(
+            "(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"
+        ),
+        TriggerRule("NEW.is_team OR NEW.changed_by = OLD.maker", "nobody changes the view of somebody else"),
     ),
-    "request_ids": (Rule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
+    "request_ids": (TriggerRule(unchanged_sql("person", "request_id"), "a request id stays its own person's"),),
     "stock_reservations": (
-        Rule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
-        Rule(is_allowed_step_sql(STOCK_TRANSITIONS), "no such step of a reservation"),
+        TriggerRule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
+        TriggerRule(is_allowed_step_sql(STOCK_TRANSITIONS), "no such step of a reservation"),
     ),
 }
 _KEY_COLUMN_BY_TABLE: Mapping[str, str] = {"watched_corporations": "corporation_number"}
@@ -167,13 +183,15 @@ _NEVER_DELETED: Mapping[str, str] = {
 }
 
 
-def _make_constraints() -> Iterator[Constraint]:
+def _make_constraints() -> Iterator[TriggerDefinition]:
     for table, rules in _INSERT_RULES.items():
-        yield Constraint(table, "INSERT", (no_replacement_rule(table, _KEY_COLUMN_BY_TABLE.get(table, "id")), *rules))
+        yield TriggerDefinition(
+            table, "INSERT", (no_replacement_rule(table, _KEY_COLUMN_BY_TABLE.get(table, "id")), *rules)
+        )
     for table, rules in _UPDATE_RULES.items():
-        yield Constraint(table, "UPDATE", rules)
+        yield TriggerDefinition(table, "UPDATE", rules)
     for table, rows in _NEVER_DELETED.items():
-        yield Constraint(table, "DELETE", (Rule("0", f"{rows} are never deleted"),))
+        yield TriggerDefinition(table, "DELETE", (TriggerRule("0", f"{rows} are never deleted"),))
 
 
 CONSTRAINTS = tuple(_make_constraints())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from console.store.constraints.sql_expressions import UTC_NOW, Rule
+from console.store.constraints.sql_expressions import UTC_NOW, TriggerRule
 from console.store.constraints.sql_expressions import unchanged_sql as unchanged_on_server_sql
 from console.store.constraints.sqlite_expressions import unchanged_sql as unchanged_in_file_sql
 from console.store.schema.column_types import UNKNOWN_INSTANT_SQL
@@ -27,14 +27,16 @@ _STATE_SQL: Mapping[str, str] = {credit_checks.name: _BOUGHT_SINCE, orders.name:
 """For each table that other applications write, SQL of the state as it is read. `{0}` is OLD or NEW."""
 
 
-def server_rule(*columns: str) -> Rule:
+def server_rule(*columns: str) -> TriggerRule:
     """Return the rule of a server: `state_since` changes only together with one of these columns of the state."""
-    return Rule(f"{unchanged_on_server_sql('state_since')} OR NOT ({unchanged_on_server_sql(*columns)})", _MESSAGE)
+    return TriggerRule(
+        f"{unchanged_on_server_sql('state_since')} OR NOT ({unchanged_on_server_sql(*columns)})", _MESSAGE
+    )
 
 
-def file_rule(*columns: str) -> Rule:
+def file_rule(*columns: str) -> TriggerRule:
     """Return the same rule for SQLite."""
-    return Rule(f"{unchanged_in_file_sql('state_since')} OR NOT ({unchanged_in_file_sql(*columns)})", _MESSAGE)
+    return TriggerRule(f"{unchanged_in_file_sql('state_since')} OR NOT ({unchanged_in_file_sql(*columns)})", _MESSAGE)
 
 
 def server_assignment(table: str, event: str) -> str:

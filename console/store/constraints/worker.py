@@ -17,7 +17,7 @@ from console.store.constraints.sql_expressions import (
     UTC_NOW,
     VERSION_RULE,
     Event,
-    Rule,
+    TriggerRule,
     equals_sql,
     exists_sql,
     has_role_sql,
@@ -69,8 +69,8 @@ _IS_SWITCH_REQUEST = (
 """SQL condition: the desk request `r` asks for this setting of this switch."""
 
 
-def _deletion_rules(what: str) -> tuple[Rule, ...]:
-    return (Rule(NEVER_TRUE, f"{what} never deleted"),)
+def _deletion_rules(what: str) -> tuple[TriggerRule, ...]:
+    return (TriggerRule(NEVER_TRUE, f"{what} never deleted"),)
 
 
 def _end_matches_sql(ended: str) -> str:
@@ -81,7 +81,7 @@ def _end_matches_sql(ended: str) -> str:
 
 
 _ALERT_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         "COALESCE(NEW.resolved_at, NEW.acknowledged_at) IS NULL AND NEW.acknowledged_by IS NULL",
         "what is found is open, and seen by nobody",
     ),
@@ -92,26 +92,26 @@ _UNDOES_OWN_ACKNOWLEDGEMENT = (
 )
 """SQL condition: the UPDATE takes back the acting person's own acknowledgement of an open alert."""
 _ALERT_UPDATE_RULES = (
-    Rule(
+    TriggerRule(
         unchanged_sql(
             "id", "rule_id", "subject_kind", "subject_id", "order_no", "observed", "expected", "detected_at"
         ),
         "a case stays what it is",
     ),
-    Rule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
-    Rule(
+    TriggerRule(f"{unchanged_sql('resolved_at')} OR OLD.resolved_at IS NULL", "what is settled stays settled"),
+    TriggerRule(
         f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')})"
         f" OR CAST(NEW.acknowledged_by AS BINARY) <=> me OR {_UNDOES_OWN_ACKNOWLEDGEMENT}",
         "nobody acknowledges in the name of somebody else",
     ),
-    Rule(
+    TriggerRule(
         f"({unchanged_sql('acknowledged_by', 'acknowledged_at', 'note')}) OR OLD.acknowledged_by IS NULL"
         f" OR {_UNDOES_OWN_ACKNOWLEDGEMENT}",
         "who has seen it first stays so",
     ),
 )
 _SAGA_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         has_state_sql("NEW.state", (SagaState.RUNNING,))
         + " AND NEW.version = 1 AND NEW.attempts = 0 AND NEW.ended_at IS NULL",
         "a saga begins as running",
@@ -119,25 +119,25 @@ _SAGA_INSERT_RULES = (
 )
 _SAGA_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
-    Rule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
-    Rule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
-    Rule(_end_matches_sql("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
+    TriggerRule(unchanged_sql("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
+    TriggerRule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
+    TriggerRule(is_allowed_step_sql(SAGA_TRANSITIONS, "state"), "no such step of a saga"),
+    TriggerRule(_end_matches_sql("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
 )
 _EVENT_INSERT_RULES = (
-    Rule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),
+    TriggerRule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),
 )
 _EVENT_UPDATE_RULES = (
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "topic", "event_id", "record_key", "body", "created_at"),
         "what is published stays as it was kept",
     ),
-    Rule("OLD.published_at IS NULL", "what was published stays published"),
-    Rule("NEW.attempts >= OLD.attempts", "attempts are counted upwards"),
+    TriggerRule("OLD.published_at IS NULL", "what was published stays published"),
+    TriggerRule("NEW.attempts >= OLD.attempts", "attempts are counted upwards"),
 )
 _RUN_INSERT_RULES = (
-    Rule(equals_sql("NEW.asked_by", "me"), "nobody asks in the name of somebody else"),
-    Rule(
+    TriggerRule(equals_sql("NEW.asked_by", "me"), "nobody asks in the name of somebody else"),
+    TriggerRule(
         "NEW.state = 'running' AND NEW.version = 1 AND NEW.ended_at IS NULL AND "
         + " AND ".join(f"NEW.{name} = 0" for name in COUNT_COLUMNS),
         "a reconciliation begins with nothing",
@@ -145,132 +145,136 @@ _RUN_INSERT_RULES = (
 )
 _RUN_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "provider", "from_day", "to_day", "asked_by", "begun_at"),
         "a reconciliation stays what it is",
     ),
-    Rule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
-    Rule(_end_matches_sql("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
-    Rule(" AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"),
+    TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
+    TriggerRule(_end_matches_sql("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
+    TriggerRule(
+        " AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"
+    ),
 )
 _DIFFERENCE_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         exists_sql("reconciliations r WHERE r.id = NEW.run_id AND r.ended_at IS NULL"),
         "a reconciliation that has ended stays as it is",
     ),
 )
 _DIFFERENCE_UPDATE_RULES = (
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "run_id", "row_key", "verdict", "payment_id", "ours", "theirs")
         + " AND NEW.case_opened >= OLD.case_opened",
         "what was found stays as it was found",
     ),
 )
 _BULK_INSERT_RULES = (
-    Rule(equals_sql("NEW.made_by", "me"), "nobody freezes records in the name of somebody else"),
-    Rule(
+    TriggerRule(equals_sql("NEW.made_by", "me"), "nobody freezes records in the name of somebody else"),
+    TriggerRule(
         "NEW.state = 'frozen' AND NEW.version = 1 AND NEW.most >= 0 AND NEW.ended_at IS NULL",
         "a bulk run begins as frozen",
     ),
-    Rule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
+    TriggerRule("NEW.action IN ('note', 'probe', 'refetch', 'take')", "nothing with money is done in bulk"),
 )
 _BULK_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
-    Rule("OLD.state <> 'done'", "a bulk run that is done stays so"),
+    TriggerRule(unchanged_sql("id", "action", "words", "made_by", "made_at"), "a bulk run stays what it is"),
+    TriggerRule("OLD.state <> 'done'", "a bulk run that is done stays so"),
 )
 _ROW_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         exists_sql(
             "bulk_runs r WHERE r.id = NEW.run_id AND r.version = 1 AND NEW.position BETWEEN 1 AND r.most"
             " AND CAST(r.made_by AS BINARY) = me"
         ),
         "nothing joins what was frozen",
     ),
-    Rule("NEW.result IS NULL AND NEW.reason IS NULL AND NEW.done_at IS NULL", "a row begins without a result"),
+    TriggerRule("NEW.result IS NULL AND NEW.reason IS NULL AND NEW.done_at IS NULL", "a row begins without a result"),
 )
 _ROW_UPDATE_RULES = (
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "run_id", "position", "kind", "subject_id", "saw"), "what was frozen stays as it was seen"
     ),
-    Rule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
+    TriggerRule("OLD.result IS NULL AND NEW.result IS NOT NULL", "what became of a row stays as it was told"),
 )
-_OWN_NAME_RULE = Rule(equals_sql("NEW.person", "me"), "nobody takes a record in the name of somebody else")
-_TAKE_LENGTH_RULE = Rule(
+_OWN_NAME_RULE = TriggerRule(equals_sql("NEW.person", "me"), "nobody takes a record in the name of somebody else")
+_TAKE_LENGTH_RULE = TriggerRule(
     f"NEW.until <= {UTC_NOW} + INTERVAL {LONGEST_TAKE_HOURS} HOUR", "nobody takes a record for longer than a day"
 )
 _TAKE_UPDATE_RULES = (
-    Rule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
-    Rule(f"CAST(OLD.person AS BINARY) = me OR OLD.until <= {UTC_NOW}", "somebody else has this record"),
+    TriggerRule(unchanged_sql("kind", "subject_id"), "which record it is stays"),
+    TriggerRule(f"CAST(OLD.person AS BINARY) = me OR OLD.until <= {UTC_NOW}", "somebody else has this record"),
     _OWN_NAME_RULE,
     _TAKE_LENGTH_RULE,
 )
 _STEP_INSERT_RULES = (
-    Rule(equals_sql("NEW.person", "me"), "nobody acts on an incident in the name of somebody else"),
-    Rule(has_role_sql(OPERATOR, APPROVER), "this role does nothing about incidents"),
-    Rule(is_requested_sql(_IS_STEP_REQUEST), "nobody acts on an incident in the name of somebody else"),
-    Rule(exists_sql("alerts a WHERE a.id = NEW.incident_id"), "an incident begins with an alert"),
-    Rule(has_state_sql("NEW.action", IncidentAction), "no such step of an incident"),
-    Rule(
+    TriggerRule(equals_sql("NEW.person", "me"), "nobody acts on an incident in the name of somebody else"),
+    TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role does nothing about incidents"),
+    TriggerRule(is_requested_sql(_IS_STEP_REQUEST), "nobody acts on an incident in the name of somebody else"),
+    TriggerRule(exists_sql("alerts a WHERE a.id = NEW.incident_id"), "an incident begins with an alert"),
+    TriggerRule(has_state_sql("NEW.action", IncidentAction), "no such step of an incident"),
+    TriggerRule(
         "(NEW.action = 'hand over') = (NEW.new_owner IS NOT NULL)"
         " AND (NEW.action = 'snooze') = (NEW.until IS NOT NULL)",
         "a step of an incident has its facts",
     ),
 )
 _MENTION_INSERT_RULES = (
-    Rule(
+    TriggerRule(
         exists_sql("notes n WHERE n.id = NEW.note_id AND CAST(n.person AS BINARY) = me"),
         "only the author of a note mentions people in it",
     ),
-    Rule("NEW.done_at IS NULL", "a mention begins open"),
+    TriggerRule("NEW.done_at IS NULL", "a mention begins open"),
 )
 _MENTION_UPDATE_RULES = (
-    Rule(unchanged_sql("id", "note_id", "person", "at"), "a mention stays what it is"),
-    Rule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
-    Rule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
-    Rule(is_requested_sql(_IS_DONE_REQUEST), "nobody ends the mention of somebody else"),
+    TriggerRule(unchanged_sql("id", "note_id", "person", "at"), "a mention stays what it is"),
+    TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
+    TriggerRule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
+    TriggerRule(is_requested_sql(_IS_DONE_REQUEST), "nobody ends the mention of somebody else"),
 )
 _VIEW_INSERT_RULES = (
-    Rule(equals_sql("NEW.maker", "me"), "nobody saves a view in the name of somebody else"),
-    Rule(equals_sql("NEW.changed_by", "me"), "nobody saves a view in the name of somebody else"),
-    Rule(has_role_sql(OPERATOR, APPROVER), "this role saves no view"),
-    Rule(is_requested_sql(_IS_SAVE_REQUEST), "nobody saves a view in the name of somebody else"),
-    Rule("NEW.version = 1 AND NEW.deleted_at IS NULL AND NEW.claim IS NOT NULL", "a view begins with its name"),
+    TriggerRule(equals_sql("NEW.maker", "me"), "nobody saves a view in the name of somebody else"),
+    TriggerRule(equals_sql("NEW.changed_by", "me"), "nobody saves a view in the name of somebody else"),
+    TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role saves no view"),
+    TriggerRule(is_requested_sql(_IS_SAVE_REQUEST), "nobody saves a view in the name of somebody else"),
+    TriggerRule(
+        "NEW.version = 1 AND NEW.deleted_at IS NULL AND NEW.claim IS NOT NULL", "a view begins with its name"
+    ),
 )
 _VIEW_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
-    Rule("(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"),
-    Rule(equals_sql("NEW.changed_by", "me"), "nobody changes a view in the name of somebody else"),
-    Rule(has_role_sql(OPERATOR, APPROVER), "this role changes no view"),
-    Rule(
+    TriggerRule(unchanged_sql("id", "is_team", "maker"), "a view stays its maker's, or the team's"),
+    TriggerRule("(NEW.deleted_at IS NULL) = (NEW.claim IS NOT NULL)", "a view has its name while it isn't deleted"),
+    TriggerRule(equals_sql("NEW.changed_by", "me"), "nobody changes a view in the name of somebody else"),
+    TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role changes no view"),
+    TriggerRule(
         f"CAST(OLD.maker AS BINARY) = me OR (OLD.is_team AND {has_role_sql(APPROVER)})",
         "nobody changes the view of somebody else",
     ),
-    Rule(is_requested_sql(_IS_VIEW_REQUEST), "nobody changes the view of somebody else"),
+    TriggerRule(is_requested_sql(_IS_VIEW_REQUEST), "nobody changes the view of somebody else"),
 )
 _WATCHED_UPDATE_RULES = (
     VERSION_RULE,
-    Rule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
-    Rule("NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"),
+    TriggerRule(unchanged_sql("corporation_number"), "a watched corporation keeps its number"),
+    TriggerRule("NEW.registry_date >= OLD.registry_date", "facts are never replaced by those of an older registry"),
 )
 
 _LOST_OPERATION_RULES = (
-    Rule(
+    TriggerRule(
         "NOT " + exists_sql("operations o WHERE o.id = NEW.id"),
         "what the journal has is not lost",
     ),
 )
 
-RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
+RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("alerts", "INSERT"): _ALERT_INSERT_RULES,
     ("alerts", "UPDATE"): _ALERT_UPDATE_RULES,
     ("alerts", "DELETE"): _deletion_rules("cases are"),
-    ("tasks", "INSERT"): (Rule("NEW.version = 1 AND NEW.failures = 0", "a task begins without a run"),),
+    ("tasks", "INSERT"): (TriggerRule("NEW.version = 1 AND NEW.failures = 0", "a task begins without a run"),),
     ("tasks", "UPDATE"): (
         VERSION_RULE,
-        Rule(unchanged_sql("name"), "a task keeps its name"),
-        Rule("NEW.failures BETWEEN 0 AND OLD.failures + 1", "failures are counted one by one"),
+        TriggerRule(unchanged_sql("name"), "a task keeps its name"),
+        TriggerRule("NEW.failures BETWEEN 0 AND OLD.failures + 1", "failures are counted one by one"),
     ),
     ("tasks", "DELETE"): _deletion_rules("tasks are"),
     ("sagas", "INSERT"): _SAGA_INSERT_RULES,
@@ -298,21 +302,21 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
     ("lost_operations", "UPDATE"): refusal_rules("what a database has lost is never changed"),
     ("lost_operations", "DELETE"): refusal_rules("what a database has lost is never deleted"),
     ("watched_corporations", "INSERT"): (
-        Rule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
+        TriggerRule("NEW.version = 1 AND NEW.facts_before IS NULL", "a watched corporation begins without a change"),
     ),
     ("watched_corporations", "UPDATE"): _WATCHED_UPDATE_RULES,
     ("watched_corporations", "DELETE"): _deletion_rules("watched corporations are"),
     ("notes", "INSERT"): (
-        Rule(equals_sql("NEW.person", "me"), "nobody notes in the name of somebody else"),
-        Rule(has_role_sql(OPERATOR, APPROVER), "this role notes nothing"),
-        Rule(is_requested_sql(_IS_NOTE_REQUEST), "nobody notes in the name of somebody else"),
+        TriggerRule(equals_sql("NEW.person", "me"), "nobody notes in the name of somebody else"),
+        TriggerRule(has_role_sql(OPERATOR, APPROVER), "this role notes nothing"),
+        TriggerRule(is_requested_sql(_IS_NOTE_REQUEST), "nobody notes in the name of somebody else"),
     ),
     ("notes", "UPDATE"): refusal_rules("notes are never changed"),
     ("notes", "DELETE"): refusal_rules("notes are never deleted"),
     ("read_only_switches", "INSERT"): (
-        Rule(equals_sql("NEW.person", "me"), "nobody sets a switch in the name of somebody else"),
-        Rule(has_role_sql(APPROVER, ADMIN), "this role sets no read-only switch"),
-        Rule(is_requested_sql(_IS_SWITCH_REQUEST), "nobody sets a switch in the name of somebody else"),
+        TriggerRule(equals_sql("NEW.person", "me"), "nobody sets a switch in the name of somebody else"),
+        TriggerRule(has_role_sql(APPROVER, ADMIN), "this role sets no read-only switch"),
+        TriggerRule(is_requested_sql(_IS_SWITCH_REQUEST), "nobody sets a switch in the name of somebody else"),
     ),
     ("read_only_switches", "UPDATE"): refusal_rules("settings of a read-only switch are never changed"),
     ("read_only_switches", "DELETE"): refusal_rules("settings of a read-only switch are never deleted"),
@@ -328,21 +332,21 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
 }
 """Rules of the worker's tables, takes and notes, by table and event."""
 
-_STOCK_STATE_RULE = Rule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
-STOCK_PEOPLE_INSERT_RULES = (Rule(NEVER_TRUE, "stock is reserved by the shop"),)
-STOCK_OTHERS_INSERT_RULES = (Rule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),)
+_STOCK_STATE_RULE = TriggerRule(is_allowed_step_sql(STOCK_TRANSITIONS, "status"), "no such step of a reservation")
+STOCK_PEOPLE_INSERT_RULES = (TriggerRule(NEVER_TRUE, "stock is reserved by the shop"),)
+STOCK_OTHERS_INSERT_RULES = (TriggerRule(has_state_sql("NEW.status", StockState), "no such state of a reservation"),)
 STOCK_PEOPLE_UPDATE_RULES = (
-    Rule(
+    TriggerRule(
         unchanged_sql("id", "order_id", "item", "quantity", "created_at"), "what was reserved is the shop's to write"
     ),
-    Rule(
+    TriggerRule(
         f"{unchanged_sql('status')} OR {has_state_sql('NEW.status', (StockState.RELEASED,))}",
         "the console gives free, nothing else",
     ),
     _STOCK_STATE_RULE,
 )
 STOCK_OTHERS_UPDATE_RULES = (
-    Rule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
+    TriggerRule(unchanged_sql("id", "order_id"), "a reservation stays its order's"),
     _STOCK_STATE_RULE,
 )
 STOCK_DELETE_RULES = _deletion_rules("reservations are")

@@ -24,21 +24,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from console.domain.calendar_days import to_zone
+from console.domain.calendar_days import convert_to_zone
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
 from console.domain.transitions import tables as states
-from console.store.credit_checks.row_mapping import COLUMNS, to_record
+from console.store.credit_checks.row_mapping import COLUMNS, make_record
 from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import (
-    Stale as Stale,  # name under which users of this table catch it
+    StaleRow as StaleRow,  # name under which users of this table catch it
 )
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.compare_and_swap import work_values as work_values
-from console.store.database.instants import current_time, to_naive_utc
+from console.store.database.instants import convert_to_naive_utc, current_time
 from console.store.schema.core import credit_checks
 
-KIND = "credit-check"
+CREDIT_CHECK_KIND = "credit-check"
 LONGEST_NAME_CHARACTERS = 255
 
 _ALL_QUERY = select(*COLUMNS)
@@ -64,7 +64,7 @@ def _ids_with_unnormalised(condition: ColumnElement[bool]) -> Subquery:
 
 IDS_BY_NUMBER = _ids_with_unnormalised(credit_checks.c.number_key == bindparam("number"))
 """Subquery: the ids of the rows with the corporation number in the parameter `number`, and of all rows whose number
-SQL can't normalise. `of_number` removes rows with another number.
+SQL can't normalise. `select_by_number` removes rows with another number.
 """
 _CLAIMED_IDS = _ids_with_unnormalised(
     and_(credit_checks.c.client_id == bindparam("client"), credit_checks.c.claim_number == bindparam("number"))
@@ -108,23 +108,23 @@ def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset(
     crashed or froze); a pending one of them is returned with an unknown outcome.
     """
     row = conn.execute(_BY_ID_QUERY, {"of": record_id}).first()
-    return to_record(row, lapsed) if row else None
+    return make_record(row, lapsed) if row else None
 
 
-def by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
+def find_by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
     """Return all records of a corporation number, newest first. `lapsed`: ids of records whose call has lapsed (its
     process crashed or froze), returned with an unknown outcome.
     """
-    return of_number(number, conn.execute(_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
+    return select_by_number(number, conn.execute(_BY_NUMBER_QUERY, {"number": number}).all(), lapsed)
 
 
-def of_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
+def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
     """Return those credit checks among `rows` that have this corporation number, newest first.
 
     `rows`: rows of a query over `all_records()`. `lapsed`: ids of records whose call has lapsed (its process crashed
     or froze), returned with an unknown outcome.
     """
-    records = [to_record(row, lapsed) for row in rows]
+    records = [make_record(row, lapsed) for row in rows]
     records.sort(key=_id_of, reverse=True)
     return tuple([record for record in records if record.corporation_number == number])
 
@@ -138,7 +138,7 @@ def find_live(
     """
     pair = (int(client_id), number)
     rows = conn.execute(_LIVE_QUERY, {"client": pair[0], "number": number}).all()
-    records = [to_record(row, lapsed) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))]
+    records = [make_record(row, lapsed) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))]
     return next(
         (record for record in records if record.live and (int(record.client_id), record.corporation_number) == pair),
         None,
@@ -160,7 +160,7 @@ def live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tup
     """Return the live records of corporation numbers, by number, oldest first. A number without one is left out."""
     found: dict[str, tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_LIVE_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
-    for record in (to_record(row, frozenset()) for row in rows):
+    for record in (make_record(row, frozenset()) for row in rows):
         if record.live:
             number = record.corporation_number
             found[number] = (*found.get(number, ()), record)
@@ -178,27 +178,27 @@ def find_claim_holder(conn: Connection, client_id: str, number: str) -> CreditCh
     if live_record is not None:
         return live_record
     rows = conn.execute(_GIVEN_UP_QUERY, which).all()
-    return to_record(rows[0], frozenset()) if rows else None
+    return make_record(rows[0], frozenset()) if rows else None
 
 
 def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
     """Make the record give up its claim for a renewal, which the caller inserts next. `superseded_at` gets the
     server's time, or `now` on SQLite.
 
-    Also replaces another application's spelling of the corporation number by the normalised number. Raises Stale if
-    the row has changed since it was read.
+    Also replaces another application's spelling of the corporation number by the normalised number. Raises
+    StaleRow if the row has changed since it was read.
     """
-    at = to_naive_utc(current_time(conn, now))
+    at = convert_to_naive_utc(current_time(conn, now))
     spelled = conn.scalar(_SPELLING_QUERY, {"of": record.id})
     values = {} if spelled == record.corporation_number else {"corporation_number": record.corporation_number}
     change_record(conn, record, now, superseded_at=at, **values)
 
 
-def of_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
+def find_by_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
     """Return the record that the purchase with this operation id wrote, in any state; None if there is none. `number`
     is the record's corporation number.
     """
-    return next((record for record in by_number(conn, number) if record.operation_id == operation_id), None)
+    return next((record for record in find_by_number(conn, number) if record.operation_id == operation_id), None)
 
 
 def known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
@@ -213,7 +213,7 @@ def known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple
     return tuple(str(number) for number in conn.scalars(query))
 
 
-def with_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
+def find_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
     """Return the records with this id of the provider. Records of two clients may have the same id."""
     return select_records(conn, _ALL_QUERY.where(credit_checks.c.credit_check_id == provider_id))
 
@@ -224,7 +224,7 @@ def select_records(
     """Run a query that the caller has made from `all_records()` and return its records. `lapsed`: ids of records
     whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
-    return tuple(to_record(row, lapsed) for row in conn.execute(query))
+    return tuple(make_record(row, lapsed) for row in conn.execute(query))
 
 
 def find_by_prefix(
@@ -274,7 +274,7 @@ def insert_pending(
     `renews`: id of the record that this one renews. `given_id`: the old id of a record that is restored; None: the
     database assigns an id.
     """
-    at = to_naive_utc(now)
+    at = convert_to_naive_utc(now)
     row = {
         "client_id": int(client_id),
         "corporation_number": number,
@@ -298,11 +298,11 @@ def insert_pending(
 
 
 def change_record(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
-    """Write `values` if the row still has the version of `record`. Raises Stale if it hasn't, and ForbiddenTransition
-    (a bug of the caller) for a state change that the transition table doesn't have.
+    """Write `values` if the row still has the version of `record`. Raises StaleRow if it hasn't, and
+    ForbiddenTransition (a bug of the caller) for a state change that the transition table doesn't have.
 
-    The state of a row of another application is derived until its `work_state` is written. So a write of `work_state`
-    also writes the state.
+    The state of a row of another application is derived until its `work_state` is written. So a write of
+    `work_state` also writes the state.
     """
     target = values.get("status", record.state if "work_state" in values else None)
     if target is not None:
@@ -310,11 +310,11 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
         values["status"] = CheckState(str(target)).value
     values |= _dates_in_zone(record.dates_zone, values)
     if target not in (None, record.state) or values.get("certainty", record.certainty) != record.certainty:
-        values["state_since"] = to_naive_utc(now)
-    values |= {"version": record.version + 1, "changed_at": to_naive_utc(now)}
+        values["state_since"] = convert_to_naive_utc(now)
+    values |= {"version": record.version + 1, "changed_at": convert_to_naive_utc(now)}
     which = {"of": record.id, "as_read": record.version}
     if conn.execute(_update_of(tuple(values)), values | which).rowcount != 1:
-        raise Stale(record.id)
+        raise StaleRow(record.id)
     announce_change(conn, record.id, now)
 
 
@@ -323,18 +323,20 @@ def _dates_in_zone(zone: str | None, values: Mapping[str, object]) -> dict[str, 
     row, because other applications read the dates so. Return {} if `zone` is None (not adopted, or dates in UTC).
     """
     dates = {name: values[name] for name in ("purchased_at", "expired_at") if zone is not None and name in values}
-    return {name: to_zone(at, zone) if isinstance(at, datetime) and zone else at for name, at in dates.items()}
+    return {
+        name: convert_to_zone(at, zone) if isinstance(at, datetime) and zone else at for name, at in dates.items()
+    }
 
 
 def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
     """Increment the version and change nothing else, because the first of two people has decided about the record.
 
-    `changed_at` doesn't change, because ages are counted from it. Raises Stale if the row has changed since it was
+    `changed_at` doesn't change, because ages are counted from it. Raises StaleRow if the row has changed since it was
     read.
     """
     values = {"version": record.version + 1, "of": record.id, "as_read": record.version}
     if conn.execute(_update_of(("version",)), values).rowcount != 1:
-        raise Stale(record.id)
+        raise StaleRow(record.id)
     announce_change(conn, record.id, now)
 
 
@@ -348,12 +350,12 @@ def _update_of(columns: tuple[str, ...]) -> Update:
 
 
 def require_unchanged(conn: Connection, record: CreditCheck) -> None:
-    """Raise Stale if the row doesn't have the version of `record` any more. For decisions that write only to other
+    """Raise StaleRow if the row doesn't have the version of `record` any more. For decisions that write only to other
     tables.
     """
     row = conn.execute(_BY_ID_QUERY, {"of": record.id}).first()
     if row is None or row.version != record.version:
-        raise Stale(record.id)
+        raise StaleRow(record.id)
 
 
 def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) -> CreditCheck | None:
@@ -364,10 +366,10 @@ def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) 
     return None if claim_holder is None or claim_holder.id == record.id else claim_holder
 
 
-def find_renewed_by(conn: Connection, record_id: int) -> CreditCheck | None:
+def find_superseded_by(conn: Connection, record_id: int) -> CreditCheck | None:
     """Return the record whose claim the renewal `record_id` has taken over; None if there is none."""
     row = conn.execute(_RENEWED_BY_QUERY, {"of": record_id}).first()
-    return to_record(row, frozenset()) if row else None
+    return make_record(row, frozenset()) if row else None
 
 
 def has_later_success_sql() -> ColumnElement[bool]:
@@ -385,11 +387,11 @@ def has_later_success_sql() -> ColumnElement[bool]:
 
 def announce_change(conn: Connection, record_id: int, now: datetime) -> None:
     """Insert a row into the change feed, from which live views learn that this credit check has changed."""
-    compare_and_swap.announce_change(conn, KIND, record_id, now)
+    compare_and_swap.announce_change(conn, CREDIT_CHECK_KIND, record_id, now)
 
 
 def all_records() -> Select[Any]:
-    """Return the query of all credit checks with the columns that `to_record` needs. The caller adds conditions to
+    """Return the query of all credit checks with the columns that `make_record` needs. The caller adds conditions to
     it.
     """
     return _ALL_QUERY

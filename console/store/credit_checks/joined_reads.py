@@ -10,7 +10,7 @@ from console.domain.records import CreditCheck, Person
 from console.store.access import operators as people
 from console.store.credit_checks import credit_checks
 from console.store.credit_checks.credit_checks import IDS_BY_NUMBER
-from console.store.credit_checks.row_mapping import COLUMNS, to_record
+from console.store.credit_checks.row_mapping import COLUMNS, make_record
 from console.store.operations import journal
 from console.store.schema.core import credit_checks as checks
 from console.store.schema.core import operators
@@ -20,7 +20,7 @@ _person_row = (
     select(*people.PERSON_COLUMNS).select_from(_single_row.outerjoin(operators, people.IS_ENABLED_PERSON)).subquery()
 )
 _joined_tables = _person_row.outerjoin(IDS_BY_NUMBER, true()).outerjoin(checks, checks.c.id == IDS_BY_NUMBER.c.id)
-_IS_LAPSED = journal.is_lapsed(credit_checks.KIND, checks.c.id)
+_IS_LAPSED = journal.is_lapsed(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
 # Declared by name only, so that a program without payments doesn't import the tables of payments.
 _orders, _payments = table("orders", column("number_key")), table("payments", column("corporation_number"))
 HAS_ORDERS_OR_PAYMENTS = or_(
@@ -48,12 +48,12 @@ def search_number(conn: Connection, number: str, name: str | None, *, admit_unli
     `access.operators.find`.
     """
     rows = conn.execute(_SEARCH_QUERY, {"number": number, "who": name}).all()
-    person = people.to_person(rows[0][_PERSON_COLUMNS])
+    person = people.make_person(rows[0][_PERSON_COLUMNS])
     if person is None and name is not None and admit_unlisted:
         person = people.person_without_operators(conn, name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed = frozenset([row.id for row in rows if row[4]])
-    return SearchResult(person, credit_checks.of_number(number, check_rows, lapsed), bool(rows[0][3]))
+    return SearchResult(person, credit_checks.select_by_number(number, check_rows, lapsed), bool(rows[0][3]))
 
 
 def find_record(conn: Connection, record_id: int) -> CreditCheck | None:
@@ -61,4 +61,4 @@ def find_record(conn: Connection, record_id: int) -> CreditCheck | None:
     of its purchase call has expired.
     """
     row = conn.execute(_RECORD_QUERY, {"of": record_id}).first()
-    return to_record(row[1:], frozenset([record_id] if row[0] else [])) if row else None
+    return make_record(row[1:], frozenset([record_id] if row[0] else [])) if row else None

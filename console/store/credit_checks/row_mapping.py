@@ -6,11 +6,11 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from console.domain.calendar_days import to_utc
+from console.domain.calendar_days import convert_to_utc
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkReason, WorkState
-from console.store.database.instants import known_instant, to_aware_utc
+from console.store.database.instants import convert_to_aware_utc, known_instant
 from console.store.schema.core import credit_checks
 
 COLUMNS = (
@@ -25,7 +25,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
+def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
     """Convert a row of `COLUMNS` into a record. The states of a row that another application wrote are derived.
     `lapsed`: ids of records whose purchase call has lapsed; a pending one of them gets an unknown outcome.
     """
@@ -60,7 +60,7 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         sent,
     ) = row
     state = CheckState(status)
-    work = Work(WorkState(work_state), _in_utc(work_at), work_reason, attempts)
+    work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
     # The other application has bought the check since it wrote the row.
     if state is CheckState.PENDING and provider_id is not None:
         state, work = CheckState.SUCCESS, Work()
@@ -80,17 +80,17 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         credit_check_id=provider_id,
         company_name=name,
         result=result,
-        purchased_at=_in_utc(purchased, dates_zone),
-        expired_at=_in_utc(expired, dates_zone),
+        purchased_at=_read_as_utc(purchased, dates_zone),
+        expired_at=_read_as_utc(expired, dates_zone),
         pdf_file_path=pdf,
         incomplete=_missing_parts(name, result, purchased and expired, pdf) if state is CheckState.SUCCESS else (),
         superseded_by=superseded_by,
         operation_id=operation_id,
         version=version,
-        created_at=_in_utc(created),
-        changed_at=_in_utc(changed),
+        created_at=_read_as_utc(created),
+        changed_at=_read_as_utc(changed),
         state_since=known_instant(since),
-        sent_at=_in_utc(sent),
+        sent_at=_read_as_utc(sent),
         error_code=error_code,
         viewing_over=bool(viewing_over),
         duplicate_of=duplicate_of,
@@ -115,9 +115,9 @@ def _normalised_number(key: str | None, raw: object) -> str:
     return key or ""
 
 
-def _in_utc(value: datetime | None, zone: str | None = None) -> datetime | None:
+def _read_as_utc(value: datetime | None, zone: str | None = None) -> datetime | None:
     if value is None or zone is None:
-        return to_aware_utc(value) if value is not None else None
+        return convert_to_aware_utc(value) if value is not None else None
     with suppress(LookupError):  # an unknown zone: the instant is unknown, too
-        return to_utc(value, zone)
+        return convert_to_utc(value, zone)
     return None

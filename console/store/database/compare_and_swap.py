@@ -14,26 +14,26 @@ from sqlalchemy import Connection, Insert, Integer, Select, Table, Update, bindp
 from console.domain.records import Work, WorkState
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import changes
 
 _INSERT_CHANGE = insert(changes)
 
 
-class Stale(Exception):
+class StaleRow(Exception):
     """Another process has changed the row since it was read."""
 
 
 @contextmanager
 def run_again_if_stale() -> Iterator[None]:
-    """Replace Stale by RunAgain in the block. The block changes rows that were read in the same transaction.
+    """Replace StaleRow by RunAgain in the block. The block changes rows that were read in the same transaction.
 
     On a server another transaction can change the row between the read and the write; then the whole transaction is
     run again from fresh reads. SQLite has one writer at a time, so this can't happen there.
     """
     try:
         yield
-    except Stale:
+    except StaleRow:
         raise RunAgain from None
 
 
@@ -43,14 +43,14 @@ def update_if_unchanged(
     """Write `values` and the next version into a row of `table`. The row must still have this id and version, and the
     columns named in `unchanged` must still have these values.
 
-    Raises Stale if no row matches.
+    Raises StaleRow if no row matches.
     """
     row_id, version = id_and_version
     written = {column: storable_value(value) for column, value in values.items()} | {"version": version + 1}
     compared = {f"as_read_{column}": storable_value(value) for column, value in unchanged.items()}
     statement = _update_of(table, tuple(written), tuple(unchanged))
     if conn.execute(statement, {**written, **compared, "of": row_id, "as_read": version}).rowcount != 1:
-        raise Stale(row_id)
+        raise StaleRow(row_id)
 
 
 @cache
@@ -68,7 +68,7 @@ def storable_value(value: object) -> object:
     values are returned unchanged.
     """
     if isinstance(value, datetime):
-        return to_naive_utc(value) if value.tzinfo is not None else value
+        return convert_to_naive_utc(value) if value.tzinfo is not None else value
     return value.value if isinstance(value, Enum) else value
 
 
@@ -97,7 +97,7 @@ def work_values(work: Work) -> dict[str, object]:
     """Return the columns that store `work`: state, due time (UTC), reason, attempts."""
     return {
         "work_state": work.state.value,
-        "work_at": to_naive_utc(work.at) if work.at else None,
+        "work_at": convert_to_naive_utc(work.at) if work.at else None,
         "work_reason": work.reason,
         "work_attempts": work.attempt,
     }
@@ -116,4 +116,4 @@ def due_query(table: Table, rows: Select[Any]) -> Select[Any]:
 
 def announce_change(conn: Connection, kind: str, record_id: int, now: datetime) -> None:
     """Insert a row into the change feed, from which live views learn that this record has changed."""
-    conn.execute(_INSERT_CHANGE, {"kind": kind, "subject_id": record_id, "at": to_naive_utc(now)})
+    conn.execute(_INSERT_CHANGE, {"kind": kind, "subject_id": record_id, "at": convert_to_naive_utc(now)})

@@ -10,7 +10,7 @@ from console.domain.errors import ErrorCode
 from console.domain.setting_problems import SettingProblem
 
 if TYPE_CHECKING:
-    from console.domain.errors.details import Detail
+    from console.domain.errors.details import ErrorDetail
 
 ErrorConsequence = Literal["undone", "gone", "other"]
 
@@ -120,7 +120,7 @@ def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
     return isinstance(getattr(error.orig, "original_exception", None), ssl.SSLError)
 
 
-def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Detail":
+def error_detail_of(error: DatabaseError | DBAPIError, code: ErrorCode) -> "ErrorDetail":
     """Return the detail of the ConsoleError: the name of the problem if this error has one, otherwise the database's
     message.
     """

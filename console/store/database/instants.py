@@ -9,19 +9,19 @@ from sqlalchemy import Connection, DateTime, literal_column, select
 from console.store.schema.column_types import EPOCH_START
 
 
-def to_naive_utc(at: datetime) -> datetime:
+def convert_to_naive_utc(at: datetime) -> datetime:
     """Return the aware instant `at` as a column stores it: in UTC without a zone."""
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
-def to_aware_utc(at: datetime) -> datetime:
+def convert_to_aware_utc(at: datetime) -> datetime:
     """Return the instant `at` of a column with its zone (UTC)."""
     return at.replace(tzinfo=UTC)
 
 
 def known_instant(at: datetime | None) -> datetime | None:
     """Return a stored instant with its zone (UTC); None for NULL and for the value that says that it isn't known."""
-    return None if at is None or at == EPOCH_START else to_aware_utc(at)
+    return None if at is None or at == EPOCH_START else convert_to_aware_utc(at)
 
 
 SERVER_TIME = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime)

@@ -33,7 +33,7 @@ class Transaction:
         """
         self.proof = proof
 
-    def after_commit(self, hook: Callable[[], None]) -> None:
+    def call_after_commit(self, hook: Callable[[], None]) -> None:
         """Call `hook` after COMMIT has returned. It isn't called if the transaction fails."""
         self._hooks.append(hook)
 

@@ -35,13 +35,15 @@ class RequestedAuditTrail:
                 "reason": entry.reason,
                 "detail": dict(entry.detail),
             }
-            text = _to_json(facts)
+            text = _encode_json(facts)
             if len(text.encode()) > LONGEST_ARGS_BYTES:
-                text = _to_json({**facts, "detail": {"cut": _to_json(facts["detail"])[: LONGEST_ARGS_BYTES // 8]}})
+                text = _encode_json(
+                    {**facts, "detail": {"cut": _encode_json(facts["detail"])[: LONGEST_ARGS_BYTES // 8]}}
+                )
             requests.insert_request(tx, NewDeskRequest(new_request_id(), AUDIT_ACTION, text), self._desk)
 
 
-def _to_json(facts: object) -> str:
+def _encode_json(facts: object) -> str:
     return json.dumps(facts, ensure_ascii=False, default=str)
 
 
@@ -80,7 +82,7 @@ def parse_entry(who: str, args: str) -> NewAuditEntry:
         facts = json.loads(args, parse_constant=_refuse_constant)
         what, result, detail = str(facts["what"]), str(facts["result"]), dict(facts["detail"])
         kind, subject, reason = (_require_text(facts[name]) for name in ("subject_kind", "subject_id", "reason"))
-        _to_json(detail).encode()
+        _encode_json(detail).encode()
     except (KeyError, RecursionError, TypeError) as malformed:
         raise ValueError("not an audit entry") from malformed
     is_refusal = result == "refused" and what in _ACTIONS and what != AuditAction.AUDIT_ROOT

@@ -80,7 +80,7 @@ class PdfDocument:
         _, payload = self._ask_child(do="words", index=index)
         try:
             found = json.loads(payload)
-            words = tuple(PageWord(str(word["text"]), _to_boxes(word["boxes"])) for word in found["words"])
+            words = tuple(PageWord(str(word["text"]), _make_boxes(word["boxes"])) for word in found["words"])
             return PageWords(words, bool(found["cut"]))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
@@ -91,7 +91,7 @@ class PdfDocument:
         """
         _, payload = self._ask_child(do="compare", old=list(old), new=list(new))
         try:
-            return tuple(_to_change(change, len(old), len(new)) for change in json.loads(payload))
+            return tuple(_make_change(change, len(old), len(new)) for change in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
@@ -99,7 +99,7 @@ class PdfDocument:
         """Return the matches of `words`, at most 1,000. Character width, case and line breaks are ignored."""
         _, payload = self._ask_child(do="search", words=words)
         try:
-            return tuple(_to_hit(hit) for hit in json.loads(payload))
+            return tuple(_make_hit(hit) for hit in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableReason.PDF_READER_CRASHED)
 
@@ -229,11 +229,11 @@ def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object
     return head, payload
 
 
-def _to_hit(answer: dict[str, Any]) -> PageHit:
-    return PageHit(int(answer["page"]), _to_boxes(answer["boxes"]))
+def _make_hit(answer: dict[str, Any]) -> PageHit:
+    return PageHit(int(answer["page"]), _make_boxes(answer["boxes"]))
 
 
-def _to_boxes(answer: list[list[float]]) -> tuple[Box, ...]:
+def _make_boxes(answer: list[list[float]]) -> tuple[Box, ...]:
     boxes = []
     for box in answer:
         left, top, right, bottom = map(float, box)
@@ -241,7 +241,7 @@ def _to_boxes(answer: list[list[float]]) -> tuple[Box, ...]:
     return tuple(boxes)
 
 
-def _to_change(answer: list[Any], old_count: int, new_count: int) -> WordChange:
+def _make_change(answer: list[Any], old_count: int, new_count: int) -> WordChange:
     """Return one difference of words. Raises ValueError if it names words that don't exist."""
     _, *places = answer
     old_begin, old_end, new_begin, new_end = map(int, places)

@@ -29,7 +29,7 @@ from console.domain.queues.filter_text import known_providers
 from console.domain.queues.filters import RecordFilter
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.credit_checks import credit_checks
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders, payments
 from console.store.queues import filter_sql
 from console.store.queues.definitions import TABLES
@@ -51,33 +51,33 @@ Ids = Mapping[str, Collection[int]]
 """Ids of records, by the kind of the records."""
 
 _NUMBER_COLUMNS: Mapping[str, Column[Any]] = {
-    credit_checks.KIND: check_table.c.number_key,
-    orders.KIND: order_table.c.number_key,
-    payments.KIND: payment_table.c.corporation_number,
+    credit_checks.CREDIT_CHECK_KIND: check_table.c.number_key,
+    orders.ORDER_KIND: order_table.c.number_key,
+    payments.PAYMENT_KIND: payment_table.c.corporation_number,
 }
 _STATUS_COLUMNS: Mapping[str, Column[Any]] = {
-    credit_checks.KIND: check_table.c.seen_status,
-    orders.KIND: order_table.c.status,
-    payments.KIND: payment_table.c.status,
-    refunds.KIND: refund_table.c.status,
+    credit_checks.CREDIT_CHECK_KIND: check_table.c.seen_status,
+    orders.ORDER_KIND: order_table.c.status,
+    payments.PAYMENT_KIND: payment_table.c.status,
+    refunds.REFUND_KIND: refund_table.c.status,
 }
 _CERTAINTY_COLUMNS: Mapping[str, Column[Any]] = {
-    credit_checks.KIND: check_table.c.certainty,
-    payments.KIND: payment_table.c.certainty,
-    refunds.KIND: refund_table.c.certainty,
+    credit_checks.CREDIT_CHECK_KIND: check_table.c.certainty,
+    payments.PAYMENT_KIND: payment_table.c.certainty,
+    refunds.REFUND_KIND: refund_table.c.certainty,
 }
 _DAY_COLUMNS: Mapping[str, Sequence[Column[Any]]] = {
-    credit_checks.KIND: (check_table.c.created_at,),
-    orders.KIND: (order_table.c.created_at,),
-    payments.KIND: (payment_table.c.created_at, payment_table.c.begun_at, payment_table.c.paid_at),
-    refunds.KIND: (refund_table.c.created_at,),
+    credit_checks.CREDIT_CHECK_KIND: (check_table.c.created_at,),
+    orders.ORDER_KIND: (order_table.c.created_at,),
+    payments.PAYMENT_KIND: (payment_table.c.created_at, payment_table.c.begun_at, payment_table.c.paid_at),
+    refunds.REFUND_KIND: (refund_table.c.created_at,),
 }
 """The instants of a record that count for a condition on the day."""
 _STATES: Mapping[str, frozenset[str]] = {
-    credit_checks.KIND: frozenset(CheckState),
-    orders.KIND: frozenset(OrderState),
-    payments.KIND: frozenset(PaymentState),
-    refunds.KIND: frozenset(RefundState),
+    credit_checks.CREDIT_CHECK_KIND: frozenset(CheckState),
+    orders.ORDER_KIND: frozenset(OrderState),
+    payments.PAYMENT_KIND: frozenset(PaymentState),
+    refunds.REFUND_KIND: frozenset(RefundState),
 }
 
 
@@ -141,8 +141,8 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
     return (
         (search.named is not None and not search.named.get(kind))
         or (bool(chosen.states) and not chosen.states & _STATES[kind])
-        or (chosen.amount is not None and kind == credit_checks.KIND)
-        or (chosen.certainties == {Certainty.UNKNOWN} and kind == orders.KIND)
+        or (chosen.amount is not None and kind == credit_checks.CREDIT_CHECK_KIND)
+        or (chosen.certainties == {Certainty.UNKNOWN} and kind == orders.ORDER_KIND)
     )
 
 
@@ -183,7 +183,7 @@ def _find_sources(conn: Connection, part: TableQueries, search: RecordSearch) ->
         if _count_rows(conn, part, ranges) <= FEW_ROWS:
             return _Sources([*map(_Source, ranges), *([newest] if _may_be_unreadable(part, search) else [])])
     sources = _Sources([newest], is_partial=floor > 0)
-    if part.kind == payments.KIND and search.days is not None:
+    if part.kind == payments.PAYMENT_KIND and search.days is not None:
         days = _payment_days(*_utc_bounds(search.days))
         if floor and _count_rows(conn, part, days) <= FEW_ROWS:
             sources.parts += [_Source(condition) for condition in days]
@@ -195,7 +195,7 @@ def _may_be_unreadable(part: TableQueries, search: RecordSearch) -> bool:
     a person, so no index has them together with the others.
     """
     chosen = search.chosen
-    return part.kind == orders.KIND and (
+    return part.kind == orders.ORDER_KIND and (
         OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.work_states
     )
 
@@ -245,7 +245,7 @@ def _is_of_days(kind: str, days: DayRange) -> ColumnElement[bool]:
     """
     first, end = _utc_bounds(days)
     conditions = [_is_between(column, Instant, first, end) for column in _DAY_COLUMNS[kind]]
-    if kind == credit_checks.KIND:
+    if kind == credit_checks.CREDIT_CHECK_KIND:
         is_foreign = check_table.c.created_at.is_(None)
         local = [at.replace(tzinfo=None) for at in (one.astimezone(JST) for one in days.instants())]
         in_utc = _is_between(check_table.c.purchased_at, ForeignInstant, first, end)
@@ -270,7 +270,7 @@ def _is_between(column: Column[Any], kind: TypeEngine[Any], first: datetime, end
 
 def _utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
     first, end = days.instants()
-    return to_naive_utc(first), to_naive_utc(end)
+    return convert_to_naive_utc(first), convert_to_naive_utc(end)
 
 
 # -- records of corporation numbers
@@ -284,7 +284,7 @@ def ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str
     if not numbers:
         return {}, False
     most = MOST_OF_NUMBERS // len(numbers)
-    ids: dict[str, set[int]] = {kind: set() for kind in (*_NUMBER_COLUMNS, refunds.KIND)}
+    ids: dict[str, set[int]] = {kind: set() for kind in (*_NUMBER_COLUMNS, refunds.REFUND_KIND)}
     is_partial = False
     for kind, column in _NUMBER_COLUMNS.items():
         row_id = column.table.c.id
@@ -292,10 +292,14 @@ def ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str
             rows = conn.scalars(select(row_id).where(column == number).order_by(row_id.desc()).limit(most)).all()
             ids[kind].update(rows)
             is_partial = is_partial or len(rows) == most
-    if ids[orders.KIND]:
-        ids[payments.KIND].update(_ids_of(conn, payment_table.c.id, payment_table.c.order_id, ids[orders.KIND]))
-    if ids[payments.KIND]:
-        ids[refunds.KIND].update(_ids_of(conn, refund_table.c.id, refund_table.c.payment_id, ids[payments.KIND]))
+    if ids[orders.ORDER_KIND]:
+        ids[payments.PAYMENT_KIND].update(
+            _ids_of(conn, payment_table.c.id, payment_table.c.order_id, ids[orders.ORDER_KIND])
+        )
+    if ids[payments.PAYMENT_KIND]:
+        ids[refunds.REFUND_KIND].update(
+            _ids_of(conn, refund_table.c.id, refund_table.c.payment_id, ids[payments.PAYMENT_KIND])
+        )
     return ids, is_partial
 
 

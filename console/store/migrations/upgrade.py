@@ -179,11 +179,11 @@ def renew_constraints(database: Database) -> None:
     from console.store.constraints import server_triggers
     from console.store.database import online_ddl
 
-    def in_use(sql: str) -> None:
+    def alter_in_use(sql: str) -> None:
         online_ddl.alter_table(database, sql.replace("%", "%%"), lambda: False)
 
     with database.read() as conn:
-        server_triggers.renew_triggers(conn, in_use)
+        server_triggers.renew_triggers(conn, alter_in_use)
         lock_holders.renew_procedure(conn)
         grants.renew_role_rights(conn)
 

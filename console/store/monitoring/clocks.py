@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, literal_column, select
 
-from console.store.database.instants import SERVER_TIME, to_aware_utc
+from console.store.database.instants import SERVER_TIME, convert_to_aware_utc
 from console.store.schema.core import requests
 
 _RECENT_REQUESTS_QUERY = (
@@ -20,7 +20,7 @@ _MAX_REQUESTS = 2_000
 
 def server_time(conn: Connection) -> datetime:
     """Return the present time by the server's clock."""
-    return to_aware_utc(conn.execute(select(SERVER_TIME)).scalar_one())
+    return convert_to_aware_utc(conn.execute(select(SERVER_TIME)).scalar_one())
 
 
 def request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
@@ -32,5 +32,5 @@ def request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ..
     for request_id, who, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MAX_REQUESTS}):
         made_at = (UUID(request_id).int >> 80) / 1000
         key = (str(desk), str(who))
-        delays[key] = (*delays.get(key, ()), to_aware_utc(at).timestamp() - made_at)
+        delays[key] = (*delays.get(key, ()), convert_to_aware_utc(at).timestamp() - made_at)
     return delays

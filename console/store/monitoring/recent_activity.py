@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, select
 
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_detail
 from console.store.schema.core import audit_log, changes, evidence, operations
 from console.store.schema.payments import payment_events, payments
@@ -70,7 +70,8 @@ def provider_calls(conn: Connection, since: datetime) -> list[tuple[datetime, st
     summary.
     """
     return [
-        (to_aware_utc(row.at), str(row.source), str(row.summary)) for row in _newest_rows(conn, _ANSWERS_QUERY, since)
+        (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
+        for row in _newest_rows(conn, _ANSWERS_QUERY, since)
     ]
 
 
@@ -93,7 +94,7 @@ def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
 def operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
     """Return the durations in seconds, from start to end, of the given operations that have ended since `since`."""
     ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS]
-    rows = conn.execute(_DURATIONS_QUERY, {"ids": ids, "since": to_naive_utc(since)}).all() if ids else []
+    rows = conn.execute(_DURATIONS_QUERY, {"ids": ids, "since": convert_to_naive_utc(since)}).all() if ids else []
     return [(row.ended_at - row.started_at).total_seconds() for row in rows]
 
 
@@ -134,4 +135,4 @@ def _waited_seconds(detail: str) -> float | None:
 
 
 def _newest_rows(conn: Connection, query: Select[Any], since: datetime) -> list[Row[Any]]:
-    return [row for row in conn.execute(query, {"most": MAX_ROWS}) if to_aware_utc(row[0]) >= since]
+    return [row for row in conn.execute(query, {"most": MAX_ROWS}) if convert_to_aware_utc(row[0]) >= since]

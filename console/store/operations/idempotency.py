@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, bindparam, select, update
 
 from console.domain.records import OperationState
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import is_live
 from console.store.database.transaction import Transaction, locking_read
 from console.store.operations import leases
@@ -74,7 +74,14 @@ def find_use(conn: Connection, key: str) -> KeyUse | None:
         return None
     operation_id, state, fingerprint, result, operator, desk, since, live = row
     return KeyUse(
-        operation_id, OperationState(state), fingerprint, result, operator, desk, to_aware_utc(since), bool(live)
+        operation_id,
+        OperationState(state),
+        fingerprint,
+        result,
+        operator,
+        desk,
+        convert_to_aware_utc(since),
+        bool(live),
     )
 
 
@@ -87,7 +94,7 @@ def end_operation(
     A second call with the same token and result returns True, too.
     """
     values = {"of": operation_id, "held": fence, "to": state.value}
-    if conn.execute(_END_OPERATION, values | {"kept": result, "at": to_naive_utc(now)}).rowcount == 1:
+    if conn.execute(_END_OPERATION, values | {"kept": result, "at": convert_to_naive_utc(now)}).rowcount == 1:
         return True
     ended = conn.execute(_RESULT_QUERY, values).first()
     return ended is not None and ended.result == result
@@ -117,12 +124,12 @@ def current_epoch(conn: Connection, now: datetime) -> str:
     restored from a backup has an outdated epoch.
     """
     row = conn.execute(_EPOCH_QUERY, _EPOCH_ROW).first()
-    return row.token if row and abs(now - to_aware_utc(row.since)) < LONGEST_EPOCH else ""
+    return row.token if row and abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH else ""
 
 
 def replace_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
     """Begin a new epoch (see `current_epoch`) and return its text."""
-    token = {"token_": str(uuid.uuid4()), "since_": to_naive_utc(now)}
+    token = {"token_": str(uuid.uuid4()), "since_": convert_to_naive_utc(now)}
     if tx.conn.execute(_REPLACE_EPOCH, _EPOCH_ROW | token).rowcount == 0:
         leases.acquire(tx, _EPOCH_ROW["of"], holder, now, 0.0)
     return current_epoch(tx.conn, now)

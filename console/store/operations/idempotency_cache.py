@@ -96,7 +96,7 @@ class NoCache:
         """Do nothing, because there are no connections to close."""
 
 
-class Cache(NoCache):
+class IdempotencyCache(NoCache):
     """Cache of results in Redis, by idempotency key. Safe from any thread; no error of Redis is raised.
 
     `store_key` returns the key text of the store key. It is called once, in the background, before the first

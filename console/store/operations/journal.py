@@ -17,7 +17,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.records import Operation, OperationState
 from console.domain.transitions.tables import sources_of_operation
 from console.store.database import unreadable_rows
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import expiry, is_live, lease_clock_id
 from console.store.database.transaction import Transaction, locking_read
 from console.store.schema.core import operations
@@ -132,7 +132,7 @@ def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: d
         "host": holder.host,
         "process": holder.process,
         "session": holder.session,
-        "started_at": to_naive_utc(now),
+        "started_at": convert_to_naive_utc(now),
         "answer_lock": hashlib.sha256(new.answer_key.encode()).hexdigest() if new.answer_key else None,
         "lease_ms": int(seconds * 1000),
     }
@@ -195,7 +195,7 @@ def _ending_values(
         "new_state": state.value,
         "kind": outcome.kind.value,
         "why": outcome.reason[:64],
-        "at": None if state is OperationState.UNKNOWN else to_naive_utc(now),
+        "at": None if state is OperationState.UNKNOWN else convert_to_naive_utc(now),
     }
 
 
@@ -213,7 +213,7 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
             state=state.value,
             outcome_class="UNKNOWN",
             outcome_reason="lapsed",
-            **({} if state is OperationState.UNKNOWN else {"ended_at": to_naive_utc(now)}),
+            **({} if state is OperationState.UNKNOWN else {"ended_at": convert_to_naive_utc(now)}),
         )
     )
     return conn.execute(lapsed).rowcount == 1
@@ -222,7 +222,7 @@ def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now:
 def find(conn: Connection, operation_id: str) -> Operation | None:
     """Return an operation by its id; None if there is none."""
     row = conn.execute(_BY_ID_QUERY, {"of": operation_id}).first()
-    return _to_operation(row) if row else None
+    return _make_operation(row) if row else None
 
 
 def find_effective(conn: Connection, operation_id: str) -> Operation | None:
@@ -233,7 +233,7 @@ def find_effective(conn: Connection, operation_id: str) -> Operation | None:
     if row is None:
         return None
     *columns, lease_over = row
-    operation = _to_operation(columns)
+    operation = _make_operation(columns)
     if operation.state is not OperationState.CALLING or not lease_over:
         return operation
     return replace(operation, state=state_after_lapse(operation.action), outcome_class="UNKNOWN", reason="lapsed")
@@ -251,17 +251,17 @@ def state_after_lapse(action: str) -> OperationState:
     return OperationState.UNKNOWN if has_effect(action) else OperationState.FAILED
 
 
-def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
+def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
     """Return all operations on a record, oldest first."""
     return unreadable_rows.read_each(
-        "operations", conn.execute(_OF_SUBJECT, {"kind": kind, "of": subject_id}), _to_operation
+        "operations", conn.execute(_OF_SUBJECT, {"kind": kind, "of": subject_id}), _make_operation
     )
 
 
 def find_running(conn: Connection, kind: str, subject_id: int) -> Operation | None:
     """Return the operation that is calling for this record under a live lease; None if there is none."""
     row = conn.execute(_RUNNING_QUERY, {"kind": kind, "of": subject_id}).first()
-    return _to_operation(row) if row else None
+    return _make_operation(row) if row else None
 
 
 def unfinished_operations(
@@ -274,12 +274,12 @@ def unfinished_operations(
     )
     if operator is not None:
         query = query.where(operations.c.operator == operator)
-    return unreadable_rows.read_each("operations", conn.execute(query), _to_operation)
+    return unreadable_rows.read_each("operations", conn.execute(query), _make_operation)
 
 
 def lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     """Return the `calling` operations with an expired lease, oldest first."""
-    return unreadable_rows.read_each("operations", conn.execute(_LAPSED_QUERY.limit(limit)), _to_operation)
+    return unreadable_rows.read_each("operations", conn.execute(_LAPSED_QUERY.limit(limit)), _make_operation)
 
 
 def lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
@@ -327,10 +327,10 @@ def open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation
     query = select(*_COLUMNS).where(
         operations.c.corporation_number == corporation_number, operations.c.state.in_(unsettled), bought
     )
-    return tuple(_to_operation(row) for row in conn.execute(query))
+    return tuple(_make_operation(row) for row in conn.execute(query))
 
 
-def _to_operation(row: Sequence[Any]) -> Operation:
+def _make_operation(row: Sequence[Any]) -> Operation:
     (
         op_id,
         action,
@@ -354,8 +354,8 @@ def _to_operation(row: Sequence[Any]) -> Operation:
         state=OperationState(state),
         operator=operator,
         desk=desk,
-        started_at=to_aware_utc(started),
-        ended_at=to_aware_utc(ended) if ended is not None else None,
+        started_at=convert_to_aware_utc(started),
+        ended_at=convert_to_aware_utc(ended) if ended is not None else None,
         corporation_number=number,
         client_id=str(client) if client is not None else None,
         outcome_class=outcome_class_name,

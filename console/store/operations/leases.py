@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.records import LeaseHolder
 from console.store.database import unreadable_rows
 from console.store.database.engine import RunAgain, Transaction
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import expiry, is_live, lease_clock_id
 from console.store.database.transaction import locking_read
 from console.store.schema.core import leases
@@ -115,13 +115,13 @@ def _lease_values(holder: Holder, now: datetime, seconds: float) -> dict[str, ob
         "desk_": holder.desk,
         "host_": holder.host,
         "process_": holder.process,
-        "since_": to_naive_utc(now),
+        "since_": convert_to_naive_utc(now),
         **_expiry_values(now, seconds),
     }
 
 
 def _expiry_values(now: datetime, seconds: float) -> dict[str, object]:
-    return {"lease_ms": int(seconds * 1000), "until_": to_naive_utc(now) + timedelta(seconds=seconds)}
+    return {"lease_ms": int(seconds * 1000), "until_": convert_to_naive_utc(now) + timedelta(seconds=seconds)}
 
 
 def _insert_lease(conn: Connection, values: dict[str, object]) -> None:
@@ -149,14 +149,14 @@ def holder_of(conn: Connection, name: str) -> LeaseHolder | None:
     Return None if the lease is free.
     """
     row = conn.execute(_HOLDER_QUERY, {"of": name}).first()
-    return _to_holder(row) if row else None
+    return _make_holder(row) if row else None
 
 
 def holders(conn: Connection) -> tuple[LeaseHolder, ...]:
     """Return the holders of all leases that are held now, oldest first."""
-    return unreadable_rows.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(leases.c.since)), _to_holder)
+    return unreadable_rows.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(leases.c.since)), _make_holder)
 
 
-def _to_holder(row: Sequence[Any]) -> LeaseHolder:
+def _make_holder(row: Sequence[Any]) -> LeaseHolder:
     name, operator, desk, host, process, since, until = row
-    return LeaseHolder(name, operator, desk, host, process, to_aware_utc(since), to_aware_utc(until))
+    return LeaseHolder(name, operator, desk, host, process, convert_to_aware_utc(since), convert_to_aware_utc(until))

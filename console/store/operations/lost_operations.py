@@ -14,13 +14,13 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.provider_outcome import OutcomeClass
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import approvals, evidence, operations
 from console.store.schema.worker import lost_operations
 from console.store.spool.spool import Intent, SpoolEntry, SpoolState
 
 MAX_OPERATIONS = 200
-KIND = "operation"
+OPERATION_KIND = "operation"
 _BATCH_SIZE = 500
 _INTENT_COLUMNS = (
     lost_operations.c.id, lost_operations.c.database_id, lost_operations.c.action, lost_operations.c.client_id,
@@ -29,7 +29,7 @@ _INTENT_COLUMNS = (
     lost_operations.c.provider_key, lost_operations.c.amount_minor,
 )  # fmt: skip
 _IS_DECIDED = exists().where(
-    approvals.c.subject_kind == KIND,
+    approvals.c.subject_kind == OPERATION_KIND,
     approvals.c.subject_id == lost_operations.c.id,
     approvals.c.closed_at.is_not(None),
 )
@@ -94,14 +94,14 @@ def insert_entries(conn: Connection, entries: Sequence[SpoolEntry], database_id:
             "record_id": intent.record_id,
             "operator": intent.operator,
             "desk": intent.desk_id,
-            "at": to_naive_utc(intent.at),
+            "at": convert_to_naive_utc(intent.at),
             "fingerprint": intent.fingerprint,
             "payment_id": intent.payment_id if intent.database_id == database_id else None,
             "provider_key": _key_if_short(intent.provider_key),
             "amount_minor": intent.amount_minor,
             "provider_id": entry.provider_id,
             "holds": entry.holds_claim,
-            "told_at": to_naive_utc(now),
+            "told_at": convert_to_naive_utc(now),
         }
         try:
             conn.execute(_INSERT, row)
@@ -116,12 +116,12 @@ def purchases_holding_claim(conn: Connection, client_id: str, corporation_number
     values = {"number": corporation_number, "client": int(client_id)}
     if conn.execute(_IDS_OF_CLIENT_AND_NUMBER_QUERY, values).first() is None:
         return ()
-    return tuple(_to_intent(row) for row in conn.execute(_OF_CLIENT_AND_NUMBER_QUERY, values))
+    return tuple(_make_intent(row) for row in conn.execute(_OF_CLIENT_AND_NUMBER_QUERY, values))
 
 
 def refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
     """Return the lost refunds of a payment that still hold their claim."""
-    return tuple(_to_intent(row) for row in conn.execute(_OF_PAYMENT_QUERY, {"payment": payment_id}))
+    return tuple(_make_intent(row) for row in conn.execute(_OF_PAYMENT_QUERY, {"payment": payment_id}))
 
 
 def find_spool_entry(conn: Connection, operation_id: str) -> SpoolEntry | None:
@@ -132,7 +132,7 @@ def find_spool_entry(conn: Connection, operation_id: str) -> SpoolEntry | None:
     *intent_values, provider_id, holds = row
     state = SpoolState.CALLING if holds else SpoolState.ENDED
     return SpoolEntry(
-        _to_intent(intent_values), state, bool(holds), provider_id, None, has_answer=False, is_delivered=False
+        _make_intent(intent_values), state, bool(holds), provider_id, None, has_answer=False, is_delivered=False
     )
 
 
@@ -140,7 +140,7 @@ def unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
     """Return the lost operations that the journal doesn't have yet: at most MAX_OPERATIONS, the last stored one
     first.
     """
-    return tuple(_to_intent(row) for row in conn.execute(_NEWEST_QUERY.where(~_IS_RESTORED)))
+    return tuple(_make_intent(row) for row in conn.execute(_NEWEST_QUERY.where(~_IS_RESTORED)))
 
 
 def _existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
@@ -150,9 +150,9 @@ def _existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collectio
     return existing
 
 
-def _to_intent(row: Sequence[Any]) -> Intent:
+def _make_intent(row: Sequence[Any]) -> Intent:
     values = list(row[:13])
-    values[3], values[8] = None if row[3] is None else str(row[3]), to_aware_utc(row[8])
+    values[3], values[8] = None if row[3] is None else str(row[3]), convert_to_aware_utc(row[8])
     return Intent(*values)
 
 

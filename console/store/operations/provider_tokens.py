@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import provider_tokens
 
 
@@ -39,7 +39,7 @@ def read_token(conn: Connection, provider: str) -> StoredToken | None:
     ).first()
     if row is None:
         return None
-    expires = to_aware_utc(row.expires_at) if row.expires_at else None
+    expires = convert_to_aware_utc(row.expires_at) if row.expires_at else None
     return StoredToken(row.sealed, expires, row.version, tuple(json.loads(row.used_first)))
 
 
@@ -51,10 +51,10 @@ def replace_token(
     """
     values = {
         "sealed": after.encrypted_pair,
-        "expires_at": to_naive_utc(after.expires_at) if after.expires_at else None,
+        "expires_at": convert_to_naive_utc(after.expires_at) if after.expires_at else None,
         "version": after.version,
         "used_first": json.dumps(after.used_first_hashes),
-        "changed_at": to_naive_utc(now),
+        "changed_at": convert_to_naive_utc(now),
     }
     if before is None:
         try:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import LeaseHolder
 from console.store.database.engine import RunAgain, Transaction
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import database_unix_ms, expiry, is_live, lease_clock_id
 from console.store.database.transaction import locking_read
 from console.store.schema.core import request_ids
@@ -132,7 +132,13 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
         return None
     command, fingerprint, state, kind, subject, operation, answer, desk, host, process, since, fence, live, age = row
     holder = LeaseHolder(
-        request.request_id, request.person, desk, host, process, to_aware_utc(since), to_aware_utc(since)
+        request.request_id,
+        request.person,
+        desk,
+        host,
+        process,
+        convert_to_aware_utc(since),
+        convert_to_aware_utc(since),
     )
     age = timedelta(milliseconds=int(age))
     return RequestIdUse(command, fingerprint, state, kind, subject, operation, answer, holder, fence, bool(live), age)
@@ -165,7 +171,7 @@ def take_request_id(
         "desk_": holder.desk,
         "host_": holder.host,
         "process_": holder.process,
-        "since_": to_naive_utc(now),
+        "since_": convert_to_naive_utc(now),
         "token_": token,
         "lease_ms": int(seconds * 1000),
     }

@@ -6,7 +6,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, insert, select, upd
 
 from console.domain.payments.records import Account
 from console.store.database import compare_and_swap
-from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.schema.payments import accounts
 
@@ -78,7 +78,7 @@ def book_amount(conn: Connection, account: Account, amount_minor: int, released:
     """Add a paid amount to the balance, as far as the limit allows, and return the added amount.
 
     `released`: the part of the account's reserved amount that belonged to this payment and is freed now. The caller
-    sets the rest of `amount_minor` aside. Raises Stale if the account has changed since it was read.
+    sets the rest of `amount_minor` aside. Raises StaleRow if the account has changed since it was read.
     """
     reserved = max(0, account.reserved_minor - released)
     accepted = max(0, min(amount_minor, account.limit_minor - account.balance_minor - reserved))

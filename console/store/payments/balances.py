@@ -13,10 +13,10 @@ from sqlalchemy import BindParameter, Connection, Update, bindparam, case, updat
 
 from console.domain.payments.states import PaymentState
 from console.store.database import compare_and_swap
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.payments import payments
 
-KIND = "payment"
+PAYMENT_KIND = "payment"
 MONEY_COLUMNS = frozenset({"captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor"})
 """Columns of amounts, which only the functions of this module write."""
 
@@ -110,7 +110,9 @@ def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: 
 
 
 def _move_amount(conn: Connection, statement: Update, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    moved = conn.execute(statement, {"of": payment_id, "x": amount_minor, "at": to_naive_utc(now)}).rowcount == 1
+    moved = (
+        conn.execute(statement, {"of": payment_id, "x": amount_minor, "at": convert_to_naive_utc(now)}).rowcount == 1
+    )
     if moved:
-        compare_and_swap.announce_change(conn, KIND, payment_id, now)
+        compare_and_swap.announce_change(conn, PAYMENT_KIND, payment_id, now)
     return moved

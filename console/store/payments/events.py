@@ -12,8 +12,8 @@ from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
 from console.store.database import compare_and_swap, unreadable_rows
-from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.payments import payment_events
 
 LONGEST_BODY_CHARACTERS = 20_000
@@ -104,7 +104,7 @@ def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) ->
         "amount_minor": event.amount_minor,
         "currency": event.currency,
         "occurred_at": compare_and_swap.storable_value(event.occurred_at),
-        "received_at": to_naive_utc(now),
+        "received_at": convert_to_naive_utc(now),
         "done": event.done,
         "body": event.body if event.signature else event.body[:LONGEST_BODY_CHARACTERS],
         "signature": event.signature,
@@ -113,19 +113,19 @@ def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) ->
     try:
         conn.execute(_INSERT, row)
     except IntegrityError:  # only the statement was undone; the transaction of the first row has committed
-        if by_source_id(conn, event.source, event.event_id) is None:
+        if find_by_source_id(conn, event.source, event.event_id) is None:
             raise
         return False
     return True
 
 
-def by_source_id(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
+def find_by_source_id(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
     """Return the stored event with this id of the source; None if there is none."""
     row = conn.execute(_BY_SOURCE_ID_QUERY, {"whose": source, "of": event_id}).first()
-    return to_event(row) if row else None
+    return make_event(row) if row else None
 
 
-def of_payment(conn: Connection, payment_id: int) -> tuple[PaymentEvent, ...]:
+def find_by_payment(conn: Connection, payment_id: int) -> tuple[PaymentEvent, ...]:
     """Return the events of a payment in the order of their arrival."""
     return _select_events(conn, _OF_PAYMENT_QUERY, {"of": payment_id})
 
@@ -143,7 +143,7 @@ def events_with_result(conn: Connection, done: str, limit: int, after: int = 0) 
     return _select_events(conn, _WITH_RESULT_QUERY, {"what": done, "after": after, "most": limit})
 
 
-def by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, ...]:
+def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[PaymentEvent, ...]:
     """Return the events with these ids, in any order."""
     return _select_events(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
 
@@ -162,15 +162,15 @@ def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: i
 
 
 def all_events() -> Select[Any]:
-    """Return the query of all events. The caller adds conditions to it; `to_event` converts its rows."""
+    """Return the query of all events. The caller adds conditions to it; `make_event` converts its rows."""
     return _ALL_QUERY
 
 
 def _select_events(conn: Connection, query: Select[Any], values: dict[str, object]) -> tuple[PaymentEvent, ...]:
-    return unreadable_rows.read_each("payment_events", conn.execute(query, values), to_event)
+    return unreadable_rows.read_each("payment_events", conn.execute(query, values), make_event)
 
 
-def to_event(row: Any) -> PaymentEvent:
+def make_event(row: Any) -> PaymentEvent:
     """Convert a row of `all_events` into an event."""
     return PaymentEvent(
         id=row.id,
@@ -183,8 +183,8 @@ def to_event(row: Any) -> PaymentEvent:
         order_no=row.order_no,
         amount_minor=row.amount_minor,
         currency=row.currency,
-        occurred_at=in_utc(row.occurred_at),
-        received_at=to_aware_utc(row.received_at),
+        occurred_at=read_as_utc(row.occurred_at),
+        received_at=convert_to_aware_utc(row.received_at),
         signature=row.signature,
         who=row.who,
     )

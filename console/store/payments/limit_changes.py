@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from console.domain.payments.limits import LIMIT_KIND, PROPOSAL_TIME_LIMIT, Limit, limit_subject
 from console.store.access.people_views import LIMIT_PROPOSALS
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.database.server import reads_views
 from console.store.schema.core import approvals
 from console.store.schema.payments import limits, metadata
@@ -31,11 +31,11 @@ def list_limits(conn: Connection, now: datetime) -> tuple[Limit, ...]:
     """Return all limits, each with its newest proposal that hasn't expired or been closed at `now`."""
     proposals = {row.subject_id: row for row in _open_proposals(conn, now)}
     return tuple(
-        _with_proposal(name, currency, int(value), proposals) for name, currency, value in conn.execute(_ALL_QUERY)
+        _add_proposal(name, currency, int(value), proposals) for name, currency, value in conn.execute(_ALL_QUERY)
     )
 
 
-def _with_proposal(name: str, currency: str, value: int, proposals: Mapping[str, Row[Any]]) -> Limit:
+def _add_proposal(name: str, currency: str, value: int, proposals: Mapping[str, Row[Any]]) -> Limit:
     proposal = proposals.get(limit_subject(name, currency, value))
     if proposal is None:
         return Limit(name, currency, value)
@@ -53,7 +53,7 @@ def find_proposers(conn: Connection, subject: str, value: int, now: datetime) ->
 def _open_proposals(conn: Connection, now: datetime) -> tuple[Row[Any], ...]:
     c = _seen.c if reads_views(conn) else approvals.c
     query = select(c.subject_id, c.proposed, c.person).where(
-        c.subject_kind == LIMIT_KIND, c.closed_at.is_(None), c.at > to_naive_utc(now - PROPOSAL_TIME_LIMIT)
+        c.subject_kind == LIMIT_KIND, c.closed_at.is_(None), c.at > convert_to_naive_utc(now - PROPOSAL_TIME_LIMIT)
     )
     return tuple(conn.execute(query.order_by(c.id)))
 
@@ -63,7 +63,7 @@ def insert_proposal(conn: Connection, subject: str, value: int, person: str, now
     conn.execute(
         insert(approvals).values(
             subject_kind=LIMIT_KIND, subject_id=subject, action=LIMIT_ACTION, proposed=str(value), person=person,
-            at=to_naive_utc(now),
+            at=convert_to_naive_utc(now),
         )
     )  # fmt: skip
 
@@ -81,4 +81,4 @@ def change_value(conn: Connection, limit: Limit, value: int, now: datetime) -> N
         approvals.c.subject_id == subject,
         approvals.c.closed_at.is_(None),
     )
-    conn.execute(update(approvals).where(*is_open).values(closed_at=to_naive_utc(now)))
+    conn.execute(update(approvals).where(*is_open).values(closed_at=convert_to_naive_utc(now)))

@@ -10,7 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import WorkState
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders, payments
 from console.store.schema.column_types import Instant
 from console.store.schema.payments import orders as order_rows
@@ -52,19 +52,19 @@ _ORDERS_OF_DAY = (
 )
 
 
-def with_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order | Payment, ...]:
+def find_by_numbers(conn: Connection, numbers: Collection[str]) -> tuple[Order | Payment, ...]:
     """Return the payments and orders with one of these numbers: our number, or the provider's number of a payment."""
     if not numbers:
         return ()
     values = {"some": sorted(numbers), "most": MAX_CANDIDATES * len(numbers)}
     found: dict[tuple[str, int], Order | Payment] = {}
     for query in (_PAYMENTS_BY_OUR_NUMBER, _PAYMENTS_BY_THEIR_NUMBER):
-        found |= {(payments.KIND, one.id): one for one in payments.select_records(conn, query, values)}
-    found |= {(orders.KIND, one.id): one for one in orders.select_records(conn, _ORDERS_BY_NUMBER, values)}
+        found |= {(payments.PAYMENT_KIND, one.id): one for one in payments.select_records(conn, query, values)}
+    found |= {(orders.ORDER_KIND, one.id): one for one in orders.select_records(conn, _ORDERS_BY_NUMBER, values)}
     return tuple(found.values())
 
 
-def of_amount_and_day(
+def find_by_amount_and_day(
     conn: Connection, source: str, amount_minor: int, currency: str, since: datetime, until: datetime
 ) -> tuple[Order | Payment, ...]:
     """Return payments of the provider `source` that were begun or paid from `since` until before `until` for exactly
@@ -73,16 +73,16 @@ def of_amount_and_day(
     values: dict[str, object] = {
         "minor": amount_minor,
         "currency": currency,
-        "since": to_naive_utc(since),
-        "until": to_naive_utc(until),
+        "since": convert_to_naive_utc(since),
+        "until": convert_to_naive_utc(until),
         "most": MAX_CANDIDATES,
     }
     found: dict[tuple[str, int], Order | Payment] = {}
     for query in _PAYMENTS_OF_DAY:
         of_provider = payments.select_records(conn, query, {**values, "whose": source})
-        found |= {(payments.KIND, one.id): one for one in of_provider}
+        found |= {(payments.PAYMENT_KIND, one.id): one for one in of_provider}
     for order in _pending_orders(conn, values):
-        found[orders.KIND, order.id] = order
+        found[orders.ORDER_KIND, order.id] = order
     return tuple(found.values())[: 2 * MAX_CANDIDATES]
 
 

@@ -17,14 +17,14 @@ from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.transitions import tables as states
 from console.store.database import compare_and_swap
-from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.compare_and_swap import work_values as work_values
-from console.store.database.instants import known_instant, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_naive_utc, known_instant
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.payments import orders, payments
 
-KIND = "order"
+ORDER_KIND = "order"
 COLUMNS = (
     orders.c.id, orders.c.merch_txn_id, orders.c.corporation_number, orders.c.number_key, orders.c.status,
     orders.c.currency, orders.c.total_amount, orders.c.version, orders.c.payment_method, orders.c.created_at,
@@ -71,17 +71,17 @@ def find(conn: Connection, order_id: int) -> Order | None:
     return _first_order(conn, _BY_ID_QUERY, {"of": order_id})
 
 
-def by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
+def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
     """Return the orders with these ids, in any order."""
     return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}) if ids else ()
 
 
-def by_number(conn: Connection, merch_txn_id: str) -> Order | None:
+def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
     """Return the order with this order number; None if there is none."""
     return _first_order(conn, _BY_NUMBER_QUERY, {"of": merch_txn_id})
 
 
-def of_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
+def find_by_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first."""
     return select_records(conn, _OF_CORPORATION_QUERY, {"of": number})
 
@@ -101,14 +101,14 @@ def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in conn.execute(_PAYMENT_IDS_QUERY, {"ids": [row.id for row in rows]}) if rows else ():
         ids[order_id] = (*ids.get(order_id, ()), payment_id)
-    return tuple(to_record(row, ids.get(row.id, ())) for row in rows)
+    return tuple(make_record(row, ids.get(row.id, ())) for row in rows)
 
 
 def _first_order(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> Order | None:
     return next(iter(select_records(conn, query, values)), None)
 
 
-def to_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
+def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
     """Convert a row of `COLUMNS` into an order. If the stored state isn't an `OrderState`, return the order as
     pending, with work for a person; the row isn't changed.
     """
@@ -116,7 +116,7 @@ def to_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         order_id, number, raw_corporation, corporation, status, currency, total, version, method, created, updated,
         work_state, work_at, work_reason, attempts, token, transaction, since,
     ) = row  # fmt: skip
-    work = Work(WorkState(work_state), in_utc(work_at), work_reason, attempts)
+    work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_STATES:
         status, work = OrderState.PENDING, Work(WorkState.NEEDS_REVIEW, reason=UNREADABLE_STATE_REASON)
     return Order(
@@ -131,8 +131,8 @@ def to_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         payment_method=method,
         atom_token_id=token,
         atom_txn_id=transaction,
-        created_at=in_utc(created),
-        changed_at=in_utc(updated),
+        created_at=read_as_utc(created),
+        changed_at=read_as_utc(updated),
         state_since=known_instant(since),
         work=work,
     )
@@ -160,18 +160,19 @@ def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
         "user_id": new.user_id,
         "payment_method": new.payment_method,
         "status": new.state.value,
-        "created_at": to_naive_utc(now),
-        "updated_at": to_naive_utc(now),
-        "state_since": to_naive_utc(new.state_since or now),
+        "created_at": convert_to_naive_utc(now),
+        "updated_at": convert_to_naive_utc(now),
+        "state_since": convert_to_naive_utc(new.state_since or now),
     }
-    return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
+    return compare_and_swap.insert_announced(conn, ORDER_KIND, _INSERT, row, now)
 
 
 def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:
     """Write columns if neither the console nor the shop has changed the row since `order` was read.
 
-    Values may be aware instants and enum members. Raises Stale if the row has changed; ForbiddenTransition (a bug of
-    the caller) for a state change that the transition table doesn't have, or for a column that never changes.
+    Values may be aware instants and enum members. Raises StaleRow if the row has changed; ForbiddenTransition (a
+    bug of the caller) for a state change that the transition table doesn't have, or for a column that never
+    changes.
     """
     compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if "status" in values:
@@ -181,17 +182,17 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
     if values.get("status", order.state) is not order.state:
         written["state_since"] = now
     compare_and_swap.update_if_unchanged(conn, orders, (order.id, order.version), written, status=order.state)
-    compare_and_swap.announce_change(conn, KIND, order.id, now)
+    compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)
 
 
 def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
-    """Write only the columns of work. `updated_at` doesn't change, because the order itself doesn't. Raises Stale if
-    the row has changed since it was read.
+    """Write only the columns of work. `updated_at` doesn't change, because the order itself doesn't. Raises
+    StaleRow if the row has changed since it was read.
     """
     compare_and_swap.update_if_unchanged(
         conn, orders, (order.id, order.version), work_values(work), status=order.state
     )
-    compare_and_swap.announce_change(conn, KIND, order.id, now)
+    compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)
 
 
 def fits_column(column: str, value: str) -> bool:
@@ -203,12 +204,12 @@ def fits_column(column: str, value: str) -> bool:
 def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Mapping[str, str]) -> None:
     """Write texts into columns that are still empty; `updated_at` doesn't change.
 
-    Raises Stale if the row has changed since `order` was read, or if the shop, which doesn't increment the version,
-    has filled one of the columns meanwhile.
+    Raises StaleRow if the row has changed since `order` was read, or if the shop, which doesn't increment the
+    version, has filled one of the columns meanwhile.
     """
     empty = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
     as_read = orders.c.id == order.id, orders.c.version == order.version, orders.c.status == order.state.value
     statement = update(orders).where(*as_read, *empty).values({**values, "version": order.version + 1})
     if conn.execute(statement).rowcount != 1:
-        raise Stale(order.id)
-    compare_and_swap.announce_change(conn, KIND, order.id, now)
+        raise StaleRow(order.id)
+    compare_and_swap.announce_change(conn, ORDER_KIND, order.id, now)

@@ -7,14 +7,14 @@ from sqlalchemy import Connection, Integer, bindparam, select
 from console.domain.payments.consistency import WAITING_STATES
 from console.domain.payments.records import Payment
 from console.domain.records import Certainty
-from console.store.database.instants import to_naive_utc
-from console.store.payments.balances import KIND
+from console.store.database.instants import convert_to_naive_utc
+from console.store.payments.balances import PAYMENT_KIND
 from console.store.payments.payments import all_records, select_records
 from console.store.schema.payments import payments
 from console.store.schema.worker import sagas
 
 _OPEN_SAGA_QUERY = select(sagas.c.id).where(
-    sagas.c.kind == bindparam("saga"), sagas.c.subject_kind == KIND, sagas.c.open_subject == payments.c.id
+    sagas.c.kind == bindparam("saga"), sagas.c.subject_kind == PAYMENT_KIND, sagas.c.open_subject == payments.c.id
 )
 _OVERDUE_QUERY = (
     all_records()
@@ -35,4 +35,4 @@ def overdue_payments(conn: Connection, saga: str, now: datetime, limit: int) -> 
 
     Payments with an unfinished saga of the kind `saga` are left out.
     """
-    return select_records(conn, _OVERDUE_QUERY, {"saga": saga, "now": to_naive_utc(now), "most": limit})
+    return select_records(conn, _OVERDUE_QUERY, {"saga": saga, "now": convert_to_naive_utc(now), "most": limit})

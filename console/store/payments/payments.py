@@ -18,18 +18,18 @@ from console.domain.payments.states import PAYMENT_STEPS, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.transitions import tables as states
 from console.store.database import compare_and_swap
-from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.compare_and_swap import work_values as work_values
-from console.store.database.instants import to_naive_utc
-from console.store.payments.balances import KIND as KIND
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments.balances import MONEY_COLUMNS
+from console.store.payments.balances import PAYMENT_KIND as PAYMENT_KIND
 from console.store.payments.balances import capture_amount as capture_amount
 from console.store.payments.balances import release_amount as release_amount
 from console.store.payments.balances import reserve_amount as reserve_amount
 from console.store.payments.balances import set_amount_aside as set_amount_aside
 from console.store.payments.balances import settle_refund as settle_refund
-from console.store.payments.row_mapping import COLUMNS, to_record
+from console.store.payments.row_mapping import COLUMNS, make_record
 from console.store.schema.payments import payments
 
 _ALL_QUERY = select(*COLUMNS)
@@ -96,38 +96,38 @@ def find(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset
     return _first_payment(conn, _BY_ID_QUERY, {"of": payment_id}, lapsed)
 
 
-def by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
+def find_by_merchant_id(conn: Connection, provider: str, merchant_payment_id: str) -> Payment | None:
     """Return the payment of this provider with this payment number, which the console assigned; None if there is
     none.
     """
     return _first_payment(conn, _BY_MERCHANT_ID_QUERY, {"whose": provider, "of": merchant_payment_id})
 
 
-def by_provider_id(conn: Connection, provider: str, provider_payment_id: str) -> Payment | None:
+def find_by_provider_id(conn: Connection, provider: str, provider_payment_id: str) -> Payment | None:
     """Return the payment to which this provider gave this id; None if there is none."""
     return _first_payment(conn, _BY_PROVIDER_ID_QUERY, {"whose": provider, "of": provider_payment_id})
 
 
-def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
+def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
     """Return all payments of an order, newest first."""
     return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
-def of_orders(
+def find_by_orders(
     conn: Connection, order_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
     """Return all payments of these orders, newest first."""
     return select_records(conn, _OF_ORDERS_QUERY, {"some": sorted(order_ids)}, lapsed) if order_ids else ()
 
 
-def of_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
+def find_by_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
     """Return the payments with this corporation number in their own row, newest first. The number of their order
     isn't read.
     """
     return select_records(conn, _OF_CORPORATION_QUERY, {"of": number}, lapsed)
 
 
-def of_corporations(
+def find_by_corporations(
     conn: Connection, numbers: Collection[str], captured_amounts: Collection[int]
 ) -> tuple[Payment, ...]:
     """Return the payments with one of these corporation numbers in their own row that captured one of these amounts
@@ -141,15 +141,19 @@ def of_corporations(
 
 def due_payments(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:
     """Return at most `limit` payments whose scheduled work has one of these reasons and is due, longest due first."""
-    return select_records(conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": to_naive_utc(now), "most": limit})
+    return select_records(
+        conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
+    )
 
 
 def all_records() -> Select[Any]:
-    """Return the query of all payments with the columns that `to_record` needs. The caller adds conditions to it."""
+    """Return the query of all payments with the columns that `make_record` needs. The caller adds conditions."""
     return _ALL_QUERY
 
 
-def by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
+def find_by_ids(
+    conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
+) -> tuple[Payment, ...]:
     """Return the payments with these ids, in any order. `lapsed`: ids of records whose call has lapsed (its process
     crashed or froze), returned with an unknown outcome.
     """
@@ -163,14 +167,14 @@ def select_records(
     payments. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned with an unknown
     outcome.
     """
-    return tuple(to_record(row, lapsed) for row in conn.execute(query, values))
+    return tuple(make_record(row, lapsed) for row in conn.execute(query, values))
 
 
 def _first_payment(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> Payment | None:
     row = conn.execute(query, values).first()
-    return to_record(row, lapsed) if row else None
+    return make_record(row, lapsed) if row else None
 
 
 def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
@@ -194,18 +198,18 @@ def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
         "begun_at": compare_and_swap.storable_value(new.begun_at),
         "payment_expires_at": compare_and_swap.storable_value(new.expires_at),
         "operation_id": new.operation_id,
-        "created_at": to_naive_utc(now),
-        "changed_at": to_naive_utc(now),
-        "state_since": to_naive_utc(now),
-        "booked_at": to_naive_utc(now) if new.state in PAID_STATES else None,
+        "created_at": convert_to_naive_utc(now),
+        "changed_at": convert_to_naive_utc(now),
+        "state_since": convert_to_naive_utc(now),
+        "booked_at": convert_to_naive_utc(now) if new.state in PAID_STATES else None,
     } | compare_and_swap.id_column(new.given_id)
-    return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
+    return compare_and_swap.insert_announced(conn, PAYMENT_KIND, _INSERT, row, now)
 
 
 def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
     """Write columns of the row. Values may be aware instants and enum members.
 
-    Raises Stale if the row has changed since `payment` was read; IntegrityError if the provider's id belongs to
+    Raises StaleRow if the row has changed since `payment` was read; IntegrityError if the provider's id belongs to
     another payment; ForbiddenTransition (a bug of the caller) for a state change that the transition table doesn't
     have, for a column of `MONEY_COLUMNS`, and for a column that never changes.
     """
@@ -230,7 +234,7 @@ def follow_path(
     if path or values.get("certainty", payment.certainty) != payment.certainty:
         last["state_since"] = now
     compare_and_swap.update_if_unchanged(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
-    compare_and_swap.announce_change(conn, KIND, payment.id, now)
+    compare_and_swap.announce_change(conn, PAYMENT_KIND, payment.id, now)
 
 
 def _columns_when_paid(payment: Payment, path: Sequence[PaymentState], now: datetime) -> dict[str, object]:

@@ -9,7 +9,7 @@ from typing import Any
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
-from console.store.database.instants import known_instant, to_aware_utc
+from console.store.database.instants import convert_to_aware_utc, known_instant
 from console.store.schema.payments import payments
 
 COLUMNS = (
@@ -30,7 +30,7 @@ writes the record's next step.
 """
 
 
-def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
+def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
     """Convert a row of `COLUMNS` into a payment. If its id is in `lapsed` (the process that began it crashed or
     froze), return it with an unknown outcome.
     """
@@ -50,7 +50,7 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
         payer=payer,
         state=PaymentState(status),
         certainty=Certainty(certainty),
-        work=Work(WorkState(work_state), in_utc(work_at), work_reason, attempts),
+        work=Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts),
         currency=currency,
         asked_minor=asked_minor,
         captured_minor=captured,
@@ -61,21 +61,21 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
         by_code=bool(by_code),
         handle=handle,
         url=url,
-        expires_at=in_utc(expires),
-        begun_at=in_utc(begun),
-        paid_at=in_utc(paid),
+        expires_at=read_as_utc(expires),
+        begun_at=read_as_utc(begun),
+        paid_at=read_as_utc(paid),
         provider_state=word,
         provider_minor=word_minor,
         provider_refunded_minor=word_refunded,
-        told_at=in_utc(told_at),
+        told_at=read_as_utc(told_at),
         last_event_id=event,
         error_code=error,
         operation_id=operation,
-        created_at=in_utc(created),
-        changed_at=in_utc(changed),
+        created_at=read_as_utc(created),
+        changed_at=read_as_utc(changed),
         state_since=known_instant(since),
         account_minor=account,
-        booked_at=in_utc(booked),
+        booked_at=read_as_utc(booked),
         late_after=PaymentState(late_after) if late_after else None,
     )
     if payment_id in lapsed and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:
@@ -83,6 +83,6 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
     return record
 
 
-def in_utc(value: datetime | None) -> datetime | None:
+def read_as_utc(value: datetime | None) -> datetime | None:
     """Return a stored instant (naive, UTC) with its zone; None stays None."""
-    return to_aware_utc(value) if value is not None else None
+    return convert_to_aware_utc(value) if value is not None else None

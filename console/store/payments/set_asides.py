@@ -10,11 +10,11 @@ from sqlalchemy import insert as into
 from console.domain.payments.records import Payment, SetAside, SetAsideState
 from console.domain.transitions import tables as states
 from console.store.database import compare_and_swap
-from console.store.database.compare_and_swap import Stale as Stale
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.compare_and_swap import StaleRow as StaleRow
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.payments import refunds, set_asides
 
-KIND = "set-aside"
+SET_ASIDE_KIND = "set-aside"
 _ALL_QUERY = select(
     set_asides.c.id, set_asides.c.payment_id, set_asides.c.account_id, set_asides.c.amount_minor,
     set_asides.c.currency, set_asides.c.status, set_asides.c.refund_id, set_asides.c.version, set_asides.c.created_at,
@@ -42,10 +42,10 @@ def insert_set_aside(conn: Connection, payment: Payment, account_id: int, amount
         "amount_minor": amount_minor,
         "currency": payment.currency,
         "status": SetAsideState.OPEN.value,
-        "created_at": to_naive_utc(now),
-        "changed_at": to_naive_utc(now),
+        "created_at": convert_to_naive_utc(now),
+        "changed_at": convert_to_naive_utc(now),
     }
-    return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
+    return compare_and_swap.insert_announced(conn, SET_ASIDE_KIND, _INSERT, row, now)
 
 
 def find(conn: Connection, set_aside_id: int) -> SetAside | None:
@@ -53,7 +53,7 @@ def find(conn: Connection, set_aside_id: int) -> SetAside | None:
     return next(iter(_select_set_asides(conn, _BY_ID_QUERY, {"of": set_aside_id})), None)
 
 
-def of_payment(conn: Connection, payment_id: int) -> tuple[SetAside, ...]:
+def find_by_payment(conn: Connection, payment_id: int) -> tuple[SetAside, ...]:
     """Return the set-asides of a payment, oldest first."""
     return _select_set_asides(conn, _OF_PAYMENT_QUERY, {"of": payment_id})
 
@@ -73,24 +73,32 @@ def open_without_refund(conn: Connection, limit: int, after: int = 0) -> tuple[S
 def change_set_aside(
     conn: Connection, item: SetAside, now: datetime, state: SetAsideState, refund_id: int | None
 ) -> None:
-    """Write the new state and the refund. Raises Stale if the row has changed since `item` was read;
+    """Write the new state and the refund. Raises StaleRow if the row has changed since `item` was read;
     ForbiddenTransition (a bug of the caller) for a state change that the transition table doesn't have.
     """
     states.require_transition(states.SET_ASIDE_TRANSITIONS, item.state, state)
     values = {"status": state, "refund_id": refund_id, "changed_at": now}
     compare_and_swap.update_if_unchanged(conn, set_asides, (item.id, item.version), values)
-    compare_and_swap.announce_change(conn, KIND, item.id, now)
+    compare_and_swap.announce_change(conn, SET_ASIDE_KIND, item.id, now)
 
 
 def _select_set_asides(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[SetAside, ...]:
-    return tuple(_to_set_aside(*row) for row in conn.execute(query, values))
+    return tuple(_make_set_aside(*row) for row in conn.execute(query, values))
 
 
-def _to_set_aside(
+def _make_set_aside(
     item_id: int, payment_id: int, account_id: int, amount_minor: int, currency: str, status: str,
     refund_id: int | None, version: int, created: datetime,
 ) -> SetAside:  # fmt: skip
     state = SetAsideState(status)
     return SetAside(
-        item_id, payment_id, account_id, amount_minor, currency, state, refund_id, version, to_aware_utc(created)
+        item_id,
+        payment_id,
+        account_id,
+        amount_minor,
+        currency,
+        state,
+        refund_id,
+        version,
+        convert_to_aware_utc(created),
     )

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Select, bindparam, select, update
 
 from console.domain.tasks.states import StockState
 from console.store.database import compare_and_swap
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders
 from console.store.schema.worker import stock_reservations
 
@@ -42,7 +42,7 @@ class Reservation:
     state: StockState
 
 
-def of_order(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
+def find_by_order(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
     """Return all reservations of an order, in any state."""
     return _select_reservations(conn, _ALL_QUERY, order_id)
 
@@ -56,9 +56,9 @@ def release_reservations(conn: Connection, order_id: int, now: datetime) -> int:
     """Change the held reservations of an order to released and return their number. Used and released reservations
     don't change.
     """
-    freed = conn.execute(_RELEASE, {"of": order_id, "at": to_naive_utc(now)}).rowcount
+    freed = conn.execute(_RELEASE, {"of": order_id, "at": convert_to_naive_utc(now)}).rowcount
     if freed:
-        compare_and_swap.announce_change(conn, orders.KIND, order_id, now)
+        compare_and_swap.announce_change(conn, orders.ORDER_KIND, order_id, now)
     return freed
 
 

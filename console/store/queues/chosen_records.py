@@ -28,7 +28,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.queues.causes import CauseTotal
 from console.domain.queues.order import SortColumn
-from console.store.database.instants import to_aware_utc
+from console.store.database.instants import convert_to_aware_utc
 from console.store.queues import filter_sql
 from console.store.queues.definitions import TABLES
 from console.store.queues.filter_sql import QueueChoice
@@ -44,7 +44,9 @@ SortValue = int | str | datetime
 
 
 class SortPosition(NamedTuple):
-    """Position of a record in a sorted queue: its sort keys, the index of its kind in `KINDS`, and its id."""
+    """Position of a record in a sorted queue: its sort keys, the index of its kind in `QUEUED_RECORD_KINDS`, and
+    its id.
+    """
 
     first: SortValue
     second: SortValue
@@ -156,7 +158,7 @@ def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueCh
         values |= part.parameters(lapsed_of_table(part, lapsed))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
-    return min(sum(row.total for row in rows), COUNT_CAP + 1), to_aware_utc(oldest) if oldest else None
+    return min(sum(row.total for row in rows), COUNT_CAP + 1), convert_to_aware_utc(oldest) if oldest else None
 
 
 def _count_range(part: TableQueries, rows: ColumnElement[bool]) -> Select[Any]:
@@ -180,7 +182,7 @@ def total_causes(
         ids = lapsed_of_table(part, lapsed)
         for rows in part.chosen_ranges(name, choice, ids) if name in part.queues else ():
             found = conn.execute(_total_range(part, rows, ids), part.parameters(ids) | {"most": GROUP_CAP + 1})
-            of_range = [_to_total(*row) for row in found]
+            of_range = [_make_total(*row) for row in found]
             is_capped = is_capped or sum(total.count for total in of_range) > GROUP_CAP
             totals += of_range
     return tuple(totals), is_capped
@@ -199,7 +201,9 @@ def _total_range(part: TableQueries, rows: ColumnElement[bool], lapsed: Abstract
     return select(counted.c.cause, counted.c.currency, *sums).group_by(counted.c.cause, counted.c.currency)
 
 
-def _to_total(
+def _make_total(
     cause: str | None, currency: str | None, count: int, sum_minor: Decimal | int, oldest: datetime | None
 ) -> CauseTotal:
-    return CauseTotal(cause or None, currency, count, int(sum_minor), to_aware_utc(oldest) if oldest else None)
+    return CauseTotal(
+        cause or None, currency, count, int(sum_minor), convert_to_aware_utc(oldest) if oldest else None
+    )

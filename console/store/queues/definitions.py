@@ -15,7 +15,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.credit_checks import credit_checks
-from console.store.credit_checks.row_mapping import to_record
+from console.store.credit_checks.row_mapping import make_record
 from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
 from console.store.queues.record_columns import RecordColumns, is_one_of
@@ -66,7 +66,7 @@ def _was_refunded_since_sql() -> ColumnElement[bool]:
     )
 
 
-def _of_refunded_payment(column: Column[Any]) -> ColumnElement[Any]:
+def _read_refunded_payment(column: Column[Any]) -> ColumnElement[Any]:
     """Return SQL of a column of a refund's payment."""
     return select(column).where(payment_table.c.id == refund_table.c.payment_id).scalar_subquery()
 
@@ -91,9 +91,9 @@ REFUND_COLUMNS = RecordColumns(
     work_reason=refund_table.c.work_reason,
     error_code=refund_table.c.error_code,
     name=null(),
-    number=_of_refunded_payment(payment_table.c.corporation_number),
-    provider=_of_refunded_payment(payment_table.c.provider),
-    has_provider=lambda names: is_one_of(_of_refunded_payment(payment_table.c.provider), names),
+    number=_read_refunded_payment(payment_table.c.corporation_number),
+    provider=_read_refunded_payment(payment_table.c.provider),
+    has_provider=lambda names: is_one_of(_read_refunded_payment(payment_table.c.provider), names),
     minor=refund_table.c.refund_amount,
     currency=refund_table.c.currency,
     maker=refund_table.c.maker,
@@ -144,7 +144,7 @@ CREDIT_CHECK_COLUMNS = RecordColumns(
     client=check_table.c.client_id,
 )
 REFUND_QUERIES = TableQueries(
-    kind=refunds.KIND,
+    kind=refunds.REFUND_KIND,
     id=refund_table.c.id,
     work_state=refund_table.c.work_state,
     state_since=refund_table.c.state_since,
@@ -172,12 +172,12 @@ REFUND_QUERIES = TableQueries(
     may_be_lapsed=and_(refund_table.c.status == RefundState.SUBMITTING.value, refund_table.c.certainty == "known"),
 )
 PAYMENT_QUERIES = TableQueries(
-    kind=payments.KIND,
+    kind=payments.PAYMENT_KIND,
     id=payment_table.c.id,
     work_state=payment_table.c.work_state,
     state_since=payment_table.c.state_since,
     rows=payments.all_records(),
-    read=lambda _, rows, lapsed: [payment_rows.to_record(row, lapsed) for row in rows],
+    read=lambda _, rows, lapsed: [payment_rows.make_record(row, lapsed) for row in rows],
     columns=PAYMENT_COLUMNS,
     queues={
         "pending": _state_conditions(
@@ -199,7 +199,7 @@ PAYMENT_QUERIES = TableQueries(
     ),
 )
 ORDER_QUERIES = TableQueries(
-    kind=orders.KIND,
+    kind=orders.ORDER_KIND,
     id=order_table.c.id,
     work_state=order_table.c.work_state,
     state_since=order_table.c.state_since,
@@ -213,12 +213,12 @@ ORDER_QUERIES = TableQueries(
     },
 )
 CREDIT_CHECK_QUERIES = TableQueries(
-    kind=credit_checks.KIND,
+    kind=credit_checks.CREDIT_CHECK_KIND,
     id=check_table.c.id,
     work_state=check_table.c.seen_work,
     state_since=check_table.c.state_since,
     rows=credit_checks.all_records(),
-    read=lambda _, rows, lapsed: [to_record(row, lapsed) for row in rows],
+    read=lambda _, rows, lapsed: [make_record(row, lapsed) for row in rows],
     columns=CREDIT_CHECK_COLUMNS,
     queues={
         "pending": [PENDING_CHECK],

@@ -22,7 +22,7 @@ from console.domain.queues.filters import (
 )
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
 from console.domain.records import Certainty, CheckState, WorkState
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.queues.record_columns import Expression, SeenColumns, hex_text, is_one_of, rank
 from console.store.schema.column_types import EPOCH_START, Instant
 
@@ -101,11 +101,11 @@ def age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnEle
         return
     earliest, latest = choice.chosen.age.instants(choice.now)
     if earliest is not None:
-        yield since >= literal(to_naive_utc(earliest), Instant)
+        yield since >= literal(convert_to_naive_utc(earliest), Instant)
     else:
         yield since > literal(EPOCH_START, Instant)
     if latest is not None:
-        yield since <= literal(to_naive_utc(latest), Instant)
+        yield since <= literal(convert_to_naive_utc(latest), Instant)
 
 
 def _amount_condition(seen: SeenColumns, amount: AmountRange) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from console.domain.records import WorkReason, WorkState
 from console.domain.tasks.states import SagaState
 from console.store.credit_checks import credit_checks
 from console.store.database import compare_and_swap
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import payments
 from console.store.refunds import refunds
 from console.store.schema.core import credit_checks as checks_table
@@ -65,10 +65,10 @@ def _work_of(table: Table) -> _WorkColumns:
 
 
 _WORK_COLUMNS: Mapping[str, _WorkColumns] = {
-    credit_checks.KIND: _work_of(checks_table),
-    payments.KIND: _work_of(payments_table),
-    refunds.KIND: _work_of(refunds_table),
-    sagas.KIND: _WorkColumns(sagas_table, "state", SagaState.RUNNING.value, "next_at", "reason"),
+    credit_checks.CREDIT_CHECK_KIND: _work_of(checks_table),
+    payments.PAYMENT_KIND: _work_of(payments_table),
+    refunds.REFUND_KIND: _work_of(refunds_table),
+    sagas.SAGA_KIND: _WorkColumns(sagas_table, "state", SagaState.RUNNING.value, "next_at", "reason"),
 }
 _QUERIES = {kind: work_columns.query() for kind, work_columns in _WORK_COLUMNS.items()}
 
@@ -77,14 +77,14 @@ def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[F
     """Return the rows whose `changed_at` and due time are later than `latest`, an instant in the future; at most
     `limit` rows of each kind.
     """
-    values = {"latest": to_naive_utc(latest), "most": limit}
+    values = {"latest": convert_to_naive_utc(latest), "most": limit}
     return tuple(
         FutureDatedRow(kind, *row) for kind, query in _QUERIES.items() for row in conn.execute(query, values)
     )
 
 
 def make_due(conn: Connection, row: FutureDatedRow, now: datetime) -> None:
-    """Set the due time of the row's next step to `now`. Raises Stale if the row has changed since it was read."""
+    """Set the due time of the row's next step to `now`. Raises StaleRow if the row has changed since it was read."""
     work_columns = _WORK_COLUMNS[row.kind]
     compare_and_swap.update_if_unchanged(
         conn, work_columns.table, (row.id, row.version), {work_columns.due_at: now, "changed_at": now}

@@ -10,7 +10,7 @@ from sqlalchemy import CompoundSelect, Connection, Row, and_, or_, select, union
 
 from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
-from console.store.database.instants import to_aware_utc
+from console.store.database.instants import convert_to_aware_utc
 from console.store.queues.definitions import PENDING_CHECK, TABLES
 from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
 from console.store.queues.table_queries import QueuedRecord, QueueKey, TableQueries
@@ -18,7 +18,7 @@ from console.store.schema.core import credit_checks as table
 
 COUNT_CAP = 1_000
 QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
-KINDS = tuple(part.kind for part in TABLES)
+QUEUED_RECORD_KINDS = tuple(part.kind for part in TABLES)
 LapsedIds = Mapping[str, AbstractSet[int]]
 """For each kind, the ids of the records whose operation has lapsed: its process crashed or froze during a call."""
 
@@ -27,8 +27,8 @@ _LARGEST_ID = 2**63 - 1
 
 class QueuePosition(NamedTuple):
     """Position of a record in a queue: its stored work state, the instant at which it got its present state
-    (naive, UTC; EPOCH_START if none is stored), the index of its kind in `KINDS`, and its id. Queues are sorted
-    by these values.
+    (naive, UTC; EPOCH_START if none is stored), the index of its kind in `QUEUED_RECORD_KINDS`, and its id.
+    Queues are sorted by these values.
     """
 
     work_state: str
@@ -39,12 +39,12 @@ class QueuePosition(NamedTuple):
     @property
     def kind(self) -> str:
         """Kind of the record, such as `payment`."""
-        return KINDS[self.kind_index]
+        return QUEUED_RECORD_KINDS[self.kind_index]
 
 
 def position_of(work_state: str, since: datetime, kind: str, record_id: int) -> QueuePosition:
     """Return the position of a record with this stored work state, instant, kind and id."""
-    return QueuePosition(work_state, since, KINDS.index(kind), record_id)
+    return QueuePosition(work_state, since, QUEUED_RECORD_KINDS.index(kind), record_id)
 
 
 def queue_page(
@@ -112,7 +112,7 @@ def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, da
     query = _count_query(name, frozenset(kind for kind, ids in lapsed.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
-    return min(sum(row.total for row in rows), COUNT_CAP + 1), to_aware_utc(oldest) if oldest else None
+    return min(sum(row.total for row in rows), COUNT_CAP + 1), convert_to_aware_utc(oldest) if oldest else None
 
 
 @cache
@@ -165,10 +165,10 @@ def find_foreign_rows(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     written = [*conn.execute(new)]
     for since in (_IS_BOUGHT_AFTER_ADOPTION, *_END_CONDITIONS):
         written += conn.execute(rows.where(since))
-    return tuple((int(i), _to_text(raw), _to_text(key)) for i, raw, key in written)
+    return tuple((int(i), _encode_text(raw), _encode_text(key)) for i, raw, key in written)
 
 
-def _to_text(value: object) -> str:
+def _encode_text(value: object) -> str:
     """Return the value as text; "" for NULL. A column of another application may hold integers or NULL."""
     return "" if value is None else str(value)
 

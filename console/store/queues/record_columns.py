@@ -54,7 +54,7 @@ class SeenColumns:
     columns: RecordColumns
     is_lapsed: ColumnElement[bool] | None = None
 
-    def _as_seen(self, stored: Expression, of_lapsed_row: str | None) -> Expression:
+    def _read_as_seen(self, stored: Expression, of_lapsed_row: str | None) -> Expression:
         if self.is_lapsed is None:
             return stored
         return case((self.is_lapsed, literal(of_lapsed_row, String)), else_=stored)
@@ -62,17 +62,17 @@ class SeenColumns:
     @property
     def certainty(self) -> Expression:
         """The certainty of the record as it is read."""
-        return self._as_seen(self.columns.certainty, Certainty.UNKNOWN.value)
+        return self._read_as_seen(self.columns.certainty, Certainty.UNKNOWN.value)
 
     @property
     def work_state(self) -> Expression:
         """The work state of the record as it is read."""
-        return self._as_seen(self.columns.work_state, WorkState.NEEDS_REVIEW.value)
+        return self._read_as_seen(self.columns.work_state, WorkState.NEEDS_REVIEW.value)
 
     @property
     def cause(self) -> Expression:
         """The code of the record's problem, as `cause_of` of the domain returns it; NULL for none."""
-        reason = self._as_seen(self.columns.work_reason, WorkReason.LAPSED.value)
+        reason = self._read_as_seen(self.columns.work_reason, WorkReason.LAPSED.value)
         return func.coalesce(func.nullif(self.columns.error_code, ""), reason)
 
 

@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Select, and_, bindparam, false, or_, select, 
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.queues.saved_views import KIND, LONGEST_NAME_CHARACTERS, SavedView, ViewContent, name_claim
+from console.domain.queues.saved_views import LONGEST_NAME_CHARACTERS, VIEW_KIND, SavedView, ViewContent, name_claim
 from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import saved_views
 
 _HIDING_CATEGORIES = frozenset(("Cc", "Cf", "Zl", "Zp"))
@@ -49,27 +49,27 @@ def list_views(conn: Connection, person: str | None) -> tuple[SavedView, ...]:
     own ones first. `person` None: only those of the team.
     """
     rows = conn.execute(_ALL_QUERY, {"person": person or ""})
-    return unreadable_rows.read_each("saved_views", rows, _to_view)
+    return unreadable_rows.read_each("saved_views", rows, _make_view)
 
 
 def find(conn: Connection, view_id: int) -> SavedView | None:
     """Return a view by its id, a deleted one too; None if there is none, or if its row can't be read."""
-    views = unreadable_rows.read_each("saved_views", conn.execute(_BY_ID_QUERY, {"of": view_id}), _to_view)
+    views = unreadable_rows.read_each("saved_views", conn.execute(_BY_ID_QUERY, {"of": view_id}), _make_view)
     return views[0] if views else None
 
 
 def find_named(conn: Connection, view: SavedView) -> SavedView | None:
     """Return the view of the same person, or of the team, with the name of this one; None if there is none."""
     rows = conn.execute(_NAMED_QUERY, {"claim": _claim_of(view)})
-    named = unreadable_rows.read_each("saved_views", rows, _to_view)
+    named = unreadable_rows.read_each("saved_views", rows, _make_view)
     return named[0] if named else None
 
 
 def add_view(conn: Connection, view: SavedView) -> int:
     """Insert a view and announce it. Return its id. Raises RunAgain if somebody used its name at the same time."""
-    row = _to_row(view) | {"is_team": view.is_team, "maker": view.maker}
+    row = _make_row(view) | {"is_team": view.is_team, "maker": view.maker}
     try:
-        return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, view.changed_at)
+        return compare_and_swap.insert_announced(conn, VIEW_KIND, _INSERT, row, view.changed_at)
     except IntegrityError:
         raise RunAgain from None
 
@@ -79,31 +79,31 @@ def replace_view(conn: Connection, view: SavedView) -> None:
     Raises RunAgain if somebody changed the view, or used its name, at the same time.
     """
     try:
-        written = conn.execute(_UPDATE_VIEW, _to_row(view) | {"of": view.id, "as_read": view.version - 1}).rowcount
+        written = conn.execute(_UPDATE_VIEW, _make_row(view) | {"of": view.id, "as_read": view.version - 1}).rowcount
     except IntegrityError:
         raise RunAgain from None
     if written != 1:
         raise RunAgain
-    compare_and_swap.announce_change(conn, KIND, view.id, view.changed_at)
+    compare_and_swap.announce_change(conn, VIEW_KIND, view.id, view.changed_at)
 
 
 def _claim_of(view: SavedView) -> str:
     return name_claim(view.name, None if view.is_team else view.maker)
 
 
-def _to_row(view: SavedView) -> dict[str, object]:
+def _make_row(view: SavedView) -> dict[str, object]:
     return {
         "name": view.name,
         "claim": None if view.deleted_at is not None else _claim_of(view),
         "content": _content_text(view.content),
         "changed_by": view.changed_by,
-        "changed_at": to_naive_utc(view.changed_at),
-        "deleted_at": None if view.deleted_at is None else to_naive_utc(view.deleted_at),
+        "changed_at": convert_to_naive_utc(view.changed_at),
+        "deleted_at": None if view.deleted_at is None else convert_to_naive_utc(view.deleted_at),
         "version": view.version,
     }
 
 
-def _to_view(row: Any) -> SavedView:
+def _make_view(row: Any) -> SavedView:
     """Return the view of a row. Raises ValueError for a name or a content that no program of ours stores: it may be
     megabytes long, or hide what it says.
     """
@@ -118,9 +118,9 @@ def _to_view(row: Any) -> SavedView:
         maker=row.maker,
         content=_parse_content(row.content),
         changed_by=row.changed_by,
-        changed_at=to_aware_utc(row.changed_at),
+        changed_at=convert_to_aware_utc(row.changed_at),
         version=row.version,
-        deleted_at=in_utc(row.deleted_at),
+        deleted_at=read_as_utc(row.deleted_at),
     )
 
 

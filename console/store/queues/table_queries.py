@@ -196,9 +196,9 @@ class TableQueries:
         `most`, and reads the earliest instant at which one of them got its present state. `beside_lapsed`: some
         rows are lapsed now.
         """
-        return [_count_query(rows) for rows in self.since_queries(name, beside_lapsed=beside_lapsed)]
+        return [_count_query(rows) for rows in self.make_since_queries(name, beside_lapsed=beside_lapsed)]
 
-    def since_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
+    def make_since_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
         """Return queries of the column `since` (the column `state_since`) of a queue, one per index range, each with
         at most as many rows as the parameter `most` says. The index contains the column, so the database reads no row
         of the table. `beside_lapsed`: some rows are lapsed now.
@@ -251,7 +251,7 @@ class TableQueries:
 
 
 def _count_query(rows: Select[Any]) -> Select[Any]:
-    """Return the query that counts these rows (see `since_queries`), and reads the oldest known `since`."""
+    """Return the query that counts these rows (see `make_since_queries`), and reads the oldest known `since`."""
     counted = rows.subquery()
     oldest = func.min(case((counted.c.since > EPOCH_START, counted.c.since)))
     columns: list[ColumnElement[Any]] = [func.count().label("total"), oldest.label("oldest")]

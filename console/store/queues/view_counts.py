@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Select, and_, bindparam, case, func, select, true, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from console.store.database.instants import to_aware_utc
+from console.store.database.instants import convert_to_aware_utc
 from console.store.queues.definitions import TABLES
 from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
 from console.store.queues.queues import COUNT_CAP, LapsedIds, lapsed_of_table
@@ -81,5 +81,5 @@ def _add_up(rows: Sequence[Mapping[str, Any]], place: int) -> ChosenCount:
     instants = [row[f"oldest_{place}"] for row in rows if row[f"oldest_{place}"] is not None]
     is_cut = any(row["scanned"] > SCAN_CAP for row in rows)
     return ChosenCount(
-        min(count, COUNT_CAP), is_cut or count > COUNT_CAP, to_aware_utc(min(instants)) if instants else None
+        min(count, COUNT_CAP), is_cut or count > COUNT_CAP, convert_to_aware_utc(min(instants)) if instants else None
     )

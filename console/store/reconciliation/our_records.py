@@ -12,11 +12,11 @@ from sqlalchemy import Connection, Integer, Select, and_, bindparam, func, or_, 
 from console.domain.payments.records import Payment, Refund
 from console.domain.tasks.records import Alert, ReconciliationVerdict
 from console.store.alerts import alerts as alert_rows
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.payments import events as payment_events
 from console.store.payments import payments
 from console.store.payments.events import PaymentEvent
-from console.store.payments.row_mapping import to_record
+from console.store.payments.row_mapping import make_record
 from console.store.refunds import refunds
 from console.store.schema.core import alerts
 from console.store.schema.payments import payment_events as events_table
@@ -77,7 +77,7 @@ _ANNOUNCED_EVENTS_QUERY = (
     .limit(1)
 )
 _OPEN_CASES_QUERY = select(alerts.c.subject_id, alerts.c.id, alerts.c.rule_id, alerts.c.observed).where(
-    alerts.c.subject_kind == payments.KIND,
+    alerts.c.subject_kind == payments.PAYMENT_KIND,
     alerts.c.subject_id.in_(bindparam("some", expanding=True)),
     alerts.c.rule_id.in_(bindparam("rules", expanding=True)),
     alerts.c.resolved_at.is_(None),
@@ -87,7 +87,7 @@ _CASES_OF_RUN_QUERY = (
     .join_from(reconciliation_rows, alerts, alerts.c.subject_id == reconciliation_rows.c.payment_id)
     .where(
         reconciliation_rows.c.run_id == bindparam("run"),
-        alerts.c.subject_kind == payments.KIND,
+        alerts.c.subject_kind == payments.PAYMENT_KIND,
         alerts.c.rule_id.in_(bindparam("rules", expanding=True)),
         or_(alerts.c.resolved_at.is_(None), alerts.c.detected_at >= bindparam("since")),
     )
@@ -97,29 +97,29 @@ _CASES_OF_RUN_QUERY = (
 )
 
 
-def by_provider_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
+def find_by_provider_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
     """Return the payments of a provider that have one of these ids from the provider, by that id."""
     return {
         str(payment.provider_payment_id): payment
-        for payment in _by_provider_and_ids(conn, _BY_PROVIDER_IDS_QUERY, provider, numbers)
+        for payment in _find_by_provider_and_ids(conn, _BY_PROVIDER_IDS_QUERY, provider, numbers)
     }
 
 
-def by_merchant_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
+def find_by_merchant_ids(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
     """Return the payments of a provider that have one of these payment numbers, which the console assigned, by that
     number.
     """
     return {
         payment.merchant_payment_id: payment
-        for payment in _by_provider_and_ids(conn, _BY_MERCHANT_IDS_QUERY, provider, numbers)
+        for payment in _find_by_provider_and_ids(conn, _BY_MERCHANT_IDS_QUERY, provider, numbers)
     }
 
 
-def _by_provider_and_ids(
+def _find_by_provider_and_ids(
     conn: Connection, query: Select[Any], provider: str, ids: Collection[str]
 ) -> tuple[Payment, ...]:
     rows = conn.execute(query, {"whose": provider, "some": sorted(ids)}) if ids else ()
-    return tuple(to_record(row) for row in rows)
+    return tuple(make_record(row) for row in rows)
 
 
 def paid_payments(
@@ -158,11 +158,16 @@ def events_of(
     before `until`, sorted by that time.
     """
     rows = conn.execute(_EVENTS_PAGE_QUERY, {"whose": source, **_page_parameters(after, until, limit)})
-    return tuple(TimedEvent(payment_events.to_event(row), to_aware_utc(row.occurred_at)) for row in rows)
+    return tuple(TimedEvent(payment_events.make_event(row), convert_to_aware_utc(row.occurred_at)) for row in rows)
 
 
 def _page_parameters(after: PagePosition, until: datetime, limit: int) -> dict[str, object]:
-    return {"after_at": to_naive_utc(after[0]), "after_id": after[1], "until": to_naive_utc(until), "most": limit}
+    return {
+        "after_at": convert_to_naive_utc(after[0]),
+        "after_id": after[1],
+        "until": convert_to_naive_utc(until),
+        "most": limit,
+    }
 
 
 def announced_event_id(conn: Connection, source: str, day: str) -> str | None:
@@ -177,7 +182,7 @@ def announced_days(conn: Connection, source: str, since: datetime) -> tuple[str,
     which = (
         events_table.c.done == ANNOUNCED_RESULT,
         events_table.c.source == source,
-        events_table.c.received_at >= to_naive_utc(since),
+        events_table.c.received_at >= convert_to_naive_utc(since),
     )
     query = select(events_table.c.order_no).where(*which).distinct()
     return tuple(sorted(str(day) for (day,) in conn.execute(query)))
@@ -203,7 +208,8 @@ def cases_of_run(
     is open, or if it was opened at `since` or later.
     """
     ids = conn.scalars(
-        _CASES_OF_RUN_QUERY, {"run": run_id, "since": to_naive_utc(since), "rules": sorted(rules), "most": limit}
+        _CASES_OF_RUN_QUERY,
+        {"run": run_id, "since": convert_to_naive_utc(since), "rules": sorted(rules), "most": limit},
     ).all()
     alerts_of_run = (alert_rows.find(conn, alert_id) for alert_id in ids)
     return tuple(alert for alert in alerts_of_run if alert is not None)

@@ -66,14 +66,14 @@ def differences(
 
 def payments_of(conn: Connection, ids: Collection[int]) -> dict[int, Payment]:
     """Return the payments with these ids, by id."""
-    return {payment.id: payment for payment in payments.by_ids(conn, ids)}
+    return {payment.id: payment for payment in payments.find_by_ids(conn, ids)}
 
 
 def cases_of(conn: Connection, ids: Collection[int], rules: Collection[str]) -> dict[int, list[Alert]]:
     """Return the open cases under these rules about these payments, by payment id. A payment without such a case is
     missing.
     """
-    by_payment = alert_rows.open_of_subjects(conn, payments.KIND, ids)
+    by_payment = alert_rows.open_of_subjects(conn, payments.PAYMENT_KIND, ids)
     ours = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}
     return {payment: cases for payment, cases in ours.items() if cases}
 
@@ -88,7 +88,7 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
         reconciliation_rows.c.payment_id == alerts.c.subject_id, reconciliation_rows.c.run_id == run_id
     )
     open_ones = (
-        alerts.c.subject_kind == payments.KIND,
+        alerts.c.subject_kind == payments.PAYMENT_KIND,
         alerts.c.rule_id.in_(sorted(rules)),
         alerts.c.resolved_at.is_(None),
     )
@@ -101,7 +101,7 @@ def files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tu
     that stores such files.
     """
     which = (
-        evidence.c.subject_kind == reconciliations.KIND,
+        evidence.c.subject_kind == reconciliations.RECONCILIATION_KIND,
         evidence.c.subject_id.in_(sorted(run_ids)),
         evidence.c.source == source,
     )

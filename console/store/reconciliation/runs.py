@@ -11,13 +11,13 @@ from sqlalchemy.exc import IntegrityError
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import compare_and_swap, unreadable_rows
-from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import reconciliation_rows, reconciliations
 
-KIND = "reconciliation"
+RECONCILIATION_KIND = "reconciliation"
 RUN_RUNNING, RUN_DONE, RUN_FAILED = "running", "done", "failed"
 COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _LONGEST_TEXT_CHARACTERS = 255
@@ -122,11 +122,11 @@ def open_run(
         "state": RUN_RUNNING,
         "phase": phase,
         "asked_by": asked_by,
-        "begun_at": to_naive_utc(now),
-        "changed_at": to_naive_utc(now),
+        "begun_at": convert_to_naive_utc(now),
+        "changed_at": convert_to_naive_utc(now),
     }
     try:
-        return compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
+        return compare_and_swap.insert_announced(conn, RECONCILIATION_KIND, _INSERT, row, now)
     except IntegrityError:  # another process began it at the same time
         run = _find_run_of_days(conn, provider, from_day, to_day)
         if run is None:
@@ -160,7 +160,7 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
     """Write the progress of a run and return the changed run. `values` may have `state`, `phase`, `position`, counts
     (new totals), `evidence_id` and `reason`.
 
-    A state other than running ends the run. Raises Stale if another process has changed the run since it was read;
+    A state other than running ends the run. Raises StaleRow if another process has changed the run since it was read;
     ForbiddenTransition (a bug of the caller) for a run that has ended, for a count that decreases, and for a column
     that never changes.
     """
@@ -173,7 +173,7 @@ def save_progress(conn: Connection, run: Run, now: datetime, **values: Any) -> R
         values["ended_at"] = now
     written = {**values, "changed_at": now}
     compare_and_swap.update_if_unchanged(conn, reconciliations, (run.id, run.version), written)
-    compare_and_swap.announce_change(conn, KIND, run.id, now)
+    compare_and_swap.announce_change(conn, RECONCILIATION_KIND, run.id, now)
     return replace(run, **written, version=run.version + 1)
 
 
@@ -223,11 +223,11 @@ def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:
 
 def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[Run, ...]:
     return unreadable_rows.read_each(
-        "reconciliations", conn.execute(query, values), lambda row: _to_run(row._asdict())
+        "reconciliations", conn.execute(query, values), lambda row: _make_run(row._asdict())
     )
 
 
-def _to_run(row: dict[str, Any]) -> Run:
+def _make_run(row: dict[str, Any]) -> Run:
     days = {name: date.fromisoformat(row[name]) for name in ("from_day", "to_day")}
-    instants = {name: in_utc(row[name]) for name in ("begun_at", "changed_at", "ended_at")}
+    instants = {name: read_as_utc(row[name]) for name in ("begun_at", "changed_at", "ended_at")}
     return Run(**{**row, **days, **instants})

@@ -11,10 +11,10 @@ from console.store.queues.table_queries import QueuedRecord
 from console.store.refunds import refunds
 
 _FIND_BY_KIND: Mapping[str, Callable[[Connection, int, AbstractSet[int]], QueuedRecord | None]] = {
-    credit_checks.KIND: credit_checks.find,
-    orders.KIND: lambda conn, order_id, _: orders.find(conn, order_id),
-    payments.KIND: payments.find,
-    refunds.KIND: refunds.find,
+    credit_checks.CREDIT_CHECK_KIND: credit_checks.find,
+    orders.ORDER_KIND: lambda conn, order_id, _: orders.find(conn, order_id),
+    payments.PAYMENT_KIND: payments.find,
+    refunds.REFUND_KIND: refunds.find,
 }
 
 
@@ -44,16 +44,16 @@ def numbers_of(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]
 
 
 def _order_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
-    return {order.id: order.merch_txn_id for order in orders.by_ids(conn, ids)}
+    return {order.id: order.merch_txn_id for order in orders.find_by_ids(conn, ids)}
 
 
 def _payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
-    return {payment.id: payment.merchant_payment_id for payment in payments.by_ids(conn, ids)}
+    return {payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, ids)}
 
 
 _NUMBERS_BY_KIND: Mapping[str, Callable[[Connection, Collection[int]], Mapping[int, str]]] = {
-    credit_checks.KIND: credit_checks.numbers_by_ids,
-    orders.KIND: _order_numbers,
-    payments.KIND: _payment_numbers,
-    refunds.KIND: refunds.payment_numbers_by_ids,
+    credit_checks.CREDIT_CHECK_KIND: credit_checks.numbers_by_ids,
+    orders.ORDER_KIND: _order_numbers,
+    payments.PAYMENT_KIND: _payment_numbers,
+    refunds.REFUND_KIND: refunds.payment_numbers_by_ids,
 }

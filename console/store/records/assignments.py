@@ -14,7 +14,7 @@ from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.tasks.records import Take
 from console.store.database import compare_and_swap
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import takes
 
 _OF_SUBJECTS_QUERY = select(takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until).where(
@@ -101,7 +101,10 @@ def takes_of(
         words, clock = _statements_and_times(conn, now, now)
         query, values = words.running, values | clock
     rows = conn.execute(query, values)
-    return {of: Take(kind, of, person, to_aware_utc(taken), to_aware_utc(until)) for of, person, taken, until in rows}
+    return {
+        of: Take(kind, of, person, convert_to_aware_utc(taken), convert_to_aware_utc(until))
+        for of, person, taken, until in rows
+    }
 
 
 def running_takes(conn: Connection, now: datetime, person: str | None = None) -> tuple[Take, ...]:
@@ -112,7 +115,8 @@ def running_takes(conn: Connection, now: datetime, person: str | None = None) ->
     else:
         rows = conn.execute(words.running_of_person, values | {"who": person})
     return tuple(
-        Take(kind, of, person, to_aware_utc(at), to_aware_utc(until)) for kind, of, person, at, until in rows
+        Take(kind, of, person, convert_to_aware_utc(at), convert_to_aware_utc(until))
+        for kind, of, person, at, until in rows
     )
 
 
@@ -121,8 +125,8 @@ def _statements_and_times(
 ) -> tuple[_TakeStatements, dict[str, object]]:
     if conn.dialect.name == "sqlite":
         return _SQLITE_STATEMENTS, {
-            "now": to_naive_utc(now),
-            "ends": to_naive_utc(until),
-            "latest": to_naive_utc(now + CLOCK_TOLERANCE),
+            "now": convert_to_naive_utc(now),
+            "ends": convert_to_naive_utc(until),
+            "latest": convert_to_naive_utc(now + CLOCK_TOLERANCE),
         }
     return _SERVER_STATEMENTS, {"lasts": round((until - now).total_seconds() * 1_000_000)}

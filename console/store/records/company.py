@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
-from console.domain.evidence.timeline import Step
+from console.domain.evidence.timeline import EventKind
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Document
 from console.domain.tasks.records import Note
 from console.domain.views.company import MOST_COMPANY_ROWS, CompanyDocument, CompanyEvent, CompanyTotals, Ref
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.records.history import (
     NOTICE_QUERY,
     PAYMENT,
@@ -33,7 +33,7 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
     """Return the totals of a corporation number per currency, JPY first. Payments and refunds of the period begin at
     the instant `since`. Reversed payments, and those whose outcome is unknown, are left out.
     """
-    start = to_naive_utc(since)
+    start = convert_to_naive_utc(since)
     is_paid = (
         (payments.c.certainty == _KNOWN)
         & payments.c.status.in_([str(state) for state in PAID_STATES])
@@ -66,10 +66,12 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
 def read_notes(conn: Connection, refs: Collection[Ref]) -> tuple[Note, ...]:
     """Return the newest notes of these records, newest first, at most MOST_COMPANY_ROWS of each kind."""
     rows: list[Any] = []
-    for kind, ids in _by_kind(refs):
+    for kind, ids in _group_by_kind(refs):
         query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
         rows += _newest_rows(conn, query.where(notes.c.kind == kind, notes.c.subject_id.in_(ids)), notes.c.id)
-    read = (Note(row.id, row.kind, row.subject_id, row.person, row.words, to_aware_utc(row.at)) for row in rows)
+    read = (
+        Note(row.id, row.kind, row.subject_id, row.person, row.words, convert_to_aware_utc(row.at)) for row in rows
+    )
     return tuple(sorted(read, key=lambda note: note.id, reverse=True))
 
 
@@ -78,7 +80,7 @@ def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocu
     one.
     """
     rows: list[Any] = []
-    for kind, ids in _by_kind(refs):
+    for kind, ids in _group_by_kind(refs):
         rows += _newest_rows(
             conn,
             select(documents).where(documents.c.subject_kind == kind, documents.c.subject_id.in_(ids)),
@@ -89,7 +91,7 @@ def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocu
     read = []
     for row in rows:
         ref = (row.subject_kind, row.subject_id)
-        document = Document(row.path, row.sha256, row.bytes, to_aware_utc(row.fetched_at), ref not in current)
+        document = Document(row.path, row.sha256, row.bytes, convert_to_aware_utc(row.fetched_at), ref not in current)
         current.add(ref)
         read.append(CompanyDocument(ref, document))
     return tuple(read)
@@ -100,7 +102,7 @@ def read_history(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyEvent,
     that providers sent about payments. Entries which only report that a person has read something are left out.
     """
     events: list[CompanyEvent] = []
-    for kind, ids in _by_kind(refs):
+    for kind, ids in _group_by_kind(refs):
         events += _audit_events(conn, kind, ids)
         if kind == PAYMENT:
             events += _notice_events(conn, ids)
@@ -135,10 +137,10 @@ def _notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
 
 def _place_in_history(event: CompanyEvent) -> tuple[datetime, bool, int]:
     """Return the sort key of an event. An audit entry of the same instant follows its notice."""
-    return event.event.at, event.event.step is not Step.NOTICE, int(event.event.row)
+    return event.event.at, event.event.step is not EventKind.NOTICE, int(event.event.row)
 
 
-def _by_kind(refs: Collection[Ref]) -> Iterable[tuple[str, list[int]]]:
+def _group_by_kind(refs: Collection[Ref]) -> Iterable[tuple[str, list[int]]]:
     ids: dict[str, list[int]] = {}
     for kind, id in sorted(refs, reverse=True):
         ids.setdefault(kind, []).append(id)

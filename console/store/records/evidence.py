@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.records import Document, EvidenceItem
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import documents, evidence
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _insert_evidence(
         "subject_kind": kind,
         "subject_id": subject_id,
         "operation_id": operation_id,
-        "at": to_naive_utc(now),
+        "at": convert_to_naive_utc(now),
         "source": source,
         "who": who,
         "sha256": digest,
@@ -75,12 +75,12 @@ def _insert_evidence(
     return int(key[0]) if key else 0
 
 
-def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[EvidenceItem, ...]:
+def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[EvidenceItem, ...]:
     """Return the evidence of a record, oldest first."""
     return _select_items(conn, (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id))
 
 
-def of_operation(conn: Connection, operation_id: str) -> tuple[EvidenceItem, ...]:
+def find_by_operation(conn: Connection, operation_id: str) -> tuple[EvidenceItem, ...]:
     """Return the evidence of one operation, oldest first."""
     return _select_items(conn, evidence.c.operation_id == operation_id)
 
@@ -100,7 +100,7 @@ def _select_items(conn: Connection, condition: object, limit: int | None = None)
         .order_by(evidence.c.id)
         .limit(limit)
     )
-    return tuple(EvidenceItem(i, to_aware_utc(at), *rest) for i, at, *rest in conn.execute(query))
+    return tuple(EvidenceItem(i, convert_to_aware_utc(at), *rest) for i, at, *rest in conn.execute(query))
 
 
 def walk_items(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
@@ -108,8 +108,8 @@ def walk_items(conn: Connection, kind: str, subject_id: int) -> Iterator[Evidenc
     constant.
     """
     last = 0
-    of_subject = (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id)
-    while page := _select_items(conn, of_subject & (evidence.c.id > last), limit=_ROWS_PER_PAGE):
+    is_of_subject = (evidence.c.subject_kind == kind) & (evidence.c.subject_id == subject_id)
+    while page := _select_items(conn, is_of_subject & (evidence.c.id > last), limit=_ROWS_PER_PAGE):
         yield from page
         last = page[-1].id
 
@@ -127,10 +127,15 @@ def add_document(
     )
     row_id = conn.scalar(query)
     if row_id is not None:
-        conn.execute(update(documents).where(documents.c.id == row_id).values(fetched_at=to_naive_utc(now)))
+        conn.execute(update(documents).where(documents.c.id == row_id).values(fetched_at=convert_to_naive_utc(now)))
         return False
     new = insert(documents).values(
-        subject_kind=kind, subject_id=subject_id, path=path, sha256=sha256, bytes=size, fetched_at=to_naive_utc(now)
+        subject_kind=kind,
+        subject_id=subject_id,
+        path=path,
+        sha256=sha256,
+        bytes=size,
+        fetched_at=convert_to_naive_utc(now),
     )
     try:
         conn.execute(new)
@@ -153,4 +158,6 @@ def documents_of(conn: Connection, kind: str, subject_id: int, current: str | No
         .where(documents.c.subject_kind == kind, documents.c.subject_id == subject_id)
         .order_by(documents.c.fetched_at.desc(), documents.c.id.desc())
     )
-    return tuple(Document(p, sha, size, to_aware_utc(at), p == current) for p, sha, size, at in conn.execute(query))
+    return tuple(
+        Document(p, sha, size, convert_to_aware_utc(at), p == current) for p, sha, size, at in conn.execute(query)
+    )

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
-from console.domain.evidence.timeline import Event, Step, step_of
+from console.domain.evidence.timeline import Event, EventKind, step_of
 from console.domain.records import OperationState
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_detail
 from console.store.schema.core import alerts, approvals, audit_log, evidence, operations
 from console.store.schema.payments import payment_events
@@ -84,7 +84,8 @@ class EventSource:
         if self.time_column is None:
             return self.id_column > key
         return or_(
-            self.time_column > to_naive_utc(at), and_(self.time_column == to_naive_utc(at), self.id_column > key)
+            self.time_column > convert_to_naive_utc(at),
+            and_(self.time_column == convert_to_naive_utc(at), self.id_column > key),
         )
 
 
@@ -107,27 +108,48 @@ def is_not_only_reading_sql() -> ColumnElement[bool]:
 
 def _begun_event(row: Row[Any], kind: str, id: str) -> Event:
     return Event(
-        to_aware_utc(row.started_at), Step.BEGUN, row.operator, row.action, kind, id, "operations", row.id,
-        facts={"action": row.action}, operation_id=row.id, session=row.session,
-    )  # fmt: skip
+        convert_to_aware_utc(row.started_at),
+        EventKind.BEGUN,
+        row.operator,
+        row.action,
+        kind,
+        id,
+        "operations",
+        row.id,
+        facts={"action": row.action},
+        operation_id=row.id,
+        session=row.session,
+    )
 
 
 def _ended_event(row: Row[Any], kind: str, id: str) -> Event:
-    answered = to_aware_utc(row.answered_at) if row.answered_at is not None else None
+    answered = convert_to_aware_utc(row.answered_at) if row.answered_at is not None else None
     cause = (
-        answered if answered is not None and answered - to_aware_utc(row.ended_at) < _LONGEST_COMMIT_DELAY else None
+        answered
+        if answered is not None and answered - convert_to_aware_utc(row.ended_at) < _LONGEST_COMMIT_DELAY
+        else None
     )
     why = None if row.state == OperationState.DONE.value else row.outcome_reason
     facts = {"action": row.action, "state": row.state, "outcome": row.outcome_class, "reason": why}
     return Event(
-        to_aware_utc(row.ended_at), Step.ENDED, row.operator, row.action, kind, id, "operations:ended", row.id,
-        facts=facts, operation_id=row.id, session=row.session, after=cause,
-    )  # fmt: skip
+        convert_to_aware_utc(row.ended_at),
+        EventKind.ENDED,
+        row.operator,
+        row.action,
+        kind,
+        id,
+        "operations:ended",
+        row.id,
+        facts=facts,
+        operation_id=row.id,
+        session=row.session,
+        after=cause,
+    )
 
 
 def _evidence_event(row: Row[Any], kind: str, id: str) -> Event:
-    step = Step.PROOF if row.source == "person" else Step.ANSWER
-    summary = _SUMMARY_PATTERN.fullmatch(row.summary) if step is Step.ANSWER else None
+    step = EventKind.PROOF if row.source == "person" else EventKind.ANSWER
+    summary = _SUMMARY_PATTERN.fullmatch(row.summary) if step is EventKind.ANSWER else None
     facts = {
         "from": row.source,
         "provider": row.source.partition(".")[0],
@@ -136,7 +158,7 @@ def _evidence_event(row: Row[Any], kind: str, id: str) -> Event:
         **(summary.groupdict() if summary else {}),
     }
     return Event(
-        to_aware_utc(row.at), step, row.who, row.source, kind, id, "evidence", str(row.id),
+        convert_to_aware_utc(row.at), step, row.who, row.source, kind, id, "evidence", str(row.id),
         facts=facts, operation_id=row.operation_id, evidence=(row.id,),
     )  # fmt: skip
 
@@ -151,19 +173,27 @@ def notice_event(row: Row[Any], kind: str, id: str) -> Event:
         "order": row.order_no,
         "minor": row.amount_minor,
         "currency": row.currency,
-        "occurred": to_aware_utc(row.occurred_at) if row.occurred_at is not None else None,
+        "occurred": convert_to_aware_utc(row.occurred_at) if row.occurred_at is not None else None,
     }
-    at, source = to_aware_utc(row.received_at), "payment_events"
-    return Event(at, Step.NOTICE, row.source, row.kind, kind, id, source, str(row.id), facts=facts)
+    at, source = convert_to_aware_utc(row.received_at), "payment_events"
+    return Event(at, EventKind.NOTICE, row.source, row.kind, kind, id, source, str(row.id), facts=facts)
 
 
 def _vote_event(row: Row[Any], kind: str, id: str) -> Event:
     evidence_ids = () if row.evidence_id is None else (row.evidence_id,)
     facts = {"action": row.action, "proposed": row.proposed, "approval": row.id}
     return Event(
-        to_aware_utc(row.at), Step.DECISION, row.person, "approval", kind, id, "approvals", str(row.id), facts=facts,
+        convert_to_aware_utc(row.at),
+        EventKind.DECISION,
+        row.person,
+        "approval",
+        kind,
+        id,
+        "approvals",
+        str(row.id),
+        facts=facts,
         evidence=evidence_ids,
-    )  # fmt: skip
+    )
 
 
 def audit_event(row: Row[Any], kind: str, id: str) -> Event:
@@ -171,10 +201,21 @@ def audit_event(row: Row[Any], kind: str, id: str) -> Event:
     detail = parse_detail(row.detail)
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return Event(
-        to_aware_utc(row.at), step_of(row.what), row.who, row.what, kind, id, "audit_log", str(row.id), row.result,
-        {**detail, "reason": row.reason}, operation if isinstance(operation, str) else None, row.session,
-        (evidence_id,) if type(evidence_id) is int else (), work if isinstance(work, str) else None,
-    )  # fmt: skip
+        convert_to_aware_utc(row.at),
+        step_of(row.what),
+        row.who,
+        row.what,
+        kind,
+        id,
+        "audit_log",
+        str(row.id),
+        row.result,
+        {**detail, "reason": row.reason},
+        operation if isinstance(operation, str) else None,
+        row.session,
+        (evidence_id,) if type(evidence_id) is int else (),
+        work if isinstance(work, str) else None,
+    )
 
 
 def _alert_raised_event(row: Row[Any], kind: str, id: str) -> Event:
@@ -198,7 +239,9 @@ def _alert_event(row: Row[Any], at: datetime, what: str, who: str, kind: str, id
         "expected": row.expected,
         "note": row.note,
     }
-    return Event(to_aware_utc(at), Step.ALERT, who, f"alert_{what}", kind, id, source, str(row.id), facts=facts)
+    return Event(
+        convert_to_aware_utc(at), EventKind.ALERT, who, f"alert_{what}", kind, id, source, str(row.id), facts=facts
+    )
 
 
 def _saga_begun_event(row: Row[Any], kind: str, id: str) -> Event:
@@ -211,7 +254,9 @@ def _saga_ended_event(row: Row[Any], kind: str, id: str) -> Event:
 
 def _saga_event(row: Row[Any], at: datetime, what: str, source: str, kind: str, id: str) -> Event:
     facts = {"saga": row.kind, "state": row.state, "step": row.step, "reason": row.reason, "attempts": row.attempts}
-    return Event(to_aware_utc(at), Step.SAGA, "worker", f"saga_{what}", kind, id, source, str(row.id), facts=facts)
+    return Event(
+        convert_to_aware_utc(at), EventKind.SAGA, "worker", f"saga_{what}", kind, id, source, str(row.id), facts=facts
+    )
 
 
 def _comparison_event(row: Row[Any], kind: str, id: str) -> Event:
@@ -226,7 +271,7 @@ def _comparison_event(row: Row[Any], kind: str, id: str) -> Event:
     }
     evidence_ids = () if row.evidence_id is None else (row.evidence_id,)
     return Event(
-        to_aware_utc(row.begun_at), Step.RECONCILIATION, row.asked_by, "reconciliation_row", kind, id,
+        convert_to_aware_utc(row.begun_at), EventKind.RECONCILIATION, row.asked_by, "reconciliation_row", kind, id,
         "reconciliation_rows", str(row.id), facts=facts, evidence=evidence_ids,
     )  # fmt: skip
 

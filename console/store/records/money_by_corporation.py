@@ -84,8 +84,8 @@ _RECORDS_QUERY = (
         *orders.COLUMNS,
         *payment_rows.COLUMNS,
         *refund_rows.COLUMNS,
-        journal.is_lapsed(payments.KIND, payment_table.c.id),
-        journal.is_lapsed(refunds.KIND, refund_table.c.id),
+        journal.is_lapsed(payments.PAYMENT_KIND, payment_table.c.id),
+        journal.is_lapsed(refunds.REFUND_KIND, refund_table.c.id),
         approvals.c.person,
     )
     .select_from(
@@ -103,30 +103,30 @@ def records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
     the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome.
     """
     rows = list[Row[Any]](conn.execute(_RECORDS_QUERY, {"number": number}))
-    paid = _to_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
+    paid = _make_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
     return RecordsOfNumber(
-        _to_orders([row for row in rows if row[_ORDER_INDEX] is not None], paid),
+        _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], paid),
         paid,
-        _to_refunds([row for row in rows if row[_REFUND_INDEX] is not None]),
+        _make_refunds([row for row in rows if row[_REFUND_INDEX] is not None]),
     )
 
 
-def _to_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Order, ...]:
+def _make_orders(rows: Sequence[Row[Any]], paid: Sequence[Payment]) -> tuple[Order, ...]:
     """Convert rows into orders. `paid` contains all payments of these orders."""
     ids: dict[int | None, list[int]] = {}
     for payment in reversed(paid):
         ids.setdefault(payment.order_id, []).append(payment.id)
     return _newest_first(
-        orders.to_record(row[:_PAYMENT_INDEX], tuple(ids.get(row[_ORDER_INDEX], ()))) for row in rows
+        orders.make_record(row[:_PAYMENT_INDEX], tuple(ids.get(row[_ORDER_INDEX], ()))) for row in rows
     )
 
 
-def _to_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
+def _make_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
     lapsed = {row[_PAYMENT_INDEX] for row in rows if row[_LAPSED_PAYMENT_INDEX]}
-    return _newest_first(payment_rows.to_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed) for row in rows)
+    return _newest_first(payment_rows.make_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed) for row in rows)
 
 
-def _to_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
+def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
     """Convert rows into refunds. A refund has one row per approver, in the order of the approvals."""
     lapsed = {row[_REFUND_INDEX] for row in rows if row[_LAPSED_REFUND_INDEX]}
     votes: dict[int, tuple[str, ...]] = {}
@@ -136,7 +136,7 @@ def _to_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
         )
     first = {row[_REFUND_INDEX]: row for row in rows}
     return _newest_first(
-        refund_rows.to_record(row[_REFUND_INDEX:_END_INDEX], votes[number], lapsed) for number, row in first.items()
+        refund_rows.make_record(row[_REFUND_INDEX:_END_INDEX], votes[number], lapsed) for number, row in first.items()
     )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import insert as into
 
 from console.domain.tasks.records import Note
 from console.store.database import compare_and_swap
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import notes
 
 _OF_SUBJECT_QUERY = (
@@ -22,7 +22,7 @@ def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: s
     """Insert a note and return its id. Also inserts a row into the change feed, from which live views learn that the
     record has changed.
     """
-    row = {"kind": kind, "subject_id": subject_id, "person": person, "words": words, "at": to_naive_utc(now)}
+    row = {"kind": kind, "subject_id": subject_id, "person": person, "words": words, "at": convert_to_naive_utc(now)}
     key = conn.execute(_INSERT, row).inserted_primary_key
     compare_and_swap.announce_change(conn, kind, subject_id, now)
     return int(key[0]) if key else 0
@@ -32,5 +32,6 @@ def notes_of(conn: Connection, kind: str, subject_id: int) -> tuple[Note, ...]:
     """Return the notes of a record, oldest first."""
     rows = conn.execute(_OF_SUBJECT_QUERY, {"whose": kind, "of": subject_id})
     return tuple(
-        Note(note, whose, subject, who, words, to_aware_utc(at)) for note, whose, subject, who, words, at in rows
+        Note(note, whose, subject, who, words, convert_to_aware_utc(at))
+        for note, whose, subject, who, words, at in rows
     )

@@ -43,14 +43,14 @@ def _prefix_query(kind: str, name: Column[Any], typed: str = "id") -> Select[Any
 
 
 _NUMBER_QUERIES = (
-    _prefix_query(orders.KIND, order_table.c.merch_txn_id),
-    _prefix_query(orders.KIND, order_table.c.atom_txn_id),
-    _prefix_query(payments.KIND, payment_table.c.merchant_payment_id),
-    _prefix_query(payments.KIND, payment_table.c.provider_payment_id),
-    _prefix_query(refunds.KIND, refund_table.c.provider_refund_key),
+    _prefix_query(orders.ORDER_KIND, order_table.c.merch_txn_id),
+    _prefix_query(orders.ORDER_KIND, order_table.c.atom_txn_id),
+    _prefix_query(payments.PAYMENT_KIND, payment_table.c.merchant_payment_id),
+    _prefix_query(payments.PAYMENT_KIND, payment_table.c.provider_payment_id),
+    _prefix_query(refunds.REFUND_KIND, refund_table.c.provider_refund_key),
 )
 _BY_NUMBER_QUERY = union_all(*_NUMBER_QUERIES)
-_PREFIX_QUERY = union_all(*_NUMBER_QUERIES, _prefix_query(payments.KIND, payment_table.c.payer_ref, "payer"))
+_PREFIX_QUERY = union_all(*_NUMBER_QUERIES, _prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref, "payer"))
 _IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
 _ORDERS_QUERY = orders.all_records().where(order_table.c.id.in_(_IDS_PARAMETER)).order_by(order_table.c.id.desc())
 _PAYMENTS_QUERY = (
@@ -68,18 +68,24 @@ def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str,
     connection that reads views, which show payers only masked, payers aren't searched.
     """
     ids = find_ids_by_prefix(conn, text, limit)
-    ordered, paid, refunded = ({"ids": sorted(ids[kind])} for kind in (orders.KIND, payments.KIND, refunds.KIND))
+    ordered, paid, refunded = (
+        {"ids": sorted(ids[kind])} for kind in (orders.ORDER_KIND, payments.PAYMENT_KIND, refunds.REFUND_KIND)
+    )
     lapsed_ids = {kind: lapsed.get(kind, frozenset()) for kind in ids}
     return FoundRecords(
         orders.select_records(conn, _ORDERS_QUERY, ordered) if ordered["ids"] else (),
-        payments.select_records(conn, _PAYMENTS_QUERY, paid, lapsed_ids[payments.KIND]) if paid["ids"] else (),
-        refunds.select_records(conn, _REFUNDS_QUERY, refunded, lapsed_ids[refunds.KIND]) if refunded["ids"] else (),
+        payments.select_records(conn, _PAYMENTS_QUERY, paid, lapsed_ids[payments.PAYMENT_KIND])
+        if paid["ids"]
+        else (),
+        refunds.select_records(conn, _REFUNDS_QUERY, refunded, lapsed_ids[refunds.REFUND_KIND])
+        if refunded["ids"]
+        else (),
     )
 
 
 def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
     """Return the ids of the records that `find_by_prefix` returns, by kind."""
-    ids: dict[str, set[int]] = {orders.KIND: set(), payments.KIND: set(), refunds.KIND: set()}
+    ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
     typed = _range_parameters("id", normalize(text)) | _range_parameters("payer", text)
     query = _BY_NUMBER_QUERY if reads_views(conn) else _PREFIX_QUERY
     for kind, record_id in conn.execute(query, {**typed, "most": limit}):

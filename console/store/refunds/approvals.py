@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Connection, and_, bindparam, case, cast, func
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.recovery.records import WaitingProposal
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.core import approvals, credit_checks
 from console.store.schema.payments import payments, refunds
 
@@ -63,7 +63,7 @@ def list_open_proposals(conn: Connection, limit: int) -> tuple[WaitingProposal, 
     return tuple(
         WaitingProposal(
             row.id, row.subject_kind, row.subject_id, row.payment_number, row.proposed, row.person,
-            to_aware_utc(row.at), None, row.amount_minor, row.currency, row.corporation_number,
+            convert_to_aware_utc(row.at), None, row.amount_minor, row.currency, row.corporation_number,
         )
         for row in conn.execute(_OPEN_PROPOSALS_QUERY.limit(limit))
     )  # fmt: skip
@@ -103,7 +103,7 @@ def insert_proposal(
             proposed=proposed,
             person=person,
             evidence_id=evidence_id,
-            at=to_naive_utc(now),
+            at=convert_to_naive_utc(now),
         )
     )
 
@@ -115,7 +115,7 @@ def close_proposals(conn: Connection, kind: str, subject_id: str, now: datetime)
     conn.execute(
         update(approvals)
         .where(approvals.c.subject_kind == kind, approvals.c.subject_id == subject_id, *_IS_OPEN_PROPOSAL)
-        .values(closed_at=to_naive_utc(now))
+        .values(closed_at=convert_to_naive_utc(now))
     )
 
 
@@ -129,7 +129,7 @@ def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) ->
         "action": APPROVE_ACTION,
         "proposed": "approved",
         "person": person,
-        "at": to_naive_utc(now),
+        "at": convert_to_naive_utc(now),
     }
     try:
         conn.execute(_INSERT_VOTE, row)

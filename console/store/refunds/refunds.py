@@ -16,16 +16,16 @@ from console.domain.records import Work, WorkState
 from console.domain.transitions import tables as states
 from console.store.access import people_views
 from console.store.database import compare_and_swap
-from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.compare_and_swap import work_values as work_values
-from console.store.database.instants import SERVER_TIME, to_naive_utc
+from console.store.database.instants import SERVER_TIME, convert_to_naive_utc
 from console.store.database.server import reads_views
 from console.store.refunds import approvals
-from console.store.refunds.row_mapping import COLUMNS, to_record
+from console.store.refunds.row_mapping import COLUMNS, make_record
 from console.store.schema.payments import payments, refunds
 
-KIND = approvals.REFUND_KIND
+REFUND_KIND = approvals.REFUND_KIND
 STATES_WITHOUT_MONEY = states.ENDED_REFUND_STATES - {RefundState.COMPLETED}
 """Final states of refunds that moved no money. Such refunds don't count towards a limit. A new refund of the same
 amount isn't treated as a possible repetition of one of them.
@@ -153,7 +153,7 @@ def find(conn: Connection, refund_id: int, lapsed: AbstractSet[int] = frozenset(
     return _first_refund(conn, _BY_ID_QUERY, {"of": refund_id}, lapsed)
 
 
-def by_key(conn: Connection, key: str) -> Refund | None:
+def find_by_key(conn: Connection, key: str) -> Refund | None:
     """Return the refund that is sent to its provider with this idempotency key; None if there is none."""
     return _first_refund(conn, _BY_KEY_QUERY, {"of": key})
 
@@ -163,29 +163,29 @@ def find_open_of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[
     return _first_refund(conn, _OPEN_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
-def of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
+def find_by_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return all refunds of a payment, newest first."""
     return select_records(conn, _OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
-def of_payments(
+def find_by_payments(
     conn: Connection, payment_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
     """Return all refunds of these payments, newest first."""
     return select_records(conn, _OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed) if payment_ids else ()
 
 
-def by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
+def find_by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return the refunds with these ids, in any order."""
     return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
 
 
-def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
+def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
     """Return all refunds of an order, newest first."""
     return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
-def of_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
+def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund, ...]:
     """Return all refunds of these orders, newest first."""
     return select_records(conn, _OF_ORDERS_QUERY, {"some": sorted(order_ids)}) if order_ids else ()
 
@@ -206,12 +206,14 @@ def overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[R
         for refund in waiting_for_decision(conn, limit)
         if refund.decide_by is not None and refund.decide_by < now
     )
-    return (*waits, *select_records(conn, _STUCK_QUERY, {"now": to_naive_utc(now), "most": limit}))
+    return (*waits, *select_records(conn, _STUCK_QUERY, {"now": convert_to_naive_utc(now), "most": limit}))
 
 
 def due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
     """Return at most `limit` refunds whose scheduled work has one of these reasons and is due, longest due first."""
-    return select_records(conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": to_naive_utc(now), "most": limit})
+    return select_records(
+        conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
+    )
 
 
 def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:
@@ -219,7 +221,7 @@ def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: 
     `since` or later and has moved money or still may; None if there is none.
     """
     return _first_refund(
-        conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": amount_minor, "since": to_naive_utc(since)}
+        conn, _LOOKALIKE_QUERY, {"of": payment_id, "minor": amount_minor, "since": convert_to_naive_utc(since)}
     )
 
 
@@ -229,11 +231,11 @@ def sums_of_makers_since(conn: Connection, makers: Collection[str], since: datet
     """
     if not makers:
         return {}
-    rows = conn.execute(_SUMS_OF_MAKERS_QUERY, {"some": sorted(makers), "since": to_naive_utc(since)})
+    rows = conn.execute(_SUMS_OF_MAKERS_QUERY, {"some": sorted(makers), "since": convert_to_naive_utc(since)})
     return {(maker, currency): int(total) for maker, currency, total in rows}
 
 
-def by_payers_since(
+def find_by_payers_since(
     conn: Connection, payer_of_payment: Mapping[int, str], since: datetime, limit: int = 100
 ) -> Mapping[int, tuple[Refund, ...]]:
     """Return, for each of these payments, at most `limit` refunds to its payer that were requested at `since` or
@@ -249,8 +251,8 @@ def by_payers_since(
         _ids_by_payer_query(payment_id, None if is_masked else payer, limit)
         for payment_id, payer in payer_of_payment.items()
     )
-    found = conn.execute(union_all(*parts), {"since": to_naive_utc(since)}).all()
-    refund_of = {refund.id: refund for refund in by_ids(conn, {row.id for row in found})}
+    found = conn.execute(union_all(*parts), {"since": convert_to_naive_utc(since)}).all()
+    refund_of = {refund.id: refund for refund in find_by_ids(conn, {row.id for row in found})}
     ids_of = {
         payment_id: [row.id for row in found if row.for_payment == payment_id] for payment_id in payer_of_payment
     }
@@ -287,7 +289,7 @@ def read_refunds(
 ) -> tuple[Refund, ...]:
     """Convert rows of `all_records()` into refunds with their approvers."""
     checkers = approvals.voters_of_refunds(conn, [row.id for row in rows])
-    return tuple(to_record(row, checkers.get(row.id, ()), lapsed) for row in rows)
+    return tuple(make_record(row, checkers.get(row.id, ()), lapsed) for row in rows)
 
 
 def _first_refund(
@@ -319,21 +321,23 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "radar": new.risk_signals,
         "checkers_needed": new.checkers_needed,
         "sends_after": compare_and_swap.storable_value(new.sends_after),
-        "decide_by": to_naive_utc(new.decide_by),
-        "changed_at": to_naive_utc(now),
-        "state_since": to_naive_utc(now),
+        "decide_by": convert_to_naive_utc(new.decide_by),
+        "changed_at": convert_to_naive_utc(now),
+        "state_since": convert_to_naive_utc(now),
     } | compare_and_swap.id_column(new.given_id)
     if uses_server_time:
-        return compare_and_swap.insert_announced(conn, KIND, _INSERT_DATED, row, now)
-    return compare_and_swap.insert_announced(conn, KIND, _INSERT, row | {"created_at": to_naive_utc(now)}, now)
+        return compare_and_swap.insert_announced(conn, REFUND_KIND, _INSERT_DATED, row, now)
+    return compare_and_swap.insert_announced(
+        conn, REFUND_KIND, _INSERT, row | {"created_at": convert_to_naive_utc(now)}, now
+    )
 
 
 def change_refund(conn: Connection, refund: Refund, now: datetime, **values: object) -> None:
     """Write columns of the row. Values may be aware instants and enum members.
 
-    Raises Stale if the row has changed since `refund` was read; ForbiddenTransition (a bug of the caller) for a state
-    change that the transition table doesn't have, a column of the request, a second idempotency key, or a completion
-    without the provider's id.
+    Raises StaleRow if the row has changed since `refund` was read; ForbiddenTransition (a bug of the caller) for
+    a state change that the transition table doesn't have, a column of the request, a second idempotency key, or a
+    completion without the provider's id.
     """
     compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     if refund.provider_refund_key not in (None, values.get("provider_refund_key", refund.provider_refund_key)):
@@ -347,7 +351,7 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
     if any(values.get(column, value) != value for column, value in as_read.items()):
         values["state_since"] = now
     compare_and_swap.update_if_unchanged(conn, refunds, (refund.id, refund.version), {**values, "changed_at": now})
-    compare_and_swap.announce_change(conn, KIND, refund.id, now)
+    compare_and_swap.announce_change(conn, REFUND_KIND, refund.id, now)
 
 
 def read_voters(conn: Connection, refund_id: int) -> tuple[str, ...]:

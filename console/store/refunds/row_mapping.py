@@ -10,7 +10,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.store.database.instants import known_instant
-from console.store.payments.row_mapping import LAPSED_WORK, in_utc
+from console.store.payments.row_mapping import LAPSED_WORK, read_as_utc
 from console.store.schema.payments import refunds
 
 COLUMNS = (
@@ -25,7 +25,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: AbstractSet[int] = frozenset()) -> Refund:
+def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: AbstractSet[int] = frozenset()) -> Refund:
     """Convert a row of `COLUMNS` into a refund. If its id is in `lapsed` (the process that sent it crashed or froze),
     return it with an unknown outcome.
     """
@@ -43,7 +43,7 @@ def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstract
         currency=currency,
         state=RefundState(status),
         certainty=Certainty(certainty),
-        work=Work(WorkState(work_state), in_utc(work_at), work_reason, attempts),
+        work=Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts),
         maker=maker,
         checkers=tuple(checkers),
         provider_refund_key=key,
@@ -55,20 +55,20 @@ def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: Abstract
         intended_repeat=bool(repeat),
         set_aside_id=set_aside_id,
         checkers_needed=needed,
-        sends_after=in_utc(sends_after),
-        decide_by=in_utc(decide_by),
+        sends_after=read_as_utc(sends_after),
+        decide_by=read_as_utc(decide_by),
         declined_because=declined,
-        first_sent_at=in_utc(first_sent),
-        last_sent_at=in_utc(last_sent),
+        first_sent_at=read_as_utc(first_sent),
+        last_sent_at=read_as_utc(last_sent),
         sent_count=sent_count,
         not_found=not_found,
-        first_not_found_at=in_utc(first_not_found),
+        first_not_found_at=read_as_utc(first_not_found),
         provider_state=word,
-        told_at=in_utc(told_at),
+        told_at=read_as_utc(told_at),
         error_code=error,
         operation_id=operation,
-        created_at=in_utc(created),
-        changed_at=in_utc(changed),
+        created_at=read_as_utc(created),
+        changed_at=read_as_utc(changed),
         state_since=known_instant(since),
     )
     if refund_id in lapsed and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:

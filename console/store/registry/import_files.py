@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
-from console.store.registry.import_order import Coverage, adds_prefectures, check_order
+from console.store.registry.import_order import RegistryCoverage, adds_prefectures, check_order
 from console.store.registry.import_whole import build_whole, finish_build, forget_build, index_build, open_build
 from console.store.registry.progress import ImportRun
 from console.store.registry.reader import read_coverage, read_status
@@ -68,7 +68,9 @@ def _import_order_key(source: SourceFile) -> tuple[bool, date, str]:
     return source.is_difference, source.day, source.name
 
 
-def _import_whole(folder: Path, sources: Sequence[SourceFile], current: Coverage | None, run: ImportRun) -> None:
+def _import_whole(
+    folder: Path, sources: Sequence[SourceFile], current: RegistryCoverage | None, run: ImportRun
+) -> None:
     wholes = [source for source in sources if not source.is_difference]
     former, adds = find_registry_file(folder), adds_prefectures(current, wholes)
     with open_build(folder, sources, former, adds=adds) as connection:

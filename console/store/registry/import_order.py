@@ -13,7 +13,7 @@ from console.store.registry.source_file import WHOLE_NATION_CODE, SourceFile
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class RegistryCoverage:
     """The coverage of the registry in use: the codes of its prefectures (or NATION), the day of the whole files from
     which it was made, and the day up to which it is complete.
     """
@@ -23,7 +23,7 @@ class Coverage:
     registry_date: date
 
 
-def check_order(current: Coverage | None, sources: Sequence[SourceFile]) -> None:
+def check_order(current: RegistryCoverage | None, sources: Sequence[SourceFile]) -> None:
     """Check the days and prefectures of `sources`, which are sorted: whole files first, then the differences by day.
     A difference fits if it is of the next day of publication after the file before it. `current` is the registry in
     use; None: there is none. Raises registry_order with the first file that doesn't fit.
@@ -44,7 +44,7 @@ def check_order(current: Coverage | None, sources: Sequence[SourceFile]) -> None
         raise _order_error(RegistryOrderProblem.PREFECTURES_MISSING, wholes[0], current.registry_date)
 
 
-def adds_prefectures(current: Coverage | None, whole_files: Sequence[SourceFile]) -> bool:
+def adds_prefectures(current: RegistryCoverage | None, whole_files: Sequence[SourceFile]) -> bool:
     """True if the files only add prefectures to a registry of some prefectures of the same day, to which no
     difference has been applied.
     """
@@ -59,7 +59,7 @@ def _prefectures_of(sources: Iterable[SourceFile]) -> frozenset[str]:
     return frozenset(source.prefecture for source in sources)
 
 
-def _covers_registry(whole_files: Sequence[SourceFile], current: Coverage) -> bool:
+def _covers_registry(whole_files: Sequence[SourceFile], current: RegistryCoverage) -> bool:
     new = _prefectures_of(whole_files)
     return WHOLE_NATION_CODE in new or new >= current.prefectures
 

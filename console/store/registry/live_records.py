@@ -24,13 +24,13 @@ from sqlalchemy import (
 
 from console.domain.payments.consistency import FINAL_STATES
 from console.domain.transitions.tables import ENDED_REFUND_STATES
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.column_types import EPOCH_START
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders, payments, refunds
 
 EXPIRY_MARGIN = timedelta(days=1)
-KINDS = ("credit-check", "payment", "refund")
+LIVE_RECORD_KINDS = ("credit-check", "payment", "refund")
 """Kinds of records. A corporation with a live or open record of one of these kinds is watched."""
 
 _NUMBERS_PARAMETER: BindParameter[Any] = bindparam("numbers", expanding=True)
@@ -55,18 +55,20 @@ _refunds_with_payments = refunds.join(payments, payments.c.id == refunds.c.payme
 _TABLES: Mapping[str, Table] = {"credit-check": credit_checks, "payment": payments, "refund": refunds}
 
 
-def _in_range(table: Table) -> tuple[ColumnElement[bool], ...]:
+def _make_range_conditions(table: Table) -> tuple[ColumnElement[bool], ...]:
     return table.c.id > bindparam("after"), table.c.id <= bindparam("upto")
 
 
 _RANGE_QUERIES: Mapping[str, Select[Any]] = {
-    "credit-check": select(credit_checks.c.claim_number).where(*_in_range(credit_checks), *_is_live_check),
+    "credit-check": select(credit_checks.c.claim_number).where(
+        *_make_range_conditions(credit_checks), *_is_live_check
+    ),
     "payment": select(_number_of_payment)
     .select_from(_payments_with_orders)
-    .where(*_in_range(payments), _is_open_payment, _number_of_payment.is_not(None)),
+    .where(*_make_range_conditions(payments), _is_open_payment, _number_of_payment.is_not(None)),
     "refund": select(_number_of_payment)
     .select_from(_refunds_with_payments.outerjoin(orders, orders.c.id == payments.c.order_id))
-    .where(*_in_range(refunds), _is_open_refund, _number_of_payment.is_not(None)),
+    .where(*_make_range_conditions(refunds), _is_open_refund, _number_of_payment.is_not(None)),
 }
 
 
@@ -100,7 +102,7 @@ def newest_id(conn: Connection, kind: str) -> int:
 
 def numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:
     """Return the corporation numbers of the live records of this kind with `after` < id <= `up_to_id`."""
-    values = {"after": after, "upto": up_to_id, "valid_at": to_naive_utc(now - EXPIRY_MARGIN)}
+    values = {"after": after, "upto": up_to_id, "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
     return frozenset(filter(_is_number, conn.scalars(_RANGE_QUERIES[kind], values)))
 
 
@@ -109,9 +111,9 @@ def find_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -
     began; None if it is unknown.
     """
     beginnings: dict[str, datetime | None] = {}
-    values = {"numbers": sorted(numbers), "valid_at": to_naive_utc(now - EXPIRY_MARGIN)}
+    values = {"numbers": sorted(numbers), "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
     for number, stored in conn.execute(_BEGIN_QUERY, values) if numbers else ():
-        begun_at = to_aware_utc(stored) if stored is not None and stored > EPOCH_START else None
+        begun_at = convert_to_aware_utc(stored) if stored is not None and stored > EPOCH_START else None
         known = [at for at in (beginnings.get(number), begun_at) if at is not None]
         beginnings[number] = min(known, default=None)
     return beginnings
@@ -122,10 +124,10 @@ def find_renewed(conn: Connection, since: Mapping[str, datetime], now: datetime)
     have at least one.
     """
     is_renewed: dict[str, bool] = {}
-    values = {"numbers": sorted(since), "valid_at": to_naive_utc(now - EXPIRY_MARGIN)}
+    values = {"numbers": sorted(since), "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
     for number, status, certainty, stored in conn.execute(_CHECKS_QUERY, values) if since else ():
         is_bought = status == "success" and certainty == "known" and stored is not None
-        is_later = is_bought and to_aware_utc(stored) > since[number]
+        is_later = is_bought and convert_to_aware_utc(stored) > since[number]
         is_renewed[number] = is_renewed.get(number, True) and is_later
     return frozenset(number for number, renewed in is_renewed.items() if renewed)
 

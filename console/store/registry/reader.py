@@ -20,7 +20,7 @@ from console.domain.registry.corporations import (
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import find_prefecture_code
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY
-from console.store.registry.import_order import Coverage
+from console.store.registry.import_order import RegistryCoverage
 from console.store.registry.registry_file import (
     CURRENT_NAME,
     FileStamp,
@@ -109,7 +109,9 @@ class RegistryReader:
         asked = [int(number) for number in dict.fromkeys(numbers) if _is_number(number)]
 
         def find_rows(connection: sqlite3.Connection, generation: _Generation) -> dict[str, Corporation]:
-            rows = (row for part in _split_ids(asked) for row in connection.execute(_in_query(part), part).fetchall())
+            rows = (
+                row for part in _split_ids(asked) for row in connection.execute(_make_in_query(part), part).fetchall()
+            )
             found = (generation.read(connection, row) for row in rows)
             by_number = {corporation.number: corporation for corporation in found}
             return {number: by_number[number] for number in numbers if number in by_number}
@@ -239,11 +241,11 @@ def read_status(connection: sqlite3.Connection) -> RegistryStatus:
     return RegistryStatus(day, read_fact(connection, "rows"), tuple(files), cycles)
 
 
-def read_coverage(connection: sqlite3.Connection) -> Coverage:
+def read_coverage(connection: sqlite3.Connection) -> RegistryCoverage:
     """Return the coverage of an open registry."""
     rows = connection.execute("SELECT prefecture, day FROM files WHERE NOT is_difference").fetchall()
     registry_date = date.fromisoformat(read_fact(connection, "registry_date"))
-    return Coverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
+    return RegistryCoverage(frozenset(row[0] for row in rows), date.fromisoformat(rows[0][1]), registry_date)
 
 
 def _is_number(number: str) -> bool:
@@ -254,7 +256,7 @@ def _split_ids(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
     return (numbers[start : start + _MAX_PER_QUERY] for start in range(0, len(numbers), _MAX_PER_QUERY))
 
 
-def _in_query(numbers: Sequence[int]) -> str:
+def _make_in_query(numbers: Sequence[int]) -> str:
     return f"{_SELECT_CLAUSE} number IN ({', '.join('?' * len(numbers))})"
 
 

@@ -23,9 +23,9 @@ from console.store.registry.search_index import (
     CLOSED_TERMS_TABLE,
     OPEN_TERMS_TABLE,
     list_address_terms,
+    list_character_pairs,
     list_edge_terms,
     list_number_terms,
-    list_pairs,
     list_post_code_terms,
     write_beginning,
 )
@@ -281,7 +281,11 @@ def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
     parts of them if there are others, because most names have them.
     """
     indexed = [word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_form(word.names[0]))]
-    rarer = [word for word in indexed if word.post_code or not _PAIRS_OF_FORMS.issuperset(list_pairs(word.names[0]))]
+    rarer = [
+        word
+        for word in indexed
+        if word.post_code or not _PAIRS_OF_FORMS.issuperset(list_character_pairs(word.names[0]))
+    ]
     return rarer or indexed
 
 
@@ -290,9 +294,11 @@ def _write_word(word: SearchWord, rank: Rank) -> str | None:
     match rank:
         case Rank.WHOLE_NAME:
             pairs = zip(word.names, word.bare_names, strict=True)
-            return _join_expressions("OR", [_write_name(bare, name) for name, bare in pairs if name != bare])
+            return _join_expressions(
+                "OR", [_write_name_expression(bare, name) for name, bare in pairs if name != bare]
+            )
         case Rank.NAME:
-            return _join_expressions("OR", [_write_name(bare, bare) for bare in word.bare_names if bare])
+            return _join_expressions("OR", [_write_name_expression(bare, bare) for bare in word.bare_names if bare])
         case Rank.BEGINNING:
             begun = [*word.bare_names, *word.names]
             return _join_expressions("OR", [_write_beginning(bare) for bare in dict.fromkeys(begun) if len(bare) > 1])
@@ -303,17 +309,17 @@ def _write_word(word: SearchWord, rank: Rank) -> str | None:
             return _join_expressions("OR", [_write_address(word.address), _all_of(post_code)])
 
 
-def _write_name(bare: str, name: str) -> str | None:
-    return _all_of([*list_edge_terms(bare), *list_pairs(name)])
+def _write_name_expression(bare: str, name: str) -> str | None:
+    return _all_of([*list_edge_terms(bare), *list_character_pairs(name)])
 
 
 def _write_beginning(bare: str) -> str | None:
-    return _all_of([list_edge_terms(bare)[0], *list_pairs(bare)[1:]])
+    return _all_of([list_edge_terms(bare)[0], *list_character_pairs(bare)[1:]])
 
 
 def _write_part(word: SearchWord) -> str | None:
     parts = (bare if len(bare) > 1 else name for name, bare in zip(word.names, word.bare_names, strict=True))
-    return _join_expressions("OR", [_all_of(list_pairs(part)) for part in parts])
+    return _join_expressions("OR", [_all_of(list_character_pairs(part)) for part in parts])
 
 
 def _write_address(address: str) -> str | None:

@@ -134,7 +134,7 @@ def write_terms(
     readings = list_name_readings(name, furigana, folded_names)
     if english_name:
         readings += list_readings(remove_english_form(english_name))
-        terms += list_pairs(fold_text(english_name))
+        terms += list_character_pairs(fold_text(english_name))
     for reading in readings:
         terms += map(add, reading, reading[1:])
         bare = remove_form(reading)
@@ -155,7 +155,7 @@ def _write_street_terms(before: str, street: str) -> str:
     return " ".join(list_address_terms(before + street))
 
 
-def list_pairs(folded: str) -> list[str]:
+def list_character_pairs(folded: str) -> list[str]:
     """Return the pairs of neighbouring characters of a folded text."""
     return list(map(add, folded, folded[1:]))
 
@@ -168,7 +168,7 @@ def list_edge_terms(bare: str) -> tuple[str, str]:
 def list_address_terms(text: str) -> list[str]:
     """Return the terms of an address or of a part of one, without the numbers and the units behind them."""
     parts = list_readings(text)[-1].translate(_DIGITS_TO_BREAKS).split()
-    return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_pairs(part)]
+    return [f"@{pair}" for part in parts if part not in _UNITS_OF_ADDRESSES for pair in list_character_pairs(part)]
 
 
 def list_number_terms(text: str) -> list[str]:

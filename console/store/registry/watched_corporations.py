@@ -21,7 +21,7 @@ from console.domain.registry.watched_facts import (
 from console.domain.tasks.records import Alert
 from console.store.database import unreadable_rows
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.worker import watched_corporations
 
 _ALL_QUERY = select(
@@ -75,7 +75,7 @@ def page(conn: Connection, after: str, limit: int) -> tuple[WatchedCorporation, 
     return _select_corporations(conn, _PAGE_QUERY, after=after, most=limit)
 
 
-def by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:
+def find_by_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, WatchedCorporation]:
     """Return the rows of these corporation numbers, by number."""
     rows = _select_corporations(conn, _BY_NUMBER_QUERY, numbers=sorted(numbers)) if numbers else ()
     return {row.number: row for row in rows}
@@ -90,7 +90,7 @@ def insert_rows(conn: Connection, rows: Iterable[WatchedCorporation], now: datet
             "corporation_number": row.number,
             "facts": facts_text(row.facts),
             "registry_date": row.registry_date.isoformat(),
-            "changed_at": to_naive_utc(now),
+            "changed_at": convert_to_naive_utc(now),
         }
         for row in rows
         if row.facts is not None
@@ -121,7 +121,7 @@ def store_facts(
         "now": facts_text(facts),
         "before": None if before is None else facts_text(before),
         "day": registry_date.isoformat(),
-        "at": to_naive_utc(now),
+        "at": convert_to_naive_utc(now),
     }
     if conn.execute(_UPDATE_IF_UNCHANGED, values).rowcount != 1:
         raise RunAgain
@@ -131,20 +131,20 @@ def find_changes(conn: Connection, open_alerts: Collection[Alert]) -> tuple[tupl
     """Return these open alerts about changed corporations with the facts before and now. An alert whose corporation
     has no readable facts is left out.
     """
-    rows = by_numbers(conn, {number_of_subject(alert.subject_id) for alert in open_alerts})
+    rows = find_by_numbers(conn, {number_of_subject(alert.subject_id) for alert in open_alerts})
     paired = ((alert, rows.get(number_of_subject(alert.subject_id))) for alert in open_alerts)
-    return tuple((alert, _to_change(alert, row, row.facts)) for alert, row in paired if row and row.facts)
+    return tuple((alert, _make_change(alert, row, row.facts)) for alert, row in paired if row and row.facts)
 
 
-def _to_change(alert: Alert, row: WatchedCorporation, facts: WatchedFacts) -> CompanyChange:
+def _make_change(alert: Alert, row: WatchedCorporation, facts: WatchedFacts) -> CompanyChange:
     return CompanyChange(row.number, alert.id, row.facts_before or facts, facts, row.registry_date)
 
 
 def _select_corporations(conn: Connection, query: Select[Any], **values: object) -> tuple[WatchedCorporation, ...]:
-    return tuple(_to_row(*row) for row in conn.execute(query, values))
+    return tuple(_make_row(*row) for row in conn.execute(query, values))
 
 
-def _to_row(number: str, facts: str, before: str | None, day: str, version: int) -> WatchedCorporation:
+def _make_row(number: str, facts: str, before: str | None, day: str, version: int) -> WatchedCorporation:
     try:
         registry_date = date.fromisoformat(day)
     except ValueError:  # written by hand: as if a newer registry had told it, because no rule lets it be replaced

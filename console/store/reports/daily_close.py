@@ -15,7 +15,7 @@ from console.domain.records import Certainty, OperationState, WorkState
 from console.domain.reports.daily_close import UnknownRecord
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import CountAndSum
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.operations import journal
 from console.store.reconciliation import runs
 from console.store.reconciliation.runs import Run
@@ -82,7 +82,7 @@ def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurren
 
 
 def _is_in(instant: ColumnElement[Any], period: Period) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return instant >= to_naive_utc(period.start), instant < to_naive_utc(period.end)
+    return instant >= convert_to_naive_utc(period.start), instant < convert_to_naive_utc(period.end)
 
 
 def _sum_by_currency(conn: Connection, query: Select[Any]) -> SumByCurrency:
@@ -113,9 +113,11 @@ def _spans_of_present(conn: Connection, kind: str, at: datetime) -> dict[int, _S
     """Return the records that are unknown now and have been so since before `at`."""
     table = payments if kind == _PAYMENT else refunds
     query = select(table.c.id, table.c.state_since).where(
-        table.c.certainty == _UNKNOWN, table.c.work_state.in_(_ANY_WORK), table.c.state_since < to_naive_utc(at)
+        table.c.certainty == _UNKNOWN,
+        table.c.work_state.in_(_ANY_WORK),
+        table.c.state_since < convert_to_naive_utc(at),
     )
-    return {id: _Span(to_aware_utc(since), None) for id, since in conn.execute(query)}
+    return {id: _Span(convert_to_aware_utc(since), None) for id, since in conn.execute(query)}
 
 
 def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict[int, _Span], bool]:
@@ -134,20 +136,20 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
         .subquery()
     )
     c = newest.c
-    was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at >= to_naive_utc(at))
+    was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at >= convert_to_naive_utc(at))
     rows = conn.execute(
         select(c.subject_id, c.started_at, c.ended_at, c.state)
         .where(
             c.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
-            c.started_at < to_naive_utc(at),
+            c.started_at < convert_to_naive_utc(at),
             or_(was_settled, c.state == OperationState.UNKNOWN.value),
         )
         .order_by(c.started_at.desc())
     ).all()
     spans = {
         row.subject_id: _Span(
-            to_aware_utc(row.started_at),
-            None if row.state == OperationState.UNKNOWN.value else to_aware_utc(row.ended_at),
+            convert_to_aware_utc(row.started_at),
+            None if row.state == OperationState.UNKNOWN.value else convert_to_aware_utc(row.ended_at),
         )
         for row in rows
         if row.subject_id is not None

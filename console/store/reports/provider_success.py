@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import Connection, func, select
 
 from console.domain.reports.periods import Period
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.reports.day_numbers import day_number
 from console.store.schema.payments import payments
 
@@ -48,8 +48,8 @@ def count_states(conn: Connection, provider: str, period: Period) -> list[StateC
         select(payments.c.begun_at, payments.c.status, payments.c.certainty)
         .where(
             payments.c.provider == provider,
-            payments.c.begun_at >= to_naive_utc(period.start),
-            payments.c.begun_at < to_naive_utc(period.end),
+            payments.c.begun_at >= convert_to_naive_utc(period.start),
+            payments.c.begun_at < convert_to_naive_utc(period.end),
         )
         .order_by(payments.c.begun_at.desc())
         .limit(MAX_PAYMENTS)

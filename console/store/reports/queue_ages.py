@@ -7,7 +7,7 @@ from itertools import pairwise
 from sqlalchemy import ColumnElement, Connection, case, func, select, union_all
 
 from console.domain.reports.queue_ages import AGE_CLASSES, AGE_LIMITS, QueueAges
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.queues.definitions import TABLES
 from console.store.queues.queues import LapsedIds
 from console.store.schema.column_types import EPOCH_START
@@ -26,7 +26,7 @@ def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) ->
         ids = lapsed.get(part.kind, frozenset())
         values |= part.parameters(ids)
         if name in part.queues:
-            queries += part.since_queries(name, beside_lapsed=bool(ids))
+            queries += part.make_since_queries(name, beside_lapsed=bool(ids))
     counts = [select(*_age_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)]
     rows = conn.execute(union_all(*counts), values).all()
     sums = [sum(int(row[place] or 0) for row in rows) for place in range(len(AGE_CLASSES) + 1)]
@@ -35,7 +35,7 @@ def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) ->
 
 def _age_columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:
     """Return SQL for the number of rows without a known age, and for that of each class of age."""
-    starts = [to_naive_utc(now - limit) for limit in AGE_LIMITS]
+    starts = [convert_to_naive_utc(now - limit) for limit in AGE_LIMITS]
     conditions = [since <= EPOCH_START, since > starts[0]]
     for later, earlier in pairwise(starts):
         conditions.append((since <= later) & (since > earlier))

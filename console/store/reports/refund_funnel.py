@@ -5,7 +5,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, String, bindparam, ca
 from console.domain.payments.states import RefundState
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import OTHER_ENDINGS, CountAndSum, RefundFunnel
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import approvals
 from console.store.schema.payments import refunds
 
@@ -41,7 +41,9 @@ def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, .
         for name, condition in conditions.items()
         for what, value in (("count", 1), ("minor", c.refund_amount))
     ]
-    in_period = (c.created_at >= to_naive_utc(period.start)) & (c.created_at < to_naive_utc(period.end))
+    in_period = (c.created_at >= convert_to_naive_utc(period.start)) & (
+        c.created_at < convert_to_naive_utc(period.end)
+    )
     total = (func.count().label("requested_count"), func.sum(c.refund_amount).label("requested_minor"))
     query = select(c.currency, *total, *sums).where(in_period).group_by(c.currency)
     rows = conn.execute(query, {"most": MAX_REFUNDS}).mappings().all()

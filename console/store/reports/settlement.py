@@ -12,7 +12,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.domain.reports.periods import Period
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.reports.day_numbers import day_number
 from console.store.schema.payments import payments, refunds
 
@@ -48,8 +48,8 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
         )
         .where(
             payments.c.provider == provider,
-            payments.c.paid_at >= to_naive_utc(period.start),
-            payments.c.paid_at < to_naive_utc(period.end),
+            payments.c.paid_at >= convert_to_naive_utc(period.start),
+            payments.c.paid_at < convert_to_naive_utc(period.end),
         )
         .order_by(payments.c.paid_at.desc())
         .limit(MAX_ROWS)
@@ -63,7 +63,7 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
         func.count().label("rows_read"),
     )
     query = select(number, paid.c.currency, *columns).group_by(number, paid.c.currency)
-    return [_to_sum(provider, row, period) for row in conn.execute(query)]
+    return [_make_sum(provider, row, period) for row in conn.execute(query)]
 
 
 def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
@@ -76,8 +76,8 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
             refunds.c.status == RefundState.COMPLETED.value,
             refunds.c.certainty == Certainty.KNOWN.value,
             refunds.c.work_state.in_([state.value for state in WorkState]),
-            refunds.c.state_since >= to_naive_utc(period.start),
-            refunds.c.state_since < to_naive_utc(period.end),
+            refunds.c.state_since >= convert_to_naive_utc(period.start),
+            refunds.c.state_since < convert_to_naive_utc(period.end),
         )
         .limit(MAX_ROWS)
         .subquery()
@@ -90,8 +90,8 @@ def sum_refunds(conn: Connection, period: Period) -> list[DaySum]:
         func.count().label("rows_read"),
     )
     query = select(*keys, *columns).join_from(done, payments, payments.c.id == done.c.payment_id).group_by(*keys)
-    return [_to_sum(row.provider, row, period) for row in conn.execute(query)]
+    return [_make_sum(row.provider, row, period) for row in conn.execute(query)]
 
 
-def _to_sum(provider: str, row: Row[Any], period: Period) -> DaySum:
+def _make_sum(provider: str, row: Row[Any], period: Period) -> DaySum:
     return DaySum(provider, period.days[row.number], row.currency, int(row.total), int(row.minor), row.rows_read)

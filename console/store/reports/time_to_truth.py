@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, or_, select
 from console.domain.records import OperationState
 from console.domain.reports.periods import Period
 from console.domain.reports.time_to_truth import UnknownOutcome
-from console.store.database.instants import to_aware_utc, to_naive_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.operations import journal
 from console.store.schema.core import operations
 
@@ -40,13 +40,15 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
     rows = conn.execute(
         select(c.started_at, c.ended_at, c.state).where(
             c.action == journal.EFFECTIVE_ACTION_OF_KIND[kind],
-            c.started_at >= to_naive_utc(period.start),
-            c.started_at < to_naive_utc(period.end),
+            c.started_at >= convert_to_naive_utc(period.start),
+            c.started_at < convert_to_naive_utc(period.end),
             or_(was_settled, c.state == OperationState.UNKNOWN.value),
         )
     ).all()
     unknowns = [
-        UnknownOutcome(to_aware_utc(row.started_at), None if row.ended_at is None else to_aware_utc(row.ended_at))
+        UnknownOutcome(
+            convert_to_aware_utc(row.started_at), None if row.ended_at is None else convert_to_aware_utc(row.ended_at)
+        )
         for row in rows
     ]
     lapsed = [

@@ -32,14 +32,14 @@ class StoredReportForm:
     provider_id: Callable[[Any], int | str | None]
 
 
-def to_json(answer: Answer) -> str:
-    """Return the answer as JSON text, which `from_json` can read."""
+def encode_answer(answer: Answer) -> str:
+    """Return the answer as JSON text, which `decode_answer` can read."""
     form = 1 if answer.found is None else FORM_BY_TYPE[type(answer.found)].number
     return json.dumps({"form": form, **asdict(answer)}, default=_day_text, sort_keys=True)
 
 
-def from_json(text: str | bytes) -> Answer:
-    """Return the answer from a text that `to_json` wrote. Raises ValueError for any other text."""
+def decode_answer(text: str | bytes) -> Answer:
+    """Return the answer from a text that `encode_answer` wrote. Raises ValueError for any other text."""
     try:
         fields = json.loads(text)
         read = _FORM_BY_NUMBER.get(fields.pop("form"))
@@ -67,12 +67,12 @@ def provider_id_of(report: object) -> int | str | None:
     return None if fitting is None else FORM_BY_TYPE[type(fitting)].provider_id(fitting)
 
 
-def _to_check_report(fields: Mapping[str, Any]) -> CheckReport:
+def _decode_check_report(fields: Mapping[str, Any]) -> CheckReport:
     days = {name: date.fromisoformat(fields[name]) for name in _DAY_FIELDS if fields[name] is not None}
     return CheckReport(**{**fields, **days})
 
 
-def _to_refund_report(fields: Mapping[str, Any]) -> RefundReport:
+def _decode_refund_report(fields: Mapping[str, Any]) -> RefundReport:
     amount = fields["amount"]
     converted = {
         "state": RefundState(fields["state"]),
@@ -82,7 +82,7 @@ def _to_refund_report(fields: Mapping[str, Any]) -> RefundReport:
     return RefundReport(**{**fields, **converted})
 
 
-def _to_started_payment(fields: Mapping[str, Any]) -> StartedPayment:
+def _decode_started_payment(fields: Mapping[str, Any]) -> StartedPayment:
     return StartedPayment(**{**fields, "expires_at": _parse_instant(fields["expires_at"])})
 
 
@@ -91,9 +91,9 @@ def _parse_instant(text: str | None) -> datetime | None:
 
 
 FORM_BY_TYPE: Mapping[type[StoredReport] | None, StoredReportForm] = {
-    CheckReport: StoredReportForm(1, _to_check_report, lambda report: report.credit_check_id),
-    RefundReport: StoredReportForm(2, _to_refund_report, lambda report: report.provider_refund_id),
-    StartedPayment: StoredReportForm(3, _to_started_payment, lambda report: report.merchant_payment_id),
+    CheckReport: StoredReportForm(1, _decode_check_report, lambda report: report.credit_check_id),
+    RefundReport: StoredReportForm(2, _decode_refund_report, lambda report: report.provider_refund_id),
+    StartedPayment: StoredReportForm(3, _decode_started_payment, lambda report: report.merchant_payment_id),
 }
 """The stored form of each type of report. An answer without a report has form 1, which every version of the program
 can read.

@@ -246,7 +246,7 @@ class Spool:
         query = (
             f"{_ENTRY_QUERY} WHERE database_id = ? AND state <> 'ended' AND {_IS_UNSENT} ORDER BY at, operation_id"
         )
-        return tuple(self._to_entry(row) for row in self._file.read(query, (database_id,)))
+        return tuple(self._make_entry(row) for row in self._file.read(query, (database_id,)))
 
     def forget_unsent(self, operation_id: str) -> None:
         """Delete an unsent operation, after the database has stored that it wasn't sent. No process can send it any
@@ -267,7 +267,7 @@ class Spool:
                 ErrorCode.BAD_PROFILE,
                 {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_MISSING},
             )
-        sealed = self._cipher.encrypt(answers.to_json(answer).encode())
+        sealed = self._cipher.encrypt(answers.encode_answer(answer).encode())
         provider_id = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
         stored = self._file.write(
             "UPDATE intents SET state = 'answered', answer = ?, delivered = 0,"
@@ -436,9 +436,9 @@ class Spool:
     def _read_entries(self, where: str, values: Sequence[Value]) -> tuple[SpoolEntry, ...]:
         sent = f"{_ENTRY_QUERY} WHERE {where} AND NOT {_IS_UNSENT} ORDER BY at, operation_id"
         rows = self._file.read(sent, values)
-        return tuple(self._to_entry(row) for row in rows)
+        return tuple(self._make_entry(row) for row in rows)
 
-    def _to_entry(self, row: tuple[Any, ...]) -> SpoolEntry:
+    def _make_entry(self, row: tuple[Any, ...]) -> SpoolEntry:
         columns = (*row[:8], datetime.fromisoformat(row[8]), *row[9:13])
         state, holds_claim, provider_id, answer, delivered = row[13:]
         return SpoolEntry(
@@ -457,7 +457,7 @@ class Spool:
         from console.store.spool import answer_codec as answers
 
         try:
-            return answers.from_json(self._cipher.decrypt(sealed))
+            return answers.decode_answer(self._cipher.decrypt(sealed))
         except (DecryptionFailed, ValueError):
             return None
 

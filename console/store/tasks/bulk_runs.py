@@ -14,12 +14,12 @@ from console.domain.bulk.records import STILL_UNKNOWN, RowResult
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import compare_and_swap, unreadable_rows
-from console.store.database.compare_and_swap import Stale as Stale
-from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.compare_and_swap import StaleRow as StaleRow
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import bulk_rows, bulk_runs
 
-KIND = "bulk-run"
+BULK_RUN_KIND = "bulk-run"
 RUN_FROZEN, RUN_RUNNING, RUN_PAUSED, RUN_STOPPED, RUN_DONE = "frozen", "running", "paused", "stopped", "done"
 _BATCH_SIZE = 1_000
 """Largest number of rows in one INSERT."""
@@ -101,10 +101,10 @@ def insert_run(
         "words": words,
         "most": len(chosen),
         "made_by": person,
-        "made_at": to_naive_utc(now),
-        "changed_at": to_naive_utc(now),
+        "made_at": convert_to_naive_utc(now),
+        "changed_at": convert_to_naive_utc(now),
     }
-    run_id = compare_and_swap.insert_announced(conn, KIND, _INSERT, run, now)
+    run_id = compare_and_swap.insert_announced(conn, BULK_RUN_KIND, _INSERT, run, now)
     rows_to_insert = [
         {
             "run_id": run_id,
@@ -168,20 +168,21 @@ def write_result(
     conn: Connection, run_id: int, position: int, result: str, reason: str | None, now: datetime
 ) -> bool:
     """Write the result of a row. Return False, without a write, if the row has a result already."""
-    values = {"run": run_id, "of": position, "what": result, "why": reason, "at": to_naive_utc(now)}
+    values = {"run": run_id, "of": position, "what": result, "why": reason, "at": convert_to_naive_utc(now)}
     if conn.execute(_WRITE_RESULT, values).rowcount != 1:
         return False
-    compare_and_swap.announce_change(conn, KIND, run_id, now)
+    compare_and_swap.announce_change(conn, BULK_RUN_KIND, run_id, now)
     return True
 
 
 def set_state(
     conn: Connection, run: BulkRun, now: datetime, state: str, most: int | None = None, reason: str | None = None
 ) -> BulkRun:
-    """Write the state of a bulk run, when it begins, pauses, stops, continues or ends, and return the changed run.
-    `most` is the number of rows to process; None leaves it unchanged.
+    """Write the state of a bulk run, when it begins, pauses, stops, continues or ends, and return the changed
+    run. `most` is the number of rows to process; None leaves it unchanged.
 
-    Raises Stale if another process has changed the run since it was read; ForbiddenTransition for a run that is done.
+    Raises StaleRow if another process has changed the run since it was read; ForbiddenTransition for a run that
+    is done.
     """
     if run.state == RUN_DONE:
         raise ForbiddenTransition("a bulk run that is done stays so")
@@ -193,25 +194,25 @@ def set_state(
         "changed_at": now,
     }
     compare_and_swap.update_if_unchanged(conn, bulk_runs, (run.id, run.version), written)
-    compare_and_swap.announce_change(conn, KIND, run.id, now)
+    compare_and_swap.announce_change(conn, BULK_RUN_KIND, run.id, now)
     return replace(run, **written, version=run.version + 1)
 
 
 def _select_runs(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRun, ...]:
-    return unreadable_rows.read_each("bulk_runs", conn.execute(query, values), lambda row: _to_run(row._asdict()))
+    return unreadable_rows.read_each("bulk_runs", conn.execute(query, values), lambda row: _make_run(row._asdict()))
 
 
-def _to_run(row: dict[str, Any]) -> BulkRun:
-    instants = {name: in_utc(row[name]) for name in ("changed_at", "ended_at")}
+def _make_run(row: dict[str, Any]) -> BulkRun:
+    instants = {name: read_as_utc(row[name]) for name in ("changed_at", "ended_at")}
     return BulkRun(
-        **{**row, **instants, "action": BulkAction(row["action"]), "made_at": to_aware_utc(row["made_at"])}
+        **{**row, **instants, "action": BulkAction(row["action"]), "made_at": convert_to_aware_utc(row["made_at"])}
     )
 
 
 def _select_rows(conn: Connection, query: Select[Any], **values: object) -> tuple[BulkRow, ...]:
-    return unreadable_rows.read_each("bulk_rows", conn.execute(query, values), _to_row)
+    return unreadable_rows.read_each("bulk_rows", conn.execute(query, values), _make_row)
 
 
-def _to_row(row: Sequence[Any]) -> BulkRow:
+def _make_row(row: Sequence[Any]) -> BulkRow:
     position, kind, subject_id, expected_version, result, reason, done_at = row
-    return BulkRow(position, kind, subject_id, expected_version, result, reason, in_utc(done_at))
+    return BulkRow(position, kind, subject_id, expected_version, result, reason, read_as_utc(done_at))

@@ -14,14 +14,14 @@ from console.domain.tasks.records import Saga
 from console.domain.tasks.states import SagaState
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import compare_and_swap, unreadable_rows
-from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.core import alerts
 from console.store.schema.worker import sagas
 
-KIND = "saga"
+SAGA_KIND = "saga"
 _ALL_QUERY = select(
     sagas.c.id, sagas.c.kind, sagas.c.subject_kind, sagas.c.subject_id, sagas.c.state, sagas.c.step, sagas.c.facts,
     sagas.c.begun_at, sagas.c.changed_at, sagas.c.reason, sagas.c.next_at, sagas.c.attempts, sagas.c.ended_at,
@@ -81,12 +81,12 @@ def start_saga(
         "state": SagaState.RUNNING.value,
         "step": step,
         "facts": _facts_to_json(facts),
-        "begun_at": to_naive_utc(now),
-        "changed_at": to_naive_utc(now),
-        "next_at": to_naive_utc(now),
+        "begun_at": convert_to_naive_utc(now),
+        "changed_at": convert_to_naive_utc(now),
+        "next_at": convert_to_naive_utc(now),
     }
     try:
-        saga_id = compare_and_swap.insert_announced(conn, KIND, _INSERT, row, now)
+        saga_id = compare_and_swap.insert_announced(conn, SAGA_KIND, _INSERT, row, now)
     except IntegrityError:  # another process began it at the same time
         if find_open(conn, kind, subject_kind, subject_id):
             return None
@@ -105,12 +105,12 @@ def find_open(conn: Connection, kind: str, subject_kind: str, subject_id: int) -
     return _first_saga(conn, _OPEN_OF_SUBJECT_QUERY, kind=kind, whose=subject_kind, of=subject_id)
 
 
-def of_subject(conn: Connection, subject_kind: str, subject_id: int) -> tuple[Saga, ...]:
+def find_by_subject(conn: Connection, subject_kind: str, subject_id: int) -> tuple[Saga, ...]:
     """Return all sagas of a record, oldest first."""
     return _select_sagas(conn, _OF_SUBJECT_QUERY, whose=subject_kind, of=subject_id)
 
 
-def of_subjects(conn: Connection, subject_kind: str, subject_ids: Collection[int]) -> tuple[Saga, ...]:
+def find_by_subjects(conn: Connection, subject_kind: str, subject_ids: Collection[int]) -> tuple[Saga, ...]:
     """Return all sagas of these records, oldest first."""
     if not subject_ids:
         return ()
@@ -119,7 +119,7 @@ def of_subjects(conn: Connection, subject_kind: str, subject_ids: Collection[int
 
 def due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
     """Return at most `limit` running sagas whose next step is due, longest due first."""
-    return _select_sagas(conn, _DUE_QUERY, now=to_naive_utc(now), most=limit)
+    return _select_sagas(conn, _DUE_QUERY, now=convert_to_naive_utc(now), most=limit)
 
 
 def stuck_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
@@ -139,7 +139,7 @@ def advance_saga(
     """Write the next step, add `facts` to the stored facts, and return the changed saga. The step is due at
     `next_at`; None: it is due now.
 
-    Raises Stale if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
+    Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
     merged = {**saga.facts, **(facts or {})}
     return _write_change(conn, saga, now, step=step, facts=merged, next_at=next_at or now, reason=reason, attempts=0)
@@ -200,7 +200,7 @@ def _write_change(conn: Connection, saga: Saga, now: datetime, **values: Any) ->
     written = {**values, "changed_at": now}
     stored = written | ({"facts": _facts_to_json(written["facts"])} if "facts" in written else {})
     compare_and_swap.update_if_unchanged(conn, sagas, (saga.id, saga.version), stored)
-    compare_and_swap.announce_change(conn, KIND, saga.id, now)
+    compare_and_swap.announce_change(conn, SAGA_KIND, saga.id, now)
     compare_and_swap.announce_change(conn, saga.subject_kind, saga.subject_id, now)
     return replace(saga, **written, version=saga.version + 1)
 
@@ -223,16 +223,31 @@ def _first_saga(conn: Connection, query: Select[Any], **values: object) -> Saga 
 
 def _select_sagas(conn: Connection, query: Select[Any], **values: object) -> tuple[Saga, ...]:
     return unreadable_rows.read_each(
-        KIND, conn.execute(query, values), lambda row: _to_saga(*row), lambda row: (row.subject_kind, row.subject_id)
+        SAGA_KIND,
+        conn.execute(query, values),
+        lambda row: _make_saga(*row),
+        lambda row: (row.subject_kind, row.subject_id),
     )
 
 
-def _to_saga(
+def _make_saga(
     saga_id: int, kind: str, subject_kind: str, subject_id: int, state: str, step: str, facts: str, begun: datetime,
     changed: datetime, reason: str | None, next_at: datetime | None, attempts: int, ended: datetime | None,
     version: int,
 ) -> Saga:  # fmt: skip
     return Saga(
-        saga_id, kind, subject_kind, subject_id, SagaState(state), step, _parse_facts(facts), to_aware_utc(begun),
-        to_aware_utc(changed), reason, in_utc(next_at), attempts, in_utc(ended), version,
-    )  # fmt: skip
+        saga_id,
+        kind,
+        subject_kind,
+        subject_id,
+        SagaState(state),
+        step,
+        _parse_facts(facts),
+        convert_to_aware_utc(begun),
+        convert_to_aware_utc(changed),
+        reason,
+        read_as_utc(next_at),
+        attempts,
+        read_as_utc(ended),
+        version,
+    )

@@ -15,10 +15,10 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.tasks.records import ScheduledTask
 from console.store.database import compare_and_swap, unreadable_rows
-from console.store.database.compare_and_swap import Stale as Stale
+from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.error_codes import RunAgain
-from console.store.database.instants import to_aware_utc, to_naive_utc
-from console.store.payments.row_mapping import in_utc
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.worker import tasks
 
 _ALL_QUERY = select(
@@ -52,7 +52,9 @@ def find_or_insert(conn: Connection, name: str, every_seconds: int, now: datetim
 
 def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime) -> ScheduledTask:
     try:
-        conn.execute(_INSERT_TASK, {"name": name, "every_seconds": every_seconds, "next_at": to_naive_utc(now)})
+        conn.execute(
+            _INSERT_TASK, {"name": name, "every_seconds": every_seconds, "next_at": convert_to_naive_utc(now)}
+        )
     except IntegrityError:  # another worker inserted it at the same time
         raise RunAgain from None
     return ScheduledTask(name, timedelta(seconds=every_seconds), now)
@@ -65,12 +67,12 @@ def all_tasks(conn: Connection) -> tuple[ScheduledTask, ...]:
 
 def due_tasks(conn: Connection, now: datetime) -> tuple[ScheduledTask, ...]:
     """Return the due tasks, longest due first. A task stays due if its run is interrupted."""
-    return _select_tasks(conn, _DUE_QUERY, now=to_naive_utc(now))
+    return _select_tasks(conn, _DUE_QUERY, now=convert_to_naive_utc(now))
 
 
 def begin_run(conn: Connection, task: ScheduledTask, now: datetime) -> ScheduledTask:
-    """Write the start of a run and return the changed task, which `end_run` needs. Raises Stale if another worker has
-    changed the row since it was read.
+    """Write the start of a run and return the changed task, which `end_run` needs. Raises StaleRow if another
+    worker has changed the row since it was read.
     """
     _write_task(conn, task, begun_at=now)
     return replace(task, begun_at=now, version=task.version + 1)
@@ -88,7 +90,7 @@ def end_run(
     """Write the end of a run and return the changed task. `taken`: the number of records that the run worked on;
     `error_code`: the error code of a failed run; `position`: the place at which the next run continues.
 
-    Raises Stale if another worker has changed the row since `begin_run`.
+    Raises StaleRow if another worker has changed the row since `begin_run`.
     """
     ended = replace(
         task,
@@ -123,7 +125,7 @@ def _write_task(conn: Connection, task: ScheduledTask, **values: object) -> None
         "version": task.version + 1
     }
     if conn.execute(_update_of(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount != 1:
-        raise Stale(task.name)
+        raise StaleRow(task.name)
 
 
 @cache
@@ -135,14 +137,22 @@ def _update_of(columns: tuple[str, ...]) -> Update:
 
 
 def _select_tasks(conn: Connection, query: Select[Any], **values: object) -> tuple[ScheduledTask, ...]:
-    return unreadable_rows.read_each("tasks", conn.execute(query, values), lambda row: _to_task(*row))
+    return unreadable_rows.read_each("tasks", conn.execute(query, values), lambda row: _make_task(*row))
 
 
-def _to_task(
+def _make_task(
     name: str, every: int, next_at: datetime, begun: datetime | None, ended: datetime | None, taken: int,
     error_code: str | None, failures: int, position: str | None, version: int,
 ) -> ScheduledTask:  # fmt: skip
     return ScheduledTask(
-        name, timedelta(seconds=every), to_aware_utc(next_at), in_utc(begun), in_utc(ended), taken, error_code,
-        failures, position, version,
-    )  # fmt: skip
+        name,
+        timedelta(seconds=every),
+        convert_to_aware_utc(next_at),
+        read_as_utc(begun),
+        read_as_utc(ended),
+        taken,
+        error_code,
+        failures,
+        position,
+        version,
+    )

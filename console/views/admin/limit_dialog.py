@@ -9,7 +9,7 @@ from console.domain.payments.limits import LARGEST_LIMIT, Limit
 from console.views.pages.form_dialog import FormDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import Edit, Field
+from console.views.widgets.inputs import Field, LineEdit
 from console.wording import catalogue as wording
 
 _SECONDS_NAME = "cooling_off_seconds"
@@ -94,5 +94,5 @@ class LimitDialog(FormDialog):
 
 
 def _fill_field(field: Field, text: str) -> None:
-    if isinstance(field.edit, Edit):
+    if isinstance(field.edit, LineEdit):
         field.edit.setText(text)

@@ -209,18 +209,18 @@ def _select_first(table: StaticTable) -> None:
 def _switch_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def state(scope: _Scope) -> StateCell:
+    def make_state_cell(scope: _Scope) -> StateCell:
         if scope.is_on:
             return StateCell(translate("status.read_only"), "lock", "care")
         return StateCell(translate("status.writes_on"), "check", "good")
 
-    def since(scope: _Scope) -> str:
+    def format_since(scope: _Scope) -> str:
         return translate("admin.at", at=scope.switch.at) if scope.switch is not None else ""
 
     return [
         Column("scope", translate("admin.column.scope"), 160, lambda scope: scope_name(context, scope.name)),
-        Column("state", translate("column.state"), 150, state, "state"),
-        Column("since", translate("admin.column.since"), 180, since, "data"),
+        Column("state", translate("column.state"), 150, make_state_cell, "state"),
+        Column("since", translate("admin.column.since"), 180, format_since, "data"),
         Column("person", translate("admin.column.person"), 120,
                lambda scope: scope.switch.person if scope.switch is not None else ""),
         Column("reason", translate("admin.column.reason"), 240,
@@ -231,7 +231,7 @@ def _switch_columns(context: WindowContext) -> list[Column]:
 def _limit_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def proposed(limit: Limit) -> str:
+    def format_proposed(limit: Limit) -> str:
         if limit.proposed is None:
             return ""
         value = limit_value_text(context, limit, limit.proposed)
@@ -242,7 +242,7 @@ def _limit_columns(context: WindowContext) -> list[Column]:
         Column("limit", translate("admin.column.limit"), 280, lambda limit: limit_name(context, limit.name)),
         Column("value", translate("admin.column.value"), 160,
                lambda limit: limit_value_text(context, limit, limit.value), "amount"),
-        Column("proposed", translate("admin.column.proposed"), 260, proposed, is_stretched=True),
+        Column("proposed", translate("admin.column.proposed"), 260, format_proposed, is_stretched=True),
     ]  # fmt: skip
 
 

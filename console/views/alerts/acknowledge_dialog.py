@@ -16,7 +16,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Field
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 _EFFECT_BY_RULE = {
     CHANGE_RULE: "dialog.acknowledge.effect_settles",
@@ -94,6 +94,6 @@ class AcknowledgeDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         translate, content = self._context.translate, QWidget()
         content.setLayout(
-            make_column(Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
+            make_column(NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
         )
         self.show_outcome(translate("act.refused"), self._subject, content, close=translate("action.close"))

@@ -58,7 +58,7 @@ class IncidentCard(Surface):
     def _state_part(self, incident: Incident) -> Sequence[QWidget]:
         context = self._context
         title = TitleLabel(incident_words.title(incident, context.translate), "dialog_title", wrap=True, heading=2)
-        about = TextLabel(words.about_text(incident, context), "body", selectable=True, wrap=True)
+        about = TextLabel(words.describe_incident_text(incident, context), "body", selectable=True, wrap=True)
         state = TextLabel(incident_words.state_text(incident, context.translate), "body", "care", wrap=True)
         state.setVisible(bool(state.plain))
         owner = TextLabel(words.owner_sentence(incident, context), "body", wrap=True)

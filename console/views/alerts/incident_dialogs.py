@@ -14,7 +14,7 @@ from console.views.pages.form_dialog import FormDialog
 from console.views.presenters import incidents as words
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import Choice, Edit, Field
+from console.views.widgets.inputs import DropDownList, Field, LineEdit
 
 
 class IncidentDialog(FormDialog):
@@ -32,13 +32,13 @@ class IncidentDialog(FormDialog):
         super().__init__(
             context,
             translate(f"dialog.incident_{self.name}.title"),
-            words.about_text(incident, context),
+            words.describe_incident_text(incident, context),
             parent,
             act_text=translate(f"dialog.incident_{self.name}.act"),
         )
         self.incident = incident
         self.words_field = Field(translate(f"dialog.incident_{self.name}.words"), area=True)
-        if not isinstance(self.words_field.edit, Edit):
+        if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_act)
         self.choice = self.make_choice()
         if self.choice is not None:
@@ -48,7 +48,7 @@ class IncidentDialog(FormDialog):
         self._act_shortcut.activated.connect(self.act)
         self.update_act()
 
-    def make_choice(self) -> Choice | None:
+    def make_choice(self) -> DropDownList | None:
         """Return the drop-down list above the note; None if the dialog has none."""
         return None
 
@@ -60,7 +60,7 @@ class IncidentDialog(FormDialog):
         effect = TextLabel(self.context.translate(f"dialog.incident_{self.name}.effect"), "small", "muted", wrap=True)
         return *choice, self.words_field, effect
 
-    def _choice_label(self, choice: Choice) -> TextLabel:
+    def _choice_label(self, choice: DropDownList) -> TextLabel:
         label = TextLabel(self.context.translate(f"dialog.incident_{self.name}.choice"), "small", "muted")
         label.setBuddy(choice)
         return label
@@ -103,9 +103,9 @@ class HandOverIncidentDialog(IncidentDialog):
         self._owners = [name for name in owners if not is_same_person(name, incident.owner or "")]
         super().__init__(context, incident, parent)
 
-    def make_choice(self) -> Choice:
+    def make_choice(self) -> DropDownList:
         translate = self.context.translate
-        choice = Choice(
+        choice = DropDownList(
             translate("dialog.incident_hand_over.choice"), empty=translate("dialog.incident_hand_over.empty")
         )
         choice.addItems(self._owners)
@@ -123,10 +123,10 @@ class SnoozeDialog(IncidentDialog):
     name = "snooze"
     needs_words = False
 
-    def make_choice(self) -> Choice:
+    def make_choice(self) -> DropDownList:
         context = self.context
         self._ends: Sequence[tuple[str, datetime]] = find_snooze_ends(context.now())
-        choice = Choice(context.translate("dialog.incident_snooze.choice"))
+        choice = DropDownList(context.translate("dialog.incident_snooze.choice"))
         choice.addItems([context.translate(f"dialog.incident_snooze.{key}", at=at) for key, at in self._ends])
         choice.setCurrentIndex(0)
         return choice

@@ -32,11 +32,11 @@ from console.views.presenters.columns import width_of_text
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.runtime.tasks import Failure
-from console.views.tables.columns import Column, Group
+from console.views.tables.columns import Column, RowGroup
 from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import ElidedLabel, Surface, make_column
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording import incident_words
@@ -200,10 +200,10 @@ class AlertsPage(Page):
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
 
-    def _group_of(self, incident: Incident) -> Group:
+    def _group_of(self, incident: Incident) -> RowGroup:
         word, shape, tone = words.state_group(incident, self.context)
         count = wording.format_count(self._counts.get(incident.state, 0))
-        return Group(incident.state, word, shape, tone, count)
+        return RowGroup(incident.state, word, shape, tone, count)
 
     @Slot()
     def _go_to_first(self) -> None:
@@ -416,7 +416,7 @@ class AlertsPage(Page):
         close.clicked.connect(partial(self.hide_bar, "act"))
         message = self.context.failure_message(failure)
         lead = self.context.translate("act.refused")
-        self.show_bar("act", Bar(lead, message, tone="bad", shape="square_bang", button=close))
+        self.show_bar("act", NotificationBar(lead, message, tone="bad", shape="square_bang", button=close))
 
     # -- opening
 
@@ -472,7 +472,7 @@ def _incident_columns(context: WindowContext) -> list[Column]:
         Column("cause", translate("incident.column.what"), 280, lambda one: words.rule_count_text(one, context),
                is_stretched=True),
         Column("about", translate("alerts_screen.column.about"), width_of_text("ORD-2026-000001", 24),
-               lambda one: words.about_text(one, context), "data"),
+               lambda one: words.describe_incident_text(one, context), "data"),
         Column("extent", translate("incident.column.extent"), 230,
                lambda one: incident_words.extent_text(one, translate)),
         Column("owner", translate("incident.column.owner"), 150, lambda one: words.owner_cell(one, context), "state"),

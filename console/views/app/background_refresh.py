@@ -12,8 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.errors import ErrorCode
-from console.domain.queues.saved_views import KIND as VIEW_KIND
-from console.domain.queues.saved_views import ViewCount
+from console.domain.queues.saved_views import VIEW_KIND, ViewCount
 from console.domain.service_results import DeskNews, FeedMark, TaskRun
 from console.domain.setting_problems import SettingProblem
 from console.views.approvals.arrivals import describe_arrived, find_arrived

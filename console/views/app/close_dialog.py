@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 from console.views.app.main_window import Frame
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 _CHECK_INTERVAL_MS = 200
 
@@ -27,7 +27,7 @@ class CloseDialog(DialogFrame):
             parent=frame.window,
         )
         self._frame = frame
-        unfinished_bar = Bar("", translate("dialog.leaving.why"), tone="care", shape="warning")
+        unfinished_bar = NotificationBar("", translate("dialog.leaving.why"), tone="care", shape="warning")
         call_rows = [
             make_row(ShapeIcon("half_disc", "progress"), TextLabel(acting_call.label), None)
             for acting_call in frame.context.running_acts

@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Slot
 
 from console.views.app.main_window import Frame
 from console.views.runtime.person_state import SCREEN
-from console.views.runtime.routes import HomeRoute, from_json_value, to_json_value
+from console.views.runtime.routes import HomeRoute, decode_route, encode_route
 
 
 class LastScreen(QObject):
@@ -24,7 +24,7 @@ class LastScreen(QObject):
     def _store_screen(self) -> None:
         page, route = self._frame.current_page, self._frame.current_route
         if self._is_restored and page is not None and route is not None:
-            screen = {"route": to_json_value(route), "page": dict(page.screen_state())}
+            screen = {"route": encode_route(route), "page": dict(page.screen_state())}
             self._context.own_state.store(SCREEN, screen)
 
     @Slot()
@@ -35,7 +35,7 @@ class LastScreen(QObject):
         self._is_restored = True
         value = self._context.own_state.value(SCREEN)
         screen = value if isinstance(value, dict) else {}
-        route = from_json_value(screen.get("route"))
+        route = decode_route(screen.get("route"))
         if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():
             state = screen.get("page")
             self._frame.show_route(route, state if isinstance(state, dict) else {})

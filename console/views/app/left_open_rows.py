@@ -27,10 +27,10 @@ def left_open_columns(context: WindowContext) -> list[Column]:
     def reason_cell(item: LeftOpen) -> StateCell:
         return StateCell(translate(f"left_open.{item.reason.value}"), *_SIGNS[item.reason])  # type: ignore[arg-type]  # a tone
 
-    def since_text(item: LeftOpen) -> str:
+    def format_since(item: LeftOpen) -> str:
         return wording.format_moment(item.since, context.now())
 
-    def until_text(item: LeftOpen) -> str:
+    def format_until(item: LeftOpen) -> str:
         return wording.format_instant(item.until, "clock") if item.until is not None else ""
 
     return [
@@ -38,8 +38,8 @@ def left_open_columns(context: WindowContext) -> list[Column]:
         Column(
             "record", translate("column.record"), 220, lambda item: subject_text(item, context), is_stretched=True
         ),
-        Column("since", translate("column.since"), 112, since_text, "data"),
-        Column("until", translate("column.until"), 96, until_text, "data"),
+        Column("since", translate("column.since"), 112, format_since, "data"),
+        Column("until", translate("column.until"), 96, format_until, "data"),
     ]
 
 

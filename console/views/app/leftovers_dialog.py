@@ -8,7 +8,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 
 class LeftoversDialog(DialogFrame):
@@ -73,7 +73,7 @@ class LeftoversDialog(DialogFrame):
         return Toast(self._context.translate("dialog.leftovers.done", count=len(forgotten.entries)))
 
     def _show_refusal(self, failure: Failure) -> None:
-        bar = Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
         self.show_outcome(
             self._context.translate("act.refused"),
             "",

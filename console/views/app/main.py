@@ -239,12 +239,14 @@ class WindowOpening(QObject):
 
     def _show_failure_bar(self, words: str) -> None:
         from console.views.widgets.buttons import KeyButton
-        from console.views.widgets.notification_bars import Bar
+        from console.views.widgets.notification_bars import NotificationBar
 
         self._failure_text = words
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.open_services)
-        bar = Bar(self.context.translate("screen.not_open"), words, tone="bad", shape="cross", button=retry_button)
+        bar = NotificationBar(
+            self.context.translate("screen.not_open"), words, tone="bad", shape="cross", button=retry_button
+        )
         self.frame.show_bar(bar)
         retry_button.setFocus()
 

@@ -36,7 +36,7 @@ from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
-from console.views.widgets.notification_bars import Bar, ToastFrame, Toasts
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
 from console.views.widgets.placeholders import SkeletonRows
 from console.views.widgets.sidebar import SideBar, SidebarPlace
 from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
@@ -384,7 +384,7 @@ class Frame(CoveredWindow):
         for toast in toasts:
             self._show_toast(toast)
 
-    def show_bar(self, bar: Bar | None) -> None:
+    def show_bar(self, bar: NotificationBar | None) -> None:
         """Show a bar with a message about the whole window above the page; it replaces the previous one. None removes
         the bar.
         """

@@ -10,8 +10,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
-from console.domain.alerts.incidents import KIND as INCIDENT_KIND
-from console.domain.alerts.incidents import Incident
+from console.domain.alerts.incidents import INCIDENT_KIND, Incident
 from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.domain.tasks.records import Take
 from console.views.pages.permission_buttons import bind_worker

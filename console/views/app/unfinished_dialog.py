@@ -34,7 +34,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
@@ -212,7 +212,7 @@ class UnfinishedDialog(DialogFrame):
         self._update_button()
 
     def _show_refusal(self, failure: Failure) -> None:
-        self._bars.addWidget(Bar("", self._context.failure_message(failure), tone="bad", shape="cross"))
+        self._bars.addWidget(NotificationBar("", self._context.failure_message(failure), tone="bad", shape="cross"))
 
     # -- tabs
 
@@ -367,7 +367,7 @@ class UnfinishedDialog(DialogFrame):
 
         self.leave_button = KeyButton(leave_text, kind="inline")
         self.leave_button.clicked.connect(leave_now)
-        self._bars.addWidget(Bar("", words, tone="care", shape="warning", button=self.leave_button))
+        self._bars.addWidget(NotificationBar("", words, tone="care", shape="warning", button=self.leave_button))
 
     def _open_request(self, request: OwnRequest) -> None:
         """Open the page of the request's record. Bulk runs are in a tab of this dialog."""
@@ -406,20 +406,20 @@ def _left_open_key(item: LeftOpen) -> tuple[str, str, str, str]:
 def _work_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def since_text(work: UnfinishedWork) -> str:
+    def format_since(work: UnfinishedWork) -> str:
         return wording.format_moment(work.operation.started_at, context.now())
 
-    def state(work: UnfinishedWork) -> StateCell:
+    def make_state_cell(work: UnfinishedWork) -> StateCell:
         signs = {"calling": ("half_disc", "progress"), "unknown": ("question", "unknown")}
         shape, tone = signs.get(work.operation.state.value, ("dash", "muted"))
         return StateCell(translate(f"state.operation.{work.operation.state.value}"), shape, tone)  # type: ignore[arg-type]  # a tone
 
-    def record(work: UnfinishedWork) -> str:
+    def format_record(work: UnfinishedWork) -> str:
         return (
             case_words.short_title(work.record, context) if work.record else translate("dialog.unfinished.only_desk")
         )
 
-    def number(work: UnfinishedWork) -> str:
+    def format_number(work: UnfinishedWork) -> str:
         return wording.format_number(work.operation.corporation_number or "")
 
     def work_state(work: UnfinishedWork) -> StateCell:
@@ -428,10 +428,10 @@ def _work_columns(context: WindowContext) -> list[Column]:
         return words.state_cell(key, context.language)
 
     return [
-        Column("since", translate("column.since"), 112, since_text, "data"),
-        Column("record", translate("column.record"), 150, record),
-        Column("number", translate("column.number_short"), 128, number, "data"),
-        Column("state", translate("column.state"), 104, state, "state"),
+        Column("since", translate("column.since"), 112, format_since, "data"),
+        Column("record", translate("column.record"), 150, format_record),
+        Column("number", translate("column.number_short"), 128, format_number, "data"),
+        Column("state", translate("column.state"), 104, make_state_cell, "state"),
         Column("who", translate("column.who"), 80, lambda work: words.actor_name(work.operation.operator, context)),
         Column("work", translate("column.work"), 160, work_state, "state", is_stretched=True),
     ]
@@ -502,14 +502,14 @@ def _holder_columns(context: WindowContext) -> list[Column]:
             else translate("dialog.holders.at", host=holder.host, process=holder.process)
         )
 
-    def since_text(holder: Holder) -> str:
+    def format_since(holder: Holder) -> str:
         return wording.format_instant(holder.taken_at if isinstance(holder, Take) else holder.since, "clock")
 
     return [
         Column("lease", translate("column.lease"), 280, lease_text),
         Column("who", translate("column.who"), 104, holder_name),
         Column("desk", translate("column.desk"), 160, desk_name, is_stretched=True),
-        Column("since", translate("column.since"), 96, since_text, "data"),
+        Column("since", translate("column.since"), 96, format_since, "data"),
         Column(
             "until",
             translate("column.until"),

@@ -96,7 +96,7 @@ def _title_function(key: str, **facts: object) -> Callable[[Language], str]:
     return lambda language: wording.translate(key, language, **facts)
 
 
-def _with_choice(key: str, choice_key: str) -> Callable[[Language], str]:
+def _add_choice(key: str, choice_key: str) -> Callable[[Language], str]:
     """Return the title of a command that has another text of the catalogue in it."""
     return lambda language: wording.translate(key, language, choice=wording.translate(choice_key, language))
 
@@ -104,19 +104,21 @@ def _with_choice(key: str, choice_key: str) -> Callable[[Language], str]:
 def _page_commands(frame: Frame) -> Iterator[WindowCommand]:
     context = frame.context
 
-    def go(name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
-        def refusal() -> str:
+    def make_go_command(name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
+        def find_refusal() -> str:
             return context.missing_right_text(needed_right(route))
 
-        title = _with_choice("command.go", title_key)
-        return WindowCommand(name, title, partial(context.navigate, route), icon, key, find_refusal=refusal)
+        title = _add_choice("command.go", title_key)
+        return WindowCommand(name, title, partial(context.navigate, route), icon, key, find_refusal=find_refusal)
 
     for place in frame.sidebar_places():
         if place.key not in PLACE_ROUTES:  # a saved view
             continue
-        yield go(f"go.{place.key}", f"screen.{place.key}", PLACE_ROUTES[place.key], place.icon, place.keys)
-    yield go("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
-    yield go("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")
+        yield make_go_command(
+            f"go.{place.key}", f"screen.{place.key}", PLACE_ROUTES[place.key], place.icon, place.keys
+        )
+    yield make_go_command("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
+    yield make_go_command("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")
 
 
 def _queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
@@ -161,14 +163,14 @@ def _purchase_command(frame: Frame, typed_number: str | None) -> WindowCommand:
     context, route = frame.context, frame.current_route
     number = typed_number or (_find_number(route.text) if isinstance(route, LookupRoute) else "")
 
-    def refusal() -> str:
+    def find_refusal() -> str:
         return context.find_disabled_reason("purchase") or (
             "" if number else context.translate("reason.no_typed_number")
         )
 
     run = partial(context.navigate, LookupRoute(wording.format_number(number) if number else "", buy=True))
     provider = wording.translate(f"status.{CREDIT_CHECK_PROVIDER}", context.language)
-    return WindowCommand("purchase", _title_function("command.purchase"), run, "plus", "B", provider, refusal)
+    return WindowCommand("purchase", _title_function("command.purchase"), run, "plus", "B", provider, find_refusal)
 
 
 def _find_number(text: str) -> str:
@@ -183,7 +185,7 @@ def _export_command(frame: Frame) -> WindowCommand:
     page = frame.current_page
     export = getattr(page, "export", None)
 
-    def refusal() -> str:
+    def find_refusal() -> str:
         if isinstance(export, ListExport) and export.has_list:
             return ""
         return frame.context.translate("reason.no_list")
@@ -192,7 +194,7 @@ def _export_command(frame: Frame) -> WindowCommand:
         if isinstance(export, ListExport):
             export.choose_file()
 
-    return WindowCommand("export", _title_function("command.export"), run, key=EXPORT_KEY, find_refusal=refusal)
+    return WindowCommand("export", _title_function("command.export"), run, key=EXPORT_KEY, find_refusal=find_refusal)
 
 
 def _sign_out_refusal(context: WindowContext) -> str:
@@ -203,14 +205,14 @@ def _sign_out_refusal(context: WindowContext) -> str:
 
 def _choice_commands(context: WindowContext) -> Iterator[WindowCommand]:
     for theme in THEMES:
-        title = _with_choice("command.theme", f"theme.{theme}")
+        title = _add_choice("command.theme", f"theme.{theme}")
         yield WindowCommand(f"theme.{theme}", title, partial(choose_theme, context, theme))
     for language in _LANGUAGES:
-        title = _with_choice("command.language", f"language.{language}")
+        title = _add_choice("command.language", f"language.{language}")
         yield WindowCommand(f"language.{language}", title, partial(context.change_language, language))
     for size in TEXT_SIZES_PERCENT:
         title = _title_function("command.text_size", percent=size)
         yield WindowCommand(f"text_size.{size}", title, partial(choose_text_size, context, size))
     for density in DENSITIES:
-        title = _with_choice("command.density", f"density.{density}")
+        title = _add_choice("command.density", f"density.{density}")
         yield WindowCommand(f"density.{density}", title, partial(choose_density, context, density))

@@ -50,7 +50,7 @@ from console.views.sign_in.idle_lock import IdleLock
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.focus_ring import install_focus_ring
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.tabs import step_tabs
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class WindowController(QObject):
         frame.window_cover.cover_shown.connect(self._connect_window_cover)
         frame.window_cover.cover_removed.connect(self._connect_window_cover)
         self.context.services_opened.connect(self._open_first_page)
-        self._rollback_bar: Bar | None = None
+        self._rollback_bar: NotificationBar | None = None
         self._shown_state: object = None
         self._hides_leftovers = self._was_lost = self._was_away = False
         self.context.connection_state_changed.connect(self._show_connection)
@@ -323,7 +323,7 @@ class WindowController(QObject):
             "screen.read_only.words", who=switch.person, since=switch.at, note=switch.reason
         )
         lead = self.context.translate("cli.read_only.scope", scope=switch.scope)
-        self.frame.show_bar(Bar(lead, words, tone="care", shape="lock", button=open_button))
+        self.frame.show_bar(NotificationBar(lead, words, tone="care", shape="lock", button=open_button))
 
     def _show_return(self) -> None:
         """Show a toast when the database answers again, or when a worker is present again."""
@@ -343,7 +343,9 @@ class WindowController(QObject):
             lead, words, since = state
             self._rollback_bar, self._shown_state = None, state
             self.frame.show_bar(
-                Bar(self.context.translate(lead), self.context.translate(words, at=since), shape="offline")
+                NotificationBar(
+                    self.context.translate(lead), self.context.translate(words, at=since), shape="offline"
+                )
             )
 
     def _show_leftovers(self) -> None:
@@ -366,7 +368,7 @@ class WindowController(QObject):
         close.clicked.connect(self._hide_leftovers)
         words = self.context.translate("screen.leftovers.words", count=len(names))
         self.frame.show_bar(
-            Bar(self.context.translate("screen.leftovers"), words, shape="lock", button=see, second=close)
+            NotificationBar(self.context.translate("screen.leftovers"), words, shape="lock", button=see, second=close)
         )
 
     @Slot()
@@ -396,7 +398,7 @@ class WindowController(QObject):
             return
         button = KeyButton(self.context.translate("screen.went_back.act"))
         button.clicked.connect(self._open_alerts)
-        self._rollback_bar = Bar(lead, words, tone="bad", button=button)
+        self._rollback_bar = NotificationBar(lead, words, tone="bad", button=button)
         self.frame.show_bar(self._rollback_bar)
 
     @Slot()

@@ -25,7 +25,7 @@ from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.wording import audit_words
 from console.wording import catalogue as wording
 
@@ -120,7 +120,8 @@ class AuditPage(Page):
         self.verify.enable_button()
         words_ = self.context.translate("audit_screen.verified", rows=rows)
         self.show_bar(
-            "verify", Bar(self.context.translate("audit_screen.unbroken"), words_, tone="good", shape="shield")
+            "verify",
+            NotificationBar(self.context.translate("audit_screen.unbroken"), words_, tone="good", shape="shield"),
         )
 
     def _show_broken_trail(self, failure: Failure) -> None:
@@ -128,7 +129,9 @@ class AuditPage(Page):
         lead = self.context.translate(
             "audit_screen.broken_lead" if failure.code == ErrorCode.AUDIT_BROKEN else "screen.not_read"
         )
-        self.show_bar("verify", Bar(lead, self.context.failure_message(failure), tone="bad", shape="warning"))
+        self.show_bar(
+            "verify", NotificationBar(lead, self.context.failure_message(failure), tone="bad", shape="warning")
+        )
 
 
 def _read_newest(services: "Console", cursor: object, limit: int) -> Rows:
@@ -140,21 +143,21 @@ def _read_newest(services: "Console", cursor: object, limit: int) -> Rows:
 def _audit_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def what(entry: AuditEntry) -> str:
+    def format_what(entry: AuditEntry) -> str:
         return audit_words.action_text(entry, context.language)
 
-    def result(entry: AuditEntry) -> StateCell:
+    def make_result_cell(entry: AuditEntry) -> StateCell:
         shape, tone = _RESULT_LOOKS.get(entry.result, ("dash", "muted"))
         return StateCell(audit_words.result_text(entry, context.language), shape, tone)  # type: ignore[arg-type]  # a tone
 
-    def subject(entry: AuditEntry) -> str:
+    def format_subject(entry: AuditEntry) -> str:
         return audit_words.subject_text(entry, context.language)
 
     return [
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
         Column("who", translate("column.who"), 96, lambda entry: words.actor_name(entry.who, context)),
-        Column("what", translate("column.what"), 320, what, is_stretched=True),
-        Column("record", translate("column.record"), width_of_text("ORD-2026-000001", 32), subject),
-        Column("result", translate("column.result"), 120, result, "state"),
+        Column("what", translate("column.what"), 320, format_what, is_stretched=True),
+        Column("record", translate("column.record"), width_of_text("ORD-2026-000001", 32), format_subject),
+        Column("result", translate("column.result"), 120, make_result_cell, "state"),
         Column("chain", translate("column.entry"), 88, lambda entry: str(entry.id), "amount"),
     ]

@@ -7,7 +7,7 @@ from console.domain.bulk.records import BulkProgress
 from console.domain.tasks.records import BulkRun
 from console.views.presenters import bulk as bulk_words
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.tasks import Failure, Report, TaskHandle
+from console.views.runtime.tasks import Failure, ProgressReporter, TaskHandle
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -26,7 +26,7 @@ def begin_run(
     `on_end` after the run, or `on_refused` with the failure, even if the dialog was closed before.
     """
 
-    def call(services: "Console", request_id: str, report: Report) -> tuple[BulkRun, BulkProgress]:
+    def call(services: "Console", request_id: str, report: ProgressReporter) -> tuple[BulkRun, BulkProgress]:
         executed = services.bulk.run(
             run.id, max_rows, should_leave=lambda: report.is_cancelled, request_id=request_id
         )

@@ -14,10 +14,10 @@ from console.views.bulk.dialog_pages import PlanView
 from console.views.bulk.request import BulkRequest
 from console.views.bulk.run_dialog import RunDialog
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.tasks import Failure, Report
+from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.widgets.base import TextLabel
-from console.views.widgets.inputs import Edit, Field
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import Field, LineEdit
+from console.views.widgets.notification_bars import NotificationBar
 
 
 class BulkDialog(RunDialog):
@@ -48,7 +48,7 @@ class BulkDialog(RunDialog):
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
         self.words_field = Field(translate("dialog.note.words"), area=True)
-        if not isinstance(self.words_field.edit, Edit):
+        if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.setPlainText(written)
             self.words_field.edit.textChanged.connect(self._update_words_button)
         self.show_parts(*above, self.words_field)
@@ -93,7 +93,7 @@ class BulkDialog(RunDialog):
     def _show_freeze_failure(self, failure: Failure) -> None:
         context, written = self._context, self.words_field.text() if self.words_field is not None else ""
         self.allow_closing(context.translate("action.close"), "")
-        bar = Bar("", context.failure_message(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
             self._show_words_form(self._request, bar, written=written)
             return
@@ -118,7 +118,7 @@ class BulkDialog(RunDialog):
         self.show_parts(progress)
         self.act_button.hide()
 
-        def call(report: Report) -> BulkPlan:
+        def call(report: ProgressReporter) -> BulkPlan:
             def report_count(n: int) -> None:
                 report.raise_if_cancelled()
                 report(n)
@@ -141,7 +141,7 @@ class BulkDialog(RunDialog):
 
     def _show_plan_failure(self, failure: Failure) -> None:
         self.show_title(self._context.translate("bulk.not_looked"))
-        self.show_parts(Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
+        self.show_parts(NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
 
     @Slot()
     def _update_act(self) -> None:

@@ -23,8 +23,8 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import Choice
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import DropDownList
+from console.views.widgets.notification_bars import NotificationBar
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -49,7 +49,7 @@ class PlanView(QWidget):
         self._context, self._plan = context, plan
         translate, run = context.translate, plan.run
         self.chosen_plan = plan
-        self.size_choice = Choice(translate("bulk.size"))
+        self.size_choice = DropDownList(translate("bulk.size"))
         for most in (len(plan.rows), *(size for size in PART_SIZES if size < len(plan.rows))):
             key = "bulk.size.first" if self.size_choice.count() else "bulk.size.all"
             self.size_choice.addItem(translate(key, n=most), most)
@@ -106,11 +106,11 @@ class OutcomeView(QWidget):
         super().__init__()
         self._context, self._run = context, run
         translate = context.translate
-        self.bar = Bar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
+        self.bar = NotificationBar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
         self._status: bulk_words.RunStatus | None = None
         self.progress = TextLabel("", "panel_title", heading=0)
         self.tally = TextLabel("", "body", "muted", wrap=True)
-        self.filter = Choice(translate("bulk.filter"))
+        self.filter = DropDownList(translate("bulk.filter"))
         for only in _RESULT_FILTERS:
             self.filter.addItem(translate(f"bulk.filter.{only or 'all'}"), only)
         self.filter.currentIndexChanged.connect(self._filter_rows)
@@ -140,7 +140,7 @@ class OutcomeView(QWidget):
         status = bulk_words.run_status(item, context, bulk_progress.result_counts, runs_here=runs_here)
         if status != self._status:
             self._status = status
-            old_bar, self.bar = self.bar, Bar("", status.words, tone=status.tone, shape=status.shape)
+            old_bar, self.bar = self.bar, NotificationBar("", status.words, tone=status.tone, shape=status.shape)
             self._box.replaceWidget(old_bar, self.bar)
             old_bar.deleteLater()
         words = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
@@ -192,14 +192,14 @@ def _row_columns(
 ) -> list[Column]:
     translate = context.translate
 
-    def place(item: Any) -> str:
+    def format_place(item: Any) -> str:
         return str(row_and_record_of(item)[0].position)
 
-    def record(item: Any) -> str:
-        row_, record = row_and_record_of(item)
-        return bulk_words.record_name(record, row_, context)
+    def format_record(item: Any) -> str:
+        row, record = row_and_record_of(item)
+        return bulk_words.record_name(record, row, context)
 
-    def company(item: Any) -> str:
+    def format_company(item: Any) -> str:
         return bulk_words.company_name(row_and_record_of(item)[1], context)
 
     return [
@@ -207,11 +207,11 @@ def _row_columns(
             "place",
             translate("bulk.column.place"),
             max(width_of_text(translate("bulk.column.place"), 24), 72),
-            place,
+            format_place,
             "amount",
         ),
-        Column("record", translate("column.record"), _name_width() + 20, record, "data"),
-        Column("company", translate("column.corporation"), 150, company),
+        Column("record", translate("column.record"), _name_width() + 20, format_record, "data"),
+        Column("company", translate("column.corporation"), 150, format_company),
         state,
         Column("why", translate("column.reason"), 220, why, is_stretched=True),
     ]
@@ -228,33 +228,37 @@ def _name_width() -> int:
 
 
 def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
-    def verdict(forecast: RowForecast) -> StateCell:
+    def make_verdict_cell(forecast: RowForecast) -> StateCell:
         return bulk_words.verdict_cell(forecast, action, context)
 
-    def why(forecast: RowForecast) -> str:
+    def format_why(forecast: RowForecast) -> str:
         return bulk_words.reason_text(forecast.reason, forecast.blocking_person, context)
 
     longest = max(
         (context.translate(f"bulk.verdict.{name}") for name in (f"would.{action.value}", "skip", "refused")), key=len
     )
-    state = Column("verdict", context.translate("bulk.column.verdict"), width_of_text(longest, 44), verdict, "state")
-    return _row_columns(context, lambda forecast: (forecast.row, forecast.record), state, why)
+    state = Column(
+        "verdict", context.translate("bulk.column.verdict"), width_of_text(longest, 44), make_verdict_cell, "state"
+    )
+    return _row_columns(context, lambda forecast: (forecast.row, forecast.record), state, format_why)
 
 
 def _result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
-    def result(line: BulkLine) -> StateCell:
+    def make_result_cell(line: BulkLine) -> StateCell:
         return bulk_words.result_cell(line.row, action, context)
 
     def present_state(line: BulkLine) -> StateCell:
         return bulk_words.record_state_cell(line.record, context)
 
-    def why(line: BulkLine) -> str:
+    def format_why(line: BulkLine) -> str:
         return bulk_words.row_reason(line.row, context)
 
     longest = max(
         (bulk_words.result_word(name, action, context) for name in (*bulk_words.RESULT_NAMES, "none")), key=len
     )
-    outcome = Column("result", context.translate("column.result"), width_of_text(longest, 44), result, "state")
+    outcome = Column(
+        "result", context.translate("column.result"), width_of_text(longest, 44), make_result_cell, "state"
+    )
     now = Column("state", context.translate("bulk.column.state_now"), 150, present_state, "state")
-    *names, result_column, reason = _row_columns(context, lambda line: (line.row, line.record), outcome, why)
+    *names, result_column, reason = _row_columns(context, lambda line: (line.row, line.record), outcome, format_why)
     return [*names, result_column, now, reason]

@@ -19,7 +19,7 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import CompareRoute
-from console.views.runtime.tasks import Cancelled, Failure, Report
+from console.views.runtime.tasks import Cancelled, Failure, ProgressReporter
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
@@ -160,7 +160,7 @@ class ComparePage(Page):
     def _compare_versions(self, documents: "PdfComparison") -> None:
         cancelled = self._cancelled = threading.Event()
 
-        def compare(report: Report) -> Comparison:
+        def compare(report: ProgressReporter) -> Comparison:
             def progress(page: int, pages: int) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
@@ -315,11 +315,11 @@ _TONE_BY_KIND: dict[DifferenceKind, Tone] = {
 def _difference_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
 
-    def words(row: _Row) -> str:
+    def format_text(row: _Row) -> str:
         return document_words.difference_text(row.difference, language)
 
     return [
         Column("sign", translate("compare.column.sign"), 60, lambda row: SIGNS[row.difference.kind]),
         Column("page", translate("compare.column.page"), 80, lambda row: str(row.difference.page + 1), "amount"),
-        Column("text", translate("compare.column.text"), 500, words, is_stretched=True),
+        Column("text", translate("compare.column.text"), 500, format_text, is_stretched=True),
     ]

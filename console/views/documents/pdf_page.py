@@ -20,12 +20,12 @@ from console.views.pages.base import Page
 from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import CompareRoute, PdfRoute
-from console.views.runtime.tasks import Failure, Report
+from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import Edit
+from console.views.widgets.inputs import LineEdit
 from console.views.widgets.save_file import ask_for_path
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class PdfPage(Page):
         self.rotate = KeyButton(translate("action.rotate"), "R", "tool", binds=False)
         self.save_button = KeyButton(translate("action.save_pdf"), "Ctrl+S", "tool", binds=False)
         self.compare_button = KeyButton(translate("action.compare"), "C", "tool", binds=False)
-        self.search = Edit()
+        self.search = LineEdit()
         self.search.setAccessibleName(translate("action.find"))
         self.search.setFixedWidth(220)
         label = TextLabel(translate("action.find"), "body", "muted")
@@ -490,7 +490,7 @@ class PdfPage(Page):
         """Save a copy of the shown PDF to a new file at `path`; a toast then names it."""
         context, route = self.context, self.route
 
-        def save(report: Report) -> "SavedPdf":
+        def save(report: ProgressReporter) -> "SavedPdf":
             def call(services: "Console") -> "SavedPdf":
                 return services.pdf_copies.save(route.record, Path(path), route.sha256)
 

@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QWidget
 
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.tasks import Cancelled, Failure, Report
+from console.views.runtime.tasks import Cancelled, Failure, ProgressReporter
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -30,7 +30,7 @@ class BackgroundFile(QObject):
         super().__init__(parent)
         self._context, self._parent, self._name, self._label = context, parent, name, label
         self._cancelled = threading.Event()
-        self._bar: Bar | None = None
+        self._bar: NotificationBar | None = None
         self._words: Callable[..., str] = str
         self.is_running = False
 
@@ -47,7 +47,7 @@ class BackgroundFile(QObject):
         self._cancelled.clear()
         cancelled = self._cancelled
 
-        def write(report: Report) -> T:
+        def write(report: ProgressReporter) -> T:
             def show(*facts: object) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
@@ -75,7 +75,9 @@ class BackgroundFile(QObject):
         if self._bar is None:
             cancel = KeyButton(self._context.translate("action.cancel"))
             cancel.clicked.connect(self.cancel)
-            self._bar = Bar("", words, tone="progress", shape="circle_arrow", button=cancel, is_announced=False)
+            self._bar = NotificationBar(
+                "", words, tone="progress", shape="circle_arrow", button=cancel, is_announced=False
+            )
             self._parent.show_bar(self._name, self._bar)
         self._bar.show_text("", words)
 

@@ -6,7 +6,7 @@ from console.domain.person_state.drafts import Draft
 from console.views.pages.base import Page
 from console.views.presenters.drafts import continue_draft, draft_text
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 _MAX_BARS = 3
 
@@ -35,14 +35,16 @@ class DraftBars(QObject):
                 self._page.show_bar(draft.name, self._make_bar(draft, words_by_name[draft.name]), above=True)
                 self._shown[draft.name] = words_by_name[draft.name]
 
-    def _make_bar(self, draft: Draft, words: str) -> Bar:
+    def _make_bar(self, draft: Draft, words: str) -> NotificationBar:
         translate = self._context.translate
         go_on = KeyButton(translate("draft.continue"), kind="inline")
         discard = KeyButton(translate("draft.discard"), kind="inline")
         for button, act in ((go_on, self._continue_draft), (discard, self._discard_draft)):
             button.setProperty("draft", draft.name)
             button.clicked.connect(act)
-        return Bar(translate("home.unfinished"), words, tone="progress", shape="clock", button=go_on, second=discard)
+        return NotificationBar(
+            translate("home.unfinished"), words, tone="progress", shape="clock", button=go_on, second=discard
+        )
 
     @Slot()
     def _continue_draft(self) -> None:

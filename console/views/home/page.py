@@ -31,7 +31,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
@@ -236,7 +236,9 @@ class HomePage(Page):
         self._shown_words, self._shown_work = words, work
         button = KeyButton(self.context.translate("action.open"), kind="inline")
         button.clicked.connect(self._open_unfinished)
-        bar = Bar(self.context.translate("home.unfinished"), words, tone="progress", shape="clock", button=button)
+        bar = NotificationBar(
+            self.context.translate("home.unfinished"), words, tone="progress", shape="clock", button=button
+        )
         self.show_bar("unfinished", bar, above=True)
 
     # -- navigation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.evidence.timeline import Step
+from console.domain.evidence.timeline import EventKind
 from console.domain.views.company import CompanyDocument, CompanyEvent
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
@@ -127,11 +127,11 @@ def _row_key(row: Any) -> Hashable:
 
 
 def _record_column(context: WindowContext) -> Column:
-    def name(row: Any) -> str:
+    def format_name(row: Any) -> str:
         kind, id = _record_of(row)
         return f"{context.translate(f'kind.{kind}')} {id}"
 
-    return Column("record", context.translate("column.record"), 150, name)
+    return Column("record", context.translate("column.record"), 150, format_name)
 
 
 def _time_column(context: WindowContext, instant: Callable[[Any], datetime]) -> Column:
@@ -143,17 +143,17 @@ def _time_column(context: WindowContext, instant: Callable[[Any], datetime]) -> 
 def _document_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def version(row: CompanyDocument) -> str:
+    def format_version(row: CompanyDocument) -> str:
         return translate("company_page.document.current" if row.document.current else "company_page.document.old")
 
-    def age(row: CompanyDocument) -> AgeCell:
+    def make_age_cell(row: CompanyDocument) -> AgeCell:
         number, _, unit = context.age_text(row.document.fetched_at).partition(" ")
         return AgeCell(number, unit, wording.format_instant(row.document.fetched_at))
 
     return [
         _time_column(context, lambda row: row.document.fetched_at),
         _record_column(context),
-        Column("version", translate("company_page.column.version"), 80, version),
+        Column("version", translate("company_page.column.version"), 80, format_version),
         Column(
             "size",
             translate("company_page.column.size"),
@@ -162,7 +162,7 @@ def _document_columns(context: WindowContext) -> Sequence[Column]:
             "amount",
         ),
         Column("sha256", translate("company_page.column.sha256"), 480, lambda row: row.document.sha256, "data", True),
-        Column("age", translate("column.age"), 80, age, "age"),
+        Column("age", translate("column.age"), 80, make_age_cell, "age"),
     ]
 
 
@@ -185,21 +185,21 @@ def _note_columns(context: WindowContext) -> Sequence[Column]:
 def _history_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def actor(row: CompanyEvent) -> str:
+    def format_actor(row: CompanyEvent) -> str:
         """Return the person; of a notice, the provider that sent it."""
         who = row.event.who
-        if row.event.step is Step.NOTICE:
+        if row.event.step is EventKind.NOTICE:
             return wording.provider_name(who, context.language)
         return words.actor_name(who, context)
 
-    def event(row: CompanyEvent) -> str:
+    def format_event(row: CompanyEvent) -> str:
         return event_sentence(row.event, context.language)
 
     return [
         _time_column(context, lambda row: row.event.at),
         _record_column(context),
-        Column("who", translate("column.who"), 110, actor),
-        Column("event", translate("company_page.column.event"), 400, event, is_stretched=True),
+        Column("who", translate("column.who"), 110, format_actor),
+        Column("event", translate("company_page.column.event"), 400, format_event, is_stretched=True),
     ]
 
 

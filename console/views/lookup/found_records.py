@@ -12,7 +12,7 @@ from console.views.presenters.records import ShownRecord
 from console.views.records.columns import record_columns, return_record
 from console.views.registry.company_list import CompanyList, FoundCompany
 from console.views.runtime.context import WindowContext
-from console.views.tables.columns import Group
+from console.views.tables.columns import RowGroup
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
@@ -82,12 +82,12 @@ class FoundRecords(QWidget):
         self.table.rows.page_applied.connect(self._go_to_first)
         self.table.show_rows(records)
 
-    def _group_of(self, record: ShownRecord, found: SearchResult) -> Group:
+    def _group_of(self, record: ShownRecord, found: SearchResult) -> RowGroup:
         kind = case_words.kind_of(record)
         group = found.groups[kind]
         title = self._context.translate(f"search.group.{kind}")
         count = f"{len(group.records)}+" if group.has_more else str(len(group.records))
-        return Group(kind, title, _ICONS[kind], "text", count)
+        return RowGroup(kind, title, _ICONS[kind], "text", count)
 
     @Slot()
     def _go_to_first(self) -> None:

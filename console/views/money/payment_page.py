@@ -19,7 +19,7 @@ from console.views.records.page import record_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OrderRoute, RefundRoute
 from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class PaymentPage(MoneyPage[PaymentView]):
         button.setProperty("refund", unknown_refund.id)
         button.clicked.connect(self._open_refund)
         words = context.translate("money.refund_unknown", id=unknown_refund.id, next=next_step)
-        bar = Bar(context.translate("money.blocked_refund"), words, tone="unknown", shape="lock", button=button)
+        bar = NotificationBar(
+            context.translate("money.blocked_refund"), words, tone="unknown", shape="lock", button=button
+        )
         self.show_state_bar("refund", bar, above=True)
 
     @Slot()

@@ -163,14 +163,14 @@ def _set_aside_id(item: SetAsideItem) -> int:
 def _set_aside_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def state(item: SetAsideItem) -> StateCell:
+    def make_state_cell(item: SetAsideItem) -> StateCell:
         return StateCell(translate(f"state.set_aside.{item.record.state}"), *_LOOKS[item.record.state])
 
-    def money(name: str, title: str, amount_minor: Callable[[SetAsideItem], int]) -> Column:
-        def text(item: SetAsideItem) -> str:
+    def make_money_column(name: str, title: str, amount_minor: Callable[[SetAsideItem], int]) -> Column:
+        def format_text(item: SetAsideItem) -> str:
             return wording.format_amount(amount_minor(item), item.record.currency)
 
-        return Column(name, title, width_of_text("¥12,345,678", 16), text, "amount")
+        return Column(name, title, width_of_text("¥12,345,678", 16), format_text, "amount")
 
     return [
         Column(
@@ -182,8 +182,8 @@ def _set_aside_columns(context: WindowContext) -> list[Column]:
         Column("payment", translate("kind.payment"), 140, lambda item: case_words.short_title(item.payment, context)),
         Column("provider", translate("column.provider"), 96,
                lambda item: case_words.provider_name(item.payment, context)),
-        money("paid", translate("money.part.paid"), lambda item: item.payment.captured_minor),
-        money("aside", translate("money.part.set_aside"), lambda item: item.record.amount_minor),
-        money("limit", translate("set_asides.limit"), lambda item: item.account.limit_minor),
-        Column("state", translate("column.state"), 160, state, "state", is_stretched=True),
+        make_money_column("paid", translate("money.part.paid"), lambda item: item.payment.captured_minor),
+        make_money_column("aside", translate("money.part.set_aside"), lambda item: item.record.amount_minor),
+        make_money_column("limit", translate("set_asides.limit"), lambda item: item.account.limit_minor),
+        Column("state", translate("column.state"), 160, make_state_cell, "state", is_stretched=True),
     ]  # fmt: skip

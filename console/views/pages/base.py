@@ -20,7 +20,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 
 log = logging.getLogger("console.views")
@@ -184,12 +184,12 @@ class BarPlace(QWidget):
         self._box = make_column(gap=8)
         self.setLayout(self._box)
 
-    def add_bar(self, bar: Bar) -> None:
+    def add_bar(self, bar: NotificationBar) -> None:
         margin = tokens().px("spacing", "page_margin")
         self._box.setContentsMargins(margin, 8, margin, 8)
         self._box.addWidget(bar)
 
-    def remove_bar(self, bar: Bar) -> None:
+    def remove_bar(self, bar: NotificationBar) -> None:
         """Remove and delete the bar; do nothing if it stands elsewhere."""
         if bar.parentWidget() is self:
             self._box.removeWidget(bar)
@@ -225,7 +225,7 @@ class Page(QWidget):
         self.context = context
         self.page_name = self._pending_refresh_reason = ""
         self.page_head: PageHead | None = None
-        self._named_bars: dict[str, Bar] = {}
+        self._named_bars: dict[str, NotificationBar] = {}
         self._lower_parts: list[QWidget] = []
         self._has_hints = self._is_short = False
         self._layout = QVBoxLayout(self)
@@ -341,7 +341,7 @@ class Page(QWidget):
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(partial(self.hide_bar, "act"))
         lead = self.context.translate("act.refused")
-        self.show_bar("act", Bar(lead, reason, tone="care", shape="square_bang", button=close))
+        self.show_bar("act", NotificationBar(lead, reason, tone="care", shape="square_bang", button=close))
 
     # -- display
 
@@ -451,7 +451,7 @@ class Page(QWidget):
 
     # -- bars
 
-    def show_bar(self, name: str, bar: Bar, *, above: bool = False) -> None:
+    def show_bar(self, name: str, bar: NotificationBar, *, above: bool = False) -> None:
         """Show a bar with a message on the page, and announce it. It replaces the bar that was shown with the same
         name. The bar stands below the content, which gets lower: no row or button of the content moves under the
         pointer. A bar that arrives together with the contents stands `above` them.
@@ -460,7 +460,7 @@ class Page(QWidget):
         self._named_bars[name] = bar
         (self._bars_above if above else self.bars_below).add_bar(bar)
 
-    def show_state_bar(self, name: str, bar: Bar | None, *, above: bool = False) -> None:
+    def show_state_bar(self, name: str, bar: NotificationBar | None, *, above: bool = False) -> None:
         """Show a bar about the state of the page's content; None removes it. If the bar of this name has the same
         sentence already, leave that one, so that reading the page again doesn't announce it again.
         """
@@ -490,7 +490,9 @@ class Page(QWidget):
         words = self.context.failure_message(failure)
         self.show_bar(
             "failed",
-            Bar(self.context.translate("screen.not_read"), words, tone="bad", shape="cross", button=retry_button),
+            NotificationBar(
+                self.context.translate("screen.not_read"), words, tone="bad", shape="cross", button=retry_button
+            ),
         )
 
     @Slot()

@@ -11,7 +11,7 @@ from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, LinkButton
-from console.views.widgets.inputs import Edit, Field
+from console.views.widgets.inputs import Field, LineEdit
 from console.wording import catalogue as wording
 
 _SUGGESTION_DELAY_MS = 120
@@ -62,8 +62,8 @@ class NumberField(QWidget):
             self._align_button()
 
     @property
-    def edit(self) -> Edit:
-        if not isinstance(self.field.edit, Edit):
+    def edit(self) -> LineEdit:
+        if not isinstance(self.field.edit, LineEdit):
             raise TypeError("a line")
         return self.field.edit
 

@@ -12,8 +12,8 @@ from console.settings.entries_file import JsonValue
 from console.views.runtime.context import WindowContext
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Edit, Field, MultiLineEdit
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import Field, LineEdit, MultiLineEdit
+from console.views.widgets.notification_bars import NotificationBar
 
 Inputs = Mapping[str, QWidget]
 FORM, REVIEW = "form", "review"
@@ -43,13 +43,13 @@ class DialogDraft(QObject):
         self._name, self._stage, self._is_open = draft_name(kind, subject), FORM, True
         self._initial = read_inputs(inputs())
         draft = context.own_state.find_draft(self._name)
-        self.bar: Bar | None = None
+        self.bar: NotificationBar | None = None
         if draft is not None:
             fill_inputs(inputs(), draft.inputs)
             again = KeyButton(context.translate("draft.start_over"), kind="inline")
             again.clicked.connect(self._start_over)
             words = context.translate("draft.filled", at=draft.at)
-            self.bar = Bar("", words, tone="progress", shape="clock", button=again)
+            self.bar = NotificationBar("", words, tone="progress", shape="clock", button=again)
         for widget in inputs().values():
             _changed_signal(widget).connect(self.store)
 
@@ -101,7 +101,7 @@ def read_inputs(inputs: Inputs) -> dict[str, JsonValue]:
 def _value_of(widget: QWidget) -> JsonValue:
     if isinstance(widget, Field):
         return widget.text()
-    if isinstance(widget, Edit):
+    if isinstance(widget, LineEdit):
         return widget.text()
     if isinstance(widget, QComboBox):
         return _choice_of(widget, widget.currentIndex())
@@ -118,7 +118,7 @@ def fill_inputs(inputs: Inputs, values: Mapping[str, JsonValue]) -> None:
     """Fill the inputs with values of `read_inputs`. A value that doesn't fit its input is passed over."""
     for name, widget in inputs.items():
         value = values.get(name)
-        if isinstance(widget, Field | Edit) and isinstance(value, str):
+        if isinstance(widget, Field | LineEdit) and isinstance(value, str):
             edit = widget.edit if isinstance(widget, Field) else widget
             if isinstance(edit, MultiLineEdit):
                 edit.setPlainText(value)
@@ -134,7 +134,7 @@ def fill_inputs(inputs: Inputs, values: Mapping[str, JsonValue]) -> None:
 def _changed_signal(widget: QWidget) -> SignalInstance:
     if isinstance(widget, Field):
         return widget.edit.textChanged
-    if isinstance(widget, Edit):
+    if isinstance(widget, LineEdit):
         return widget.textChanged
     if isinstance(widget, QComboBox):
         return widget.currentIndexChanged

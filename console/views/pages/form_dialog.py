@@ -11,7 +11,7 @@ from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 
 class FormDialog(DialogFrame):
@@ -115,5 +115,5 @@ class FormDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self.allow_closing(self.context.translate("action.cancel"), "")
         self.act_button.show_text(self._act_text)
-        self.show_form(Bar("", self.context.failure_message(failure), tone="bad", shape="square_bang"))
+        self.show_form(NotificationBar("", self.context.failure_message(failure), tone="bad", shape="square_bang"))
         self.update_act()

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QStackedWidget
 from console.views.pages.fitted_table import FittedTable
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
-from console.views.tables.columns import Column, Group
+from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
 from console.views.widgets.placeholders import EmptyState
@@ -29,7 +29,7 @@ class StaticTable(FittedTable):
     def __init__(
         self, context: WindowContext, columns: Sequence[Column], key_of: Callable[[Any], Hashable], name: str, *,
         margin: int | None = None, hideable_columns: Sequence[str] = (),
-        group_of: Callable[[Any], Group] | None = None,
+        group_of: Callable[[Any], RowGroup] | None = None,
     ) -> None:  # fmt: skip
         self._model = PagedModel(columns, key_of, context.runner, group_of=group_of)
         super().__init__(self._model, name, margin=margin, hideable_columns=hideable_columns)
@@ -89,7 +89,7 @@ class StaticTable(FittedTable):
             self.show_rows(self._held_back_rows)
             self.held_back_rows_shown.emit()
 
-    def set_group_of(self, group_of: Callable[[Any], Group] | None) -> None:
+    def set_group_of(self, group_of: Callable[[Any], RowGroup] | None) -> None:
         """Show the rows with these headings; with None without headings."""
         self._model.set_group_of(group_of)
         if self._has_read:

@@ -8,7 +8,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 _REFRESH_MS = 200
 _SHOWN_AFTER_SECONDS = 0.4
@@ -86,6 +86,6 @@ def is_withdrawn(failure: Failure) -> bool:
     return failure.code == ErrorCode.INTERRUPTED and failure.detail.get("reason") == "withdrawn"
 
 
-def withdrawn_bar(context: WindowContext, failure: Failure) -> Bar:
+def withdrawn_bar(context: WindowContext, failure: Failure) -> NotificationBar:
     """Return the bar with the sentence that the request is withdrawn."""
-    return Bar("", context.failure_message(failure), tone="text", shape="arrow_back")
+    return NotificationBar("", context.failure_message(failure), tone="text", shape="arrow_back")

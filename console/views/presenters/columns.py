@@ -54,12 +54,12 @@ def badge_column(context: WindowContext, name: str, longest: str, key: Callable[
 def number_column(context: WindowContext, key: Callable[[Any], str | None]) -> Column:
     """Return the column of corporation numbers in groups of digits; `key` returns a row's number or None."""
 
-    def text(item: Any) -> str:
+    def format_text(item: Any) -> str:
         number_text = key(item)
         return wording.format_number(number_text) if number_text else ""
 
     title = context.translate("column.number_short")
-    return Column("number", title, width_of_text("8 8888 8888 8888", CELL_PADDING_PX - 4), text, "data")
+    return Column("number", title, width_of_text("8 8888 8888 8888", CELL_PADDING_PX - 4), format_text, "data")
 
 
 def next_step_column(context: WindowContext, key: Callable[[Any], str]) -> Column:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import age_of
-from console.domain.evidence.timeline import Event, Step, TimelinePage
+from console.domain.evidence.timeline import Event, EventKind, TimelinePage
 from console.domain.records import CreditCheck, TimelineEntry
 from console.domain.service_results import Explanation, NextStep
 from console.views.runtime.context import WindowContext
@@ -22,15 +22,15 @@ from console.wording.credit_checks import state_key as state_key
 
 PROVIDER = "AlarmBox"
 _READ_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
-_EVENT_LOOKS: Mapping[Step, tuple[str, Tone]] = {
-    Step.BEGUN: ("arrow_right", "text"),
-    Step.ANSWER: ("circle_arrow", "text"),
-    Step.NOTICE: ("arrow_down", "text"),
-    Step.PROOF: ("document", "text"),
-    Step.RECONCILIATION: ("swap", "text"),
-    Step.DECISION: ("person", "text"),
-    Step.SAGA: ("clock", "text"),
-    Step.ALERT: ("warning", "care"),
+_EVENT_LOOKS: Mapping[EventKind, tuple[str, Tone]] = {
+    EventKind.BEGUN: ("arrow_right", "text"),
+    EventKind.ANSWER: ("circle_arrow", "text"),
+    EventKind.NOTICE: ("arrow_down", "text"),
+    EventKind.PROOF: ("document", "text"),
+    EventKind.RECONCILIATION: ("swap", "text"),
+    EventKind.DECISION: ("person", "text"),
+    EventKind.SAGA: ("clock", "text"),
+    EventKind.ALERT: ("warning", "care"),
 }
 """Icon shape and colour tone of those events of a timeline that aren't audit entries."""
 _ENDING_LOOKS: Mapping[str, tuple[str, Tone]] = {
@@ -156,7 +156,7 @@ def event_timeline_line(event: Event, story: TimelinePage, context: WindowContex
     """
     is_audited = event.source == "audit_log"
     shape, tone = entry_look(entry_of(event)) if is_audited else _EVENT_LOOKS.get(event.step, ("ring_dot", "text"))
-    if event.step is Step.ENDED:
+    if event.step is EventKind.ENDED:
         shape, tone = _ENDING_LOOKS.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_moment(event.at, context.now())
     sentence = story_words.sentence_with_record(event, story, context.language)

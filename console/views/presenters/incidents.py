@@ -33,7 +33,7 @@ def action_route(incident: Incident) -> Route | None:
     return alert_words.record_route(item_of(incident))
 
 
-def about_text(incident: Incident, context: WindowContext) -> str:
+def describe_incident_text(incident: Incident, context: WindowContext) -> str:
     """Return the number of the order, payment or company that the incident is about; for another subject, the word
     for its kind.
     """

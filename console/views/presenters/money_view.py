@@ -117,7 +117,7 @@ def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPa
     """
     translate, currency = context.translate, money.currency
 
-    def part(name: str, amount_minor: int, fill: str, tone: str) -> MoneyPart:
+    def make_part(name: str, amount_minor: int, fill: str, tone: str) -> MoneyPart:
         text = wording.format_amount(-amount_minor, currency)
         return MoneyPart(translate(f"money.part.{name}"), text, amount_minor, fill, tone, not amount_minor)  # type: ignore[arg-type]  # a tone
 
@@ -126,13 +126,13 @@ def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPa
     )
     rows = [
         paid_part,
-        part("refunded", money.refunded, "solid", "muted"),
-        part("on_its_way", money.on_its_way, "hatch", "progress"),
-        part("unknown", money.unknown, "upright", "unknown"),
-        part("waiting", money.waiting, "back_hatch", "care"),
+        make_part("refunded", money.refunded, "solid", "muted"),
+        make_part("on_its_way", money.on_its_way, "hatch", "progress"),
+        make_part("unknown", money.unknown, "upright", "unknown"),
+        make_part("waiting", money.waiting, "back_hatch", "care"),
     ]
     if money.set_aside:
-        rows.append(part("set_aside", money.set_aside, "back_hatch", "bad"))
+        rows.append(make_part("set_aside", money.set_aside, "back_hatch", "bad"))
     is_untouched = money.refundable == money.captured and money.captured > 0
     refundable_part = MoneyPart(
         translate("money.part.refundable"),

@@ -12,8 +12,8 @@ from console.views.runtime.context import WindowContext
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import CheckBox, Choice, Edit, Field
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.wording.registry import advice_text, closed_lead, source_line
 
@@ -39,14 +39,16 @@ class PurchaseForm(QWidget):
         super().__init__()
         self._context, self._plan = context, plan
         translate = context.translate
-        self.client: Choice | Field = self._client_choice(client) if plan.clients else self._client_field(client)
-        self.deal = Choice(translate("field.deal"), empty=translate("word.unset"))
+        self.client: DropDownList | Field = (
+            self._client_choice(client) if plan.client_ids else self._client_field(client)
+        )
+        self.deal = DropDownList(translate("field.deal"), empty=translate("word.unset"))
         for deal in _DEAL_CODES:
             self.deal.addItem(translate("dialog.purchase.choice", number=deal, words=translate(f"deal.{deal}")), deal)
         self.deal.setCurrentIndex(-1)
         self.purposes = [CheckBox(translate(f"purchase_reason.{purpose}")) for purpose in _PURPOSE_CODES]
         self.comment = Field(translate("field.comment"))
-        if isinstance(self.comment.edit, Edit):
+        if isinstance(self.comment.edit, LineEdit):
             self.comment.edit.setMaxLength(500)
         self._live = TextLabel("", wrap=True)
         self._link = LinkButton(translate("action.open_record"), chevron=True)
@@ -54,34 +56,34 @@ class PurchaseForm(QWidget):
         self.setLayout(self._build_layout())
         self._show_live_record()
 
-    def _client_choice(self, client: str | None) -> Choice:
-        choice = Choice(
+    def _client_choice(self, client: str | None) -> DropDownList:
+        choice = DropDownList(
             self._context.translate("field.client"), empty=self._context.translate("dialog.purchase.choose_client")
         )
-        choice.addItems(list(self._plan.clients))
-        chosen = client if client in self._plan.clients else None
-        if chosen is None and len(self._plan.clients) == 1:
-            chosen = self._plan.clients[0]
-        choice.setCurrentIndex(self._plan.clients.index(chosen) if chosen else -1)
+        choice.addItems(list(self._plan.client_ids))
+        chosen = client if client in self._plan.client_ids else None
+        if chosen is None and len(self._plan.client_ids) == 1:
+            chosen = self._plan.client_ids[0]
+        choice.setCurrentIndex(self._plan.client_ids.index(chosen) if chosen else -1)
         choice.currentIndexChanged.connect(self._show_live_record)
         return choice
 
     def _client_field(self, client: str | None) -> Field:
         field = Field(self._context.translate("field.client"), role="data")
-        if isinstance(field.edit, Edit):
+        if isinstance(field.edit, LineEdit):
             field.edit.setText(client or "")
             field.edit.textChanged.connect(self._show_live_record)
         return field
 
     def _build_layout(self) -> QLayout:
         translate = self._context.translate
-        cost = Bar(
+        cost = NotificationBar(
             translate("dialog.purchase.cost"), translate("dialog.purchase.final"), tone="care", shape="warning"
         )
         client: QWidget = self.client
-        if isinstance(client, Choice):
-            client = with_label(translate("field.client"), client)
-        client_and_deal = make_row(client, with_label(translate("field.deal"), self.deal), gap=16)
+        if isinstance(client, DropDownList):
+            client = add_label(translate("field.client"), client)
+        client_and_deal = make_row(client, add_label(translate("field.deal"), self.deal), gap=16)
         client_and_deal.setStretch(0, 1)
         client_and_deal.setStretch(1, 1)
         purposes = make_column(
@@ -102,7 +104,9 @@ class PurchaseForm(QWidget):
             link = LinkButton(translate("corporation.open_successor"))
             link.clicked.connect(partial(self.number_requested.emit, successor.number))
         words = advice_text(facts, translate)
-        bar = Bar(closed_lead(facts, translate), words, tone="care", shape="ring_slash", narrow=True, second=link)
+        bar = NotificationBar(
+            closed_lead(facts, translate), words, tone="care", shape="ring_slash", narrow=True, second=link
+        )
         holder = QWidget()
         source = TextLabel(source_line(facts.registry_date, translate), "small", "muted", wrap=True)
         holder.setLayout(make_column(bar, source, gap=4))
@@ -137,7 +141,7 @@ class PurchaseForm(QWidget):
     @property
     def client_id(self) -> str:
         """The id of the chosen client or the typed one; "" if there is none."""
-        if isinstance(self.client, Choice):
+        if isinstance(self.client, DropDownList):
             return self.client.currentText() if self.client.currentIndex() >= 0 else ""
         return self.client.text().strip()
 
@@ -202,7 +206,7 @@ def _last_purchase_text(context: WindowContext, plan: PurchasePlan) -> str:
     return context.translate("dialog.purchase.last_state", id=last.id, state=last.state.value)
 
 
-def with_label(text: str, control: QWidget) -> QWidget:
+def add_label(text: str, control: QWidget) -> QWidget:
     """Return a widget with a label above the control."""
     label = TextLabel(text, "small", "muted")
     label.setBuddy(control)

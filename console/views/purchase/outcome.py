@@ -11,7 +11,7 @@ from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import Surface, TextLabel, make_column
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
@@ -27,10 +27,12 @@ def purchase_content(context: WindowContext, record: CreditCheck, steps: Reached
         text = context.translate(
             "dialog.purchase.bought_incomplete", record=record.id, missing=record.incomplete, at=record.work.at
         )
-        bar = Bar(context.translate("dialog.purchase.bought_title"), text, tone="care", shape="open_ring_plus")
+        bar = NotificationBar(
+            context.translate("dialog.purchase.bought_title"), text, tone="care", shape="open_ring_plus"
+        )
     else:
         text = context.translate("dialog.purchase.bought", record=record.id)
-        bar = Bar(context.translate("dialog.purchase.bought_title"), text, tone="good", shape="check")
+        bar = NotificationBar(context.translate("dialog.purchase.bought_title"), text, tone="good", shape="check")
     facts = FactList(
         [
             (context.translate("field.company_name"), record.company_name or wording.NO_VALUE),
@@ -52,7 +54,9 @@ def unknown_content(
     charged the check, that further purchases are blocked, and which steps come next.
     """
     translate = context.translate
-    blocked_bar = Bar(translate("record.blocked"), translate("dialog.purchase.unknown"), tone="unknown", shape="lock")
+    blocked_bar = NotificationBar(
+        translate("record.blocked"), translate("dialog.purchase.unknown"), tone="unknown", shape="lock"
+    )
     now = wording.format_instant(context.now(), "clock")
     full_time = wording.format_instant(context.now())
     operation = record.operation_id if isinstance(record, CreditCheck) else record.id if record else None
@@ -95,7 +99,7 @@ def refusal_content(context: WindowContext, record: CreditCheck | Operation | No
     """
     provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
     lead = context.translate("dialog.purchase.not_charged") if provider_answered else ""
-    bar = Bar(
+    bar = NotificationBar(
         lead, context.failure_message(failure), tone="bad", shape="cross" if provider_answered else "square_bang"
     )
     parts: list[QWidget] = [bar]

@@ -19,7 +19,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import CheckBox
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
@@ -69,7 +69,7 @@ class RefetchDialog(DialogFrame):
             facts.add_fact(translate("column.cause"), TextLabel(case_words.cause_text(record, self._context)))
         facts.add_fact(translate("dialog.refetch.kept_label"), TextLabel(translate("dialog.refetch.old_copy")))
         form = QWidget()
-        free = Bar(
+        free = NotificationBar(
             translate("dialog.refetch.free_lead"), translate("dialog.refetch.free"), tone="good", shape="check"
         )
         form.setLayout(make_column(free, facts, make_row(self.detail, self.pdf, None, gap=24), None, gap=14))
@@ -168,7 +168,7 @@ def _fetched_parts(context: WindowContext, result: RefetchResult, before: Credit
         lines.append(_words_line(context.translate("dialog.refetch.pdf_stored", size=size)))
         if before.pdf_file_path:
             lines.append(_words_line(context.translate("dialog.refetch.other_pdf")))
-    bar = Bar(
+    bar = NotificationBar(
         context.translate("dialog.refetch.done_title"),
         context.translate("dialog.refetch.no_cost"),
         tone="good",
@@ -181,7 +181,7 @@ def _fetch_failure(context: WindowContext, failure: Failure) -> QWidget:
     """Return the content of the dialog after a failed re-fetch: the message, and the reason for each part that could
     not be fetched.
     """
-    bar = Bar("", context.failure_message(failure), tone="bad", shape="cross")
+    bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="cross")
     lines = [
         _words_line(context.translate("dialog.refetch.failed_part", part=part["part"], reason=part["reason"]))
         for part in failure.detail.get("failed", ())

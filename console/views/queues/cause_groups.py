@@ -62,7 +62,7 @@ class _Position:
     after: object | None = None
 
 
-def with_cause(query: ListQuery, cause: str) -> ListQuery:
+def add_cause(query: ListQuery, cause: str) -> ListQuery:
     """Return the list of the records of one group."""
     chosen: RecordFilter = replace(query.chosen, causes=frozenset({cause}))
     return replace(query, chosen=chosen, by_cause=False)
@@ -80,7 +80,7 @@ def read_groups(query: ListQuery, opened: Collection[str]) -> Callable[["Console
             if after is None:
                 rows.append(group)
             if group.is_open:
-                page = read_rows(with_cause(query, group.cause))(services, after, max(1, limit - len(rows)))
+                page = read_rows(add_cause(query, group.cause))(services, after, max(1, limit - len(rows)))
                 rows += [replace(row, group_size=None) for row in page.rows]
                 after = page.next
             if after is None:
@@ -102,10 +102,10 @@ def group_columns(context: WindowContext, columns: Sequence[Column]) -> list[Col
     """
     naming = next((column.key for column in columns if column.key in _NAMING_KEYS), columns[-1].key)
     has_cause = naming != CAUSE_KEY and any(column.key == CAUSE_KEY for column in columns)
-    return [_with_groups(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns]
+    return [_add_groups(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns]
 
 
-def _with_groups(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
+def _add_groups(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
     """Return the column with cells for groups. The cause stands in its own column if the table has it (`has_cause`):
     where the record is named, a sentence and the number of records would be cut.
     """
@@ -120,10 +120,10 @@ def _with_groups(context: WindowContext, column: Column, *, is_naming: bool, has
             return age_cell(row.group.oldest, context)
         return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
 
-    def cell(row: GroupRow) -> Cell:
+    def make_cell(row: GroupRow) -> Cell:
         return group_cell(row) if isinstance(row, CauseRow) else column.cell(row)
 
-    def spoken(row: GroupRow) -> str:
+    def make_spoken_text(row: GroupRow) -> str:
         if not isinstance(row, CauseRow):
             return column.spoken(row) if column.spoken else column.text(row)
         if is_naming:
@@ -133,7 +133,7 @@ def _with_groups(context: WindowContext, column: Column, *, is_naming: bool, has
             )
         return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
 
-    return replace(column, cell=cell, spoken=spoken)
+    return replace(column, cell=make_cell, spoken=make_spoken_text)
 
 
 def _count_text(context: WindowContext, row: CauseRow) -> str:

@@ -249,13 +249,13 @@ def _alert_id(item: ChangedCompanyItem) -> int:
 def _change_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def name(item: ChangedCompanyItem) -> str:
+    def format_name(item: ChangedCompanyItem) -> str:
         return item.change.after.name or translate("corporation.name_is_image")
 
-    def observed(item: ChangedCompanyItem) -> str:
+    def format_observed(item: ChangedCompanyItem) -> str:
         return wording.finding_text(item.alert.observed, context.language)
 
-    def change(item: ChangedCompanyItem) -> StateCell:
+    def make_change_cell(item: ChangedCompanyItem) -> StateCell:
         fact = next((fact for fact in _CHANGE_SHAPES if fact in item.change.changed), ChangedFact.NAME)
         is_void = fact is ChangedFact.SUCCESSOR and item.change.after.successor is None
         word = translate(f"queue.companies.change.{'merger_void' if is_void else fact.value}")
@@ -267,10 +267,10 @@ def _change_columns(context: WindowContext) -> list[Column]:
             "age", translate("column.age"), 84, lambda item: words.age_cell(item.since, context), "age",
             spoken=lambda item: words.age_spoken(item.since, context),
         ),
-        Column("company", translate("column.corporation"), 240, name),
+        Column("company", translate("column.corporation"), 240, format_name),
         Column("number", translate("field.corporation_number"), 150,
                lambda item: wording.format_number(item.change.number), "data"),
-        Column("change", translate("queue.companies.column.change"), width_of_text(longest_change, 56), change,
-               "state"),
-        Column("observed", translate("queue.companies.column.observed"), 300, observed, is_stretched=True),
+        Column("change", translate("queue.companies.column.change"), width_of_text(longest_change, 56),
+               make_change_cell, "state"),
+        Column("observed", translate("queue.companies.column.observed"), 300, format_observed, is_stretched=True),
     ]  # fmt: skip

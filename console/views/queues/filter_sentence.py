@@ -21,7 +21,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, set_property
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import Edit, FilterChip
+from console.views.widgets.inputs import FilterChip, LineEdit
 
 _TYPING_PAUSE_MS = 200
 _WIDTH_PX = 220
@@ -88,7 +88,7 @@ class FilterSentence(Surface):
         super().__init__(edge="bottom")
         self._context = context
         translate = context.translate
-        self.edit = Edit()
+        self.edit = LineEdit()
         self.edit.setAccessibleName(translate("field.filter"))
         self.edit.setPlaceholderText(translate("queue.filter_prompt"))
         self.match_count = TextLabel("", "small", "muted")

@@ -252,18 +252,18 @@ def _case_id(item: UnmatchedNoticeItem) -> int:
 def _notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def source(item: UnmatchedNoticeItem) -> str:
+    def format_source(item: UnmatchedNoticeItem) -> str:
         return wording.provider_name(item.notice.source, context.language)
 
-    def proof(item: UnmatchedNoticeItem) -> StateCell:
+    def make_proof_cell(item: UnmatchedNoticeItem) -> StateCell:
         shape, tone = _PROOF_LOOKS[item.notice.proof]
         return StateCell(translate(f"notice.proof.{item.notice.proof}"), shape, tone)
 
-    def occurred(item: UnmatchedNoticeItem) -> str:
+    def format_occurred(item: UnmatchedNoticeItem) -> str:
         at = item.notice.occurred_at
         return wording.format_instant(at, "short") if at else wording.NO_VALUE
 
-    def why(item: UnmatchedNoticeItem) -> str:
+    def format_why(item: UnmatchedNoticeItem) -> str:
         return translate(item.explanation.why, **item.explanation.facts)
 
     longest_proof = max((translate(f"notice.proof.{proof}") for proof in NoticeProof), key=len)
@@ -272,13 +272,13 @@ def _notice_columns(context: WindowContext) -> list[Column]:
             "age", translate("column.age"), 84, lambda item: words.age_cell(item.since, context), "age",
             spoken=lambda item: words.age_spoken(item.since, context),
         ),
-        Column("provider", translate("column.provider"), 96, source),
+        Column("provider", translate("column.provider"), 96, format_source),
         Column("number", translate("column.order"), 150, lambda item: item.notice.order_no or wording.NO_VALUE,
                "data"),
         Column("amount", translate("column.amount"), 110,
                lambda item: notice_words.amount_text(item.notice) or wording.NO_VALUE, "amount"),
         Column("type", translate("notice.column.type"), 150, lambda item: item.notice.type),
-        Column("occurred", translate("notice.column.occurred"), 110, occurred, "data"),
-        Column("proof", translate("notice.column.proof"), width_of_text(longest_proof, 56), proof, "state"),
-        Column("cause", translate("column.cause"), 220, why, is_stretched=True),
+        Column("occurred", translate("notice.column.occurred"), 110, format_occurred, "data"),
+        Column("proof", translate("notice.column.proof"), width_of_text(longest_proof, 56), make_proof_cell, "state"),
+        Column("cause", translate("column.cause"), 220, format_why, is_stretched=True),
     ]  # fmt: skip

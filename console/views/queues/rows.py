@@ -19,7 +19,7 @@ from console.views.records.columns import ALL_KINDS, check_columns, record_colum
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import Ref
-from console.views.tables.columns import Column, Group, check_column
+from console.views.tables.columns import Column, RowGroup, check_column
 from console.views.theme.design_tokens import tokens
 from console.wording import catalogue as wording
 from console.wording.disagreements import difference_text
@@ -115,11 +115,11 @@ def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list
 def _difference_column(context: WindowContext) -> Column:
     """Return the column that says which side differs from our record, and what each says."""
 
-    def difference(row: QueueRow) -> str:
+    def format_difference(row: QueueRow) -> str:
         item = row.item
         return difference_text(item.record, item.disagreement, context.language) if item.disagreement else ""
 
-    return Column("cause", context.translate("column.difference"), 140, difference, is_stretched=True)
+    return Column("cause", context.translate("column.difference"), 140, format_difference, is_stretched=True)
 
 
 def _check_of(row: QueueRow) -> CreditCheck:
@@ -128,15 +128,15 @@ def _check_of(row: QueueRow) -> CreditCheck:
     return record
 
 
-def make_heading_function(context: WindowContext) -> Callable[[QueueRow], Group]:
+def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGroup]:
     """Return a function that returns, for a row, the heading of the rows with the same work state."""
 
-    def group(row: QueueRow) -> Group:
+    def make_group(row: QueueRow) -> RowGroup:
         look = tokens().badges[f"work.{row.item.record.work.state.value}"]
         count = wording.format_count(row.group_size) if row.group_size is not None else ""
-        return Group(row.item.record.work.state, look.word(context.language), look.shape, look.tone, count)
+        return RowGroup(row.item.record.work.state, look.word(context.language), look.shape, look.tone, count)
 
-    return group
+    return make_group
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from console.views.bulk.request import BulkRequest
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
-from console.views.queues.cause_groups import CauseRow, with_cause
+from console.views.queues.cause_groups import CauseRow, add_cause
 from console.views.queues.rows import ListQuery, QueueRow
 from console.views.records import evidence_bundle
 from console.views.records.collaboration_actions import GIVE_BACK_KEY
@@ -163,7 +163,7 @@ class QueueSelection(QObject):
             return BulkRequest(action, _MatchingRecords(self._query), self._matching_count()[0])
         chosen, groups = self._selected_in_order(), self._selected_groups()
         if groups:
-            queries = tuple(with_cause(self._query, group.cause) for group in groups)
+            queries = tuple(add_cause(self._query, group.cause) for group in groups)
             source = _GroupedRecords(queries, tuple(chosen))
             return BulkRequest(action, source, self._selected_count())
         return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))

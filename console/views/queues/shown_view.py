@@ -13,7 +13,7 @@ from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 SAVE_KEY, MENU_KEY = "Ctrl+S", "V"
 _BAR_NAME = "view"
@@ -69,7 +69,7 @@ class ShownView(QObject):
     def _show_missing(self, failure: Failure) -> None:
         self._page.show_bar(
             _BAR_NAME,
-            Bar(
+            NotificationBar(
                 self._context.translate("view.not_opened"),
                 self._context.failure_message(failure),
                 tone="care",
@@ -82,7 +82,8 @@ class ShownView(QObject):
         if problems:
             words = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(
-                _BAR_NAME, Bar(self._context.translate("view.problems"), words, tone="care", shape="square_bang")
+                _BAR_NAME,
+                NotificationBar(self._context.translate("view.problems"), words, tone="care", shape="square_bang"),
             )
 
     @Slot()
@@ -174,7 +175,7 @@ class ShownView(QObject):
         context.saved_views_outdated.emit()
         button = KeyButton(context.translate("view.restore"), kind="inline")
         button.clicked.connect(lambda: self._restore_view(view))
-        self._page.show_bar(_BAR_NAME, Bar(context.translate("view.deleted"), view.name, button=button))
+        self._page.show_bar(_BAR_NAME, NotificationBar(context.translate("view.deleted"), view.name, button=button))
 
     def _restore_view(self, view: SavedView) -> None:
         context = self._context

@@ -11,8 +11,8 @@ from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import CheckBox, Edit, Field
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import CheckBox, Field, LineEdit
+from console.views.widgets.notification_bars import NotificationBar
 
 
 class SaveViewDialog(DialogFrame):
@@ -51,7 +51,7 @@ class SaveViewDialog(DialogFrame):
             self.team_box.setChecked(present.is_team)
         self._show_form()
         edit = self.name_field.edit
-        if isinstance(edit, Edit):
+        if isinstance(edit, LineEdit):
             edit.setMaxLength(LONGEST_NAME_CHARACTERS)
             edit.textChanged.connect(self._update_act)
             edit.selectAll()
@@ -119,7 +119,7 @@ class SaveViewDialog(DialogFrame):
         self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
         words, problem = self._context.failure_message(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
-        self._show_form(*([] if is_named else [Bar("", words, tone="bad", shape="square_bang")]))
+        self._show_form(*([] if is_named else [NotificationBar("", words, tone="bad", shape="square_bang")]))
         self._update_act()
         if is_named:
             self.name_field.show_error(words)

@@ -8,7 +8,7 @@ from console.views.pages.base import Page
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 IMPORT_RIGHT = "import"
 """The right that a person needs for a reconciliation, which imports payments."""
@@ -57,7 +57,8 @@ class ReconciliationActions(QObject):
         self._resumed_providers.add(provider)
         lead = context.translate("reconcile.going_on", title=words.run_title(item, context))
         self._page.show_bar(
-            "act", Bar(lead, context.translate("reconcile.may_leave"), tone="progress", shape="circle_arrow")
+            "act",
+            NotificationBar(lead, context.translate("reconcile.may_leave"), tone="progress", shape="circle_arrow"),
         )
         context.run_acting_call(
             lambda services, request_id: services.reconciliation.run(
@@ -82,5 +83,7 @@ class ReconciliationActions(QObject):
     def _show_refusal(self, provider: str, failure: Failure) -> None:
         self._resumed_providers.discard(provider)
         lead = self._context.translate("act.refused")
-        self._page.show_bar("act", Bar(lead, self._context.failure_message(failure), tone="bad", shape="square_bang"))
+        self._page.show_bar(
+            "act", NotificationBar(lead, self._context.failure_message(failure), tone="bad", shape="square_bang")
+        )
         self._page.refresh("asked")

@@ -82,28 +82,30 @@ def run_columns(context: WindowContext) -> list[Column]:
     """Return the columns of runs: time, provider, state and counts."""
     translate = context.translate
     longest = max(
-        (translate(f"reconcile.state.{state}") for state in ("running", "resumable", "done", "failed")), key=len
+        (translate(f"reconcile.state.{state}") for state in ("running", "resumable", "done", "failed")),
+        key=len,
     )
 
-    def count(name: str, of: Callable[[RunItem], int]) -> Column:
+    def make_count_column(name: str, of: Callable[[RunItem], int]) -> Column:
         title = translate(f"reconcile.part.{name}")
         return Column(
             name, title, max(72, width_of_text(title, 20)), lambda item: wording.format_count(of(item)), "amount"
         )
 
-    def state(item: RunItem) -> StateCell:
+    def make_state_cell(item: RunItem) -> StateCell:
         return words.state_cell(item, context)
 
     return [
         Column("days", translate("reconcile.column.days"), width_of_text("2026-11-19", 24), words.days_text, "data",
                is_stretched=True),
         Column("provider", translate("column.provider"), 96, lambda item: provider_word(item.provider, context)),
-        Column("state", translate("column.state"), width_of_text(longest, 16 + _STATE_EXTRA_PX), state, "state"),
-        count("rows", lambda item: item.rows),
-        count("agree", lambda item: item.matched),
-        count("differ", lambda item: item.differ),
-        count("only_ours", lambda item: item.missing_there),
-        count("only_theirs", lambda item: item.imported),
+        Column("state", translate("column.state"), width_of_text(longest, 16 + _STATE_EXTRA_PX),
+               make_state_cell, "state"),
+        make_count_column("rows", lambda item: item.rows),
+        make_count_column("agree", lambda item: item.matched),
+        make_count_column("differ", lambda item: item.differ),
+        make_count_column("only_ours", lambda item: item.missing_there),
+        make_count_column("only_theirs", lambda item: item.imported),
         Column("who", translate("column.who"), 88, lambda item: record_words.actor_name(item.asked_by, context)),
         Column("begun", translate("reconcile.column.begun"), width_of_text("11-20 15:04", 20),
                lambda item: wording.format_moment(item.begun_at, context.now()), "data"),

@@ -16,8 +16,8 @@ from console.views.runtime.routes import ReconcileRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import CheckBox, Choice, Edit, Field
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
@@ -52,7 +52,7 @@ class ReconcileDialog(DialogFrame):
         bind_worker(context, self.act_button)
         self._context, self._providers = context, tuple(providers)
         self._has_typed_day = self._has_begun = False
-        self.provider = Choice(translate("column.provider"), empty=translate("dialog.reconcile.choose"))
+        self.provider = DropDownList(translate("column.provider"), empty=translate("dialog.reconcile.choose"))
         for name in self._providers:
             self.provider.addItem(provider_word(name, context))
         preselected = self._providers[0] if len(self._providers) == 1 else provider
@@ -100,7 +100,7 @@ class ReconcileDialog(DialogFrame):
         """Fill both fields with yesterday in the time zone of the provider, unless the person has typed a day."""
         if not self._has_typed_day:
             for field in (self.first_day_field, self.last_day_field):
-                if isinstance(field.edit, Edit):
+                if isinstance(field.edit, LineEdit):
                     field.edit.setText(yesterday(self._context, self.chosen_provider).isoformat())
 
     @Slot()
@@ -204,7 +204,7 @@ class ReconcileDialog(DialogFrame):
         is_dry_run = report.run_id is None
         words = context.translate("dialog.reconcile.was_dry" if is_dry_run else "dialog.reconcile.where_settled")
         content = QWidget()
-        bar = Bar(note.words, note.detail, tone=note.tone, shape=note.shape, narrow=True)
+        bar = NotificationBar(note.words, note.detail, tone=note.tone, shape=note.shape, narrow=True)
         content.setLayout(make_column(bar, counts, TextLabel(words, wrap=True), gap=12))
         lead = "" if is_dry_run else context.translate("dialog.reconcile.show")
         title = context.translate("dialog.reconcile.dry_done" if is_dry_run else "dialog.reconcile.done")
@@ -221,7 +221,7 @@ class ReconcileDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self._close_timer.stop()
         content = QWidget()
-        bar = Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
         content.setLayout(make_column(bar))
         title = self._context.translate("act.refused")
         self.show_outcome(title, "", content, close=self._context.translate("action.close"))

@@ -15,7 +15,7 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_colum
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 
 _MAX_SHOWN_FILES = 3
@@ -138,7 +138,7 @@ def can_resume(view: RunView | None) -> bool:
     return view is not None and view.item.state is RunState.RESUMABLE
 
 
-def run_bar(view: RunView, context: WindowContext) -> Bar | None:
+def run_bar(view: RunView, context: WindowContext) -> NotificationBar | None:
     """Return the bar with the message about a run that is running, interrupted or failed, or about rows of the
     provider that the run could not read. Return None for any other run.
     """
@@ -146,12 +146,12 @@ def run_bar(view: RunView, context: WindowContext) -> Bar | None:
     if item.state is not RunState.DONE:
         key, look = f"reconcile.bar.{item.state}", words.state_cell(item, context)
         who = view.holder.operator if view.holder else item.asked_by
-        return Bar(
+        return NotificationBar(
             translate(key), translate(f"{key}_words", who=who, cause=item.reason), tone=look.tone, shape=look.shape
         )
     if view.refused:
         lead, sentence = translate("reconcile.bar.refused", n=view.refused), translate("reconcile.bar.refused_words")
-        return Bar(lead, sentence, tone="care", shape="question")
+        return NotificationBar(lead, sentence, tone="care", shape="question")
     return None
 
 

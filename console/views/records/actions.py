@@ -21,7 +21,7 @@ from console.views.runtime.routes import Ref
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 
 _SETTLED_LOOK: tuple[str, Tone] = ("check", "good")
@@ -79,7 +79,7 @@ class RecordActionHandlers(QObject):
         self._probed_subjects.add(subject)
         wait = RequestWait()
         withdraw = WithdrawButton(context, wait)
-        bar = Bar(
+        bar = NotificationBar(
             translate("dialog.busy"),
             words,
             tone="progress",
@@ -106,7 +106,9 @@ class RecordActionHandlers(QObject):
         self._page.hide_bar("act")
         toast = probe_toast(self._context, before, after)
         if self._in_bar:
-            bar = Bar(toast.words, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button())
+            bar = NotificationBar(
+                toast.words, toast.detail, tone=toast.tone, shape=toast.shape, button=self._make_close_button()
+            )
             self._page.show_bar("act", bar)
         else:
             self._context.toast_requested.emit(toast)
@@ -133,7 +135,9 @@ class RecordActionHandlers(QObject):
         message = context.failure_message(failure)
         if title:
             message = context.translate("act.about", title=title, message=message)
-        self._page.show_bar("act", Bar(lead, message, tone=tone, shape=shape, button=self._make_close_button()))
+        self._page.show_bar(
+            "act", NotificationBar(lead, message, tone=tone, shape=shape, button=self._make_close_button())
+        )
 
     @Slot()
     def _close_bar(self) -> None:

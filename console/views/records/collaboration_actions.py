@@ -13,7 +13,7 @@ from console.views.presenters.takes import given_back_toast, take_toast
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 
@@ -136,7 +136,7 @@ class CollaborationActions(QObject):
             for place, (name, key) in enumerate(KEYS_OF_OWN_TAKE.items()):
                 button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
                 button.clicked.connect(partial(self.end_own_take, name, taken))
-        bar = Bar(
+        bar = NotificationBar(
             "", words, tone="progress", shape="person", button=buttons[0], second=buttons[1], is_announced=not is_own
         )  # the own take has its toast
         page.show_state_bar(_TAKE_BAR_NAME, bar)

@@ -116,10 +116,10 @@ class _RecordColumnFactory:
 
 
 def _corporation_column(table: _RecordColumnFactory) -> Column:
-    def name(record: ShownRecord) -> str:
+    def format_name(record: ShownRecord) -> str:
         return case_words.company_name(record, table.context)
 
-    return table.make_column("corporation", 150 if table.has_only_checks else 120, name, stretches=True)
+    return table.make_column("corporation", 150 if table.has_only_checks else 120, format_name, stretches=True)
 
 
 def _company_column(table: _RecordColumnFactory) -> Column:
@@ -127,12 +127,12 @@ def _company_column(table: _RecordColumnFactory) -> Column:
     known.
     """
 
-    def name(record: ShownRecord) -> str:
+    def format_name(record: ShownRecord) -> str:
         number = case_words.number_of(record)
         return case_words.company_name(record, table.context) or (wording.format_number(number) if number else "")
 
     width = 150 if table.has_only_checks else 140
-    return table.make_column("company", width, name, title="column.corporation", stretches=True)
+    return table.make_column("company", width, format_name, title="column.corporation", stretches=True)
 
 
 def _number_column(table: _RecordColumnFactory) -> Column:
@@ -170,12 +170,12 @@ def _kind_column(table: _RecordColumnFactory) -> Column:
     )
 
 
-def _client_column(table: _RecordColumnFactory) -> Column:
-    def client(record: ShownRecord) -> str:
+def _make_client_column(table: _RecordColumnFactory) -> Column:
+    def format_client(record: ShownRecord) -> str:
         return record.client_id if isinstance(record, CreditCheck) else ""
 
     return table.make_column(
-        "client", width_of_text(table.context.translate("column.client"), CELL_PADDING_PX + 4), client, "data"
+        "client", width_of_text(table.context.translate("column.client"), CELL_PADDING_PX + 4), format_client, "data"
     )
 
 
@@ -229,56 +229,56 @@ def _next_step_column(table: _RecordColumnFactory) -> Column:
 
 
 def _day_column(table: _RecordColumnFactory) -> Column:
-    def day(record: ShownRecord) -> str:
+    def format_day(record: ShownRecord) -> str:
         at = case_words.began_at(record)
         if table.has_only_checks:
             return wording.format_instant(at, "day")
         return wording.format_moment(at, table.context.now()) if at else ""
 
     if table.has_only_checks:
-        return table.make_column("day", 104, day, "data", title="column.bought_on")
-    return table.make_column("day", min_column_width("day"), day, "data")
+        return table.make_column("day", 104, format_day, "data", title="column.bought_on")
+    return table.make_column("day", min_column_width("day"), format_day, "data")
 
 
 def _people_column(table: _RecordColumnFactory) -> Column:
     """Return the column with the names of the maker and the checkers of a refund."""
 
-    def people(record: ShownRecord) -> str:
+    def format_people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
             return ""
         return table.context.translate("case.people", maker=record.maker, checkers=record.checkers)
 
-    return table.make_column("people", 160, people, stretches=True)
+    return table.make_column("people", 160, format_people, stretches=True)
 
 
 def _payer_column(table: _RecordColumnFactory) -> Column:
-    def payer(record: ShownRecord) -> str:
+    def format_payer(record: ShownRecord) -> str:
         return case_words.masked_payer(record.payer) if isinstance(record, Payment) else ""
 
-    return table.make_column("payer", 104, payer, "data", title="field.payer")
+    return table.make_column("payer", 104, format_payer, "data", title="field.payer")
 
 
 def _result_column(table: _RecordColumnFactory) -> Column:
-    def result(record: ShownRecord) -> str:
+    def format_result(record: ShownRecord) -> str:
         return words.result_word(record, table.context) if isinstance(record, CreditCheck) else ""
 
-    return table.make_column("result", 84, result)
+    return table.make_column("result", 84, format_result)
 
 
 def _document_column(table: _RecordColumnFactory) -> Column:
-    def document(record: ShownRecord) -> str:
+    def format_document(record: ShownRecord) -> str:
         has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
         return table.context.translate("column.document.pdf") if has_pdf else ""
 
-    return table.make_column("document", 64, document)
+    return table.make_column("document", 64, format_document)
 
 
 def _expiry_column(table: _RecordColumnFactory) -> Column:
-    def until(record: ShownRecord) -> str:
+    def format_until(record: ShownRecord) -> str:
         end = record.expired_at if isinstance(record, CreditCheck) else None
         return wording.format_instant(end, "until") if end else ""
 
-    return table.make_column("until", 104, until, "data", title="column.valid_until")
+    return table.make_column("until", 104, format_until, "data", title="column.valid_until")
 
 
 _COLUMN_FACTORY_BY_NAME: Mapping[str, Callable[[_RecordColumnFactory], Column]] = {
@@ -288,7 +288,7 @@ _COLUMN_FACTORY_BY_NAME: Mapping[str, Callable[[_RecordColumnFactory], Column]] 
     "record": _record_column,
     "name": _name_column,
     "kind": _kind_column,
-    "client": _client_column,
+    "client": _make_client_column,
     "provider": _provider_column,
     "amount": _amount_column,
     "state": _state_column,

@@ -21,7 +21,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 
 DecidedRecord: TypeAlias = CreditCheck | Payment | Refund | Operation
 F = TypeVar("F", bound=EvidenceForm)
@@ -67,7 +67,7 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         if self._draft.bar is not None:
             part = QWidget()
             part.setLayout(make_column(self._draft.bar, form, gap=12))
-        self.show_content(self._with_badges(record, part, first=False))
+        self.show_content(self._add_badges(record, part, first=False))
         self.act_button.clicked.connect(self._send_decision)
         self._update_act()
         if not isinstance(record, Operation):
@@ -77,7 +77,7 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         """The first kind of evidence: without evidence there is nothing to send, so Enter can only cancel."""
         return next((radio for radio in self.form.kinds.values() if radio.isEnabled()), self.cancel_button)
 
-    def _with_badges(self, record: object, part: QWidget, *, first: bool = True) -> QWidget:
+    def _add_badges(self, record: object, part: QWidget, *, first: bool = True) -> QWidget:
         """Return a widget that contains `part` and the record's badges. With `first`, `part` stands above the badges,
         otherwise below them. An operation has no badges.
         """
@@ -138,21 +138,21 @@ class EvidenceDialog(DialogFrame, Generic[F]):
     def _show_result(self, result: ResolveResult) -> None:
         self._draft.delete()
         toast = _decision_toast(self._context, result)
-        bar = Bar("", toast.detail, tone=toast.tone, shape=toast.shape)
-        self._show_end(toast.words, self._with_badges(result.record, bar))
+        bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
+        self._show_end(toast.words, self._add_badges(result.record, bar))
 
     def _show_failure(self, failure: Failure) -> None:
         self._draft.pause()
         if is_withdrawn(failure):
             bar = withdrawn_bar(self._context, failure)
-            self._show_end(self._context.translate("dialog.withdraw.done"), self._with_badges(None, bar))
+            self._show_end(self._context.translate("dialog.withdraw.done"), self._add_badges(None, bar))
             return
         is_stale = failure.code == ErrorCode.STALE_VIEW
         title = self._context.translate("dialog.stale.title" if is_stale else "act.refused")
-        self._show_end(title, self._with_badges(failure.detail.get("record"), self._refusal_bar(failure)))
+        self._show_end(title, self._add_badges(failure.detail.get("record"), self._refusal_bar(failure)))
 
-    def _refusal_bar(self, failure: Failure) -> Bar:
-        return Bar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+    def _refusal_bar(self, failure: Failure) -> NotificationBar:
+        return NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
 
 
 def _decision_toast(context: WindowContext, result: ResolveResult) -> Toast:

@@ -14,7 +14,7 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import PaintedWidget, Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.inputs import Edit, Field, RadioButton
+from console.views.widgets.inputs import Field, LineEdit, RadioButton
 from console.wording import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
@@ -268,7 +268,7 @@ class EvidenceForm(QWidget):
 
     @Slot(str)
     def _store_chosen_file(self, path: str) -> None:
-        if isinstance(self.file.edit, Edit):
+        if isinstance(self.file.edit, LineEdit):
             self.file.edit.setText(path)
 
 

@@ -10,7 +10,7 @@ from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.presenters.takes import given_back_toast
 from console.views.runtime.context import ActingCall, Toast, WindowContext
-from console.views.widgets.inputs import Edit, Field
+from console.views.widgets.inputs import Field, LineEdit
 
 
 class NoteDialog(FormDialog):
@@ -32,7 +32,7 @@ class NoteDialog(FormDialog):
         )
         self._kind, self._id = kind, id
         self.words_field = Field(translate("dialog.note.words"), area=True)
-        if not isinstance(self.words_field.edit, Edit):
+        if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_act)
         title, draft_kind = context.translate("draft.subject", kind=kind, id=id), f"{self.name}-{kind}"
         self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})

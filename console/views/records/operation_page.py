@@ -22,7 +22,7 @@ from console.views.widgets.badge import Badge
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.views.widgets.timeline import TimelineList
 from console.wording import catalogue as wording
@@ -111,7 +111,7 @@ class OperationPage(Page):
         self.timeline.show_lines([words.entry_timeline_line(entry, context) for entry in reversed(view.timeline)])
         if operation.source == "desk":
             lead, text = context.translate("record.blocked"), context.translate("record.blocked_until")
-            self.show_state_bar("blocked", Bar(lead, text, tone="unknown", shape="lock"), above=True)
+            self.show_state_bar("blocked", NotificationBar(lead, text, tone="unknown", shape="lock"), above=True)
 
     def _show_badges(self, view: OperationView) -> None:
         while item := self.badges.takeAt(0):

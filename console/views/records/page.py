@@ -30,7 +30,7 @@ from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import SideFacts, SideStrip
 from console.wording import catalogue as wording
 
@@ -307,7 +307,9 @@ class RecordPage(Page, Generic[V]):
             self.hide_bar("holder")
             return
         sentence = self.context.translate("record.working", holder=holder, since=holder.since)
-        bar = Bar(self.context.translate("record.working_lead"), sentence, tone="progress", shape="person")
+        bar = NotificationBar(
+            self.context.translate("record.working_lead"), sentence, tone="progress", shape="person"
+        )
         self.show_state_bar("holder", bar)
 
     # -- changes by other people
@@ -347,7 +349,7 @@ class RecordPage(Page, Generic[V]):
         stands in the bar.
         """
         lead = self.context.translate("record.changed_lead")
-        self.show_bar("changed", Bar(lead, text, tone="care", shape="person", button=button))
+        self.show_bar("changed", NotificationBar(lead, text, tone="care", shape="person", button=button))
 
     @Slot()
     def _hide_change_bar(self) -> None:

@@ -21,7 +21,7 @@ from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_col
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
@@ -120,7 +120,7 @@ class RecordPreview(Surface):
         if block_keys:
             lead, text_key = block_keys
             box.addWidget(
-                Bar(
+                NotificationBar(
                     context.translate(lead),
                     context.translate(text_key),
                     tone="unknown",

@@ -68,7 +68,7 @@ class RecordTabs(QWidget):
         )
         for tab in self._tabs:
             self.tabs.add(translate(f"record.tab.{tab.name}"), data=tab.name)
-            self._stack.addWidget(_with_empty_state(tab, context))
+            self._stack.addWidget(_add_empty_state(tab, context))
         self.tabs.currentChanged.connect(self._stack.setCurrentIndex)
         head = Surface(edge="bottom")
         head.setLayout(make_row(self.tabs, None))
@@ -128,7 +128,7 @@ class RecordTabs(QWidget):
 _TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
 
 
-def _with_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
+def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
     """Return the content of a tab; if it can be empty, together with a text that gives the reason."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
@@ -165,31 +165,38 @@ def audit_table(context: WindowContext) -> StaticTable:
     """Return the table of a record's audit entries; its rows are (number, TimelineEntry)."""
     translate = context.translate
 
-    def entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:
+    def read_entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:
         return item[1]
 
     columns = [
         Column(
-            "when", translate("column.when"), 190, lambda item: wording.format_instant(entry(item).at)[:-4], "data"
+            "when",
+            translate("column.when"),
+            190,
+            lambda item: wording.format_instant(read_entry(item).at)[:-4],
+            "data",
         ),
-        Column("who", translate("column.who"), 104, lambda item: words.actor_name(entry(item).actor, context)),
+        Column("who", translate("column.who"), 104, lambda item: words.actor_name(read_entry(item).actor, context)),
         Column(
             "what",
             translate("column.what"),
             320,
-            lambda item: wording.timeline_line(entry(item), context.language),
+            lambda item: wording.timeline_line(read_entry(item), context.language),
             is_stretched=True,
         ),
-        Column("code", translate("column.code"), 260, lambda item: entry(item).what, "data", is_muted=True),
+        Column("code", translate("column.code"), 260, lambda item: read_entry(item).what, "data", is_muted=True),
         Column(
             "result",
             translate("column.result"),
             112,
-            lambda item: translate(f"audit_screen.result.{entry(item).result}"),
+            lambda item: translate(f"audit_screen.result.{read_entry(item).result}"),
         ),
     ]
     return StaticTable(
-        context, columns, lambda item: (entry(item).at, entry(item).what, item[0]), translate("record.tab.audit")
+        context,
+        columns,
+        lambda item: (read_entry(item).at, read_entry(item).what, item[0]),
+        translate("record.tab.audit"),
     )
 
 

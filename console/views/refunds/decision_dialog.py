@@ -17,13 +17,13 @@ from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.refunds.request_review import OrderNumberCheck
-from console.views.runtime.context import ActingCall, Toast, WindowContext, with_password
+from console.views.runtime.context import ActingCall, Toast, WindowContext, add_password
 from console.views.runtime.routes import RefundRoute
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.inputs import Edit, Field
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.inputs import Field, LineEdit
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.password_field import PasswordField
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
@@ -114,7 +114,7 @@ class _DecisionDialog(DialogFrame):
         context = self._context
         amount = wording.format_amount(refund.amount_minor, refund.currency)
         ending = context.translate(_ending_key(self.name, refund), id=refund.id, amount=amount)
-        bar = Bar("", ending, tone="good", shape="check")
+        bar = NotificationBar("", ending, tone="good", shape="check")
         self._show_end(context.translate(f"dialog.{self.name}.done"), decision_content(context, refund, bar))
 
     def _show_failure(self, failure: Failure) -> None:
@@ -125,7 +125,7 @@ class _DecisionDialog(DialogFrame):
             return
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
         tone, shape = ("unknown", "question") if is_unknown else ("bad", "square_bang")
-        bar = Bar("", context.failure_message(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
+        bar = NotificationBar("", context.failure_message(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
         refusal_title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
         title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title)
         self._show_end(
@@ -167,7 +167,7 @@ class ApproveDialog(_DecisionDialog):
         )
         self.digits.changed.connect(self._update_act)
         self.needs_digits = record.checkers_needed > 1
-        final = Bar(
+        final = NotificationBar(
             translate("dialog.approve.final_lead"), translate(self._following_text()), tone="care", shape="warning"
         )
         content = QWidget()
@@ -236,7 +236,7 @@ class ApproveDialog(_DecisionDialog):
         self.password.line_edit.clear()
         self.set_busy(self._context.translate("dialog.busy"))
         confirm = self._context.bind_services(lambda services: services.sessions.confirm_password(password))
-        confirmed_call = with_password(self._decision_call(), password)
+        confirmed_call = add_password(self._decision_call(), password)
 
         def take_confirmation(is_right: bool) -> None:
             if is_right:
@@ -269,7 +269,7 @@ class DeclineDialog(_DecisionDialog):
         translate, record = self._context.translate, self._view.record
         self.words = Field(translate("dialog.reject.words"), area=True)
         self.words.show_hint(translate("dialog.reject.reads", maker=record.maker))
-        if not isinstance(self.words.edit, Edit):
+        if not isinstance(self.words.edit, LineEdit):
             self.words.edit.textChanged.connect(self._update_act)
         title = case_words.title(record, self._context)
         self._draft = DialogDraft(self._context, self, "reject", str(record.id), title, lambda: {"words": self.words})
@@ -312,7 +312,7 @@ class WithdrawDialog(_DecisionDialog):
         translate, record = self._context.translate, self._view.record
         content = QWidget()
         amount = wording.format_amount(record.amount_minor, record.currency)
-        bar = Bar("", translate("dialog.withdraw.effect", amount=amount), tone="text", shape="arrow_back")
+        bar = NotificationBar("", translate("dialog.withdraw.effect", amount=amount), tone="text", shape="arrow_back")
         content.setLayout(make_column(bar))
         return content
 

@@ -23,7 +23,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 
 
@@ -57,7 +57,7 @@ class RefundDialog(DialogFrame):
         self._is_probing = False
         self.probe_button = KeyButton(translate("action.probe"), kind="inline")
         self.probe_button.clicked.connect(self._probe_payment)
-        self._old_answer_bar = Bar(
+        self._old_answer_bar = NotificationBar(
             "", translate("dialog.refund.old"), tone="care", shape="clock", button=self.probe_button
         )
         self._draft = self._make_draft()
@@ -97,7 +97,7 @@ class RefundDialog(DialogFrame):
     def _bars(self) -> list[QWidget]:
         refusal_reason = self._refusal_reason()
         return (
-            [Bar(self._context.translate("dialog.refund.off"), refusal_reason, tone="care", shape="lock")]
+            [NotificationBar(self._context.translate("dialog.refund.off"), refusal_reason, tone="care", shape="lock")]
             if refusal_reason
             else []
         )
@@ -306,7 +306,7 @@ class RefundDialog(DialogFrame):
             return
         title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
-        bar = Bar("", context.failure_message(failure), tone="bad", shape="square_bang")
+        bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="square_bang")
         content.setLayout(
             make_column(bar, TextLabel(context.translate("dialog.refund.nothing_changed"), wrap=True), gap=12)
         )
@@ -341,7 +341,7 @@ def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) ->
     refund, the reason for its state and its next step.
     """
     translate = context.translate
-    bar = Bar(
+    bar = NotificationBar(
         translate("dialog.refund.asked_lead"),
         translate("dialog.refund.asked", people=plan.approvers),
         tone="progress",

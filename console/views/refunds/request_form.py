@@ -13,13 +13,13 @@ from console.domain.money import InvalidAmountText, Money, decimal_text, money_f
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
-from console.views.purchase.form import with_label
+from console.views.purchase.form import add_label
 from console.views.refunds import texts as refund_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, make_column, make_row
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.inputs import CheckBox, Choice, Edit, Field, RadioButton
+from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit, RadioButton
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
@@ -80,7 +80,7 @@ class RefundForm(QWidget):
         group.addButton(self.part_amount_box)
         self.full_amount_box.setChecked(True)
         self.after = TextLabel("", "small", "muted")
-        self.reason = Choice(translate("field.reason"), empty=translate("dialog.refund.choose_reason"))
+        self.reason = DropDownList(translate("field.reason"), empty=translate("dialog.refund.choose_reason"))
         for code in RefundReason:
             self.reason.addItem(translate(f"refund_reason.{code}"), code)
         self.reason.setCurrentIndex(list(RefundReason).index(RefundReason.SET_ASIDE) if self._set_aside else -1)
@@ -103,9 +103,9 @@ class RefundForm(QWidget):
         narrow_widget.setFixedWidth(round(168 * current_appearance().scale))
         choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
         choice.setAccessibleName(translate("dialog.refund.extent"))
-        extent = with_label(translate("dialog.refund.extent"), choice)
+        extent = add_label(translate("dialog.refund.extent"), choice)
         first_row = refund_words.side_by_side(self.amount, extent, stretched=extent)
-        reason = with_label(translate("field.reason"), self.reason)
+        reason = add_label(translate("field.reason"), self.reason)
         second_row = refund_words.side_by_side(reason, self.words, self.ticket, stretched=self.words)
         self.ticket.setFixedWidth(round(112 * current_appearance().scale))
         return make_column(first_row, self.after, second_row, self._risk_signals, self._rules, gap=12)
@@ -377,7 +377,7 @@ class RefundForm(QWidget):
         return wording.format_amount(amount_minor, self.plan.payment.currency)
 
 
-def _edit_of(field: Field) -> Edit:
+def _edit_of(field: Field) -> LineEdit:
     edit = field.edit
-    assert isinstance(edit, Edit)  # noqa: S101  # a field of one line: tells the type checker
+    assert isinstance(edit, LineEdit)  # noqa: S101  # a field of one line: tells the type checker
     return edit

@@ -12,9 +12,9 @@ from console.views.refunds import texts as refund_words
 from console.views.refunds.request_form import RefundForm
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
-from console.views.widgets.inputs import Edit, Field
+from console.views.widgets.inputs import Field, LineEdit
 from console.views.widgets.money_strip import MoneyPanel
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList, make_titled_panel
 from console.wording import catalogue as wording
 
@@ -41,7 +41,7 @@ class RefundReview(QWidget):
         self.order_number_check.setVisible(self.needs_digits)
         translate, provider = context.translate, case_words.provider_word(plan.payment.provider, context)
         lead = translate("dialog.refund.nothing_sent_lead")
-        no_effect_bar = Bar(
+        no_effect_bar = NotificationBar(
             lead, translate("dialog.refund.nothing_sent_now", provider=provider), tone="text", shape="shield"
         )
         strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
@@ -130,7 +130,7 @@ class OrderNumberCheck(QWidget):
         self._context, self._last_four = context, number[-4:]
         self.field = Field(context.translate("dialog.refund.last_four"), role="data")
         edit = self.field.edit
-        if isinstance(edit, Edit):
+        if isinstance(edit, LineEdit):
             edit.setMaxLength(4)
             edit.setFixedWidth(104)
             edit.textChanged.connect(self.changed)

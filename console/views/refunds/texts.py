@@ -25,10 +25,10 @@ def risk_signal_sentence(hit: RiskSignal, context: WindowContext) -> str:
     key = f"radar.{hit.rule}"
     if not wording.has_sentence(key):
         return context.translate("radar.other", rule=hit.rule)
-    return context.translate(key, **wording.format_amounts(_with_times(hit.facts)))
+    return context.translate(key, **wording.format_amounts(_add_times(hit.facts)))
 
 
-def _with_times(facts: Mapping[str, object]) -> dict[str, object]:
+def _add_times(facts: Mapping[str, object]) -> dict[str, object]:
     """Return the facts of a risk signal with the values of `at` and `until` as datetimes; the database stores them as
     text.
     """

@@ -118,23 +118,23 @@ def _company_columns(context: WindowContext, *, has_registry: bool) -> list[Colu
     """Return the columns. Without a registry these are the columns that our records can fill."""
     translate = context.translate
 
-    def state(company: FoundCompany) -> StateCell:
+    def make_state_cell(company: FoundCompany) -> StateCell:
         if not company.is_registered:
             return StateCell(translate("corporation.not_registered"), "dash", "muted")
         if company.closed_on:
             return StateCell(translate("corporation.closed_short", day=company.closed_on), "ring_slash", "care")
         return StateCell(translate("corporation.open"), "check", "muted")
 
-    def number(company: FoundCompany) -> str:
+    def format_number(company: FoundCompany) -> str:
         return wording.format_number(company.number)
 
     name_title = translate("corporation.label.name" if has_registry else "column.corporation")
     ours_title = translate("corporation.label.ours")
     columns = [
         Column("name", name_title, 220, lambda company: company.name, is_stretched=True),
-        Column("number", translate("field.corporation_number"), 150, number, "data"),
+        Column("number", translate("field.corporation_number"), 150, format_number, "data"),
         Column("address", translate("corporation.label.address"), 260, lambda company: company.address),
-        Column("state", translate("column.state"), 150, state, "state"),
+        Column("state", translate("column.state"), 150, make_state_cell, "state"),
         Column("ours", ours_title, 120, lambda company: company.ours),
         Column("furigana", translate("corporation.label.furigana"), 160, lambda company: company.furigana),
     ]

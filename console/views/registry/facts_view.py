@@ -11,7 +11,7 @@ from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.buttons import LinkButton
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 from console.wording import registry as registry_words
 
@@ -65,7 +65,7 @@ class CorporationFactsView(QWidget):
         source = TextLabel(registry_words.source_line(facts.registry_date, translate), "small", "muted", wrap=True)
         if corporation is None:
             unknown = translate("corporation.unknown_number", day=facts.registry_date.isoformat())
-            return [Bar(unknown, shape="question", tone="care", is_announced=False), source]
+            return [NotificationBar(unknown, shape="question", tone="care", is_announced=False), source]
         kind = translate(f"corporation.kind.{corporation.kind.value}")
         address = registry_words.address_text(corporation, translate)
         kind_and_address = translate("corporation.kind_and_address", kind=kind, address=address)
@@ -83,7 +83,7 @@ class CorporationFactsView(QWidget):
             parts.append(self._make_predecessor_links(facts.predecessors))
         return [*parts, source]
 
-    def _closure_bar(self, facts: CorporationFacts) -> Bar:
+    def _closure_bar(self, facts: CorporationFacts) -> NotificationBar:
         """Return the bar that says when and why the corporation was closed, and into which ones it was merged."""
         translate = self._context.translate
         lead = registry_words.closed_lead(facts, translate)
@@ -91,7 +91,7 @@ class CorporationFactsView(QWidget):
             registry_words.official_name(match.corporation, translate) for match in facts.successors
         )
         words = translate("corporation.merged_into", chain=chain) if chain else ""
-        return Bar(lead, words, tone="care", shape="ring_slash", is_announced=False)
+        return NotificationBar(lead, words, tone="care", shape="ring_slash", is_announced=False)
 
     def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate

@@ -7,7 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from console.views.reports.picture import BAND_LOOK, Bar, LegendEntry, Look, Picture, Strip
+from console.views.reports.picture import BAND_LOOK, Bar, LegendEntry, PartStyle, Picture, Strip
 from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_runs, runs_width, split_runs
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
@@ -204,7 +204,7 @@ def _draw_mark(painter: QPainter, strip: Strip, area: QRectF) -> None:
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
 
 
-def fill_area(painter: QPainter, area: QRectF, look: Look) -> None:
+def fill_area(painter: QPainter, area: QRectF, look: PartStyle) -> None:
     """Fill an area with the pattern and the colour of a look, and draw its edge."""
     colour = current_appearance().colour(look.tone)
     if area.isEmpty():
@@ -252,7 +252,7 @@ class Swatch(PaintedWidget):
 
     is_decoration = True
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: PartStyle) -> None:
         super().__init__()
         self._look = look
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

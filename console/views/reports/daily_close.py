@@ -18,12 +18,12 @@ from console.views.reports.section import ReportSection
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import route_to
-from console.views.runtime.tasks import Failure, Report
+from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.inputs import Choice, Edit, Field
+from console.views.widgets.inputs import DropDownList, Field, LineEdit
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.save_file import ask_for_path
 from console.wording import catalogue as wording
@@ -60,7 +60,7 @@ class DailyCloseSection(ReportSection):
         self._providers: tuple[str, ...] = ()
         self._close: DailyClose | None = None
         self.is_writing = False
-        self.provider = Choice(translate("close.provider"))
+        self.provider = DropDownList(translate("close.provider"))
         self.day = Field(translate("close.day"), role="data")
         self._day_edit.setText((context.now().astimezone(JST).date() - timedelta(days=1)).isoformat())
         self.show_button = KeyButton(translate("close.read"))
@@ -113,9 +113,9 @@ class DailyCloseSection(ReportSection):
         self.setLayout(layout)
 
     @property
-    def _day_edit(self) -> Edit:
+    def _day_edit(self) -> LineEdit:
         edit = self.day.edit
-        assert isinstance(edit, Edit)  # noqa: S101  # a Field with one line
+        assert isinstance(edit, LineEdit)  # noqa: S101  # a Field with one line
         return edit
 
     def focus_targets(self) -> Sequence[QWidget]:
@@ -185,7 +185,7 @@ class DailyCloseSection(ReportSection):
         is_other = self._close is None or (self._close.provider, self._close.day) != (close.provider, close.day)
         self._close, language = close, self._context.language
         self.state.show_text(close_words.state_line(close, language), "good" if close.is_final else "care")
-        self.about.show_text("\n".join(close_words.about_lines(close, language)))
+        self.about.show_text("\n".join(close_words.make_about_lines(close, language)))
         self.changes.show_text("\n".join(close_words.change_lines(close, language)))
         self.changes.setVisible(bool(close.changes))
         self._sums_rows.show_rows([row for money in close.money for row in _sums_of(money)])
@@ -216,7 +216,7 @@ class DailyCloseSection(ReportSection):
             return
         self.is_writing, language = True, context.language
 
-        def write(report: Report) -> CloseWritten:
+        def write(report: ProgressReporter) -> CloseWritten:
             def call(services: "Console") -> CloseWritten:
                 return services.daily_closes.write(close.provider, close.day, Path(path), language)
 

@@ -12,7 +12,7 @@ sign.
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PartStyle:
     """The fill pattern and the colour tone of the parts of one kind in a chart."""
 
     fill: Fill
@@ -24,7 +24,7 @@ class BarPart:
     """A part of a bar: its height as a value of the strip's scale, and its look."""
 
     value: float
-    look: Look
+    look: PartStyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class MarkedRange:
     """A marked range of the horizontal axis, such as an outage, from `start` to `end`, counted in places (one place
     per bar).
     """
@@ -58,7 +58,7 @@ class Strip:
     detail: str
     bars: tuple[Bar, ...]
     top: float
-    bands: tuple[Band, ...] = ()
+    bands: tuple[MarkedRange, ...] = ()
     mark: float | None = None
     is_grouped: bool = False
 
@@ -68,7 +68,7 @@ class LegendEntry:
     """One entry of a chart's legend: a fill and colour tone (`look`), and the word for the parts that have it."""
 
     word: str
-    look: Look
+    look: PartStyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +83,4 @@ class Picture:
     min_place_px: int = 44
 
 
-BAND_LOOK = Look("cross", "care")
+BAND_LOOK = PartStyle("cross", "care")

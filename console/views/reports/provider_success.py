@@ -7,14 +7,14 @@ from datetime import datetime
 from console.domain.calendar_days import start_of_day
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
-from console.views.reports.picture import BAND_LOOK, Band, Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.picture import BAND_LOOK, Bar, BarPart, LegendEntry, MarkedRange, PartStyle, Picture, Strip
 from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_PAID, _UNPAID_LOOK, _UNKNOWN = Look("solid", "good"), Look("hatch", "bad"), Look("dots", "unknown")
+_PAID, _UNPAID_LOOK, _UNKNOWN = PartStyle("solid", "good"), PartStyle("hatch", "bad"), PartStyle("dots", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ def _make_bar(day: ProviderDay) -> Bar:
     return Bar(f"{day.day:%m-%d}", report_words.percent_text(day.percent), parts)
 
 
-def _make_band(outage: Outage, period: Period, now: datetime) -> Band:
+def _make_band(outage: Outage, period: Period, now: datetime) -> MarkedRange:
     day_seconds = 86_400  # Japan has no summer time
 
-    def place(at: datetime) -> float:
+    def compute_place(at: datetime) -> float:
         return (at - start_of_day(period.first)).total_seconds() / day_seconds
 
-    return Band(place(outage.since), place(outage.until or now))
+    return MarkedRange(compute_place(outage.since), compute_place(outage.until or now))
 
 
 def _outages_of(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:
@@ -81,10 +81,10 @@ def _rows_of(report: ProviderSuccess) -> list[_Row]:
 def _success_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def count(key: str) -> Column:
+    def make_count_column(key: str) -> Column:
         return count_column(key, translate(f"reports.success.{key}"), lambda row: getattr(row.day, key), 104)
 
-    def outages(row: _Row) -> str:
+    def format_outages(row: _Row) -> str:
         return translate("list.separator").join(
             report_words.outage_text(outage, context.language) for outage in row.outages
         )
@@ -104,8 +104,8 @@ def _success_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: report_words.percent_text(row.day.percent),
             "amount",
         ),
-        *(count(key) for key in ("paid", "unpaid", "unknown", "other", "total")),
-        Column("outages", translate("reports.success.outage"), 240, outages, is_stretched=True),
+        *(make_count_column(key) for key in ("paid", "unpaid", "unknown", "other", "total")),
+        Column("outages", translate("reports.success.outage"), 240, format_outages, is_stretched=True),
     ]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
-from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
 from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
@@ -12,11 +12,11 @@ from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
 _LOOKS = (
-    Look("dots", "progress"),
-    Look("back_hatch", "progress"),
-    Look("hatch", "care"),
-    Look("cross", "care"),
-    Look("solid", "bad"),
+    PartStyle("dots", "progress"),
+    PartStyle("back_hatch", "progress"),
+    PartStyle("hatch", "care"),
+    PartStyle("cross", "care"),
+    PartStyle("solid", "bad"),
 )
 """The older the class, the darker its fill."""
 
@@ -59,7 +59,7 @@ def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequenc
 def _age_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def count(place: int, name: str) -> Column:
+    def make_count_column(place: int, name: str) -> Column:
         return count_column(name, translate(f"reports.age.{name}"), lambda row: row.queue.counts[place], 110)
 
     return [
@@ -70,7 +70,7 @@ def _age_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: report_words.queue_name(row.queue.queue, context.language),
             is_stretched=True,
         ),
-        *(count(place, name) for place, name in enumerate(AGE_CLASSES)),
+        *(make_count_column(place, name) for place, name in enumerate(AGE_CLASSES)),
         count_column("undated", translate("reports.age.undated"), lambda row: row.queue.undated, 110),
         Column(
             "total",

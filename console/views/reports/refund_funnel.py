@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, CountAndSum, RefundFunnel, RefundFunnelReport
-from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
 from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_STEP_LOOK, _OTHER, _UNKNOWN = Look("solid", "progress"), Look("hatch", "muted"), Look("dots", "unknown")
+_STEP_LOOK, _OTHER, _UNKNOWN = (
+    PartStyle("solid", "progress"),
+    PartStyle("hatch", "muted"),
+    PartStyle("dots", "unknown"),
+)
 _ALL_NAMES = (*STEPS, *OTHER_ENDINGS, "unknown")
 
 
@@ -25,7 +29,7 @@ class _Row:
     requested: int
 
 
-def _look_of(name: str) -> Look:
+def _look_of(name: str) -> PartStyle:
     return _STEP_LOOK if name in STEPS else _UNKNOWN if name == "unknown" else _OTHER
 
 

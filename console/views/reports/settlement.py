@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
-from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
 from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_PAID, _REFUNDED = Look("solid", "good"), Look("hatch", "care")
+_PAID, _REFUNDED = PartStyle("solid", "good"), PartStyle("hatch", "care")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ def _make_strip(series: SettlementSeries, context: WindowContext) -> Strip:
 def _settlement_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def count(key: str) -> Column:
+    def make_count_column(key: str) -> Column:
         return count_column(key, translate(f"reports.settlement.{key}"), lambda row: getattr(row.day, key), 96)
 
-    def money(key: str) -> Column:
+    def make_money_column(key: str) -> Column:
         return Column(
             key,
             translate(f"reports.settlement.{key}"),
@@ -78,11 +78,11 @@ def _settlement_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: report_words.series_name(row.series, context.language),
             is_stretched=True,
         ),
-        count("payments"),
-        money("paid"),
-        count("refunds"),
-        money("refunded"),
-        money("net"),
+        make_count_column("payments"),
+        make_money_column("paid"),
+        make_count_column("refunds"),
+        make_money_column("refunded"),
+        make_money_column("net"),
     ]
 
 

@@ -8,13 +8,17 @@ from datetime import timedelta
 from math import log1p
 
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
-from console.views.reports.picture import Bar, BarPart, LegendEntry, Look, Picture, Strip
+from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
 from console.views.reports.section import ReportForm, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import reports as report_words
 
-_IN_TIME_LOOK, _LATE_LOOK, _OPEN = Look("solid", "progress"), Look("hatch", "bad"), Look("dots", "unknown")
+_IN_TIME_LOOK, _LATE_LOOK, _OPEN = (
+    PartStyle("solid", "progress"),
+    PartStyle("hatch", "bad"),
+    PartStyle("dots", "unknown"),
+)
 _TIME_NAMES = ("median", "p90", "longest", "oldest_open")
 
 
@@ -44,7 +48,7 @@ def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
 
 
 def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
-    def look_of(name: str) -> Look:
+    def look_of(name: str) -> PartStyle:
         time: timedelta | None = getattr(kind, name)
         return (
             _OPEN
@@ -74,10 +78,10 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
 def _time_columns(context: WindowContext) -> Sequence[Column]:
     translate = context.translate
 
-    def count(key: str) -> Column:
+    def make_count_column(key: str) -> Column:
         return count_column(key, translate(f"reports.time_to_truth.{key}"), lambda row: getattr(row.kind, key), 100)
 
-    def time(key: str) -> Column:
+    def make_time_column(key: str) -> Column:
         return Column(
             key,
             translate(f"reports.time_to_truth.{key}"),
@@ -94,11 +98,11 @@ def _time_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: report_words.kind_name(row.kind.kind, context.language),
             is_stretched=True,
         ),
-        count("settled"),
-        *(time(key) for key in ("median", "p90", "longest", "schedule")),
-        count("late"),
-        count("open"),
-        time("oldest_open"),
+        make_count_column("settled"),
+        *(make_time_column(key) for key in ("median", "p90", "longest", "schedule")),
+        make_count_column("late"),
+        make_count_column("open"),
+        make_time_column("oldest_open"),
     ]
 
 

@@ -144,10 +144,10 @@ def is_refusal(shape: str, tone: Tone) -> bool:
 def spoken_text(*parts: str) -> str:
     """Return the texts as one text to be spoken; each but the last gets a full stop if it has no end mark."""
     *before, last = [part.strip() for part in parts if part.strip()] or [""]
-    return "".join(_with_end_mark(text) for text in before) + last
+    return "".join(_add_end_mark(text) for text in before) + last
 
 
-def _with_end_mark(text: str) -> str:
+def _add_end_mark(text: str) -> str:
     is_japanese = ord(text[-1]) >= 0x3000
     text += "" if text.endswith(_END_MARKS) else "。" if is_japanese else "."
     return text if is_japanese else f"{text} "

@@ -27,13 +27,13 @@ from console.views.runtime.request_id import AttemptIds
 from console.views.runtime.routes import Route
 from console.views.runtime.status_values import (
     ConnectionState,
-    Gateway,
+    GatewayStatus,
     PasswordRequest,
     Toast,
     Visit,
     WorkCounts,
 )
-from console.views.runtime.tasks import Failure, Report, Runner, TaskHandle
+from console.views.runtime.tasks import Failure, ProgressReporter, Runner, TaskHandle
 from console.views.theme.design_tokens import Language, ThemeName, Tone
 from console.wording import catalogue as wording
 
@@ -49,7 +49,7 @@ ActingCall = Callable[["Console", str], T]
 """An acting call: a function that writes or sends a request to a provider. Its arguments are the services and the
 request id that it must pass to the service.
 """
-LongActingCall = Callable[["Console", str, Report], T]
+LongActingCall = Callable[["Console", str, ProgressReporter], T]
 _MAX_VISITS = 20
 _MAX_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
@@ -153,7 +153,7 @@ class WindowContext(QObject):
             raise RuntimeError("the services are not here yet")
 
         def work() -> T:
-            with services.acting_as(name), tracing.with_correlation():
+            with services.acting_as(name), tracing.start_correlation():
                 return call(services)
 
         return work
@@ -227,7 +227,7 @@ class WindowContext(QObject):
                 self.toast_requested.emit(Toast(label, self.failure_message(failure), "square_bang", "bad"))
 
         def run_again(password: str) -> None:
-            run(with_password(call, password), RequestWait())
+            run(add_password(call, password), RequestWait())
 
         def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> TaskHandle:
             work = self.bind_services(self._watch_call(attempted_call, request_id, run_wait))
@@ -275,7 +275,7 @@ class WindowContext(QObject):
     ) -> TaskHandle:
         """Run an acting call that takes minutes, in the lane `long` of the TaskRunner, with a request id as in
         `run_acting_call`. The call continues when its page or dialog is destroyed. When the window closes, the call's
-        Report is cancelled.
+        ProgressReporter is cancelled.
         """
         request_id = self._attempts.id_of(attempt)
 
@@ -289,7 +289,7 @@ class WindowContext(QObject):
 
         is_stored = self.own_state.write_changes()
 
-        def work(report: Report) -> T:
+        def work(report: ProgressReporter) -> T:
             if is_stored is not None:
                 is_stored.wait(_MAX_STORING_SECONDS)
             return self.bind_services(lambda services: call(services, request_id, report))()
@@ -308,10 +308,10 @@ class WindowContext(QObject):
         `call(services, cursor, limit)` in the thread that calls it, as the person who acts at that time.
         """
 
-        def page(cursor: object | None, limit: int) -> FetchedPage:
+        def read_page(cursor: object | None, limit: int) -> FetchedPage:
             return self.bind_services(lambda services: call(services, cursor, limit))()
 
-        return page
+        return read_page
 
     def store_saved_views(self, views: tuple[ViewCount, ...]) -> None:
         """Store the saved views that the acting person sees, with their counts."""
@@ -541,7 +541,7 @@ class WindowContext(QObject):
         """
         gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
         self.update_connection_state(
-            gateways=tuple(gateways.get(name, Gateway(name)) for name in sorted({*names, *gateways}))
+            gateways=tuple(gateways.get(name, GatewayStatus(name)) for name in sorted({*names, *gateways}))
         )
 
     def _record_answer(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
@@ -564,11 +564,11 @@ class WindowContext(QObject):
             )
         else:
             gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
-            gateways[provider] = Gateway(provider, seconds, self.now(), is_silent)
+            gateways[provider] = GatewayStatus(provider, seconds, self.now(), is_silent)
             self.update_connection_state(gateways=tuple(gateways[name] for name in sorted(gateways)))
 
 
-def with_password(call: ActingCall[T], password: str) -> ActingCall[T]:
+def add_password(call: ActingCall[T], password: str) -> ActingCall[T]:
     """Return a function that runs `call` with the typed password. The password is forgotten as soon as the call reads
     it, at the latest when the call ends.
     """

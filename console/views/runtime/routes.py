@@ -256,7 +256,7 @@ def screen_route(name: str) -> Route:
     """Return the route to the screen with this name, such as `set-asides`, without arguments. Raises KeyError for an
     unknown name, and for the page of one record, which needs an id.
     """
-    route = from_json_value({"screen": name})
+    route = decode_route({"screen": name})
     if route is None:
         raise KeyError(name)
     return route
@@ -267,7 +267,7 @@ def screen_name(route: Route) -> str:
     return next(name for name, route_class in _ROUTES_BY_NAME.items() if route_class is type(route))
 
 
-def to_json_value(route: Route) -> dict[str, Any]:
+def encode_route(route: Route) -> dict[str, Any]:
     """Return the route as a dict that JSON can represent: its screen's name and its arguments without `buy`, so that
     a stored route never opens the purchase dialog.
     """
@@ -275,8 +275,8 @@ def to_json_value(route: Route) -> dict[str, Any]:
     return {"screen": screen_name(route), **values}
 
 
-def from_json_value(value: object) -> Route | None:
-    """Return the route that `to_json_value` has made into `value`; None for any other value."""
+def decode_route(value: object) -> Route | None:
+    """Return the route that `encode_route` has made into `value`; None for any other value."""
     if not isinstance(value, dict) or value.get("screen") not in _ROUTES_BY_NAME:
         return None
     route_class = _ROUTES_BY_NAME[value["screen"]]

@@ -63,7 +63,7 @@ class WorkCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class GatewayStatus:
     """The last answer of a payment provider to this window: the duration of the call in seconds and the instant of
     the answer, both None before the first call. `is_silent` is True if the provider didn't answer.
     """
@@ -97,7 +97,7 @@ class ConnectionState:
     provider_at: datetime | None = None
     is_provider_silent: bool = False
     is_provider_missing: bool = False
-    gateways: tuple[Gateway, ...] = ()
+    gateways: tuple[GatewayStatus, ...] = ()
     read_only_switches: tuple[ReadOnlySwitch, ...] = ()
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from console.views.runtime.tasks import Report, Runner, Task, TaskHandle, failure_of
+from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHandle, failure_of
 from console.views.runtime.worker_threads import ThreadPool
 
 
@@ -93,7 +93,7 @@ class TaskRunner(QObject, Runner):
 
     def _begin_task(self, task: Task) -> None:
         task.state = "running"
-        task.report = Report(lambda value: self._post_callback(lambda: self._show_progress(task, value)))
+        task.report = ProgressReporter(lambda value: self._post_callback(lambda: self._show_progress(task, value)))
         self._running_tasks.add(task)
         context = contextvars.copy_context()
         self._pools[task.lane].submit(lambda: context.run(self._run_task, task))

@@ -14,7 +14,7 @@ import shiboken6
 from PySide6.QtCore import QObject
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import Detail
+from console.domain.errors.details import ErrorDetail
 
 log = logging.getLogger("console.views")
 T = TypeVar("T")
@@ -29,15 +29,17 @@ class Failure:
     """
 
     code: ErrorCode | Literal["cancelled"]
-    detail: Detail = field(default_factory=Detail)
+    detail: ErrorDetail = field(default_factory=ErrorDetail)
     support_code: str | None = None
 
 
 class Cancelled(Exception):
-    """Raised by `Report.raise_if_cancelled` inside a watched call (`Runner.watch`) that has been cancelled."""
+    """Raised by `ProgressReporter.raise_if_cancelled` inside a watched call (`Runner.watch`) that has been
+    cancelled.
+    """
 
 
-class Report:
+class ProgressReporter:
     """The argument of a watched call (see `Runner.watch`): through it, the call reports its progress and asks whether
     it is cancelled.
     """
@@ -101,7 +103,7 @@ class TaskHandle:
 class Task:
     """One call that was given to a Runner, with its callbacks, lane and state."""
 
-    call: Callable[[Report], Any]
+    call: Callable[[ProgressReporter], Any]
     on_done: Callable[[Any], None]
     on_failed: Callable[[Failure], None]
     on_progress: Callable[[Any], None] | None
@@ -110,7 +112,7 @@ class Task:
     key: Hashable | None
     lane: TaskLane
     is_cancellable: bool
-    report: Report = field(default_factory=lambda: Report(ignore_value))
+    report: ProgressReporter = field(default_factory=lambda: ProgressReporter(ignore_value))
     state: str = "waiting"
     started_at: float = field(default_factory=time.monotonic)
 
@@ -157,7 +159,7 @@ class Runner:
 
     def watch(
         self,
-        call: Callable[[Report], T],
+        call: Callable[[ProgressReporter], T],
         on_done: Callable[[T], None],
         on_failed: Callable[[Failure], None],
         on_progress: Callable[[Any], None],
@@ -168,8 +170,8 @@ class Runner:
         lane: TaskLane = "slow",
         cancellable: bool = True,
     ) -> TaskHandle:
-        """Run a call that reports its progress: like `run`, but `call` gets a Report, through which it reports values
-        for `on_progress` and asks whether it is cancelled.
+        """Run a call that reports its progress: like `run`, but `call` gets a ProgressReporter, through which it
+        reports values for `on_progress` and asks whether it is cancelled.
         """
         return self._accept_task(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
 
@@ -200,4 +202,4 @@ def _support_code() -> str:
 
 
 def ignore_value(_: object) -> None:
-    """Do nothing with a progress value. A Report uses this function until its call has begun."""
+    """Do nothing with a progress value. A ProgressReporter uses this function until its call has begun."""

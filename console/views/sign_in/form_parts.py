@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.password_field import PasswordField
 
 
@@ -22,7 +22,7 @@ class NoticeArea(QVBoxLayout):
             if old_bar := item.widget():
                 old_bar.hide()
                 old_bar.deleteLater()
-        bar = Bar(lead, words, tone=tone, shape=shape, narrow=True)
+        bar = NotificationBar(lead, words, tone=tone, shape=shape, narrow=True)
         self.addWidget(bar)
         bar.show()
 

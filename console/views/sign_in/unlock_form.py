@@ -12,7 +12,7 @@ from console.views.runtime.tasks import Failure
 from console.views.sign_in.form_parts import EntryForm
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.buttons import LinkButton
-from console.views.widgets.inputs import Choice
+from console.views.widgets.inputs import DropDownList
 
 
 class UnlockForm(EntryForm):
@@ -34,7 +34,7 @@ class UnlockForm(EntryForm):
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate
-        self.person = Choice(translate("lock.who"))
+        self.person = DropDownList(translate("lock.who"))
         for person in persons:
             self.person.addItem(
                 translate("menu.person_line", name=person.name, roles=sorted(person.roles)), person.name

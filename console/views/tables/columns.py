@@ -83,7 +83,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RowGroup:
     """The heading above consecutive rows that belong to the same group; `key` identifies the group."""
 
     key: object

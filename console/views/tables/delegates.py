@@ -8,7 +8,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QR
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
-from console.views.tables.columns import AgeCell, Cell, Column, Group, StateCell
+from console.views.tables.columns import AgeCell, Cell, Column, RowGroup, StateCell
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
@@ -104,7 +104,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())
-        content_width = 0.0 if cell is None or isinstance(cell, Group) else self.width_of(cell)
+        content_width = 0.0 if cell is None or isinstance(cell, RowGroup) else self.width_of(cell)
         return QSize(round(content_width) + sum(self.paddings(index.column())), current_appearance().row_height())
 
 
@@ -229,7 +229,7 @@ def age_unit_width() -> int:
     return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
 
 
-def draw_heading(painter: QPainter, box: CellBox, group: Group) -> None:
+def draw_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:
     """Draw the heading of a group of rows over the whole width of the table."""
     x, appearance = box.left, current_appearance()
     if group.shape:

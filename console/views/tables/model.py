@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from console.views.tables.columns import Cell, Column, Group
+from console.views.tables.columns import Cell, Column, RowGroup
 from console.views.tables.page_cache import PageCache
 from console.views.theme.mixed_font_text import tooltip_text
 
@@ -38,7 +38,7 @@ class PageCacheModel(QAbstractTableModel):
         self,
         columns: Sequence[Column],
         key_of: Callable[[Any], Hashable],
-        group_of: Callable[[Any], Group] | None,
+        group_of: Callable[[Any], RowGroup] | None,
         parent: QObject | None,
     ) -> None:
         super().__init__(parent)
@@ -48,25 +48,25 @@ class PageCacheModel(QAbstractTableModel):
         self.key_of = key_of
         self._page_cache = PageCache(key_of, group_of)
 
-    def set_group_of(self, group_of: Callable[[Any], Group] | None) -> None:
+    def set_group_of(self, group_of: Callable[[Any], RowGroup] | None) -> None:
         """Set which rows have a common heading, for the pages that are read from now on; None for no headings."""
         self._page_cache.group_of = group_of
 
     def row_at(self, row: int) -> Any | None:
         """Return the row at this position as the service returned it; None for a heading or a placeholder."""
         entry = self.entry(row)
-        return None if isinstance(entry, Group) else entry
+        return None if isinstance(entry, RowGroup) else entry
 
     def loaded_rows(self) -> Iterator[Any]:
         """Iterate over the loaded rows, in order, without requesting further pages."""
         entries = (entry for page in self._page_cache.slots for entry in page.entries or ())
-        return (entry for entry in entries if not isinstance(entry, Group))
+        return (entry for entry in entries if not isinstance(entry, RowGroup))
 
     def find_row(self, key: Hashable) -> int | None:
         """Return the position of the row with this key among the loaded pages; None if it isn't loaded."""
         for number, page in enumerate(self._page_cache.slots):
             for index, entry in enumerate(page.entries or ()):
-                if not isinstance(entry, Group) and self.key_of(entry) == key:
+                if not isinstance(entry, RowGroup) and self.key_of(entry) == key:
                     return self._page_cache.first_row(number) + index
         return None
 
@@ -96,7 +96,7 @@ class PageCacheModel(QAbstractTableModel):
             self._page_cache.first_row(number) + index
             for number, page in enumerate(self._page_cache.slots)
             for index, entry in enumerate(page.entries or ())
-            if isinstance(entry, Group)
+            if isinstance(entry, RowGroup)
         ]
 
     def is_chosen(self, row: int) -> bool:
@@ -121,7 +121,7 @@ class PageCacheModel(QAbstractTableModel):
         entry = self.entry(index.row())
         if entry is None:
             return None
-        if isinstance(entry, Group):
+        if isinstance(entry, RowGroup):
             return entry.text() if role != _Role.ToolTipRole else None
         column = self.columns[index.column()]
         if role == _Role.AccessibleTextRole:
@@ -137,12 +137,12 @@ class PageCacheModel(QAbstractTableModel):
             return self.columns[section].title
         return None
 
-    def cell(self, row: int, column: int) -> Cell | Group | None:
-        """Return the value that a delegate paints: the cell of a row, the Group of a heading, or None for a
+    def cell(self, row: int, column: int) -> Cell | RowGroup | None:
+        """Return the value that a delegate paints: the cell of a row, the RowGroup of a heading, or None for a
         placeholder. This is faster than Qt's `data`, because Qt converts no value.
         """
         entry = self.entry(row)
-        if entry is None or isinstance(entry, Group):
+        if entry is None or isinstance(entry, RowGroup):
             return entry
         return self.columns[column].cell(entry)
 

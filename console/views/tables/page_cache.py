@@ -10,9 +10,9 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from console.views.tables.columns import Group
+from console.views.tables.columns import RowGroup
 
-Entry = Any  # a row as the service returned it, or a Group
+Entry = Any  # a row as the service returned it, or a RowGroup
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class PageCache:
     """
 
     key_of: Callable[[Any], Hashable]
-    group_of: Callable[[Any], Group] | None
+    group_of: Callable[[Any], RowGroup] | None
     slots: list[CachedPage] = field(default_factory=list)
     _end_rows: list[int] = field(default_factory=list)
 
@@ -113,12 +113,12 @@ class PageCache:
         for number, entry in enumerate(entries):
             if rows == 0:
                 return number
-            rows -= not isinstance(entry, Group)
+            rows -= not isinstance(entry, RowGroup)
         return len(entries)
 
     def entry_key(self, entry: Entry) -> Hashable:
         """Return the key by which an entry (row or heading) is recognized in a newer version of the list."""
-        return ("group", entry.key) if isinstance(entry, Group) else ("row", self.key_of(entry))
+        return ("group", entry.key) if isinstance(entry, RowGroup) else ("row", self.key_of(entry))
 
     def limit_loaded_pages(self, max_pages: int) -> None:
         """Drop the entries of the least recently used pages, so that at most `max_pages` pages stay loaded."""

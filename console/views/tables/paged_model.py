@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from console.views.runtime.page_fetch import FetchedPage, FetchPage
 from console.views.runtime.tasks import Failure, Runner
-from console.views.tables.columns import Column, Group
+from console.views.tables.columns import Column, RowGroup
 from console.views.tables.model_updates import PageUpdateModel
 from console.views.tables.page_cache import RowChange
 from console.views.theme.design_tokens import tokens
@@ -57,7 +57,7 @@ class PagedModel(PageUpdateModel):
         key_of: Callable[[Any], Hashable],
         runner: Runner,
         *,
-        group_of: Callable[[Any], Group] | None = None,
+        group_of: Callable[[Any], RowGroup] | None = None,
         label: str = "",
         page: int = PAGE_SIZE,
         parent: QObject | None = None,
@@ -146,7 +146,7 @@ class PagedModel(PageUpdateModel):
         row_total = 0
         for page in self._page_cache.slots:
             if page.entries is not None:
-                row_total += sum(not isinstance(entry, Group) for entry in page.entries)
+                row_total += sum(not isinstance(entry, RowGroup) for entry in page.entries)
             elif page.last_use:
                 row_total += page.count
         return row_total

@@ -6,7 +6,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHeaderView
 
-from console.views.tables.columns import Column, Group
+from console.views.tables.columns import Column, RowGroup
 from console.views.tables.delegates import CELL_PADDING_PX, CellBox, CellDelegate, draw_heading
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import tokens
@@ -63,7 +63,7 @@ class RowPainter:
         entry = table.rows.entry(row)
         top, height = rect.top(), rect.height()
         baseline = int(baseline_in(top, height - 1))
-        if isinstance(entry, Group):
+        if isinstance(entry, RowGroup):
             painter.fillRect(rect, colour("raised"))
             margin = self._delegates[0].paddings(0)[0]
             draw_heading(painter, CellBox(rect.left() + margin, top, rect.width(), height - 1, baseline), entry)

@@ -81,7 +81,7 @@ DRAWING_BY_NAME = {
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class IconShape:
     """The drawing of an icon in a box of 16 × 16 units: a path that is stroked and a path that is filled."""
 
     stroke: QPainterPath
@@ -89,13 +89,13 @@ class Shape:
 
 
 @cache
-def shape(name: str) -> Shape:
+def shape(name: str) -> IconShape:
     """Return the drawing of the icon shape with this name.
 
     Raises KeyError for an unknown name.
     """
     stroke, _, fill = DRAWING_BY_NAME[name].partition("|")
-    return Shape(_parse_path(stroke), _parse_path(fill))
+    return IconShape(_parse_path(stroke), _parse_path(fill))
 
 
 def _parse_path(drawing: str) -> QPainterPath:

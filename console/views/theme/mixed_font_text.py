@@ -82,12 +82,12 @@ def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
     own = tokens().type[role].font
-    spans = (escape(piece) if (font == own) else _span_html(piece, font) for piece, font in _with_fonts(pieces))
+    spans = (escape(piece) if (font == own) else _span_html(piece, font) for piece, font in _add_fonts(pieces))
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
 
-def _with_fonts(pieces: tuple[tuple[str, bool], ...]) -> Iterator[tuple[str, FontPurpose]]:
+def _add_fonts(pieces: tuple[tuple[str, bool], ...]) -> Iterator[tuple[str, FontPurpose]]:
     return ((piece, "figures" if figures else "text") for piece, figures in pieces)
 
 

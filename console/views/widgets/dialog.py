@@ -21,7 +21,7 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, make_scroll_area
 from console.views.widgets.buttons import IconButton, KeyButton
-from console.views.widgets.notification_bars import Bar, ToastFrame, Toasts
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
 from console.views.widgets.overlay import OverlayLayer
 from console.views.widgets.tabs import step_tabs
 
@@ -312,7 +312,7 @@ class DialogFrame(QDialog):
 
     def _announce_outcome(self, title: str, content: QWidget) -> None:
         """Announce the title of a result together with the bars in its content; the first bar says how it ended."""
-        bars = [content] if isinstance(content, Bar) else content.findChildren(Bar)
+        bars = [content] if isinstance(content, NotificationBar) else content.findChildren(NotificationBar)
         for bar in bars:
             bar.mark_announced()
         shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _PLAIN_TONE)

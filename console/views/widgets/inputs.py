@@ -24,7 +24,7 @@ from console.views.widgets.focus_ring import refresh_ring
 _LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
-class Edit(QLineEdit):
+class LineEdit(QLineEdit):
     """A single-line text input. While its Field shows an error, the input has a red border and a focus ring around
     the border.
     """
@@ -60,10 +60,10 @@ class Field(QWidget):
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._announced_error = ""
-        self.edit: Edit | MultiLineEdit = MultiLineEdit() if area else Edit()
+        self.edit: LineEdit | MultiLineEdit = MultiLineEdit() if area else LineEdit()
         self.edit.setAccessibleName(label)
         self.edit.setFont(current_appearance().font(role))
-        if right and isinstance(self.edit, Edit):
+        if right and isinstance(self.edit, LineEdit):
             self.edit.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.label = TextLabel(label, "small", "muted")
         self.label.setBuddy(self.edit)
@@ -73,7 +73,7 @@ class Field(QWidget):
         self._inside = make_row(None, gap=4, margins=(0, 0, 10, 0))
         self._inside_sign = ShapeIcon("check", "good", 14)
         self._inside_words = TextLabel("", "small", "good")
-        if isinstance(self.edit, Edit):
+        if isinstance(self.edit, LineEdit):
             self._inside.addWidget(self._inside_sign)
             self._inside.addWidget(self._inside_words)
             self.edit.setLayout(self._inside)
@@ -83,7 +83,7 @@ class Field(QWidget):
         self.show_hint("")
 
     def text(self) -> str:
-        return self.edit.text() if isinstance(self.edit, Edit) else self.edit.toPlainText()
+        return self.edit.text() if isinstance(self.edit, LineEdit) else self.edit.toPlainText()
 
     def show_error(self, words: str) -> None:
         """Show below the input an error with the way to correct it, and announce it; "" removes it. The same error
@@ -108,7 +108,7 @@ class Field(QWidget):
         self._inside_sign.show_shape(shape, tone)
         self._inside_sign.setVisible(bool(words))
         self._inside_words.setVisible(bool(words))
-        if isinstance(self.edit, Edit):
+        if isinstance(self.edit, LineEdit):
             self.edit.setTextMargins(0, 0, self._inside.sizeHint().width() if words else 0, 0)
 
     def lock(self, words: str) -> None:
@@ -216,7 +216,7 @@ def _draw_box_words(painter: QPainter, button: QAbstractButton) -> None:
     painter.drawText(QRectF(button.rect()).adjusted(x, 0, 0, 0), _LEFT_ALIGNMENT, button.text())
 
 
-class Choice(QComboBox):
+class DropDownList(QComboBox):
     """A drop-down list. After `setCurrentIndex(-1)` nothing is selected, so that the person must choose."""
 
     focus_ring = 2
@@ -257,7 +257,7 @@ class Choice(QComboBox):
         draw_cached_shape(painter, "chevron_down", box.right() - side - 9, (box.height() - side) / 2, side, ink)
 
 
-class FilterChip(Choice):
+class FilterChip(DropDownList):
     """A drop-down list of 26 px height that stands inside a sentence and filters a list. Item 0 is the default; any
     other selected item is shown in the accent colour.
     """

@@ -20,7 +20,7 @@ _TOAST_WIDTH_PX = 360
 _MAX_TOASTS = 3
 
 
-class Bar(QFrame):
+class NotificationBar(QFrame):
     """A message about the whole page: icon, bold text (`lead`), text (`words`) and at most two buttons, in the
     colours of a tone.
 

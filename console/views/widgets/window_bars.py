@@ -126,7 +126,7 @@ class TopBar(Surface):
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusBarCell:
     """The contents of one cell of the status bar: name, icon (shape and tone) and text (`words`). With a `key`, the
     cell is a link.
     """
@@ -146,7 +146,7 @@ class StatusCell(Surface):
     has the same meaning; None if no label may be hidden.
     """
 
-    def __init__(self, status: Status, *, right: bool) -> None:
+    def __init__(self, status: StatusBarCell, *, right: bool) -> None:
         super().__init__(raised=True, edge="left" if right else "right")
         is_good = status.tone == "good"
         name = TextLabel(status.name, "small")
@@ -182,10 +182,10 @@ class StatusBar(Surface):
         self.setFixedHeight(current_appearance().frame_height("status_bar"))
         self._box = make_row(None, gap=0)
         self.setLayout(self._box)
-        self._statuses: tuple[tuple[Status, ...], tuple[Status, ...]] = ((), ())
-        self._cells: dict[Status | str, QWidget] = {}
+        self._statuses: tuple[tuple[StatusBarCell, ...], tuple[StatusBarCell, ...]] = ((), ())
+        self._cells: dict[StatusBarCell | str, QWidget] = {}
 
-    def show_cells(self, left: Sequence[Status], right: Sequence[Status]) -> None:
+    def show_cells(self, left: Sequence[StatusBarCell], right: Sequence[StatusBarCell]) -> None:
         """Show these cells at the left and right. A cell with the same contents as before is reused, so that a link
         keeps its place in the tab order.
         """
@@ -232,7 +232,9 @@ class StatusBar(Surface):
             self.fit_width()
         return super().event(event)
 
-    def _reuse_cell(self, old_cells: dict[Status | str, QWidget], status: Status, *, right: bool) -> QWidget:
+    def _reuse_cell(
+        self, old_cells: dict[StatusBarCell | str, QWidget], status: StatusBarCell, *, right: bool
+    ) -> QWidget:
         key = status.key or status
         cell = old_cells.pop(key) if key in old_cells else self._make_cell(status, right=right)
         self._cells[key] = cell
@@ -243,7 +245,7 @@ class StatusBar(Surface):
             link.updateGeometry()
         return cell
 
-    def _make_cell(self, status: Status, *, right: bool) -> QWidget:
+    def _make_cell(self, status: StatusBarCell, *, right: bool) -> QWidget:
         if not status.key:
             return StatusCell(status, right=right)
         link = LinkButton(f"{status.name} {status.words}".strip(), role="small")

@@ -7,10 +7,10 @@ from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn,
 from console.domain.reports.daily_close import SUMS, CloseMoney, DailyClose
 from console.wording.daily_close import (
     NET,
-    about_lines,
     change_name,
     change_values,
     close_title,
+    make_about_lines,
     record_name,
     state_line,
     sum_name,
@@ -37,7 +37,7 @@ def close_document(close: DailyClose, context: TextContext) -> ExportDocument:
     if close.first is not None:
         tables.append(_change_table(close, context))
     return ExportDocument(
-        close_title(close, language), (state_line(close, language), *about_lines(close, language)), tables
+        close_title(close, language), (state_line(close, language), *make_about_lines(close, language)), tables
     )
 
 
@@ -52,18 +52,18 @@ def _make_table(
 def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
     """Return the table of sums: a row is (money of a currency, name of the sum)."""
 
-    def count(row: tuple[CloseMoney, str]) -> int | None:
+    def read_count(row: tuple[CloseMoney, str]) -> int | None:
         money, name = row
         return None if name == NET else money.sum_of(name).count
 
-    def amount(row: tuple[CloseMoney, str]) -> tuple[int, str]:
+    def read_amount(row: tuple[CloseMoney, str]) -> tuple[int, str]:
         money, name = row
         return (money.net_minor if name == NET else money.sum_of(name).minor), money.currency
 
     columns = (
         text_column(context, "close.column.sum", lambda row: sum_name(row[1], context.language)),
-        number_column(context, "reports.count", count),
-        amount_column(context, "column.amount", amount),
+        number_column(context, "reports.count", read_count),
+        amount_column(context, "column.amount", read_amount),
         currency_column(context, lambda row: str(row[0].currency)),
     )
     return _make_table(context, "money", columns, [(money, name) for money in close.money for name in (*SUMS, NET)])

@@ -39,12 +39,12 @@ ApprovalRow = Refund | WaitingProposal
 def audit_columns(context: TextContext) -> Columns:
     """Return the columns of audit entries."""
 
-    def who(entry: AuditEntry) -> str:
+    def format_who(entry: AuditEntry) -> str:
         return check_words.actor_name(entry.who, context)
 
     return (
         instant_column(context, "column.when", lambda entry: entry.at),
-        text_column(context, "column.who", who),
+        text_column(context, "column.who", format_who),
         text_column(context, "column.what", lambda entry: audit_words.action_text(entry, context.language)),
         text_column(context, "column.record", lambda entry: audit_words.subject_text(entry, context.language)),
         text_column(context, "column.result", lambda entry: audit_words.result_text(entry, context.language)),
@@ -55,18 +55,18 @@ def audit_columns(context: TextContext) -> Columns:
 def alert_columns(context: TextContext) -> Columns:
     """Return the columns of open alerts."""
 
-    def observed(item: AlertItem) -> str:
+    def format_observed(item: AlertItem) -> str:
         return alert_words.finding_words(item.alert.observed, context, item.alert.expected)
 
-    def expected(item: AlertItem) -> str:
+    def format_expected(item: AlertItem) -> str:
         return alert_words.finding_words(item.alert.expected, context, item.alert.observed)
 
     return (
         instant_column(context, "column.since", lambda item: item.alert.detected_at),
         text_column(context, "column.cause", lambda item: alert_words.rule_text(item.alert, context)),
         text_column(context, "alerts_screen.column.about", lambda item: alert_words.record_text(item, context)),
-        text_column(context, "alerts_screen.column.observed", observed),
-        text_column(context, "alerts_screen.column.expected", expected),
+        text_column(context, "alerts_screen.column.observed", format_observed),
+        text_column(context, "alerts_screen.column.expected", format_expected),
         text_column(context, "alerts_screen.column.seen", lambda item: item.alert.acknowledged_by),
         instant_column(context, "export.column.acknowledged_at", lambda item: item.alert.acknowledged_at),
         text_column(context, "export.column.note", lambda item: item.alert.note),
@@ -76,17 +76,17 @@ def alert_columns(context: TextContext) -> Columns:
 def bulk_columns(context: TextContext, action: BulkAction) -> Columns:
     """Return the columns of the results of a bulk run with this action."""
 
-    def result(line: BulkLine) -> str:
+    def format_result(line: BulkLine) -> str:
         name = outcome_of(line.row.result, line.row.reason) or "none"
         return bulk_words.result_word(name, action, context)
 
-    def of(value: Callable[[RecoverableRecord], str | None]) -> Callable[[BulkLine], str | None]:
+    def apply_to_record(value: Callable[[RecoverableRecord], str | None]) -> Callable[[BulkLine], str | None]:
         return lambda line: None if line.record is None else value(line.record)
 
-    def amount(line: BulkLine) -> tuple[int | None, str | None]:
+    def read_amount(line: BulkLine) -> tuple[int | None, str | None]:
         return (None, None) if line.record is None else record_words.signed_amount(line.record)
 
-    def state(record: RecoverableRecord) -> str:
+    def format_state(record: RecoverableRecord) -> str:
         return wording.badge_word(bulk_words.record_state_key(record), context.language)
 
     return (
@@ -94,12 +94,14 @@ def bulk_columns(context: TextContext, action: BulkAction) -> Columns:
         text_column(context, "column.kind", lambda line: context.translate(f"kind.{line.row.kind}")),
         text_column(context, "column.record", lambda line: bulk_words.record_name(line.record, line.row, context)),
         text_column(context, "column.corporation", lambda line: bulk_words.company_name(line.record, context)),
-        corporation_number_column(context, of(record_words.number_of)),
-        text_column(context, "column.provider", of(lambda record: record_words.provider_name(record, context))),
-        amount_column(context, "column.amount", amount),
-        currency_column(context, lambda line: amount(line)[1]),
-        text_column(context, "column.result", result),
-        text_column(context, "bulk.column.state_now", of(state)),
+        corporation_number_column(context, apply_to_record(record_words.number_of)),
+        text_column(
+            context, "column.provider", apply_to_record(lambda record: record_words.provider_name(record, context))
+        ),
+        amount_column(context, "column.amount", read_amount),
+        currency_column(context, lambda line: read_amount(line)[1]),
+        text_column(context, "column.result", format_result),
+        text_column(context, "bulk.column.state_now", apply_to_record(format_state)),
         text_column(context, "column.reason", lambda line: bulk_words.row_reason(line.row, context)),
         instant_column(context, "export.column.done_at", lambda line: line.row.done_at),
     )
@@ -108,22 +110,22 @@ def bulk_columns(context: TextContext, action: BulkAction) -> Columns:
 def run_columns(context: TextContext) -> Columns:
     """Return the columns of reconciliation runs."""
 
-    def day(key: str, value: Callable[[RunItem], date]) -> ExportColumn:
+    def make_day_column(key: str, value: Callable[[RunItem], date]) -> ExportColumn:
         return ExportColumn(context.translate(key), CellKind.DAY, value)
 
-    def count(part: str, value: Callable[[RunItem], int]) -> ExportColumn:
+    def make_count_column(part: str, value: Callable[[RunItem], int]) -> ExportColumn:
         return number_column(context, f"reconcile.part.{part}", value)
 
     return (
-        day("export.column.from_day", lambda item: item.from_day),
-        day("export.column.to_day", lambda item: item.to_day),
+        make_day_column("export.column.from_day", lambda item: item.from_day),
+        make_day_column("export.column.to_day", lambda item: item.to_day),
         text_column(context, "column.provider", lambda item: record_words.provider_word(item.provider, context)),
         text_column(context, "column.state", lambda item: context.translate(f"reconcile.state.{item.state}")),
-        count("rows", lambda item: item.rows),
-        count("agree", lambda item: item.matched),
-        count("differ", lambda item: item.differ),
-        count("only_ours", lambda item: item.missing_there),
-        count("only_theirs", lambda item: item.imported),
+        make_count_column("rows", lambda item: item.rows),
+        make_count_column("agree", lambda item: item.matched),
+        make_count_column("differ", lambda item: item.differ),
+        make_count_column("only_ours", lambda item: item.missing_there),
+        make_count_column("only_theirs", lambda item: item.imported),
         text_column(context, "column.who", lambda item: check_words.actor_name(item.asked_by, context)),
         instant_column(context, "reconcile.column.begun", lambda item: item.begun_at),
         instant_column(context, "reconcile.column.ended", lambda item: item.ended_at),
@@ -133,7 +135,7 @@ def run_columns(context: TextContext) -> Columns:
 def difference_columns(context: TextContext) -> Columns:
     """Return the columns of the differences of a reconciliation run."""
 
-    def difference(item: DifferenceItem) -> tuple[int | None, str | None]:
+    def read_difference(item: DifferenceItem) -> tuple[int | None, str | None]:
         minor, currency = reconciliation_words.amount_difference(item)
         return (minor, currency) if minor else (None, None)
 
@@ -146,8 +148,8 @@ def difference_columns(context: TextContext) -> Columns:
             "reconcile.column.verdict",
             lambda item: context.translate(f"reconcile.verdict.{item.found.verdict}"),
         ),
-        amount_column(context, "reconcile.column.difference", difference),
-        currency_column(context, lambda item: difference(item)[1]),
+        amount_column(context, "reconcile.column.difference", read_difference),
+        currency_column(context, lambda item: read_difference(item)[1]),
         text_column(context, "column.cause", lambda item: reconciliation_words.cause_text(item, context)),
     )
 
@@ -155,7 +157,7 @@ def difference_columns(context: TextContext) -> Columns:
 def set_aside_columns(context: TextContext) -> Columns:
     """Return the columns of set-asides."""
 
-    def money(key: str, amount_minor: Callable[[SetAsideItem], int]) -> ExportColumn:
+    def make_money_column(key: str, amount_minor: Callable[[SetAsideItem], int]) -> ExportColumn:
         return amount_column(context, key, lambda item: (amount_minor(item), item.record.currency))
 
     return (
@@ -163,9 +165,9 @@ def set_aside_columns(context: TextContext) -> Columns:
         corporation_number_column(context, lambda item: item.account.corporation_number),
         text_column(context, "kind.payment", lambda item: record_words.short_title(item.payment, context)),
         text_column(context, "column.provider", lambda item: record_words.provider_name(item.payment, context)),
-        money("money.part.paid", lambda item: item.payment.captured_minor),
-        money("money.part.set_aside", lambda item: item.record.amount_minor),
-        money("set_asides.limit", lambda item: item.account.limit_minor),
+        make_money_column("money.part.paid", lambda item: item.payment.captured_minor),
+        make_money_column("money.part.set_aside", lambda item: item.record.amount_minor),
+        make_money_column("set_asides.limit", lambda item: item.account.limit_minor),
         currency_column(context, lambda item: item.record.currency),
         text_column(context, "column.state", lambda item: context.translate(f"state.set_aside.{item.record.state}")),
     )
@@ -174,7 +176,7 @@ def set_aside_columns(context: TextContext) -> Columns:
 def approval_columns(context: TextContext) -> Columns:
     """Return the columns of the list of refund requests and proposed outcomes that wait for a second person."""
 
-    def amount(row: ApprovalRow) -> tuple[int | None, str | None]:
+    def read_amount(row: ApprovalRow) -> tuple[int | None, str | None]:
         if isinstance(row, Refund):
             return record_words.signed_amount(row)
         if row.amount_minor is None:
@@ -185,8 +187,8 @@ def approval_columns(context: TextContext) -> Columns:
         text_column(context, "column.kind", lambda row: _approval_kind(row, context)),
         text_column(context, "column.record", lambda row: _approval_title(row, context)),
         corporation_number_column(context, lambda row: _company_number(row)),
-        amount_column(context, "column.amount", amount),
-        currency_column(context, lambda row: amount(row)[1]),
+        amount_column(context, "column.amount", read_amount),
+        currency_column(context, lambda row: read_amount(row)[1]),
         text_column(context, "column.state", lambda row: _approval_state(row, context)),
         text_column(context, "column.maker", lambda row: row.maker if isinstance(row, Refund) else row.person),
         text_column(
@@ -242,7 +244,7 @@ def company_columns(context: TextContext) -> Columns:
     def translate(key: str, /, **facts: object) -> str:
         return context.translate(key, **facts)
 
-    def closure(match: RegistryMatch) -> str:
+    def format_closure(match: RegistryMatch) -> str:
         return registry_words.closure_text(match.corporation, translate) or context.translate("corporation.open")
 
     return (
@@ -258,7 +260,7 @@ def company_columns(context: TextContext) -> Columns:
             "corporation.label.address",
             lambda match: registry_words.address_text(match.corporation, translate),
         ),
-        text_column(context, "column.state", closure),
+        text_column(context, "column.state", format_closure),
         text_column(context, "corporation.label.ours", lambda match: registry_words.ours_text(match, translate)),
     )
 
@@ -266,10 +268,10 @@ def company_columns(context: TextContext) -> Columns:
 def unmatched_notice_columns(context: TextContext) -> Columns:
     """Return the columns of the queue of unmatched notices."""
 
-    def amount(item: UnmatchedNoticeItem) -> tuple[int | None, str | None]:
+    def read_amount(item: UnmatchedNoticeItem) -> tuple[int | None, str | None]:
         return item.notice.amount_minor, item.notice.currency
 
-    def why(item: UnmatchedNoticeItem) -> str:
+    def format_why(item: UnmatchedNoticeItem) -> str:
         return context.translate(item.explanation.why, **item.explanation.facts)
 
     def next_step(item: UnmatchedNoticeItem) -> str:
@@ -279,13 +281,13 @@ def unmatched_notice_columns(context: TextContext) -> Columns:
         text_column(context, "column.provider", lambda item: record_words.provider_word(item.notice.source, context)),
         text_column(context, "column.order", lambda item: item.notice.order_no),
         text_column(context, "notice.column.type", lambda item: item.notice.type),
-        amount_column(context, "column.amount", amount),
+        amount_column(context, "column.amount", read_amount),
         currency_column(context, lambda item: item.notice.currency),
         instant_column(context, "notice.column.occurred", lambda item: item.notice.occurred_at),
         text_column(
             context, "notice.column.proof", lambda item: context.translate(f"notice.proof.{item.notice.proof}")
         ),
-        text_column(context, "column.cause", why),
+        text_column(context, "column.cause", format_why),
         text_column(context, "column.next_step", next_step),
         instant_column(context, "column.since", lambda item: item.since),
     )
@@ -294,7 +296,7 @@ def unmatched_notice_columns(context: TextContext) -> Columns:
 def changed_company_columns(context: TextContext) -> Columns:
     """Return the columns of the queue of changed companies."""
 
-    def why(item: ChangedCompanyItem) -> str:
+    def format_why(item: ChangedCompanyItem) -> str:
         return context.translate(item.explanation.why, **item.explanation.facts)
 
     def next_step(item: ChangedCompanyItem) -> str:
@@ -303,7 +305,7 @@ def changed_company_columns(context: TextContext) -> Columns:
     return (
         corporation_number_column(context, lambda item: item.change.number),
         text_column(context, "column.corporation", lambda item: item.change.after.name),
-        text_column(context, "column.cause", why),
+        text_column(context, "column.cause", format_why),
         text_column(context, "column.next_step", next_step),
         instant_column(context, "column.since", lambda item: item.since),
     )

@@ -27,39 +27,53 @@ def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]
     doesn't have is empty.
     """
 
-    def of(value: Callable[[ShownRecord], Any]) -> Callable[[Any], Any]:
+    def apply_to_record(value: Callable[[ShownRecord], Any]) -> Callable[[Any], Any]:
         return lambda row: value(record_of(row))
 
-    def badge(key: Callable[[ShownRecord], str]) -> Callable[[Any], str]:
+    def make_badge_function(key: Callable[[ShownRecord], str]) -> Callable[[Any], str]:
         return lambda row: wording.badge_word(key(record_of(row)), context.language)
 
     def kind_word(record: ShownRecord) -> str:
         return context.translate(f"kind.{record_words.kind_of(record)}")
 
     return (
-        text_column(context, "column.kind", of(kind_word)),
-        text_column(context, "column.record", of(lambda record: record_words.short_title(record, context))),
-        text_column(context, "export.column.provider_number", of(_provider_reference)),
-        text_column(context, "column.corporation", of(lambda record: record_words.company_name(record, context))),
-        corporation_number_column(context, of(record_words.number_of)),
-        text_column(context, "column.client", of(_client_id)),
-        text_column(context, "column.provider", of(lambda record: record_words.provider_name(record, context))),
-        amount_column(context, "column.amount", of(record_words.signed_amount)),
-        amount_column(context, "column.left", of(_refundable_amount)),
-        currency_column(context, of(lambda record: record_words.signed_amount(record)[1])),
-        text_column(context, "column.state", badge(record_words.state_key)),
-        text_column(context, "column.certainty", badge(lambda one: record_words.certainty_key(one, context.now()))),
-        text_column(context, "column.work", badge(lambda one: record_words.work_key(one, context.now()))),
-        text_column(context, "column.cause", of(lambda record: record_words.cause_text(record, context))),
-        instant_column(context, "column.next", of(_next_attempt)),
-        instant_column(context, "column.since", of(lambda record: record.state_since)),
-        instant_column(context, "column.began", of(record_words.began_at)),
-        text_column(context, "field.payer", of(_masked_payer)),
-        text_column(context, "column.maker", of(_maker_of_refund)),
-        text_column(context, "column.checkers", of(_checkers_of_refund)),
-        text_column(context, "column.result", of(lambda record: _result_of_check(record, context))),
-        ExportColumn(context.translate("column.valid_until"), CellKind.DAY, of(_last_valid_day)),
-        text_column(context, "column.document", of(lambda record: _document_of_check(record, context))),
+        text_column(context, "column.kind", apply_to_record(kind_word)),
+        text_column(
+            context, "column.record", apply_to_record(lambda record: record_words.short_title(record, context))
+        ),
+        text_column(context, "export.column.provider_number", apply_to_record(_provider_reference)),
+        text_column(
+            context, "column.corporation", apply_to_record(lambda record: record_words.company_name(record, context))
+        ),
+        corporation_number_column(context, apply_to_record(record_words.number_of)),
+        text_column(context, "column.client", apply_to_record(_client_id)),
+        text_column(
+            context, "column.provider", apply_to_record(lambda record: record_words.provider_name(record, context))
+        ),
+        amount_column(context, "column.amount", apply_to_record(record_words.signed_amount)),
+        amount_column(context, "column.left", apply_to_record(_refundable_amount)),
+        currency_column(context, apply_to_record(lambda record: record_words.signed_amount(record)[1])),
+        text_column(context, "column.state", make_badge_function(record_words.state_key)),
+        text_column(
+            context,
+            "column.certainty",
+            make_badge_function(lambda one: record_words.certainty_key(one, context.now())),
+        ),
+        text_column(
+            context, "column.work", make_badge_function(lambda one: record_words.work_key(one, context.now()))
+        ),
+        text_column(
+            context, "column.cause", apply_to_record(lambda record: record_words.cause_text(record, context))
+        ),
+        instant_column(context, "column.next", apply_to_record(_next_attempt)),
+        instant_column(context, "column.since", apply_to_record(lambda record: record.state_since)),
+        instant_column(context, "column.began", apply_to_record(record_words.began_at)),
+        text_column(context, "field.payer", apply_to_record(_masked_payer)),
+        text_column(context, "column.maker", apply_to_record(_maker_of_refund)),
+        text_column(context, "column.checkers", apply_to_record(_checkers_of_refund)),
+        text_column(context, "column.result", apply_to_record(lambda record: _result_of_check(record, context))),
+        ExportColumn(context.translate("column.valid_until"), CellKind.DAY, apply_to_record(_last_valid_day)),
+        text_column(context, "column.document", apply_to_record(lambda record: _document_of_check(record, context))),
     )
 
 

@@ -47,24 +47,24 @@ def _provider_column(context: TextContext, provider: Callable[[Any], str]) -> Ex
 def _percent_column(context: TextContext, key: str, percent: Callable[[Any], float | None]) -> ExportColumn:
     """Return a column of shares as whole numbers, rounded down as on screen."""
 
-    def rounded(row: object) -> int | None:
+    def round_percent(row: object) -> int | None:
         value = percent(row)
         return None if value is None else int(value)
 
     return ExportColumn(
-        context.translate("export.in_percent", title=context.translate(key)), CellKind.NUMBER, rounded
+        context.translate("export.in_percent", title=context.translate(key)), CellKind.NUMBER, round_percent
     )
 
 
 def _duration_column(context: TextContext, key: str, duration: Callable[[Any], timedelta | None]) -> ExportColumn:
     """Return a column of durations in seconds, which a spreadsheet can sort and add up."""
 
-    def seconds(row: object) -> int | None:
+    def read_seconds(row: object) -> int | None:
         value = duration(row)
         return None if value is None else int(value.total_seconds())
 
     return ExportColumn(
-        context.translate("export.in_seconds", title=context.translate(key)), CellKind.NUMBER, seconds
+        context.translate("export.in_seconds", title=context.translate(key)), CellKind.NUMBER, read_seconds
     )
 
 
@@ -72,10 +72,10 @@ def _duration_column(context: TextContext, key: str, duration: Callable[[Any], t
 
 
 def _success_columns(context: TextContext) -> Columns:
-    def count(name: str) -> ExportColumn:
+    def make_count_column(name: str) -> ExportColumn:
         return number_column(context, f"reports.success.{name}", lambda row: getattr(row[1], name))
 
-    def outages(row: Any) -> str:
+    def format_outages(row: Any) -> str:
         listed = (report_words.outage_text(outage, context.language) for outage in row[2])
         return context.translate("list.separator").join(listed)
 
@@ -83,8 +83,8 @@ def _success_columns(context: TextContext) -> Columns:
         _day_column(context, lambda row: row[1].day),
         _provider_column(context, lambda row: row[0].provider),
         _percent_column(context, "reports.success.percent", lambda row: row[1].percent),
-        *map(count, ("paid", "unpaid", "unknown", "other", "total")),
-        text_column(context, "reports.success.outage", outages),
+        *map(make_count_column, ("paid", "unpaid", "unknown", "other", "total")),
+        text_column(context, "reports.success.outage", format_outages),
     )
 
 
@@ -104,7 +104,7 @@ def _success_rows(report: ProviderSuccess) -> Sequence[Any]:
 
 
 def _queue_age_columns(context: TextContext) -> Columns:
-    def count(place: int, name: str) -> ExportColumn:
+    def make_count_column(place: int, name: str) -> ExportColumn:
         return number_column(context, f"reports.age.{name}", lambda queue: queue.counts[place])
 
     return (
@@ -113,7 +113,7 @@ def _queue_age_columns(context: TextContext) -> Columns:
             "reports.queue_ages.queue",
             lambda queue: report_words.queue_name(queue.queue, context.language),
         ),
-        *(count(place, name) for place, name in enumerate(AGE_CLASSES)),
+        *(make_count_column(place, name) for place, name in enumerate(AGE_CLASSES)),
         number_column(context, "reports.age.undated", lambda queue: queue.undated),
         number_column(context, "reports.success.total", lambda queue: queue.total),
     )
@@ -127,7 +127,7 @@ def _queue_age_rows(report: QueueAgeReport) -> Sequence[Any]:
 
 
 def _refund_columns(context: TextContext) -> Columns:
-    def share(row: Any) -> float | None:
+    def read_share(row: Any) -> float | None:
         funnel, name = row
         requested = funnel.requested.count
         return 100 * funnel.step(name).count / requested if requested else None
@@ -137,7 +137,7 @@ def _refund_columns(context: TextContext) -> Columns:
             context, "reports.refund_funnel.step", lambda row: context.translate(f"reports.refund_funnel.{row[1]}")
         ),
         number_column(context, "reports.count", lambda row: row[0].step(row[1]).count),
-        _percent_column(context, "reports.share", share),
+        _percent_column(context, "reports.share", read_share),
         amount_column(context, "column.amount", lambda row: (row[0].step(row[1]).minor, row[0].currency)),
         currency_column(context, lambda row: str(row[0].currency)),
     )
@@ -151,10 +151,10 @@ def _refund_rows(report: RefundFunnelReport) -> Sequence[Any]:
 
 
 def _settlement_columns(context: TextContext) -> Columns:
-    def count(name: str) -> ExportColumn:
+    def make_count_column(name: str) -> ExportColumn:
         return number_column(context, f"reports.settlement.{name}", lambda row: getattr(row[1], name))
 
-    def money(name: str) -> ExportColumn:
+    def make_money_column(name: str) -> ExportColumn:
         return amount_column(
             context,
             f"reports.settlement.{name}",
@@ -164,11 +164,11 @@ def _settlement_columns(context: TextContext) -> Columns:
     return (
         _day_column(context, lambda row: row[1].day),
         _provider_column(context, lambda row: row[0].provider),
-        count("payments"),
-        money("paid"),
-        count("refunds"),
-        money("refunded"),
-        money("net"),
+        make_count_column("payments"),
+        make_money_column("paid"),
+        make_count_column("refunds"),
+        make_money_column("refunded"),
+        make_money_column("net"),
         currency_column(context, lambda row: str(row[0].currency)),
     )
 
@@ -181,10 +181,10 @@ def _settlement_rows(report: SettlementReport) -> Sequence[Any]:
 
 
 def _truth_columns(context: TextContext) -> Columns:
-    def count(name: str) -> ExportColumn:
+    def make_count_column(name: str) -> ExportColumn:
         return number_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
 
-    def time(name: str) -> ExportColumn:
+    def make_time_column(name: str) -> ExportColumn:
         return _duration_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
 
     return (
@@ -193,11 +193,11 @@ def _truth_columns(context: TextContext) -> Columns:
             "reports.time_to_truth.kind",
             lambda kind: report_words.kind_name(kind.kind, context.language),
         ),
-        count("settled"),
-        *map(time, ("median", "p90", "longest", "schedule")),
-        count("late"),
-        count("open"),
-        time("oldest_open"),
+        make_count_column("settled"),
+        *map(make_time_column, ("median", "p90", "longest", "schedule")),
+        make_count_column("late"),
+        make_count_column("open"),
+        make_time_column("oldest_open"),
     )
 
 

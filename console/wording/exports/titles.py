@@ -39,7 +39,7 @@ def list_title(request: ExportRequest, context: TextContext) -> str:
     return context.translate(f"export.list.{request.name}")
 
 
-def about_lines(
+def make_about_lines(
     request: ExportRequest, title: str, person: str, context: TextContext, registry_date: date | None = None
 ) -> tuple[str, ...]:
     """Return the lines about a file: the list, its filter, the selection, the person and the time of writing, and the

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from console.domain.evidence.timeline import (
     EARLIEST_INSTANT,
     Event,
-    Step,
+    EventKind,
     TimelinePage,
     mask_text,
     merge_streams,
@@ -21,7 +21,7 @@ from console.domain.evidence.timeline import (
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
-def event(source: str, row: int | str, seconds: float = 0, step: Step = Step.CHANGE) -> Event:
+def event(source: str, row: int | str, seconds: float = 0, step: EventKind = EventKind.CHANGE) -> Event:
     return Event(NOON + timedelta(seconds=seconds), step, "op-a", "x", "payment", "1", source, str(row))
 
 
@@ -37,7 +37,14 @@ def test_sources_are_merged_by_time() -> None:
 
 def test_at_one_moment_causes_come_before_effects() -> None:
     """Begun, answered, noticed, decided, changed, ended; whatever order the sources are in."""
-    steps = [Step.ENDED, Step.CHANGE, Step.DECISION, Step.NOTICE, Step.ANSWER, Step.BEGUN]
+    steps = [
+        EventKind.ENDED,
+        EventKind.CHANGE,
+        EventKind.DECISION,
+        EventKind.NOTICE,
+        EventKind.ANSWER,
+        EventKind.BEGUN,
+    ]
     told = [one.step for _, one in merge_streams(([event(step, 1, 0, step)], EARLIEST_INSTANT) for step in steps)]
     assert told == steps[::-1]
 
@@ -91,15 +98,15 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
 @pytest.mark.parametrize(
     ("what", "step"),
     [
-        ("refund.approved", Step.DECISION),
-        ("payment.resolve_proposed", Step.DECISION),
-        ("payment.booked", Step.CHANGE),
-        ("payment.noticed", Step.NOTICE),
-        ("order.saga_step", Step.SAGA),
-        ("credit-check.bought", Step.CHANGE),
+        ("refund.approved", EventKind.DECISION),
+        ("payment.resolve_proposed", EventKind.DECISION),
+        ("payment.booked", EventKind.CHANGE),
+        ("payment.noticed", EventKind.NOTICE),
+        ("order.saga_step", EventKind.SAGA),
+        ("credit-check.bought", EventKind.CHANGE),
     ],
 )
-def test_entries_of_the_trail_have_their_kind(what: str, step: Step) -> None:
+def test_entries_of_the_trail_have_their_kind(what: str, step: EventKind) -> None:
     """Decisions of people are told from what the record became by them."""
     assert step_of(what) is step
 

@@ -14,7 +14,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.atom.callbacks import LARGEST_CALLBACK_BYTES, parse_callback
 from console.providers.atom.signing import compute_signature
-from console.providers.payments.notices import Callback
+from console.providers.payments.notices import SignedCallback
 from tests.providers.payments.parts import MERCHANT, REQUEST_KEY, VECTORS, atom, response_key
 
 CALLBACKS = VECTORS["ndps_callback"]
@@ -22,7 +22,7 @@ TEXT: str = CALLBACKS[0]["plaintext"]
 BODY = CALLBACKS[0]["form_body"].encode()
 
 
-def opened(body: bytes) -> Callback:
+def opened(body: bytes) -> SignedCallback:
     return parse_callback(body, MERCHANT)
 
 
@@ -57,7 +57,7 @@ def signed(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes
     return form(json.dumps(said))
 
 
-def refused(found: Callback) -> bool:
+def refused(found: SignedCallback) -> bool:
     """Refused, and in the one way: all that is seen from outside is the same for every cause."""
     same = (False, "", OutcomeClass.UNKNOWN, "callback_refused", None)
     return (found.has_valid_signature, found.event_id, found.kind, found.reason, found.report) == same
@@ -105,7 +105,7 @@ def test_every_flipped_bit_refuses() -> None:
         assert refused(found) or told(found) == told(opened(BODY)), place
 
 
-def told(found: Callback) -> tuple[object, ...]:
+def told(found: SignedCallback) -> tuple[object, ...]:
     """What of a callback the signature covers."""
     assert found.report is not None
     return (

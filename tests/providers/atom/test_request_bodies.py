@@ -13,11 +13,11 @@ from console.providers.atom.aes import decrypt_text, derive_key
 from console.providers.atom.client import AtomConfig, AtomUrls, make_atom_adapter
 from console.providers.atom.request_bodies import (
     Verification,
+    encode_json,
     make_auth_text,
     make_refund_status_text,
     make_refund_text,
     make_verification_text,
-    to_json,
 )
 from console.providers.atom.signing import AmountFormat
 from tests.providers.parts import CLOCK, Turns
@@ -72,7 +72,7 @@ def test_an_amount_is_signed_as_it_is_written() -> None:
 
 def test_text_is_escaped() -> None:
     """No text can end its field."""
-    assert to_json({'a"': 'x","y":"z', "b": ["日本", None, True, 1]}) == (
+    assert encode_json({'a"': 'x","y":"z', "b": ["日本", None, True, 1]}) == (
         '{"a\\"":"x\\",\\"y\\":\\"z","b":["日本",null,true,1]}'
     )
 
@@ -110,7 +110,7 @@ def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
 
 def test_published_addresses() -> None:
     """Hosts differ by call; the second form of verification has a path of its own."""
-    production, uat = AtomUrls.for_production(), AtomUrls.for_uat(Verification.V2)
+    production, uat = AtomUrls.make_production_urls(), AtomUrls.make_uat_urls(Verification.V2)
     assert production.refund == "https://payment.atomtech.in/ots/payment/refund"
     assert production.verification == production.refund_status == "https://payment1.atomtech.in/ots/payment/status"
     assert uat.verification == "https://paynetzuat.atomtech.in/ots/v2/payment/status"
@@ -131,6 +131,6 @@ def test_an_unfit_address_is_refused_at_once(url: str) -> None:
 
 def test_secrets_show_in_no_repr() -> None:
     """Neither configuration nor adapter shows what it signs in with."""
-    shown = repr(AtomConfig(AtomUrls.for_production(), MERCHANT)) + repr(atom("http://127.0.0.1:1"))
+    shown = repr(AtomConfig(AtomUrls.make_production_urls(), MERCHANT)) + repr(atom("http://127.0.0.1:1"))
     assert "317157" in shown
     assert not [secret for secret in MERCHANT.secrets if secret in shown]

@@ -13,7 +13,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.atom.request_bodies import Verification
 from console.providers.atom.signing import AmountFormat
-from console.providers.payments.notices import Callback
+from console.providers.payments.notices import SignedCallback
 from console.sandbox import SandboxControl
 from tests.providers.meeting import ATOM_ORDER, RUPEES, Meeting, atom, in_india
 from tests.providers.payments.parts import got, kind
@@ -229,6 +229,6 @@ def test_atom_callbacks_that_were_changed(control: SandboxControl) -> None:
     assert _nothing(atom(control.url, response_hash_key="00").parse_callback(good))
 
 
-def _nothing(callback: Callback) -> bool:
+def _nothing(callback: SignedCallback) -> bool:
     refused = (callback.kind, callback.reason) == (OutcomeClass.UNKNOWN, "callback_refused")
     return refused and not callback.has_valid_signature and callback.report is None and callback.event_id == ""

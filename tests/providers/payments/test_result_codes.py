@@ -10,8 +10,9 @@ from scripts import word_use
 
 PROVIDERS = Path(console.__file__).parent / "providers"
 MAKERS = {
-    "Verdict": 1, "unknown_verdict": 0, "refused_verdict": 0, "denied_verdict": 0, "rate_limited_verdict": 0,
-    "pending_verdict": 0, "UnusableAnswer": 0, "unsent_outcome": 0, "_require_same": 2,
+    "CodeOutcome": 1, "make_unknown_verdict": 0, "make_refused_verdict": 0, "make_denied_verdict": 0,
+    "make_rate_limited_verdict": 0, "make_pending_verdict": 0, "UnusableAnswer": 0, "make_unsent_outcome": 0,
+    "_require_same": 2,
 }  # fmt: skip
 
 

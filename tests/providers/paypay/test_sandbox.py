@@ -15,7 +15,7 @@ from console.domain.payments.provider_messages import PaymentQuestion, PaymentRe
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.reconciliation.provider_rows import HistoryRow
-from console.providers.http.strict_json import Unreadable
+from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import OtherHint, ReconFileHint, TransactionHint
 from console.providers.paypay.reconciliation_file import ReconReader, fetch_recon
 from console.providers.paypay.webhooks import read_notice
@@ -241,7 +241,7 @@ def test_paypay_other_notices(control: SandboxControl) -> None:
     odd = read_notice(notice(control, ORDER, fields={"state": "SOMETHING_NEW"}))
     assert isinstance(odd, OtherHint)
     assert isinstance(read_notice(notice(control, ORDER, fields={"notification_type": "X"})), OtherHint)
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableJson):
         read_notice(notice(control, ORDER)[:-20])
     file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
     url = control.payments_control.publish_recon_file("2026-11-20").encode()

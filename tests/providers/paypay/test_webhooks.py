@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.money import Money
-from console.providers.http.strict_json import Unreadable
+from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import OtherHint, ReconFileHint, TransactionHint
 from console.providers.paypay.webhooks import read_notice
 from tests.providers.payments.parts import VECTORS
@@ -86,7 +86,7 @@ REFUSED = {
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
 def test_what_is_no_notice(body: bytes) -> None:
     """Malformed and oversized bodies are refused, all in one way."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableJson):
         read_notice(body)
 
 
@@ -107,5 +107,5 @@ def test_no_value_breaks_the_reading(value: object) -> None:
     for name in TOLD:
         try:
             read_notice(json.dumps(TOLD | {name: value}).encode())
-        except Unreadable:
+        except UnreadableJson:
             continue

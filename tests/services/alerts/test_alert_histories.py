@@ -179,7 +179,7 @@ class Story:
         with act_as(WORKER):
             AlertRules(self.context).run()
         with self.context.database.read() as conn:
-            found = [one for one in alerts.of_subject(conn, "order", self.id) if one.resolved_at is None]
+            found = [one for one in alerts.find_by_subject(conn, "order", self.id) if one.resolved_at is None]
         self.told = self.expected()
         assert [one.rule_id for one in found] == ([self.told] if self.told else [])
 

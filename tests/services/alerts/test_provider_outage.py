@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.payments.records import RefundRequest
 from console.sandbox.server import Sandbox
-from console.services.alerts.provider_outage import ALERT_RULE, KIND, compute_subject_id
+from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, compute_subject_id
 from tests.support.desks import MovedClock
 from tests.support.money_desks import ending
 from tests.support.payment_desks import Scene, paying, told
@@ -57,12 +57,12 @@ def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: Mov
     for _ in range(12):
         later(scene, clock, 2 * HOUR)
     number = compute_subject_id("paypay")
-    assert scene.place.sql(_AWAY) == [(KIND, number, 1)]
+    assert scene.place.sql(_AWAY) == [(PROVIDER_KIND, number, 1)]
     assert len(scene.control.read_requests()) - before < 5 * 40
     scene.control.clear_faults()
     for _ in range(3):
         later(scene, clock, HOUR)
-    assert scene.place.sql(_AWAY) == [(KIND, number, 0)]
+    assert scene.place.sql(_AWAY) == [(PROVIDER_KIND, number, 0)]
     for _ in range(8):  # the schedules' last gaps are a day
         later(scene, clock, 24 * HOUR)
     assert [scene.order_now(f"ORD-{nth}").state.value for nth in (1, 2, 3)] == ["paid", "paid", "cancelled"]

@@ -187,7 +187,7 @@ def rooted(place: Place, console: Console, by: str, detail: str) -> int:
     entry = NewAuditEntry(
         place.named(by),
         audit_roots.ROOT_ACTION,
-        audit_roots.KIND,
+        audit_roots.AUDIT_KIND,
         audit_roots.ROOT_SUBJECT_ID,
         detail=json.loads(detail),
     )

@@ -80,7 +80,7 @@ class Stage:
 
     def sources(self, record: CreditCheck) -> list[str]:
         with self.context.database.read() as conn:
-            return [item.source for item in evidence.of_subject(conn, "credit-check", record.id)]
+            return [item.source for item in evidence.find_by_subject(conn, "credit-check", record.id)]
 
     def told(self, record: CreditCheck, what: str) -> list[dict[str, object]]:
         """The details of the timeline's entries of that name."""

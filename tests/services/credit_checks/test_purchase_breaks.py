@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.services.credit_checks.purchase import PURCHASE
-from console.services.guarded.operation import Subject
+from console.services.guarded.operation import ClaimedRecord
 from console.store.database.engine import Transaction
 from tests.support.gone import Gone, going_away
 from tests.support.invented import numbers
@@ -246,7 +246,7 @@ def test_what_fails_after_commit_undoes_nothing(
         raise ZeroDivisionError
 
     def failing(tx: Transaction) -> None:
-        tx.after_commit(broken)
+        tx.call_after_commit(broken)
         run_hooks(tx)
 
     monkeypatch.setattr(Transaction, "run_hooks", failing)
@@ -462,7 +462,7 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
     """On a server somebody else's renewal may be committed between our checks and our claim: it is not renewed."""
     claim, faster = PURCHASE.claim, list[BaseException | None]()
 
-    def overtaken(attempt: Any, *claimed: Any) -> Subject:
+    def overtaken(attempt: Any, *claimed: Any) -> ClaimedRecord:
         monkeypatch.undo()
         with ThreadPoolExecutor(1) as thread:  # somebody else's, for whom no transaction is open here
             faster.append(thread.submit(lambda: buy(other, renew=True)).exception(20))

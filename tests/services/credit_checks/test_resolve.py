@@ -8,7 +8,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.services.credit_checks.readings import CheckReadings, ReadingResult
+from console.services.credit_checks.readings import CheckReadings, FetchedPart
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.places import Place
 from tests.support.refusals import code_of
@@ -200,7 +200,7 @@ def test_two_runs_of_due_tasks_share_the_work(
     clock.offset = timedelta(minutes=6)
     fetch, asked = CheckReadings.fetch_part, list[int]()
 
-    def meeting(parts: CheckReadings, record: CreditCheck, name: str) -> ReadingResult:
+    def meeting(parts: CheckReadings, record: CreditCheck, name: str) -> FetchedPart:
         asked.append(record.id)
         if len(asked) == 1:
             console.recovery.run_due()

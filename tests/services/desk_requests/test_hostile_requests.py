@@ -67,7 +67,7 @@ def answers(place: Place) -> list[tuple[str, str, str | None]]:
 
 
 def _code(result: str | None) -> str | None:
-    answer = answer_serialization.from_text(json.loads(result)["answer"]) if result else None
+    answer = answer_serialization.deserialize_answer(json.loads(result)["answer"]) if result else None
     return answer.error.code if answer and answer.error else None
 
 
@@ -141,7 +141,7 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
 def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """Another record beside the arguments, none at all, or another company: refused before anything is done."""
     number, other = numbers(2, seed=78)
-    request = answer_serialization.to_json_value(PurchaseRequest(number, "1"))
+    request = answer_serialization.serialize_value(PurchaseRequest(number, "1"))
     lies: tuple[dict[str, object], ...] = (
         {}, {"subject_kind": "company", "subject_id": other}, {"subject_kind": "Company", "subject_id": number},
         {"subject_kind": "company", "subject_id": number, "amount_minor": 1},

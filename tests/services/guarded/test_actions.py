@@ -21,7 +21,7 @@ from console.domain.payments.provider_messages import StartedPayment
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Operation, OperationState
 from console.services.guarded.action import GuardedAction, GuardedService
-from console.services.guarded.operation import ClaimedOperation, OutcomeUnrecorded, Subject, find_error_code
+from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, OutcomeUnrecorded, find_error_code
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import Failpoints
 from console.store.database.engine import Transaction
@@ -83,9 +83,9 @@ def write(tx: Transaction, gift_id: int, outcome: Outcome[StartedPayment]) -> No
     tx.conn.exec_driver_sql("UPDATE gifts SET state = ?, handle = ? WHERE id = ?", values)
 
 
-def claim(gift: Gift, tx: Transaction, operation_id: str) -> Subject:
+def claim(gift: Gift, tx: Transaction, operation_id: str) -> ClaimedRecord:
     tx.conn.exec_driver_sql("UPDATE gifts SET state = 'sending' WHERE id = ?", (gift.id,))
-    return Subject(
+    return ClaimedRecord(
         "gift", gift.id, None, None, f"gift:{operation_id}", "one card", payment_id=1, provider_key="gift-1"
     )
 

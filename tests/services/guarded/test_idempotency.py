@@ -11,7 +11,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.services.guarded.idempotency import HeldKey, Idempotency
-from console.services.guarded.operation import GuardedOperation, Subject
+from console.services.guarded.operation import ClaimedRecord, GuardedOperation
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.heartbeat import Heartbeat
 from tests.support.ledger_vendor import LedgerVendor
@@ -136,7 +136,7 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
             waits_for_lease=False,
             has_effect=False,
             check=lambda _conn: None,
-            claim=lambda _tx, _id: Subject("payment", 1, None, None, KEY, fingerprint),
+            claim=lambda _tx, _id: ClaimedRecord("payment", 1, None, None, KEY, fingerprint),
             call=lambda subject: call(subject.fingerprint),
             record=lambda _tx, _subject, _outcome: None,
             deliver=lambda _id, _outcome: True,

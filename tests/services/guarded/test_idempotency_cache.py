@@ -17,11 +17,11 @@ from console.services.guarded.idempotency import (
     make_refund_key,
 )
 from console.settings.settings import Settings
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import idempotency as rows
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
-from console.store.operations.idempotency_cache import Cache
+from console.store.operations.idempotency_cache import IdempotencyCache
 from console.wording.catalogue import translate
 from tests.support.desks import NOWHERE
 from tests.support.ledger_vendor import LedgerVendor
@@ -91,9 +91,9 @@ def other(place: Place, redis_server: RedisServer, uptime: HandClock, console: C
         yield desk.idempotency
 
 
-def cache_of(once: Idempotency) -> Cache:
+def cache_of(once: Idempotency) -> IdempotencyCache:
     cache = once._cache
-    assert isinstance(cache, Cache)
+    assert isinstance(cache, IdempotencyCache)
     return cache
 
 
@@ -107,7 +107,7 @@ def done(once: Idempotency, result: str = RESULT) -> None:
     assert once.store_result(begun(once), result)
 
 
-def just_before(patch: pytest.MonkeyPatch, cache: Cache, name: str, act: Callable[[], object]) -> None:
+def just_before(patch: pytest.MonkeyPatch, cache: IdempotencyCache, name: str, act: Callable[[], object]) -> None:
     """The cache's owner is held up in front of this call, once, while something else happens."""
     method = getattr(cache, name)
 
@@ -283,7 +283,7 @@ def test_an_epoch_from_the_future_does_not_count(
 ) -> None:
     """An epoch that begins an hour or more ahead of the clock was written by a wrong clock: the database answers."""
     done(once)
-    since = to_naive_utc(uptime.now() + ahead).isoformat(sep=" ")
+    since = convert_to_naive_utc(uptime.now() + ahead).isoformat(sep=" ")
     place.unguard("leases")
     place.sql(f"UPDATE leases SET since = '{since}' WHERE name = 'idempotency_cache'")
     with once._context.database.read() as conn:

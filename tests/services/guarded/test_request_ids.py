@@ -379,7 +379,7 @@ def test_answers_are_kept_value_for_value() -> None:
         "list": [1, None, True, "x"], "map": {"deep": (1, 2)},
     }  # fmt: skip
     error = rebuild_error(ErrorCode.VIEWING_PERIOD_OVER, facts, exit_status=5)
-    kept = kept_answers.from_text(kept_answers.to_text(CallAnswer(error=error))).error
+    kept = kept_answers.deserialize_answer(kept_answers.serialize_answer(CallAnswer(error=error))).error
     assert kept is not None
     assert (kept.code, kept.exit_status, kept.detail) == (error.code, 5, error.detail)
     assert isinstance(kept.detail["state"], PaymentState)
@@ -393,11 +393,11 @@ def test_a_payer_is_kept_masked() -> None:
         certainty=Certainty.KNOWN, work=Work(), currency="INR", asked_minor=1, captured_minor=1, reserved_minor=0,
         refunded_minor=0, set_aside_minor=0, version=1,
     )  # fmt: skip
-    text = kept_answers.to_text(CallAnswer(payment))
+    text = kept_answers.serialize_answer(CallAnswer(payment))
     assert "payer@" not in text
-    kept = kept_answers.from_text(text).value
+    kept = kept_answers.deserialize_answer(text).value
     assert kept.payer == "****alid"
-    assert kept_answers.to_text(CallAnswer(kept)) == text
+    assert kept_answers.serialize_answer(CallAnswer(kept)) == text
 
 
 @pytest.mark.parametrize(
@@ -414,4 +414,4 @@ def test_a_payer_is_kept_masked() -> None:
 def test_nothing_but_values_is_made_from_text(made: str) -> None:
     """A forged answer makes no object of another class, and calls nothing."""
     with pytest.raises(ValueError, match="not a"):
-        kept_answers.from_text(f'{{"value":{{"made":"{made}","of":{{}}}}}}')
+        kept_answers.deserialize_answer(f'{{"value":{{"made":"{made}","of":{{}}}}}}')

@@ -11,7 +11,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.guarded.idempotency import make_request_key
 from console.store.operations import idempotency_cache as caches
 from console.store.operations import redis_client as redis_link
-from console.store.operations.idempotency_cache import Cache
+from console.store.operations.idempotency_cache import IdempotencyCache
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import PERSON, Place
@@ -55,9 +55,9 @@ def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: 
         yield desk
 
 
-def cache_of(console: Console) -> Cache:
+def cache_of(console: Console) -> IdempotencyCache:
     cache = console._answer_cache
-    assert isinstance(cache, Cache)
+    assert isinstance(cache, IdempotencyCache)
     return cache
 
 

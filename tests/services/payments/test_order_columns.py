@@ -110,7 +110,7 @@ def test_what_the_shop_writes_at_the_same_moment_stays(scene: Scene) -> None:
         read = orders.find(conn, scene.order_now("ORD-1").id)
     assert read is not None
     scene.place.sql("UPDATE orders SET atom_token_id = 'T-9'")
-    with pytest.raises(orders.Stale):
+    with pytest.raises(orders.StaleRow):
         scene.context.write(
             lambda tx: orders.fill_empty_columns(tx.conn, read, scene.context.now(), {"atom_token_id": "T-1"})
         )

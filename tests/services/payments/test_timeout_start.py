@@ -45,7 +45,7 @@ def test_the_last_instant_is_the_payers(late: timedelta, over: bool) -> None:
     )
 
 
-def over(scene: Scene, at: datetime, most: int = 50, saga: str = timeout_start.KIND) -> list[str]:
+def over(scene: Scene, at: datetime, most: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND) -> list[str]:
     with scene.context.database.read() as conn:
         return [one.merchant_payment_id for one in payment_times.overdue_payments(conn, saga, at, most)]
 
@@ -92,9 +92,9 @@ def test_what_has_ended_or_is_unknown_is_not_among_them(scene: Scene) -> None:
 def test_what_is_under_way_is_not_begun_again(scene: Scene, other: str) -> None:
     """By its own kind of saga, about this very payment; another kind, or another subject, is no matter."""
     first, second, third = (waiting(scene, number, 1) for number in ("A", "B", "C"))
-    under_way(scene, second, timeout_start.KIND)
+    under_way(scene, second, timeout_start.PAYMENT_TIMEOUT_KIND)
     under_way(scene, first, other)
-    under_way(scene, third, timeout_start.KIND, subject="order")
+    under_way(scene, third, timeout_start.PAYMENT_TIMEOUT_KIND, subject="order")
     assert over(scene, START + HOUR) == ["A", "C"]
     assert over(scene, START + HOUR, saga=other) == ["B", "C"]
 
@@ -104,7 +104,11 @@ def test_it_is_begun_once(scene: Scene) -> None:
     payment, context = waiting(scene, "A", 1), scene.context
     saga = context.write(lambda tx: timeout_start.begin_saga(context, tx, payment))
     assert saga is not None
-    assert (saga.kind, saga.step, saga.subject_id) == (timeout_start.KIND, timeout_start.ASK_STEP, payment.id)
+    assert (saga.kind, saga.step, saga.subject_id) == (
+        timeout_start.PAYMENT_TIMEOUT_KIND,
+        timeout_start.ASK_STEP,
+        payment.id,
+    )
     assert context.write(lambda tx: timeout_start.begin_saga(context, tx, payment)) is None
 
 
@@ -118,6 +122,6 @@ def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: boo
     payment, context = waiting(scene, "A", 1 if ends else None, of), scene.context
     context.write(lambda tx: timeout_start.begin_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:
-        saga = sagas.find_open(conn, timeout_start.KIND, "payment", payment.id)
+        saga = sagas.find_open(conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment.id)
     assert (saga is not None) is follows
     assert saga is None or saga.step == timeout_start.CANCEL_STEP

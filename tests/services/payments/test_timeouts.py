@@ -15,7 +15,7 @@ from console.services.payments import timeouts as payment_timeouts
 from console.services.payments.timeout_start import STEPS, STUCK
 from console.services.process.context import WORKER, act_as
 from console.services.tasks import saga_runner as saga_running
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders
 from console.store.payments import payment_deadlines as payment_times
 from console.store.payments import stock_reservations as stock_rows
@@ -84,7 +84,7 @@ def ends(scene: Scene, payment: Payment, number: str = "ORD-1") -> tuple[str, st
     return scene.payment(payment.id).state.value, scene.order_now(number).state.value, stock(scene, number)
 
 
-START = to_naive_utc(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
+START = convert_to_naive_utc(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
 EXPIRED = ("expired", "cancelled", ["released", "released"])
 
 

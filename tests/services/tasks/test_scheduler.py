@@ -15,7 +15,7 @@ from console.services.process.failpoints import FailpointReached, Failpoints
 from console.services.process.heartbeat import Heartbeat
 from console.services.recovery.queues import Queues
 from console.services.tasks import overdue_alerts as late_tasks
-from console.services.tasks.cancellation import until_stopped
+from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.scheduler import Scheduler
 from console.store.alerts import alerts
 from console.store.operations import leases
@@ -215,7 +215,7 @@ def test_who_lost_the_lease_ends_between_two_records(tasks: Tasks, hand_clock: H
     done: list[int] = []
 
     def slow() -> int:
-        for record in until_stopped(range(5)):
+        for record in iterate_until_stopped(range(5)):
             done.append(record)
             if record == 1:
                 hand_clock.at += timedelta(seconds=60)
@@ -250,7 +250,7 @@ def test_a_stop_ends_between_two_records(tasks: Tasks) -> None:
 
     def act() -> int:
         done = 0
-        for record in until_stopped(range(5)):
+        for record in iterate_until_stopped(range(5)):
             done += 1
             if record == 2:
                 stopped.append(True)

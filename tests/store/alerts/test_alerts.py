@@ -66,7 +66,7 @@ def test_pages(own_rows: Connection) -> None:
     assert alerts.open_alerts_of_rule(own_rows, A, 9, one.id) == (three,)
     assert alerts.all_alerts(own_rows, 2) == (other, three)
     assert alerts.all_alerts(own_rows, 9, three.id) == (settled, one)
-    assert alerts.of_subject(own_rows, "order", 1) == (one, other)
+    assert alerts.find_by_subject(own_rows, "order", 1) == (one, other)
 
 
 def test_live_views_are_told(own_rows: Connection) -> None:

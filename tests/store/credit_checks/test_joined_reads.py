@@ -11,7 +11,7 @@ from console.domain.records import Person
 from console.store.access import operators as people
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Database
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import journal
 from console.store.schema.core import credit_checks as table
 from console.store.schema.core import operations
@@ -29,7 +29,7 @@ def record(number: int, corporation_number: str, work: str | None = "none") -> d
         "status": "pending",
         "work_state": work,
         "operation_id": f"op-{number}",
-        "changed_at": to_naive_utc(NOW),
+        "changed_at": convert_to_naive_utc(NOW),
     }
 
 
@@ -38,7 +38,7 @@ def call(subject: int, action: str, state: str) -> dict[str, object]:
     return {
         "id": f"call-{subject}", "action": action, "subject_kind": "credit-check", "subject_id": subject,
         "state": state, "idempotency_key": f"key-{subject}", "fingerprint": "", "operator": "op-a", "desk": "",
-        "host": "", "process": 0, "session": "", "started_at": to_naive_utc(NOW),
+        "host": "", "process": 0, "session": "", "started_at": convert_to_naive_utc(NOW),
         "lease_clock": "", "lease_expires": 0,
     }  # fmt: skip
 
@@ -67,7 +67,7 @@ def test_one_statement_says_what_the_plain_reads_say(database: Database, number:
         person, found, money = joined_reads.search_number(conn, number, name, admit_unlisted=True)
         assert not money
         lapsed = journal.lapsed_subjects(conn)
-        assert found == credit_checks.by_number(conn, number, lapsed)
+        assert found == credit_checks.find_by_number(conn, number, lapsed)
         assert person == (people.find(conn, name) if name else None)
         assert [joined_reads.find_record(conn, one.id) for one in found] == list(found)
 

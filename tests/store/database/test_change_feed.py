@@ -13,7 +13,7 @@ from console.store.database.engine import Database
 from tests.support.places import Place
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-CHECK = credit_checks.KIND
+CHECK = credit_checks.CREDIT_CHECK_KIND
 
 
 @pytest.fixture

@@ -68,10 +68,10 @@ def test_hooks_run_after_commit_only(database: Database) -> None:
     """What must follow a COMMIT doesn't follow a rollback."""
     seen: list[str] = []
     with database.write_once() as tx:
-        tx.after_commit(lambda: seen.append("kept"))
+        tx.call_after_commit(lambda: seen.append("kept"))
         assert seen == []
     with suppress(RuntimeError), database.write_once() as tx:
-        tx.after_commit(lambda: seen.append("lost"))
+        tx.call_after_commit(lambda: seen.append("lost"))
         raise RuntimeError
     assert seen == ["kept"]
 

@@ -134,7 +134,7 @@ def test_who_looks_is_told(rows: Connection) -> None:
     mark, news = change_feed.changes_since(rows, mark)
     assert news == ()
     assert payments.reserve_amount(rows, payment.id, 1, NOW)
-    assert change_feed.changes_since(rows, mark)[1] == ((payments.KIND, payment.id),)
+    assert change_feed.changes_since(rows, mark)[1] == ((payments.PAYMENT_KIND, payment.id),)
 
 
 def test_another_payment_keeps_its_sums(rows: Connection) -> None:

@@ -78,7 +78,7 @@ def test_booked_by_who_saw_the_last_version(rows: Connection) -> None:
     """Who read an older one is told so."""
     account = opened(rows)
     assert accounts.book_amount(rows, account, 100) == 100
-    with pytest.raises(accounts.Stale):
+    with pytest.raises(accounts.StaleRow):
         accounts.book_amount(rows, account, 100)
     assert now(rows, account.id).balance_minor == 100
 
@@ -132,9 +132,9 @@ def test_set_aside_until_it_went_back(rows: Connection) -> None:
         item = set_asides.find(rows, item_id)
         assert item is not None
         set_asides.change_set_aside(rows, item, NOW, state, None if state is SetAsideState.OPEN else 9)
-    with pytest.raises(set_asides.Stale):
+    with pytest.raises(set_asides.StaleRow):
         set_asides.change_set_aside(rows, item, NOW, SetAsideState.REFUNDED, 9)
-    first, _ = set_asides.of_payment(rows, payment.id)
+    first, _ = set_asides.find_by_payment(rows, payment.id)
     assert (first.state, first.refund_id) == (SetAsideState.REFUNDED, 9)
     with pytest.raises(ForbiddenTransition):
         set_asides.change_set_aside(rows, first, NOW, SetAsideState.OPEN, None)

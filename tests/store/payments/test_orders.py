@@ -28,10 +28,10 @@ def test_found_by_every_id(rows: Connection) -> None:
     """By id, number and corporation, newest first, each with its payments."""
     one, other = ordered(rows), ordered(rows, "ORD-2")
     ids = tuple(begun(rows, f"P-{i}", order_id=one.id).id for i in range(3))
-    found = orders.by_number(rows, "ORD-1")
+    found = orders.find_by_number(rows, "ORD-1")
     assert found is not None
     assert (found.id, found.payment_ids, found.total_minor, found.currency) == (one.id, ids, 3_300, "JPY")
-    assert orders.of_corporation(rows, NUMBER) == (other, found)
+    assert orders.find_by_corporation(rows, NUMBER) == (other, found)
     assert orders.find(rows, other.id + 1) is None
 
 
@@ -58,7 +58,7 @@ def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
     """The shop raises no version: its own state counts as one."""
     seen = ordered(rows)
     by_the_shop(rows, seen, "cancelled")
-    with pytest.raises(orders.Stale):
+    with pytest.raises(orders.StaleRow):
         orders.change_order(rows, seen, NOW, status=OrderState.PAID)
     now = orders.find(rows, seen.id)
     assert now is not None
@@ -75,7 +75,7 @@ def test_a_payment_moves_it(rows: Connection) -> None:
     now = orders.find(rows, seen.id)
     assert now is not None
     assert (now.state, now.work, now.version) == (OrderState.PAID, work, seen.version + 1)
-    with pytest.raises(orders.Stale):
+    with pytest.raises(orders.StaleRow):
         orders.change_order(rows, seen, NOW, status=OrderState.PAID)
 
 
@@ -87,7 +87,7 @@ def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
     now = orders.find(rows, seen.id)
     assert now is not None
     assert now.work == Work(WorkState.NEEDS_REVIEW, reason=orders.UNREADABLE_STATE_REASON)
-    with pytest.raises(orders.Stale):
+    with pytest.raises(orders.StaleRow):
         orders.change_order(rows, now, NOW, status=OrderState.PAID)
 
 

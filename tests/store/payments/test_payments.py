@@ -27,18 +27,18 @@ def test_found_by_every_id(rows: Connection) -> None:
     assert (payment.asked_minor, payment.refundable_minor, payment.state) == (3_300, 0, PaymentState.INITIALIZING)
     assert (payment.payer, payment.work, payment.account_minor) == ("payer-7", work, 300)
     assert (payment.begun_at, payment.expires_at, payment.by_code) == (NOW, SOON, False)
-    assert payments.by_merchant_id(rows, "paypay", "ORD-1") == payment
-    assert payments.by_provider_id(rows, "paypay", "0421") == payment
-    assert payments.of_order(rows, 71) == payments.of_corporation(rows, NUMBER) == (payment,)
-    assert payments.by_merchant_id(rows, "atom", "ORD-1") is None
-    assert payments.by_provider_id(rows, "atom", "0421") is None
+    assert payments.find_by_merchant_id(rows, "paypay", "ORD-1") == payment
+    assert payments.find_by_provider_id(rows, "paypay", "0421") == payment
+    assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == (payment,)
+    assert payments.find_by_merchant_id(rows, "atom", "ORD-1") is None
+    assert payments.find_by_provider_id(rows, "atom", "0421") is None
     assert payments.find(rows, payment.id + 1) is None
 
 
 def test_newest_first(rows: Connection) -> None:
     """Several attempts at one order."""
     made = [begun(rows, f"ORD-{i}", order_id=71, corporation_number=NUMBER) for i in range(3)]
-    assert payments.of_order(rows, 71) == payments.of_corporation(rows, NUMBER) == tuple(reversed(made))
+    assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == tuple(reversed(made))
 
 
 @pytest.mark.parametrize("facts", [{}, {"number": "ORD-2", "provider_payment_id": "0421"}])
@@ -60,10 +60,10 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
         old.version + 1,
         SOON,
     )
-    with pytest.raises(payments.Stale):
+    with pytest.raises(payments.StaleRow):
         payments.change_payment(rows, old, SOON, payer_ref="payer-8")
     assert payments.reserve_amount(rows, old.id, 1, NOW)
-    with pytest.raises(payments.Stale):
+    with pytest.raises(payments.StaleRow):
         payments.change_payment(rows, now, SOON, payer_ref="payer-8")
     assert again(rows, old.id).payer == "payer-7"
 

@@ -33,8 +33,8 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
     assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, LATER)) == 0
     with database.read() as conn:
         assert stock.held_reservations(conn, 1) == ()
-        assert [one.state for one in stock.of_order(conn, 1)] == [RELEASED, RELEASED, USED]
-        assert [one.state for one in stock.of_order(conn, 2)] == [HELD]
+        assert [one.state for one in stock.find_by_order(conn, 1)] == [RELEASED, RELEASED, USED]
+        assert [one.state for one in stock.find_by_order(conn, 2)] == [HELD]
         assert change_feed.changes_since(conn, mark)[1] == (("order", 1),)
     assert len(place.sql("SELECT 1 FROM stock_reservations WHERE updated_at IS NOT NULL")) == 2
 
@@ -45,4 +45,4 @@ def test_given_free_by_many_at_once(place: Place, databases: tuple[Database, ...
     reserved(place)
     assert sorted(at_once(databases, lambda tx, _: stock.release_reservations(tx.conn, 1, NOW)))[-1] == 2
     with databases[0].read() as conn:
-        assert [one.state for one in stock.of_order(conn, 1)] == [RELEASED, RELEASED, USED]
+        assert [one.state for one in stock.find_by_order(conn, 1)] == [RELEASED, RELEASED, USED]

@@ -73,7 +73,7 @@ def _with_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
     if isinstance(record, Refund):
         return replace(record, relations=RefundRelations(payments.find(conn, record.payment_id)))
     if isinstance(record, Order):
-        return replace(record, relations=OrderRelations(payments.of_order(conn, record.id)))
+        return replace(record, relations=OrderRelations(payments.find_by_order(conn, record.id)))
     return record
 
 
@@ -156,7 +156,7 @@ def _key_of(record: QueuedRecord, column: SortColumn) -> object:
         case SortColumn.OWNER:
             return OWNERS.get(plain.kind_of(record), {}).get(record.id, "~")
         case SortColumn.KIND:
-            return queues.KINDS.index(plain.kind_of(record))
+            return queues.QUEUED_RECORD_KINDS.index(plain.kind_of(record))
     return 0
 
 

@@ -12,7 +12,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Database
-from console.store.database.instants import to_naive_utc
+from console.store.database.instants import convert_to_naive_utc
 from console.store.queues import queues
 from console.store.queues.queues import QueuePosition
 from console.store.queues.table_queries import QueuedRecord
@@ -37,7 +37,7 @@ WORKS = ("none", "scheduled", "needs_review")
 
 def hour_of(number: int) -> datetime:
     """Ages that don't follow the ids, and that records of all kinds share. Every eleventh isn't known."""
-    return EPOCH_START if number % 11 == 0 else to_naive_utc(NOW + timedelta(hours=number * 7 % 31))
+    return EPOCH_START if number % 11 == 0 else convert_to_naive_utc(NOW + timedelta(hours=number * 7 % 31))
 
 
 def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
@@ -50,13 +50,13 @@ def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -
         "credit_check_id": number if bought else None,
         "company_name": f"架空{number}" if bought else None,
         "result": "ok" if bought else None,
-        "purchased_at": to_naive_utc(NOW) if bought else None,
-        "expired_at": to_naive_utc(NOW) if bought else None,
+        "purchased_at": convert_to_naive_utc(NOW) if bought else None,
+        "expired_at": convert_to_naive_utc(NOW) if bought else None,
         "pdf_file_path": "x.pdf" if bought and not missing else None,
         "status": status,
         "certainty": certainty,
         "work_state": work,
-        "changed_at": to_naive_utc(NOW),
+        "changed_at": convert_to_naive_utc(NOW),
         "state_since": hour_of(number),
         "work_reason": None,
     }
@@ -70,13 +70,13 @@ def order(number: int, status: str, work: str) -> dict[str, object]:
         "total_amount": 3_300,
         "status": status,
         "work_state": work,
-        "updated_at": to_naive_utc(NOW),
+        "updated_at": convert_to_naive_utc(NOW),
         "state_since": hour_of(number),
     }
 
 
 def payment(number: int, status: str, certainty: str, work: str, **more: object) -> dict[str, object]:
-    at = to_naive_utc(NOW + timedelta(hours=number))
+    at = convert_to_naive_utc(NOW + timedelta(hours=number))
     known = {
         "order_id": None, "paid_at": None, "work_reason": None, "captured_minor": 0, "refunded_minor": 0,
         "told_at": None, "provider_minor": None, "provider_refunded_minor": None,
@@ -89,7 +89,7 @@ def payment(number: int, status: str, certainty: str, work: str, **more: object)
 
 
 def refund(number: int, status: str, certainty: str, work: str, of: int | None = None) -> dict[str, object]:
-    at = to_naive_utc(NOW + timedelta(hours=number))
+    at = convert_to_naive_utc(NOW + timedelta(hours=number))
     return {
         "id": number, "payment_id": of or 1_000 + number, "refund_amount": 100, "currency": "JPY", "status": status,
         "certainty": certainty, "work_state": work, "maker": "op-a", "reason": "", "saw": "", "radar": "",
@@ -155,9 +155,11 @@ def _payments() -> list[dict[str, object]]:
         # Failed, and the order was paid since: by a later payment, by an earlier one that was late, or not.
         payment(101, "payment_failed", "known", "none", order_id=1),
         payment(102, "completed", "known", "none", order_id=1),
-        payment(103, "completed", "known", "none", order_id=2, paid_at=to_naive_utc(NOW + timedelta(hours=500))),
+        payment(
+            103, "completed", "known", "none", order_id=2, paid_at=convert_to_naive_utc(NOW + timedelta(hours=500))
+        ),
         payment(104, "payment_failed", "known", "none", order_id=2),
-        payment(105, "completed", "known", "none", order_id=3, paid_at=to_naive_utc(NOW)),
+        payment(105, "completed", "known", "none", order_id=3, paid_at=convert_to_naive_utc(NOW)),
         payment(106, "payment_failed", "known", "none", order_id=3),
         payment(107, "payment_failed", "known", "none", order_id=4),
         payment(108, "expired", "known", "none", order_id=4),
@@ -166,7 +168,7 @@ def _payments() -> list[dict[str, object]]:
 
 
 PAID_SINCE = {101, 104}
-_AT = to_naive_utc(NOW)
+_AT = convert_to_naive_utc(NOW)
 _PAID = {"captured_minor": 3_300, "told_at": _AT}
 TOLD_PAYMENTS: Mapping[int, tuple[str, dict[str, object]]] = {
     # 109 to 115: the sides disagree. 116 to 121: they agree, were not asked, or a person looks for another reason.
@@ -225,7 +227,7 @@ def walk(
 
 def everything(conn: Connection, lapsed: queues.LapsedIds) -> Iterator[QueuedRecord]:
     """Each record by itself."""
-    for kind, number in product(queues.KINDS, range(1, 125)):
+    for kind, number in product(queues.QUEUED_RECORD_KINDS, range(1, 125)):
         one = any_record.find(conn, kind, number, lapsed)
         if one is not None:
             yield one

@@ -56,7 +56,7 @@ def test_goes_on_where_it_stopped(own_rows: Connection, begun: Begin) -> None:
     )
     assert reconciliations.find(own_rows, run.id) == saved
     assert (saved.phase, saved.position, saved.matched, saved.different_amount) == ("ours", "id 7", 3, 1)
-    with pytest.raises(reconciliations.Stale):
+    with pytest.raises(reconciliations.StaleRow):
         reconciliations.save_progress(own_rows, run, LATER, matched=9)
 
 

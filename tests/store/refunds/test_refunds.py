@@ -28,7 +28,7 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
     assert (refund.ticket, refund.set_aside_id, refund.intended_repeat) == ("T-1", 5, True)
     assert (refund.sends_after, refund.decide_by) == (until, NOW + timedelta(hours=72))
     assert refunds.find_open_of_payment(rows, payment.id) == refund
-    assert refunds.of_payment(rows, payment.id) == refunds.of_order(rows, 71) == (refund,)
+    assert refunds.find_by_payment(rows, payment.id) == refunds.find_by_order(rows, 71) == (refund,)
     assert refunds.request_facts(rows, [refund.id, refund.id + 1]) == {refund.id: ('{"version": 3}', "[]")}
 
 
@@ -53,7 +53,7 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     """Who read an older one is told so; steps that the table doesn't have are refused."""
     old = asked(rows, paid(rows))
     refunds.change_refund(rows, old, NOW, status=RefundState.APPROVED)
-    with pytest.raises(refunds.Stale):
+    with pytest.raises(refunds.StaleRow):
         refunds.change_refund(rows, old, NOW, status=RefundState.REJECTED)
     with pytest.raises(ForbiddenTransition):
         refunds.change_refund(rows, anew(rows, old.id), NOW, status=RefundState.COMPLETED, refund_txn_id="R-1")
@@ -65,7 +65,7 @@ def test_one_key_for_life(rows: Connection) -> None:
     refund = moved(rows, asked(rows, paid(rows)), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
     refund = anew(rows, refund.id)
-    assert refunds.by_key(rows, "RFD-1") == refund
+    assert refunds.find_by_key(rows, "RFD-1") == refund
     for key in ("RFD-2", None):
         with pytest.raises(ForbiddenTransition):
             refunds.change_refund(rows, refund, NOW, provider_refund_key=key)
@@ -150,7 +150,7 @@ def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> Non
     refund = moved(rows, asked(rows, payment), state)
     counts = state not in ENDED_FOR_NOTHING
     assert refunds.sums_of_makers_since(rows, ["op-a"], DAY_AGO) == ({("op-a", "JPY"): 1_000} if counts else {})
-    found = refunds.by_payers_since(rows, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO)
+    found = refunds.find_by_payers_since(rows, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO)
     assert found == {payment.id: (refund,) if counts else (), other.id: ()}
     assert refunds.find_lookalike(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
 
@@ -172,5 +172,5 @@ def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:
     many = [asked(rows, paid(rows, f"ORD-{n}", payer="payer-7")) for n in range(3)]
     one = asked(rows, paid(rows, "ORD-9", payer="payer-8"))
     payers = {many[0].payment_id: "payer-7", one.payment_id: "payer-8"}
-    found = refunds.by_payers_since(rows, payers, DAY_AGO, limit=2)
+    found = refunds.find_by_payers_since(rows, payers, DAY_AGO, limit=2)
     assert found == {many[0].payment_id: (many[2], many[1]), one.payment_id: (one,)}

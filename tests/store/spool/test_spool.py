@@ -184,24 +184,24 @@ _reports = st.builds(
 )
 def test_every_answer_survives_as_text(answer: answers.Answer) -> None:
     """What is written is read back equal."""
-    assert answers.from_json(answers.to_json(answer)) == answer
+    assert answers.decode_answer(answers.encode_answer(answer)) == answer
 
 
 @pytest.mark.parametrize(
     "text",
     [
         *("", "[]", "3", "null", "{}", '{"form": 2}', '{"form": 1}', '{"form": 1, "kind": "WON"}'),
-        answers.to_json(ANSWER).replace('"YES"', '"perhaps"').replace('"yes"', '"perhaps"'),
-        answers.to_json(replace(ANSWER, found=CheckReport(1, purchase_date=date(2026, 1, 1)))).replace(
+        answers.encode_answer(ANSWER).replace('"YES"', '"perhaps"').replace('"yes"', '"perhaps"'),
+        answers.encode_answer(replace(ANSWER, found=CheckReport(1, purchase_date=date(2026, 1, 1)))).replace(
             "2026-01-01", "soon"
         ),
-        answers.to_json(ANSWER).replace("company_name", "name"),
+        answers.encode_answer(ANSWER).replace("company_name", "name"),
     ],
 )
 def test_other_text_is_no_answer(text: str) -> None:
-    """A text that `to_json` didn't write is refused, never half read."""
+    """A text that `encode_answer` didn't write is refused, never half read."""
     with pytest.raises(ValueError):
-        answers.from_json(text)
+        answers.decode_answer(text)
 
 
 def test_sixteen_processes_agree_on_one_desk(tmp_path: Path) -> None:

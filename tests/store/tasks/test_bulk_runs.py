@@ -98,7 +98,7 @@ def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
     assert bulk.find(own_rows, run.id) == stopped
     assert (stopped.ended_at, stopped.reason) == (LATER, "asked")
     assert bulk.unfinished_runs(own_rows) == ()
-    with pytest.raises(bulk.Stale):
+    with pytest.raises(bulk.StaleRow):
         bulk.set_state(own_rows, run, LATER, bulk.RUN_DONE)
     again = bulk.set_state(own_rows, stopped, LATER, bulk.RUN_RUNNING)
     assert (again.ended_at, again.reason) == (None, None)

@@ -33,8 +33,8 @@ def test_one_of_a_kind_under_way(own_rows: Connection) -> None:
     other = started(own_rows, kind="other")
     done = sagas.end_saga(own_rows, first, NOW, SagaState.DONE)
     assert sagas.find_open(own_rows, KIND, "payment", 1) is None
-    assert sagas.of_subject(own_rows, "payment", 1) == (done, other)
-    assert sagas.of_subject(own_rows, "payment", 1) != (done, other, started(own_rows))
+    assert sagas.find_by_subject(own_rows, "payment", 1) == (done, other)
+    assert sagas.find_by_subject(own_rows, "payment", 1) != (done, other, started(own_rows))
 
 
 def test_step_by_step(own_rows: Connection) -> None:
@@ -82,11 +82,11 @@ def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
     """Two who run the same step: the second one learns it before it does the next."""
     saga = started(own_rows)
     gone_on = sagas.advance_saga(own_rows, saga, NOW, "expire")
-    with pytest.raises(sagas.Stale):
+    with pytest.raises(sagas.StaleRow):
         sagas.advance_saga(own_rows, saga, NOW, "expire")
-    with pytest.raises(sagas.Stale):
+    with pytest.raises(sagas.StaleRow):
         sagas.postpone_step(own_rows, saga, NOW, LATER, None)
-    with pytest.raises(sagas.Stale):
+    with pytest.raises(sagas.StaleRow):
         sagas.end_saga(own_rows, saga, NOW, SagaState.DONE)
     assert sagas.find(own_rows, saga.id) == gone_on
 
@@ -123,13 +123,13 @@ def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
     def go_on(conn: Connection) -> bool:
         try:
             sagas.advance_saga(conn, begun[0], NOW, "expire")
-        except sagas.Stale:
+        except sagas.StaleRow:
             return False
         return True
 
     assert sum(at_once(databases, lambda tx, _: go_on(tx.conn))) == 1
     with databases[0].read() as conn:
-        assert [saga.version for saga in sagas.of_subject(conn, "payment", 1)] == [2]
+        assert [saga.version for saga in sagas.find_by_subject(conn, "payment", 1)] == [2]
 
 
 def _begin(conn: Connection) -> Saga | None:

@@ -54,10 +54,10 @@ def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
     """Neither a second beginning nor the end of a run that somebody else has taken over."""
     task = tasks.find_or_insert(own_rows, "probes", 60, NOW)
     begun = tasks.begin_run(own_rows, task, NOW)
-    with pytest.raises(tasks.Stale):
+    with pytest.raises(tasks.StaleRow):
         tasks.begin_run(own_rows, task, NOW)
     again = tasks.begin_run(own_rows, begun, NOW + MINUTE)
-    with pytest.raises(tasks.Stale):
+    with pytest.raises(tasks.StaleRow):
         tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + MINUTE)
     assert named(own_rows, "probes") == again
 

@@ -2,18 +2,18 @@
 
 from datetime import timedelta
 
-from console.domain.evidence.timeline import Event, Step, TimelinePage
+from console.domain.evidence.timeline import Event, EventKind, TimelinePage
 from console.views.money.tabs import MoneyTabs
 from console.views.presenters import credit_checks as record_words
 from tests.views.invented_checks import NOW, window_context
 from tests.views.invented_payments import view
 
 EVENTS = (
-    Event(NOW - timedelta(days=2), Step.BEGUN, "op-a", "payment.start", "payment", "5", "operations", "a",
+    Event(NOW - timedelta(days=2), EventKind.BEGUN, "op-a", "payment.start", "payment", "5", "operations", "a",
           facts={"action": "payment.start"}),
-    Event(NOW - timedelta(hours=1), Step.ALERT, "worker", "alert_raised", "order", "3", "alerts", "1",
+    Event(NOW - timedelta(hours=1), EventKind.ALERT, "worker", "alert_raised", "order", "3", "alerts", "1",
           facts={"alert": 1, "rule": "C", "observed": "order=cancelled", "expected": "refund|compensation"}),
-    Event(NOW, Step.DECISION, "lead-b", "refund.approved", "refund", "9", "audit_log", "7",
+    Event(NOW, EventKind.DECISION, "lead-b", "refund.approved", "refund", "9", "audit_log", "7",
           facts={"given": 1, "needed": 1}),
 )  # fmt: skip
 STORY = TimelinePage("refund", "9", EVENTS)

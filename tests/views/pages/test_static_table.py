@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
-from console.views.tables.columns import Column, Group
+from console.views.tables.columns import Column, RowGroup
 from console.views.widgets.placeholders import EmptyState
 from tests.support.hearing import listening
 from tests.views.invented_checks import window_context
@@ -32,7 +32,7 @@ def show_ids(the_look: object, qtbot: QtBot) -> Make:
             Column("id", "Number", 90, lambda line: str(line.id), "data"),
             Column("version", "Version", 90, lambda line: str(line.version), "data", is_stretched=True),
         ]
-        group = (lambda line: Group(line.id // 10, f"From {line.id // 10}0")) if grouped else None
+        group = (lambda line: RowGroup(line.id // 10, f"From {line.id // 10}0")) if grouped else None
         table = StaticTable(window_context(), columns, lambda line: line.id, "Lines", group_of=group)
         both = TableOrEmptyState(table, EmptyState("nothing"))
         qtbot.addWidget(both)

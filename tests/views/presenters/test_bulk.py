@@ -27,7 +27,8 @@ def reasons() -> set[str]:
     }
     sources = [inspect.getsource(rule) for rule in rules if rule.__name__ != "<lambda>"]
     sources += [
-        inspect.getsource(getattr(recovery_choices, name)) for name in ("_in_progress_reason", "_running_reason")
+        inspect.getsource(getattr(recovery_choices, name))
+        for name in ("_running_or_leased_reason", "_running_reason")
     ]
     sources.append(inspect.getsource(refusal_reason_of_refetch))
     codes = {

@@ -184,7 +184,7 @@ def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, th
     the_look.set_scale(scale)
     fills = ("solid", "hatch", "back_hatch", "cross", "dots")
     parts = tuple(
-        pictures.Bar(fill, "", (pictures.BarPart(100, pictures.Look(fill, "text")),))  # type: ignore[arg-type]
+        pictures.Bar(fill, "", (pictures.BarPart(100, pictures.PartStyle(fill, "text")),))  # type: ignore[arg-type]
         for fill in fills
     )
     chart = Chart("fills")

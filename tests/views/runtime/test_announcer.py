@@ -17,7 +17,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Field
-from console.views.widgets.notification_bars import Bar, ToastFrame, Toasts
+from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
 from tests.support.hearing import Heard, listening
 
 AT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -84,13 +84,13 @@ def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> N
     ],
 )
 def test_a_refusal_interrupts(window: QWidget, heard: list[Heard], tone: Tone, shape: str, is_urgent: bool) -> None:
-    put(window, Bar("Not done", "Why.", tone=tone, shape=shape))
+    put(window, NotificationBar("Not done", "Why.", tone=tone, shape=shape))
     assert heard == [Heard("Not done. Why.", is_urgent)]
 
 
 def test_a_bar_is_announced_once(window: QWidget, heard: list[Heard]) -> None:
     """Hidden and shown again it says nothing; a new text is said."""
-    bar = Bar("Changed", "By lead-b.")
+    bar = NotificationBar("Changed", "By lead-b.")
     put(window, bar)
     bar.hide()
     bar.show()
@@ -102,7 +102,7 @@ def test_a_bar_is_announced_once(window: QWidget, heard: list[Heard]) -> None:
 
 def test_a_bar_of_an_opening_window_is_read_with_the_window(window: QWidget, heard: list[Heard]) -> None:
     dialog = DialogFrame("Buy?", act_text="Buy", parent=window)
-    dialog.show_content(Bar("This costs money", "¥300."))
+    dialog.show_content(NotificationBar("This costs money", "¥300."))
     dialog.open()
     assert heard == []
     dialog.close()
@@ -115,7 +115,7 @@ def test_a_result_is_one_sentence(window: QWidget, heard: list[Heard]) -> None:
     dialog.open()
     dialog.set_busy("Asking…")
     content = QWidget()
-    QVBoxLayout(content).addWidget(Bar("", "The provider refused.", tone="bad", shape="cross"))
+    QVBoxLayout(content).addWidget(NotificationBar("", "The provider refused.", tone="bad", shape="cross"))
     dialog.act_button.clicked.connect(dialog.accept)
     dialog.show_outcome("Not bought", "", content, close="Close")
     assert heard == [Heard("Asking…", False), Heard("Not bought. The provider refused.", True)]
@@ -151,7 +151,7 @@ def test_busy_words_of_a_button_are_said(window: QWidget, heard: list[Heard]) ->
 def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Heard]) -> None:
     """The newest first; a toast may be about another record than the page."""
     announcer = keep(window, [], PaymentRoute(7))
-    put(window, Bar("Not done", "Why.", tone="bad"))
+    put(window, NotificationBar("Not done", "Why.", tone="bad"))
     Toasts(window).show_toast(ToastFrame("Sent", "R-3", route=PaymentRoute(9)))
     assert [(notice.sentence, notice.at, notice.route) for notice in announcer.notices] == [
         ("Sent. R-3", AT, PaymentRoute(9)),
@@ -168,7 +168,7 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Hear
 
 def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
     announcer = keep(window, [], HomeRoute())
-    put(window, Bar("Not connected", ""))
+    put(window, NotificationBar("Not connected", ""))
     assert announcer.notices[0].route is None
 
 
@@ -180,8 +180,8 @@ def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[Heard]) -> N
     QVBoxLayout(lock)
     lock.show()
     cover.append(lock)
-    put(window, Bar("Changed", "By lead-b."))
-    put(lock, Bar("Not unlocked", "Wrong password.", tone="bad"))
+    put(window, NotificationBar("Changed", "By lead-b."))
+    put(lock, NotificationBar("Not unlocked", "Wrong password.", tone="bad"))
     assert heard == [Heard("Not unlocked. Wrong password.", True)]
     assert [*announcer.notices] == []
     cover.clear()

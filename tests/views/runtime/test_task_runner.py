@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.views.runtime.task_runner import TaskRunner
-from console.views.runtime.tasks import Failure, Report
+from console.views.runtime.tasks import Failure, ProgressReporter
 
 operator: ContextVar[str] = ContextVar("operator", default="nobody")
 
@@ -170,7 +170,7 @@ def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: 
     """A flood of progress is thinned out before it crosses the threads, and arrives before the value."""
     progress: list[object] = []
 
-    def work(report: Report) -> str:
+    def work(report: ProgressReporter) -> str:
         for number in range(10_000):
             report(number)
         return "done"
@@ -186,7 +186,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
     """After cancel(), the next check in the call ends it, and nobody is told."""
     begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def work(report: Report) -> None:
+    def work(report: ProgressReporter) -> None:
         begun.set()
         cancelled.wait()
         try:

@@ -11,7 +11,7 @@ from console.domain.records import Person
 from console.views.runtime.tasks import Failure
 from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from tests.views.invented_checks import NOW, window_context
 
 PLACE = "db.example:3306/console"
@@ -41,7 +41,7 @@ def unlock(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> Unloc
 
 
 def notice_of(form: SignInForm | UnlockForm) -> str:
-    bars = [bar for bar in form.findChildren(Bar) if not bar.isHidden()]
+    bars = [bar for bar in form.findChildren(NotificationBar) if not bar.isHidden()]
     assert len(bars) <= 1
     return bars[0].accessibleName() if bars else ""
 

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtTest import QAbstractItemModelTester
 
 from console.views.runtime.page_fetch import FetchedPage
-from console.views.tables.columns import AgeCell, Column, Group, StateCell, check_column
+from console.views.tables.columns import AgeCell, Column, RowGroup, StateCell, check_column
 from console.views.tables.paged_model import PagedModel
 from tests.support.inline_runner import InlineRunner
 
@@ -66,7 +66,7 @@ def watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
     made: list[WatchedModel] = []
 
     def make(
-        count: int, *, paused: bool = False, group_of: Callable[[Row], Group] | None = None, read: bool = True
+        count: int, *, paused: bool = False, group_of: Callable[[Row], RowGroup] | None = None, read: bool = True
     ) -> WatchedModel:
         store, runner = Store(count), InlineRunner(paused=paused)
         model = PagedModel(COLUMNS, lambda row: row.id, runner, group_of=group_of, label="list", page=PAGE)

@@ -11,7 +11,7 @@ from PySide6.QtCore import QPersistentModelIndex, Qt
 from console.domain.errors import ConsoleError, ErrorCode
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.tasks import Failure
-from console.views.tables.columns import Column, Group
+from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import MAX_KEPT_PAGES, PagedModel
 from tests.views.tables.conftest import PAGE, Row, WatchedModel
 
@@ -194,9 +194,9 @@ def test_a_bare_number_is_read_with_its_title() -> None:
     assert spoken == ["Client 2", "–", "¥500", "Bought"]
 
 
-def by_parity(row: Row) -> Group:
+def by_parity(row: Row) -> RowGroup:
     """Rows below 3 are one group, the others another."""
-    return Group(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count="3")
+    return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count="3")
 
 
 def test_headings_stand_where_a_group_begins(watched_model: MakeModel) -> None:

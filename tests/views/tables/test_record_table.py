@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from console.views.tables.columns import Group
+from console.views.tables.columns import RowGroup
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import Appearance, current_appearance
 from tests.views.tables.conftest import PAGE, Row, WatchedModel
@@ -33,8 +33,8 @@ def table(watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTable
     return make
 
 
-def headed(row: Row) -> Group:
-    return Group(row.id // 2, f"Group {row.id // 2}")
+def headed(row: Row) -> RowGroup:
+    return RowGroup(row.id // 2, f"Group {row.id // 2}")
 
 
 def test_the_focus_brings_a_current_row(table: MakeTable) -> None:

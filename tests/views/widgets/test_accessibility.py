@@ -22,7 +22,7 @@ from console.views.widgets.badge import Badge, KeyCap
 from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
-from console.views.widgets.notification_bars import Bar
+from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.sidebar import SideBar, SidebarPlace
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import TimelineLine, TimelineList
@@ -65,7 +65,7 @@ def show(qtbot: QtBot, widget: QWidget) -> None:
         (lambda: TextLabel("Queues", "title"), Role.Heading, "Queues"),
         (lambda: TextLabel("Recent", "panel_title"), Role.Heading, "Recent"),
         (lambda: TextLabel("words"), Role.StaticText, "words"),
-        (lambda: Bar("Not done", "Why."), Role.Notification, "Not done. Why."),
+        (lambda: NotificationBar("Not done", "Why."), Role.Notification, "Not done. Why."),
     ],
 )
 def test_painted_words_are_text(qtbot: QtBot, widget: object, role: QAccessible.Role, name: str) -> None:

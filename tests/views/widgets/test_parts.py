@@ -20,7 +20,7 @@ from console.views.widgets.search_box import SearchBox
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.views.widgets.sidebar import SideBar, SidebarPlace
 from console.views.widgets.tabs import Tabs
-from console.views.widgets.window_bars import Status, StatusBar, StatusCell
+from console.views.widgets.window_bars import StatusBar, StatusBarCell, StatusCell
 
 Shown = Callable[[QWidget], QWidget]
 
@@ -232,8 +232,10 @@ def test_no_name_of_the_status_bar_is_cut(the_look: Appearance, qtbot: QtBot) ->
     window = QWidget()
     qtbot.addWidget(window)
     bar = StatusBar(parent=window)
-    words = [Status(name, "check", "good", "0.2 s") for name in ("Service", "Atom")]
-    bar.show_cells([*words, Status("PayPay", "warning", "care", "slow 4 s")], [Status("Writes on", "check")])
+    words = [StatusBarCell(name, "check", "good", "0.2 s") for name in ("Service", "Atom")]
+    bar.show_cells(
+        [*words, StatusBarCell("PayPay", "warning", "care", "slow 4 s")], [StatusBarCell("Writes on", "check")]
+    )
     bar.resize(1_000, bar.height())
     window.show()
     cells = {cell.accessibleName(): cell for cell in bar.findChildren(StatusCell)}
