@@ -62,7 +62,9 @@ class ReplayResult:
 
 
 class MalformedPack(Exception):
-    """A pack whose manifest fits, and whose content this program doesn't write."""
+    """An evidence pack whose files fit their manifest, but whose contents don't have the form that this program
+    writes.
+    """
 
 
 class ReplayPack:

@@ -138,7 +138,9 @@ def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mappi
         return recovery.resolve(kind, id, as_state, evidence, number, expected_version, request_id=call.request_id)
 
     def run_due(_call: CommandCall) -> object:
-        """Run the due tasks as the worker, for a person whose roles allow this. Raises not_allowed."""
+        """Run the due tasks as the worker, for a person whose roles allow this. Raises not_allowed if the acting
+        person may not do this.
+        """
         context.require_right("due_tasks")
         with execute_for(None):
             return recovery.run_due()

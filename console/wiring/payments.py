@@ -86,7 +86,9 @@ class PaymentService:
         return self._notices.check_notice(post)
 
     def count_refused_notices(self) -> int:
-        """Return the number of stored refused notices, at most 1,000. Raises not_allowed."""
+        """Return the number of stored refused notices, at most 1,000. Raises not_allowed if the acting person may
+        not do this.
+        """
         return self._notices.count_refused()
 
     def read_payment(self, id: int) -> PaymentView:
@@ -180,7 +182,7 @@ class PaymentService:
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
         """Return the set-asides that wait for their refund, oldest first; `after` is the last id of the previous
-        page. Raises not_allowed.
+        page. Raises not_allowed if the acting person may not do this.
         """
         return self._views.list_set_asides(limit, after)
 

@@ -49,7 +49,9 @@ class RecordReaders:
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return the named actions on a record for this person, by the decision table. Raises not_found."""
+        """Return the named actions on a record for this person, by the decision table. Raises not_found if there
+        is none.
+        """
         return self.choices.read_actions(conn, kind, record_id, person, names)
 
     @cached_property

@@ -130,23 +130,31 @@ class RecoveryService:
         return self._queues.read_causes(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
-        """Return the number of records in each queue, counted up to a limit. Raises not_allowed."""
+        """Return the number of records in each queue, counted up to a limit. Raises not_allowed if the acting
+        person may not do this.
+        """
         return self._queues.read_counts()
 
     def list_unfinished(self) -> tuple[UnfinishedWork, ...]:
-        """Return the operations in the journal that have not ended. Raises not_allowed."""
+        """Return the operations in the journal that have not ended. Raises not_allowed if the acting person may
+        not do this.
+        """
         return self._queues.list_unfinished()
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
-        """Return the holders of leases, oldest first. Raises not_allowed."""
+        """Return the holders of leases, oldest first. Raises not_allowed if the acting person may not do this."""
         return self._queues.list_holders()
 
     def list_takes(self) -> tuple[Take, ...]:
-        """Return the takes of records that have not ended, oldest first. Raises not_allowed."""
+        """Return the takes of records that have not ended, oldest first. Raises not_allowed if the acting person
+        may not do this.
+        """
         return self._queues.list_takes()
 
     def list_proposals(self) -> tuple[WaitingProposal, ...]:
-        """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed."""
+        """Return the proposed outcomes that wait for a second person, oldest first. Raises not_allowed if the
+        acting person may not do this.
+        """
         return second_person.list_open_proposals(self._context)
 
     def run_due(self) -> tuple[TaskRun, ...]:
@@ -163,7 +171,7 @@ class RecoveryService:
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
         """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
-        why it is not possible. Raises not_found.
+        why it is not possible. Raises not_found if there is none.
         """
         return self._common.choices.read_choices(kind, _record_id(kind, id))
 

@@ -147,7 +147,9 @@ class RefundService:
         return self._views.read_refund(id)
 
     def read_inbox(self) -> ApprovalInbox:
-        """Return the refunds that wait for a decision, oldest first. Raises not_allowed."""
+        """Return the refunds that wait for a decision, oldest first. Raises not_allowed if the acting person may
+        not do this.
+        """
         return self._views.read_inbox()
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:

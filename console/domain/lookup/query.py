@@ -51,7 +51,7 @@ _DAY_VALUE = re.compile(rf"(?P<comparison>>=|<=|>|<|=)?{_DAY.format(1)}(?:\.\.{_
 _YEARS_BETWEEN_LEAP_DAYS = 8
 
 
-class ProblemKind(StrEnum):
+class SearchProblemKind(StrEnum):
     """Reasons why a part of a search isn't a condition, or isn't searched."""
 
     UNKNOWN_OPERATOR = "unknown_operator"
@@ -70,7 +70,7 @@ class ProblemKind(StrEnum):
 class SearchProblem:
     """A part of a search that is not a valid condition, as the person typed it, with the reason."""
 
-    kind: ProblemKind
+    kind: SearchProblemKind
     word: str
 
 
@@ -109,7 +109,7 @@ class SearchQuery:
 
 @dataclass(slots=True)
 class _Reading:
-    """What is read of a text, word by word."""
+    """The parts of a search text that have been read so far, word by word."""
 
     today: date
     person: str
@@ -120,7 +120,7 @@ class _Reading:
     bare_days: list[tuple[int, str]] = field(default_factory=list)
     """The dates without an operator: their places among `words`, and the dates in NFKC form."""
 
-    def report(self, kind: ProblemKind, word: str) -> None:
+    def report(self, kind: SearchProblemKind, word: str) -> None:
         problem = SearchProblem(kind, word[:60])
         if problem not in self.problems and len(self.problems) < MOST_PROBLEMS:
             self.problems.append(problem)
@@ -134,7 +134,7 @@ def parse_search(text: str, today: date, person: str = "") -> SearchQuery:
     seen = clean_text(text[:LONGEST_SEARCH_CHARACTERS])
     reading = _Reading(today, person)
     if len(text) > LONGEST_SEARCH_CHARACTERS:
-        reading.report(ProblemKind.TOO_LONG, "")
+        reading.report(SearchProblemKind.TOO_LONG, "")
     typed_words = _APART_SIGN.sub(r"\1", seen).split()
     for word in typed_words:
         _read_word(reading, word, is_alone=len(typed_words) == 1)
@@ -180,9 +180,9 @@ def _read_operator(reading: _Reading, name: str, value: str, typed: str) -> bool
     if name in _DAY_OPERATORS:
         days = _parse_days(value, reading.today)
         if days is None:
-            reading.report(ProblemKind.UNCLEAR_DAY, typed)
+            reading.report(SearchProblemKind.UNCLEAR_DAY, typed)
         elif reading.days not in (None, days):
-            reading.report(ProblemKind.SECOND_DAY, typed)
+            reading.report(SearchProblemKind.SECOND_DAY, typed)
         else:
             reading.days = days
         return True
@@ -191,13 +191,13 @@ def _read_operator(reading: _Reading, name: str, value: str, typed: str) -> bool
     try:
         chosen = add_operator(reading.chosen, f"{name}:{value or ':'}")
     except InvalidFilterValue:
-        reading.report(ProblemKind.UNKNOWN_VALUE, typed)
+        reading.report(SearchProblemKind.UNKNOWN_VALUE, typed)
         return True
     if chosen is None:
-        reading.report(ProblemKind.UNKNOWN_OPERATOR, typed)
+        reading.report(SearchProblemKind.UNKNOWN_OPERATOR, typed)
         return False
     if reading.chosen.amount not in (None, chosen.amount):
-        reading.report(ProblemKind.SECOND_AMOUNT, typed)
+        reading.report(SearchProblemKind.SECOND_AMOUNT, typed)
     else:
         reading.chosen = chosen
     return True
@@ -207,12 +207,12 @@ def _read_amount(reading: _Reading, word: str, typed: str) -> None:
     try:
         amount = parse_amount(word)
     except InvalidFilterValue:
-        reading.report(ProblemKind.UNCLEAR_AMOUNT, typed)
+        reading.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
         return
     if reading.chosen.amount not in (None, amount):
-        reading.report(ProblemKind.SECOND_AMOUNT, typed)
+        reading.report(SearchProblemKind.SECOND_AMOUNT, typed)
     elif _is_too_fine(amount):
-        reading.report(ProblemKind.UNCLEAR_AMOUNT, typed)
+        reading.report(SearchProblemKind.UNCLEAR_AMOUNT, typed)
     else:
         reading.chosen = replace(reading.chosen, amount=amount)
 
@@ -232,11 +232,11 @@ def _read_bare_days(reading: _Reading) -> None:
         day, typed = _parse_day(word, reading.today), reading.words[place]
         if not has_condition:
             if day is not None and len(word) > len("11/20"):
-                reading.report(ProblemKind.DAY_ALONE, typed)
+                reading.report(SearchProblemKind.DAY_ALONE, typed)
         elif day is None:
-            reading.report(ProblemKind.UNCLEAR_DAY, typed)
+            reading.report(SearchProblemKind.UNCLEAR_DAY, typed)
         elif reading.days not in (None, DayRange(day, day)):
-            reading.report(ProblemKind.SECOND_DAY, typed)
+            reading.report(SearchProblemKind.SECOND_DAY, typed)
         else:
             reading.days = DayRange(day, day)
     if has_condition:

@@ -17,7 +17,7 @@ _RULES = frozenset(AlertRule).union(*REASONS_BY_KIND.values())
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """What the sides of a record say.
+    """The statements of the sides of a record (our record, the provider and the order).
 
     - `sides`: the sides of a payment that have said something, ours first; `differs` of a side has the fields in
       which it differs. Empty for records of other kinds.

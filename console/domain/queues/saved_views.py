@@ -38,7 +38,7 @@ class InvalidViewName(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ViewContent:
-    """What a view shows.
+    """The contents of a saved view.
 
     - `queue`: name of the queue
     - `filter`: the conditions in their text form, which may name the person who looks as `owner:me`

@@ -19,7 +19,9 @@ class TrainingState(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What the simulated provider's ledger and our records say about an incident."""
+    """Result of the check of an incident: the comparison of the simulated provider's ledger with the console's
+    records.
+    """
 
     RIGHT = "right"
     LEFT_OPEN = "left_open"

@@ -12,7 +12,7 @@ QUEUE_NAME = "notices"
 
 
 class NoticeProof(StrEnum):
-    """What proves who sent a notice. SIGNATURE: a signature that was valid on arrival. ADDRESS: it isn't signed, and
+    """The proof of a notice's sender. SIGNATURE: a signature that was valid on arrival. ADDRESS: it isn't signed, and
     came from an address of its provider; the provider must still be asked. NONE: the stored signature doesn't fit any
     more.
     """

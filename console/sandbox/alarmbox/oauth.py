@@ -160,7 +160,9 @@ class TokenIssuer:
             return self._pair_by_access_token.get(access)
 
     def export_json(self) -> JsonObject:
-        """Return the client ids, and the numbers of issued pairs and valid access tokens. No token is returned."""
+        """Return the client ids, the count of issued token pairs and the count of valid access tokens. No token
+        is returned.
+        """
         with self._lock:
             valid_pairs = [pair for pair in self._pair_by_access_token.values() if not pair.is_revoked]
             return {

@@ -89,8 +89,9 @@ class ChangedCompanies:
         self._context = context
 
     def run(self) -> int:
-        """Compare the watched corporations with the registry and search for new ones, if something has changed since
-        the last run. Return the number of alerts that were raised or settled. Raises not_allowed.
+        """Compare the watched corporations with the registry and search for new ones, if something has changed
+        since the last run. Return the number of alerts that were raised or settled. Raises not_allowed if the
+        acting person may not do this.
         """
         self._context.require_right("due_tasks")
         settled = sum(iterate_until_stopped(self._settle_renewed()))

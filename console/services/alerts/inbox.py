@@ -58,7 +58,9 @@ class AlertService:
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
-        """Return the open alerts, newest first, then resolved ones. Raises not_allowed."""
+        """Return the open alerts, newest first, then resolved ones. Raises not_allowed if the acting person may
+        not do this.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, limit)
@@ -66,7 +68,9 @@ class AlertService:
             return _add_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
-        """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed."""
+        """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed if the
+        acting person may not do this.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(self.find_items(conn, alerts.open_alerts(conn, limit)).values())
@@ -106,9 +110,10 @@ class AlertService:
     def read_company_queue(
         self, limit: int = 50, after: str | None = None, *, with_related: bool = True
     ) -> ChangedCompanyPage:
-        """Return one page of the queue of changed corporations, the oldest change first, each with the actions on it.
-        `after` is the cursor that the previous page contains. `with_related` also reads the registry for each
-        corporation, to tell which others it was merged with. Raises usage for an unknown cursor, not_allowed.
+        """Return one page of the queue of changed corporations, the oldest change first, each with the actions on
+        it. `after` is the cursor that the previous page contains. `with_related` also reads the registry for each
+        corporation, to tell which others it was merged with. Raises usage for an unknown cursor, not_allowed if
+        the acting person may not do this.
         """
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
         last_id = parse_cursor(after)
@@ -131,7 +136,7 @@ class AlertService:
 
     def count_changed_companies(self) -> QueueCount:
         """Return the number of corporations that are in the queue of changed ones, at most MAX_COUNTED_ALERTS, and
-        since when the oldest change waits. Raises not_allowed.
+        since when the oldest change waits. Raises not_allowed if the acting person may not do this.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -140,7 +145,7 @@ class AlertService:
 
     def count_unacknowledged(self) -> int:
         """Return the number of open alerts that have no acknowledgement; at most MAX_COUNTED_ALERTS open alerts are
-        counted. Raises not_allowed.
+        counted. Raises not_allowed if the acting person may not do this.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -148,7 +153,7 @@ class AlertService:
 
     def find_rollback(self) -> RollbackFinding | None:
         """Check whether the database went back in time. Return the finding that stops the operations with money; None
-        if there is no stop. Raises not_allowed.
+        if there is no stop. Raises not_allowed if the acting person may not do this.
         """
         loss = database_rollback.find_rollback(self._context)
         with self._context.database.read() as conn:
@@ -157,7 +162,7 @@ class AlertService:
 
     def count_lost_operations(self) -> int | None:
         """Return the number of operations that are missing in a database that went back in time; None if it did not
-        go back. Raises not_allowed.
+        go back. Raises not_allowed if the acting person may not do this.
         """
         loss = self.find_rollback()
         return None if loss is None else len(loss.lost_operations)

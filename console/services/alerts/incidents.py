@@ -65,7 +65,7 @@ class IncidentService:
 
     def list_incidents(self, *, include_closed: bool = False) -> tuple[Incident, ...]:
         """Return the incidents with an open alert, the oldest first; with `include_closed` also the newest closed
-        ones after them, the newest first. Raises not_allowed.
+        ones after them, the newest first. Raises not_allowed if the acting person may not do this.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -83,7 +83,8 @@ class IncidentService:
             return self._find_incident(conn, id)
 
     def count_waiting(self) -> int:
-        """Return how many incidents are open and have an alert that nobody has acknowledged. Raises not_allowed.
+        """Return how many incidents are open and have an alert that nobody has acknowledged. Raises not_allowed
+        if the acting person may not do this.
 
         The affected records are read only for incidents with steps, because only a snooze or a resolution ends by
         their number and sums.
@@ -105,7 +106,9 @@ class IncidentService:
         )
 
     def list_possible_owners(self) -> tuple[str, ...]:
-        """Return the names of the people to whom an incident can be handed over. Raises not_allowed."""
+        """Return the names of the people to whom an incident can be handed over. Raises not_allowed if the acting
+        person may not do this.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(person.name for person in people.enabled_people(conn) if has_right(person, _RIGHT))

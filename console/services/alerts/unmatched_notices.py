@@ -81,7 +81,7 @@ class UnmatchedNotices:
 
     def count(self) -> QueueCount:
         """Return the number of notices in the queue, at most MAX_COUNTED_NOTICES, and since when the oldest of them
-        waits. Raises not_allowed.
+        waits. Raises not_allowed if the acting person may not do this.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

@@ -49,7 +49,9 @@ class AssignmentService:
         return takes.takes_of(tx.conn, kind, (record_id,))[record_id]
 
     def give_up(self, kind: str, record_id: int) -> bool:
-        """End the person's own take. Return False if the person has no take of the record. Raises not_allowed."""
+        """End the person's own take. Return False if the person has no take of the record. Raises not_allowed if
+        the acting person may not do this.
+        """
         with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.give_up_in_transaction(tx, kind, record_id))

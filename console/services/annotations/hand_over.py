@@ -17,7 +17,8 @@ def hand_over(
     note_text: str,
 ) -> bool:
     """End the acting person's own take of the record and add their note, both or neither. Return False, and write
-    nothing, if the person has no take of the record. Raises usage if the text is empty or too long, not_allowed.
+    nothing, if the person has no take of the record. Raises usage if the text is empty or too long, not_allowed
+    if the acting person may not do this.
     """
     text = require_storable(note_text)
 

@@ -31,7 +31,9 @@ class NoteService:
             return self._context.write(lambda tx: self.add_note_in_transaction(tx, kind, record_id, text))
 
     def add_note_in_transaction(self, tx: Transaction, kind: str, record_id: int, note_text: str) -> Note:
-        """Add a note in the caller's transaction; the caller has checked the right. Raises not_found."""
+        """Add a note in the caller's transaction; the caller has checked the right. Raises not_found if there is
+        none.
+        """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         note_id = notes.add_note(tx.conn, kind, record_id, context.holder().operator, note_text, now)

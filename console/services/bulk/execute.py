@@ -238,7 +238,7 @@ class BulkExecutor:
 
 
 def require_run(conn: Connection, run_id: int) -> BulkRun:
-    """Return the bulk run of this id. Raises not_found."""
+    """Return the bulk run of this id. Raises not_found if there is none."""
     run = bulk.find(conn, run_id)
     if run is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": BULK_RUN_KIND, "id": str(run_id)})

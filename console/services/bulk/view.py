@@ -39,13 +39,13 @@ class BulkRunViews:
         self._context, self._eligibility, self._actions = context, eligibility, actions
 
     def read_run(self, run_id: int) -> BulkRun:
-        """Return the bulk run of this id. Raises not_found."""
+        """Return the bulk run of this id. Raises not_found if there is none."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return require_run(conn, run_id)
 
     def read_item(self, run_id: int) -> BulkItem:
-        """Return the bulk run of this id with the present holder of its lease. Raises not_found."""
+        """Return the bulk run of this id with the present holder of its lease. Raises not_found if there is none."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return _read_item(conn, require_run(conn, run_id))
@@ -73,7 +73,7 @@ class BulkRunViews:
             return sum(run.state in (bulk.RUN_RUNNING, bulk.RUN_PAUSED) for run in bulk.open_runs(conn))
 
     def count_results(self, run_id: int) -> BulkProgress:
-        """Return the progress of a run and the number of rows by outcome. Raises not_found."""
+        """Return the progress of a run and the number of rows by outcome. Raises not_found if there is none."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             run = require_run(conn, run_id)
@@ -112,7 +112,7 @@ class BulkRunViews:
 
     def dry_run(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
         """Return the forecast of each row without a result, with totals. Calls no provider and writes nothing.
-        `progress` is called with the number of rows judged so far. Raises not_found.
+        `progress` is called with the number of rows judged so far. Raises not_found if there is none.
         """
         run = self.read_run(run_id)
         person = self._context.person() if self._context.operator else None

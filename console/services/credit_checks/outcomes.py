@@ -124,14 +124,14 @@ def report_values(report: CheckReport, record: CreditCheck, now: datetime) -> di
     if report.expired and (values["expired_at"] is None or _is_later(values["expired_at"], now)):
         # The provider's statement that the viewing period is over takes precedence over its dates.
         values["expired_at"] = record.expired_at if record.expired_at and record.expired_at <= now else now
-    return {name: make_column_value(value) for name, value in values.items() if value is not None}
+    return {name: convert_to_column_value(value) for name, value in values.items() if value is not None}
 
 
 def _is_later(value: object, now: datetime) -> bool:
     return isinstance(value, datetime) and value > now
 
 
-def make_column_value(value: object) -> object:
+def convert_to_column_value(value: object) -> object:
     """Return the value in the form in which its column stores it: an instant becomes a naive UTC time."""
     return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 

@@ -183,7 +183,7 @@ def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
 
 def _is_unchanged(record: CreditCheck, name: str, value: object) -> bool:
     row_value = getattr(record, name)
-    return bool(value == (outcomes.make_column_value(row_value) if row_value is not None else None))
+    return bool(value == (outcomes.convert_to_column_value(row_value) if row_value is not None else None))
 
 
 def _make_change_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:

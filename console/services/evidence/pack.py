@@ -70,8 +70,8 @@ class PackWritten:
 
 @dataclass(frozen=True, slots=True)
 class PackContent:
-    """What a pack that was written to an open file contains. `record_id` and `kind` name its record, `titles` has the
-    first line of its timeline by language, `until` is the instant of its last event.
+    """The contents of a pack that was written to an open file. `record_id` and `kind` name its record, `titles`
+    has the first line of its timeline by language, `until` is the instant of its last event.
     """
 
     kind: str

@@ -143,8 +143,8 @@ def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
 
 
 def find_ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
-    """Return the journal state that an outcome means. Without `has_effect`, an unknown outcome counts as failed,
-    because a reading needs no settling.
+    """Return the journal state that an outcome means. `effect`: the call costs or moves something. Without an
+    effect an unknown outcome counts as failed, because nobody needs to learn whether a read has succeeded.
     """
     if outcome.kind in EFFECT_CLASSES:
         return OperationState.DONE

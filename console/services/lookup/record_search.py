@@ -92,7 +92,9 @@ class Lookup:
         return company.sum_money(conn, number, self._context.now() - TOTALS_PERIOD)
 
     def read_notes(self, refs: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
-        """Return the newest notes of these records, newest first. Raises not_allowed."""
+        """Return the newest notes of these records, newest first. Raises not_allowed if the acting person may not
+        do this.
+        """
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -100,7 +102,9 @@ class Lookup:
             return company.read_notes(conn, refs)
 
     def read_documents(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
-        """Return the newest documents of these records, newest first. Raises not_allowed."""
+        """Return the newest documents of these records, newest first. Raises not_allowed if the acting person may
+        not do this.
+        """
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -108,7 +112,9 @@ class Lookup:
             return company.read_documents(conn, refs)
 
     def read_history(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
-        """Return the newest events of these records together, newest first. Raises not_allowed."""
+        """Return the newest events of these records together, newest first. Raises not_allowed if the acting
+        person may not do this.
+        """
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -162,7 +168,9 @@ class Lookup:
             return self._read_facts(conn, number.value)
 
     def read_records(self, refs: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
-        """Return the existing records among these pairs of kind and id, by that pair. Raises not_allowed."""
+        """Return the existing records among these pairs of kind and id, by that pair. Raises not_allowed if the
+        acting person may not do this.
+        """
         from console.store.records import any_record
 
         self._context.require_right("read")
@@ -173,7 +181,7 @@ class Lookup:
 
     def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return the numbers by which people know these records ("payment 17"), by subject; records that don't exist
-        are left out. Raises not_allowed.
+        are left out. Raises not_allowed if the acting person may not do this.
         """
         from console.store.records import any_record
 

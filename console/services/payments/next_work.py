@@ -23,7 +23,7 @@ payment, CONFIRM = read the payment after a callback, MOVE_ORDER = set the order
 
 
 def require_payment(tx: Transaction, payment_id: int) -> Payment:
-    """Return the payment, read in the transaction `tx`. Raises not_found."""
+    """Return the payment, read in the transaction `tx`. Raises not_found if there is none."""
     record = payments.find(tx.conn, payment_id)
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})

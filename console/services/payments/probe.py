@@ -147,7 +147,7 @@ class PaymentProbes:
 
     def read_payment(self, payment_id: int) -> Payment:
         """Return the payment. If its start has lapsed (the starting process ended without an answer), it is returned
-        with the certainty unknown. Raises not_found.
+        with the certainty unknown. Raises not_found if there is none.
         """
         with self._context.database.read() as conn:
             payment = payments.find(conn, payment_id, journal.lapsed_subjects(conn, PAYMENT_KIND))
@@ -168,7 +168,7 @@ class PaymentProbes:
         """Ask the provider about the payment of a notice, and apply the answer. Return the answer's effect on the
         payment; None if the provider can't be asked or its answer did not contain the payment's state.
 
-        No lease is taken, because reports may be applied in any sequence. Raises not_found.
+        No lease is taken, because reports may be applied in any sequence. Raises not_found if there is none.
         """
         self._context.failpoints.reach("before_confirm")
         payment, asked_at = self.read_payment(payment_id), self._context.now()

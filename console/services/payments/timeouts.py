@@ -132,7 +132,7 @@ class PaymentTimeouts:
 
     def resume_stuck_saga(self, payment_id: int) -> None:
         """Resume the payment's stuck saga at the step where it stopped, at the request of the acting person. Nothing
-        is done if no saga of the payment is stuck. Raises not_allowed.
+        is done if no saga of the payment is stuck. Raises not_allowed if the acting person may not do this.
         """
         with self._context.database.read() as conn:
             saga = sagas.find_open(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)

@@ -122,7 +122,7 @@ class ReconcileViews:
         page_size = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            differences = run_views.differences(conn, run_id, VERDICTS_OF_PART[part], after_id or 0, page_size)
+            differences = reconciliations.rows(conn, run_id, after_id or 0, page_size, VERDICTS_OF_PART[part])
             items = read_difference_items(conn, differences)
         return DifferencesPage(items, differences[-1].id if len(differences) == page_size else None)
 

@@ -178,8 +178,9 @@ class Choices:
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions `names` of a screen on the record, each with the reason if it is not possible now, read
-        on the caller's connection. `person` is the acting person, None if reading needs no name. Raises not_found.
+        """Return the actions `names` of a screen on the record, each with the reason if it is not possible now,
+        read on the caller's connection. `person` is the acting person, None if reading needs no name. Raises
+        not_found if there is none.
         """
         facts = self.read_facts_in_transaction(conn, kind, record_id, person)
         return tuple(allowed_action(facts, name) for name in names)

@@ -34,8 +34,9 @@ class LeftOpenService:
         self._context, self._own_requests, self._list_open_incidents = context, own_requests, list_incidents
 
     def list_items(self, drafts: Sequence[Draft] = ()) -> tuple[LeftOpen, ...]:
-        """Return what the acting person leaves open, by reason and then oldest first; only the drafts if no person is
-        named. `drafts` are the person's drafts, which are a file of this desk. Raises not_allowed.
+        """Return what the acting person leaves open, by reason and then oldest first; only the drafts if no
+        person is named. `drafts` are the person's drafts, which are a file of this desk. Raises not_allowed if
+        the acting person may not do this.
         """
         person = self._context.operator or ""
         with self._context.database.read() as conn:

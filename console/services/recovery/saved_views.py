@@ -47,7 +47,9 @@ class SavedViewService:
         self._context, self._request_ids = context, request_ids
 
     def list_views(self) -> tuple[SavedView, ...]:
-        """Return the own views of the acting person, then those of the team. Raises not_allowed."""
+        """Return the own views of the acting person, then those of the team. Raises not_allowed if the acting
+        person may not do this.
+        """
         with self._context.database.read() as conn:
             return self._list_visible(conn)
 
@@ -66,8 +68,9 @@ class SavedViewService:
         return read_view(content, self._context.operator)
 
     def count_views(self) -> tuple[ViewCount, ...]:
-        """Return the views that the acting person sees, each with the number of its records (at most COUNT_CAP): one
-        statement for each queue that has a view, which reads a bounded part of the queue. Raises not_allowed.
+        """Return the views that the acting person sees, each with the number of its records (at most COUNT_CAP):
+        one statement for each queue that has a view, which reads a bounded part of the queue. Raises not_allowed
+        if the acting person may not do this.
         """
         with self._context.database.read() as conn:
             reader = self._context.find_reading_person(conn)
@@ -139,7 +142,9 @@ class SavedViewService:
         return self._change_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, delete)
 
     def restore_view(self, id: int, *, request_id: str | None = None) -> SavedView:
-        """Show a deleted view again. Raises usage if another view has its name by now, not_found, not_allowed."""
+        """Show a deleted view again. Raises usage if another view has its name by now, not_found if there is no
+        such view, not_allowed if the acting person may not do this.
+        """
         return self._change_once(
             "view restore", AuditAction.VIEW_RESTORED, (id,), request_id, lambda view: replace(view, deleted_at=None)
         )

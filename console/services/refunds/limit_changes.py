@@ -23,7 +23,9 @@ class LimitService:
         self._context, self._request_ids = context, request_ids
 
     def list_limits(self) -> tuple[Limit, ...]:
-        """Return the limits of all currencies, with their proposed values. Raises not_allowed."""
+        """Return the limits of all currencies, with their proposed values. Raises not_allowed if the acting
+        person may not do this.
+        """
         self._context.require_right("limits")
         with self._context.database.read() as conn:
             return limit_changes.list_limits(conn, self._context.now())

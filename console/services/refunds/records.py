@@ -50,13 +50,13 @@ class RefundWithPayment:
 
 
 def read_refund(context: ServiceContext, refund_id: int) -> Refund:
-    """Return the refund, read in a transaction of its own. Raises not_found."""
+    """Return the refund, read in a transaction of its own. Raises not_found if there is none."""
     with context.database.read() as conn:
         return require_refund(conn, refund_id)
 
 
 def require_refund(conn: Connection, refund_id: int) -> Refund:
-    """Return the refund, read in the caller's transaction. Raises not_found."""
+    """Return the refund, read in the caller's transaction. Raises not_found if there is none."""
     refund = refunds.find(conn, refund_id, journal.lapsed_subjects(conn, REFUND_KIND))
     if refund is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(refund_id)})
@@ -64,19 +64,21 @@ def require_refund(conn: Connection, refund_id: int) -> Refund:
 
 
 def read_with_payment(context: ServiceContext, refund_id: int) -> RefundWithPayment:
-    """Return the refund with its payment, read in a transaction of its own. Raises not_found."""
+    """Return the refund with its payment, read in a transaction of its own. Raises not_found if there is none."""
     with context.database.read() as conn:
         return require_with_payment(conn, refund_id)
 
 
 def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
-    """Return the refund with its payment, read in the caller's transaction. Raises not_found."""
+    """Return the refund with its payment, read in the caller's transaction. Raises not_found if there is none."""
     refund = require_refund(conn, refund_id)
     return RefundWithPayment(refund, require_payment(conn, refund.payment_id))
 
 
 def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
-    """Return these refunds with their payments, in any order, read in the caller's transaction. Raises not_found."""
+    """Return the refunds with these ids, each with its payment, read in the caller's transaction; their order
+    isn't defined. Raises not_found if one of them is missing.
+    """
     found = refunds.find_by_ids(conn, refund_ids, journal.lapsed_subjects(conn, REFUND_KIND))
     for missing in set(refund_ids) - {refund.id for refund in found}:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(missing)})
@@ -90,7 +92,7 @@ def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> t
 
 def require_payment(conn: Connection, payment_id: int) -> Payment:
     """Return the payment, read in the caller's transaction; if its start has lapsed, with the certainty unknown.
-    Raises not_found.
+    Raises not_found if there is none.
     """
     record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, payments.PAYMENT_KIND))
     if record is None:

@@ -46,9 +46,10 @@ class RegistryService:
     # Search and facts
 
     def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
-        """Return the corporations that match `text`: a name or a part of it, its reading, an address or a postcode.
-        Those with open records of ours come first, however many match; then those with other records of ours, as far
-        as they are among the best `MAX_CANDIDATES`; then the best. At most `limit` (up to 1,000). Raises not_allowed.
+        """Return the corporations that match `text`: a name or a part of it, its reading, an address or a
+        postcode. Those with open records of ours come first, however many match; then those with other records of
+        ours, as far as they are among the best `MAX_CANDIDATES`; then the best. At most `limit` (up to 1,000).
+        Raises not_allowed if the acting person may not do this.
         """
         limit = max(1, min(limit, MAX_MATCHES))
         with self._context.database.read() as conn:
@@ -64,14 +65,17 @@ class RegistryService:
         return None if facts is None else facts.corporation
 
     def corporations(self, numbers: Collection[str]) -> Mapping[str, Corporation]:
-        """Return the corporations with these numbers, by number. Raises not_allowed."""
+        """Return the corporations with these numbers, by number. Raises not_allowed if the acting person may not
+        do this.
+        """
         self._require_reading_person()
         reader = self._context.open_registry()
         return {} if reader is None else reader.find_many(numbers)
 
     def facts(self, number: str) -> CorporationFacts | None:
-        """Return the registry's facts about a corporation number; None without a registry. A number that it doesn't
-        have yet is asked live, if this desk has an application id. Raises not_allowed.
+        """Return the registry's facts about a corporation number; None without a registry. A number that it
+        doesn't have yet is asked live, if this desk has an application id. Raises not_allowed if the acting
+        person may not do this.
         """
         self._context.ask_publisher(number)
         with self._context.database.read() as conn:
@@ -81,14 +85,16 @@ class RegistryService:
     # Status, changes, import
 
     def status(self) -> RegistryStatus | None:
-        """Return the registry in use; None if there is none. Raises not_allowed."""
+        """Return the registry in use; None if there is none. Raises not_allowed if the acting person may not do
+        this.
+        """
         self._require_reading_person()
         reader = self._context.open_registry()
         return None if reader is None else reader.status()
 
     def changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
         """Return the changes by imported differences of the day `since` and later: of the corporations of our
-        records, or of all corporations. Raises not_allowed.
+        records, or of all corporations. Raises not_allowed if the acting person may not do this.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)

@@ -25,7 +25,8 @@ from console.domain.reports.refund_funnel import CountAndSum
 from console.services.reconciliation.view import read_difference_items
 from console.store.audit import trail
 from console.store.database.sqlalchemy_names import Connection
-from console.store.reconciliation import our_records, run_views
+from console.store.reconciliation import our_records
+from console.store.reconciliation import runs as reconciliations
 from console.store.reports import daily_close as store
 from console.store.reports.provider_success import list_providers
 
@@ -96,7 +97,7 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
     run = store.find_reconciliation(conn, provider, day)
     if run is None:
         return None
-    differences = run_views.differences(conn, run.id, VERDICTS_OF_PART[ALL], 0, MOST_DIFFERENCES)
+    differences = reconciliations.rows(conn, run.id, 0, MOST_DIFFERENCES, VERDICTS_OF_PART[ALL])
     return CloseReconciliation(
         run.id, run.from_day, run.to_day, run.matched, run.imported, run.missing_there, run.different_state,
         run.different_amount, our_records.count_refused_rows(conn, run.id), read_difference_items(conn, differences),

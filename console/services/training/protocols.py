@@ -38,7 +38,9 @@ class InventedWorld(Protocol):
         ...
 
     def pay_unbooked(self, number: str, amount: int, days_ago: int) -> None:
-        """Let the payer pay at PayPay some days ago (in Japan). We don't learn about it."""
+        """Let the payer pay at the simulated PayPay `days_ago` days ago (Japanese days). The console gets no
+        notice of this payment.
+        """
         ...
 
     def publish_day(self, days_ago: int) -> str:
@@ -69,7 +71,9 @@ class InventedWorld(Protocol):
 
 
 class ProviderLedger(Protocol):
-    """What really happened, by the ledgers of the simulated providers."""
+    """The true charges and refunds of an incident, and the queries that PayPay got, read from the ledgers of the
+    simulated providers.
+    """
 
     def count_charges(self, number: str) -> int:
         """Return the number of charges for credit checks of this corporation."""

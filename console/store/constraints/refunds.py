@@ -57,7 +57,9 @@ LONGEST_DECISION_HOURS = 73
 LARGEST_LAG_SECONDS = 2
 """Largest accepted difference (seconds) between a desk's clock and the server's."""
 SUBMIT_CALL = "refund"
-"""Name of the provider call that sends a refund. Evidence of it has the source `paypay.refund`, for example."""
+"""Name of the provider call that sends a refund. The stored answer to this call (a row of `evidence`) has the
+provider and this name as its source, for example `paypay.refund`.
+"""
 
 _IS_SENT = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
 _IS_APPROVED = "(OLD.status = 'requested' AND NEW.status = 'approved')"

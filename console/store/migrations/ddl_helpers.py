@@ -45,8 +45,9 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 
 
 def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column as `add_column` does. In an adopted table it is hidden as the adoption hides the console's
-    columns, from `SELECT *` and from an INSERT without a list of columns. A derived column isn't stored there.
+    """Add a column as `add_column` does. In an adopted table on a server the column is invisible, like the other
+    columns that the adoption adds: `SELECT *` and an INSERT without a list of columns don't see the column. A
+    derived column isn't stored in an adopted table.
     """
     if column.name in _column_names(table) or waits_for_adoption(table):
         return

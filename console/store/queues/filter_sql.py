@@ -96,7 +96,10 @@ def _filter_conditions(
 
 
 def age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions of the filter on the column `state_since`: a range of each index of a queue."""
+    """Yield the SQL conditions of the age filter: the lower and the upper bound of the column `state_since`. No
+    condition if the filter has no age. Without a lower bound, rows without a stored instant (EPOCH_START) are
+    left out. The indexes of the queues can answer both conditions.
+    """
     if choice.chosen.age is None or choice.now is None:
         return
     earliest, latest = choice.chosen.age.instants(choice.now)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection, exists, func, select
 
 from console.domain.payments.records import Payment
-from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
+from console.domain.tasks.records import Alert
 from console.store.alerts import alerts as alert_rows
 from console.store.payments import payments
 from console.store.reconciliation import runs as reconciliations
@@ -34,34 +34,6 @@ def adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | N
     newer = conn.scalar(select(func.min(runs.c.id)).where(runs.c.id > run_id))
     older = conn.scalar(select(func.max(runs.c.id)).where(runs.c.id < run_id))
     return newer, older
-
-
-def differences(
-    conn: Connection, run_id: int, verdicts: Collection[ReconciliationVerdict], after: int, limit: int
-) -> tuple[ReconciliationDifference, ...]:
-    """Return at most `limit` differences of a run with these verdicts, sorted by id; `after` is the last id of the
-    previous page.
-    """
-    query = (
-        select(
-            reconciliation_rows.c.row_key,
-            reconciliation_rows.c.verdict,
-            reconciliation_rows.c.payment_id,
-            reconciliation_rows.c.ours,
-            reconciliation_rows.c.theirs,
-            reconciliation_rows.c.case_opened,
-            reconciliation_rows.c.id,
-        )
-        .where(reconciliation_rows.c.run_id == run_id, reconciliation_rows.c.id > after)
-        .order_by(reconciliation_rows.c.id)
-        .limit(limit)
-    )
-    if len(verdicts) < len(ReconciliationVerdict) - 1:  # all verdicts except "matched", which has no rows
-        query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
-    return tuple(
-        ReconciliationDifference(key, ReconciliationVerdict(verdict), payment, ours, theirs, bool(case), row_id)
-        for key, verdict, payment, ours, theirs, case, row_id in conn.execute(query)
-    )
 
 
 def payments_of(conn: Connection, ids: Collection[int]) -> dict[int, Payment]:

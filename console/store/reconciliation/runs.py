@@ -1,5 +1,6 @@
 """Rows of reconciliation runs (progress and counts) and of their differences."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -202,9 +203,20 @@ def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
     conn.execute(_MARK_CASE_OPENED, {"run": run_id, "of": row_key})
 
 
-def rows(conn: Connection, run_id: int, after: int = 0, limit: int = 1_000) -> tuple[ReconciliationDifference, ...]:
-    """Return at most `limit` differences of a run, sorted by id; `after` is the last id of the previous page."""
-    differences = conn.execute(_ROWS_QUERY, {"run": run_id, "after": after, "most": limit})
+def rows(
+    conn: Connection,
+    run_id: int,
+    after: int = 0,
+    limit: int = 1_000,
+    verdicts: Collection[ReconciliationVerdict] = tuple(ReconciliationVerdict),
+) -> tuple[ReconciliationDifference, ...]:
+    """Return at most `limit` differences of a run with these verdicts, sorted by id; `after` is the last id of the
+    previous page.
+    """
+    query = _ROWS_QUERY
+    if len(verdicts) < len(ReconciliationVerdict) - 1:  # all verdicts except "matched", which has no rows
+        query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
+    differences = conn.execute(query, {"run": run_id, "after": after, "most": limit})
     return tuple(
         ReconciliationDifference(key, ReconciliationVerdict(verdict), payment, ours, theirs, bool(case), row_id)
         for key, verdict, payment, ours, theirs, case, row_id in differences

@@ -15,6 +15,7 @@ from console.domain.tasks.records import Note
 from console.domain.views.company import MOST_COMPANY_ROWS, CompanyDocument, CompanyEvent, CompanyTotals, Ref
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.records.history import (
+    AUDIT_EVENT_COLUMNS,
     NOTICE_QUERY,
     PAYMENT,
     audit_event,
@@ -110,17 +111,7 @@ def read_history(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyEvent,
 
 
 def _audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
-    columns = (
-        audit_log.c.id,
-        audit_log.c.at,
-        audit_log.c.who,
-        audit_log.c.what,
-        audit_log.c.result,
-        audit_log.c.reason,
-        audit_log.c.detail,
-        audit_log.c.session,
-        audit_log.c.subject_id,
-    )
+    columns = (*AUDIT_EVENT_COLUMNS, audit_log.c.subject_id)
     is_own = (audit_log.c.subject_kind == kind) & audit_log.c.subject_id.in_([str(id) for id in ids])
     for row in _newest_rows(conn, select(*columns).where(is_own, is_not_only_reading_sql()), audit_log.c.id):
         yield CompanyEvent((kind, int(row.subject_id)), audit_event(row, kind, row.subject_id))

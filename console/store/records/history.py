@@ -311,7 +311,7 @@ _EVIDENCE_QUERY = select(
     evidence.c.summary,
     evidence.c.operation_id,
 )
-_AUDIT_QUERY = select(
+AUDIT_EVENT_COLUMNS = (
     audit_log.c.id,
     audit_log.c.at,
     audit_log.c.who,
@@ -320,7 +320,9 @@ _AUDIT_QUERY = select(
     audit_log.c.reason,
     audit_log.c.detail,
     audit_log.c.session,
-).where(is_not_only_reading_sql(), audit_log.c.what.not_like("%.started"))
+)
+"""The columns that `audit_event` reads."""
+_AUDIT_QUERY = select(*AUDIT_EVENT_COLUMNS).where(is_not_only_reading_sql(), audit_log.c.what.not_like("%.started"))
 _ALERT_QUERY = select(
     alerts.c.id, alerts.c.rule_id, alerts.c.observed, alerts.c.expected, alerts.c.note, alerts.c.detected_at,
     alerts.c.acknowledged_at, alerts.c.acknowledged_by, alerts.c.resolved_at,

@@ -185,7 +185,7 @@ class RegistryReader:
         return tuple(change for change in map(_read_change, rows) if change.facts)
 
     def close(self) -> None:
-        """Close the file. A later question opens it again."""
+        """Close the file registry.db. The next read opens the file again."""
         generation, self._generation = self._generation, None
         if generation is not None:
             generation.close()

@@ -66,8 +66,8 @@ def open_for_writing(file: Path) -> sqlite3.Connection:
 
 @contextmanager
 def import_lock(folder: Path) -> Iterator[None]:
-    """Hold the right to change the registry during the block. The system releases it if the process ends. Raises
-    in_progress if another process has it, storage_full.
+    """Hold the lock of the registry's imports during the block; the system releases the lock if the process ends.
+    Raises in_progress if another process holds the lock, and storage_full if the lock file can't be written.
     """
     path = folder / _LOCK_NAME
     try:

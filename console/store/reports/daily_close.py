@@ -19,7 +19,7 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.operations import journal
 from console.store.reconciliation import runs
 from console.store.reconciliation.runs import Run
-from console.store.schema.core import operations
+from console.store.reports.time_to_truth import has_more_operations, select_newest_operations
 from console.store.schema.payments import payments, refunds
 from console.store.schema.worker import reconciliations
 
@@ -36,7 +36,9 @@ SumByCurrency = Mapping[str, CountAndSum]
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """When the outcome of a record was unknown: from the beginning of the call to the written outcome."""
+    """The period in which the outcome of a record was unknown: from the beginning of the call to the written
+    outcome.
+    """
 
     since: datetime
     settled_at: datetime | None
@@ -121,21 +123,7 @@ def _spans_of_present(conn: Connection, kind: str, at: datetime) -> dict[int, _S
 
 
 def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict[int, _Span], bool]:
-    newest = (
-        select(
-            operations.c.subject_id,
-            operations.c.started_at,
-            operations.c.ended_at,
-            operations.c.state,
-            operations.c.fence,
-            operations.c.action,
-        )
-        .where(operations.c.subject_kind == kind)
-        .order_by(operations.c.subject_id.desc())
-        .limit(MAX_OPERATIONS)
-        .subquery()
-    )
-    c = newest.c
+    c = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at >= convert_to_naive_utc(at))
     rows = conn.execute(
         select(c.subject_id, c.started_at, c.ended_at, c.state)
@@ -161,8 +149,7 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
         and operation.started_at < at
         and operation.subject_id is not None
     }
-    beyond = select(operations.c.id).where(operations.c.subject_kind == kind).order_by(operations.c.subject_id.desc())
-    return spans, conn.execute(beyond.offset(MAX_OPERATIONS).limit(1)).first() is None
+    return spans, not has_more_operations(conn, kind, MAX_OPERATIONS)
 
 
 def _unknown_records(

@@ -2,7 +2,7 @@
 first.
 """
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, Subquery, and_, or_, select
 
 from console.domain.records import OperationState
 from console.domain.reports.periods import Period
@@ -15,15 +15,11 @@ MAX_OPERATIONS = 10_000
 """Largest number of operations of one kind that are read: those of the newest records."""
 
 
-def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
-    """Return the calls of one kind that began in the period and ended without a known outcome, and False if there may
-    be more operations than MAX_OPERATIONS.
-
-    A process that writes such an outcome later raises the fencing token, so a settled row with a token above the
-    first one had an unknown outcome.
-    """
-    newest = (
+def select_newest_operations(kind: str, limit: int) -> Subquery:
+    """Return at most `limit` operations of one kind, those of the newest records, as a table for other queries."""
+    return (
         select(
+            operations.c.subject_id,
             operations.c.started_at,
             operations.c.ended_at,
             operations.c.state,
@@ -32,10 +28,25 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
         )
         .where(operations.c.subject_kind == kind)
         .order_by(operations.c.subject_id.desc())
-        .limit(MAX_OPERATIONS)
+        .limit(limit)
         .subquery()
     )
-    c = newest.c
+
+
+def has_more_operations(conn: Connection, kind: str, limit: int) -> bool:
+    """True if the journal has more than `limit` operations of this kind."""
+    query = select(operations.c.id).where(operations.c.subject_kind == kind).order_by(operations.c.subject_id.desc())
+    return conn.execute(query.offset(limit).limit(1)).first() is not None
+
+
+def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
+    """Return the calls of one kind that began in the period and ended without a known outcome, and False if there may
+    be more operations than MAX_OPERATIONS.
+
+    A process that writes such an outcome later raises the fencing token, so a settled row with a token above the
+    first one had an unknown outcome.
+    """
+    c = select_newest_operations(kind, MAX_OPERATIONS).c
     was_settled = and_(c.fence > journal.FIRST_FENCE, c.ended_at.is_not(None))
     rows = conn.execute(
         select(c.started_at, c.ended_at, c.state).where(
@@ -57,11 +68,4 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and period.start <= operation.started_at < period.end
     ]
-    oldest_row = conn.execute(
-        select(operations.c.id)
-        .where(operations.c.subject_kind == kind)
-        .order_by(operations.c.subject_id.desc())
-        .offset(MAX_OPERATIONS)
-        .limit(1)
-    ).first()
-    return unknowns + lapsed, oldest_row is None
+    return unknowns + lapsed, not has_more_operations(conn, kind, MAX_OPERATIONS)

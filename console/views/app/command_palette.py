@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from console.domain.lookup.completion import list_completions
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
-from console.domain.lookup.query import ProblemKind
+from console.domain.lookup.query import SearchProblemKind
 from console.domain.lookup.results import SearchResult
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
@@ -156,9 +156,9 @@ class CommandPalette(QObject):
         """
         problems = self._result.query.problems if self._result is not None else ()
         if self._command_group().entries:  # "Colours: Dark" is a command
-            problems = tuple(one for one in problems if one.kind is not ProblemKind.UNKNOWN_OPERATOR)
+            problems = tuple(one for one in problems if one.kind is not SearchProblemKind.UNKNOWN_OPERATOR)
         if list_completions(self._text, self.box.input.cursorPosition()):
-            incomplete = (ProblemKind.UNKNOWN_OPERATOR, ProblemKind.UNKNOWN_VALUE)
+            incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
             last_word = self._text.split()[-1]
             problems = tuple(one for one in problems if one.word != last_word or one.kind not in incomplete)
         self.box.show_notice(" ".join(problem_text(problem, self._context.translate) for problem in problems))

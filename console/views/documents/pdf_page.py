@@ -363,17 +363,17 @@ class PdfPage(Page):
             self._zoom_index = (nearest[0] if step > 0 else nearest[-1]) if nearest else self._zoom_index
         else:
             self._zoom_index = min(max(self._zoom_index + step, 0), len(_ZOOMS_PERCENT) - 1)
-        self._keep_size("")
+        self._store_and_show_size("")
 
     @Slot()
     def show_full_width(self) -> None:
-        self._keep_size(_FIT_WIDTH)
+        self._store_and_show_size(_FIT_WIDTH)
 
     @Slot()
     def show_full_page(self) -> None:
-        self._keep_size(_FIT_PAGE)
+        self._store_and_show_size(_FIT_PAGE)
 
-    def _keep_size(self, fit: str) -> None:
+    def _store_and_show_size(self, fit: str) -> None:
         self._fit = fit
         self.context.preferences.store(_FIT_PREFERENCE, fit or None)
         self.context.preferences.store(_ZOOM_PREFERENCE, _ZOOMS_PERCENT[self._zoom_index])

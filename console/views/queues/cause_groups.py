@@ -53,8 +53,8 @@ GroupRow = CauseRow | QueueRow
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """Where the next page begins: the rows of the groups, the index of the first group of which it has rows, and the
-    cursor within that group's records; None at the group's beginning.
+    """The position at which the next page begins: the rows of the groups, the index of the first group of which
+    it has rows, and the cursor within that group's records; None at the group's beginning.
     """
 
     groups: tuple[CauseRow, ...]

@@ -40,8 +40,9 @@ class EvidenceBundleExport(QObject):
         return self._file.is_running
 
     def choose_file(self, read_records: ReadRecords, count: int | None = None) -> None:
-        """Ask for the path of the new file, then write the packs of these records; `count` is their number, if it is
-        known. Say why not if the person may not export, or do nothing while an export runs.
+        """Ask the person for the path of the new file, then write the packs of these records; `count` is their
+        number, None if it isn't known. Show the reason if the person may not export. Do nothing while an export
+        runs.
         """
         reason = self._context.find_disabled_reason(RIGHT)
         if reason:

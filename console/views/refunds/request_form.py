@@ -249,7 +249,7 @@ class RefundForm(QWidget):
 
     @property
     def reason_code(self) -> RefundReason | None:
-        """The chosen code; None while none is chosen."""
+        """The reason that the person has chosen in the list of reasons; None as long as none is chosen."""
         return RefundReason(self.reason.currentData()) if self.reason.currentIndex() >= 0 else None
 
     def reason_words(self) -> str:

@@ -19,7 +19,7 @@ the mouse are written once.
 
 
 class ValueSource(Protocol):
-    """The place of one person's values. Both methods run in a worker thread."""
+    """Interface of the file that stores one person's values. `read` and `change` are called in a worker thread."""
 
     def read(self) -> StoredEntries: ...
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from console.views.theme.design_tokens import Language, Tone, tokens
 
-_BARE_NUMBER = re.compile(r"[\d ,./:-]*\d[\d ,./:-]*")
+_NUMBER_WITHOUT_WORD_PATTERN = re.compile(r"[\d ,./:-]*\d[\d ,./:-]*")
 Kind = Literal["text", "data", "amount", "age", "state", "check"]
 
 
@@ -79,7 +79,7 @@ class Column:
         it, such as "Client 2".
         """
         words = self.spoken(row) if self.spoken else self.text(row)
-        return f"{self.title} {words}" if self.title and _BARE_NUMBER.fullmatch(words) else words
+        return f"{self.title} {words}" if self.title and _NUMBER_WITHOUT_WORD_PATTERN.fullmatch(words) else words
 
 
 @dataclass(frozen=True, slots=True)
