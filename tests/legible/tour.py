@@ -25,10 +25,11 @@ from tests.shots.registry_scenes import REGISTRY
 from tests.shots.report_scenes import REPORTS
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, UnpaintedStage
+from tests.shots.training_scenes import TRAINING
 from tests.shots.view_scenes import VIEWS
 from tests.support.furnished import Furnished, furnished
 
-SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **VIEWS, **FURTHER}
+SCENES = {**MAIN, **REST, **BULK, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **VIEWS, **FURTHER, **TRAINING}
 
 
 class LegibleStage(UnpaintedStage):

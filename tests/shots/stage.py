@@ -44,7 +44,7 @@ class Stage:
 
     def __init__(self, desk: Furnished, sight: Sight, folder: Path) -> None:
         self.desk, self.sight = desk, sight
-        self.folder, self._folder = folder, folder / sight.name
+        self._folder = folder / sight.name
         self._folder.mkdir(parents=True, exist_ok=True)
         self.opening = WindowOpening(desk.console.settings, lambda: desk.console)
         self.window = self.opening.window

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from console.cli.json_output.records import instant_json
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
-from console.cli.process.stop_signals import sigterm_as_interrupt, wait_for_stop
+from console.cli.process.stop_signals import sigterm_as_interrupt
 from console.cli.text_output.translator import Lines, Translator
-from console.cli.window.open_window import has_display, show_window
+from console.cli.window.open_window import NO_DISPLAY_STATUS, has_display, show_window
 from console.wording.training import incident_title, score_text, situation_text, verdict_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class TrainingCommand:
         """Run the training, or write the list of its incidents. Raises bad_profile where real providers or a database
         server are configured.
         """
-        from console.demo.training.session import open_training, read_stored_view
+        from console.demo.training.session import open_training, read_stored_view, refuse_real_access
 
         settings = writer.read_settings()
         if args.list or args.check:
@@ -33,6 +33,11 @@ class TrainingCommand:
                 lambda: view_json(view, writer.translator.language), lambda: _view_lines(view, writer.translator)
             )
             return
+        refuse_real_access(settings)
+        if not has_display():
+            writer.write_to_stderr(writer.translator("cli.no_display"))
+            writer.status = NO_DISPLAY_STATUS
+            return
         with sigterm_as_interrupt(), open_training(settings) as console:
             training = console.training
             assert training is not None  # noqa: S101 - for the type checker
@@ -40,10 +45,7 @@ class TrainingCommand:
                 lambda: view_json(training.read_view(), writer.translator.language),
                 lambda: [writer.translator("cli.training.prompt")],
             )
-            if has_display():
-                show_window(console)
-            else:
-                wait_for_stop()
+            show_window(console)
 
 
 def view_json(view: "TrainingView", language: str) -> JsonObject:

@@ -17,8 +17,9 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.placeholders import EmptyState
 from console.wording import training as words
 
@@ -84,7 +85,7 @@ class TrainingPage(Page):
             (self.check_button, self._check),
             (self.next_button, self._go_to_next),
         )
-        buttons = make_row(*(button for button, _ in self._acts), None, self.score, gap=8)
+        buttons = make_flow_widget(*(button for button, _ in self._acts), self.score, gap=12)
         foot = self.foot = Surface(raised=True, edge="top")
         foot.setLayout(
             make_column(self.situation, self.verdict, buttons, self.approver, gap=8, margins=(24, 12, 24, 12))
