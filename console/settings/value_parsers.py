@@ -63,13 +63,13 @@ class RawSetting:
     def parse_number(self, minimum: float, maximum: float) -> float:
         """Return a decimal number between `minimum` and `maximum`, both included; only ASCII digits are accepted."""
         if not _DECIMAL_PATTERN.fullmatch(self.text) or not minimum <= float(self.text) <= maximum:
-            raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:g}", high=f"{maximum:g}")
+            raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return float(self.text)
 
     def parse_integer(self, minimum: int, maximum: int) -> int:
         """Return an integer between `minimum` and `maximum`, both included; only ASCII digits are accepted."""
         if not (self.text.isascii() and self.text.isdigit() and minimum <= self.parse_number(minimum, maximum)):
-            raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:g}", high=f"{maximum:g}")
+            raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return int(self.text)
 
     def parse_failpoint(self) -> tuple[str, int, str]:

@@ -14,6 +14,7 @@ import pytest
 from console.cli.main import main
 from console.sandbox.server import Sandbox
 from tests.support.desks import environment, have_database
+from tests.support.json_answers import require_described
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,10 @@ class Terminal:
         return Ending(status, out.buffer.getvalue(), err.getvalue())
 
     def json(self, *words: str, **env: str) -> Ending:
-        return self("--json", *words, **env)
+        """One command with `--json`; whatever it answers, its schema describes that."""
+        ending = self("--json", *words, **env)
+        require_described(words, ending.answer)
+        return ending
 
 
 @pytest.fixture

@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from console.domain import errors
+from console.domain.exports.tables import ListName
 from console.sandbox.registry import company_row, merge, rename, write_difference, write_whole
 from console.sandbox.server import Sandbox
 from tests.support.environment import isolate
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER, OTHER, MERGED = "1180301018771", "5010001192707", "7010001065142"
+_GROUPS = {"refund", "payment", "alerts", "audit", "db", "registry", "documents", "export", "incidents", "limits"}
+_GROUPS |= {"provider", "reports", "views"}
 _PREFIXES = {"CONSOLE_SECRET", "CONSOLE_RECEIVER"}
 _OPTION = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
 _VARIABLE = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
@@ -111,7 +114,7 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     from tests.cli.test_reconciliation import planted
 
     def say(*words: str, **env: str) -> tuple[str, dict[str, Any]]:
-        name = " ".join(words[: 2 if words[0] in {"refund", "payment", "alerts", "audit", "db", "registry"} else 1])
+        name = " ".join(words[: 2 if words[0] in _GROUPS else 1])
         return (f"{words[0]} {words[1]}" if words[0] == "show" else name), desk.json(*words, **env).answer
 
     yield say("purchase", NUMBER, "--client", "1", "--deal", "2", "--reason", "1")
@@ -178,11 +181,58 @@ def _day(desk: Any, sandbox: Sandbox, folder: Path) -> Iterator[tuple[str, dict[
     yield say("read-only", "list")
     yield say("read-only", "off", "--reason", "restored", OPERATOR="lead-b")
     yield say("read-only", "off", "--provider", "paypay", "--reason", "over", OPERATOR="lead-b")
+    yield from _lists_and_files(say, folder, day)
     yield say("db", "check")
     yield say("db", "upgrade")
     yield say("db", "adopt", "--dry-run")
     yield say("doctor")
     yield say("nothing")
+
+
+def _lists_and_files(say: Any, folder: Path, day: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The commands of saved views, incidents, documents, exports, reports and limits."""
+    yield say("views", "save", "mine", "unknown")
+    yield say("views", "rename", "1", "open")
+    yield say("views", "list")
+    yield say("queue", "--view", "open")
+    yield say("queue", "refunds", "--by-cause")
+    yield say("views", "delete", "1")
+    yield say("views", "restore", "1")
+    yield say("incidents", "list")
+    yield say("incidents", "take", "1")
+    yield say("incidents", "show", "1")
+    yield say("incidents", "hand-over", "1", "--to", "nobody", "--note", "mine is over")
+    yield say("incidents", "snooze", "1", "--until", "2020-01-01")
+    yield say("incidents", "wake", "1")
+    yield say("incidents", "release", "1")
+    yield say("incidents", "resolve", "1", "--reason", "done")
+    yield say("incidents", "reopen", "1", "--reason", "not done")
+    yield say("payment", "move-order", "1")
+    yield say("alerts", "unack", "1")
+    yield say("documents", "list", "1")
+    yield say("documents", "save", "1", "--to", str(folder / "copy.pdf"))
+    yield say("documents", "compare", "1")
+    subjects = {"queue": ("refunds",), "lookup": (NUMBER,), "search": ("ORD-1",), "find": ("架空",),
+                "report": ("time_to_truth",), "reconciliation": ("1",), "bulk": ("1",)}  # fmt: skip
+    for name in ListName:
+        yield say("export", name, *subjects.get(name, ()), "--to", str(folder / f"{name}.csv"))
+    yield say("reports", "figures")
+    yield say("reports", "close", "--day", day, "--provider", "paypay")
+    yield say("limits", "list")
+    yield say("limits", "set", "per_refund", "JPY", "1", OPERATOR="op-a")
+    yield say("provider", "authorise", "paypay")
+    yield say("unfinished")
+    yield say("whoami")
+    yield say("sign-in")
+    yield say("sign-out")
+    yield say("forget-credentials")
+    yield say("replay", str(folder / "case.zip"))
+    yield say("db", "backup", str(folder / "backup"))
+    yield say("db", "restore", str(folder / "backup"), "--check")
+    yield say("db", "accounts", "apply", str(folder / "nothing.json"))
+    yield say("open", "no link")
+    yield say("--version")
+    yield say("lookup", "--help")
 
 
 def _registry_day(say: Any, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:

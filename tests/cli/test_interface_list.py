@@ -1,11 +1,14 @@
 """What programs outside this repository rely on is as it was written down, to the character."""
 
+import collections
 import json
 from pathlib import Path
 
 import pytest
 
+from scripts.reference.json_schema import definition_name
 from tests.cli.interface_list import collect
+from tests.support.json_answers import VALIDATED
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json"
 
@@ -17,3 +20,8 @@ def test_nothing_that_programs_rely_on_has_changed(tmp_path: Path, monkeypatch: 
     assert found.keys() == written.keys()
     for part, expected in written.items():
         assert found[part] == expected, part
+    endings = collections.Counter(ending for _, ending in VALIDATED)
+    print(f"validated by docs/reference/json.schema.json: {len({name for name, _ in VALIDATED})} commands, {endings}")
+    assert {"ok", "usage", "already_purchased", "outcome_unknown", "possible_repeat", "not_found"} <= endings.keys()
+    named = {definition_name(command) for command in found["commands"]}
+    assert named - {name for name, _ in VALIDATED} <= {"sandbox", "demo"}, "not one ending validated"

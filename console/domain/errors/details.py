@@ -60,12 +60,33 @@ class LeaseFacts(TypedDict, total=False):
 
 class _Shared(TypedDict, total=False):
     """Facts that the errors of most codes may have. `duplicate` is True for the stored answer of a repeated request
-    id. `about` is a kind of record, by which the wording of the error is chosen.
+    id. `about` is a kind of record, by which the wording of the error is chosen. A probe of an order that a payment
+    stops has the order in `record` and the payment in `payment`.
     """
 
     record: Record | None
+    payment: Record | None
     about: str
     duplicate: bool
+
+
+class RefundRuleFacts(TypedDict, total=False):
+    """Facts of the error about a refund that breaks a rule (`services/refunds/rules.py`). Amounts are in minor units
+    of `currency`.
+    """
+
+    reason: str
+    currency: str
+    state: str
+    refund: int | None
+    left: int
+    minor: int
+    earlier: int
+    most: int | None
+    until: datetime | None
+    limit: int
+    today: int
+    maker: str
 
 
 class FailedPart(TypedDict):
@@ -85,7 +106,7 @@ class InvalidNumber(TypedDict, total=False):
 
     reason: NumberReason
     normalized: str | None
-    hint: Literal["check_digit_missing"]
+    hint: Literal["check_digit_missing", "name"]
     candidates: list[str]
 
 
@@ -155,7 +176,7 @@ class Usage(TypedDict, total=False):
 
 class BadProfile(TypedDict, total=False):
     """Facts of the error `bad_profile`: the name of the wrong setting and its problem. The facts never contain the
-    setting's value.
+    setting's value. From `journal` on: what an unfit database said (`store/constraints/fitness.py`).
     """
 
     variable: str
@@ -176,7 +197,19 @@ class BadProfile(TypedDict, total=False):
     high: str
     day: str | None
     cause: str
-    status: int | None
+    status: int | str | None
+    journal: str
+    synchronous: int
+    value: str
+    cipher: str
+    index: str
+    faults: list[str]
+    count: int
+    size: int
+    nodes: list[str]
+    table: str
+    left: int
+    used_percent: float
 
 
 class BadRegistryFile(TypedDict, total=False):
@@ -287,7 +320,7 @@ class NotAllowed(_Shared, total=False):
     rights that the account lacks.
     """
 
-    reason: NotAllowedReason
+    reason: NotAllowedReason | None
     operator: str
     needs: list[str]
     needs_rights: list[str]
@@ -363,7 +396,7 @@ class SchemaMismatch(TypedDict, total=False):
     found: str | None
     needed: str
     newer: bool
-    problem: SchemaProblem
+    problem: SchemaProblem | ForeignText
     table: str
     step: str
     cause: str
@@ -376,7 +409,10 @@ class NotOurDatabase(TypedDict, total=False):
     or a backup is of another database (`other_backup`; the ids of this database and of the backup's).
     """
 
-    problem: Literal["names_taken", "other_backup"]
+    problem: Literal["names_taken", "other_backup"] | ForeignText
+    found: str | None
+    needed: str
+    newer: bool
     tables: list[str]
     database_id: str
     backup_of: str
@@ -533,7 +569,6 @@ class ErrorDetail(LeaseFacts, _Shared, total=False):
     operation_id: str | None
     provider_id: int | str | None
     provider: str
-    payment: Record | None
     changed: object
     failed: list[FailedPart]
     missing: list[dict[str, object]]

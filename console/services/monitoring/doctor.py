@@ -16,7 +16,7 @@ from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
 from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
 from console.services.monitoring.installation import check_files, installed_folder
-from console.services.monitoring.versions import read_versions
+from console.services.monitoring.versions import SchemaVersions, read_versions
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
 from console.settings.urls import mask_password
@@ -98,7 +98,7 @@ class HealthChecks:
             return (schema,)
         return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
 
-    def upgrade(self, *, accepts_new_database: bool = False) -> dict[str, object]:
+    def upgrade(self, *, accepts_new_database: bool = False) -> SchemaVersions:
         """Create or upgrade the schema; safe at any time, also if several desks do it at the same time. Return the
         versions of the schema before (`from`) and after (`to`).
 

@@ -2,16 +2,29 @@
 
 import platform
 from importlib import metadata
+from typing import TypedDict
 
 import console
 from console.store.schema.core import SCHEMA_VERSION
 
 
-def read_versions() -> dict[str, str | None]:
-    """Return the versions of the program (`version`), of the database schema that it needs (`schema`), of Python and
-    of Qt (`python`, `qt`). Qt is not imported: its version is read from the installed package, and is None if the
-    package is missing.
+class Versions(TypedDict):
+    """The versions of the program, of the database schema that it needs, of Python and of Qt (None if its package is
+    missing).
     """
+
+    version: str
+    schema: str
+    python: str
+    qt: str | None
+
+
+SchemaVersions = TypedDict("SchemaVersions", {"from": str | None, "to": str})
+"""The versions of a database's schema before an upgrade (None: it had none) and after it."""
+
+
+def read_versions() -> Versions:
+    """Return the versions. Qt is not imported: its version is read from the installed package."""
     try:
         qt = metadata.version("PySide6-Essentials")
     except metadata.PackageNotFoundError:

@@ -1,0 +1,591 @@
+"""Read which JSON object a function makes, from its source and the types of what it uses. Nothing is called.
+
+The functions that make JSON are dict displays, comprehensions, conditions and calls of each other. Where a construct
+or a type can't be read, `Unreadable` names the line: annotate the variable there, or extend this module.
+"""
+
+import ast
+import functools
+import importlib
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
+from enum import Enum
+from types import FunctionType, ModuleType
+from typing import Any, TypeAlias
+
+from scripts.reference.declared_types import (
+    Code,
+    Unreadable,
+    code_of,
+    fits,
+    hints_of,
+    imported_names,
+    mapping_types,
+    names_of_module,
+)
+from scripts.reference.shapes import (
+    NOTHING,
+    TUPLE,
+    Arr,
+    Const,
+    Obj,
+    OneOf,
+    Shape,
+    Typed,
+    alternatives,
+    class_of,
+    item_of,
+    one_of,
+)
+from scripts.reference.shapes import merge as merge_objects
+
+Env = dict[str, Shape]
+JSON_HINTS = (dict[str, Any], list[dict[str, Any]], dict[str, Any] | None, Any, object)
+Special: TypeAlias = "Callable[[Reader, list[Shape], dict[str, Shape]], Shape]"
+"""A function that returns the shape of a call's result, from the shapes of its arguments."""
+
+
+class Reader:
+    """Reads functions that make JSON. `answers` collects what a command hands to `writer.write_answer`."""
+
+    def __init__(self, known_functions: "Mapping[Any, Special] | None" = None) -> None:
+        self._known_functions = known_functions or {}
+        self.answers: list[Shape] = []
+        self._known: dict[Any, Shape] = {}
+
+    # -- functions
+
+    def returned(self, function: Any, *args: Shape) -> Shape:
+        """Return the shape that the function returns for arguments of these shapes; None stands for any argument."""
+        return self.call(Const(function), list(args), {})
+
+    def call(self, callee: Shape, args: list[Shape], keywords: dict[str, Shape]) -> Shape:
+        if not isinstance(callee, Const):
+            return self._call_typed(callee)
+        function = callee.value
+        special = self._known_functions.get(function) if isinstance(function, typing.Hashable) else None
+        if special is not None:
+            return special(self, args, keywords)
+        if isinstance(function, Code):
+            return self.inline(function, args, keywords, {})
+        if isinstance(function, type):
+            return Typed(function)
+        if isinstance(function, FunctionType):
+            hints = hints_of(function)
+            returned = hints.get("return", Any)
+            if function.__module__.startswith("console.") and returned in JSON_HINTS:
+                return self.inline(code_of(function), args, keywords, hints)
+            if isinstance(returned, typing.TypeVar):
+                return self._passed_through(hints, args, returned)
+            return Typed(returned)
+        raise Unreadable(f"call of {function!r}")
+
+    def _passed_through(self, hints: Mapping[str, Any], args: list[Shape], wanted: typing.TypeVar) -> Shape:
+        """Return what a generic function returns: the value of an argument, or what a function in it returns."""
+        for hint, shape in zip(hints.values(), args, strict=False):
+            if hint is wanted:
+                return shape
+            if wanted in typing.get_args(hint):
+                return self.call(shape, [], {})
+        return Typed(Any)
+
+    def _call_typed(self, callee: Shape) -> Shape:
+        if isinstance(callee, Typed):
+            hint = callee.hint
+            if typing.get_args(hint) and class_of(hint) is not type:
+                return Typed(typing.get_args(hint)[-1])
+            call = vars(hint).get("__call__") if isinstance(hint, type) else None
+            if isinstance(call, FunctionType):
+                return Typed(hints_of(call).get("return", Any))
+        return Typed(Any)
+
+    def inline(self, code: Code, args: list[Shape], keywords: dict[str, Shape], hints: Mapping[str, Any]) -> Shape:
+        """Read the body of the function, once for each kind of value that its arguments can have."""
+        spec = code.node.args
+        names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
+        given = dict(zip(names, args, strict=False)) | keywords
+        defaults = dict(zip(reversed([a.arg for a in spec.args]), reversed(spec.defaults), strict=False))
+        bound = {name: self._argument(name, given, hints, defaults) for name in names}
+        if spec.vararg is not None:
+            bound[spec.vararg.arg] = _tuple_of(args[len(spec.args) :])
+        for name, shape in bound.items():
+            parts = alternatives(shape)
+            if len(parts) > 1 and all(isinstance(part, Typed | Const) for part in parts):
+                return one_of([self.inline(code, [], bound | {name: part}, {}) for part in parts])
+        key = (code.node, repr(sorted(bound.items())))
+        if key not in self._known:
+            env: Env = {**(code.env or {}), **bound}
+            returned = self._run(code, env)
+            kinds = [s.hint for s in bound.values() if isinstance(s, Typed)]
+            self._known[key] = _named(returned, code, kinds)
+        return self._known[key]
+
+    def _argument(
+        self, name: str, given: Mapping[str, Shape], hints: Mapping[str, Any], defaults: Mapping[str, Any]
+    ) -> Shape:
+        """Return the shape of an argument: the given one, without what the declared type doesn't allow."""
+        declared = Typed(hints[name]) if name in hints else None
+        if name not in given:
+            default = defaults.get(name)
+            return Const(default.value) if isinstance(default, ast.Constant) else declared or Typed(Any)
+        if declared is None:
+            return given[name]
+        allowed = alternatives(declared)
+        kept = [part for part in alternatives(given[name]) if any(fits(part, other) for other in allowed)]
+        return one_of(kept) if kept else declared
+
+    def _run(self, code: Code, env: Env) -> Shape:
+        body = [ast.Return(code.node.body)] if isinstance(code.node, ast.Lambda) else code.node.body
+        returned, _ = Frame(self, code.module, env).run(body)
+        return one_of(returned) if returned else NOTHING
+
+
+class Frame:
+    """Reads the statements and expressions of one function."""
+
+    def __init__(self, reader: Reader, module: str, env: Env) -> None:
+        self.reader, self.module, self.env = reader, module, env
+
+    # -- statements
+
+    def run(self, body: Iterable[ast.stmt]) -> tuple[list[Shape], bool]:
+        """Return the returned shapes, and whether the end of the statements can be reached."""
+        returned: list[Shape] = []
+        for statement in body:
+            found, goes_on = self._statement(statement)
+            returned += found
+            if not goes_on:
+                return returned, False
+        return returned, True
+
+    def _statement(self, node: ast.stmt) -> tuple[list[Shape], bool]:
+        match node:
+            case ast.Return(value=value):
+                return [NOTHING if value is None else self.read(value)], False
+            case ast.Raise():
+                return [], False
+            case ast.If(test=test, body=body, orelse=orelse):
+                return self._branches(self.decide(test), body, orelse)
+            case ast.Match(subject=subject, cases=cases):
+                return self._match(subject, cases)
+            case ast.With(items=items, body=body):
+                for item in items:
+                    if item.optional_vars is not None:
+                        self._bind(item.optional_vars, _entered(self.read(item.context_expr)))
+                return self.run(body)
+            case ast.Try(body=body):
+                return self.run(body)
+            case ast.Expr(value=value):
+                self._collect(value)
+        self._define(node)
+        return [], True
+
+    def _define(self, node: ast.stmt) -> None:
+        """Note the names that a statement binds."""
+        match node:
+            case ast.Assign(targets=[target], value=value):
+                self._bind(target, self.read(value))
+            case ast.AnnAssign(target=target, annotation=annotation, value=value) if value is not None:
+                declared = eval(ast.unparse(annotation), names_of_module(self.module))
+                if isinstance(declared, str):
+                    declared = eval(declared, names_of_module(self.module))
+                self._bind(target, self.read(value) if declared in JSON_HINTS else Typed(declared))
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.BitOr(), value=value):
+                self.env[name] = merge_objects([self.env[name], self.read(value)])
+            case ast.Import() | ast.ImportFrom():
+                self.env |= {name: Const(value) for name, value in imported_names(node).items()}
+            case ast.FunctionDef():
+                self.env[node.name] = Const(Code(node, self.module, self.env))
+
+    def _branches(
+        self, is_true: bool | None, body: list[ast.stmt], orelse: list[ast.stmt]
+    ) -> tuple[list[Shape], bool]:
+        if is_true is not None:
+            return self.run(body if is_true else orelse)
+        first, second = (Frame(self.reader, self.module, dict(self.env)) for _ in range(2))
+        returned, goes_on = first.run(body)
+        other, other_goes_on = second.run(orelse)
+        ends = [frame for frame, reached in ((first, goes_on), (second, other_goes_on)) if reached]
+        names = {name for frame in ends for name in frame.env}
+        for name in names:
+            known = [frame.env[name] for frame in ends if name in frame.env]
+            self.env[name] = known[0] if all(shape is known[0] for shape in known) else one_of(known)
+        return returned + other, bool(ends)
+
+    def _match(self, subject: ast.expr, cases: list[ast.match_case]) -> tuple[list[Shape], bool]:
+        given = self.read(subject)
+        for case in cases:
+            pattern = case.pattern
+            if isinstance(pattern, ast.MatchClass) and not fits(given, Typed(self._value(pattern.cls))):
+                continue
+            return self.run(case.body)
+        return [], True
+
+    def _bind(self, target: ast.expr, shape: Shape) -> None:
+        if isinstance(target, ast.Name):
+            self.env[target.id] = shape
+        elif isinstance(target, ast.Tuple):
+            for at, part in enumerate(target.elts):
+                self._bind(part, _part_of(shape, at))
+
+    def _collect(self, node: ast.expr) -> None:
+        """Note the answer that a call of `write_answer` writes, in this function or in one that gets the writer."""
+        if not isinstance(node, ast.Call):
+            return
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if name in ("write_answer", "write_ready_answer"):
+            self.reader.answers.append(self.reader.call(self.read(node.args[0]), [], {}))
+        elif name == "run" and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
+            json_of = self.read(node.func.value.args[1])
+            self.reader.answers.append(self.reader.call(json_of, [], {}))
+        elif name in ("run_worker",) or (isinstance(node.func, ast.Name) and "writer" in map(ast.unparse, node.args)):
+            self._follow(node)
+
+    def _follow(self, node: ast.Call) -> None:
+        callee, args = self.read(node.func), [self.read(arg) for arg in node.args]
+        for given in args:
+            if isinstance(given, Const) and isinstance(given.value, Code):
+                self.reader.call(given, [Typed(_first_hint(given.value))], {})
+        if isinstance(callee, Const) and isinstance(callee.value, FunctionType):
+            self.reader.inline(code_of(callee.value), args, {}, hints_of(callee.value))
+
+    # -- conditions
+
+    def decide(self, node: ast.expr) -> bool | None:
+        """Return whether the condition holds; None if both can happen."""
+        match node:
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                inner = self.decide(operand)
+                return None if inner is None else not inner
+            case ast.BoolOp(op=op, values=values):
+                final, is_open = isinstance(op, ast.Or), False
+                for value in values:
+                    part = self.decide(value)
+                    if part is final:
+                        return None if is_open else final
+                    is_open = is_open or part is None
+                return None if is_open else not final
+            case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(value=None)]):
+                found = {shape == NOTHING for shape in alternatives(self.read(left))}
+                if len(found) > 1 or self.read(left) == Typed(Any):
+                    return None
+                return found.pop() is isinstance(op, ast.Is)
+            case ast.Call(func=ast.Name(id="isinstance"), args=[value, kind]):
+                wanted = Typed(self._value(kind))
+                found = {fits(shape, wanted) for shape in alternatives(self.read(value))}
+                return found.pop() if len(found) == 1 else None
+        return False if self._read_or_none(node) == NOTHING else None  # null counts as false
+
+    def _read_or_none(self, node: ast.expr) -> Shape | None:
+        try:
+            return None if isinstance(node, ast.Compare) else self.read(node)
+        except Unreadable:  # both branches are read
+            return None
+
+    def _value(self, node: ast.expr) -> Any:
+        found = self.read(node)
+        if not isinstance(found, Const):
+            raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)}")
+        return found.value
+
+    # -- expressions
+
+    def read(self, node: ast.expr) -> Shape:
+        """Return the shape of an expression's value."""
+        handler = getattr(self, f"_read_{type(node).__name__.lower()}", None)
+        if handler is None:
+            raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)}")
+        try:
+            shape: Shape = handler(node)
+        except (TypeError, AttributeError, KeyError) as error:
+            raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)[:200]}: {error!r}") from error
+        return shape
+
+    def _read_constant(self, node: ast.Constant) -> Shape:
+        return Const(node.value) if node.value is None or isinstance(node.value, str) else _constant(node.value)
+
+    def _read_name(self, node: ast.Name) -> Shape:
+        if node.id in self.env:
+            return self.env[node.id]
+        names = names_of_module(self.module)
+        builtins = vars(importlib.import_module("builtins"))
+        if node.id not in names and node.id not in builtins:
+            raise Unreadable(f"{self.module}:{node.lineno} {node.id} has no known type")
+        return Const(names.get(node.id, builtins.get(node.id)))
+
+    def _read_dict(self, node: ast.Dict) -> Shape:
+        parts: list[Shape] = []
+        for key, value in zip(node.keys, node.values, strict=True):
+            parts.append(self.read(value) if key is None else self._pair(self.read(key), self.read(value)))
+        return merge_objects(parts)
+
+    def _pair(self, key: Shape, value: Shape) -> Obj:
+        """Return the object with one field; if the key can be one of several, each of them is optional."""
+        keys = alternatives(key)
+        if not all(isinstance(part, Const) for part in keys):
+            return Obj(rest=value)
+        names = [str(part.value) for part in keys if isinstance(part, Const)]
+        return Obj(dict.fromkeys(names, value), set(names) if len(names) == 1 else set())
+
+    def _read_dictcomp(self, node: ast.DictComp) -> Shape:
+        parts: list[Shape] = []
+        for frame in self._rounds(node.generators):
+            pair = frame._pair(frame.read(node.key), frame.read(node.value))
+            parts.append(OneOf((pair, Obj())) if node.generators[0].ifs else pair)
+        return merge_objects(parts)
+
+    def _read_listcomp(self, node: ast.ListComp | ast.GeneratorExp) -> Shape:
+        items = [frame.read(node.elt) for frame in self._rounds(node.generators)]
+        return Arr(one_of(items)) if items else Arr(None)
+
+    _read_generatorexp = _read_listcomp
+
+    def _rounds(self, generators: list[ast.comprehension]) -> "Iterable[Frame]":
+        """Return a frame for each known item over which the comprehension goes; one frame if the items are alike."""
+        generator = generators[0]
+        source = self.read(generator.iter)
+        items = [Const(item) for item in source.value] if isinstance(source, Const) else [item_of(source)]
+        if isinstance(source, OneOf) and all(isinstance(part, Arr) for part in source.shapes) is False:
+            items = alternatives(item_of(source))
+        if isinstance(source, Arr) and isinstance(source.item, OneOf) and _is_pairs(source.item):
+            items = list(source.item.shapes)
+        for item in items:
+            frame = Frame(self.reader, self.module, dict(self.env))
+            frame._bind(generator.target, item)
+            yield frame
+
+    def _read_list(self, node: ast.List | ast.Tuple) -> Shape:
+        items: list[Shape] = []
+        for part in node.elts:
+            if isinstance(part, ast.Starred):
+                inner = self.read(part.value)
+                items += _spread(inner)
+            else:
+                items.append(self.read(part))
+        if isinstance(node, ast.Tuple):
+            return _tuple_of(items)
+        return Arr(one_of(items)) if items else Arr(None)
+
+    _read_tuple = _read_list
+
+    def _read_ifexp(self, node: ast.IfExp) -> Shape:
+        is_true = self.decide(node.test)
+        if is_true is not None:
+            return self.read(node.body if is_true else node.orelse)
+        return one_of([self.read(node.body), self.read(node.orelse)])
+
+    def _read_boolop(self, node: ast.BoolOp) -> Shape:
+        return one_of([self.read(value) for value in node.values])
+
+    def _read_compare(self, node: ast.Compare) -> Shape:
+        return Typed(bool)
+
+    def _read_unaryop(self, node: ast.UnaryOp) -> Shape:
+        return Typed(bool) if isinstance(node.op, ast.Not) else self.read(node.operand)
+
+    def _read_binop(self, node: ast.BinOp) -> Shape:
+        left = self.read(node.left)
+        if isinstance(node.op, ast.BitOr) and any(isinstance(part, Obj) for part in alternatives(left)):
+            return merge_objects([left, self.read(node.right)])
+        return left
+
+    def _read_joinedstr(self, node: ast.JoinedStr) -> Shape:
+        parts = [self.read(part.value if isinstance(part, ast.FormattedValue) else part) for part in node.values]
+        if all(isinstance(part, Const) and isinstance(part.value, str) for part in parts):
+            return Const("".join(part.value for part in parts if isinstance(part, Const)))
+        return Typed(str)
+
+    def _read_lambda(self, node: ast.Lambda) -> Shape:
+        return Const(Code(node, self.module, dict(self.env)))
+
+    def _read_namedexpr(self, node: ast.NamedExpr) -> Shape:
+        self.env[node.target.id] = found = self.read(node.value)
+        return found
+
+    def _read_subscript(self, node: ast.Subscript) -> Shape:
+        source = self.read(node.value)
+        index = self.read(node.slice) if not isinstance(node.slice, ast.Slice) else None
+        if isinstance(source, Obj) and isinstance(index, Const) and index.value in source.fields:
+            return source.fields[index.value]
+        if isinstance(source, Const) and isinstance(source.value, Mapping):
+            known = isinstance(index, Const) and index.value in source.value
+            return (
+                Const(source.value[index.value])
+                if known and isinstance(index, Const)
+                else one_of([Const(value) for value in source.value.values()])
+            )
+        if isinstance(source, Typed) and len(typing.get_args(source.hint)) == 2 and class_of(source.hint) is dict:
+            return Typed(typing.get_args(source.hint)[1])
+        return source if source == Typed(str) else item_of(source)
+
+    def _read_attribute(self, node: ast.Attribute) -> Shape:
+        source = self.read(node.value)
+        found = [attribute_of(part, node.attr) for part in alternatives(source) if part != NOTHING]
+        known = [shape for shape in found if shape is not None]
+        if not known:
+            raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)} of {source}")
+        return one_of(known)
+
+    def _read_call(self, node: ast.Call) -> Shape:
+        if isinstance(node.func, ast.Attribute):
+            method = self._method(node.func, node)
+            if method is not None:
+                return method
+        args: list[Shape] = []
+        for arg in node.args:
+            if isinstance(arg, ast.Starred):
+                inner = self.read(arg.value)
+                args += _spread(inner)
+            else:
+                args.append(self.read(arg))
+        keywords = {word.arg: self.read(word.value) for word in node.keywords if word.arg is not None}
+        return self.reader.call(self.read(node.func), args, keywords)
+
+    def _method(self, node: ast.Attribute, call: ast.Call) -> Shape | None:
+        """Return what a method of a built-in type returns; None for any other."""
+        source, name = self.read(node.value), node.attr
+        if name == "items":
+            if isinstance(source, Const) and isinstance(source.value, Mapping):
+                return Const(tuple(source.value.items()))
+            if isinstance(source, Obj):
+                pairs = [Obj({"0": Const(key), "1": value}, name=TUPLE) for key, value in source.fields.items()]
+                return Arr(OneOf(tuple(pairs)))
+            key, value = mapping_types(source)
+            return Arr(Obj({"0": Typed(key), "1": Typed(value)}, name=TUPLE))
+        if name == "isoformat":
+            return one_of([part for part in alternatives(source) if part != NOTHING])
+        if isinstance(source, Const) and isinstance(source.value, str) and name == "split":
+            return Const(tuple(source.value.split()))
+        if name in ("partition", "split", "rpartition") and source == Typed(str):
+            return Arr(Typed(str))
+        if name in ("strip", "removeprefix", "removesuffix", "upper", "lower", "partition") and not call.keywords:
+            return Typed(str)
+        if name == "total_seconds":
+            return Typed(float)
+        if name == "fromkeys":
+            names = self._value(call.args[0])
+            value = self.read(call.args[1]) if len(call.args) > 1 else NOTHING
+            return Obj(dict.fromkeys(names, value), set(names))
+        return None
+
+
+def attribute_of(source: Shape, name: str) -> Shape | None:
+    """Return the shape of an attribute; None if values of this kind don't have it."""
+    if isinstance(source, Const):
+        if isinstance(source.value, ModuleType | type) or is_dataclass(source.value):
+            value = getattr(source.value, name, None)
+            return None if value is None else Const(value)
+        return attribute_of(Typed(type(source.value)), name)
+    kind = class_of(source.hint) if isinstance(source, Typed) else None
+    if kind in (Any, object):
+        return Typed(Any)
+    if not isinstance(source, Typed) or not isinstance(kind, type):
+        return None
+    if name == "value" and issubclass(kind, Enum):
+        return source
+    for base in kind.__mro__:
+        found = _declared_in(base, source, name)
+        if found is not None:
+            return found
+    return _set_in_init(source, kind, name)
+
+
+def _declared_in(base: type, source: Typed, name: str) -> Shape | None:
+    """Return the shape of the attribute that this class declares: a field, a property or a method."""
+    if name in vars(base).get("__annotations__", {}):
+        return Typed(hints_of(base)[name])
+    declared = vars(base).get(name)
+    if isinstance(declared, property | functools.cached_property):
+        getter = declared.fget if isinstance(declared, property) else declared.func
+        return Typed(hints_of(getter).get("return", Any))
+    if isinstance(declared, staticmethod | classmethod):
+        declared = declared.__func__
+    if not isinstance(declared, FunctionType):
+        return None
+    returned = hints_of(declared).get("return", Any)
+    if returned in JSON_HINTS and base.__module__.startswith("console.cli."):
+        return Const(_bound(declared, source))
+    return Typed(Callable[..., returned])
+
+
+def _set_in_init(source: Typed, kind: type, name: str) -> Shape | None:
+    """Return the shape of an attribute that the constructor of a class of ours sets."""
+    if not isinstance(vars(kind).get("__init__"), FunctionType) or not kind.__module__.startswith("console."):
+        return None
+    code = code_of(kind.__init__)  # type: ignore[misc]
+    hints = hints_of(kind.__init__)  # type: ignore[misc]
+    for node in ast.walk(code.node):
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == f"self.{name}":
+            return Typed(eval(ast.unparse(node.annotation), names_of_module(code.module)))
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[-1]) == f"self.{name}":
+            env = {"self": source, **{key: Typed(hint) for key, hint in hints.items()}}
+            return Frame(Reader(), code.module, dict(env)).read(node.value)
+    return None
+
+
+def _bound(function: FunctionType, self_shape: Shape) -> Code:
+    code = code_of(function)
+    node = ast.FunctionDef(**{name: getattr(code.node, name) for name in code.node._fields})
+    node.args = ast.arguments(
+        posonlyargs=[], args=code.node.args.args[1:], kwonlyargs=code.node.args.kwonlyargs,
+        kw_defaults=[], defaults=code.node.args.defaults,
+    )  # fmt: skip
+    return Code(node, code.module, {"self": self_shape})
+
+
+def _entered(shape: Shape) -> Shape:
+    """Return what `with … as` binds: for a generator of one value that value, otherwise the object itself."""
+    parts = typing.get_args(shape.hint) if isinstance(shape, Typed) else ()
+    return Typed(parts[0]) if parts else shape
+
+
+def _part_of(shape: Shape, at: int) -> Shape:
+    if isinstance(shape, Obj) and shape.name == TUPLE:
+        return shape.fields[str(at)]
+    if isinstance(shape, Const):
+        return Const(shape.value[at])
+    parts = typing.get_args(shape.hint) if isinstance(shape, Typed) else ()
+    return (
+        Typed(parts[at])
+        if len(parts) > at and parts[at] is not Ellipsis and Ellipsis not in parts
+        else item_of(shape)
+    )
+
+
+def _tuple_of(items: list[Shape]) -> Shape:
+    if items and all(isinstance(part, Const) for part in items):
+        return Const(tuple(part.value for part in items if isinstance(part, Const)))
+    return Obj({str(at): item for at, item in enumerate(items)}, name=TUPLE)
+
+
+def _spread(shape: Shape) -> list[Shape]:
+    """Return the parts of a value behind `*`."""
+    if isinstance(shape, Const):
+        return [Const(value) for value in shape.value]
+    return list(shape.fields.values()) if isinstance(shape, Obj) else [item_of(shape)]
+
+
+def _is_pairs(shape: OneOf) -> bool:
+    return all(isinstance(part, Obj) and part.name == TUPLE for part in shape.shapes)
+
+
+def _first_hint(code: Code) -> Any:
+    annotation = code.node.args.args[0].annotation
+    names = {**names_of_module(code.module), **{k: v.value for k, v in code.env.items() if isinstance(v, Const)}}
+    return eval(ast.unparse(annotation), names)
+
+
+def _named(shape: Shape, code: Code, kinds: list[Any]) -> Shape:
+    """Give an object the name of the function that makes it, and of the record's kind."""
+    if isinstance(shape, OneOf):
+        return OneOf(tuple(_named(part, code, kinds) for part in shape.shapes))
+    if not isinstance(shape, Obj) or not isinstance(code.node, ast.FunctionDef) or shape.name:
+        return shape
+    kind = next((kind.__name__ for kind in kinds if isinstance(kind, type) and is_dataclass(kind)), "")
+    name = code.node.name.strip("_").removesuffix("_json")
+    return Obj(shape.fields, shape.required, shape.rest, f"{name}.{kind}" if kind else name)
+
+
+def _constant(value: Any) -> Shape:
+    return Const(value) if isinstance(value, bool) else Typed(type(value))

@@ -1,0 +1,107 @@
+"""Look up what the source declares: the names of a module, the types of functions, and the kinds of values."""
+
+import ast
+import functools
+import importlib
+import inspect
+import re
+import textwrap
+import typing
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+from scripts.reference.shapes import Const, Shape, Typed, class_of
+
+
+class Unreadable(Exception):
+    """A construct whose JSON can't be told from the source."""
+
+
+@dataclass(frozen=True)
+class Code:
+    """The source of a function, the names that it sees, and the class of `self` if it is a method."""
+
+    node: Any
+    module: str
+    env: Any = None  # names of the function in which it stands
+
+    def __hash__(self) -> int:
+        return id(self.node)
+
+
+@functools.cache
+def names_of_module(name: str) -> dict[str, Any]:
+    """Return the names of a module, with those that only its type checker imports."""
+    module = importlib.import_module(name)
+    found = dict(vars(module))
+    tree = ast.parse(inspect.getsource(module))
+    late = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    body = [*tree.body, *(part for node in late for part in node.body)]
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom) and "__future__" not in ast.unparse(node):
+            found |= imported_names(node)
+    for node in body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            name = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+            if name not in found:
+                found[name] = eval(ast.unparse(node.value), found)
+            if isinstance(found[name], str) and re.fullmatch(r"_?[A-Z]\w*[a-z]\w*", name):
+                found[name] = eval(found[name], found)  # an alias of a type in quotation marks
+    return found
+
+
+def imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
+    if isinstance(node, ast.Import):
+        return {name.asname or name.name.partition(".")[0]: importlib.import_module(name.name) for name in node.names}
+    if "*" in ast.unparse(node):
+        return {}
+    module = importlib.import_module(node.module or "")
+    found: dict[str, Any] = {}
+    for name in node.names:
+        if isinstance(getattr(module, name.name, None), str) and name.name[:2].istitle():
+            # The annotations of functions have the text of such an alias, so its own names are needed beside it.
+            found = {**names_of_module(module.__name__), **found}
+        found[name.asname or name.name] = _member(module, name.name)
+    return found
+
+
+def _member(module: ModuleType, name: str) -> Any:
+    """Return a name of a module; an alias of a type that stands there in quotation marks is opened."""
+    if not hasattr(module, name):
+        return importlib.import_module(f"{module.__name__}.{name}")
+    value = getattr(module, name)
+    return names_of_module(module.__name__)[name] if isinstance(value, str) else value
+
+
+@functools.cache
+def hints_of(given: Any) -> dict[str, Any]:
+    """Return the types that a function or class declares; names that only the type checker imports are known."""
+    inner = inspect.unwrap(given)
+    return typing.get_type_hints(inner, {**names_of_module(inner.__module__)})
+
+
+@functools.cache
+def code_of(function: FunctionType) -> Code:
+    """Return the source of a function."""
+    node = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    return Code(node, function.__module__)
+
+
+def fits(given: Shape, wanted: Shape) -> bool:
+    """Return whether a value of the one shape can stand where the other is declared."""
+    if isinstance(wanted, Const):
+        return given == wanted
+    kind = class_of(wanted.hint) if isinstance(wanted, Typed) else object
+    if kind in (Any, object):
+        return True
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    own = (
+        class_of(given.hint) if isinstance(given, Typed) else type(given.value) if isinstance(given, Const) else dict
+    )
+    return any(isinstance(own, type) and isinstance(one, type) and issubclass(own, one) for one in kinds)
+
+
+def mapping_types(shape: Shape) -> tuple[Any, Any]:
+    parts = typing.get_args(shape.hint) if isinstance(shape, Typed) else ()
+    return (parts[0], parts[1]) if len(parts) == 2 else (str, Any)

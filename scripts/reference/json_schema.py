@@ -1,0 +1,200 @@
+"""Make the JSON Schema of what the commands print with `--json`, from the code that makes it.
+
+The objects of successful commands are read from the functions that make them (`code_reader`), the facts of refusals
+from the TypedDicts that the overloads of `ConsoleError` assign to each code.
+"""
+
+import argparse
+import typing
+from collections.abc import Mapping
+from functools import cache
+from types import FunctionType
+from typing import Any
+
+from console.cli import main as program
+from console.cli.adoption import plan_json
+from console.cli.command_table import COMMANDS
+from console.cli.json_output.records import record_json
+from console.cli.process import parser as command_parser
+from console.cli.process.command import ServiceCommand
+from console.cli.process.output import AnswerWriter
+from console.cli.servers.commands import DemoCommand
+from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
+from console.services.refunds.rules import _CODE_OF_RULE_TYPE
+from scripts.reference.code_reader import Reader
+from scripts.reference.declared_types import code_of, hints_of, names_of_module
+from scripts.reference.known_functions import KNOWN_FUNCTIONS, record_shape
+from scripts.reference.shapes import Const, Obj, Schema, SchemaWriter, Shape, Typed, alternatives, merge, one_of
+
+HELP, VERSION = "--help", "--version"
+_POLICY = (
+    "What support-console prints with --json: one object for each command and ending. #/$defs has an entry for each "
+    "command, by its words joined with '-', and `refusal` for each error code. Later versions may add fields, codes "
+    "and members of enumerations; a field that stands here keeps its name and type. A program should pass over what "
+    "it doesn't know. Generated: python -m scripts.reference."
+)
+
+
+def json_schema() -> Schema:
+    """Return the schema of every answer of every command."""
+    reader = Reader(KNOWN_FUNCTIONS)
+    writer = SchemaWriter(lambda kind: record_shape(reader, kind))
+    answers = {name: writer.write(shape) for name, shape in _answers(reader).items()}
+    refusal = _refusal(reader, writer)
+    commands = {
+        name: {"anyOf": [_success(schema), {"$ref": "#/$defs/refusal"}]} for name, schema in sorted(answers.items())
+    }
+    definitions = dict(sorted(writer.definitions.items()))
+    assert not definitions.keys() & commands.keys()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Answers of support-console --json",
+        "description": _POLICY,
+        "anyOf": [{"$ref": f"#/$defs/{name}"} for name in commands],
+        "$defs": {**commands, "refusal": refusal, **definitions},
+    }
+
+
+def definition_name(words: str) -> str:
+    """Return the name under which `$defs` has a command: `alerts-list` for `alerts list`."""
+    return words.strip("-").replace(" ", "-")
+
+
+def _success(data: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {"ok": {"const": True}, "data": data},
+        "required": ["ok", "data"],
+        "additionalProperties": False,
+    }
+
+
+# -- successful commands
+
+
+def _answers(reader: Reader) -> Mapping[str, Shape]:
+    """Return what each command prints when it succeeds, by the name of its definition."""
+    found = {name: _answer(reader, name, command) for name, command in COMMANDS.items()}
+    found["demo"] = _written(DemoCommand(program.main))
+    found[HELP] = Obj({"help": Typed(str)}, {"help"})
+    found[VERSION] = reader.call(Const(program._versions_json), [], {})
+    return {definition_name(name): shape for name, shape in found.items()}
+
+
+def _answer(reader: Reader, name: str, command: Any) -> Shape:
+    if not isinstance(command, ServiceCommand):
+        return _written(command)
+    shape = reader.call(Const(command.json_of), [_value_of(command)], {})
+    return _with_repetition(shape) if _takes_request_id(name) else shape
+
+
+def _value_of(command: "ServiceCommand[Any]") -> Shape:
+    """Return the type of the value that the service call returns; if it is not declared, what `json_of` takes."""
+    call, make = command.call_service, command.json_of
+    returned = (
+        hints_of(call).get("return") if isinstance(call, FunctionType) and call.__name__ != "<lambda>" else None
+    )
+    if returned is not None and returned in typing.get_args(names_of_module(record_json.__module__)["AnyRecord"]):
+        return Typed(returned)
+    return Typed(next(iter(hints_of(make).values())))
+
+
+def _with_repetition(shape: Shape) -> Shape:
+    return one_of([merge([part, Obj({"duplicate": Const(True)})]) for part in alternatives(shape)])
+
+
+def _written(command: Any) -> Shape:
+    """Return what the method `run` of a command hands to its writer."""
+    reader = Reader(KNOWN_FUNCTIONS)  # another one: what is known already isn't read again
+    run: FunctionType = type(command).run
+    shapes: dict[str, Shape] = {"self": Typed(type(command)), "args": Typed(Any), "writer": Typed(AnswerWriter)}
+    reader.inline(code_of(run), [], shapes, {})
+    assert reader.answers, f"{type(command).__name__} writes no answer"
+    return one_of(list(reader.answers))
+
+
+@cache
+def _options() -> Mapping[str, frozenset[str]]:
+    """Return the options of each command, from the parser."""
+    found: dict[str, frozenset[str]] = {}
+
+    def collect(parser: argparse.ArgumentParser, words: str) -> None:
+        found[words] = frozenset(option for action in parser._actions for option in action.option_strings)
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for name, inner in action.choices.items():
+                    collect(inner, f"{words} {name}".strip())
+
+    for names, _ in command_parser._COMMAND_BUILDERS:
+        for name in names:
+            collect(command_parser._build_parser(command_parser._empty_text, [name]), "")
+    return found
+
+
+def _takes_request_id(name: str) -> bool:
+    return "--request-id" in _options()[name]
+
+
+# -- refusals
+
+
+def _refusal(reader: Reader, writer: SchemaWriter) -> Schema:
+    """Return the schema of `{"ok": false, …}`: for each code the facts that its errors may have."""
+    facts = _facts_by_code(reader)
+    rules = [
+        {
+            "if": {"properties": {"code": {"const": code.value}}},
+            "then": {"properties": {"detail": writer.write(facts[code])}},
+            "$comment": f"{code.value}: exit status {EXIT_STATUS.get(code, '3 or 5')}",
+        }
+        for code in ErrorCode
+    ]
+    error = {
+        "type": "object",
+        "properties": {
+            "code": {"enum": [code.value for code in ErrorCode]},
+            "message": {"type": "string", "minLength": 1},
+            "detail": {"type": "object"},
+        },
+        "required": ["code", "message", "detail"],
+        "additionalProperties": False,
+        "allOf": rules,
+    }
+    return {
+        "type": "object",
+        "properties": {"ok": {"const": False}, "error": error},
+        "required": ["ok", "error"],
+        "additionalProperties": False,
+    }
+
+
+_OF_OUTCOMES = (
+    ErrorCode.PROVIDER_REFUSED, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED, ErrorCode.PROVIDER_ANSWER_UNUSABLE,
+    ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN, ErrorCode.VIEWING_PERIOD_OVER,
+)  # fmt: skip
+
+
+def _facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
+    """Return the facts of each code: those of its TypedDicts, and those that every error may get."""
+    kinds: dict[ErrorCode, list[Any]] = {code: [details._Shared] for code in ErrorCode}
+    for overload in typing.get_overloads(ConsoleError.__init__):
+        hints = typing.get_type_hints(overload, {**names_of_module("console.domain.errors")})
+        if "detail" in hints:
+            for code in typing.get_args(hints["code"]):
+                kinds[code].append(hints["detail"])
+    for code in _OF_OUTCOMES:  # `error_of_outcome`
+        kinds[code].append(details.ProviderAnswerFacts)
+    for code in _CODE_OF_RULE_TYPE.values():
+        kinds[code].append(details.RefundRuleFacts)
+    shapes: dict[ErrorCode, list[Shape]] = {code: [Typed(kind) for kind in given] for code, given in kinds.items()}
+    shapes[ErrorCode.SCHEMA_MISMATCH].append(reader.call(Const(plan_json), [], {}))  # of `db adopt`
+    return {code: _optional(given) for code, given in shapes.items()}
+
+
+def _optional(shapes: list[Shape]) -> Obj:
+    merged = Obj()
+    for shape in shapes:
+        for name, value in merge([shape]).fields.items():
+            known = merged.fields.get(name)
+            merged.fields[name] = value if known is None else one_of([known, value])
+    return merged

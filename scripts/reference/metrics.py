@@ -1,0 +1,60 @@
+"""Make the page of the figures that a receiver gives at `/metrics`, from a receiver's own page and registry."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from console.app import open_console
+from console.settings.settings import load_settings
+from console.worker.connection_limits import OpenConnections, ReceiverOptions, SenderAddresses, ServiceThreads
+from console.worker.prometheus_metrics import Metrics
+
+_HEAD = """# Figures of /metrics
+
+Made by `python -m scripts.reference` from what a receiver gives; a test keeps it in step. The format is Prometheus'
+text format. Labels name sources, results and queues, never a payer or company. *This process*: since it was started.
+A ratio without any observation is `NaN`; without an answer of the database its figures are missing and `database_up`
+is 0.
+
+| name | type | labels | meaning |
+| --- | --- | --- | --- |
+"""
+
+
+def metrics_page() -> str:
+    """Return the page in Markdown."""
+    rows = [f"| `{name}` | {kind} | {labels} | {meaning} |" for name, kind, labels, meaning in _figures()]
+    return _HEAD + "\n".join(rows) + "\n"
+
+
+def _figures() -> list[tuple[str, str, str, str]]:
+    """Return name, type, labels and meaning of each figure, by name."""
+    with tempfile.TemporaryDirectory() as home:
+        env = {
+            "CONSOLE_HOME": home,
+            "CONSOLE_SECRET_STORE_KEY": "k" * 16,
+            "CONSOLE_DOCUMENTS_URL": Path(home).as_uri(),
+        }
+        with open_console(load_settings(env, keyring=lambda: None), program="worker") as console:
+            options = ReceiverOptions()
+            connections = OpenConnections(1, 1, SenderAddresses(()))
+            threads = ServiceThreads("metrics", 1, 1)
+            try:
+                metrics = Metrics(console, options, connections, threads)
+                page = asyncio.run(metrics.metrics_page()).decode()
+            finally:
+                threads.close()
+    declared = {
+        name: getattr(collector, "_labelnames", ())
+        for name, collector in metrics.registry._names_to_collectors.items()
+    }
+    found = []
+    for family in text_string_to_metric_families(page):
+        seen = {label for sample in family.samples for label in sample.labels} - {"le"}
+        labels = ", ".join(f"`{label}`" for label in sorted({*seen, *declared.get(family.name, ())}))
+        if not family.name.endswith("_created"):
+            name = family.name + ("_total" if family.type == "counter" else "")
+            found.append((name, family.type, labels, family.documentation))
+    return sorted(found)

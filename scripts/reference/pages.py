@@ -1,0 +1,31 @@
+"""The generated files of docs/reference, by name."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from scripts.reference.json_schema import json_schema
+from scripts.reference.metrics import metrics_page
+from scripts.reference.settings import settings_page
+
+REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+
+
+@cache
+def pages() -> Mapping[str, str]:
+    """Return the text of each file as the code says it now."""
+    return {
+        "json.schema.json": _one_definition_a_line(),
+        "settings.md": settings_page(),
+        "metrics.md": metrics_page(),
+    }
+
+
+def _one_definition_a_line() -> str:
+    """Return the schema with each definition on a line of its own, so that a change of one is a change of a line."""
+    schema = json_schema()
+    definitions = schema.pop("$defs")
+    lines = [f" {json.dumps(name)}: {json.dumps(part, ensure_ascii=False)}" for name, part in definitions.items()]
+    head = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in schema.items())
+    return f'{{\n{head},\n"$defs": {{\n' + ",\n".join(lines) + "\n}\n}\n"

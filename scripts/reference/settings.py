@@ -1,0 +1,226 @@
+"""Make the page of all settings: what `load_settings` asks for, with which parser and default, is recorded.
+
+What a setting accepts is the sentence of its own refusal: each parser gets a text that no setting accepts.
+"""
+
+import ast
+import inspect
+import re
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from console.domain.errors import ConsoleError
+from console.settings import settings as module
+from console.settings.alerts import MIN_KEY_LENGTH, WEBHOOK_KEY_NAME
+from console.settings.profile_file import _SETTING_NAME_BY_KEY
+from console.settings.provider_access import access_by_provider, needed_secret_names, setting_name_by_profile_key
+from console.settings.secrets import MIN_STORE_KEY_LENGTH, STORE_KEY_NAME, VARIABLE_PREFIX
+from console.settings.value_parsers import RawSetting
+from console.wording import catalogue as wording
+from console.worker.live_websocket import MIN_TOKEN_LENGTH, TOKEN_NAMES
+
+ROOT = Path(__file__).resolve().parents[2]
+_REFUSED_TEXTS = ("?", "\0")
+"""Texts of which every parser refuses one."""
+_TYPE_BY_PROBLEM: Mapping[str, str] = {
+    "bad_address": "address",
+    "bad_clients": "list",
+    "bad_failpoint": "text",
+    "bad_operator": "name",
+    "bad_path": "path",
+    "bad_word": "word",
+    "broker_form": "list",
+    "call_url_form": "URL",
+    "database_form": "URL",
+    "documents_form": "URL",
+    "not_a_folder": "path",
+    "not_one_of": "word",
+    "not_private_network": "list",
+    "redis_form": "URL",
+    "url_form": "URL",
+}
+_HEAD = """# Settings
+
+Made by `python -m scripts.reference` from what `console/settings` asks for; a test keeps it in step.
+
+An environment variable overrides the key in the profile file `profile.toml` of the data folder; an empty variable
+counts as unset. Settings without a variable stand in the profile file alone, those without a key in the environment
+alone. A wrong value ends every command with `bad_profile` (exit status 2), which names the setting. *Read by* names
+the packages of `console` that use the value. The URLs of the database and of Redis may contain a password, so they
+are treated as secrets.
+"""
+_SECRETS = """
+## Secrets
+
+Each is a variable, a variable with `_FILE` behind its name (the path of a file that has the secret alone), or an
+entry of the system's keyring; never a key of the profile file. A secret is not written to a log, an answer or a
+screen.
+
+| variable | of |
+| --- | --- |
+"""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its name, the type and range of its values, its default, and the module that asks for it."""
+
+    name: str
+    kind: str
+    accepts: str
+    default: str
+    module: str
+
+
+def settings_page() -> str:
+    """Return the page in Markdown."""
+    key_by_name = {name: key for key, name in {**_SETTING_NAME_BY_KEY, **setting_name_by_profile_key()}.items()}
+    rows = [
+        _row(
+            f"`CONSOLE_{one.name}`" if one.name.isupper() else "",
+            f"`{key_by_name[one.name]}`" if one.name in key_by_name else "",
+            *(one.kind, one.accepts, one.default, _readers(one)),
+        )
+        for one in sorted(recorded_settings(), key=lambda one: (not one.name.isupper(), one.name))
+    ]
+    head = (_row("variable", "key", "type", "accepts", "default", "read by"), _row(*["---"] * 6))
+    return "\n".join((_HEAD, *head, *rows, _SECRETS + "\n".join(_row(f"`{n}`", of) for n, of in _secrets()), ""))
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def recorded_settings() -> list[Setting]:
+    """Return every setting that `load_settings` asks for in an empty home folder."""
+    found: dict[str, Setting] = {}
+
+    class Recorder(module._SettingSource):
+        def get(self, name: str, parse: Callable[[RawSetting], Any], default: Any) -> Any:
+            asking = sys._getframe(1).f_globals["__name__"]
+            found[name] = Setting(name, *_refusal(name, parse), _default_text(name, default, home), asking)
+            return super().get(name, parse, default)
+
+    with tempfile.TemporaryDirectory() as home, mock.patch.object(module, "_SettingSource", Recorder):
+        module.load_settings({"CONSOLE_HOME": home}, keyring=lambda: None)
+    folder = _refusal("HOME", RawSetting.parse_folder)
+    return [*found.values(), Setting("HOME", *folder, "`support-console` in the system's data folder", "console")]
+
+
+def _refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[str, str]:
+    """Return type and range of a setting, from the error with which its parser refuses a text."""
+    for text in _REFUSED_TEXTS:
+        try:
+            parse(RawSetting(name, text))
+        except ConsoleError as refusal:
+            detail: Mapping[str, Any] = refusal.detail
+            problem = str(detail["problem"])
+            if problem == "out_of_range":
+                kind = "number" if _takes_fractions(name, parse) else "integer"
+                return kind, f"{detail['low']} to {detail['high']}"
+            if problem == "not_one_of":
+                return _TYPE_BY_PROBLEM[problem], detail["allowed"]
+            sentence = wording.translate(f"error.bad_profile.{problem}", "en", **{**detail, "variable": "it"})
+            return _TYPE_BY_PROBLEM[problem], _wanted(sentence, parse)
+    raise AssertionError(f"{name} accepts everything")
+
+
+def _wanted(sentence: str, parse: Callable[[RawSetting], Any]) -> str:
+    """Return the part of the sentence that says what a setting accepts."""
+    if parse is RawSetting.parse_path:
+        return "the path of a file"
+    wanted = re.split(r"\b(?:Use|must list) ", sentence)[1]
+    return wanted.split(" Nothing was")[0].removeprefix("a form ").rstrip(".")
+
+
+def _takes_fractions(name: str, parse: Callable[[RawSetting], Any]) -> bool:
+    try:
+        parse(RawSetting(name, "1.5"))
+    except ConsoleError:
+        return False
+    return True
+
+
+def _default_text(name: str, default: Any, home: str) -> str:
+    if name == "LANGUAGE":
+        return "of the system"
+    value = default[0] if name == "DATABASE_URL" else default
+    text = str(value).replace(home, "$CONSOLE_HOME") if not isinstance(value, bool) else str(int(value))
+    if name == "LEASES":
+        text = "on"
+    return "" if value in (None, (), "") else f"`{', '.join(map(str, value)) if isinstance(value, tuple) else text}`"
+
+
+# -- who reads a setting
+
+
+def _readers(setting: Setting) -> str:
+    """Return the packages that use the value; for a setting of a provider or of the alerts, the one that asks."""
+    if setting.name == "HOME":
+        return "all"
+    if setting.module.startswith("console.providers."):
+        return _package(setting.module)
+    in_group = "alerts" if setting.module.endswith(".alerts") else "provider_url"
+    name = _field_by_name().get(setting.name) or _ATTRIBUTE_BY_NAME.get(setting.name, in_group)
+    return ", ".join(sorted(_packages_by_attribute().get(name, {"settings"})))
+
+
+_ATTRIBUTE_BY_NAME: Mapping[str, str] = {
+    "DATABASE_URL": "database_url",
+    "REDIS_URL": "redis_url",
+    "PROVIDER_HOSTS": "",
+}
+
+
+@cache
+def _field_by_name() -> Mapping[str, str]:
+    """Return the field of `Settings` that has the value of each setting."""
+    found: dict[str, str] = {}
+    for node in ast.walk(ast.parse(inspect.getsource(module.load_settings))):
+        if isinstance(node, ast.keyword) and node.arg is not None:
+            for name in re.findall(r"setting_source\.get\(\s*'(\w[\w.]*)'", ast.unparse(node.value)):
+                found[name] = node.arg
+    return found
+
+
+@cache
+def _packages_by_attribute() -> Mapping[str, set[str]]:
+    """Return the packages of `console` in which `settings.NAME` is read, by name."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for file in sorted((ROOT / "console").rglob("*.py")):
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        if name.startswith("console.settings."):
+            continue
+        for attribute in re.findall(r"settings\.(\w+)", file.read_text("utf-8")):
+            found[attribute].add(_package(name))
+    return found
+
+
+def _package(name: str) -> str:
+    parts = name.removesuffix(".__init__").split(".")[1:] or ["app"]
+    return "/".join(parts[:2] if parts[0] in ("providers", "services", "settings") else parts[:1])
+
+
+# -- secrets
+
+
+def _secrets() -> list[tuple[str, str]]:
+    """Return the variables of all secrets, and what each belongs to."""
+    named = {name: provider for provider in access_by_provider() for name in needed_secret_names(provider)}
+    named |= {
+        "ALARMBOX_REFRESH_TOKEN": "alarmbox, the first one; later ones are in the database",
+        STORE_KEY_NAME: f"stored tokens and spooled answers, encrypted; at least {MIN_STORE_KEY_LENGTH} characters",
+        WEBHOOK_KEY_NAME: f"the webhook of alerts; at least {MIN_KEY_LENGTH} characters",
+        TOKEN_NAMES[0]: f"`/live` of the receiver; at least {MIN_TOKEN_LENGTH} characters",
+        TOKEN_NAMES[1]: "`/live`: an earlier token, while listeners change to the new one",
+        "NOTICE_<SOURCE>_KEY": "`/notices/{source}` of the receiver",
+        "DATABASE_PASSWORD": "the account at a database server",
+    }
+    return [(VARIABLE_PREFIX + name, of) for name, of in sorted(named.items())]

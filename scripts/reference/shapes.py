@@ -1,0 +1,278 @@
+"""Shapes of JSON values while the code that makes them is read, and their JSON Schema (draft 2020-12)."""
+
+import enum
+import types
+import typing
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+from console.cli.json_output.records import KIND_BY_TYPE
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A value of which only the Python type is known."""
+
+    hint: Any
+
+
+@dataclass(frozen=True)
+class Const:
+    """A value that is known: a constant, a module, a class or a function of the program."""
+
+    value: Any
+
+
+@dataclass
+class Obj:
+    """A JSON object with its fields. `required` are the fields that are always there; `name` is the name under which
+    the schema describes it once.
+    """
+
+    fields: dict[str, "Shape"] = field(default_factory=dict)
+    required: set[str] = field(default_factory=set)
+    rest: "Shape | None" = None
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Arr:
+    """A JSON array; `item` is None for one that is always empty."""
+
+    item: "Shape | None"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of several shapes."""
+
+    shapes: "tuple[Shape, ...]"
+
+
+Shape = Typed | Const | Obj | Arr | OneOf
+NOTHING = Const(None)
+TUPLE = "tuple"
+"""Name of an `Obj` that stands for a tuple; its fields are the positions."""
+
+
+def alternatives(shape: Shape) -> list[Shape]:
+    """Return the shapes of which a value has one; unions of types are opened."""
+    if isinstance(shape, OneOf):
+        return [part for inner in shape.shapes for part in alternatives(inner)]
+    if isinstance(shape, Typed):
+        hint = _plain(shape.hint)
+        if typing.get_origin(hint) in (typing.Union, types.UnionType):
+            return [part for inner in typing.get_args(hint) for part in alternatives(Typed(inner))]
+        return [NOTHING if hint in (None, type(None)) else Typed(hint)]
+    return [shape]
+
+
+def one_of(shapes: Collection[Shape]) -> Shape:
+    """Return the shape of a value that has one of these shapes."""
+    opened: list[Shape] = []
+    for shape in (part for given in shapes for part in alternatives(given)):
+        if shape not in opened:
+            opened.append(shape)
+    if any(isinstance(shape, Arr) and shape.item for shape in opened):
+        opened = [shape for shape in opened if shape != Arr(None)]
+    return opened[0] if len(opened) == 1 else OneOf(tuple(opened))
+
+
+def merge(parts: Collection[Shape]) -> Obj:
+    """Return the object that `{**a, **b}` makes. A field that only some alternatives of a part have is optional."""
+    merged = Obj()
+    for part in parts:
+        objects = [opened for given in alternatives(part) for opened in [_opened(given)] if opened is not None]
+        for name in dict.fromkeys(name for given in objects for name in given.fields):
+            having = [given.fields[name] for given in objects if name in given.fields]
+            is_always = all(name in given.required for given in objects)
+            if not is_always and name in merged.fields:
+                having.append(merged.fields[name])
+            merged.fields[name] = one_of(having)
+            if is_always:
+                merged.required.add(name)
+        rests = [given.rest for given in objects if given.rest is not None]
+        merged.rest = one_of(rests) if rests else merged.rest
+    return merged
+
+
+def _opened(shape: Shape) -> Obj | None:
+    """Return the shape as an object with fields; a mapping of a type, or a TypedDict, becomes one. None for null."""
+    match shape:
+        case Obj():
+            return shape
+        case Const(value=Mapping() as known):
+            return Obj({str(key): Const(value) for key, value in known.items()}, set(known))
+        case Const(value=None):
+            return None
+        case Typed(hint=hint) if typing.is_typeddict(hint):
+            hints = typing.get_type_hints(hint)
+            return Obj({name: Typed(kind) for name, kind in hints.items()}, set(hint.__required_keys__))
+        case Typed(hint=hint) if _is(hint, Mapping):
+            return Obj(rest=Typed((*typing.get_args(hint), Any, Any)[1]))
+    raise TypeError(f"{shape} can't be spread into an object")
+
+
+def item_of(shape: Shape) -> Shape:
+    """Return the shape of the items over which a loop goes."""
+    found: list[Shape] = []
+    for part in alternatives(shape):
+        match part:
+            case Arr(item=item):
+                found += [item] if item is not None else []
+            case Const(value=None):
+                pass
+            case Const(value=value):
+                found += [Const(item) for item in value]
+            case Typed(hint=hint):
+                args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis] or [Any]
+                found += map(Typed, args if _is(hint, tuple) else args[:1])
+            case Obj(fields=known):
+                found += list(known.values()) if part.name == TUPLE else map(Const, known)
+    return one_of(found) if found else Typed(Any)
+
+
+def _plain(hint: Any) -> Any:
+    """Return the type without an alias of it; a type variable can be anything."""
+    while isinstance(hint, typing.NewType):
+        hint = hint.__supertype__
+    if typing.get_origin(hint) in (typing.Required, typing.NotRequired, typing.Annotated):
+        hint = typing.get_args(hint)[0]
+    return Any if isinstance(hint, typing.TypeVar) else hint
+
+
+def class_of(hint: Any) -> Any:
+    """Return the class of a type, without its arguments."""
+    return typing.get_origin(hint) or hint
+
+
+def _is(hint: Any, base: Any) -> bool:
+    kind = class_of(hint)
+    return isinstance(kind, type) and issubclass(kind, base)
+
+
+class SchemaWriter:
+    """Makes the JSON Schema of shapes. What has a name is described once, in `definitions`, and referred to.
+
+    `record_of` returns the shape of a record (a dataclass of `KIND_BY_TYPE`), which no plain dump of its fields is.
+    """
+
+    def __init__(self, record_of: Callable[[type], Obj]) -> None:
+        self.definitions: dict[str, Schema] = {}
+        self._record_of = record_of
+        self._objects: dict[str, Obj] = {}
+
+    def write(self, shape: Shape) -> Schema:
+        """Return the schema of a shape."""
+        parts = [self._write_one(part) for part in alternatives(shape)]
+        unique = [part for at, part in enumerate(parts) if part not in parts[:at]]
+        return {} if {} in unique else unique[0] if len(unique) == 1 else _joined(unique)
+
+    def _write_one(self, shape: Shape) -> Schema:
+        match shape:
+            case Const(value=value) if isinstance(value, str) and not isinstance(value, enum.Enum):
+                return {"const": value}
+            case Const(value=value):
+                return {"type": "null"} if value is None else {"const": value}
+            case Arr(item=item):
+                return {"type": "array"} | ({"maxItems": 0} if item is None else {"items": self.write(item)})
+            case Obj(name="tuple"):
+                return self.write(Arr(item_of(shape)))
+            case Obj():
+                return self._named(shape) if shape.name else self._object(shape)
+            case Typed(hint=hint):
+                return self._write_type(_plain(hint))
+        raise TypeError(f"no JSON: {shape}")
+
+    def _object(self, shape: Obj) -> Schema:
+        written: Schema = {"type": "object", "properties": {k: self.write(v) for k, v in shape.fields.items()}}
+        if shape.required:
+            written["required"] = [name for name in shape.fields if name in shape.required]
+        return written | {"additionalProperties": False if shape.rest is None else self.write(shape.rest)}
+
+    def _named(self, shape: Obj) -> Schema:
+        """Refer to the description of a named object. Another object with the same name gets a number behind it."""
+        at = 1
+        while self._objects.setdefault(name := shape.name + (str(at) if at > 1 else ""), shape) != shape:
+            at += 1
+        return self._defined(name, lambda: self._object(shape))
+
+    def _write_type(self, hint: Any) -> Schema:
+        """Return the schema of a type as `fact_json` writes its values."""
+        if hint in (Any, object):
+            return {}
+        if typing.get_origin(hint) is Literal:
+            return {"enum": list(typing.get_args(hint))}
+        kind = class_of(hint)
+        if kind in KIND_BY_TYPE:
+            return self.write(self._record_of(kind))
+        if typing.is_typeddict(kind):
+            return self._object(merge([Typed(kind)]))
+        if isinstance(kind, type) and is_dataclass(kind):
+            hints = typing.get_type_hints(kind, localns=_late_names(kind))
+            shape: dict[str, Shape] = {item.name: Typed(hints[item.name]) for item in fields(kind)}
+            return self._defined(kind.__name__, lambda: self._object(Obj(shape, set(shape))))
+        return _plain_schema(kind) or self._collection(hint, kind)
+
+    def _collection(self, hint: Any, kind: Any) -> Schema:
+        args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis]
+        if _is(kind, Mapping):
+            values = self.write(Typed(args[1])) if len(args) == 2 else {}
+            return {"type": "object"} | ({"additionalProperties": values} if values else {})
+        if not _is(kind, str) and _is(kind, Collection):
+            return {"type": "array"} | ({"items": self.write(one_of([Typed(arg) for arg in args]))} if args else {})
+        return {"type": "string"}  # as `fact_json` writes a value of any other class
+
+    def _defined(self, name: str, make: Callable[[], Schema]) -> Schema:
+        """Describe `name` once, also if its description refers to itself."""
+        if name not in self.definitions:
+            self.definitions[name] = {}
+            self.definitions[name] = make()
+        return {"$ref": f"#/$defs/{name}"}
+
+
+def _plain_schema(kind: Any) -> Schema | None:
+    if _is(kind, enum.Enum):
+        return {"enum": [member.value for member in kind]}
+    for base, schema in _SCHEMA_BY_CLASS.items():
+        if _is(kind, base):
+            return dict(schema)
+    return None
+
+
+_SCHEMA_BY_CLASS: Mapping[type, Schema] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: {"type": "string"},
+    datetime: {"type": "string", "format": "date-time"},
+    date: {"type": "string", "format": "date"},
+}
+
+
+def _joined(parts: list[Schema]) -> Schema:
+    """Return the schema of a value that fits one of these; plain types and constants are written as one list."""
+    known = [value for part in parts for value in part.get("enum", [part["const"]] if "const" in part else [])]
+    plain = [part["type"] for part in parts if set(part) == {"type"}]
+    if "string" in plain:
+        known = [value for value in known if not isinstance(value, str)]
+    others = [p for p in parts if "enum" not in p and "const" not in p and set(p) != {"type"}]
+    if known and plain == ["null"]:
+        known, plain = [*known, None], []
+    joined: list[Schema] = [{"enum": sorted(set(known), key=lambda v: (v is None, str(v)))}] if known else []
+    joined += [{"type": plain[0] if len(plain) == 1 else plain}] if plain else []
+    if not joined and len(others) == 1:
+        return others[0]
+    if len(others) == 1 and len(joined) == 1 and plain == ["null"] and "type" in others[0]:
+        return {**others[0], "type": [others[0]["type"], "null"]}
+    return joined[0] if len(joined) == 1 and not others else {"anyOf": [*others, *joined]}
+
+
+def _late_names(kind: Any) -> dict[str, Any]:
+    from scripts.reference.declared_types import names_of_module
+
+    return names_of_module(kind.__module__)

@@ -1,0 +1,69 @@
+"""docs/reference says what the program does: its generated files are in step, and nothing is left out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from console.domain.errors import ErrorCode
+from scripts.reference.json_schema import definition_name
+from scripts.reference.pages import REFERENCE, pages
+from tests.cli import interface_list
+from tests.support.json_answers import require_described, schema
+
+VECTORS = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json").read_text("utf-8"))
+
+
+def test_the_generated_files_are_in_step() -> None:
+    """`python -m scripts.reference` writes them anew."""
+    stale = [name for name, text in pages().items() if (REFERENCE / name).read_text("utf-8") != text]
+    assert stale == []
+
+
+def test_each_command_and_each_code_has_a_schema() -> None:
+    Draft202012Validator.check_schema(schema())
+    named = {part["$ref"].removeprefix("#/$defs/") for part in schema()["anyOf"]}
+    assert {definition_name(name) for name in interface_list.commands()} | {"help", "version"} == named
+    rules = schema()["$defs"]["refusal"]["properties"]["error"]["allOf"]
+    assert [rule["if"]["properties"]["code"]["const"] for rule in rules] == list(ErrorCode)
+
+
+def test_each_variable_has_a_row() -> None:
+    page = (REFERENCE / "settings.md").read_text("utf-8")
+    unknown = {"CONSOLE_SECRET_NAME_FILE"}  # stands for the name of any secret
+    assert [name for name in VECTORS["environment"] if f"`{name}`" not in page and name not in unknown] == []
+
+
+def test_each_object_is_closed_or_says_what_its_other_fields_are() -> None:
+    """A described object with fields of its own allows no other one, wherever it stands in the file."""
+
+    def open_objects(part: Any, path: str) -> list[str]:
+        if isinstance(part, list):
+            return [found for at, inner in enumerate(part) for found in open_objects(inner, f"{path}/{at}")]
+        if not isinstance(part, dict):
+            return []
+        is_open = "properties" in part and "if" not in path.split("/") and "additionalProperties" not in part
+        inner_paths = [found for key, inner in part.items() for found in open_objects(inner, f"{path}/{key}")]
+        return [path, *inner_paths] if is_open else inner_paths
+
+    found = [path for path in open_objects(schema()["$defs"], "") if not path.endswith("/then")]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("alerts", "list"), {"ok": True, "data": {"alerts": [], "more": 1}}),
+        (("alerts", "list"), {"ok": True, "data": {"alerts": [{"id": 1}]}}),
+        (("sandbox",), {"ok": True, "data": {"url": "http://127.0.0.1:1", "port": "1"}}),
+        (("lookup", "1"), {"ok": False, "error": {"code": "usage", "message": "m", "detail": {"left": 1}}}),
+        (("lookup", "1"), {"ok": False, "error": {"code": "other", "message": "m", "detail": {}}}),
+        (("lookup", "1"), {"ok": False, "error": {"code": "usage", "message": "", "detail": {}}}),
+    ],
+)
+def test_what_is_not_described_fails(words: tuple[str, ...], answer: dict[str, Any]) -> None:
+    """An unknown field, a missing one, another type, an unknown code, an empty sentence."""
+    with pytest.raises(AssertionError):
+        require_described(words, answer)

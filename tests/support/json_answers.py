@@ -1,0 +1,53 @@
+"""What a command prints with `--json`, validated against docs/reference/json.schema.json."""
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
+SCHEMA_FILE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "json.schema.json"
+VALIDATED: set[tuple[str, str]] = set()
+"""(command, `ok` or the error code) of every answer that was validated in this process."""
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The whole file."""
+    read: dict[str, Any] = json.loads(SCHEMA_FILE.read_text("utf-8"))
+    return read
+
+
+def require_described(words: Sequence[str], answer: dict[str, Any]) -> None:
+    """Fails with the place in the answer that the schema of this command doesn't describe."""
+    name = command_of(words)
+    found = best_match(_validator(name if answer["ok"] else "refusal").iter_errors(answer))
+    assert found is None, f"{name}: $.{'.'.join(map(str, found.absolute_path))}: {found.message[:400]}"
+    VALIDATED.add((name, "ok" if answer["ok"] else answer["error"]["code"]))
+
+
+def command_of(words: Sequence[str]) -> str:
+    """The name in `$defs` of the command of a command line."""
+    if "--help" in words or "-h" in words:
+        return "help"
+    if "--version" in words:
+        return "version"
+    named = [word for word in words if not word.startswith("-")]
+    names = ("-".join(named[:count]) for count in (3, 2, 1))
+    return next((name for name in names if name in _commands()), "refusal")
+
+
+@cache
+def _commands() -> frozenset[str]:
+    return frozenset(part["$ref"].removeprefix("#/$defs/") for part in schema()["anyOf"])
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    """A validator of one definition: of a command's success alone, because a refusal is the same for each."""
+    definition = schema()["$defs"][name]
+    chosen = definition if name == "refusal" else definition["anyOf"][0]
+    return Draft202012Validator({"$defs": schema()["$defs"], **chosen})
