@@ -24,7 +24,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PY := $(BIN)/python
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help setup run test quick rooms databases check soak window bench shots mutants build deb appimage installer sbom audit lock upgrade clean
+.PHONY: help setup run test quick rooms databases check soak window bench shots mutants docs build deb appimage installer sbom audit lock upgrade clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -79,6 +79,11 @@ mutants: setup  ## breaks guards one by one, then places drawn at random, and sh
 	@$(PY) -m tests.mutants $(ARGS)
 	@$(PY) -m tests.mutants.drawn $(DRAWN)
 
+docs: setup $(STAMPS)/docs  ## the site of the guides with its search, into build/site; a broken link fails
+	@# Not --quiet: that would also keep back the warnings which make a strict build fail.
+	@said=$$($(BIN)/properdocs build --strict 2>&1) || { echo "$$said" | grep -v ^INFO; exit 1; }
+	@echo "build/site/index.html"
+
 build: setup $(STAMPS)/build-tools  ## the one-folder application, into dist/support-console
 	@$(PY) build_spec.py $(ARGS)
 
@@ -102,10 +107,10 @@ sbom: setup  ## what runs, as CycloneDX, into dist/sbom.json
 audit: setup  ## asks about known vulnerabilities of every pin (needs the network; 2: out of reach)
 	@$(PY) -m scripts.audit
 
-lock: setup  ## requirements.lock from pyproject.toml; pins that still fit stay
+lock: setup  ## requirements.lock and docs.lock from pyproject.toml; pins that still fit stay
 	@$(PY) -m scripts.lock
 
-upgrade: setup  ## requirements.lock with the newest versions that fit
+upgrade: setup  ## both locks with the newest versions that fit
 	@$(PY) -m scripts.lock --upgrade
 
 clean:  ## removes what make made, the environment included
@@ -130,6 +135,11 @@ $(STAMPS)/locked: requirements.lock $(STAMPS)/system
 $(STAMPS)/project: pyproject.toml $(STAMPS)/locked
 	@echo "Installing the project itself, editable …"
 	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/docs: docs.lock $(STAMPS)/locked
+	@echo "Installing the builder of the site …"
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r docs.lock
 	@touch $@
 
 $(STAMPS)/build-tools: scripts/system_packages.sh $(STAMPS)/system

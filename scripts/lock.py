@@ -1,4 +1,4 @@
-"""Writes `requirements.lock` from pyproject.toml, or (`--check`) says whether the two are in step.
+"""Writes `requirements.lock` and `docs.lock` from pyproject.toml, or (`--check`) says whether they are in step.
 
 python -m scripts.lock             # keep every pin that still fits
 python -m scripts.lock --upgrade   # take the newest versions that fit
@@ -12,14 +12,14 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements.lock"
+LOCK, DOCS_LOCK = ROOT / "requirements.lock", ROOT / "docs.lock"
 PYPROJECT = ROOT / "pyproject.toml"
 
 # pip-compile resolves for the machine it runs on. These are what Windows, macOS and Debian 12 (Python 3.11.2) need
@@ -50,38 +50,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--upgrade", action="store_true")
     args = parser.parse_args(argv)
     if not args.check:
-        write_lock(upgrade=args.upgrade)
+        write_locks(upgrade=args.upgrade)
         return 0
-    faults = list(find_faults(LOCK.read_text() if LOCK.exists() else ""))
+    locks = ((LOCK, requirements()), (DOCS_LOCK, docs_requirements()))
+    faults = [
+        f"{lock.name}: {fault}"
+        for lock, asked in locks
+        for fault in find_faults(lock.read_text() if lock.exists() else "", asked)
+    ]
     for fault in faults:
-        print(f"requirements.lock: {fault}")
+        print(fault)
     if faults:
-        print("The lock and pyproject.toml are not in step: run `make lock` and commit the result.")
+        print("The locks and pyproject.toml are not in step: run `make lock` and commit the result.")
     return 1 if faults else 0
 
 
-def write_lock(*, upgrade: bool) -> None:
-    """Resolve with pip-compile, add the markers of other systems and our header."""
-    command = [
-        *(sys.executable, "-m", "piptools", "compile", "--quiet", "--extra", "dev", "--generate-hashes"),
-        *("--allow-unsafe", "--strip-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
-        *("--no-emit-trusted-host", "--no-emit-options", "--output-file", str(LOCK), "pyproject.toml", "-"),
-    ]
-    if upgrade:
-        command.append("--upgrade")
+def write_locks(*, upgrade: bool) -> None:
+    """Resolve both locks. The site's builder has a lock of its own, because only `make docs` installs it, with the
+    versions of the other lock where both need a package.
+    """
     print("Resolving versions and collecting hashes; this asks the configured package index.", flush=True)
-    subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(ELSEWHERE) + "\n")
-    body = "\n".join(_with_marker(line) for line in LOCK.read_text().splitlines())
-    LOCK.write_text(HEADER.format(digest=inputs_digest()) + body.replace("-r -\n", "another system\n") + "\n")
-    print(f"Wrote {LOCK.name}: {sum(1 for _ in pins(LOCK.read_text()))} versions.")
+    options = ["--upgrade"] if upgrade else []
+    _resolve(LOCK, requirements(), ["--extra", "dev", *options, "pyproject.toml"], ELSEWHERE)
+    _mark_other_systems()
+    asked = docs_requirements()
+    _resolve(DOCS_LOCK, asked, ["--constraint", LOCK.name, *options], map(str, asked))
 
 
-def find_faults(text: str) -> Iterator[str]:
-    """What is wrong with the lock's text, one sentence each."""
-    if f"# inputs: sha256:{inputs_digest()}\n" not in text:
+def _resolve(lock: Path, asked: Sequence[Requirement], options: Sequence[str], further: Iterable[str]) -> None:
+    """Resolve with pip-compile and add our header. `further` are requirements beside those of the options."""
+    command = [
+        *(sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"),
+        *("--allow-unsafe", "--strip-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
+        *("--no-emit-trusted-host", "--no-emit-options", "--output-file", str(lock), *options, "-"),
+    ]
+    subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(further) + "\n")
+    source = "another system" if lock == LOCK else "pyproject.toml"
+    lock.write_text(HEADER.format(digest=inputs_digest(asked)) + lock.read_text().replace("-r -\n", f"{source}\n"))
+    print(f"Wrote {lock.name}: {sum(1 for _ in pins(lock.read_text()))} versions.")
+
+
+def find_faults(text: str, asked: Sequence[Requirement]) -> Iterator[str]:
+    """What is wrong with a lock's text, one sentence each. `asked` are the requirements from which it is made."""
+    if f"# inputs: sha256:{inputs_digest(asked)}\n" not in text:
         yield "the requirements in pyproject.toml changed after the lock was written"
     pinned = dict(pins(text))
-    for requirement in requirements():
+    for requirement in asked:
         version = pinned.get(canonicalize_name(requirement.name))
         if version is None:
             yield f"{requirement.name} is not pinned"
@@ -109,10 +123,21 @@ def requirements() -> list[Requirement]:
     return [Requirement(line) for line in [*lines, *declared["build-system"]["requires"]]]
 
 
-def inputs_digest() -> str:
-    """SHA-256 over everything that decides the lock's content."""
-    inputs = [sorted(str(requirement) for requirement in requirements()), ELSEWHERE]
+def docs_requirements() -> list[Requirement]:
+    """What pyproject.toml asks for to build the site of the guides."""
+    groups = tomllib.loads(PYPROJECT.read_text())["dependency-groups"]
+    return [Requirement(line) for line in groups["docs"]]
+
+
+def inputs_digest(asked: Sequence[Requirement]) -> str:
+    """SHA-256 over everything that decides a lock's content."""
+    inputs = [sorted(map(str, asked)), ELSEWHERE]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def _mark_other_systems() -> None:
+    """Add their markers to what only other systems need."""
+    LOCK.write_text("\n".join(map(_with_marker, LOCK.read_text().splitlines())) + "\n")
 
 
 def _with_marker(line: str) -> str:

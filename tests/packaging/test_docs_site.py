@@ -1,0 +1,31 @@
+"""The site of the guides: each guide is in its menu, it builds without a broken link, and Japanese is searched."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_each_guide_is_in_the_menu() -> None:
+    """Decisions are reached by links and by the search."""
+    menu = re.findall(r"[\w/-]+\.md", (ROOT / "properdocs.yml").read_text("utf-8"))
+    docs = ROOT / "docs"
+    guides = {file.relative_to(docs).as_posix() for file in docs.rglob("*.md") if file.parent.name != "decisions"}
+    assert sorted(menu) == sorted(guides)
+
+
+@pytest.mark.soak
+def test_the_site_builds_and_finds_japanese() -> None:
+    """`make docs` ends with an error at a broken link. Nothing of the site comes from another host."""
+    subprocess.run(["make", "-s", "docs"], cwd=ROOT, check=True)
+    site = ROOT / "build" / "site"
+    index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
+    assert index["config"]["lang"] == ["en", "ja"]
+    assert any("結果不明" in page["text"] for page in index["docs"])
+    assert {"lunr.ja.js", "tinyseg.js"} <= {file.name for file in (site / "search").iterdir()}
+    for page in site.rglob("*.html"):
+        assert re.findall(r'(?:src|<link[^>]*href)="(?:https?:)?//', page.read_text("utf-8")) == [], page

@@ -1,0 +1,35 @@
+"""The guide in Japanese says what the screens say, in their register."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from console.wording.catalogue import sentences_by_key
+from tests.wording.test_japanese import ALLOWED, FORBIDDEN
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+GUIDES = sorted((DOCS / "ja").glob("*.md"))
+QUOTED = re.compile(r"「([^」\s][^」]*)」")
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
+def test_each_quoted_name_stands_on_a_screen(guide: Path) -> None:
+    """「…」 quotes a text of `resources/words/ja.json` to the letter."""
+    quoted = QUOTED.findall(guide.read_text("utf-8"))
+    assert len(quoted) > 20
+    assert [name for name in quoted if name not in set(sentences_by_key("ja").values())] == []
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
+def test_the_guide_keeps_the_register_of_the_screens(guide: Path) -> None:
+    text = guide.read_text("utf-8")
+    for allowed in (word for words in ALLOWED.values() for word in words):
+        text = text.replace(allowed, "")
+    assert [word for word in FORBIDDEN if word in text] == []
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
+def test_pictures_are_there(guide: Path) -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", guide.read_text("utf-8"))
+    assert [name for name in shown if not (guide.parent / name).is_file()] == []
