@@ -520,7 +520,10 @@ def _set_in_init(source: Typed, kind: type, name: str) -> Shape | None:
             return Typed(eval(ast.unparse(node.annotation), names_of_module(code.module)))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[-1]) == f"self.{name}":
             env = {"self": source, **{key: Typed(hint) for key, hint in hints.items()}}
-            return Frame(Reader(), code.module, dict(env)).read(node.value)
+            try:
+                return Frame(Reader(), code.module, dict(env)).read(node.value)
+            except Unreadable:  # made from local variables of the constructor
+                return Typed(Any)
     return None
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from console.cli import main as program
 from console.cli.adoption import plan_json
 from console.cli.command_table import COMMANDS
-from console.cli.json_output.records import record_json
 from console.cli.process import parser as command_parser
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
@@ -94,7 +93,7 @@ def _value_of(command: "ServiceCommand[Any]") -> Shape:
     returned = (
         hints_of(call).get("return") if isinstance(call, FunctionType) and call.__name__ != "<lambda>" else None
     )
-    if returned is not None and returned in typing.get_args(names_of_module(record_json.__module__)["AnyRecord"]):
+    if returned not in (None, Any):
         return Typed(returned)
     return Typed(next(iter(hints_of(make).values())))
 

@@ -221,6 +221,8 @@ def _lists_and_files(say: Any, folder: Path, day: str) -> Iterator[tuple[str, di
     yield say("limits", "list")
     yield say("limits", "set", "per_refund", "JPY", "1", OPERATOR="op-a")
     yield say("provider", "authorise", "paypay")
+    yield say("evidence", "payment/1", "credit-check/1", "--to", str(folder / "packs.zip"))
+    yield say("training", "--list")
     yield say("unfinished")
     yield say("whoami")
     yield say("sign-in")
