@@ -51,13 +51,14 @@ rooms: setup  ## the tests of a desk that need no server; they are for Windows a
 databases: setup $(STAMPS)/servers  ## the tests of store and services on one kind of server: DATABASE=mariadb, galera or mysql
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak" -k "$(DATABASE)" tests/store tests/services $(ARGS)
 
-check: setup  ## ruff (rules and form), import contracts, lock in step, house rules, mypy --strict
+check: setup  ## ruff (rules and form), import contracts, lock and reference in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/lint-imports --no-logo
 	@$(PY) -m scripts.lock --check
 	@$(PY) -m scripts.house_checks
+	@$(PY) -m scripts.reference --check
 	@# Beside the type checker, which has one core: every test can be collected. A run of the tests shows that anyway.
 	@if [ -n "$(COLLECTED)" ]; then $(BIN)/mypy; exit; fi; \
 		$(PY) -m pytest --collect-only -qq >/dev/null & tests=$$!; $(BIN)/mypy; wait $$tests || \

@@ -28,9 +28,9 @@ from scripts.reference.shapes import Const, Obj, Schema, SchemaWriter, Shape, Ty
 HELP, VERSION = "--help", "--version"
 _POLICY = (
     "What support-console prints with --json: one object for each command and ending. #/$defs has an entry for each "
-    "command, by its words joined with '-', and `refusal` for each error code. Later versions may add fields, codes "
-    "and members of enumerations; a field that stands here keeps its name and type. A program should pass over what "
-    "it doesn't know. Generated: python -m scripts.reference."
+    "command, by its words joined with '-', and `refusal` for each error code; its other names may change. Later "
+    "versions may add fields, codes and members of enumerations; a field that stands here keeps its name and type. A "
+    "program should pass over what it doesn't know. Generated: python -m scripts.reference."
 )
 
 
