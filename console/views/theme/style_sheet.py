@@ -28,21 +28,21 @@ Surface[edge="all"] { border-width: 1px; border-radius: ${panel}px; }
 ToneBox Surface { background: transparent; }
 Surface[differs="true"] { border: ${differs}px solid $bad; }
 
-Bar, ToneBox { border: 1px solid $border; border-radius: ${panel}px; background: $neutral_tint; }
-Bar[tone="good"], ToneBox[tone="good"] { border-color: $good; background: $good_tint; }
-Bar[tone="progress"], ToneBox[tone="progress"] { border-color: $progress; background: $progress_tint; }
-Bar[tone="unknown"], ToneBox[tone="unknown"] { border-color: $unknown; background: $unknown_tint; }
-Bar[tone="care"], ToneBox[tone="care"] { border-color: $care; background: $care_tint; }
-Bar[tone="bad"], ToneBox[tone="bad"] { border-color: $bad; background: $bad_tint; }
+NotificationBar, ToneBox { border: 1px solid $border; border-radius: ${panel}px; background: $neutral_tint; }
+NotificationBar[tone="good"], ToneBox[tone="good"] { border-color: $good; background: $good_tint; }
+NotificationBar[tone="progress"], ToneBox[tone="progress"] { border-color: $progress; background: $progress_tint; }
+NotificationBar[tone="unknown"], ToneBox[tone="unknown"] { border-color: $unknown; background: $unknown_tint; }
+NotificationBar[tone="care"], ToneBox[tone="care"] { border-color: $care; background: $care_tint; }
+NotificationBar[tone="bad"], ToneBox[tone="bad"] { border-color: $bad; background: $bad_tint; }
 ToastFrame { border: 1px solid $border; border-radius: ${panel}px; background: $raised; }
 SearchBoxFrame { border: 1px solid $border; border-radius: ${dialog}px; background: $base; }
 QFrame#focus_line { background: $focus; min-height: 2px; max-height: 2px; }
-Veil { background: $scrim; }
+OverlayLayer { background: $scrim; }
 
 EnvironmentFrame { border: ${environment}px solid $env_production; }
 EnvironmentFrame[environment="test"] { border-color: $env_test; }
 EnvironmentFrame[environment="training"] { border-color: $env_training; }
-Cover { background: $base; }
+PrivacyCover { background: $base; }
 EnvironmentLabel {
   background: $env_production; color: $base; border-radius: 3px; padding: ${chip_padding}px 7px;
 }

@@ -1,9 +1,15 @@
 """Theme, text size and fonts of the whole application."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
+from PySide6 import QtWidgets
 from PySide6.QtGui import QFont, QFontInfo, QPalette, QTextLayout
 from PySide6.QtWidgets import QApplication
 
+import console
 from console.views.theme.design_tokens import ThemeName, TypeRoleName, tokens
 from console.views.theme.style_sheet import style_sheet
 from console.views.theme.theme import Appearance, parse_colour
@@ -22,6 +28,21 @@ def test_a_theme_reaches_palette_and_sheet(the_look: Appearance, dressed: QAppli
 def test_the_sheet_leaves_no_gap() -> None:
     """Every value of the style sheet comes from the tokens: none is left unfilled."""
     assert "$" not in style_sheet("dark", 1.5)
+
+
+def test_every_class_in_the_sheet_is_a_widget_class() -> None:
+    """A rule for a class that was renamed would paint nothing, and Qt says nothing about it."""
+    names: set[str] = set()
+    for selectors in re.findall(r"([^{}]+)\{[^{}]*\}", style_sheet("light")):
+        names |= set(re.findall(r"(?<![\w#:\[\"=])[A-Z]\w+", selectors))
+    assert {"NotificationBar", "QLineEdit"} <= names
+    defined = {
+        node.name
+        for file in (Path(console.__file__).parent / "views").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+    assert {name for name in names if name not in defined and not hasattr(QtWidgets, name)} == set()
 
 
 def test_the_bundled_fonts_are_used(the_look: Appearance) -> None:
