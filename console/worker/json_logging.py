@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 
+from console.domain.errors import ConsoleError
 from console.domain.process import correlation as tracing
 from console.domain.process import log_events
 
@@ -30,7 +31,7 @@ _WARNING_PATTERN = re.compile(r"[^/\\]+:\d+: \w+")
 class JsonLineFormatter(logging.Formatter):
     """Formats a log record as one line of JSON with the keys `at`, `level`, `logger`, `message`; for an event also
     `event` and its facts; then `correlation` and other context; for an exception also `trouble` (its type),
-    `number` (of a database error) and `trace`.
+    its `code`, the `number` of a database error, and `trace`.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -44,18 +45,21 @@ class JsonLineFormatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["trouble"] = type(record.exc_info[1]).__name__
-            number = _database_error_number(record.exc_info[1])
-            if number is not None:
-                line["number"] = number
+            line.update(_codes_of(record.exc_info[1]))
             line["trace"] = _stack_frames(record.exc_info[2])
         # ASCII only: characters that change the reading direction or end a line are escaped
         return json.dumps(line, default=str)
 
 
-def _database_error_number(error: BaseException) -> int | None:
-    """Return the error number of the database server or its client library; None for any other exception."""
-    arguments = getattr(getattr(error, "orig", None), "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else None
+def _codes_of(error: BaseException) -> dict[str, object]:
+    """Return the `code` of a ConsoleError, and the `number` that the database server or its client library gave an
+    error or its cause; neither for any other exception.
+    """
+    codes: dict[str, object] = {"code": error.code} if isinstance(error, ConsoleError) else {}
+    arguments = getattr(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None), "args", ())
+    if arguments and isinstance(arguments[0], int):
+        codes["number"] = arguments[0]
+    return codes
 
 
 def _message_text(record: logging.LogRecord) -> str:

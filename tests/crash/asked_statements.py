@@ -26,14 +26,15 @@ from tests.support.children import LOCK_WAIT_SECONDS
 from tests.support.desks import MovedClock
 from tests.support.each_place import at_each_place
 from tests.support.invented import numbers
+from tests.support.money_desks import ask, newest
 from tests.support.money_stage import ActionTarget, Stage, open_console_of
 from tests.support.places import Place
 from tests.support.waiting import until
 
-ACTIONS = ("purchase", "approve")
+ACTIONS = ("purchase", "ask", "approve")
 TROUBLES: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
-_USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "approve": 125, "commit_lost": 11, "desk_full": 4}
-_ASKERS = {"purchase": "op-a", "approve": "lead-b"}
+_USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "ask": 60, "approve": 125, "commit_lost": 11, "desk_full": 4}
+_ASKERS = {"purchase": "op-a", "ask": "op-a", "approve": "lead-b"}
 _ASKED = "SELECT id FROM requests WHERE state = 'asked'"
 _UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
 
@@ -55,7 +56,7 @@ class AskedStage(Stage):
 @contextmanager
 def stage(place: Place) -> Iterator[AskedStage]:
     """Around an empty database, whose accounts' rights are changed."""
-    ask_only(place, *_ASKERS.values())
+    ask_only(place, *sorted(set(_ASKERS.values())))
     clock, uptime = MovedClock(), boot_clock.uptime_ms
     with pytest.MonkeyPatch.context() as patch, Sandbox() as sandbox:
         patch.setattr(boot_clock, "uptime_ms", lambda: uptime() + round(clock.offset.total_seconds() * 1000))
@@ -111,6 +112,8 @@ def fails_at(on: AskedStage, action: str, trouble: Trouble, nth: int, *, lasting
     assert on.place.sql(_UNENDED) == [], where
     if action == "purchase":
         _check_purchase(on, on.number(target), code, where)
+    elif action == "ask":
+        _check_request(on, target, code, where)
     else:
         _check_approval(on, target, code, where)
     return code if fired else None
@@ -130,6 +133,7 @@ def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str
         "purchase": lambda: desk.credit_checks.purchase(
             PurchaseRequest(on.number(target), "1"), request_id=request_id
         ),
+        "ask": lambda: ask(desk, target.payment, request_id=request_id),
         "approve": lambda: desk.refunds.approve(target.refund, request_id=request_id),
     }
     codes: list[str] = []
@@ -148,6 +152,13 @@ def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str
 
     until(is_answered, f"an answer: {where}", LOCK_WAIT_SECONDS)
     return codes[0]
+
+
+def _check_request(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
+    """Whoever is told that it is done, and nobody else, has made the request."""
+    assert code in statements.NAMED | {"done"}, f"{code}: {where}"
+    assert (code == "done") == (newest(on.maker, target.payment) is not None), f"{code}: {where}"
+    on.settled(target, code, where)
 
 
 def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:

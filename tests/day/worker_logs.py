@@ -31,6 +31,6 @@ def _read_trouble(log: Path) -> Iterator[str]:
         except ValueError:  # the line of a worker that was killed while it wrote
             continue
         if "trouble" in line or line.get("level") in ("error", "critical"):
-            exception = f"{line.get('trouble', '')} {line.get('number', '')}".strip()
+            exception = " ".join(str(line[name]) for name in ("trouble", "code", "number") if name in line)
             trace = " < ".join(reversed(line.get("trace", [])[-6:]))
             yield f"{line['at']} {log.stem} {line['message']}: {exception}: {trace}"

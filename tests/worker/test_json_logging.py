@@ -7,8 +7,11 @@ import threading
 import warnings
 from typing import Any
 
+import pymysql
 import pytest
+from sqlalchemy.exc import OperationalError
 
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.worker.json_logging import MAX_MESSAGE_LENGTH, log_json_lines
 
@@ -73,6 +76,21 @@ def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) 
     assert told["trace"][-1].startswith("test_json_logging.py:")
     assert told["trace"][-1].endswith(" fail")
     assert ended["message"] == "thread doomed ended"
+    assert "canary" not in text
+
+
+@MEANT
+def test_an_exception_is_told_with_its_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    """The code of an error of ours, and the number of the database's error behind it, without any text."""
+    lost = OperationalError("UPDATE canary", {}, pymysql.err.OperationalError(1205, "canary"))
+    with log_json_lines():
+        try:
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": "canary"}) from lost
+        except ConsoleError:
+            LOG.exception("it failed")
+    text = capsys.readouterr().err
+    (told,) = objects(text)
+    assert (told["trouble"], told["code"], told["number"]) == ("ConsoleError", "database_locked", 1205)
     assert "canary" not in text
 
 

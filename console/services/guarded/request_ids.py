@@ -52,7 +52,12 @@ REQUEST_ID_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
 _STORED_STATUSES = (0, 4, 5)
 """Exit statuses of calls that wrote or sent something; after any other status the id is free again."""
 _UNKNOWN_STATUS = 4
-_UNSURE_CODES = (ErrorCode.DATABASE_UNREACHABLE, ErrorCode.DATABASE_LOCKED, ErrorCode.INTERNAL_ERROR)
+_UNSURE_CODES = (
+    ErrorCode.DATABASE_UNREACHABLE,
+    ErrorCode.DATABASE_LOCKED,
+    ErrorCode.STORAGE_FULL,
+    ErrorCode.INTERNAL_ERROR,
+)
 """Error codes of failures that say nothing about the effect of the act."""
 _LONGEST_CACHED_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONGEST_EPOCH
 """Age at which an answer is no longer put into the cache: a cache entry is valid for one epoch and must not outlive

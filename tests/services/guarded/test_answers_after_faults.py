@@ -27,7 +27,8 @@ def _lost(number: int) -> Exception:
 
 
 FAILURES: tuple[Exception, ...] = (
-    ConsoleError(ErrorCode.DATABASE_UNREACHABLE), ConsoleError(ErrorCode.DATABASE_LOCKED), _lost(1205), _lost(1213),
+    ConsoleError(ErrorCode.DATABASE_UNREACHABLE), ConsoleError(ErrorCode.DATABASE_LOCKED),
+    ConsoleError(ErrorCode.STORAGE_FULL), _lost(1205), _lost(1213),
     _lost(2013), InterfaceError("SELECT", {}, pymysql.err.InterfaceError(0, "")), RuntimeError("a bug"),
 )  # fmt: skip
 READ, STORE = "console.services.refunds.records.read_refund", "console.store.operations.request_ids.end_use"
