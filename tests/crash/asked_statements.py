@@ -33,7 +33,7 @@ from tests.support.waiting import until
 
 ACTIONS = ("purchase", "ask", "approve")
 TROUBLES: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
-_USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "ask": 60, "approve": 125, "commit_lost": 11, "desk_full": 4}
+_USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "ask": 46, "approve": 125, "commit_lost": 11, "desk_full": 4}
 _ASKERS = {"purchase": "op-a", "ask": "op-a", "approve": "lead-b"}
 _ASKED = "SELECT id FROM requests WHERE state = 'asked'"
 _UNENDED = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
@@ -155,10 +155,13 @@ def _ask(on: AskedStage, desk: Console, target: ActionTarget, where: str) -> str
 
 
 def _check_request(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:
-    """Whoever is told that it is done, and nobody else, has made the request."""
+    """Whoever is told that it is done, and nobody else, has made the request; then it is rejected."""
     assert code in statements.NAMED | {"done"}, f"{code}: {where}"
-    assert (code == "done") == (newest(on.maker, target.payment) is not None), f"{code}: {where}"
-    on.settled(target, code, where)
+    found = newest(on.maker, target.payment)
+    assert (code == "done") == (found is not None), f"{code}: {where}"
+    on.later()
+    if found is not None:
+        assert on.checker.refunds.reject(found.id, "not ours").state is RefundState.REJECTED, where
 
 
 def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str) -> None:

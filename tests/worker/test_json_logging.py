@@ -11,6 +11,7 @@ import pymysql
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from console.domain.error_reasons import LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.worker.json_logging import MAX_MESSAGE_LENGTH, log_json_lines
@@ -85,7 +86,7 @@ def test_an_exception_is_told_with_its_codes(capsys: pytest.CaptureFixture[str])
     lost = OperationalError("UPDATE canary", {}, pymysql.err.OperationalError(1205, "canary"))
     with log_json_lines():
         try:
-            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": "canary"}) from lost
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.LOST_EVERY_RACE}) from lost
         except ConsoleError:
             LOG.exception("it failed")
     text = capsys.readouterr().err
