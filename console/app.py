@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from console.services.exports.daily_close_writer import DailyCloseWriter
     from console.services.exports.export_service import ExportService
     from console.services.exports.pdf_copies import PdfCopies
+    from console.services.exports.printouts import Printouts
     from console.services.guarded.idempotency import Idempotency
     from console.services.guarded.request_ids import RequestIds
     from console.services.lookup.record_search import Lookup
@@ -208,17 +209,24 @@ class Console:
     @cached_property
     def exports(self) -> "ExportService":
         from console.services.exports.export_service import ExportService
+
+        return ExportService(self._context, self._make_table)
+
+    @cached_property
+    def printouts(self) -> "Printouts":
+        from console.services.exports.printouts import Printouts
+
+        views = self._service_builder.readers.credit_check_views
+        return Printouts(self._context, self._make_table, views.list_documents)
+
+    def _make_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
+        """Return the table of a list with the words of a language, read by the services of this console."""
         from console.wiring.exports import make_table
         from console.wording.text_context import FileTextContext
 
-        context = self._context
-
-        def make(request: "ExportRequest", language: str, person: str) -> "ExportTable":
-            registry = context.open_registry()
-            registry_date = None if registry is None else registry.registry_date
-            return make_table(self, request, person, FileTextContext(language, context.now), registry_date)
-
-        return ExportService(context, make)
+        registry = self._context.open_registry()
+        registry_date = None if registry is None else registry.registry_date
+        return make_table(self, request, person, FileTextContext(language, self._context.now), registry_date)
 
     @cached_property
     def daily_closes(self) -> "DailyCloseWriter":

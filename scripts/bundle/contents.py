@@ -13,6 +13,7 @@ QT_PLUGINS: Mapping[str, tuple[str, ...]] = {
     "platforms": ("qcocoa", "qoffscreen", "qvnc", "qwayland", "qwindows", "qxcb"),
     "platforminputcontexts": ("composeplatforminputcontextplugin", "ibusplatforminputcontextplugin"),
     "platformthemes": ("qxdgdesktopportal",),
+    "printsupport": ("cupsprintersupport", "windowsprintersupport"),
     "styles": ("qmacstyle", "qmodernwindowsstyle"),
     "wayland-decoration-client": ("adwaita", "bradient"),
     "wayland-shell-integration": ("xdg-shell",),
@@ -26,7 +27,7 @@ FORBIDDEN = re.compile(
     r"readline|gdbm|libdb-|_dbm\."  # GPL or AGPL libraries of modules that nobody imports
     r"|grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafka"  # extras
     r"|pytest|hypothesis|mypy|setuptools|pip/|cosmic_ray|openpyxl|PyInstaller|pyinstaller"  # tools of development
-    r"|Qt6?(Qml|Quick|WebEngine|3D|Designer|Help|Sql|Test|Pdf|Multimedia)|virtualkeyboard|egl|gtk|libcups",
+    r"|Qt6?(Qml|Quick|WebEngine|3D|Designer|Help|Sql|Test|Pdf|Multimedia)|virtualkeyboard|egl|gtk|libcups\.",
     re.IGNORECASE,
 )
 """No path of the folder may contain this. `--with` allows the extras."""
@@ -36,6 +37,8 @@ EXTRAS_FILES = re.compile(r"grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafk
 def is_kept(path: str) -> bool:
     """False for a plugin or a translation of Qt that the window doesn't use."""
     place = PurePosixPath(path.replace("\\", "/"))
+    if place.name.startswith("libcups."):
+        return False  # the print service and its library belong to the system
     if "PySide6" not in place.parts:
         return True
     if "translations" in place.parts:

@@ -161,6 +161,11 @@ def admin(stage: Stage) -> None:
     page.tabs.setCurrentIndex(1)
     stage.settle()
     stage.shoot("admin-limits")
+    stage.until(lambda: page.health_table.current_item is not None)
+    for place, name in ((3, "health"), (4, "schedules"), (5, "reasons")):
+        page.tabs.setCurrentIndex(place)
+        stage.settle()
+        stage.shoot(f"admin-{name}")
     with act_as("lead-b"):
         stage.desk.console.read_only.set_switch("paypay", False, "復旧")
 

@@ -71,10 +71,10 @@ VERBS = frozenset(
     {
         "Acknowledge", "Add", "Approve", "Back", "Buy", "Cancel", "Change", "Clear", "Close", "Compare", "Confirm",
         "Continue", "Copy", "Decline", "Delete", "Discard", "End", "Enter", "Export", "Extend", "Filter", "Find",
-        "Freeze", "Give", "Go", "Hand", "Lock", "Look", "Mark", "Move", "Open", "Probe", "Propose", "Re-fetch",
-        "Reconcile", "Refresh", "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search", "Select",
-        "Rename", "Reopen", "Set", "Show", "Sign", "Snooze", "Start", "Stay", "Stop", "Switch", "Take", "Try", "Turn",
-        "Unlock", "Verify", "Withdraw", "Zoom", "Check",
+        "Freeze", "Give", "Go", "Hand", "Lock", "Look", "Mark", "Move", "Open", "Print", "Probe", "Propose",
+        "Re-fetch", "Reconcile", "Refresh", "Refund", "Renew", "Request", "Resolve", "Save", "Scroll", "Search",
+        "Select", "Rename", "Reopen", "Set", "Show", "Sign", "Snooze", "Start", "Stay", "Stop", "Switch", "Take",
+        "Try", "Turn", "Unlock", "Verify", "Withdraw", "Zoom", "Check",
     }
 )  # fmt: skip
 NOUNS = frozenset(

@@ -23,6 +23,7 @@ class AuditAction(StrEnum):
     CREDIT_CHECK_OPENED = "credit-check.opened"
     CREDIT_CHECK_PDF_FAILED = "credit-check.pdf_failed"
     CREDIT_CHECK_PDF_READ = "credit-check.pdf_read"
+    CREDIT_CHECK_PDF_PRINTED = "credit-check.pdf_printed"
     CREDIT_CHECK_PDF_SAVED = "credit-check.pdf_saved"
     CREDIT_CHECK_PDF_STORED = "credit-check.pdf_stored"
     CREDIT_CHECK_PROBE = "credit-check.probe"
@@ -158,6 +159,7 @@ class AuditAction(StrEnum):
 
     RECORD_GIVEN_UP = "record.given_up"
     RECORD_NOTE = "record.note"
+    RECORD_PRINTED = "record.printed"
     RECORD_TAKE = "record.take"
 
     STORY_OPENED = "story.opened"
@@ -166,6 +168,7 @@ class AuditAction(StrEnum):
     EVIDENCE_BUNDLE_EXPORTED = "evidence_bundle.exported"
 
     LIST_EXPORTED = "list.exported"
+    LIST_PRINTED = "list.printed"
     DAILY_CLOSE_WRITTEN = "daily_close.written"
 
     AUDIT_EXPORTED = "audit.exported"

@@ -1,4 +1,6 @@
-"""The page of the administration: read-only switches, limits of refunds, and people with their roles."""
+"""The page of the administration: read-only switches, limits of refunds, people with their roles, checks of the
+installation, tasks of the worker, and codes of reasons.
+"""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,14 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.payments.limits import Limit
 from console.domain.records import Person
+from console.views.admin.health_tabs import (
+    REASONS,
+    TaskRow,
+    health_columns,
+    read_tasks,
+    reason_columns,
+    task_columns,
+)
 from console.views.admin.limit_dialog import LimitDialog, limit_name, limit_value_text
 from console.views.admin.switch_dialog import SwitchDialog, scope_name
 from console.views.pages.base import Page, set_tab_order
@@ -27,7 +37,7 @@ from console.views.widgets.tabs import Tabs
 if TYPE_CHECKING:
     from console.app import Console
 
-_TAB_NAMES = ("switches", "limits", "people")
+_TAB_NAMES = ("switches", "limits", "people", "health", "tasks", "reasons")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +59,7 @@ class _Contents:
     scopes: tuple[_Scope, ...]
     limits: tuple[Limit, ...] | None
     people: tuple[Person, ...]
+    tasks: tuple[TaskRow, ...]
 
 
 class AdminPage(Page):
@@ -78,9 +89,20 @@ class AdminPage(Page):
         self.switch_table = self._make_table("switches", _switch_columns(context), lambda row: row.name)
         self.limit_table = self._make_table("limits", _limit_columns(context), lambda row: (row.currency, row.name))
         self.people_table = self._make_table("people", _people_columns(context), lambda row: row.name)
+        self.health_table = self._make_table("health", health_columns(context), lambda check: check.name)
+        self.task_table = self._make_table("tasks", task_columns(context), lambda row: row.task.name)
+        self.reason_table = self._make_table("reasons", reason_columns(context), lambda reason: reason)
+        self._tables = {
+            "switches": self.switch_table,
+            "limits": self.limit_table,
+            "people": self.people_table,
+            "health": self.health_table,
+            "tasks": self.task_table,
+            "reasons": self.reason_table,
+        }
         self.no_limits = EmptyState(translate("admin.no_limits"), shape="lock")
         self.stack = QStackedWidget()
-        for part in (self.switch_table, self.limit_table, self.people_table, self.no_limits):
+        for part in (*self._tables.values(), self.no_limits):
             self.stack.addWidget(part)
         self._has_limits = True
         self.add_part(self.head)
@@ -91,9 +113,7 @@ class AdminPage(Page):
         self.tabs.currentChanged.connect(self._show_tab)
         self.bind_key("O", partial(self.press_button, self.switch_button))
         self.bind_key("C", partial(self.press_button, self.limit_button))
-        set_tab_order(
-            *self.head.stops, self.tabs, self.switch_table, self.limit_table, self.people_table, *self._buttons
-        )
+        set_tab_order(*self.head.stops, self.tabs, *self._tables.values(), *self._buttons)
         self._show_tab()
 
     def _make_table(self, name: str, columns: Sequence[Column], key_of: Callable[[Any], Hashable]) -> StaticTable:
@@ -132,15 +152,22 @@ class AdminPage(Page):
         return False
 
     def read_data(self, reason: str) -> None:
-        may_see_limits = not self.context.missing_right_text("limits")
+        may_see_limits, now = not self.context.missing_right_text("limits"), self.context.now()
 
         def read(services: "Console") -> _Contents:
             switches = {switch.scope: switch for switch in services.read_only.list_switches()}
             scopes = tuple(_Scope(name, switches.get(name)) for name in services.read_only.list_scopes())
             limits = services.limits.list_limits() if may_see_limits else None
-            return _Contents(scopes, limits, services.people.list_people())
+            return _Contents(scopes, limits, services.people.list_people(), read_tasks(services, now))
 
         self.context.run_read(read, self._show_contents, self.show_reading_failure, owner=self, key="admin")
+        self.context.run_read(  # by itself, because a check may wait for a disk or a server
+            lambda services: services.health.run_all_checks(),
+            self.health_table.show_rows,
+            self.show_reading_failure,
+            owner=self,
+            key="health",
+        )
 
     def _show_contents(self, contents: _Contents) -> None:
         self.hide_reading_failure()
@@ -148,6 +175,8 @@ class AdminPage(Page):
         self.switch_table.show_rows(contents.scopes)
         self.limit_table.show_rows(contents.limits or ())
         self.people_table.show_rows(contents.people)
+        self.task_table.show_rows(contents.tasks)
+        self.reason_table.show_rows(REASONS)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         set_switches = tuple(scope.switch for scope in contents.scopes if scope.switch is not None)
         self.context.update_connection_state(read_only_switches=set_switches)
@@ -159,8 +188,7 @@ class AdminPage(Page):
     def _show_tab(self) -> None:
         name = _TAB_NAMES[self.tabs.currentIndex()]
         lacks_limits = name == "limits" and not self._has_limits
-        table = {"switches": self.switch_table, "limits": self.limit_table, "people": self.people_table}[name]
-        self.stack.setCurrentWidget(self.no_limits if lacks_limits else table)
+        self.stack.setCurrentWidget(self.no_limits if lacks_limits else self._tables[name])
         self._show_buttons()
         self.improve_focus()
 

@@ -65,7 +65,7 @@ class AlertsPage(Page):
         (("H",), "key.hand_over"),
         (("S",), "key.snooze"),
         (("E",), "key.resolve_incident"),
-        list_export.EXPORT_KEY_HINT,
+        *list_export.KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

@@ -46,7 +46,7 @@ class AuditPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("V",), "key.verify"),
-        list_export.EXPORT_KEY_HINT,
+        *list_export.KEY_HINTS,
         (("F5",), "key.reread"),
     )
 

@@ -17,6 +17,8 @@ from console.domain.records import Document
 from console.views.documents.pdf_text import PdfText, clean_text, find_text
 from console.views.documents.pdf_view import PdfView
 from console.views.pages.base import Page
+from console.views.printing.page_print import PagePrint
+from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
 from console.views.runtime.announcer import announce, spoken_text
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import CompareRoute, PdfRoute
@@ -56,6 +58,7 @@ class PdfPage(Page):
         (("T",), "key.pdf_text"),
         (("C",), "key.compare"),
         (("Ctrl+S",), "key.save_pdf"),
+        PRINT_KEY_HINT,
         (("+", "-"), "key.zoom"),
         (("W", "H"), "key.fit"),
         (("R",), "key.rotate"),
@@ -89,6 +92,7 @@ class PdfPage(Page):
         self._views = QStackedWidget()
         for view in (self.canvas, self.text):
             self._views.addWidget(view)
+        self.printing = PagePrint(context, self)
         self._build_tools()
         self._connect_signals()
 
@@ -104,6 +108,7 @@ class PdfPage(Page):
         self.fit_page = KeyButton(translate("action.fit_page"), "H", "tool", binds=False)
         self.rotate = KeyButton(translate("action.rotate"), "R", "tool", binds=False)
         self.save_button = KeyButton(translate("action.save_pdf"), "Ctrl+S", "tool", binds=False)
+        self.print_button = KeyButton(translate("action.print"), PRINT_KEY, "tool", binds=False)
         self.compare_button = KeyButton(translate("action.compare"), "C", "tool", binds=False)
         self.search = LineEdit()
         self.search.setAccessibleName(translate("action.find"))
@@ -122,7 +127,8 @@ class PdfPage(Page):
         head_row.setStretch(2, 1)
         head.setLayout(head_row)
         tools = Surface(raised=True, edge="bottom")
-        flow = make_flow_widget(steps, sizes, self.text_button, self.compare_button, self.save_button, find, gap=16)
+        copies = (self.save_button, self.print_button)
+        flow = make_flow_widget(steps, sizes, self.text_button, self.compare_button, *copies, find, gap=16)
         tools.setLayout(make_column(flow, margins=(margin, 8, margin, 8)))
         self.add_part(head)
         self.add_part(tools)
@@ -138,6 +144,7 @@ class PdfPage(Page):
             (self.text_button.clicked, self.switch_view),
             (self.compare_button.clicked, self._compare_versions),
             (self.save_button.clicked, self.choose_file),
+            (self.print_button.clicked, self.print_document),
             (self.fit_width.clicked, self.show_full_width),
             (self.fit_page.clicked, self.show_full_page),
             (self.rotate.clicked, self.rotate_pages),
@@ -152,6 +159,7 @@ class PdfPage(Page):
             ("T", self.switch_view),
             ("C", self._compare_versions),
             ("Ctrl+S", self.choose_file),
+            (PRINT_KEY, self.print_document),
             ("W", self.show_full_width),
             ("H", self.show_full_page),
             ("R", self.rotate_pages),
@@ -478,6 +486,11 @@ class PdfPage(Page):
         self.context.navigate(CompareRoute(route.record, old))
 
     # -- a copy
+
+    @Slot()
+    def print_document(self) -> None:
+        """Ask for a printer and print the shown PDF."""
+        self.printing.print_pdf(self.route.record, self.route.sha256)
 
     @Slot()
     def choose_file(self) -> None:

@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QWidget
 from console.domain.exports.tables import ExportRequest, ExportWritten, FileFormat
 from console.views.exports.background_file import BackgroundFile, Progress
 from console.views.pages.base import Page, PageHead
+from console.views.printing.page_print import PagePrint
+from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.save_file import ask_for_path
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 EXPORT_KEY = "Ctrl+E"
-EXPORT_KEY_HINT = ((EXPORT_KEY,), "key.export")
+KEY_HINTS = (((EXPORT_KEY,), "key.export"), PRINT_KEY_HINT)
 _FILE_FORMATS = [file_format.value for file_format in FileFormat]
 
 
@@ -45,7 +47,9 @@ class ListExport(QObject):
         self.button.clicked.connect(self.choose_file)
         if head is not None:
             head.add_button(self.button)
+        self.printing = PagePrint(context, parent)
         if isinstance(parent, Page):
+            parent.bind_key(PRINT_KEY, self.print_list)
             parent.bind_key(EXPORT_KEY, self.choose_file)
 
     @property
@@ -57,6 +61,13 @@ class ListExport(QObject):
     def has_list(self) -> bool:
         """True if there is a list to export at present."""
         return not self.is_running and self._make_request() is not None
+
+    @Slot()
+    def print_list(self) -> None:
+        """Ask for a printer and print the list as it is displayed and selected."""
+        request = self._make_request()
+        if request is not None:
+            self.printing.print_list(request)
 
     @Slot()
     def choose_file(self) -> None:

@@ -59,7 +59,7 @@ class LookupPage(Page):
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "company_page.copy_summary"),
         (("Ctrl+F",), "key.number"),
-        list_export.EXPORT_KEY_HINT,
+        *list_export.KEY_HINTS,
         evidence_bundle.KEY_HINT,
         (("F1",), "key.help"),
     )

@@ -67,6 +67,10 @@ class MoneyPage(RecordPage[M]):
         self.show_sides(sides, {money_facts.GATEWAY_SIDE: tools})
         self.money.show_parts(*money_facts.money_parts(view.money, context))
 
+    def printed_lines(self, view: M) -> list[str]:
+        amounts = [self.money.accessibleName()] if self.shows_sides_and_amounts else []
+        return [*super().printed_lines(view), *amounts]
+
     def show_aside_panel(self, title: str, facts: FactList) -> None:
         """Show a list of facts with a title in the panel beside the tabs."""
         content = Surface(raised=True, edge="left")

@@ -47,7 +47,7 @@ class SetAsidesPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("R",), "key.refund"),
-        list_export.EXPORT_KEY_HINT,
+        *list_export.KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

@@ -64,7 +64,7 @@ class ChangedCompaniesPage(Page):
         (("B",), "key.renew"),
         (("A",), "key.acknowledge"),
         (("Ctrl+C",), "key.copy"),
-        list_export.EXPORT_KEY_HINT,
+        *list_export.KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

@@ -76,7 +76,7 @@ class QueuesPage(Page):
         (("Shift+↓", "Shift+↑"), "key.extend"),
         (("Ctrl+A",), "key.choose_all"),
         (("Ctrl+D",), "key.choose_none"),
-        list_export.EXPORT_KEY_HINT,
+        *list_export.KEY_HINTS,
         evidence_bundle.KEY_HINT,
         (("Ctrl+/",), "key.list"),
     )

@@ -12,6 +12,7 @@ from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckView
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters.records import RecordView
+from console.views.printing.print_job import PRINT_KEY
 from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions as evidence_acts
 from console.views.runtime.context import WindowContext
@@ -24,12 +25,16 @@ KEY_BY_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
     "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "open_refund": "O",
     "import": "I", "take": "T", "note": "N", "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
+    "print": PRINT_KEY,
 }  # fmt: skip
 _RIGHT_BY_ACTION = {
     "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
     "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "probe", "submit": "refund_submit",
-    "copy_story": "read", "evidence_pack": "audit_any",
+    "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
+
+
+_MENU_ACTIONS = (*evidence_acts.ACTION_NAMES, "print")
 
 
 class ActionButtons(QObject):
@@ -45,13 +50,12 @@ class ActionButtons(QObject):
         super().__init__()
         self._context = context
         self._buttons = {
-            name: self._make_button(name)
-            for name in (*names, *collaboration_actions.ACTION_NAMES, *evidence_acts.ACTION_NAMES)
+            name: self._make_button(name) for name in (*names, *collaboration_actions.ACTION_NAMES, *_MENU_ACTIONS)
         }
         self.bar = Surface(raised=True, edge="top")
         left, right, in_menu = (
             [self._buttons[name] for name in group]
-            for group in (names, collaboration_actions.ACTION_NAMES, evidence_acts.ACTION_NAMES)
+            for group in (names, collaboration_actions.ACTION_NAMES, _MENU_ACTIONS)
         )
         self.row = ActionRow(
             left,

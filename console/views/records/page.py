@@ -17,6 +17,8 @@ from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import RecordView, ShownRecord
+from console.views.printing.page_print import PagePrint
+from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
 from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions as evidence_acts
 from console.views.records.action_bar import KEY_BY_ACTION, ActionButtons
@@ -52,6 +54,7 @@ def record_hints(*names: str) -> tuple[KeyHint, ...]:
         (("Ctrl+Shift+C",), "key.copy_summary"),
         *collaboration_actions.SHORTCUT_HINTS,
         *evidence_acts.SHORTCUT_HINTS,
+        PRINT_KEY_HINT,
         (("Esc",), "key.back"),
     )
 
@@ -82,6 +85,7 @@ class RecordPage(Page, Generic[V]):
         self._shown_state: tuple[str, ...] = ()
         self.acts = RecordActionHandlers(context, self)
         self.evidence = evidence_acts.EvidenceExportActions(context, self.acts, self._act_by_key)
+        self.printing = PagePrint(context, self)
         self.collaboration = collaboration_actions.CollaborationActions(context, self.acts, self._act_by_key)
         self.head = RecordHead(context)
         self.sides_strip = SideStrip((), context.translate("record.sides"))
@@ -113,6 +117,7 @@ class RecordPage(Page, Generic[V]):
         self.bind_key("]", partial(self._show_neighbour, 1))
         for name, key in collaboration_actions.KEYS_OF_OWN_TAKE.items():
             self.bind_key(key, partial(self._end_own_take, name))
+        self.bind_key(PRINT_KEY, partial(self._act_by_key, "print"))
         self.bind_key("Ctrl+C", self._copy_number)
         self.bind_key("Ctrl+Shift+C", self._copy_summary)
         for signal in (
@@ -429,8 +434,20 @@ class RecordPage(Page, Generic[V]):
     def act_on_record(self, name: str) -> None:
         """Run the action of this name on the shown record. Do nothing until the record is read."""
         shared_acts = (self.evidence, self.collaboration)
-        if self.view is not None and not any(acts.run_action(name, self.kind, self.id) for acts in shared_acts):
+        if self.view is None:
+            return
+        if name == "print":
+            self.printing.print_record(self.kind, self.id, self.head.title.short_form, self.printed_lines(self.view))
+        elif not any(acts.run_action(name, self.kind, self.id) for acts in shared_acts):
             self.do_action(name, self.view)
+
+    def printed_lines(self, view: V) -> list[str]:
+        """Return the texts that the page shows above the tabs, as lines for a printout."""
+        company = " ".join(filter(None, (self.head.company.plain, self.number(view))))
+        badges = ", ".join(badge.word for badge in self.head.badges)
+        sides = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
+        explanation = record_words.explanation_sentences(view.explanation, self.context)
+        return [line for line in (company, badges, *sides, *explanation) if line]
 
     @Slot()
     def _copy_number(self) -> None:

@@ -41,8 +41,10 @@ WITHOUT = {
     "payments": {"read_payment", "read_order", "list_set_asides"},
     "pdfs": {"open_pages", "open_comparison", "list_versions"},
     "pdf_copies": {"save"},  # a file of this desk and an audit entry
+    "printouts": {"read_list", "begin_record", "begin_pdf"},  # an audit entry
     "person_state": {"read", "change"},  # files of this desk
     "people": {"list_people"},
+    "scheduler": {"read_states"},
     "read_only": {"list_switches", "list_scopes"},
     "recovery": {
         "read_queue", "count_queues", "list_unfinished", "list_lease_holders", "list_takes", "list_proposals",

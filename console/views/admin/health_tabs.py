@@ -1,0 +1,107 @@
+"""The tabs of the administration that only show: the checks of this installation, the worker's tasks with their
+schedules, and the codes of reasons. They show what `doctor`, the table of tasks and the rules say, and keep nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from console.domain.payments.refund_reasons import RefundReason
+from console.domain.service_results import HealthCheck
+from console.domain.tasks.intervals import is_overdue, is_running
+from console.domain.tasks.records import ScheduledTask
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column, StateCell
+from console.views.theme.design_tokens import Tone
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task of the worker as the tab shows it."""
+
+    task: ScheduledTask
+    is_overdue: bool
+
+    @property
+    def state(self) -> str:
+        """The state of the task: overdue, failed, running or waiting."""
+        if self.is_overdue:
+            return "overdue"
+        if is_running(self.task):
+            return "running"
+        return "failed" if self.task.error_code else "waiting"
+
+
+_LOOK_OF_STATE: Mapping[str, tuple[str, Tone]] = {
+    "overdue": ("square_bang", "bad"),
+    "failed": ("square_bang", "care"),
+    "running": ("circle_arrow", "progress"),
+    "waiting": ("check", "good"),
+}
+
+
+def read_tasks(services: "Console", now: datetime) -> tuple[TaskRow, ...]:
+    """Return the tasks that have ever run, the ones that need a look first."""
+    scale = services.scheduler.scale
+    rows = [TaskRow(task, is_overdue(task, now, scale)) for task in services.scheduler.read_states()]
+    return tuple(sorted(rows, key=lambda row: (list(_LOOK_OF_STATE).index(row.state), row.task.name)))
+
+
+def health_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of the checks: state, result, and the next step of a check that needs one."""
+    translate = context.translate
+
+    def state(check: HealthCheck) -> StateCell:
+        if not check.ok:
+            return StateCell(translate("admin.check.bad"), "square_bang", "bad")
+        if check.next:
+            return StateCell(translate("admin.check.look"), "square_bang", "care")
+        return StateCell(translate("admin.check.good"), "check", "good")
+
+    return [
+        Column("state", translate("column.state"), 130, state, "state"),
+        Column("check", translate("admin.column.check"), 360,
+               lambda check: translate(check.message, **check.facts), is_stretched=True),
+        Column("next", translate("admin.column.next_step"), 380,
+               lambda check: translate(check.next, **check.facts) if check.next else ""),
+    ]  # fmt: skip
+
+
+def task_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of the tasks: name, interval, state, the last run and the next one."""
+    translate = context.translate
+
+    def state(row: TaskRow) -> StateCell:
+        shape, tone = _LOOK_OF_STATE[row.state]
+        return StateCell(translate(f"admin.task.{row.state}"), shape, tone)
+
+    def last_run(row: TaskRow) -> str:
+        return translate("admin.at", at=row.task.ended_at) if row.task.ended_at is not None else ""
+
+    return [
+        Column("task", translate("admin.column.task"), 260, lambda row: translate(f"task.{row.task.name}")),
+        Column("state", translate("column.state"), 130, state, "state"),
+        Column("every", translate("admin.column.every"), 110,
+               lambda row: translate("admin.seconds", count=int(row.task.every.total_seconds())), "amount"),
+        Column("last", translate("admin.column.last_run"), 160, last_run, "data"),
+        Column("next", translate("admin.column.next_run"), 160,
+               lambda row: translate("admin.at", at=row.task.next_at), "data"),
+        Column("error", translate("admin.column.last_error"), 200,
+               lambda row: row.task.error_code or "", is_stretched=True),
+    ]  # fmt: skip
+
+
+def reason_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of the reason codes: the word on the screens, and the code in exports and commands."""
+    translate = context.translate
+    return [
+        Column("word", translate("admin.column.reason"), 320, lambda reason: translate(f"refund_reason.{reason}")),
+        Column("code", translate("admin.column.code"), 240, lambda reason: reason.value, "data", is_stretched=True),
+    ]  # fmt: skip
+
+
+REASONS: tuple[RefundReason, ...] = tuple(RefundReason)

@@ -1,0 +1,122 @@
+"""The action `print` of a page: the system's dialog, then the audit entry, then the printing."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from PySide6.QtCore import QObject
+
+from console.domain.documents.pdf_pages import PageImage
+from console.domain.exports.tables import ExportRequest
+from console.services.exports.printouts import PrintedList
+from console.views.printing.print_job import PrintedSheet, choose_printer, print_images, print_sheet
+from console.views.runtime.context import WindowContext
+from console.views.runtime.tasks import Failure, ProgressReporter
+
+if TYPE_CHECKING:
+    from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+    from PySide6.QtWidgets import QWidget
+
+    from console.app import Console
+
+T = TypeVar("T")
+_DOTS_OF_PAGE = 1654  # width of A4 at 200 dots per inch
+
+
+class PagePrint(QObject):
+    """Prints what a page shows. One printout runs at a time. `dialog` is the open dialog of the system."""
+
+    def __init__(self, context: WindowContext, parent: "QWidget") -> None:
+        super().__init__(parent)
+        self._context, self._parent = context, parent
+        self.dialog: QPrintDialog | None = None
+        self.is_running = False
+
+    def _choose(self, on_chosen: Callable[["QPrinter"], None]) -> None:
+        """Open the dialog of the system; do nothing while something is being printed."""
+        if self.is_running:
+            return
+        self.dialog = choose_printer(self._parent.window(), self._context.translate("action.print"), on_chosen)
+
+    def _run(self, call: Callable[["Console"], T], on_read: Callable[[T], None]) -> None:
+        """Read what is printed, which also writes the audit entry, then print it and say so."""
+        context, self.is_running = self._context, True
+
+        def read(_: ProgressReporter) -> T:
+            return context.bind_services(call)()
+
+        def show_read(found: T) -> None:
+            self.is_running = False
+            on_read(found)
+            context.show_toast(context.translate("print.sent"), "")
+
+        def show_failure(failure: Failure) -> None:
+            self.is_running = False
+            message = context.failure_message(failure)
+            context.show_toast(context.translate("act.refused"), message, "square_bang", "bad")
+
+        label = context.translate("action.print")
+        context.runner.watch(read, show_read, show_failure, lambda _: None, owner=self, label=label, lane="long")
+
+    def _printed_by(self) -> str:
+        context = self._context
+        return context.translate("print.by", who=context.operator or "", at=context.now())
+
+    # -- a list
+
+    def print_list(self, request: ExportRequest) -> None:
+        """Ask for a printer and print a list."""
+        self._choose(lambda printer: self.print_list_to(request, printer))
+
+    def print_list_to(self, request: ExportRequest, printer: "QPrinter") -> None:
+        """Print a list on this printer: the columns, words and rows of its export."""
+        language, translate = self._context.language, self._context.translate
+
+        def print_found(found: PrintedList) -> None:
+            notes = [request.part] if request.part else []
+            if request.chosen is not None:
+                notes.append(translate("export.about.chosen", n=len(request.chosen)))
+            if found.is_cut:
+                notes.append(translate("print.cut", n=len(found.rows)))
+            print_sheet(PrintedSheet(found.title, notes, self._printed_by(), found.columns, found.rows), printer)
+
+        self._run(lambda services: services.printouts.read_list(request, language), print_found)
+
+    # -- a record
+
+    def print_record(self, kind: str, id: int, title: str, lines: Sequence[str]) -> None:
+        """Ask for a printer and print a record."""
+        self._choose(lambda printer: self.print_record_to(kind, id, title, lines, printer))
+
+    def print_record_to(self, kind: str, id: int, title: str, lines: Sequence[str], printer: "QPrinter") -> None:
+        """Print a record on this printer: the lines of its page, then its timeline, in which payers are masked."""
+        language, translate = self._context.language, self._context.translate
+
+        def read(services: "Console") -> str:
+            services.printouts.begin_record(kind, id)
+            return services.recovery.read_timeline(kind, id).as_text(language)
+
+        def print_read(story: str) -> None:
+            events = [line for line in story.splitlines()[2:] if line]
+            paragraphs = [*lines, translate("record.tab.timeline"), *events]
+            print_sheet(PrintedSheet(title, paragraphs, self._printed_by()), printer)
+
+        self._run(read, print_read)
+
+    # -- a PDF
+
+    def print_pdf(self, record_id: int, sha256: str | None) -> None:
+        """Ask for a printer and print a stored PDF."""
+        self._choose(lambda printer: self.print_pdf_to(record_id, sha256, printer))
+
+    def print_pdf_to(self, record_id: int, sha256: str | None, printer: "QPrinter") -> None:
+        """Print a stored PDF on this printer. A child process renders its pages, as for the screen."""
+
+        def read(services: "Console") -> list[PageImage]:
+            pages = services.pdfs.open_pages(record_id, sha256)
+            try:
+                services.printouts.begin_pdf(record_id, sha256)
+                return [pages.page_image(place, _DOTS_OF_PAGE) for place in range(pages.page_count())]
+            finally:
+                pages.close()
+
+        self._run(read, lambda images: print_images(images, self._printed_by(), printer))

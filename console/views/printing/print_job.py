@@ -1,0 +1,121 @@
+"""Print to a printer that the person chooses in the system's dialog. Text is printed black on white, whatever the
+theme of the window is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from itertools import compress
+
+from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
+from PySide6.QtGui import QFont, QGuiApplication, QImage, QPageLayout, QPainter, QTextDocument
+from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+from PySide6.QtWidgets import QDialog, QWidget
+
+from console.domain.documents.pdf_pages import PageImage
+from console.views.theme.fonts import font_families
+from console.wording.catalogue import NO_VALUE
+
+PRINT_KEY = "Ctrl+P"
+PRINT_KEY_HINT = ((PRINT_KEY,), "key.print")
+_TEXT_POINTS, _CELL_POINTS = 9.0, 7.5
+_MOST_UPRIGHT_COLUMNS, _COLUMNS_OF_PAPER = 5, 9
+_MARGIN_MM = 12.0
+_FOOT_PART = 0.03  # share of the height of a page for the line at its foot
+_BYTES_PER_PIXEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedSheet:
+    """What is printed as text: a title, paragraphs, a table with the titles of its columns, and the line with person
+    and time.
+    """
+
+    title: str
+    paragraphs: Sequence[str]
+    printed_by: str
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+def choose_printer(parent: QWidget, title: str, on_chosen: Callable[[QPrinter], None]) -> QPrintDialog:
+    """Open the system's dialog for printing and call `on_chosen` with the chosen printer."""
+    printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+    printer.setDocName(title)
+    dialog = QPrintDialog(printer, parent)
+    dialog.setWindowTitle(title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.accepted.connect(lambda: on_chosen(printer))
+    QDialog.open(dialog)  # QPrintDialog has an open() of its own that needs a slot by name
+    return dialog
+
+
+def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
+    """Print text. A table with many columns is printed across the long side of the paper, and smaller. A column
+    without any value is left out.
+    """
+    sheet = _remove_empty_columns(sheet)
+    printer.setPageMargins(QMarginsF(_MARGIN_MM, _MARGIN_MM, _MARGIN_MM, _MARGIN_MM), QPageLayout.Unit.Millimeter)
+    if len(sheet.columns) > _MOST_UPRIGHT_COLUMNS:
+        printer.setPageOrientation(QPageLayout.Orientation.Landscape)
+    document = QTextDocument()
+    font = QFont(font_families("text"))
+    font.setPointSizeF(_CELL_POINTS if sheet.columns else _TEXT_POINTS)
+    document.setDefaultFont(font)
+    document.setHtml(make_html(sheet))
+    room = printer.pageLayout().paintRect(QPageLayout.Unit.Inch)
+    widening = max(1.0, len(sheet.columns) / _COLUMNS_OF_PAPER)  # more columns are laid out wider and printed smaller
+    dots = QGuiApplication.primaryScreen().logicalDotsPerInch() * widening
+    document.setDocumentMargin(0)
+    document.setPageSize(QSizeF(room.width() * dots, room.height() * dots))
+    document.print_(printer)
+
+
+def _remove_empty_columns(sheet: PrintedSheet) -> PrintedSheet:
+    has_value = [any(row[place] not in ("", NO_VALUE) for row in sheet.rows) for place in range(len(sheet.columns))]
+    rows = [tuple(compress(row, has_value)) for row in sheet.rows]
+    return replace(sheet, columns=tuple(compress(sheet.columns, has_value)), rows=rows) if sheet.rows else sheet
+
+
+def make_html(sheet: PrintedSheet) -> str:
+    """Return a sheet as HTML. All texts are escaped, because some come from providers and people."""
+    parts = [f"<h2>{escape(sheet.title)}</h2>", f"<p>{escape(sheet.printed_by)}</p>"]
+    parts += [f"<p>{escape(text)}</p>" for text in sheet.paragraphs]
+    if sheet.columns:
+        head = "".join(f'<th align="left">{escape(title)}</th>' for title in sheet.columns)
+        body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in sheet.rows)
+        table = '<table border="1" cellspacing="0" cellpadding="2" width="100%"'
+        parts.append(f'{table} style="border-collapse:collapse"><thead><tr>{head}</tr></thead>{body}</table>')
+    return "".join(parts)
+
+
+def print_images(images: Sequence[PageImage], foot: str, printer: QPrinter) -> None:
+    """Print images of pages, one on each sheet of paper as large as it fits, with the line `foot` below."""
+    printer.setPageMargins(QMarginsF(_MARGIN_MM, _MARGIN_MM, _MARGIN_MM, _MARGIN_MM), QPageLayout.Unit.Millimeter)
+    painter: QPainter | None = None
+    for image in images:
+        is_wide = image.width > image.height
+        orientation = QPageLayout.Orientation.Landscape if is_wide else QPageLayout.Orientation.Portrait
+        printer.setPageOrientation(orientation)
+        if painter is None:
+            painter = QPainter(printer)
+        else:
+            printer.newPage()
+        _draw_page(painter, image, foot, QRectF(painter.viewport()))
+    if painter is not None:
+        painter.end()
+
+
+def _draw_page(painter: QPainter, page: PageImage, foot: str, paper: QRectF) -> None:
+    form = QImage.Format.Format_RGB888
+    image = QImage(page.pixels, page.width, page.height, page.width * _BYTES_PER_PIXEL, form)
+    foot_height = paper.height() * _FOOT_PART
+    room = paper.adjusted(0, 0, 0, -foot_height)
+    scale = min(room.width() / page.width, room.height() / page.height)
+    width, height = page.width * scale, page.height * scale
+    painter.drawImage(QRectF(room.center().x() - width / 2, room.top(), width, height), image)
+    font = QFont(font_families("text"))
+    font.setPointSizeF(_CELL_POINTS)
+    painter.setFont(font)
+    line = QRectF(paper.left(), paper.bottom() - foot_height, paper.width(), foot_height)
+    painter.drawText(line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom, foot)

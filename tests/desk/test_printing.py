@@ -1,0 +1,108 @@
+"""A list, a record and a PDF are printed: what is on screen, with person and time, and an entry in the trail."""
+
+from pathlib import Path
+
+import pypdfium2
+import pytest
+from PySide6.QtPrintSupport import QPrintDialog, QPrinter
+
+from console.app import Console
+from console.domain.exports.tables import ExportRequest, ListName
+from console.sandbox.server import Sandbox
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.documents.pdf_page import PdfPage
+from console.views.money.payment_page import PaymentPage
+from console.views.queues.page import QueuesPage
+from console.views.runtime.routes import PaymentRoute, PdfRoute, QueuesRoute, RecordRoute
+from tests.desk.conftest import Sit, buy, buy_without_pdf
+from tests.support.desks import NUMBERS
+from tests.support.money_desks import paid
+
+pytestmark = pytest.mark.both_ways
+
+
+def paper(file: Path) -> QPrinter:
+    """A printer whose paper is a PDF file."""
+    printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+    printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
+    printer.setOutputFileName(str(file))
+    return printer
+
+
+def printed(file: Path) -> tuple[int, str]:
+    """The number of printed pages, and their text without blanks, because narrow cells break within words."""
+    pdf = pypdfium2.PdfDocument(file)
+    try:
+        return len(pdf), "".join("".join(page.get_textpage().get_text_bounded().split()) for page in pdf)
+    finally:
+        pdf.close()
+
+
+def test_list_record_and_pdf(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Ctrl+P opens the system's dialog on each page; cancelled, nothing is printed and no entry tells of it."""
+    lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
+    check = buy(console, NUMBERS[2])
+    payment = paid(console, sandbox, "ORD-1")
+    person = sit()
+
+    def entries() -> list[str]:
+        return [one.what for one in console.audit.list_entries(200) if one.what.endswith("printed")]
+
+    def reject_dialog() -> None:
+        person.press("Ctrl+P")
+        person.until(lambda: any(one.isVisible() for one in person.window.findChildren(QPrintDialog)))
+        for dialog in person.window.findChildren(QPrintDialog):
+            dialog.reject()
+        person.rest()
+
+    person.frame.show_route(QueuesRoute("incomplete"))
+    queue = person.page(QueuesPage)
+    person.until(lambda: queue.row_model.is_complete and queue.row_model.row_count == len(lacking))
+    queue.take_focus()
+    reject_dialog()
+    assert entries() == []
+    queue.export.printing.print_list_to(queue._make_export_request(), paper(tmp_path / "list.pdf"))
+    person.until(lambda: not queue.export.printing.is_running)
+    _, text = printed(tmp_path / "list.pdf")
+    for words in ("Printed by op-a", "Corporation number", *(f"Credit check {one.id}" for one in lacking)):
+        assert "".join(words.split()) in text, words
+
+    person.frame.show_route(RecordRoute(check.id))
+    record = person.page(CreditCheckPage)
+    person.until(lambda: record.view is not None)
+    reject_dialog()
+    assert record.view is not None
+    title, lines = record.head.title.short_form, record.printed_lines(record.view)
+    record.printing.print_record_to("credit-check", check.id, title, lines, paper(tmp_path / "record.pdf"))
+    person.until(lambda: not record.printing.is_running)
+    _, text = printed(tmp_path / "record.pdf")
+    for words in (title, "Printed by op-a", record.form.verdict, "Timeline", "Bought"):
+        assert "".join(words.split()) in text, words
+
+    person.frame.show_route(PaymentRoute(payment.id))
+    money = person.page(PaymentPage)
+    person.until(lambda: money.view is not None)
+    assert money.view is not None
+    assert any("3,000" in line or "3,300" in line for line in money.printed_lines(money.view))
+
+    person.frame.show_route(PdfRoute(check.id))
+    pdf = person.page(PdfPage)
+    person.until(lambda: pdf.page_count > 0)
+    person.rest()
+    reject_dialog()
+    pdf.printing.print_pdf_to(check.id, None, paper(tmp_path / "document.pdf"))
+    person.until(lambda: not pdf.printing.is_running)
+    count, text = printed(tmp_path / "document.pdf")
+    assert count == pdf.page_count
+    assert "Printedbyop-a" in text
+    wanted = ["credit-check.pdf_printed", "list.printed", "record.printed"]
+    person.until(lambda: sorted(entries()) == wanted)
+
+
+def test_a_long_list_says_that_it_is_cut(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most so many rows are printed, and the printout knows that there are more."""
+    for number in NUMBERS[:2]:
+        buy(console, number)
+    monkeypatch.setattr("console.services.exports.printouts.MAX_PRINTED_ROWS", 1)
+    found = console.printouts.read_list(ExportRequest(ListName.AUDIT), "en")
+    assert (len(found.rows), found.is_cut) == (1, True)
