@@ -1,4 +1,4 @@
-"""What the payers, the shop, the providers and the colleagues of the training do. All of it goes through the ordinary
+"""Acts of the payers, the shop, the providers and the colleagues of a training. All of them go through the ordinary
 services and the ordinary interfaces of the simulated providers, so that each incident is a real one.
 """
 

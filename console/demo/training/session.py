@@ -50,8 +50,9 @@ def person_of(settings: Settings) -> str:
 
 
 def refuse_real_access(settings: Settings) -> None:
-    """Refuse a desk whose environment variables name a database server or credentials of real providers, although the
-    training would not use them: nobody has to trust that. Raises bad_profile.
+    """Raise bad_profile if the environment variables of this desk name a database server or contain credentials
+    of real providers. The training would not use them, but the refusal makes sure that no fault of this program
+    can reach them.
     """
     if settings.database_path is None:
         raise bad_profile_error("CONSOLE_DATABASE_URL", SettingProblem.TRAINING_REACHES_SERVER)

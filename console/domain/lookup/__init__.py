@@ -1,1 +1,3 @@
-"""What people type, read by fixed rules: searches, registry queries, corporation numbers; and what a search finds."""
+"""Texts that people type, read by fixed rules: searches, registry queries and corporation numbers; and the
+results of a search.
+"""

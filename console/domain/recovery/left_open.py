@@ -1,4 +1,6 @@
-"""What a person leaves open at the end of a shift: what they have begun or taken and nobody has ended yet. No I/O."""
+"""The work that a person leaves open at the end of a shift: begun, taken or requested by this person, and not
+ended yet by anybody. No I/O.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a training shows: the state of each incident, why it has this state, and the score of a person."""
+"""Results of a training: the state of each incident, the reason for this state, and the score of a person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

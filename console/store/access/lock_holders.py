@@ -26,9 +26,9 @@ from console.store.access.grants import (
 from console.store.database.error_codes import error_number
 
 BLOCKING_SECONDS = 3
-"""How long (seconds) a person's transaction may block another transaction; then the stored procedure of this module
-ends the person's session. For operators and approvers whose own desk writes to the tables, see
-ACTING_BLOCKING_SECONDS.
+"""Longest time (seconds) for which a person's transaction may block another transaction; after this time the
+stored procedure of this module ends the person's session. For operators and approvers whose own desk writes to
+the tables, see ACTING_BLOCKING_SECONDS.
 """
 ACTING_BLOCKING_SECONDS = 15
 """Largest age (seconds) of a transaction that blocks another one, for an operator or approver whose own desk writes

@@ -1,4 +1,6 @@
-"""What a search in Lookup has found: companies, and a table of records grouped by kind, more of them on demand."""
+"""The results of a search on the screen Lookup: companies, and a table of records grouped by kind, more of them
+on demand.
+"""
 
 from collections.abc import Hashable, Sequence
 
