@@ -128,6 +128,15 @@ def test_what_a_killed_desk_left_out_is_written_with_the_next_news(scene: Scene)
     assert columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
 
+def test_what_was_left_out_is_written_when_the_payment_fails(scene: Scene) -> None:
+    """The order isn't paid by this news, and hears all the same what it is about."""
+    payment = begun(scene)
+    scene.place.sql("UPDATE orders SET atom_token_id = NULL")
+    scene.money.move_payment("atom", "ORD-1", "failed")
+    scene.payments.probe(payment)
+    assert columns(scene) == (scene.payment(payment).handle, None, None)
+
+
 def test_a_second_attempt(scene: Scene) -> None:
     """The first token stays; the trail tells of the second, and what was paid is the second's."""
     first = begun(scene)
