@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.domain.payments.consistency import compare_sides, money_parts, order_difference_minor
+from console.domain.payments.consistency import compare_sides, is_order_covered, money_parts, order_difference_minor
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
@@ -182,3 +182,21 @@ def test_the_difference_of_an_order(captured: int, refunded: int, difference: in
     """An excess that was given back, and more than that, is none."""
     payment = replace(PAID, captured_minor=captured, refunded_minor=refunded)
     assert order_difference_minor(payment, ORDER) == difference
+
+
+@pytest.mark.parametrize(
+    ("sums", "currency", "covered"),
+    [
+        ((3299,), "JPY", False),
+        ((3300,), "JPY", True),
+        ((3301,), "JPY", True),
+        ((2000, 1300), "JPY", True),
+        ((2000, 1299), "JPY", False),
+        ((3300,), "INR", False),
+        ((), "JPY", False),
+    ],
+)
+def test_what_covers_an_order(sums: tuple[int, ...], currency: str, covered: bool) -> None:
+    """All that was paid for it together, in its own currency."""
+    payments = [replace(PAID, captured_minor=captured, currency=currency) for captured in sums]
+    assert is_order_covered(payments, ORDER) is covered

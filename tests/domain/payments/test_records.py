@@ -1,17 +1,20 @@
 """What records of orders, payments and refunds say of themselves, and of what nobody has told them."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from console.domain.payments.records import (
     Account,
     Order,
+    OrderRelations,
     OrderState,
     Payment,
     PaymentImport,
     PaymentRelations,
     Refund,
+    RefundRelations,
     RefundRequest,
     masked_payer,
 )
@@ -112,3 +115,17 @@ def test_the_open_refund_that_comes_first() -> None:
         ((ended,), None),
     ):
         assert PaymentRelations(refunds=refunds).pending_refund == first
+
+
+def test_what_was_read_beside_a_record_makes_no_other_record() -> None:
+    """Two readings of the same row are equal, and neither prints what belongs to other records."""
+    order = Order(3, "ORD-1", None, OrderState.PAID, "JPY", 3300, (5,), 2)
+    beside: list[tuple[Any, dict[str, object]]] = [
+        (PAYMENT, {"relations": PaymentRelations(order), "registry_entry": object()}),
+        (REFUND, {"relations": RefundRelations(PAYMENT)}),
+        (order, {"relations": OrderRelations(payments=(PAYMENT,)), "registry_entry": object()}),
+    ]
+    for record, more in beside:
+        other = replace(record, **more)
+        assert other == record
+        assert repr(other) == repr(record)
