@@ -63,7 +63,6 @@ class SettingProblem(Reason):
     TLS_FILE_UNUSABLE = "tls_file"
     TOKEN_TOO_SHORT = "token_short"  # noqa: S105 (a problem, no secret)
     PROFILE_TOO_LARGE = "too_large"
-    TRAINING_HAS_CREDENTIALS = "training_has_credentials"
     TRAINING_REACHES_PROVIDER = "training_reaches_provider"
     TRAINING_REACHES_SERVER = "training_reaches_server"
     UNFIT_DATABASE = "unfit_database"

@@ -68,17 +68,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/services/training/test_training.py::test_a_training_reaches_nothing_real",),
     ),
     Mutant(
-        "training: credentials in the environment are let in",
-        (
-            Change(
-                "console/demo/training/session.py",
-                "        raise bad_profile_error(variable, SettingProblem.TRAINING_HAS_CREDENTIALS)",
-                "        del variable",
-            ),
-        ),
-        ("tests/cli/servers/test_training_command.py::test_it_does_not_open_where_credentials_are",),
-    ),
-    Mutant(
         "5xx is a failure",
         (
             Change(

@@ -21,10 +21,10 @@ class TrainingCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Run the training, or write the list of its incidents. Raises bad_profile where real providers or a database
-        server are configured.
+        """Run the training, or write the list of its incidents. Raises bad_profile for a name that an invented person
+        has.
         """
-        from console.demo.training.session import open_training, read_stored_view, refuse_real_access
+        from console.demo.training.session import open_training, read_stored_view
 
         settings = writer.read_settings()
         if args.list or args.check:
@@ -33,7 +33,6 @@ class TrainingCommand:
                 lambda: view_json(view, writer.translator.language), lambda: _view_lines(view, writer.translator)
             )
             return
-        refuse_real_access(settings)
         if not has_display():
             writer.write_to_stderr(writer.translator("cli.no_display"))
             writer.status = NO_DISPLAY_STATUS

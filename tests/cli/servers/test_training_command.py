@@ -34,10 +34,3 @@ def test_the_list_and_the_check_tell_incidents_and_score(unopened: Terminal) -> 
     words = unopened("training", "--list", LANGUAGE="en").out.decode()
     assert "Credit check without its PDF: Right" in words
     assert "1 of 12 right" in words
-
-
-def test_it_does_not_open_where_credentials_are(unopened: Terminal) -> None:
-    """The desk of these tests has credentials in its environment; so would one for real work."""
-    refused = unopened.json("training")
-    assert refused.refused == (2, "bad_profile")
-    assert refused.error["detail"]["problem"] == "training_has_credentials"
