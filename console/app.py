@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from console.services.alerts.inbox import AlertService
     from console.services.alerts.incidents import IncidentService
     from console.services.alerts.unmatched_notices import UnmatchedNotices
+    from console.services.annotations.mentions import MentionService
     from console.services.audit.trail import AuditService
     from console.services.backup.backup import RestoreResult
     from console.services.bulk.runs import BulkRuns
@@ -161,6 +162,12 @@ class Console:
         from console.services.alerts.incidents import IncidentService
 
         return IncidentService(self._context, self.request_ids, self.alerts.find_items)
+
+    @cached_property
+    def mentions(self) -> "MentionService":
+        from console.services.annotations.mentions import MentionService
+
+        return MentionService(self._context, self.request_ids)
 
     @cached_property
     def saved_views(self) -> "SavedViewService":
@@ -310,6 +317,7 @@ class Console:
             self.read_only,
             self.incidents,
             self.saved_views,
+            self.mentions,
         )
         return RequestExecutor(self._context, command_runners(self._context, services), FORMS)
 

@@ -24,6 +24,7 @@ from console.cli.payments import PAYMENT_COMMANDS
 from console.cli.process.command import Command
 from console.cli.reconciliation import RECONCILE_COMMAND
 from console.cli.recovery.left_open import LEFT_OPEN_COMMAND
+from console.cli.recovery.mentions import MENTION_COMMANDS
 from console.cli.recovery.outcomes import OUTCOME_COMMANDS
 from console.cli.recovery.queues import QUEUE_COMMAND
 from console.cli.recovery.saved_views import VIEW_COMMANDS
@@ -39,7 +40,7 @@ from console.cli.window.links import LINK_COMMANDS
 COMMANDS_WITH_EFFECTS = frozenset(
     (
         "purchase", "refetch", "probe", "resolve", "refund", "payment", "reconcile", "alerts", "incidents", "limits",
-        "provider", "read-only", "views", "worker",
+        "mentions", "provider", "read-only", "views", "worker",
     )
 )  # fmt: skip
 """Names of the commands that send or write something. After a first signal, such a command still runs to its end and
@@ -72,6 +73,7 @@ COMMANDS: Mapping[str, Command] = {
     "show": SHOW_COMMAND,
     "evidence": EVIDENCE_COMMAND,
     "unfinished": LEFT_OPEN_COMMAND,
+    **MENTION_COMMANDS,
     **CREDIT_CHECK_COMMANDS,
     **OUTCOME_COMMANDS,
     **AUDIT_COMMANDS,

@@ -8,6 +8,7 @@ from typing import Any
 
 from console.domain.access.read_only import SWITCH_KIND
 from console.domain.alerts.incidents import INCIDENT_KIND, IncidentAction
+from console.domain.annotations.mentions import MENTION_KIND
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -18,6 +19,7 @@ from console.domain.records import PurchaseRequest
 from console.services.access.read_only import ReadOnlySwitches
 from console.services.alerts.inbox import AlertService
 from console.services.alerts.incidents import IncidentService
+from console.services.annotations.mentions import MentionService
 from console.services.audit.trail import AuditService
 from console.services.bulk.runs import BulkRuns
 from console.services.desk_requests.commands import CommandCall, CommandForm, CommandRunner, RequestFacts
@@ -53,6 +55,7 @@ class ActingServices:
     read_only: ReadOnlySwitches
     incidents: IncidentService
     saved_views: SavedViewService
+    mentions: MentionService
 
 
 def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, CommandRunner]:
@@ -67,6 +70,7 @@ def command_runners(context: ServiceContext, services: ActingServices) -> Mappin
         "alerts unack": _runner_of_method(services.alerts.undo_acknowledgement),
         **_incident_runners(services.incidents),
         **_view_runners(services.saved_views),
+        "mention done": _runner_of_method(services.mentions.mark_done),
         "reconcile": _runner_of_method(services.reconciliation.run),
         "limits set": _runner_of_method(services.limits.set_limit),
         "read-only set": _runner_of_method(services.read_only.set_switch),
@@ -298,6 +302,7 @@ FORMS: Mapping[str, CommandForm] = {
     "view rename": CommandForm((int, str), _record_facts_of_kind(VIEW_KIND)),
     "view delete": CommandForm((int,), _record_facts_of_kind(VIEW_KIND)),
     "view restore": CommandForm((int,), _record_facts_of_kind(VIEW_KIND)),
+    "mention done": CommandForm((int,), _record_facts_of_kind(MENTION_KIND)),
     "audit verify": CommandForm((), _no_facts),
     "limits set": CommandForm((str, str, int), _limit_facts),
     "read-only set": CommandForm((str, bool, str), _switch_facts),

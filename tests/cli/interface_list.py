@@ -27,7 +27,7 @@ from tests.support.environment import isolate
 ROOT = Path(__file__).resolve().parents[2]
 NUMBER, OTHER, MERGED = "1180301018771", "5010001192707", "7010001065142"
 _GROUPS = {"refund", "payment", "alerts", "audit", "db", "registry", "documents", "export", "incidents", "limits"}
-_GROUPS |= {"provider", "reports", "views"}
+_GROUPS |= {"mentions", "provider", "reports", "views"}
 _PREFIXES = {"CONSOLE_SECRET", "CONSOLE_RECEIVER"}
 _OPTION = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
 _VARIABLE = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
@@ -224,6 +224,8 @@ def _lists_and_files(say: Any, folder: Path, day: str) -> Iterator[tuple[str, di
     yield say("evidence", "payment/1", "credit-check/1", "--to", str(folder / "packs.zip"))
     yield say("training", "--list")
     yield say("unfinished")
+    yield say("mentions", "list")
+    yield say("mentions", "done", "1")
     yield say("whoami")
     yield say("sign-in")
     yield say("sign-out")

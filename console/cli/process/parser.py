@@ -338,6 +338,12 @@ def _add_alert_commands(commands: SubcommandGroup, translate: Translate) -> None
     _add_changing_command(actions, "unack", translate, "alerts.unack").add_argument("id", metavar="ID")
 
 
+def _add_mention_commands(commands: SubcommandGroup, translate: Translate) -> None:
+    actions = _add_group(commands, "mentions", translate)
+    _add_command(actions, "list", translate, "mentions.list")
+    _add_changing_command(actions, "done", translate, "mentions.done").add_argument("id", metavar="ID")
+
+
 def _add_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "views", translate)
     _add_command(actions, "list", translate, "views.list")
@@ -550,6 +556,7 @@ _COMMAND_BUILDERS = (
     (("refund",), _add_refund_commands),
     (("alerts",), _add_alert_commands),
     (("incidents",), _add_incident_commands),
+    (("mentions",), _add_mention_commands),
     (("views",), _add_view_commands),
     (("open",), _add_open_command),
     (("registry",), _add_registry_commands),

@@ -157,6 +157,7 @@ class AuditAction(StrEnum):
     RECONCILIATION_BEGUN = "reconciliation.begun"
     RECONCILIATION_ENDED = "reconciliation.ended"
 
+    MENTION_DONE = "mention.done"
     RECORD_GIVEN_UP = "record.given_up"
     RECORD_NOTE = "record.note"
     RECORD_PRINTED = "record.printed"

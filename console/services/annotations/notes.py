@@ -5,6 +5,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
 from console.services.annotations.assignments import require_record
+from console.services.annotations.mentions import add_mentions, find_mentioned
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -30,15 +31,22 @@ class NoteService:
             self._context.require_right("note")
             return self._context.write(lambda tx: self.add_note_in_transaction(tx, kind, record_id, text))
 
-    def add_note_in_transaction(self, tx: Transaction, kind: str, record_id: int, note_text: str) -> Note:
-        """Add a note in the caller's transaction; the caller has checked the right. Raises not_found if there is
-        none.
+    def add_note_in_transaction(
+        self, tx: Transaction, kind: str, record_id: int, note_text: str, *, may_mention: bool = True
+    ) -> Note:
+        """Add a note, and with `may_mention` its mentions of people, in the caller's transaction; the caller has
+        checked the right. Raises not_found if there is no such record.
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
-        note_id = notes.add_note(tx.conn, kind, record_id, context.holder().operator, note_text, now)
-        context.record_audit(tx, ACTION, record_id, {"note": note_id}, kind=kind)
-        return next(note for note in notes.notes_of(tx.conn, kind, record_id) if note.id == note_id)
+        author = context.holder().operator
+        mentioned = find_mentioned(tx, note_text, author) if may_mention else ()
+        note_id = notes.add_note(tx.conn, kind, record_id, author, note_text, now)
+        facts = {"note": note_id, **({"mentioned": mentioned} if mentioned else {})}
+        context.record_audit(tx, ACTION, record_id, facts, kind=kind)
+        note = next(note for note in notes.notes_of(tx.conn, kind, record_id) if note.id == note_id)
+        add_mentions(tx, note, mentioned)
+        return note
 
     def list_notes(self, kind: str, record_id: int) -> tuple[Note, ...]:
         """Return a record's notes, oldest first. Raises not_allowed if a named person may not read."""

@@ -89,7 +89,9 @@ class BulkActionRunner:
             if run.action is BulkAction.TAKE:
                 self._assignments.take_record_in_transaction(tx, row.kind, row.subject_id)
             else:
-                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, run.words or "")
+                # A mention for each of thousands of records would bury the colleague's other mentions.
+                text = run.words or ""
+                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, text, may_mention=False)
         except ConsoleError as error:
             return convert_error(error)
         return RowOutcome(RowResult.DONE)

@@ -72,6 +72,7 @@ class BackgroundRefresh(QObject):
         context.services_opened.connect(self._start_timers)
         context.person_changed.connect(self.read_work_counts)
         context.person_changed.connect(self._forget_saved_views)
+        context.work_counts_outdated.connect(self.read_work_counts)
         context.saved_views_outdated.connect(self.read_saved_views)
 
     def _make_timer(self, interval_ms: int, call: Callable[[], None]) -> QTimer:
@@ -176,7 +177,8 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_work_counts(self) -> None:
         """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and
-        proposals that wait for a decision, and of unacknowledged alerts; store them in the context as WorkCounts.
+        proposals that wait for a decision, of unacknowledged alerts and of mentions; store them in the context as
+        WorkCounts.
         """
         if not self._begin_call("standing"):
             return
@@ -203,6 +205,7 @@ class BackgroundRefresh(QObject):
                 services.bulk.count_unfinished(),
                 lost_count,
                 person,
+                services.mentions.list_open(),
             )
 
         self._context.run_read(read, self._handle_work_counts, self._handle_work_counts_failure, owner=self)

@@ -11,6 +11,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
 from console.views.app.splash_window import FirstWindow
 from console.views.app.status_bar import StatusCells
 from console.views.pages.base import Page
@@ -56,6 +57,7 @@ PLACE_ROUTES: dict[str, Route] = {
     "admin": AdminRoute(),
     "training": TrainingRoute(),
 }
+_MENTIONS_KEY = "mentions"
 _MAX_HISTORY_LENGTH = 50
 _MAX_SIDEBAR_VIEWS = 10
 _MIN_SIZE_PX = (960, 600)
@@ -76,10 +78,12 @@ class Frame(CoveredWindow):
 
     Signals:
     - closing: the window is being closed, or replaced after a sign-out.
+    - mentions_requested: the person wants to see the notes that mention them.
     - page_shown: another route is shown, or the person sees something else on the page (`Page.screen_state`).
     """
 
     closing = Signal()
+    mentions_requested = Signal()
     page_shown = Signal()
     window: FirstWindow
 
@@ -307,6 +311,11 @@ class Frame(CoveredWindow):
 
     @Slot(str)
     def _go_to_place(self, key: str) -> None:
+        if key == _MENTIONS_KEY:
+            self.mentions_requested.emit()
+            if self.current_page is not None:
+                self._mark_current(self.current_page)
+            return
         view = parse_view_key(key)
         self.show_route(QueuesRoute(view=view) if view else PLACE_ROUTES[key])
 
@@ -337,7 +346,8 @@ class Frame(CoveredWindow):
     @Slot()
     def _show_counts(self) -> None:
         """Show counts in the sidebar: the number of records that need review and of changed companies, of refunds and
-        proposals about which the acting person may decide, and of alerts that nobody has acknowledged.
+        proposals about which the acting person may decide, of alerts that nobody has acknowledged, and of the
+        person's mentions. Their entry, under the home page, is there only while there is one.
         """
         counts = [count for name in _COUNTED_QUEUES if (count := self.context.work_counts.find_count(name))]
         total, is_capped = sum(one.count for one in counts), any(one.capped for one in counts)
@@ -346,6 +356,12 @@ class Frame(CoveredWindow):
         self.side.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
         alert_count = self.context.work_counts.alert_count
         self.side.set_count("alerts", wording.format_count(alert_count) if alert_count else "")
+        mention_count = len(self.context.work_counts.mentions)
+        mentions = wording.format_count(mention_count, is_capped=mention_count >= MAX_LISTED_MENTIONS)
+        place = SidebarPlace(
+            _MENTIONS_KEY, "person", self.context.translate("screen.mentions"), "", mentions, is_nested=True
+        )
+        self.side.show_nested("home", [place] if mention_count else [])
 
     @Slot()
     def _show_saved_views(self) -> None:

@@ -1,7 +1,8 @@
 """The dialog of unfinished work: operations that haven't ended, bulk runs, leases and takes, what the acting person
-leaves open, and the person's own requests at a desk that asks a worker.
+leaves open, the notes that mention the person, and the person's own requests at a desk that asks a worker.
 """
 
+import textwrap
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from console.domain.annotations.mentions import Mention
 from console.domain.bulk.records import BulkItem
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.person_state.drafts import Draft
@@ -18,6 +20,7 @@ from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
 from console.views.app.left_open_rows import left_open_columns, route_of
 from console.views.app.main_window import Frame
+from console.views.app.mention_rows import MentionButtons, mention_columns, one_line_text, route_of_mention
 from console.views.app.own_takes import OwnTakeButtons
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
@@ -45,29 +48,32 @@ if TYPE_CHECKING:
 _MAX_WIDTH_PX = 1080
 _VISIBLE_ROWS = 9
 _READ_REQUESTS_MS = 1_000
+_MAX_NOTE_CHARACTERS = 300
 Holder = LeaseHolder | Take
 
 
 class UnfinishedLists(NamedTuple):
     """The rows of the tabs of the dialog: unfinished operations; bulk runs; leases, and records that people have
-    taken; what the acting person leaves open; the person's own requests.
+    taken; what the acting person leaves open; the open mentions of the person; the person's own requests.
     """
 
     works: tuple[UnfinishedWork, ...]
     runs: tuple[BulkItem, ...]
     holders: tuple[Holder, ...]
     own_items: tuple[LeftOpen, ...]
+    mentions: tuple[Mention, ...]
     requests: tuple[OwnRequest, ...]
 
 
 class UnfinishedDialog(DialogFrame):
-    """Lists unfinished work in tabs (operations, bulk runs, leases with takes, and what the acting person leaves
-    open); the acting person's own work comes first. The person can open the record of an operation but can't discard
-    the operation here; a bulk run is stopped, resumed or discarded in its own dialog. A desk that asks has a fifth
-    tab: the person's own requests of the last 24 hours, which the person can withdraw until a worker takes them.
+    """Lists unfinished work in tabs (operations, bulk runs, leases with takes, what the acting person leaves open,
+    and the mentions of the person); the acting person's own work comes first. The person can open the record of an
+    operation but can't discard the operation here; a bulk run is stopped, resumed or discarded in its own dialog. A
+    desk that asks has a sixth tab: the person's own requests of the last 24 hours, which the person can withdraw
+    until a worker takes them.
     """
 
-    TAB_NAMES = ("works", "runs", "held", "own", "requests")
+    TAB_NAMES = ("works", "runs", "held", "own", "mentions", "requests")
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
         translate = context.translate
@@ -87,6 +93,7 @@ class UnfinishedDialog(DialogFrame):
             translate("dialog.unfinished.runs"),
             translate("dialog.holders.title"),
             translate("dialog.unfinished.own"),
+            translate("dialog.unfinished.mentions"),
             *((translate("dialog.unfinished.requests"),) if context.asks_worker else ()),
         )
         self.tabs = Tabs(translate("dialog.unfinished.title"), margin=12)
@@ -96,11 +103,12 @@ class UnfinishedDialog(DialogFrame):
         self.runs = _make_table(context, _run_columns(context), lambda item: item.run.id, titles[1])
         self.holders = _make_table(context, _holder_columns(context), _holder_key, titles[2])
         self.own_items = _make_table(context, left_open_columns(context), _left_open_key, titles[3])
+        self.mentions = _make_table(context, mention_columns(context), lambda mention: mention.id, titles[4])
         self.requests: StaticTable | None = None
         if context.asks_worker:
-            self.requests = _make_table(context, _request_columns(context), lambda request: request.id, titles[4])
+            self.requests = _make_table(context, _request_columns(context), lambda request: request.id, titles[5])
         requests = (self.requests,) if self.requests else ()
-        self._tables = (self.works, self.runs, self.holders, self.own_items, *requests)
+        self._tables = (self.works, self.runs, self.holders, self.own_items, self.mentions, *requests)
         self._build_content(translate)
         for table in self._tables:
             table.opened.connect(self._open_item)
@@ -118,6 +126,7 @@ class UnfinishedDialog(DialogFrame):
             translate("dialog.unfinished.runs_empty"),
             translate("dialog.holders.empty"),
             translate("dialog.unfinished.own_empty"),
+            translate("dialog.unfinished.mentions_empty"),
             translate("dialog.unfinished.requests_empty"),
         )
         self._lists = [
@@ -135,8 +144,13 @@ class UnfinishedDialog(DialogFrame):
         self.own_takes = OwnTakeButtons(self._context, self._show_refusal)
         self.own_takes.ended.connect(self.read)
         self.own_takes.hide()
+        self.mention_buttons = MentionButtons(self._context, self._show_refusal)
+        self.mention_buttons.ended.connect(self._read_after_mention)
+        self.mention_buttons.hide()
         content = QWidget()
-        content.setLayout(make_column(self._bars, self.tabs, self._stack, self.answer, self.own_takes, gap=8))
+        content.setLayout(
+            make_column(self._bars, self.tabs, self._stack, self.answer, self.own_takes, self.mention_buttons, gap=8)
+        )
         self.show_content(content)
         self.disable_act_button(translate("dialog.unfinished.open_off"))
         self.withdraw_button = KeyButton(translate("action.withdraw_request"))
@@ -164,7 +178,8 @@ class UnfinishedDialog(DialogFrame):
             holders: tuple[Holder, ...] = (*services.recovery.list_lease_holders(), *services.recovery.list_takes())
             works, runs = services.recovery.list_unfinished(), services.bulk.list_overview()
             own_items = services.left_open.list_items(drafts)
-            return UnfinishedLists(works, runs, holders, own_items, services.own_requests.list_recent())
+            mentions = services.mentions.list_open()
+            return UnfinishedLists(works, runs, holders, own_items, mentions, services.own_requests.list_recent())
 
         self._context.run_read(read, self._show_lists, self._show_refusal, owner=self, key=self)
 
@@ -172,12 +187,19 @@ class UnfinishedDialog(DialogFrame):
         operator = self._context.operator or ""
         works = sorted(work_lists.works, key=lambda work: work.operation.operator != operator)
         runs = sorted(work_lists.runs, key=lambda item: (not item.is_open, item.run.made_by != operator))
-        for number, rows in enumerate[Sequence[Any]]((works, runs, work_lists.holders, work_lists.own_items)):
+        read_lists = (works, runs, work_lists.holders, work_lists.own_items, work_lists.mentions)
+        for number, rows in enumerate[Sequence[Any]](read_lists):
             self._lists[number].show_rows(rows, is_automatic=True)
             self.tabs.set_count(number, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
         self._show_requests(work_lists.requests)
         self._update_button()
+
+    @Slot()
+    def _read_after_mention(self) -> None:
+        """Read the lists again, and let the window count the mentions again."""
+        self._context.work_counts_outdated.emit()
+        self.read()
 
     @Slot()
     def _read_requests(self) -> None:
@@ -228,6 +250,7 @@ class UnfinishedDialog(DialogFrame):
             "dialog.unfinished.runs_hint",
             "dialog.holders.hint",
             "dialog.unfinished.own_hint",
+            "dialog.unfinished.mentions_hint",
             "dialog.unfinished.requests_hint",
         )
         self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[number]))
@@ -242,6 +265,8 @@ class UnfinishedDialog(DialogFrame):
         item = table.current_item if has_rows else None
         self.own_takes.setVisible(table in (self.holders, self.own_items))
         self.own_takes.show_item(item)
+        self.mention_buttons.setVisible(table is self.mentions)
+        self.mention_buttons.show_item(item)
         if item is None:
             self.disable_act_button(translate("dialog.unfinished.open_off"))
         elif table is self.holders and not _is_take_of_record(item):
@@ -264,6 +289,8 @@ class UnfinishedDialog(DialogFrame):
             sentence = bulk_words.run_status(item, self._context).words
         elif isinstance(item, OwnRequest):
             sentence = request_words.answer_text(item, self._context)
+        elif isinstance(item, Mention):
+            sentence = textwrap.shorten(one_line_text(item), _MAX_NOTE_CHARACTERS, placeholder="…")
         self.answer.show_text(sentence)
         self.answer.setVisible(self._tables[self.tabs.currentIndex()] not in (self.holders, self.own_items))
 
@@ -328,6 +355,9 @@ class UnfinishedDialog(DialogFrame):
             self._open_own(item)
         elif isinstance(item, OwnRequest):
             self._open_request(item)
+        elif isinstance(item, Mention):
+            self.accept()
+            self._context.navigate(route_of_mention(item))
         elif isinstance(item, Take) and _is_take_of_record(item):
             self.accept()
             self._context.navigate(route_to(item.kind, item.subject_id))

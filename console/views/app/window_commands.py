@@ -145,6 +145,7 @@ def _act_commands(frame: Frame, acts: Acts, typed_number: str | None) -> Iterato
 
     yield act("unfinished")
     yield act("left_open")
+    yield act("mentions")
     yield _purchase_command(frame, typed_number)
     yield _export_command(frame)
     yield act("copy_link", lambda: "" if link_of_route(frame.current_route) else context.translate("link.none"))

@@ -126,9 +126,11 @@ class WindowController(QObject):
             "about": self._open_about,
             "unfinished": self._open_unfinished,
             "left_open": self._open_left_open,
+            "mentions": self._open_mentions,
             "sign_out": self._sign_out,
         }
         self._bind_shortcuts()
+        frame.mentions_requested.connect(self._open_mentions)
         frame.window_cover.cover_shown.connect(self._connect_window_cover)
         frame.window_cover.cover_removed.connect(self._connect_window_cover)
         self.context.services_opened.connect(self._open_first_page)
@@ -258,6 +260,12 @@ class WindowController(QObject):
         from console.views.app.unfinished_dialog import open_unfinished
 
         open_unfinished(self.frame).show_tab("own")
+
+    @Slot()
+    def _open_mentions(self) -> None:
+        from console.views.app.unfinished_dialog import open_unfinished
+
+        open_unfinished(self.frame).show_tab("mentions")
 
     @Slot()
     def _sign_out(self) -> None:

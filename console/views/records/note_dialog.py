@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
 from console.views.presenters.takes import given_back_toast
+from console.views.records.mention_completion import MentionCompletion
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.inputs import Field, LineEdit
 
@@ -34,6 +35,7 @@ class NoteDialog(FormDialog):
         self.words_field = Field(translate("dialog.note.words"), area=True)
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_act)
+            self.completion = MentionCompletion(context, self.words_field)
         title, draft_kind = context.translate("draft.subject", kind=kind, id=id), f"{self.name}-{kind}"
         self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))

@@ -69,7 +69,8 @@ class WindowContext(QObject):
     - toast_requested(object): the frame must show this Toast.
     - changed(object): records have changed; a frozenset of (kind, id).
     - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits` has
-      a new value. connection_state_changed also signals a new time of the last due tasks (`due_at`).
+      a new value. work_counts_outdated: the person has ended a mention, so the counts must be read again.
+      connection_state_changed also signals a new time of the last due tasks (`due_at`).
     - saved_views_changed: `saved_views` has a new value. saved_views_outdated: the person has changed a view, so they
       must be read again.
     - person_changed: another person acts from now on. people_changed: the list of operators has been read.
@@ -85,6 +86,7 @@ class WindowContext(QObject):
     toast_requested = Signal(object)
     changed = Signal(object)
     work_counts_changed = Signal()
+    work_counts_outdated = Signal()
     connection_state_changed = Signal()
     visits_changed = Signal()
     saved_views_changed = Signal()

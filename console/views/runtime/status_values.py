@@ -7,6 +7,7 @@ from datetime import datetime
 from PySide6.QtCore import QObject
 
 from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch
+from console.domain.annotations.mentions import Mention
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
@@ -41,7 +42,7 @@ class WorkCounts:
     refunds and proposals about which `person` may decide; `alert_count` the unacknowledged alerts;
     `unfinished_run_count` the unfinished bulk runs. `lost_operation_count` is the number of operations that the
     database is known to lack after its return to an earlier state; None if it has not returned to one. `person` is
-    the person who acted when the counts were read.
+    the person who acted when the counts were read; `mentions` are the open mentions of this person, newest first.
     """
 
     counts: tuple[QueueCount, ...] = ()
@@ -52,6 +53,7 @@ class WorkCounts:
     unfinished_run_count: int = 0
     lost_operation_count: int | None = None
     person: str | None = None
+    mentions: tuple[Mention, ...] = ()
 
     @property
     def decision_count(self) -> int:

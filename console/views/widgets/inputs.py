@@ -21,6 +21,9 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_property
 from console.views.widgets.focus_ring import refresh_ring
 
+_COMPLETION_KEYS = (
+    Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
+)  # fmt: skip
 _LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
@@ -33,14 +36,30 @@ class LineEdit(QLineEdit):
 
 
 class MultiLineEdit(QPlainTextEdit):
-    """A multi-line text input; the Tab key moves to the next control."""
+    """A multi-line text input; the Tab key moves to the next control. While `completion_popup`, a list of texts that
+    complete what is typed, is visible, the keys that choose one belong to that list.
+    """
 
     focus_ring: int | None = None
+    completion_popup: QWidget | None = None
 
     def __init__(self) -> None:
         super().__init__()
         self.setTabChangesFocus(True)
         self.setFixedHeight(3 * current_appearance().line_height("body") + 14)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._is_completing and event.key() in _COMPLETION_KEYS:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        return not self._is_completing and super().focusNextPrevChild(next)
+
+    @property
+    def _is_completing(self) -> bool:
+        return self.completion_popup is not None and self.completion_popup.isVisible()
 
 
 class Field(QWidget):

@@ -122,9 +122,14 @@ class SideBar(RememberedCurrentItem, QListView):
 
     def show_nested(self, key: str, places: Sequence[SidebarPlace]) -> None:
         """Show these nested entries, and no others, under the entry with this key. The current entry stays."""
-        others = [place for place in self._places.places if not place.is_nested]
-        index = next(number for number, place in enumerate(others) if place.key == key) + 1
-        wanted = [*others[:index], *places, *others[index:]]
+        wanted: list[SidebarPlace] = []
+        parent = ""
+        for place in self._places.places:
+            parent = parent if place.is_nested else place.key
+            if not (place.is_nested and parent == key):
+                wanted.append(place)
+            if place.key == key:
+                wanted.extend(places)
         if wanted != self._places.places:
             current = self._places.places[self.currentIndex().row()].key if self.currentIndex().isValid() else ""
             self._places.beginResetModel()

@@ -11,13 +11,14 @@ import pytest
 from PySide6.QtWidgets import QWidget
 
 from console.app import Console
+from console.domain.access.permissions import ALL_ROLES
 from console.domain.alerts.incidents import Incident
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, Refund
 from console.domain.queues.saved_views import ViewContent
 from console.domain.reconciliation.service_results import RunItem, RunState
-from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.domain.tasks.records import AlertItem, BulkAction, BulkRun
 from console.services.guarded.request_ids import require_valid
 from console.services.process.failpoints import Failpoints
@@ -32,6 +33,7 @@ from console.views.alerts.incident_dialogs import (
     SnoozeDialog,
 )
 from console.views.alerts.page import AlertsPage
+from console.views.app.mention_rows import MentionButtons
 from console.views.bulk import background_run
 from console.views.bulk.dialog import BulkDialog
 from console.views.bulk.request import BulkRequest
@@ -64,7 +66,7 @@ from tests.views.runtime.test_acts_have_ids import acts_of_the_window
 WRITTEN = (
     "hansha_alarmbox_credit_checks", "operations", "evidence", "orders", "payments", "refunds", "approvals", "notes",
     "takes", "alerts", "bulk_runs", "bulk_rows", "reconciliations", "reconciliation_rows", "documents",
-    "payment_events", "outbox", "read_only_switches", "saved_views",
+    "payment_events", "outbox", "read_only_switches", "saved_views", "mentions",
 )  # fmt: skip
 NUMBER = NUMBERS[0]
 Click = Callable[[], None]
@@ -226,6 +228,20 @@ def hand_over(at: Seat) -> Click:
         dialog.act()
 
     return click
+
+
+def end_mention(at: Seat) -> Click:
+    record = at.buy_check()
+    me, maker = at.desk.people.find_acting_person().name, at.stage.maker.people.find_acting_person().name
+    if not at.desk.people.list_people():  # without registered people, a name is a text
+        at.desk.people.add_person(Person(me, ALL_ROLES, may_buy=True))
+        at.desk.people.add_person(Person("lead-b", ALL_ROLES, may_buy=True))
+    author = at.stage.checker if me == maker else at.stage.maker
+    author.recovery.add_note("credit-check", record.id, f"@{me}")
+    buttons = MentionButtons(at.context, lambda _failure: None)
+    buttons.setParent(at.parent)
+    buttons.show_item(at.desk.mentions.list_open()[0])
+    return buttons.done_button.click
 
 
 def probe(at: Seat) -> Click:
@@ -486,6 +502,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "take": (take, ("recovery", "take")),
     "give back": (give_back, ("recovery", "give_up")),
     "hand over": (hand_over, ("recovery", "hand_over")),
+    "end a mention": (end_mention, ("mentions", "mark_done")),
     "probe a credit check": (probe, ("recovery", "probe")),
     "probe a payment": (probe_payment, ("recovery", "probe")),
     "probe a refund": (probe_refund, ("recovery", "probe")),

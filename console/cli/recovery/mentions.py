@@ -1,0 +1,67 @@
+"""The commands `mentions list` and `mentions done`: the notes that mention the acting person."""
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from console.cli.json_output.records import JsonObject, Translate, attributes_json
+from console.cli.process.command import Command, ServiceCommand, parse_row_id
+from console.cli.process.output import AnswerWriter
+from console.cli.text_output.records import aligned_lines
+from console.cli.text_output.translator import Lines, Translator
+from console.domain.annotations.mentions import MENTION_KIND, Mention
+from console.domain.links.link import Link, link_text
+from console.wording import catalogue as wording
+
+if TYPE_CHECKING:
+    from console.app import Console
+
+
+def _list_mentions(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[Mention, ...]:
+    return console.mentions.list_open()
+
+
+def _mark_done(console: "Console", args: Namespace, _: AnswerWriter) -> Mention:
+    return console.mentions.mark_done(parse_row_id(MENTION_KIND, args.id), request_id=args.request_id)
+
+
+def _mention_json(mention: Mention, translate: Translate) -> JsonObject:
+    """Return a mention as a JSON object; `kind` and `record` are those of the record with the note."""
+    note = mention.note
+    return {
+        **attributes_json(mention, ("id", "person", "at", "done_at"), translate),
+        "kind": note.kind,
+        "record": note.subject_id,
+        "note": note.words,
+        "author": note.person,
+        "link": link_text(Link("record", str(note.subject_id), note.kind)),
+    }
+
+
+def _list_json(mentions: Sequence[Mention], translate: Translate) -> JsonObject:
+    return {"mentions": [_mention_json(mention, translate) for mention in mentions]}
+
+
+def _list_lines(mentions: Sequence[Mention], translator: Translator) -> Lines:
+    if not mentions:
+        return [translator("mention.none")]
+    return aligned_lines(
+        (
+            str(mention.id),
+            f"{translator(f'kind.{mention.note.kind}')} {mention.note.subject_id}",
+            wording.format_instant(mention.at, "short"),
+            mention.note.person,
+            " ".join(mention.note.words.split()),
+        )
+        for mention in mentions
+    )
+
+
+def _done_lines(mention: Mention, translator: Translator) -> Lines:
+    return [translator("mention.is_done", id=mention.id)]
+
+
+MENTION_COMMANDS: Mapping[str, Command] = {
+    "mentions list": ServiceCommand(_list_mentions, _list_json, _list_lines),
+    "mentions done": ServiceCommand(_mark_done, _mention_json, _done_lines),
+}

@@ -1,0 +1,1 @@
+"""Annotations of records: whom their notes mention."""

@@ -1,0 +1,86 @@
+"""Mentions: a note names a colleague by `@` and the name, and the colleague is told. No I/O.
+
+A name is compared without regard to upper and lower case, to full-width characters (`＠ｏｐ－ａ`) and to invisible
+characters such as marks of the writing direction. An `@` after a letter or a digit of ASCII is part of an e-mail
+address and mentions nobody.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.domain.access.permissions import is_same_person
+from console.domain.tasks.records import Note
+
+MENTION_KIND = "mention"
+MAX_LISTED_MENTIONS = 200
+"""Number of open mentions that are listed, the newest ones."""
+_LONGEST_SHOWN_NAME = 64
+_ADDRESS_CHARACTER = re.compile(r"[A-Za-z0-9_%+@]")
+_NAME_GOES_ON = re.compile(r"[._-]*[a-z0-9@]", re.IGNORECASE)
+_TYPED_NAME = re.compile(r"[\w.-]*\w")
+_NAME_BEING_TYPED = re.compile(r"[\w.-]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """`person` is mentioned in `note` since the instant `at`; the person has ended the mention at `done_at`."""
+
+    id: int
+    person: str
+    at: datetime
+    note: Note
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamesInNote:
+    """The names after `@` in the text of a note: those of people (`people`), and those of nobody (`unknown`), both
+    without repetition and in their order.
+    """
+
+    people: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
+    """Return the names in the text of a note. `names` are the people who can be mentioned; `author` is never among
+    the results.
+    """
+    text, longest_first = _normalise(text), sorted(names, key=len, reverse=True)
+    people: dict[str, None] = {}
+    unknown: dict[str, None] = {}
+    for start in _name_starts(text):
+        name = next((one for one in (*longest_first, author) if _is_name_at(text, start, one)), None)
+        typed = _TYPED_NAME.match(text, start)
+        if name is None and typed is not None:
+            unknown[typed[0][:_LONGEST_SHOWN_NAME]] = None
+        elif name is not None and not is_same_person(name, author):
+            people[name] = None
+    return NamesInNote(tuple(people), tuple(unknown))
+
+
+def find_typed_beginning(text: str) -> str | None:
+    """Return the beginning of a name that is being typed at the end of `text`, without the `@`; None if none is."""
+    starts = list(_name_starts(text))
+    return text[starts[-1] :] if starts and _NAME_BEING_TYPED.match(text, starts[-1]) else None
+
+
+def _normalise(text: str) -> str:
+    """Return the text with characters of normal width and without invisible ones (Unicode category Cf)."""
+    return "".join(one for one in unicodedata.normalize("NFKC", text) if unicodedata.category(one) != "Cf")
+
+
+def _name_starts(text: str) -> Iterator[int]:
+    """Yield the positions after each `@` that isn't part of an e-mail address."""
+    for place, character in enumerate(text):
+        if character in "@＠" and not (place and _ADDRESS_CHARACTER.match(text[place - 1])):
+            yield place + 1
+
+
+def _is_name_at(text: str, start: int, name: str) -> bool:
+    """True if the name stands at this position, and no further letter makes it a longer name or an address."""
+    end = start + len(name)
+    return bool(name) and is_same_person(text[start:end], name) and not _NAME_GOES_ON.match(text, end)

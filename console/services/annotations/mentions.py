@@ -1,0 +1,68 @@
+"""The service `console.mentions`: the notes that mention the acting person, until the person ends the mention."""
+
+from console.domain.access.permissions import has_right
+from console.domain.annotations.mentions import MAX_LISTED_MENTIONS, MENTION_KIND, Mention, find_names
+from console.domain.audit.actions import AuditAction
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.tasks.records import Note
+from console.services.audit import refusals
+from console.services.guarded.request_ids import RequestIds
+from console.services.process.context import ServiceContext
+from console.store.access import operators as people
+from console.store.database.engine import Transaction
+from console.store.records import mentions
+
+MENTION_RIGHT = "note"
+"""Only people with this right can be mentioned, and end their mentions."""
+
+
+class MentionService:
+    """Lists the open mentions of the acting person, and ends them."""
+
+    def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
+        self._context, self._request_ids = context, request_ids
+
+    def list_open(self) -> tuple[Mention, ...]:
+        """Return the newest MAX_LISTED_MENTIONS open mentions of the acting person, the newest first; none if no
+        person is named. Raises not_allowed.
+        """
+        with self._context.database.read() as conn:
+            person = self._context.find_reading_person(conn)
+            return () if person is None else mentions.list_open(conn, person.name, MAX_LISTED_MENTIONS)
+
+    def mark_done(self, id: int, *, request_id: str | None = None) -> Mention:
+        """End a mention of the acting person; nothing changes if it is done already. Raises not_found, also for a
+        mention of another person, and not_allowed.
+        """
+        return self._request_ids.act_once("mention done", request_id, (id,), lambda: self._mark_done(id))
+
+    def _mark_done(self, id: int) -> Mention:
+        context = self._context
+        with refusals.audit_refusals(context, AuditAction.MENTION_DONE, id, kind=MENTION_KIND):
+            person = context.require_right(MENTION_RIGHT).name
+
+            def write(tx: Transaction) -> Mention:
+                if mentions.find_own(tx.conn, id, person) is not None and mentions.mark_done(
+                    tx.conn, id, context.now()
+                ):
+                    context.record_audit(tx, AuditAction.MENTION_DONE, id, kind=MENTION_KIND)
+                mention = mentions.find_own(tx.conn, id, person)
+                if mention is None:
+                    raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": MENTION_KIND, "id": str(id)})
+                return mention
+
+            return context.write(write)
+
+
+def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, ...]:
+    """Return the names of the people whom the text of a note mentions, without its author."""
+    if not any(sign in note_text for sign in "@＠﹫"):
+        return ()
+    names = [person.name for person in people.enabled_people(tx.conn) if has_right(person, MENTION_RIGHT)]
+    return find_names(note_text, names, author).people
+
+
+def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...]) -> None:
+    """Store that the note mentions these people."""
+    for name in names:
+        mentions.add_mention(tx.conn, note.id, name, note.at)

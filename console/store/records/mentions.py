@@ -1,0 +1,62 @@
+"""Rows of mentions: a note mentions a person, who ends the mention."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import insert as into
+
+from console.domain.annotations.mentions import MENTION_KIND, Mention
+from console.domain.tasks.records import Note
+from console.store.database import compare_and_swap
+from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.schema.worker import mentions, notes
+
+_INSERT = into(mentions)
+_WITH_NOTE = select(
+    mentions.c.id, mentions.c.person, mentions.c.at, mentions.c.done_at, notes.c.id, notes.c.kind, notes.c.subject_id,
+    notes.c.person, notes.c.words, notes.c.at,
+).join(notes, notes.c.id == mentions.c.note_id)  # fmt: skip
+_OPEN_OF_PERSON_QUERY = (
+    _WITH_NOTE.where(mentions.c.person == bindparam("who"), mentions.c.done_at.is_(None))
+    .order_by(mentions.c.id.desc())
+    .limit(bindparam("most"))
+)
+_OWN_QUERY = _WITH_NOTE.where(mentions.c.id == bindparam("which"), mentions.c.person == bindparam("who"))
+_MARK_DONE = (
+    update(mentions).where(mentions.c.id == bindparam("which"), mentions.c.done_at.is_(None)).values(
+        done_at=bindparam("now")
+    )
+)  # fmt: skip
+
+
+def add_mention(conn: Connection, note_id: int, person: str, now: datetime) -> None:
+    """Insert an open mention of the person in the note."""
+    conn.execute(_INSERT, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now)})
+
+
+def list_open(conn: Connection, person: str, limit: int) -> tuple[Mention, ...]:
+    """Return the person's newest open mentions, the newest first."""
+    return tuple(map(_make_mention, conn.execute(_OPEN_OF_PERSON_QUERY, {"who": person, "most": limit})))
+
+
+def find_own(conn: Connection, mention_id: int, person: str) -> Mention | None:
+    """Return the mention with this id, whether it is done or not; None if it isn't one of this person."""
+    row = conn.execute(_OWN_QUERY, {"which": mention_id, "who": person}).first()
+    return None if row is None else _make_mention(row)
+
+
+def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
+    """End an open mention. Return False if it is done already. Also inserts a row into the change feed."""
+    is_changed = conn.execute(_MARK_DONE, {"which": mention_id, "now": convert_to_naive_utc(now)}).rowcount == 1
+    if is_changed:
+        compare_and_swap.announce_change(conn, MENTION_KIND, mention_id, now)
+    return is_changed
+
+
+def _make_mention(row: Sequence[Any]) -> Mention:
+    id, person, at, done_at, note_id, kind, subject_id, author, words, written_at = row
+    note = Note(note_id, kind, subject_id, author, words, convert_to_aware_utc(written_at))
+    ended_at = None if done_at is None else convert_to_aware_utc(done_at)
+    return Mention(id, person, convert_to_aware_utc(at), note, ended_at)

@@ -1,0 +1,108 @@
+"""The rows about the notes that mention the acting person, and the button that ends a mention."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.annotations.mentions import Mention
+from console.views.pages.permission_buttons import bind_worker
+from console.views.presenters import credit_checks as words
+from console.views.presenters.records import shorten_text
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import RecordPageRoute, route_to
+from console.views.runtime.tasks import Failure
+from console.views.tables.columns import Column
+from console.views.widgets.base import make_row
+from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.wording import catalogue as wording
+
+DONE_KEY = "D"
+
+
+def mention_columns(context: WindowContext) -> list[Column]:
+    """Return the columns of the list."""
+    translate = context.translate
+
+    def record_text(mention: Mention) -> str:
+        return f"{translate(f'kind.{mention.note.kind}')} {shorten_text(str(mention.note.subject_id))}"
+
+    return [
+        Column("record", translate("column.record"), 160, record_text),
+        Column("note", translate("column.note"), 300, one_line_text, is_stretched=True),
+        Column(
+            "who", translate("column.author"), 104, lambda mention: words.actor_name(mention.note.person, context)
+        ),
+        Column(
+            "since",
+            translate("column.when"),
+            128,
+            lambda mention: wording.format_moment(mention.at, context.now()),
+            "data",
+        ),
+    ]
+
+
+def one_line_text(mention: Mention) -> str:
+    """Return the text of the note in one line."""
+    return " ".join(mention.note.words.split())
+
+
+def route_of_mention(mention: Mention) -> RecordPageRoute:
+    """Return the page of the record with the note."""
+    return route_to(mention.note.kind, mention.note.subject_id)
+
+
+class MentionButtons(QWidget):
+    """The button that marks the current mention of a list as done. While it is disabled, the reason is beside it.
+
+    Signals:
+    - ended: a mention is done.
+    """
+
+    ended = Signal()
+
+    def __init__(self, context: WindowContext, show_refusal: Callable[[Failure], None]) -> None:
+        super().__init__()
+        self._context, self._show_refusal = context, show_refusal
+        self._mention: Mention | None = None
+        self.done_button = bind_worker(
+            context, KeyButton(context.translate("action.mention_done"), DONE_KEY, kind="tool")
+        )
+        self.done_button.clicked.connect(self._mark_done)
+        self.setLayout(make_row(self.done_button, ReasonLabel(self.done_button, self), None))
+
+    def show_item(self, item: object) -> None:
+        """Enable the button for this row of a list; disable it if the row is no mention."""
+        self._mention = item if isinstance(item, Mention) else None
+        reason = self._context.missing_right_text("note") or (
+            "" if self._mention else self._context.translate("reason.mention_choose")
+        )
+        if reason:
+            self.done_button.disable_with_reason(reason)
+        else:
+            self.done_button.enable_button()
+
+    @Slot()
+    def _mark_done(self) -> None:
+        if self._mention is None:
+            return
+        context, id = self._context, self._mention.id
+        context.run_acting_call(
+            lambda services, request_id: services.mentions.mark_done(id, request_id=request_id),
+            self._show_done,
+            self._show_refusal,
+            owner=self,
+            label=context.translate("action.mention_done"),
+            describe=self._describe,
+            attempt=("mention done", id),
+            key=("mention", id),
+            provider="",
+        )
+
+    def _describe(self, _mention: Mention) -> Toast:
+        return Toast(self._context.translate("mention.done_toast"))
+
+    def _show_done(self, mention: Mention) -> None:
+        self._context.toast_requested.emit(self._describe(mention))
+        self.ended.emit()

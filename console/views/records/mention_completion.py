@@ -1,0 +1,83 @@
+"""Completion of names in a note: after `@` the names of colleagues are offered, and a line below tells whom the note
+mentions.
+"""
+
+from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QCompleter, QListView
+
+from console.domain.access.permissions import has_right, is_same_person
+from console.domain.annotations.mentions import find_names, find_typed_beginning
+from console.views.runtime.context import WindowContext
+from console.views.theme.theme import current_appearance
+from console.views.widgets.inputs import Field, MultiLineEdit
+
+_POPUP_WIDTH_PX = 240
+
+
+class MentionCompletion(QObject):
+    """Offers names of colleagues while a person types `@` and the beginning of a name into the input of a field."""
+
+    def __init__(self, context: WindowContext, field: Field) -> None:
+        super().__init__(field)
+        self._context, self._field = context, field
+        self._author = context.operator or ""
+        self._names = [
+            person.name
+            for person in context.people
+            if has_right(person, "note") and not is_same_person(person.name, self._author)
+        ]
+        self._completer = QCompleter(self._names, self)
+        self._completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.popup = QListView()
+        self._completer.setPopup(self.popup)
+        self.popup.setFont(current_appearance().font("body"))
+        self.popup.setAccessibleName(context.translate("mention.choose"))
+        if isinstance(field.edit, MultiLineEdit):
+            self._edit = field.edit
+            self._edit.completion_popup = self.popup
+            self._completer.setWidget(self._edit)
+            self._completer.activated[str].connect(self.insert_name)  # type: ignore[index]  # an overload
+            self._edit.textChanged.connect(self.update)
+
+    @Slot()
+    def update(self) -> None:
+        """Show the names that fit the typed beginning, and whom the note mentions."""
+        cursor = self._edit.textCursor()
+        text, place = self._edit.toPlainText(), cursor.positionInBlock()
+        beginning = find_typed_beginning(cursor.block().text()[:place])
+        fitting = [] if beginning is None else self._find_fitting(beginning)
+        if beginning is None or not fitting or any(is_same_person(name, beginning) for name in fitting):
+            self.popup.hide()
+        else:
+            self._offer(beginning)
+            # A name that is not typed to its end is not unknown yet.
+            text = text[: cursor.position() - len(beginning) - 1] + text[cursor.position() :]
+        self._field.show_hint(self._describe(text))
+
+    def _find_fitting(self, beginning: str) -> list[str]:
+        return [name for name in self._names if name.casefold().startswith(beginning.casefold())]
+
+    def _offer(self, beginning: str) -> None:
+        self._completer.setCompletionPrefix(beginning)
+        place = self._edit.cursorRect()
+        place.setWidth(current_appearance().icon_px(_POPUP_WIDTH_PX))
+        self._completer.complete(place)
+        self.popup.setCurrentIndex(self._completer.completionModel().index(0, 0))
+
+    def _describe(self, text: str) -> str:
+        """Return the sentences about the people whom the text mentions, and about the first unknown name."""
+        found, translate = find_names(text, self._names, self._author), self._context.translate
+        sentences = [translate("mention.will_tell", names=found.people)] if found.people else []
+        sentences += [translate("mention.unknown", name=name) for name in found.unknown[:1]]
+        return " ".join(sentences)
+
+    @Slot(str)
+    def insert_name(self, name: str) -> None:
+        """Replace the typed beginning of a name by the name and a space."""
+        cursor = self._edit.textCursor()
+        beginning = find_typed_beginning(cursor.block().text()[: cursor.positionInBlock()])
+        if beginning is not None:
+            cursor.movePosition(QTextCursor.MoveOperation.Left, QTextCursor.MoveMode.KeepAnchor, len(beginning))
+            cursor.insertText(f"{name} ")
+            self._edit.setTextCursor(cursor)

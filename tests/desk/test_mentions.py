@@ -1,0 +1,86 @@
+"""A colleague mentions a person in a note: the sidebar counts it, the list opens the record, *done* ends it."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from console.app import Console
+from console.domain.payments.records import Payment
+from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.records.note_dialog import NoteDialog
+from console.views.widgets.inputs import MultiLineEdit
+from tests.desk.conftest import Sit
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.desk.test_refunds import at_payment, payment
+
+__all__ = ["payment"]
+
+
+def mention_count(person: Person) -> str | None:
+    side = person.frame.side
+    places = [side.place(row) for row in range(side.model().rowCount())]
+    return next((place.count for place in places if place.key == "mentions"), None)
+
+
+def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: Console, payment: Payment) -> None:
+    me = console.people.find_acting_person().name
+    with seats.acting("lead-b") as desk:
+        for words in (f"@{me} first", f"@{me} second\nline", f"nobody: x@{me}"):
+            desk.recovery.add_note("payment", payment.id, words)
+    person = sit()
+    person.until(lambda: mention_count(person) == "2")
+    shown = person.frame.current_route
+    person.frame.side.open_place("mentions")
+    dialog = person.dialog(UnfinishedDialog)
+    person.until(dialog.mention_buttons.done_button.isEnabled)
+    assert dialog.tabs.currentIndex() == dialog.TAB_NAMES.index("mentions")
+    assert person.frame.current_route == shown
+    assert dialog.answer.plain == f"@{me} second line"
+    dialog.mention_buttons.done_button.click()
+    person.until(lambda: [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"])
+    person.until(lambda: mention_count(person) == "1")
+    person.until(lambda: dialog.answer.plain == f"@{me} first")
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.no_dialog()
+    person.until(lambda: person.frame.current_route != shown)
+
+    console.mentions.mark_done(console.mentions.list_open()[0].id)  # at another desk of the person
+    person.until(lambda: mention_count(person) is None)
+    dialog = open_unfinished(person.frame)
+    dialog.show_tab("mentions")
+    person.until(lambda: bool(dialog.mention_buttons.done_button.reason))
+
+
+def test_names_are_offered_and_told(sit: Sit, console: Console, payment: Payment) -> None:
+    """By the keys: an @ with a letter offers names, Enter takes one; below stands whom the note mentions."""
+    person = sit()
+    at_payment(person, payment)
+    person.until(lambda: bool(person.opening.context.people))
+    me = person.opening.context.operator
+    colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
+    person.press("N")
+    dialog = person.dialog(NoteDialog)
+    edit, popup = dialog.words_field.edit, dialog.completion.popup
+    assert isinstance(edit, MultiLineEdit)
+    QTest.keyClicks(edit, f"@{colleague[:2].upper()}")
+    person.until(popup.isVisible)
+    QTest.keyClick(popup, Qt.Key.Key_Return)
+    assert edit.toPlainText() == f"@{colleague} "
+    assert not popup.isVisible()
+    assert colleague in edit.accessibleDescription()
+    QTest.keyClicks(edit, f"@{colleague[:1]}")
+    person.until(popup.isVisible)
+    QTest.keyClick(popup, Qt.Key.Key_Escape)
+    assert not popup.isVisible()
+    assert dialog.isVisible()
+    QTest.keyClicks(edit, "zz")
+    assert "zz" in edit.accessibleDescription()
+    QTest.keyClick(edit, Qt.Key.Key_Return)
+    edit.insertPlainText("me@" + colleague)
+    assert edit.toPlainText().count("\n") == 1
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.no_dialog()
+    view = console.recovery.read_record("payment", payment.id)
+    assert view.notes[-1].words.startswith(f"@{colleague} @")  # type: ignore[union-attr]  # a payment

@@ -1,0 +1,51 @@
+"""Whom the text of a note mentions: typed names, e-mail addresses, other scripts, invisible characters."""
+
+import pytest
+
+from console.domain.annotations.mentions import NamesInNote, find_names, find_typed_beginning
+
+PEOPLE = ("op-a", "op-b", "lead-b", "lead-b.two", "山田", "Å.berg")
+RIGHT_TO_LEFT, ISOLATE, ZERO_WIDTH = "\u202e", "\u2067", "\u200b"
+
+
+@pytest.mark.parametrize(
+    ("text", "people", "unknown"),
+    [
+        ("@lead-b please look", ("lead-b",), ()),
+        ("ask @LEAD-B, then (@op-b).", ("lead-b", "op-b"), ()),
+        ("@lead-b @lead-b\n@Lead-b", ("lead-b",), ()),  # one mention for each person
+        ("@lead-b.two and not the shorter name", ("lead-b.two",), ()),
+        ("@lead-b... wait", ("lead-b",), ()),
+        ("確認は@lead-bさんへ、@山田さん、＠ｏｐ－ｂ", ("lead-b", "山田", "op-b"), ()),
+        (f"@{RIGHT_TO_LEFT}lead-b {ISOLATE}@op{ZERO_WIDTH}-b", ("lead-b", "op-b"), ()),
+        ("@op-a is the author", (), ()),
+        ("me@lead-b.example, x_y+1@op-b, a@@op-b", (), ()),
+        ("@lead-b.example @op-b@example.com @op-bx @op-b_1", (), ("lead-b.example", "op-b", "op-bx", "op-b_1")),
+        ("@ @, @@ ＠ @🙂 @-", (), ()),
+        ("🙂@lead-b🙂 @🙂op-b", ("lead-b",), ()),
+        ("@nobody @nobody @" + "x" * 150, (), ("nobody", "x" * 64)),
+        (" ".join(f"@n{number}" for number in range(10)), (), tuple(f"n{number}" for number in range(10))),
+        ("@ÅBERG @Å.BERG @å.berg", ("Å.berg",), ("ÅBERG",)),
+        ("", (), ()),
+    ],
+)
+def test_names_in_a_note(text: str, people: tuple[str, ...], unknown: tuple[str, ...]) -> None:
+    assert find_names(text, PEOPLE, "op-a") == NamesInNote(people, unknown)
+
+
+def test_ten_people_and_none_at_all() -> None:
+    names = tuple(f"op-{number}" for number in range(10))
+    text = " ".join(f"@{name}" for name in names)
+    assert find_names(text, names, "op-3").people == tuple(name for name in names if name != "op-3")
+    assert find_names(text, (), "op-3") == NamesInNote((), tuple(name for name in names if name != "op-3"))
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning"),
+    [
+        ("@", ""), ("see @le", "le"), ("＠山", "山"), ("@lead-b.t", "lead-b.t"),
+        ("", None), ("no name", None), ("@lead-b ", None), ("me@le", None), ("@a\nb", None),
+    ],
+)  # fmt: skip
+def test_a_name_being_typed(text: str, beginning: str | None) -> None:
+    assert find_typed_beginning(text) == beginning

@@ -1,0 +1,92 @@
+"""Mentions: stored with the note, listed for the mentioned person, ended by that person alone and once."""
+
+import pytest
+
+from console.app import Console
+from console.domain.annotations.mentions import Mention
+from console.domain.bulk.records import ChosenRecord
+from console.domain.records import Person
+from console.services.process.context import act_as
+from tests.support.payment_desks import Scene
+from tests.support.refusals import code_of
+
+
+def words_of(console: Console) -> list[tuple[str, str, str]]:
+    return [(one.note.kind, one.note.words, one.note.person) for one in console.mentions.list_open()]
+
+
+def payment_of(scene: Scene) -> int:
+    return scene.payments.start(scene.order("ORD-1", 3_300), "paypay").payment.id
+
+
+def add_people(scene: Scene, *more: str) -> None:
+    for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("aud", "auditor")):
+        scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', '{roles}', 0)")
+    for name in more:
+        scene.console.people.add_person(Person(name, frozenset({"operator"}), may_buy=False))
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_mention_until_it_is_done(scene: Scene) -> None:
+    """By a note and by a hand-over; told to that person alone; done once, whatever is repeated."""
+    console, place = scene.console, scene.place
+    if not place.is_server:
+        add_people(scene)
+    lead, number = place.named("lead-b"), payment_of(scene)
+    console.recovery.add_note(
+        "payment", number, f"@{lead} look, @nobody and @{place.named('op-a')} too", request_id="n"
+    )
+    console.recovery.add_note(
+        "payment", number, f"@{lead} look, @nobody and @{place.named('op-a')} too", request_id="n"
+    )
+    console.recovery.take("payment", number)
+    assert console.recovery.hand_over("payment", number, f"for @{lead.upper()}")
+    console.recovery.add_note("payment", number, f"plain: me@{lead}")
+    assert words_of(console) == []  # nobody mentions themselves
+    with place.acting(console, "lead-b") as desk:
+        newest, first = desk.mentions.list_open()
+        assert (newest.note.words, newest.person) == (f"for @{lead.upper()}", lead)
+        assert first.note.words.startswith(f"@{lead} look")
+        mark = desk.desk_status.read_news(None).mark
+        done = desk.mentions.mark_done(first.id, request_id="d-1")
+        assert desk.mentions.mark_done(first.id, request_id="d-1") == done == desk.mentions.mark_done(first.id)
+        assert done.done_at is not None
+        assert ("mention", first.id) in desk.desk_status.read_news(mark).changes
+        assert [one.id for one in desk.mentions.list_open()] == [newest.id]
+        assert code_of(lambda: desk.mentions.mark_done(999)) == "not_found"
+    assert code_of(lambda: console.mentions.mark_done(newest.id)) == "not_found"  # another person's
+    with place.acting(console, "lead-b") as desk:
+        assert [one.done_at for one in desk.mentions.list_open()] == [None]
+
+
+@pytest.mark.engines("sqlite")
+def test_who_is_mentioned_and_what_is_told(scene: Scene) -> None:
+    """People who may write notes; the trail has the names; a bulk note mentions nobody; hostile names are texts."""
+    console = scene.console
+    add_people(scene, "o'brien; DROP TABLE mentions", "%", "op_a")
+    number = payment_of(scene)
+
+    def mentioned(name: str) -> list[Mention]:
+        with act_as(name):
+            return list(console.mentions.list_open())
+
+    with act_as("op-a"):
+        note = console.recovery.add_note("payment", number, "@aud @lead-b @o'brien; DROP TABLE mentions @% @op_a")
+        version = console.recovery.read_record("payment", number).record.version  # type: ignore[union-attr]  # a payment
+        run = console.bulk.freeze("note", [ChosenRecord("payment", number, version)], "@lead-b all of them")
+        console.bulk.run(run.id)
+        assert code_of(lambda: console.recovery.add_note("payment", 999, "@lead-b")) == "not_found"
+    assert len(console.recovery.read_record("payment", number).notes) == 2  # type: ignore[union-attr]  # a payment
+    for name in ("lead-b", "o'brien; DROP TABLE mentions", "%", "op_a"):
+        assert [(one.person, one.note.id) for one in mentioned(name)] == [(name, note.id)]
+    assert mentioned("aud") == mentioned("op-a") == []
+    entry = scene.place.sql("SELECT detail FROM audit_log WHERE what = 'record.note' ORDER BY id LIMIT 1")
+    assert '"op_a"' in entry[0][0]
+    with act_as("aud"):
+        assert code_of(lambda: console.mentions.mark_done(1)) == "not_allowed"
+    refused = scene.place.sql("SELECT result FROM audit_log WHERE what = 'mention.done'")
+    assert "refused" in str(refused)
+    scene.place.sql("UPDATE operators SET disabled_at = '2026-01-01' WHERE name = 'lead-b'")
+    with act_as("op-a"):
+        console.recovery.add_note("payment", number, "@lead-b has left")
+    assert len(scene.place.sql("SELECT id FROM mentions WHERE person = 'lead-b'")) == 1
