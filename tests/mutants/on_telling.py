@@ -234,6 +234,7 @@ ON_TELLING: tuple[Mutant, ...] = (
         "console/domain/bulk/records.py",
         "    return STILL_UNKNOWN if reason == STILL_UNKNOWN else result\n",
         "    return result\n",
+        ("tests/domain/bulk/test_records.py",),
     ),
     _mutant(
         "a key acts on the request that was shown before",

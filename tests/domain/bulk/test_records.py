@@ -1,0 +1,22 @@
+"""What a row of a bulk run has ended with."""
+
+import pytest
+
+from console.domain.bulk.records import STILL_UNKNOWN, RowResult, outcome_of
+
+
+@pytest.mark.parametrize(
+    ("result", "reason", "outcome"),
+    [
+        (RowResult.DONE, STILL_UNKNOWN, STILL_UNKNOWN),
+        (RowResult.DONE, None, "done"),
+        (RowResult.DONE, "other", "done"),
+        (RowResult.REFUSED, "reason.role", "refused"),
+        (None, None, None),
+    ],
+)
+def test_a_probe_that_settled_nothing_is_an_outcome_of_its_own(
+    result: str | None, reason: str | None, outcome: str | None
+) -> None:
+    """It was processed, and is never counted or exported as done."""
+    assert outcome_of(result, reason) == outcome
