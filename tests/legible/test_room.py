@@ -101,7 +101,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
             assert len({button.mapTo(row, QPoint(0, 0)).y() for button in shown}) == 1, where
             assert all(button.mapTo(row, QPoint(button.width(), 0)).x() <= row.width() for button in shown), where
             menu = [action.text() for action in row.build_menu().actions()]
-            names = [*page.action_names, "take", "note", "copy_story", "evidence_pack"]
+            names = [*page.action_names, "take", "note", "copy_story", "evidence_pack", "print"]
             for name in names:
                 button = page.button(name)
                 assert button is not None
