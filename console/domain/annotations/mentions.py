@@ -10,9 +10,12 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from console.domain.access.permissions import is_same_person
-from console.domain.tasks.records import Note
+
+if TYPE_CHECKING:  # the list of the terminal's commands imports this module, and needs no notes
+    from console.domain.tasks.records import Note
 
 MENTION_KIND = "mention"
 MAX_LISTED_MENTIONS = 200
@@ -31,7 +34,7 @@ class Mention:
     id: int
     person: str
     at: datetime
-    note: Note
+    note: "Note"
     done_at: datetime | None = None
 
 
