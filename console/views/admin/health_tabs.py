@@ -64,10 +64,10 @@ def health_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("state", translate("column.state"), 130, state, "state"),
-        Column("check", translate("admin.column.check"), 360,
-               lambda check: translate(check.message, **check.facts), is_stretched=True),
-        Column("next", translate("admin.column.next_step"), 380,
-               lambda check: translate(check.next, **check.facts) if check.next else ""),
+        Column("check", translate("admin.column.check"), 320,
+               lambda check: translate(check.message, **check.facts)),
+        Column("next", translate("admin.column.next_step"), 320,
+               lambda check: translate(check.next, **check.facts) if check.next else "", is_stretched=True),
     ]  # fmt: skip
 
 

@@ -255,6 +255,13 @@ class UnfinishedDialog(DialogFrame):
         )
         self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[number]))
         self._update_button()
+        self._keep_focus()
+
+    def _keep_focus(self) -> None:
+        """Give the focus to the bar of tabs if the widget that had it is hidden with its tab."""
+        focused = self.focusWidget()
+        if focused is None or not focused.isVisible():
+            self.tabs.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _update_button(self) -> None:
