@@ -129,7 +129,11 @@ def test_only_a_desk_that_asks_lists_requests(seats: Seats, sit: Sit, console: C
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = sit()
     dialog = open_unfinished(person.frame)
-    assert (dialog.requests is not None) == (dialog.tabs.count() == 5) == isinstance(seats, AskingSeats)
+    assert (
+        (dialog.requests is not None)
+        == (dialog.tabs.count() == len(dialog.TAB_NAMES))
+        == isinstance(seats, AskingSeats)
+    )
     if dialog.requests is None:
         return
     dialog.show_tab("requests")
@@ -157,12 +161,12 @@ def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sa
         assert dialog.requests is not None
         person.until(lambda: current(dialog) != "")
         assert "Waiting" in current(dialog)
-        assert dialog.tabs.accessibleTabName(4) == "My requests 1"
+        assert dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 1"
         person.until(dialog.withdraw_button.isEnabled)
         dialog.withdraw_button.click()
         person.until(lambda: "Withdrawn" in current(dialog))
         assert not dialog.withdraw_button.isEnabled()
-        person.until(lambda: dialog.tabs.accessibleTabName(4) == "My requests 0")
+        person.until(lambda: dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 0")
         person.until(lambda: not person.opening.context.running_acts)
         assert worker.desk_requests.count_waiting() == 0
     assert not sandbox.ledger.charges_of_number(NUMBERS[0])
@@ -184,7 +188,7 @@ def test_an_answer_that_this_desk_never_got_is_marked(seats: Seats, sit: Sit, co
     dialog = open_unfinished(person.frame)
     dialog.show_tab("requests")
     person.until(lambda: "This desk closed before the answer arrived" in current(dialog))
-    assert dialog.tabs.accessibleTabName(4) == "My requests 1"
+    assert dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 1"
 
 
 def current(dialog: UnfinishedDialog) -> str:
