@@ -5,7 +5,7 @@ leaves open, the notes that mention the person, and the person's own requests at
 import textwrap
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -259,7 +259,7 @@ class UnfinishedDialog(DialogFrame):
 
     def _keep_focus(self) -> None:
         """Give the focus to the bar of tabs if the widget that had it is hidden with its tab."""
-        focused = self.focusWidget()
+        focused = cast("QWidget | None", self.focusWidget())  # None when it is hidden; Qt's types don't say so
         if focused is None or not focused.isVisible():
             self.tabs.setFocus(Qt.FocusReason.OtherFocusReason)
 
