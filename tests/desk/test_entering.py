@@ -220,6 +220,7 @@ def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> No
     person.until(lambda: trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")])
 
 
+@pytest.mark.expects_log("a due task of the window may run while the account is refused")
 def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arrive, place: Place) -> None:
     """The database no longer takes the account in use: the same person signs in anew, and the page is still there."""
     user, password = account(place, "op-b")
