@@ -11,6 +11,7 @@ from console.demo.training.session import open_training
 from console.domain.training.results import Verdict
 from console.settings.settings import Settings
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.app.background_refresh import BackgroundRefresh
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.notices_page import UnmatchedNoticesPage
@@ -23,8 +24,11 @@ from tests.desk.hands import Person
 
 
 @pytest.fixture
-def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path) -> Iterator[Person]:
-    """The window of a training."""
+def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    """The window of a training. Its due tasks rest: one of them, the daily reconciliation, may ask a provider before
+    the person does.
+    """
+    monkeypatch.setattr(BackgroundRefresh, "run_due", lambda _self: None)
     install_appearance(qapp, theme="light")
     desk = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "en", "CONSOLE_OPERATOR": "sato"})
     with open_training(desk) as console:
