@@ -101,7 +101,7 @@ def test_two_versions_side_by_side(sit: Sit, console: Console, sandbox: Sandbox,
     console.credit_checks.refetch(shown.route.record)
     person.press("C")
     page = person.page(ComparePage)
-    person.until(lambda: len(page.list.all_rows) > 2 and bool(page.new_view.marks))
+    person.until(lambda: len(page.list.all_rows) > 2 and bool(page.old_view.marks) and bool(page.new_view.marks))
     first = page.current_difference
     assert first is not None
     assert (first.page, first.old_text, first.new_text) == (0, "1", "2")
