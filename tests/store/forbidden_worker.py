@@ -259,6 +259,7 @@ CASES: Sequence[Forbidden] = (
     _f("mention: in another's note", mention_row(note=1), words="only the author"),
     _f("mention: another's done", plain("mentions", OPEN, done_at=UTC), words="somebody else"),
     _f("mention: another person", plain("mentions", OPEN, person="'{me}'")),
+    _f("mention: turned into a hand-over", plain("mentions", OPEN, how="'hand_over'")),
     _f("mention: delete", "DELETE FROM mentions"),
     _f("incident: in another's name", step_row("{other}"), words="somebody else"),
     _f("incident: as oneself in capitals", step_row("{ME}"), words="somebody else"),

@@ -29,7 +29,7 @@ def _mention_json(mention: Mention, translate: Translate) -> JsonObject:
     """Return a mention as a JSON object; `kind` and `record` are those of the record with the note."""
     note = mention.note
     return {
-        **attributes_json(mention, ("id", "person", "at", "done_at"), translate),
+        **attributes_json(mention, ("id", "person", "at", "done_at", "how"), translate),
         "kind": note.kind,
         "record": note.subject_id,
         "note": note.words,
@@ -51,6 +51,7 @@ def _list_lines(mentions: Sequence[Mention], translator: Translator) -> Lines:
             f"{translator(f'kind.{mention.note.kind}')} {mention.note.subject_id}",
             wording.format_instant(mention.at, "short"),
             mention.note.person,
+            translator(f"mention.how.{mention.how}"),
             " ".join(mention.note.words.split()),
         )
         for mention in mentions

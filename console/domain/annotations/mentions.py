@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from console.domain.access.permissions import is_same_person
@@ -27,15 +28,25 @@ _TYPED_NAME = re.compile(r"[\w.-]*\w")
 _NAME_BEING_TYPED = re.compile(r"[\w.-]*\Z")
 
 
+class MentionSource(StrEnum):
+    """How a mention came about: the author wrote a note, or handed the record over. The values are stored."""
+
+    NOTE = "note"
+    HAND_OVER = "hand_over"
+
+
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """`person` is mentioned in `note` since the instant `at`; the person has ended the mention at `done_at`."""
+    """`person` is mentioned in `note` since the instant `at`; the person has ended the mention at `done_at`. `how`
+    tells a note from a hand-over of the record.
+    """
 
     id: int
     person: str
     at: datetime
     note: "Note"
     done_at: datetime | None = None
+    how: MentionSource = MentionSource.NOTE
 
 
 @dataclass(frozen=True, slots=True)

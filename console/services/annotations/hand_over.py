@@ -1,5 +1,6 @@
 """Hand-over of a record: the person ends their own take and leaves a note for the next person."""
 
+from console.domain.annotations.mentions import MentionSource
 from console.services.annotations import assignments
 from console.services.annotations.assignments import AssignmentService
 from console.services.annotations.notes import NoteService, require_storable
@@ -25,7 +26,7 @@ def hand_over(
     def write(tx: Transaction) -> bool:
         is_released = assignment_service.give_up_in_transaction(tx, kind, record_id)
         if is_released:
-            note_service.add_note_in_transaction(tx, kind, record_id, text)
+            note_service.add_note_in_transaction(tx, kind, record_id, text, mentions_by=MentionSource.HAND_OVER)
         return is_released
 
     with refusals.audit_refusals(context, assignments.ACTION, record_id, kind=kind):

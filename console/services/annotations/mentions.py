@@ -1,7 +1,7 @@
 """The service `console.mentions`: the notes that mention the acting person, until the person ends the mention."""
 
 from console.domain.access.permissions import has_right
-from console.domain.annotations.mentions import MAX_LISTED_MENTIONS, MENTION_KIND, Mention, find_names
+from console.domain.annotations.mentions import MAX_LISTED_MENTIONS, MENTION_KIND, Mention, MentionSource, find_names
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
@@ -62,7 +62,7 @@ def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, .
     return find_names(note_text, names, author).people
 
 
-def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...]) -> None:
-    """Store that the note mentions these people."""
+def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...], how: MentionSource) -> None:
+    """Store that the note mentions these people, and how."""
     for name in names:
-        mentions.add_mention(tx.conn, note.id, name, note.at)
+        mentions.add_mention(tx.conn, note.id, name, note.at, how)

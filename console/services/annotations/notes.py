@@ -1,5 +1,6 @@
 """Notes on records. A note has the name of its author and is never changed."""
 
+from console.domain.annotations.mentions import MentionSource
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -32,20 +33,27 @@ class NoteService:
             return self._context.write(lambda tx: self.add_note_in_transaction(tx, kind, record_id, text))
 
     def add_note_in_transaction(
-        self, tx: Transaction, kind: str, record_id: int, note_text: str, *, may_mention: bool = True
+        self,
+        tx: Transaction,
+        kind: str,
+        record_id: int,
+        note_text: str,
+        *,
+        mentions_by: MentionSource | None = MentionSource.NOTE,
     ) -> Note:
-        """Add a note, and with `may_mention` its mentions of people, in the caller's transaction; the caller has
-        checked the right. Raises not_found if there is no such record.
+        """Add a note and its mentions of people, in the caller's transaction; with `mentions_by` None it mentions
+        nobody. The caller has checked the right. Raises not_found if there is no such record.
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         author = context.holder().operator
-        mentioned = find_mentioned(tx, note_text, author) if may_mention else ()
+        mentioned = () if mentions_by is None else find_mentioned(tx, note_text, author)
         note_id = notes.add_note(tx.conn, kind, record_id, author, note_text, now)
         facts = {"note": note_id, **({"mentioned": mentioned} if mentioned else {})}
         context.record_audit(tx, ACTION, record_id, facts, kind=kind)
         note = next(note for note in notes.notes_of(tx.conn, kind, record_id) if note.id == note_id)
-        add_mentions(tx, note, mentioned)
+        if mentions_by is not None:
+            add_mentions(tx, note, mentioned, mentions_by)
         return note
 
     def list_notes(self, kind: str, record_id: int) -> tuple[Note, ...]:

@@ -91,7 +91,7 @@ class BulkActionRunner:
             else:
                 # A mention for each of thousands of records would bury the colleague's other mentions.
                 text = run.words or ""
-                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, text, may_mention=False)
+                self._notes.add_note_in_transaction(tx, row.kind, row.subject_id, text, mentions_by=None)
         except ConsoleError as error:
             return convert_error(error)
         return RowOutcome(RowResult.DONE)

@@ -7,6 +7,7 @@ only if the new `taken_at` isn't before the old `until`.
 from collections.abc import Iterator, Mapping
 
 from console.domain.alerts.incidents import IncidentAction
+from console.domain.annotations.mentions import MentionSource
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
 from console.store.constraints.sql_expressions import VERSION_RULE, TriggerRule, state_list_sql
 from console.store.constraints.sqlite_expressions import (
@@ -48,7 +49,10 @@ _INSERT_RULES: Mapping[str, Rules] = {
     ),
     "notes": (),
     "read_only_switches": (),
-    "mentions": (TriggerRule("NEW.done_at IS NULL", "a mention begins open"),),
+    "mentions": (
+        TriggerRule("NEW.done_at IS NULL", "a mention begins open"),
+        TriggerRule(f"NEW.how IN {state_list_sql(MentionSource)}", "a mention comes from a note or a hand-over"),
+    ),
     "incident_steps": (
         TriggerRule(
             "EXISTS (SELECT 1 FROM alerts a WHERE a.id = NEW.incident_id)", "an incident begins with an alert"
@@ -141,7 +145,7 @@ _UPDATE_RULES: Mapping[str, Rules] = {
     "notes": (TriggerRule("0", "notes are never changed"),),
     "read_only_switches": (TriggerRule("0", "settings of a read-only switch are never changed"),),
     "mentions": (
-        TriggerRule(unchanged_sql("id", "note_id", "person", "at"), "a mention stays what it is"),
+        TriggerRule(unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
         TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
     ),
     "incident_steps": (TriggerRule("0", "steps of incidents are never changed"),),

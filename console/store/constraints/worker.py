@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from console.domain.access.permissions import ADMIN, APPROVER, OPERATOR
 from console.domain.access.read_only import SWITCH_KIND
 from console.domain.alerts.incidents import IncidentAction
+from console.domain.annotations.mentions import MentionSource
 from console.domain.tasks.states import SagaState, StockState
 from console.domain.transitions.tables import SAGA_TRANSITIONS, STOCK_TRANSITIONS
 from console.store.constraints.sql_expressions import (
@@ -225,9 +226,10 @@ _MENTION_INSERT_RULES = (
         "only the author of a note mentions people in it",
     ),
     TriggerRule("NEW.done_at IS NULL", "a mention begins open"),
+    TriggerRule(has_state_sql("NEW.how", MentionSource), "a mention comes from a note or a hand-over"),
 )
 _MENTION_UPDATE_RULES = (
-    TriggerRule(unchanged_sql("id", "note_id", "person", "at"), "a mention stays what it is"),
+    TriggerRule(unchanged_sql("id", "note_id", "person", "at", "how"), "a mention stays what it is"),
     TriggerRule("OLD.done_at IS NULL AND NEW.done_at IS NOT NULL", "what is done stays done"),
     TriggerRule(equals_sql("OLD.person", "me"), "nobody ends the mention of somebody else"),
     TriggerRule(is_requested_sql(_IS_DONE_REQUEST), "nobody ends the mention of somebody else"),

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy import insert as into
 
-from console.domain.annotations.mentions import MENTION_KIND, Mention
+from console.domain.annotations.mentions import MENTION_KIND, Mention, MentionSource
 from console.domain.tasks.records import Note
 from console.store.database import compare_and_swap
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
@@ -15,8 +15,8 @@ from console.store.schema.worker import mentions, notes
 
 _INSERT = into(mentions)
 _WITH_NOTE = select(
-    mentions.c.id, mentions.c.person, mentions.c.at, mentions.c.done_at, notes.c.id, notes.c.kind, notes.c.subject_id,
-    notes.c.person, notes.c.words, notes.c.at,
+    mentions.c.id, mentions.c.person, mentions.c.at, mentions.c.done_at, mentions.c.how, notes.c.id, notes.c.kind,
+    notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at,
 ).join(notes, notes.c.id == mentions.c.note_id)  # fmt: skip
 _OPEN_OF_PERSON_QUERY = (
     _WITH_NOTE.where(mentions.c.person == bindparam("who"), mentions.c.done_at.is_(None))
@@ -31,9 +31,9 @@ _MARK_DONE = (
 )  # fmt: skip
 
 
-def add_mention(conn: Connection, note_id: int, person: str, now: datetime) -> None:
+def add_mention(conn: Connection, note_id: int, person: str, now: datetime, how: MentionSource) -> None:
     """Insert an open mention of the person in the note."""
-    conn.execute(_INSERT, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now)})
+    conn.execute(_INSERT, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": how.value})
 
 
 def list_open(conn: Connection, person: str, limit: int) -> tuple[Mention, ...]:
@@ -56,7 +56,7 @@ def mark_done(conn: Connection, mention_id: int, now: datetime) -> bool:
 
 
 def _make_mention(row: Sequence[Any]) -> Mention:
-    id, person, at, done_at, note_id, kind, subject_id, author, words, written_at = row
+    id, person, at, done_at, how, note_id, kind, subject_id, author, words, written_at = row
     note = Note(note_id, kind, subject_id, author, words, convert_to_aware_utc(written_at))
     ended_at = None if done_at is None else convert_to_aware_utc(done_at)
-    return Mention(id, person, convert_to_aware_utc(at), note, ended_at)
+    return Mention(id, person, convert_to_aware_utc(at), note, ended_at, MentionSource(how))

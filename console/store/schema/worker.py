@@ -205,6 +205,7 @@ mentions = Table(
     Column("person", String(64), nullable=False),  # who is named
     Column("at", Instant, nullable=False),
     Column("done_at", Instant),
+    Column("how", String(16), nullable=False, server_default="note"),  # a value of MentionSource
     UniqueConstraint("note_id", "person", name="uq_mentions_person"),
     Index("ix_mentions_open", "person", "done_at", "id"),
     sqlite_autoincrement=True,

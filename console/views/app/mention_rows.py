@@ -30,6 +30,7 @@ def mention_columns(context: WindowContext) -> list[Column]:
     return [
         Column("record", translate("column.record"), 160, record_text),
         Column("note", translate("column.note"), 300, one_line_text, is_stretched=True),
+        Column("how", translate("column.how"), 104, lambda mention: translate(f"mention.how.{mention.how}")),
         Column(
             "who", translate("column.author"), 104, lambda mention: words.actor_name(mention.note.person, context)
         ),

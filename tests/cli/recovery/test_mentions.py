@@ -25,11 +25,12 @@ def test_mentions_are_listed_and_done(terminal: Terminal) -> None:
     assert mention.pop("at").endswith("Z")
     link = f"support-console:record/credit-check/{record['id']}"
     assert mention == {
-        "id": 1, "person": me, "done_at": None, "kind": "credit-check", "record": record["id"],
+        "id": 1, "person": me, "done_at": None, "how": "note", "kind": "credit-check", "record": record["id"],
         "note": f"@{me}: see\nthe file", "author": "lead-b", "link": link,
     }  # fmt: skip
     text = terminal("mentions", "list").out.decode()
     assert f"@{me}: see the file" in text
+    assert "Note" in text
     assert terminal.json("mentions", "done", "1", OPERATOR="lead-b").status == 2
     first = terminal.json("mentions", "done", "1", "--request-id", "m-1").data
     assert first["done_at"] is not None

@@ -163,6 +163,9 @@ REFUSED: tuple[tuple[str, str, str], ...] = (
         "alerts", ENDED, acknowledged_by="NULL", acknowledged_at="NULL", note="NULL"), "first stays so"),
     ("mention: begin as done", row(
         "mentions", id="9", note_id="1", person="'x'", at=NOW, done_at=NOW), "begins open"),
+    ("mention: by no way", row(
+        "mentions", id="9", note_id="1", person="'x'", at=NOW, how="'x'"), "note or a hand-over"),
+    ("mention: turned into a hand-over", plain_change("mentions", OPEN, how="'hand_over'"), "stays what it is"),
     ("mention: of another person", plain_change("mentions", OPEN, person="'b'"), "stays what it is"),
     ("mention: open it again", plain_change("mentions", ENDED, done_at="NULL"), "stays done"),
     ("incident: of no alert", step(9, incident_id="999"), "begins with an alert"),

@@ -14,6 +14,7 @@ from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_RO
 from tests.support.places import CHECKS, Engine
 
 UNDONE = {
+    "0021": ("ALTER TABLE mentions DROP COLUMN how",),
     "0020": tuple(
         f"ALTER TABLE {table} DROP INDEX ix_{name}_disagrees, DROP COLUMN disagrees"
         for table, name in ((CHECKS, "credit_checks"), *((one, one) for one in ("orders", "payments", "refunds")))
