@@ -159,7 +159,7 @@ class _Players:
 class _NoGate:
     """A rate gate that doesn't wait."""
 
-    def wait_turn(self) -> None:
+    def wait_for_start(self) -> None:
         return None
 
 

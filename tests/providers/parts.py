@@ -36,7 +36,7 @@ class Turns:
     def __init__(self) -> None:
         self.taken = 0
 
-    def wait_turn(self) -> None:
+    def wait_for_start(self) -> None:
         self.taken += 1
 
 

@@ -82,7 +82,7 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, ha
     assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
     hand_clock.at += timedelta(seconds=SECONDS + 1)
     with there.read() as conn:
-        seen = journal.find_effective(conn, operation.id)
+        seen = journal.find_with_effective_state(conn, operation.id)
         assert (seen.state if seen else None, journal.lapsed_subjects(conn)) == ("unknown", frozenset({1}))
         assert [one.id for one in journal.lapsed_operations(conn)] == [operation.id]
     assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))

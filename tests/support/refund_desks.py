@@ -191,7 +191,7 @@ class RefundDesk:
 
     def _deliver(self) -> int:
         spool, count = self.context.spool, 0
-        spool.unlock(self.context.cipher)
+        spool.set_cipher(self.context.cipher)
         for entry in spool.undelivered_entries(self.context.database_id):
             assert entry.answer is not None
             if self.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer):

@@ -11,7 +11,7 @@ from console.domain.queues.filter_text import known_providers
 from console.domain.queues.filters import NOBODY, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
-MOST_COMPLETIONS = 12
+MAX_COMPLETIONS = 12
 _MIN_NAME_CHARACTERS = 2
 _WORD = re.compile(r"\S*\Z")
 _STATES = tuple(
@@ -58,7 +58,7 @@ class Completion:
 
 
 def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
-    """Return the completions of the word that ends at the cursor, at most MOST_COMPLETIONS; empty for a complete
+    """Return the completions of the word that ends at the cursor, at most MAX_COMPLETIONS; empty for a complete
     word. Of several values with commas between them, the last is completed.
     """
     match = _WORD.search(text[:cursor])
@@ -69,7 +69,7 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
         for name, value in _continue_word(word)
         if f"{name}:{value}" != word.strip()
     )
-    return tuple(found)[:MOST_COMPLETIONS]
+    return tuple(found)[:MAX_COMPLETIONS]
 
 
 def _continue_word(word: str) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ from console.domain.queues.filter_text import InvalidFilterValue, add_operator, 
 from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
 
 LONGEST_SEARCH_CHARACTERS = 1_000
-MOST_PROBLEMS = 5
+MAX_PROBLEMS = 5
 """Largest number of problems of one search that are shown to the person."""
 DAY_OPERATOR = "day"
 _DAY_OPERATORS = (DAY_OPERATOR, "date")
@@ -122,7 +122,7 @@ class _Reading:
 
     def report(self, kind: SearchProblemKind, word: str) -> None:
         problem = SearchProblem(kind, word[:60])
-        if problem not in self.problems and len(self.problems) < MOST_PROBLEMS:
+        if problem not in self.problems and len(self.problems) < MAX_PROBLEMS:
             self.problems.append(problem)
 
 

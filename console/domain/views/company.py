@@ -7,7 +7,7 @@ from console.domain.evidence.timeline import Event
 from console.domain.records import Document
 
 TOTALS_PERIOD = timedelta(days=365)
-MOST_COMPANY_ROWS = 500
+MAX_COMPANY_ROWS = 500
 """Largest number of notes, of documents, or of entries of the history that are read; the newest ones are read."""
 Ref = tuple[str, int]
 

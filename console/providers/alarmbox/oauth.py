@@ -109,7 +109,7 @@ class AlarmBoxOAuth:
             "client_secret": self._config.client_secret,
             "redirect_uri": self._config.redirect_uri,
         }
-        self._gate.wait_turn()
+        self._gate.wait_for_start()
         try:
             return self._transport.send(
                 "POST",

@@ -13,7 +13,7 @@ from console.providers.http.socket_guard import Resolver
 from console.providers.http.transport import HttpTransport, TransportFailure
 
 READ_SECONDS, BUDGET_SECONDS = 10.0, 15.0
-LONGEST_ANSWER = 65_536  # bytes; the body isn't used
+LARGEST_ANSWER_BYTES = 65_536  # bytes; the body isn't used
 
 
 class AlertWebhook:
@@ -61,7 +61,7 @@ class AlertWebhook:
                 body=body,
                 read_timeout=READ_SECONDS,
                 budget=BUDGET_SECONDS,
-                limit=LONGEST_ANSWER,
+                limit=LARGEST_ANSWER_BYTES,
             )
         except TransportFailure as failure:
             return failure.reason

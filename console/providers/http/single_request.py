@@ -96,7 +96,7 @@ def _send_once(
     hidden_fields: tuple[str, ...],
 ) -> Outcome[T]:
     try:
-        gate.wait_turn()
+        gate.wait_for_start()
     except Exception as error:
         return make_unsent_outcome(error_reason(error), has_effect=request.has_effect)
     try:

@@ -95,7 +95,7 @@ class PayPayRequestSender:
         """
         with self._slots:
             try:
-                self._gate.wait_turn()
+                self._gate.wait_for_start()
             except Exception as error:
                 return make_unsent_outcome(error_reason(error), has_effect=request.has_effect)
             return self._send_signed(request, convert_answer)
@@ -139,7 +139,7 @@ class PayPayRequestSender:
 class _NoWaitGate:
     """A rate gate that doesn't wait, for a request that has already waited for the real rate gate."""
 
-    def wait_turn(self) -> None:
+    def wait_for_start(self) -> None:
         return None
 
 

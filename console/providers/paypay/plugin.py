@@ -108,16 +108,16 @@ def _parse_file_day(url: str, merchant: str) -> date | None:
 
 
 def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outcome[bytes]":
-    from console.providers.paypay.reconciliation_file import fetch_recon
+    from console.providers.paypay.reconciliation_file import fetch_daily_file
 
     hosts = arguments.own_settings.recon_hosts
-    return fetch_recon(url, hosts=hosts, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
+    return fetch_daily_file(url, hosts=hosts, gate=arguments.gate, clock=arguments.clock, scale=arguments.scale)
 
 
 def _read_rows(stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> "Iterable[HistoryRow | RefusedRow]":
-    from console.providers.paypay.reconciliation_file import ReconReader
+    from console.providers.paypay.reconciliation_file import DailyFileReader
 
-    return ReconReader(stream, merchant, day, index)
+    return DailyFileReader(stream, merchant, day, index)
 
 
 _WORDS = {

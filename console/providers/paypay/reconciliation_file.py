@@ -56,7 +56,7 @@ _LONGEST_METHOD = 64
 _FILE_NAME_PATTERN = re.compile(r"transaction_([A-Za-z0-9]+)_([0-9]{8})000000_([0-9]{8})235959_v2\.csv")
 
 
-class InvalidReconFile(Exception):
+class InvalidDailyFile(Exception):
     """The bytes aren't a PayPay daily file: a column is missing, or the text isn't CSV."""
 
 
@@ -82,13 +82,13 @@ def _parse_day(text: str) -> date:
     return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
-class ReconReader:
+class DailyFileReader:
     """Reads a merchant's daily file of the day `day`, line by line. `index` stores the accepted rows and finds
     repeated ones.
     """
 
     def __init__(self, stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> None:
-        """Read the header. Raises InvalidReconFile if the first line isn't the header of PayPay's daily file."""
+        """Read the header. Raises InvalidDailyFile if the first line isn't the header of PayPay's daily file."""
         self._stream, self._merchant, self._day, self._index = stream, merchant, day, index
         self._header = _read_header(stream)
 
@@ -165,10 +165,10 @@ def _read_header(stream: BinaryIO) -> Sequence[str]:
     try:
         names = next(csv.reader([line.decode("cp932").rstrip("\r\n")], strict=True), [])
     except (csv.Error, UnicodeDecodeError):
-        raise InvalidReconFile("no list") from None
+        raise InvalidDailyFile("no list") from None
     names = [name.strip() for name in names]
     if not line.endswith(b"\n") or any(names.count(name) != 1 for name in _READ_COLUMNS):
-        raise InvalidReconFile("a column is missing")
+        raise InvalidDailyFile("a column is missing")
     return names
 
 
@@ -196,7 +196,7 @@ def _parse_instant(text: str) -> datetime:
         raise _RefusedLine("time") from None
 
 
-def fetch_recon(
+def fetch_daily_file(
     url: str, *, hosts: Sequence[str], gate: RateLimiter, clock: Clock, scale: TimeScale
 ) -> Outcome[bytes]:
     """Download the daily file from the URL of a notice, only from one of the allowed origins `hosts`
@@ -229,6 +229,6 @@ def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
         return Outcome(kind, reason, Sent.YES, None, answer.status, evidence, answer.sha256)
     try:
         _read_header(io.BytesIO(answer.body))
-    except InvalidReconFile:
+    except InvalidDailyFile:
         return Outcome(OutcomeClass.UNKNOWN, "unreadable", Sent.YES, None, 200, evidence, answer.sha256)
     return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, answer.body, 200, evidence, answer.sha256)

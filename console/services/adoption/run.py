@@ -275,7 +275,7 @@ class AdoptionRun:
 
     def _finish_adoption(self, tx: Transaction) -> RowCounts:
         if not self._database.is_server:
-            migrate.renew_file_constraints(tx.conn)
+            migrate.renew_sqlite_constraints(tx.conn)
         if migrate.mark_adopted(tx.conn):
             self._context.record_audit(
                 tx, AuditAction.DATABASE_ADOPTED, None, {"zone": self._zone, **self._counts}, kind="database"

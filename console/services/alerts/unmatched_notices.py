@@ -62,7 +62,7 @@ class UnmatchedNotices:
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_cases = alerts.unseen_alerts_of_rule(conn, _RULE, limit, last_id)
+            open_cases = alerts.unacknowledged_alerts_of_rule(conn, _RULE, limit, last_id)
             items = tuple(self._make_items(conn, open_cases, with_candidates=with_candidates))
         return UnmatchedNoticePage(QUEUE_NAME, items, str(open_cases[-1].id) if len(open_cases) == limit else None)
 
@@ -85,7 +85,7 @@ class UnmatchedNotices:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_unseen_of_rule(conn, _RULE, MAX_COUNTED_NOTICES + 1)
+            count, oldest = alerts.count_unacknowledged_of_rule(conn, _RULE, MAX_COUNTED_NOTICES + 1)
         return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest)
 
     def _make_items(

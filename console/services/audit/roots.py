@@ -25,8 +25,8 @@ class AuditRoots:
         """
         context = self._context
         with context.database.read() as conn:
-            age = audit_roots.oldest_age_seconds(conn, audit_roots.covered_rows(conn), context.now())
-            newest_id = audit_roots.newest_settled_row_id(
+            age = audit_roots.oldest_uncovered_age_seconds(conn, audit_roots.covered_rows(conn), context.now())
+            newest_id = audit_roots.newest_row_older_than(
                 conn, context.now(), context.scale.scaled_seconds(SETTLED_AGE_SECONDS)
             )
         # The age is negative if the clock was ahead when the entry was written.

@@ -278,7 +278,7 @@ def _prepared(database: Database, manifest: BackupManifest) -> Iterator[None]:
     with database.engine.begin() as conn:
         server_dump.mark_target(conn, manifest.files[archive.DUMP_FILE].sha256)
     with database.engine.begin() as holder:
-        server_dump.hold_mark(holder)
+        server_dump.lock_mark(holder)
         with database.engine.begin() as conn:
             server_dump.empty_target(conn)
         yield

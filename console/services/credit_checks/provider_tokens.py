@@ -243,16 +243,16 @@ class RefusedCalls:
     capabilities of the provider, which needs no credentials, and calls no provider.
     """
 
-    def wait_turn(self) -> None:
+    def wait_for_start(self) -> None:
         """Always raise worker_away, so that this desk sends nothing to the provider."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
     def current(self) -> TokenPair | None:
-        """Always raise worker_away, as `wait_turn` does."""
+        """Always raise worker_away, as `wait_for_start` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
-        """Always raise worker_away, as `wait_turn` does."""
+        """Always raise worker_away, as `wait_for_start` does."""
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
 
@@ -266,7 +266,7 @@ class SpacedCalls:
         self._name = name
         self._spacing = context.scale.scaled_seconds(spacing_seconds)
 
-    def wait_turn(self) -> None:
+    def wait_for_start(self) -> None:
         """Reserve the next free start time in the database and sleep until then."""
         if self._spacing <= 0:
             return

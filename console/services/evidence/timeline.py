@@ -210,7 +210,7 @@ def _read_related_records(
 
 def _read_operation_with_record(context: ServiceContext, conn: Connection, operation_id: str) -> RelatedRecords:
     """Return an operation with its record. Raises not_found, also for an operation that only a spool has."""
-    operation = journal.find_effective(conn, operation_id)
+    operation = journal.find_with_effective_state(conn, operation_id)
     if operation is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION, "id": operation_id[:64]})
     lapsed = journal.lapsed_by_kind(conn)

@@ -134,7 +134,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
                 if action.has_effect:
                     # Without the store key, an answer that the database can't take could not be spooled: refuse
                     # before sending.
-                    context.spool.unlock(context.cipher)
+                    context.spool.set_cipher(context.cipher)
                 claimed, outcome = self._run_attempt(attempt, progress)
                 if action.audits_ending:
                     return action.make_result(attempt, claimed, outcome)

@@ -267,7 +267,7 @@ class RequestIds:
         holder, since = refusals.make_holder_detail(row.holder).get("holder"), row.holder.since
         if not row.has_live_lease:
             with self._context.database.read() as conn:
-                operation = journal.find_effective(conn, row.operation_id or "")
+                operation = journal.find_with_effective_state(conn, row.operation_id or "")
             if operation is None or operation.state is not OperationState.CALLING:
                 return
             holder = {"operator": operation.operator, "desk": operation.desk}

@@ -156,10 +156,10 @@ class EverythingSearch:
         """Yield the operation with this id, or the last one of the person's request with this id."""
         if not _may_be_id(words):
             return
-        operation = journal.find_effective(conn, words.lower())
+        operation = journal.find_with_effective_state(conn, words.lower())
         if operation is None and not reads_views(conn):
             operation_id = request_ids.find_operation_id(conn, self._context.operator or "", words)
-            operation = None if operation_id is None else journal.find_effective(conn, operation_id)
+            operation = None if operation_id is None else journal.find_with_effective_state(conn, operation_id)
         if operation is not None:
             yield operation
 

@@ -246,7 +246,7 @@ class ServiceContext:
         if fingerprint not in (None, cipher.fingerprint):
             problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_STORE_KEY}
             raise ConsoleError(ErrorCode.BAD_PROFILE, problem)
-        self.spool.unlock(cipher)
+        self.spool.set_cipher(cipher)
         return cipher
 
     def answer_key(self, operation_id: str) -> str | None:

@@ -305,7 +305,7 @@ class Operations:
     def _find_operation(self, operation_id: str) -> Operation:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            operation = journal.find_effective(conn, operation_id)
+            operation = journal.find_with_effective_state(conn, operation_id)
             is_record_lost = operation is not None and _is_record_lost(conn, operation)
         if operation is not None and not is_record_lost:
             return operation

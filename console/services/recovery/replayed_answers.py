@@ -209,7 +209,7 @@ def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | No
     """Return the guarded operation that began under the request id, and the operation's evidence; None and no
     evidence if no operation began.
     """
-    operation = journal.find_effective(conn, use.operation_id) if use.operation_id else None
+    operation = journal.find_with_effective_state(conn, use.operation_id) if use.operation_id else None
     return operation, evidence.find_by_operation(conn, operation.id) if operation else ()
 
 
@@ -262,7 +262,7 @@ def _find_record(
     None. For an operation, return those of the record to which it belongs.
     """
     if kind == "operation":
-        operation = journal.find_effective(conn, str(record_id))
+        operation = journal.find_with_effective_state(conn, str(record_id))
         if operation is None:
             return None
         kind, record_id = operation.subject_kind, operation.subject_id or 0

@@ -88,7 +88,7 @@ class DueTasks:
         if not context.spool.undelivered_entries(context.database_id):
             return 0
         with skip_failures("opening kept answers"):
-            context.spool.unlock(context.cipher)
+            context.spool.set_cipher(context.cipher)
         for entry in iterate_until_stopped(context.spool.undelivered_entries(context.database_id)):
             with skip_failures("spool delivery"):
                 count += self._deliver_one(entry)
@@ -324,7 +324,7 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
 
 def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
     """Open a case about each database row that this process could not read since the last call of this function."""
-    for row in unreadable_rows.unreported_rows():
+    for row in unreadable_rows.take_unreported_rows():
         with skip_failures(f"{row.table} {row.key}"):
             _open_case_of_row(context, row)
 

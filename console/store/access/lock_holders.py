@@ -38,8 +38,9 @@ MAX_SESSION_SECONDS = 60
 """Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
 MAX_PREPARED_SECONDS = 2
 """Age (seconds) from which on a prepared XA transaction without a session is reported if it blocks another
-transaction. A worker rolls it back when passes have found it for BLOCKING_SECONDS. Both times and two passes together
-are shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for its locks gets them.
+transaction. A worker calls the procedure again and again, and rolls the transaction back when the calls have
+reported it for BLOCKING_SECONDS. Both times and the time of two calls together are shorter than
+`retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for the transaction's locks gets them.
 """
 PREPARED_REASON = "prepared"
 

@@ -1,13 +1,13 @@
 """Views for the people for whom a worker acts. The views are in a database of their own beside the console's
 database.
 
-Most views have the same name as their table, so a desk runs the same statements on both. The definer of the views is
-the schema account, so a person needs no right on any table. In a view, `USER()` is the account that reads.
+Most views have the same name as their table, so a desk runs the same statements on both. The definer of the views
+is the schema account, so a person needs no right on any table. In a view, `USER()` is the account that reads.
 
-A view can't hide rows by its WHERE clause alone: the server may evaluate the reader's own condition first, and that
-condition can store the values of hidden rows (`WHERE (@x := args) IS NULL`). So the view also replaces each column of
-a hidden row by NULL, except the columns by which the view is searched. Those columns don't show the act of the other
-person.
+A view can't hide rows by its WHERE clause alone: the server may evaluate the reader's own condition first, and
+that condition can store the values of hidden rows (`WHERE (@x := args) IS NULL`). So the view also replaces each
+column of a hidden row by NULL, except the columns by which the view is searched. The values of those columns
+don't show what another person has done.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,6 @@
-"""Statements that create, change and lock a server's database accounts. Each may be run again after a crash."""
+"""Statements that create, change and lock a server's database accounts. Each statement may be run again after a
+crash.
+"""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet

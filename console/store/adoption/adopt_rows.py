@@ -29,7 +29,7 @@ table has no column `status`).
 """
 
 
-def has_thirteen_digits(conn: Connection, column: ColumnElement[str]) -> ColumnElement[bool]:
+def has_thirteen_digits_sql(conn: Connection, column: ColumnElement[str]) -> ColumnElement[bool]:
     """Return an SQL condition: the column has thirteen ASCII digits and nothing else. The length is compared, too,
     because the `$` of a regular expression also matches before a line break at the end.
     """
@@ -69,8 +69,8 @@ def count_rows(conn: Connection) -> int:
 
 
 def original_rows(conn: Connection, after: int, up_to_id: int, *, has_status: bool) -> Iterator[OriginalRow]:
-    """Yield each row with `after` < id <= `up_to_id`. For the check that precedes the first change of the table.
-    `has_status`: the table has a column `status`.
+    """Yield each row with `after` < id <= `up_to_id`. `has_status`: the table has a column `status`. Used by the
+    check that runs before the first change of the table.
     """
     status = credit_checks.c.status if has_status else literal(CheckState.PENDING.value)
     query = select(
@@ -98,7 +98,8 @@ def unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple[tupl
     number isn't written as exactly thirteen digits.
     """
     is_normalised = and_(
-        credit_checks.c.corporation_number.is_not(None), has_thirteen_digits(conn, credit_checks.c.corporation_number)
+        credit_checks.c.corporation_number.is_not(None),
+        has_thirteen_digits_sql(conn, credit_checks.c.corporation_number),
     )
     query = select(credit_checks.c.id, credit_checks.c.corporation_number).where(
         credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _IS_UNDECIDED, ~is_normalised
@@ -159,7 +160,7 @@ def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     ranked = (
         select(credit_checks.c.id, credit_checks.c.number_key, stays.label("stays"))
         .where(
-            has_thirteen_digits(conn, credit_checks.c.number_key),
+            has_thirteen_digits_sql(conn, credit_checks.c.number_key),
             credit_checks.c.seen_status.in_(("pending", "success")),
             credit_checks.c.superseded_at.is_(None),
             or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM),
@@ -221,7 +222,7 @@ def decide_remaining(conn: Connection, after: int, up_to_id: int, now: datetime)
         credit_checks.c.id > after,
         credit_checks.c.id <= up_to_id,
         _IS_UNDECIDED,
-        has_thirteen_digits(conn, credit_checks.c.number_key),
+        has_thirteen_digits_sql(conn, credit_checks.c.number_key),
     )
     values = {
         "status": _status_sql(),

@@ -220,9 +220,9 @@ def apply_change(
     `before_claim_index` is called only on SQLite, before the change that creates the claim's index, in the same
     transaction.
 
-    Raises DuplicateLiveRows; schema_mismatch (detail.problem `needs_conversion`) if the server can make the change
-    only by copying the table and `convert` is False; database_locked if other sessions used the table during all
-    tries.
+    Raises DuplicateLiveRows if the change creates the claim's index and two live rows have the same claim;
+    schema_mismatch (detail.problem `needs_conversion`) if the server can make the change only by copying the
+    table and `convert` is False; database_locked if other sessions used the table during all tries.
     """
     if not database.is_server:
         _apply_to_file(database, change, zone, before_claim_index)

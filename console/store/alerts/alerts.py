@@ -109,7 +109,7 @@ def raise_alert(
         "detected_at": convert_to_naive_utc(now),
     }
     try:
-        alert_id = compare_and_swap.insert_announced(conn, ALERT_KIND, _INSERT_ALERT, row, now)
+        alert_id = compare_and_swap.insert_and_announce(conn, ALERT_KIND, _INSERT_ALERT, row, now)
     except IntegrityError:  # another process raised it at the same time
         if _has_open_alert(conn, rule, kind, subject_id):
             return None
@@ -136,23 +136,23 @@ def open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0)
     return _select_alerts(conn, _OPEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
-def unseen_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
+def unacknowledged_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after` is the last
     id of the previous page.
     """
     return _select_alerts(conn, _UNSEEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
-def count_unseen_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
-    """Return the number of open alerts of one rule that nobody has acknowledged, at most `limit`, and the time at
-    which the oldest of them was raised; None if there are none.
+def count_unacknowledged_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
+    """Return two values: the number of open alerts of one rule that nobody has acknowledged, at most `limit`; and
+    the time at which the oldest of them was raised (None if there are no such alerts).
     """
     return _count_with_oldest(conn, _COUNT_UNSEEN_OF_RULE_QUERY, rule, limit)
 
 
 def count_open_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
-    """Return the number of open alerts of one rule, at most `limit`, and the time at which the oldest of them was
-    raised; None if there are none.
+    """Return two values: the number of open alerts of one rule, at most `limit`; and the time at which the oldest
+    of them was raised (None if there are no such alerts).
     """
     return _count_with_oldest(conn, _COUNT_OF_RULE_QUERY, rule, limit)
 

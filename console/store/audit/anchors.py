@@ -20,7 +20,7 @@ from console.store.schema.core import alerts, audit_log
 from console.store.spool.spool import ChainHead
 
 WENT_BACK_RULE = ErrorCode.DATABASE_WENT_BACK
-SETTLED_AGE = timedelta(seconds=5)
+DURABLE_AGE = timedelta(seconds=5)
 """Age from which on an audit row counts as written to the server's disk, because a COMMIT waits for the disk."""
 _MAX_STATUS_READS = 5
 _ROW_COLUMNS = (audit_log.c.id, audit_log.c.session, audit_log.c.seq, audit_log.c.hash)
@@ -72,7 +72,7 @@ def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[
     last = max(rows, key=lambda row: int(row[0]), default=None)
     if last is None or _make_head(last) in heads:
         return False, None
-    on_disk = in_process or last[5] - last[4] >= SETTLED_AGE or _are_all_rows_on_disk(conn)
+    on_disk = in_process or last[5] - last[4] >= DURABLE_AGE or _are_all_rows_on_disk(conn)
     return False, _make_head(last) if on_disk else None
 
 

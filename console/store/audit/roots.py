@@ -133,7 +133,7 @@ def _root_writers(conn: Connection) -> frozenset[str]:
     return frozenset(name for name, stored in people.people_by_name(conn).items() if WORKER in stored.person.roles)
 
 
-def newest_settled_row_id(conn: Connection, now: datetime, seconds: float) -> int:
+def newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> int:
     """Return the id of the newest audit row that is older than `seconds`; 0 if there is none. The caller chooses
     `seconds` such that every row with a smaller id is committed by then.
 
@@ -144,9 +144,9 @@ def newest_settled_row_id(conn: Connection, now: datetime, seconds: float) -> in
     return int(conn.scalar(_SETTLED_QUERY, values) or 0)
 
 
-def oldest_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:
-    """Return the age (seconds) of the oldest audit row that no root covers; None if there is none. `since` are the
-    covered rows. The present time is the server's, or `now` on SQLite.
+def oldest_uncovered_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:
+    """Return the age (seconds) of the oldest audit row that no root covers; None if roots cover all rows.
+    `since`: the rows that the roots cover so far. The present time is the server's, or `now` on SQLite.
     """
     at = conn.scalar(_OLDEST_UNCOVERED_QUERY, {"after": since.last_end})
     return None if at is None else (convert_to_naive_utc(current_time(conn, now)) - at).total_seconds()
@@ -167,15 +167,15 @@ def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[Cov
     return CoveredRows(since.last_end, int(upto)), newest
 
 
-def root_details(now: CoveredRows, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
-    """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads and
-    the ends of the ranges that the whole root covers (`now`).
+def root_details(covered: CoveredRows, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
+    """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads,
+    and the ends of the ranges that the whole root covers (`covered`).
     """
     for i in range(0, len(heads), HEADS_PER_ROW):
         part = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
         yield {
-            "since": now.previous_end,
-            "upto": now.last_end,
+            "since": covered.previous_end,
+            "upto": covered.last_end,
             "root": _json_digest(part),
             "heads": part,
         }

@@ -106,7 +106,7 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     key = added.inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
     own_row = {"chain": session, "at_seq": seq}
-    tx.prove_by(lambda conn: conn.scalar(_ROW_HASH_QUERY, own_row) == hashed)
+    tx.set_commit_proof(lambda conn: conn.scalar(_ROW_HASH_QUERY, own_row) == hashed)
     return ChainHead(session, seq, int(key[0]), hashed)
 
 

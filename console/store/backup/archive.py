@@ -46,7 +46,8 @@ class BackupFile:
 class BackupManifest:
     """Content of a backup.
 
-    - `version`, `schema`: of the program that made it, and of the database in it
+    - `version`: the version of the program that made the backup
+    - `schema`, `database_id`: the schema version and the id of the database in the backup
     - `kind`: `sqlite` or `server`
     - `taken_at`: the instant before the copy of the database (RFC 3339, UTC)
     - `store_key`: the fingerprint of the store key, None if the database has none; the key itself is never copied
@@ -65,7 +66,7 @@ class BackupManifest:
 
     @property
     def documents(self) -> tuple[str, ...]:
-        """The documents' paths below the root of the documents."""
+        """Paths of the documents in the backup, relative to its folder of documents."""
         return tuple(path.partition("/")[2] for path in self.files if path.startswith(f"{DOCUMENTS_FOLDER_NAME}/"))
 
     @property
@@ -75,20 +76,22 @@ class BackupManifest:
 
 
 class ArchiveWriter:
-    """Adds files to a new backup. `files` are the files that were added so far."""
+    """Adds files to a new backup. `files`: length and hash of each file that was added so far, by its name."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files: dict[str, BackupFile] = {}
 
     def path(self, name: str) -> Path:
-        """Return the file of this name within the backup, and make its folder."""
+        """Return the path at which the file of this name must be written, and create the folder for the file."""
         file = self.folder.joinpath(*PurePosixPath(name).parts)
         make_private_folder(file.parent)
         return file
 
     def add(self, name: str) -> None:
-        """Add a file that was written under `path(name)`."""
+        """Add the file that the caller has written at `path(name)`: sync it to the disk, and store its length and
+        hash.
+        """
         file = self.path(name)
         _sync_file(file)
         self.files[name] = BackupFile(file.stat().st_size, hash_file(file))
@@ -101,11 +104,12 @@ class ArchiveWriter:
 
 @contextmanager
 def new_archive(folder: Path) -> Iterator[ArchiveWriter]:
-    """Yield the writer of a new backup at `folder`. The folder gets its name when `write_manifest` was called and the
-    block has ended without an exception; otherwise nothing is left.
+    """Yield the writer of a new backup at `folder`. The folder gets its name when `write_manifest` was called and
+    the block has ended without an exception; otherwise nothing is left.
 
-    Until then it has a name that no other process uses, so that two backups into the same folder don't mix. Raises
-    bad_backup (not_empty) if something is at `folder`, and storage_full.
+    Until then the folder has a name that no other process uses, so two backups to the same place don't mix their
+    files. Raises bad_backup (not_empty) if `folder` exists and isn't empty; storage_full if the files can't be
+    written.
     """
     _require_free(folder)
     with translate_errors(folder):
@@ -193,7 +197,9 @@ def _parse_file(bytes: int, sha256: str) -> BackupFile:
 
 
 def require_whole(folder: Path, manifest: BackupManifest) -> None:
-    """Read every file of the backup. Raises bad_backup: missing or altered, with the first such file."""
+    """Read every file of the backup. Raises bad_backup with the name of the first wrong file: missing (there is
+    no such file) or altered (its length or SHA-256 isn't that of the manifest, or it can't be read).
+    """
     for name, expected in manifest.files.items():
         file = folder.joinpath(*PurePosixPath(name).parts)
         try:
@@ -206,7 +212,7 @@ def require_whole(folder: Path, manifest: BackupManifest) -> None:
 
 
 def bad_backup_error(problem: BackupProblem, file: str) -> ConsoleError:
-    """Return the error bad_backup."""
+    """Return the error bad_backup with this problem. `file`: the file or folder that has the problem."""
     return ConsoleError(ErrorCode.BAD_BACKUP, {"problem": problem, "file": file})
 
 

@@ -49,8 +49,9 @@ def read_tables(conn: Connection) -> frozenset[str]:
 
 
 def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None:
-    """Write these tables, as they are at one moment, to a file of SQL. Raises bad_profile (dump_program)
-    if this machine lacks the server's program for dumps, database_unreachable if it fails.
+    """Write these tables, as they are at one moment, to the file `target` as SQL statements. Raises bad_profile
+    (dump_program) if this machine lacks the server's program for dumps; database_unreachable if that program
+    fails.
     """
     program = _find_program(database, "mariadb-dump", "mysqldump")
     command = [program, *_connection_options(database), *_DUMP_OPTIONS, _database_name(database), *tables]
@@ -62,8 +63,8 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
 
 
 def load_dump(database: Database, dump: Path) -> None:
-    """Execute a file that `dump_tables` wrote. Raises bad_profile (dump_program), and database_unreachable if the
-    server refuses a statement.
+    """Execute the SQL file that `dump_tables` wrote. Raises bad_profile (dump_program) if this machine lacks the
+    server's client program; database_unreachable if the server refuses a statement.
     """
     program = _find_program(database, "mariadb", "mysql")
     command = [program, *_connection_options(database), "--default-character-set=utf8mb4", _database_name(database)]
@@ -86,10 +87,10 @@ def mark_target(conn: Connection, dump_hash: str) -> None:
         conn.execute(text(insert), {"hash": dump_hash})
 
 
-def hold_mark(conn: Connection) -> None:
-    """Lock the mark's row until the transaction of this connection ends, so that no second restore empties what this
-    one loads. Raises database_locked (another_restore) if another restore has it; on a Galera cluster only if it uses
-    the same node.
+def lock_mark(conn: Connection) -> None:
+    """Lock the row of RESTORE_MARK until the transaction of this connection ends. So a second restore can't
+    delete the tables that the first one loads. Raises database_locked (another_restore) if another restore has
+    locked the row; on a Galera cluster only if it uses the same node.
     """
     try:
         conn.execute(text(f"SELECT dump_sha256 FROM {RESTORE_MARK} FOR UPDATE NOWAIT")).all()  # noqa: S608  # a constant

@@ -69,7 +69,7 @@ def _opened_copy(file: Path) -> Iterator[sqlite3.Connection]:
 
 def find_database_id(file: Path) -> str | None:
     """Return the id of the database in this file; None if there is no file, or no database of this program in it.
-    Raises database_locked (in_use) if another process doesn't let it be read.
+    Raises database_locked (in_use) if another process has locked the file, so that it can't be read.
     """
     if not file.is_file():
         return None
@@ -83,11 +83,13 @@ def find_database_id(file: Path) -> str | None:
 
 
 def exchange_file(copy: Path, database: Path, kept_name: str) -> Path | None:
-    """Put a copy in the place of the database file, and keep the file that was there, under `kept_name` (with a
-    number if that name is used) in the same folder. Return the kept file; None if there was none.
+    """Put the file `copy` in the place of the database file. The former database file stays in the same folder
+    under the name `kept_name` (with a number if that name is used). Return the path of the former file; None if
+    there was none.
 
-    The place is never empty: a process that is killed in between leaves the earlier file or the new one. Raises
-    database_locked (in_use) if another process has the earlier file open, and storage_full.
+    The place is never empty: if the process is killed in between, the former file or the new one is there. Raises
+    database_locked (in_use) if another process has the former file open; storage_full if the files can't be
+    written.
     """
     draft = database.with_name(f"{database.name}.restoring-{uuid4().hex[:12]}")
     try:

@@ -41,7 +41,7 @@ def _is_near_sql(table: str, distance: int) -> str:
 
 
 def id_rules(table: str) -> tuple[TriggerRule, ...]:
-    """Return the rules (one) for the ids of rows that the console inserts into this table."""
+    """Return a tuple with one rule, about the ids of rows that the console inserts into this table."""
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
         id_condition = f"({id_condition} OR {_is_near_sql(table, MAX_ID_DISTANCE)})"
@@ -49,7 +49,7 @@ def id_rules(table: str) -> tuple[TriggerRule, ...]:
 
 
 def id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
-    """Return the rules (one) for the ids of rows that another application inserts into this table."""
+    """Return a tuple with one rule, about the ids of rows that another application inserts into this table."""
     return (
         TriggerRule(
             f"{_is_counter_unset_sql()} AND "

@@ -95,13 +95,14 @@ def all_triggers() -> tuple[Trigger, ...]:
     )  # fmt: skip
 
 
-def renew_triggers(conn: Connection, in_use: Callable[[str], None] | None = None) -> None:
-    """Create missing triggers, replace altered ones, and drop unknown ones. A correct trigger isn't changed. A second
-    run changes nothing.
+def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] | None = None) -> None:
+    """Create missing triggers, replace altered ones, and drop unknown ones. A correct trigger isn't changed. A
+    second run changes nothing.
 
-    An altered trigger is replaced through a stand-in, so its rules apply at every moment. The table of credit checks
-    gets its triggers only after its adoption; the caller then calls this function again. `in_use` runs each statement
-    on that table, because other applications use the table at the same time.
+    An altered trigger is replaced through a stand-in, so its rules apply at every moment. The table of credit
+    checks gets its triggers only after its adoption; the caller then calls this function again.
+    `run_on_shared_table` executes each statement on that table, because other applications use the table at the
+    same time (None: no such statement needs a wait for them).
     """
     existing = _existing_triggers(conn)
     required_triggers = {trigger.name: trigger for trigger in _applicable_triggers(conn)}
@@ -118,8 +119,8 @@ def renew_triggers(conn: Connection, in_use: Callable[[str], None] | None = None
     steps += [(name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing))]
     steps += [(name, _drop_statement(name)) for name in unknown]
     for name, sql in steps:
-        if in_use is not None and name.startswith(PREFIX + checks.TABLE):
-            in_use(sql)
+        if run_on_shared_table is not None and name.startswith(PREFIX + checks.TABLE):
+            run_on_shared_table(sql)
         else:
             run_statement(conn, sql)
 
@@ -143,8 +144,8 @@ def _drop_statement(name: str) -> str:
 
 
 def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
-    """Return a fault for each missing, altered or unknown trigger that the connected account may see, for triggers of
-    several owners, and for a server whose SYSDATE can be forged.
+    """Return the faults of the triggers that the connected account may see: each missing, altered or unknown
+    trigger, triggers with different owners, and a server whose SYSDATE a session can forge.
     """
     existing = _existing_triggers(conn)
     visible = tables_with_visible_triggers(conn)

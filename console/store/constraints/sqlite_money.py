@@ -46,8 +46,8 @@ def missing_triggers(conn: Connection) -> tuple[str, ...]:
     return tuple(trigger.name for trigger in _required_triggers(conn) if existing.get(trigger.name) != trigger.sql)
 
 
-def _required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.FileTrigger, ...]:
-    return (*CONSTRAINTS, *state_since.file_triggers(conn))
+def _required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.SqliteTrigger, ...]:
+    return (*CONSTRAINTS, *state_since.sqlite_triggers(conn))
 
 
 def _refund_sum(states: Collection[RefundState], payment: str) -> str:
@@ -122,7 +122,7 @@ _REFUND_UPDATE_RULES: Rules = (
     TriggerRule(
         "NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0", "completed with the provider's number"
     ),
-    state_since.file_rule("status", "certainty"),
+    state_since.sqlite_rule("status", "certainty"),
 )
 _PAYMENT_INSERT_RULES: Rules = (
     no_replacement_rule("payments"),
@@ -144,7 +144,7 @@ _PAYMENT_UPDATE_RULES: Rules = (
         "the provider's number is set once",
     ),
     TriggerRule(is_allowed_step_sql(PAYMENT_STEPS), "no such step of a payment"),
-    state_since.file_rule("status", "certainty"),
+    state_since.sqlite_rule("status", "certainty"),
     TriggerRule(
         f"min({', '.join(f'NEW.{name}' for name in _SUM_COLUMNS)}) >= 0 AND NEW.captured_minor <= {LARGEST_MINOR}"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",

@@ -34,14 +34,17 @@ def server_rule(*columns: str) -> TriggerRule:
     )
 
 
-def file_rule(*columns: str) -> TriggerRule:
-    """Return the same rule for SQLite."""
+def sqlite_rule(*columns: str) -> TriggerRule:
+    """Return the rule of an SQLite database: `state_since` changes only together with one of these columns of the
+    state.
+    """
     return TriggerRule(f"{unchanged_in_file_sql('state_since')} OR NOT ({unchanged_in_file_sql(*columns)})", _MESSAGE)
 
 
 def server_assignment(table: str, event: str) -> str:
-    """Return the statement with which a server's trigger ends: it dates an inserted row without `state_since`, and a
-    state that another application has changed. Return "" for another table or event.
+    """Return the SQL statement with which a server's trigger ends. The statement sets `state_since` in an
+    inserted row that lacks it, and in a row whose state another application has changed. Return "" for another
+    table or event.
     """
     if table not in _STATE_SQL or event == "DELETE":
         return ""
@@ -53,7 +56,7 @@ def server_assignment(table: str, event: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class FileTrigger:
+class SqliteTrigger:
     """An SQLite trigger that runs after `event` (INSERT or UPDATE) on `table` and has the same effect as
     `server_assignment` on a server.
     """
@@ -79,11 +82,11 @@ class FileTrigger:
         )
 
 
-def file_triggers(conn: Connection) -> Iterator[FileTrigger]:
+def sqlite_triggers(conn: Connection) -> Iterator[SqliteTrigger]:
     """Yield the triggers that an SQLite database must have: those of the tables that have the column `state_since`.
     The table of credit checks gets the column with its adoption.
     """
     for table in _STATE_SQL:
         columns = {row.name for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({table})")}
         if "state_since" in columns:
-            yield from (FileTrigger(table, event) for event in ("INSERT", "UPDATE"))
+            yield from (SqliteTrigger(table, event) for event in ("INSERT", "UPDATE"))

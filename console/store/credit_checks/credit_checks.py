@@ -157,7 +157,9 @@ def find_claim_holders(conn: Connection, pairs: Collection[tuple[str, str]]) -> 
 
 
 def live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
-    """Return the live records of corporation numbers, by number, oldest first. A number without one is left out."""
+    """Return the live records of these corporation numbers, by number, oldest first. A number without a live
+    record is left out.
+    """
     found: dict[str, tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_LIVE_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     for record in (make_record(row, frozenset()) for row in rows):

@@ -20,7 +20,7 @@ _person_row = (
     select(*people.PERSON_COLUMNS).select_from(_single_row.outerjoin(operators, people.IS_ENABLED_PERSON)).subquery()
 )
 _joined_tables = _person_row.outerjoin(IDS_BY_NUMBER, true()).outerjoin(checks, checks.c.id == IDS_BY_NUMBER.c.id)
-_IS_LAPSED = journal.is_lapsed(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
+_IS_LAPSED = journal.is_lapsed_sql(credit_checks.CREDIT_CHECK_KIND, checks.c.id)
 # Declared by name only, so that a program without payments doesn't import the tables of payments.
 _orders, _payments = table("orders", column("number_key")), table("payments", column("corporation_number"))
 HAS_ORDERS_OR_PAYMENTS = or_(
@@ -44,8 +44,8 @@ class SearchResult(NamedTuple):
 
 
 def search_number(conn: Connection, number: str, name: str | None, *, admit_unlisted: bool) -> SearchResult:
-    """Return the person of that name and the records of a corporation number. For `admit_unlisted` see
-    `access.operators.find`.
+    """Return the person of that name, the credit checks of a corporation number, and whether the number has
+    orders or payments. For `admit_unlisted` see `access.operators.find`.
     """
     rows = conn.execute(_SEARCH_QUERY, {"number": number, "who": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])

@@ -61,7 +61,7 @@ def changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, t
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
         fresh = _later_rows(conn, after)
         return _next_mark(after, fresh, ()), _changed_subjects(fresh)
-    return changes_by_state(conn, after, conn.execute(STATE_QUERY, state_parameters(after)).one())
+    return changes_after_state_query(conn, after, conn.execute(STATE_QUERY, state_parameters(after)).one())
 
 
 def state_parameters(after: FeedMark) -> dict[str, int]:
@@ -69,11 +69,11 @@ def state_parameters(after: FeedMark) -> dict[str, int]:
     return {"closed": after.closed, "upto": after.latest}
 
 
-def changes_by_state(
+def changes_after_state_query(
     conn: Connection, after: FeedMark, state: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-    """Return the same changes as `changes_since`, on a server, for a caller that has already run STATE_QUERY; `state`
-    is the row of its result.
+    """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as
+    (kind, id). For a server, and for a caller that has already run STATE_QUERY; `state` is the row of its result.
     """
     if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
         return _present_mark(conn), ()

@@ -78,7 +78,9 @@ def refuse_fixed_columns(fixed_columns: Set[str], values: Mapping[str, object]) 
         raise ForbiddenTransition(f"never changed so: {', '.join(sorted(touched))}")
 
 
-def insert_announced(conn: Connection, kind: str, statement: Insert, row: Mapping[str, object], now: datetime) -> int:
+def insert_and_announce(
+    conn: Connection, kind: str, statement: Insert, row: Mapping[str, object], now: datetime
+) -> int:
     """Insert a row, and a row about it into the change feed. Return the id of the first row."""
     key = conn.execute(statement, row).inserted_primary_key
     row_id = int(key[0]) if key else 0

@@ -207,7 +207,7 @@ class Database:
                 yield tx
                 self._commit_transaction(tx)
             return
-        with self._write_queue.hold_turn(), self._sqlite_transaction("BEGIN IMMEDIATE") as conn:
+        with self._write_queue.hold_writer_lock(), self._sqlite_transaction("BEGIN IMMEDIATE") as conn:
             self._run_admission(conn)
             yield Transaction(conn)
             self._require_same_file()

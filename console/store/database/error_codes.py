@@ -173,7 +173,7 @@ def _is_unnumbered_race(number: int | None, words: str) -> bool:
     )
 
 
-def was_lost_to_own_chain(error: BaseException) -> bool:
+def is_conflict_in_own_chain(error: BaseException) -> bool:
     """True if the transaction failed because another thread of this process wrote the next row of the process's audit
     chain first.
     """

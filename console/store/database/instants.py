@@ -20,7 +20,9 @@ def convert_to_aware_utc(at: datetime) -> datetime:
 
 
 def known_instant(at: datetime | None) -> datetime | None:
-    """Return a stored instant with its zone (UTC); None for NULL and for the value that says that it isn't known."""
+    """Return a stored instant with its zone (UTC). Return None for NULL, and for the value that is stored in
+    place of an unknown instant.
+    """
     return None if at is None or at == EPOCH_START else convert_to_aware_utc(at)
 
 

@@ -34,7 +34,7 @@ class RetryCounters:
     def allows_retry(self, error: Exception, *, was_connected: bool, in_doubt: bool) -> bool:
         """Count this error and return True if the write may be tried again after it.
 
-        - `was_connected`: this process has reached the server before. Without it, the address may be wrong, and the
+        - `was_connected`: this process has reached the server before. If False, the address may be wrong, and the
           error is reported without a retry.
         - `in_doubt`: a COMMIT of this write wasn't answered. Then even a refusal is tried again, because the row of
           the lost transaction may have caused it; each try first looks for that row.
@@ -47,7 +47,7 @@ class RetryCounters:
             return was_connected and (self._absence_count == 1 or seconds < unreachable_retry_seconds(error))
         if error_codes.is_lock_wait_timeout(error) and seconds >= LOCKED_RETRY_SECONDS:
             return False
-        if error_codes.was_lost_to_own_chain(error):
+        if error_codes.is_conflict_in_own_chain(error):
             self._chain_count += 1
             return self._chain_count <= MAX_RERUNS or seconds < OWN_CHAIN_RETRY_SECONDS
         self._race_count += 1

@@ -23,9 +23,9 @@ MIN_REMAINING_IDS = 10_000
 """Number of ids that every table must have left before a call that costs or moves money."""
 ENOUGH_REMAINING_IDS = 1_000_000_000
 CHECK_VALID_SECONDS = 1.0
-"""Time (seconds) for which a check of the counters stays valid if every table has ENOUGH_REMAINING_IDS left. Without
-it the check would take a fifth of a purchase's time on MariaDB. The triggers (`constraints.row_counters`) let nobody
-use up that many ids within this time.
+"""Time (seconds) for which a check of the counters stays valid if every table has ENOUGH_REMAINING_IDS left. A
+check before every purchase would take a fifth of the purchase's time on MariaDB. The triggers
+(`constraints.row_counters`) let nobody use up that many ids within this time.
 """
 _valid_until: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
 _largest_ids: WeakKeyDictionary[Engine, Mapping[str, int]] = WeakKeyDictionary()

@@ -15,8 +15,8 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_ti
 
 
 def open_engine(url: URL) -> Engine:
-    """Create an engine whose driver sends no BEGIN of its own, which would come only before the first write.
-    `Database` begins each transaction.
+    """Create an engine for this SQLite file. The driver's own BEGIN is switched off, because the driver would
+    send it only before the first write; `Database` sends BEGIN itself.
     """
     # Values hold texts of people and answers of providers: no log line and no error message may contain them.
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, hide_parameters=True)

@@ -37,7 +37,7 @@ class WriteQueueLock:
         self._thread_lock = Lock()
 
     @contextmanager
-    def hold_turn(self) -> Iterator[None]:
+    def hold_writer_lock(self) -> Iterator[None]:
         """Hold the writer's lock during the block. If the lock isn't free after _LONGEST_WAIT_SECONDS, the block runs
         without it.
         """

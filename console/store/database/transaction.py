@@ -23,7 +23,7 @@ class Transaction:
         self.result: Any = None
         self._hooks: list[Callable[[], None]] = []
 
-    def prove_by(self, proof: Proof) -> None:
+    def set_commit_proof(self, proof: Proof) -> None:
         """Set the query that proves on another connection that this transaction was committed: it looks for a row
         that only this transaction can have written.
 

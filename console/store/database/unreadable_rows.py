@@ -44,8 +44,9 @@ def read_each(
     read: Callable[[Any], T],
     subject_of: Callable[[Any], tuple[str, int]] | None = None,
 ) -> tuple[T, ...]:
-    """Return `read(row)` for each row that can be read; log and skip the others. `subject_of` returns the kind and id
-    of the record to which a row belongs; then an unreadable row is also added to `unreported_rows`.
+    """Return `read(row)` for each row that can be read; log and skip the others. `subject_of` returns the kind
+    and id of the record to which a row belongs; with it, the next call of `take_unreported_rows` also returns the
+    unreadable rows.
     """
     return tuple(_readable_rows(table, rows, read, subject_of))
 
@@ -73,8 +74,8 @@ def parse_detail(text: str) -> dict[str, object]:
     return detail if isinstance(detail, dict) else {"unreadable": text[:LONGEST_UNREADABLE_CHARACTERS]}
 
 
-def unreported_rows() -> tuple[UnreadableRow, ...]:
-    """Return the unreadable rows with a known record that were found since the last call."""
+def take_unreported_rows() -> tuple[UnreadableRow, ...]:
+    """Return the unreadable rows with a known record that were found since the last call, and forget them."""
     with _lock:
         unreadable = tuple(_unreported_rows)
         _unreported_rows.clear()

@@ -45,12 +45,13 @@ def newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
 
 
 def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
-    """Return the records that have changed since the mark `after`, and whether a worker is there. Costs one statement
-    if nothing has changed: idle desks cost the database mainly by the number of their statements.
+    """Return the records that have changed since the mark `after`, and whether no worker is running (no presence
+    lease is live). Costs one statement if nothing has changed: idle desks cost the database mainly by the number
+    of their statements.
     """
     if after is None:
         mark, changes = change_feed.changes_since(conn, None)
         return DeskNews(mark, changes, is_worker_away=not conn.scalar(_PRESENCE_QUERY))
     state = conn.execute(_NEWS_QUERY, change_feed.state_parameters(after)).one()
-    mark, changes = change_feed.changes_by_state(conn, after, state)
+    mark, changes = change_feed.changes_after_state_query(conn, after, state)
     return DeskNews(mark, changes, is_worker_away=not state.is_worker_there)

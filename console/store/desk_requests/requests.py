@@ -233,7 +233,7 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
     )
     for number, content in enumerate(parts):
         tx.conn.execute(insert(request_files).values(request=request.id, part=number, content=content))
-    tx.prove_by(lambda conn: conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None)
+    tx.set_commit_proof(lambda conn: conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None)
 
 
 def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:

@@ -115,7 +115,9 @@ class Documents:
         self._storage.delete(path)
 
     def replace_manifest(self, content: bytes) -> None:
-        """Replace the manifest of the corporation registry. Readers see the former one or this one."""
+        """Replace the manifest of the corporation registry. A concurrent reader gets the whole former manifest or
+        the whole new one.
+        """
         self._storage.replace(_MANIFEST_PATH, content)
 
     def read_manifest(self) -> bytes | None:
@@ -128,12 +130,16 @@ class Documents:
             raise _not_found_error(_MANIFEST_PATH, DocumentNotFoundReason.CONTENT_UNREADABLE) from error
 
     def check_writable(self) -> None:
-        """Check, without writing, that a document could be stored now. Raises storage_full, documents_unreachable."""
+        """Check, without writing, that a document could be stored now. Raises storage_full if the folder can't be
+        written; documents_unreachable if this desk can't reach the folder or bucket.
+        """
         self._storage.check_writable()
 
 
 def open_documents(url: str, database: Database) -> Documents:
-    """Return the documents of this database, without opening the folder or bucket. Raises bad_profile."""
+    """Return the documents of this database, without opening the folder or bucket. Raises bad_profile if `url` is
+    invalid or the optional package for it isn't installed.
+    """
 
     def has_documents() -> bool:
         with database.read() as conn:

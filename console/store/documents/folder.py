@@ -50,7 +50,7 @@ class Folder:
 
     def store(self, path: str, content: bytes) -> None:
         """Store the content under the path. A file with other content under this path is renamed first. Raises
-        storage_full, documents_unreachable.
+        storage_full if the file can't be written; documents_unreachable if the shared folder isn't connected.
         """
         with self._translate_errors():
             folder = self._subfolder(path[:2])
@@ -66,8 +66,9 @@ class Folder:
             _sync_names(folder)
 
     def read(self, path: str) -> bytes:
-        """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable,
-        FileNotFoundError and other OSErrors.
+        """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable
+        if the shared folder isn't connected; FileNotFoundError or another OSError if the file is missing or can't
+        be read.
         """
         try:
             return _read_content(self.root / path)
@@ -79,8 +80,8 @@ class Folder:
             raise
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path, a name in the root, and replace a present content. Raises storage_full,
-        documents_unreachable.
+        """Store the content under the path, a name in the root folder. Present content is replaced. Raises
+        storage_full if the file can't be written; documents_unreachable if the shared folder isn't connected.
         """
         with self._translate_errors():
             self._require_mounted()
@@ -94,12 +95,16 @@ class Folder:
             _sync_names(self.root)
 
     def delete(self, path: str) -> None:
-        """Delete the content under the path, if it is there. Raises storage_full, documents_unreachable."""
+        """Delete the content under the path, if it is there. Raises storage_full if the file can't be deleted;
+        documents_unreachable if the shared folder isn't connected.
+        """
         with self._translate_errors():
             (self.root / path).unlink(missing_ok=True)
 
     def names(self) -> Iterator[str]:
-        """Yield the path of every file in a subfolder of documents. Raises documents_unreachable."""
+        """Yield the path of every file in a subfolder of documents. Raises documents_unreachable if the shared
+        folder isn't connected; storage_full if a folder can't be read.
+        """
         with self._translate_errors():
             self._require_mounted()
             if not self.root.is_dir():
@@ -109,7 +114,9 @@ class Folder:
                     yield from sorted(f"{folder.name}/{file.name}" for file in folder.iterdir() if file.is_file())
 
     def check_writable(self) -> None:
-        """Check, without writing, that a document could be stored now. Raises storage_full, documents_unreachable."""
+        """Check, without writing, that a document could be stored now. Raises storage_full if the folder can't be
+        written; documents_unreachable if the shared folder isn't connected.
+        """
         with self._translate_errors():
             self._require_mounted()
             existing = next(folder for folder in (self.root, *self.root.parents) if folder.exists())

@@ -63,7 +63,7 @@ class Bucket:
 
     def store(self, path: str, content: bytes) -> None:
         """Store the content under the path. An object with other content under this path is renamed first. Raises
-        documents_unreachable.
+        documents_unreachable if the bucket doesn't answer, refuses access or doesn't exist.
         """
         if self._create_object(path, content):
             return
@@ -73,8 +73,9 @@ class Bucket:
                 raise unreachable_error(self.location, DocumentsReason.OBJECT_CHANGES_TOO_OFTEN, path)
 
     def read(self, path: str) -> bytes:
-        """Return the content stored under the path, without a check of its SHA-256. Raises documents_unreachable,
-        FileNotFoundError, and OSError for an object that can't be a document.
+        """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if
+        there is no such object; OSError for an object that can't be a document; documents_unreachable if the
+        bucket doesn't answer, refuses access or doesn't exist.
         """
         metadata = self._read_metadata(path)
         size = int(metadata["size"])
@@ -85,11 +86,15 @@ class Bucket:
         )
 
     def replace(self, path: str, content: bytes) -> None:
-        """Store the content under the path, and replace a present content. Raises documents_unreachable."""
+        """Store the content under the path. Present content is replaced. Raises documents_unreachable if the
+        bucket doesn't answer, refuses access or doesn't exist.
+        """
         self._upload_object(path, content)
 
     def delete(self, path: str) -> None:
-        """Delete the content under the path, if it is there. Raises documents_unreachable."""
+        """Delete the content under the path, if it is there. Raises documents_unreachable if the bucket doesn't
+        answer, refuses access or doesn't exist.
+        """
         try:
             generation = self._read_metadata(path)["generation"]
             self._send_request("DELETE", _OBJECT_PATH, *self._bucket_and_name(path), ifGenerationMatch=generation)
@@ -97,7 +102,9 @@ class Bucket:
             return  # another desk has deleted or replaced it meanwhile
 
     def names(self) -> Iterator[str]:
-        """Yield the path of every object below the prefix. Raises documents_unreachable."""
+        """Yield the path of every object below the prefix. Raises documents_unreachable if the bucket doesn't
+        answer, refuses access or doesn't exist.
+        """
         more: dict[str, Any] = {"prefix": self._prefix}
         while True:
             try:
@@ -111,7 +118,8 @@ class Bucket:
 
     def check_writable(self) -> None:
         """Check that this desk has the permissions to create and read objects. The request for this check itself
-        needs no permission. Raises documents_unreachable.
+        needs no permission. Raises documents_unreachable if a permission is missing, or if the bucket doesn't
+        exist or doesn't answer.
         """
         try:
             answer = self._send_request(

@@ -246,11 +246,11 @@ def _word_ranges(codes: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def compare_words(old: list[str], new: list[str]) -> list[list[int | str]]:
-    """Return the differences of two lists of words as [kind, begin and end in `old`, begin and end in `new`], at most
-    MAX_HITS. The kind is that of difflib: replace, delete or insert. Width of characters is ignored.
+    """Return the differences of two lists of words as [kind, begin and end in `old`, begin and end in `new`], at
+    most MAX_HITS. The kind is that of difflib: replace, delete or insert. Width of characters is ignored.
 
-    What both begin and end with is left out first, so that equal pages cost nothing. The limit of processor time
-    bounds the rest.
+    The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
+    nothing. The limit of processor time bounds the comparison of the rest.
     """
     import difflib
 

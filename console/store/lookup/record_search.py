@@ -1,4 +1,5 @@
-"""Find records of all kinds that fulfil the conditions of a search. Every statement reads a bounded part of an index.
+"""Finds records of all kinds that fulfil the conditions of a search. Every statement reads a bounded part of an
+index.
 
 There is no index for each condition, see decision 0052. A search reads, in this order of preference:
 
@@ -7,8 +8,8 @@ There is no index for each condition, see decision 0052. A search reads, in this
   payments), if it has at most FEW_ROWS rows;
 - otherwise the newest NEWEST_ROWS rows of each table. If the table has more, the answer is partial.
 
-All other conditions are checked for each of these rows; their columns stand inside functions, so that no database
-chooses another index.
+All other conditions are checked for each of these rows; their columns are arguments of SQL functions, so that no
+database chooses another index.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ from console.store.schema.payments import refunds as refund_table
 
 FEW_ROWS = 20_000
 NEWEST_ROWS = 100_000
-MOST_OF_NUMBERS = 5_000
+MAX_RECORDS_OF_NUMBERS = 5_000
 """Largest number of records of each kind that a search reads for all corporation numbers together."""
 Ids = Mapping[str, Collection[int]]
 """Ids of records, by the kind of the records."""
@@ -83,8 +84,8 @@ _STATES: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RecordSearch:
-    """The conditions of a search. `named` are the records that its words name; None if it has no words. `limit` is
-    the most records of each kind in the answer.
+    """The conditions of a search. `named` are the records that its words name; None if it has no words. `limit`
+    is the largest number of records of each kind in the answer.
     """
 
     choice: QueueChoice
@@ -95,7 +96,7 @@ class RecordSearch:
 
     @property
     def chosen(self) -> RecordFilter:
-        """The filter of the search."""
+        """The filter that a record must fulfil."""
         return self.choice.chosen
 
 
@@ -156,7 +157,7 @@ def _id_query(
 
 
 def _work_rank(part: TableQueries) -> ColumnElement[Any]:
-    work = part.seen_columns(frozenset()).work_state
+    work = part.shown_columns(frozenset()).work_state
     return case((work == WorkState.NEEDS_REVIEW.value, 0), (work == WorkState.SCHEDULED.value, 1), else_=2)
 
 
@@ -277,13 +278,13 @@ def _utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
 
 
 def ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
-    """Return the ids of the newest records of these corporation numbers, by kind, and whether there are more than
-    MOST_OF_NUMBERS of a kind: credit checks, orders, their payments and those with the number, and the refunds of
-    these payments.
+    """Return two values: the ids of the newest records of these corporation numbers, by kind; and True if there
+    are more than MAX_RECORDS_OF_NUMBERS records of a kind. The records are the numbers' credit checks and orders,
+    the payments that have one of the numbers or belong to one of the orders, and the refunds of these payments.
     """
     if not numbers:
         return {}, False
-    most = MOST_OF_NUMBERS // len(numbers)
+    most = MAX_RECORDS_OF_NUMBERS // len(numbers)
     ids: dict[str, set[int]] = {kind: set() for kind in (*_NUMBER_COLUMNS, refunds.REFUND_KIND)}
     is_partial = False
     for kind, column in _NUMBER_COLUMNS.items():
@@ -304,4 +305,4 @@ def ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str
 
 
 def _ids_of(conn: Connection, row_id: Column[Any], column: Column[Any], of: Collection[int]) -> Sequence[int]:
-    return conn.scalars(select(row_id).where(column.in_(sorted(of))).limit(MOST_OF_NUMBERS)).all()
+    return conn.scalars(select(row_id).where(column.in_(sorted(of))).limit(MAX_RECORDS_OF_NUMBERS)).all()

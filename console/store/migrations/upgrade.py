@@ -48,11 +48,12 @@ _STATE_QUERIES = {
 
 
 def ensure_schema(database: Database) -> dict[str, str]:
-    """Check the schema. Return the contents of the table `console_meta` (`database_id`, …) with the version of the
-    schema under `schema`. Creates a missing or empty SQLite database.
+    """Check the schema. Return the contents of the table `console_meta` (`database_id`, …) with the version of
+    the schema under `schema`. Creates a missing or empty SQLite database.
 
-    Raises ConsoleError: not_our_database, schema_mismatch (also if the table of credit checks waits for adoption), or
-    an error of the file.
+    Raises ConsoleError: not_our_database if the tables are those of another program; schema_mismatch if the
+    schema has another version, or if the table of credit checks waits for adoption; another error if the database
+    can't be read or created.
     """
     if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
         upgrade(database)
@@ -163,7 +164,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
                 _run_alembic(tx.conn)
                 _store_database_id(tx.conn)
             if not database.is_server:
-                renew_file_constraints(tx.conn)
+                renew_sqlite_constraints(tx.conn)
         if database.is_server:
             renew_constraints(database)
     return before, SCHEMA_VERSION
@@ -188,7 +189,7 @@ def renew_constraints(database: Database) -> None:
         grants.renew_role_rights(conn)
 
 
-def renew_file_constraints(conn: Connection) -> None:
+def renew_sqlite_constraints(conn: Connection) -> None:
     """Create missing and altered triggers of an SQLite database, in the caller's transaction."""
     from console.store.constraints import sqlite_money
 
@@ -285,8 +286,8 @@ def write_meta(conn: Connection, name: str, value: str) -> str:
 def read_adoptable_table(conn: Connection) -> legacy_table.LegacyTable:
     """Return the structure of the table of credit checks, whether the console or another application created it.
 
-    Raises not_found if the database is empty or the console's and lacks this table; not_our_database if it has only
-    other tables of other applications.
+    Raises not_found if this table is missing and the database is empty or belongs to the console;
+    not_our_database if this table is missing and the database has tables of other applications.
     """
     tables = _read_table_names(conn)
     table = legacy_table.read_table(conn) if legacy_table.TABLE_NAME in tables else None

@@ -24,9 +24,12 @@ def server_time(conn: Connection) -> datetime:
 
 
 def request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
-    """Return, by desk and person, for the desk requests of the last ten minutes the seconds from the time in the
-    request's id, which is the desk's clock, to the time at which the server stored it. Requests with a password are
-    left out, because the person types it in between. Only a worker can call this.
+    """Return the delays (seconds) of the desk requests of the last ten minutes, by desk and person. The delay of
+    a request is the time from the instant in its id, which the desk's clock gave, to the instant at which the
+    server stored it.
+
+    Requests with a password are left out, because their id is made before the person types the password. Only a
+    worker can call this function.
     """
     delays: dict[tuple[str, str], tuple[float, ...]] = {}
     for request_id, who, desk, at in conn.execute(_RECENT_REQUESTS_QUERY, {"most": _MAX_REQUESTS}):

@@ -113,7 +113,7 @@ def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, 
     """
     free_key(tx.conn, operation_id, key)
     begun = replace_epoch(tx, holder, now)
-    tx.prove_by(lambda conn: conn.scalar(locking_read(_EPOCH_QUERY), _EPOCH_ROW) == begun)
+    tx.set_commit_proof(lambda conn: conn.scalar(locking_read(_EPOCH_QUERY), _EPOCH_ROW) == begun)
 
 
 def current_epoch(conn: Connection, now: datetime) -> str:

@@ -137,7 +137,7 @@ def begin_operation(tx: Transaction, new: NewOperation, holder: "Holder", now: d
         "lease_ms": int(seconds * 1000),
     }
     tx.conn.execute(_INSERT_OPERATION, row)
-    tx.prove_by(lambda conn: conn.scalar(_ID_QUERY, {"of": new.id}) is not None)
+    tx.set_commit_proof(lambda conn: conn.scalar(_ID_QUERY, {"of": new.id}) is not None)
     return FIRST_FENCE
 
 
@@ -225,9 +225,9 @@ def find(conn: Connection, operation_id: str) -> Operation | None:
     return _make_operation(row) if row else None
 
 
-def find_effective(conn: Connection, operation_id: str) -> Operation | None:
-    """Return an operation; None if there is none. If it is `calling` with an expired lease, return it with the state
-    that `mark_lapsed` will write.
+def find_with_effective_state(conn: Connection, operation_id: str) -> Operation | None:
+    """Return an operation in the state that it has in effect; None if there is no such operation. An operation
+    that is stored as `calling` but has an expired lease is returned with the state that `mark_lapsed` will write.
     """
     row = conn.execute(_EFFECTIVE_OPERATION_QUERY, {"of": operation_id}).first()
     if row is None:
@@ -310,7 +310,7 @@ def _lapsed_by_kind(*effects: str) -> Select[Any]:
     )
 
 
-def is_lapsed(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
+def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return SQL that is true if the record is one of `lapsed_subjects`."""
     broken_off = and_(
         operations.c.state == OperationState.CALLING.value,

@@ -99,7 +99,7 @@ def acquire(
             _insert_lease(tx.conn, which | values)
             taken = True
         if taken:
-            tx.prove_by(partial(_has_token, slot=which, token=token))
+            tx.set_commit_proof(partial(_has_token, slot=which, token=token))
             return Lease(name, slot, token)
     return None
 

@@ -1,8 +1,9 @@
-"""Rows of lost operations: this database lost them when it was restored to an earlier state. Each desk copies its own
-ones from its spool to this table. Then every desk, and not only the sender, refuses to repeat them.
+"""Rows of lost operations: operations that this database lost when it was restored to an earlier state. Each desk
+copies its own lost operations from its spool to this table. Then every desk, and not only the sender, refuses to
+repeat them.
 
-A row never changes. It stops holding its claim when one of these rows is stored: the restored record, the provider's
-answer that the operation certainly failed, or the decision of two people.
+A row never changes. The lost operation stops holding its claim when one of these rows is stored: the restored
+record, the provider's answer that the operation certainly failed, or the decision of two people.
 """
 
 from collections.abc import Collection, Sequence
@@ -110,8 +111,9 @@ def insert_entries(conn: Connection, entries: Sequence[SpoolEntry], database_id:
 
 
 def purchases_holding_claim(conn: Connection, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
-    """Return the lost purchases that still hold their claim on the pair of client and corporation number. Reads the
-    ids first: each purchase asks, there is hardly ever one, and PyMySQL parses the description of each column.
+    """Return the lost purchases that still hold their claim on the pair of client and corporation number. Each
+    purchase calls this function, and it seldom finds a row. So it reads only the ids first, which is faster than
+    a query of all columns.
     """
     values = {"number": corporation_number, "client": int(client_id)}
     if conn.execute(_IDS_OF_CLIENT_AND_NUMBER_QUERY, values).first() is None:

@@ -126,7 +126,7 @@ class HeldRequestId:
 
 
 def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
-    """Return the row of a person's request id, or None. Costs one read of an index."""
+    """Return the row of a person's request id; None if it isn't stored. Costs one read of an index."""
     row = conn.execute(_USE_QUERY, request.parameters).first()
     if row is None:
         return None
@@ -145,7 +145,9 @@ def find_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
 
 
 def find_subject(conn: Connection, person: str, request_id: str) -> tuple[str, str] | None:
-    """Return the kind and id of the first record that the action of a person's request id wrote; None for no row."""
+    """Return the kind and id of the first record that the action of a person's request id wrote; None if the
+    request id isn't stored or its action wrote no record.
+    """
     row = conn.execute(_RESULT_IDS_QUERY, {"who": person, "of": request_id}).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
@@ -185,7 +187,7 @@ def take_request_id(
         if tx.conn.execute(_TAKE_ROW, row | {"held": use.fence, "as_read": use.state}).rowcount != 1:
             raise RunAgain
         fence = use.fence + 1
-    tx.prove_by(lambda conn: conn.scalar(_TOKEN_QUERY, request.parameters) == token)
+    tx.set_commit_proof(lambda conn: conn.scalar(_TOKEN_QUERY, request.parameters) == token)
     return HeldRequestId(request, fence)
 
 

@@ -164,7 +164,7 @@ def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
         "updated_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(new.state_since or now),
     }
-    return compare_and_swap.insert_announced(conn, ORDER_KIND, _INSERT, row, now)
+    return compare_and_swap.insert_and_announce(conn, ORDER_KIND, _INSERT, row, now)
 
 
 def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:

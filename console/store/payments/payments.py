@@ -109,20 +109,25 @@ def find_by_provider_id(conn: Connection, provider: str, provider_payment_id: st
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
-    """Return all payments of an order, newest first."""
+    """Return all payments of an order, newest first. `lapsed`: ids of payments whose call has lapsed (its process
+    crashed or froze), returned with an unknown outcome.
+    """
     return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
 def find_by_orders(
     conn: Connection, order_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Return all payments of these orders, newest first."""
+    """Return all payments of these orders, newest first. `lapsed`: ids of payments whose call has lapsed (its
+    process crashed or froze), returned with an unknown outcome.
+    """
     return select_records(conn, _OF_ORDERS_QUERY, {"some": sorted(order_ids)}, lapsed) if order_ids else ()
 
 
 def find_by_corporation(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
     """Return the payments with this corporation number in their own row, newest first. The number of their order
-    isn't read.
+    isn't read. `lapsed`: ids of payments whose call has lapsed (its process crashed or froze), returned with an
+    unknown outcome.
     """
     return select_records(conn, _OF_CORPORATION_QUERY, {"of": number}, lapsed)
 
@@ -203,7 +208,7 @@ def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
         "state_since": convert_to_naive_utc(now),
         "booked_at": convert_to_naive_utc(now) if new.state in PAID_STATES else None,
     } | compare_and_swap.id_column(new.given_id)
-    return compare_and_swap.insert_announced(conn, PAYMENT_KIND, _INSERT, row, now)
+    return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT, row, now)
 
 
 def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
@@ -220,8 +225,11 @@ def change_payment(conn: Connection, payment: Payment, now: datetime, **values: 
 def follow_path(
     conn: Connection, payment: Payment, path: Sequence[PaymentState], now: datetime, **values: object
 ) -> None:
-    """Change the payment's state through all states of `path` (see `payment_path`), with one write for each. `values`
-    are written with the last state. Raises as `change_payment` does.
+    """Change the payment's state through all states of `path` (see `payment_path`), with one write for each.
+    `values` are written with the last state.
+
+    Raises StaleRow if the row has changed since `payment` was read; IntegrityError and ForbiddenTransition on the
+    conditions of `change_payment`.
     """
     compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
     for before, after in pairwise((payment.state, *path)):

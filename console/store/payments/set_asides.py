@@ -45,7 +45,7 @@ def insert_set_aside(conn: Connection, payment: Payment, account_id: int, amount
         "created_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
     }
-    return compare_and_swap.insert_announced(conn, SET_ASIDE_KIND, _INSERT, row, now)
+    return compare_and_swap.insert_and_announce(conn, SET_ASIDE_KIND, _INSERT, row, now)
 
 
 def find(conn: Connection, set_aside_id: int) -> SetAside | None:

@@ -37,7 +37,7 @@ from console.store.queues.table_queries import QueuedRecord, TableQueries
 from console.store.schema.column_types import EPOCH_START
 
 GROUP_CAP = 10_000
-"""The number of records of each range of a queue that are counted into groups."""
+"""Largest number of records in each range of a queue that `total_causes` counts."""
 _LARGEST_ID = 2**63 - 1
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 SortValue = int | str | datetime
@@ -85,7 +85,7 @@ def _sorted_keys(
 ) -> Select[Any] | None:
     """Return the query of ids and sort keys of one table, in order; None if no row of the table is chosen."""
     is_descending = choice.order.is_descending
-    keys = filter_sql.sort_keys(part.kind, part.id, part.state_since, part.seen_columns(lapsed), choice)
+    keys = filter_sql.sort_keys(part.kind, part.id, part.state_since, part.shown_columns(lapsed), choice)
     by_age = choice.order.column is SortColumn.AGE
     ranges = part.chosen_ranges(name, choice, lapsed, by_state=by_age)
     rest = [] if after is None else [_comes_after(part.id, keys, after, kind_index, is_descending=is_descending)]
@@ -173,8 +173,8 @@ def _oldest_sql(counted: Subquery) -> ColumnElement[Any]:
 def total_causes(
     conn: Connection, name: str, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
-    """Return the chosen records of the queue counted by cause and currency, for each kind of record. The second value
-    is True if a range of the queue has more than GROUP_CAP records, so that not all of them are counted.
+    """Return two values: the chosen records of the queue, counted by kind of record, cause and currency; and True
+    if a range of the queue has more than GROUP_CAP records, so that not all of them are counted.
     """
     totals: list[CauseTotal] = []
     is_capped = False
@@ -189,11 +189,11 @@ def total_causes(
 
 
 def _total_range(part: TableQueries, rows: ColumnElement[bool], lapsed: AbstractSet[int]) -> Select[Any]:
-    seen = part.seen_columns(lapsed)
+    shown = part.shown_columns(lapsed)
     columns = (
-        seen.cause.label("cause"),
-        seen.columns.currency.label("currency"),
-        func.coalesce(seen.columns.minor, 0).label("minor"),
+        shown.cause.label("cause"),
+        shown.columns.currency.label("currency"),
+        func.coalesce(shown.columns.minor, 0).label("minor"),
         part.state_since.label("since"),
     )
     counted = select(*columns).where(rows).limit(_LIMIT_PARAMETER).subquery()

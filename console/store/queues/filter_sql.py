@@ -23,7 +23,7 @@ from console.domain.queues.filters import (
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.database.instants import convert_to_naive_utc
-from console.store.queues.record_columns import Expression, SeenColumns, hex_text, is_one_of, rank
+from console.store.queues.record_columns import Expression, ShownColumns, hex_text, is_one_of, position_in
 from console.store.schema.column_types import EPOCH_START, Instant
 
 Owners = Mapping[str, Mapping[int, str]]
@@ -62,34 +62,39 @@ PLAIN_CHOICE = QueueChoice()
 
 
 def conditions(
-    kind: str, id_column: Expression, since: Expression, seen: SeenColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
 ) -> list[ColumnElement[bool]] | None:
-    """Return the conditions of the filter on the rows of one table; None if no row of this table fulfils it."""
+    """Return the SQL conditions of the filter on the rows of one table; None if no row of this table fulfils the
+    filter.
+
+    `since` is the table's column `state_since`; `shown` has the other expressions of the table. `choice` has the
+    filter.
+    """
     chosen = choice.chosen
-    if (chosen.kinds and kind not in chosen.kinds) or (chosen.client is not None and seen.columns.client is None):
+    if (chosen.kinds and kind not in chosen.kinds) or (chosen.client is not None and shown.columns.client is None):
         return None
-    return list(_filter_conditions(kind, id_column, since, seen, choice))
+    return list(_filter_conditions(kind, id_column, since, shown, choice))
 
 
 def _filter_conditions(
-    kind: str, id_column: Expression, since: Expression, seen: SeenColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
 ) -> Iterator[ColumnElement[bool]]:
-    chosen, columns = choice.chosen, seen.columns
+    chosen, columns = choice.chosen, shown.columns
     if chosen.states:
         yield is_one_of(columns.status, chosen.states)
     if chosen.certainties:
-        yield is_one_of(seen.certainty, chosen.certainties)
+        yield is_one_of(shown.certainty, chosen.certainties)
     if chosen.work_states:
-        yield is_one_of(seen.work_state, chosen.work_states)
+        yield is_one_of(shown.work_state, chosen.work_states)
     if chosen.causes:
-        has_cause = is_one_of(seen.cause, chosen.causes - {NO_CAUSE})
-        yield or_(has_cause, hex_text(seen.cause) == "") if NO_CAUSE in chosen.causes else has_cause
+        has_cause = is_one_of(shown.cause, chosen.causes - {NO_CAUSE})
+        yield or_(has_cause, hex_text(shown.cause) == "") if NO_CAUSE in chosen.causes else has_cause
     if chosen.providers:
         yield columns.has_provider(chosen.providers)
     if chosen.client is not None:
         yield func.coalesce(columns.client, 0) == int(chosen.client)
     if chosen.amount is not None:
-        yield _amount_condition(seen, chosen.amount)
+        yield _amount_condition(shown, chosen.amount)
     if chosen.owner is not None:
         yield _owner_condition(kind, id_column, chosen.owner, choice.owners or {})
     yield from age_conditions(since, choice)
@@ -111,13 +116,13 @@ def age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnEle
         yield since <= literal(convert_to_naive_utc(latest), Instant)
 
 
-def _amount_condition(seen: SeenColumns, amount: AmountRange) -> ColumnElement[bool]:
+def _amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
     ranges = []
     for currency in MINOR_DIGITS:
         bounds = amount.minor_bounds(currency)
         if bounds is not None:
-            minor = seen.columns.minor
-            ranges.append(and_(is_one_of(seen.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1]))
+            minor = shown.columns.minor
+            ranges.append(and_(is_one_of(shown.columns.currency, {currency}), minor >= bounds[0], minor <= bounds[1]))
     return or_(*ranges) if ranges else literal(1) == literal(0)
 
 
@@ -138,18 +143,21 @@ class _SortedTable:
     kind: str
     id_column: Expression
     since: Expression
-    seen: SeenColumns
+    shown: ShownColumns
     owners: Owners
     is_descending: bool
 
 
 def sort_keys(
-    kind: str, id_column: Expression, since: Expression, seen: SeenColumns, choice: QueueChoice
+    kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
 ) -> Sequence[Expression]:
     """Return the one or two expressions by which the rows of one table are sorted. They are never NULL, and every
     database compares them alike.
+
+    `since` is the table's column `state_since`; `shown` has the other expressions of the table. `choice` has the
+    order.
     """
-    table = _SortedTable(kind, id_column, since, seen, choice.owners or {}, choice.order.is_descending)
+    table = _SortedTable(kind, id_column, since, shown, choice.owners or {}, choice.order.is_descending)
     return _SORT_KEYS[choice.order.column](table)
 
 
@@ -159,21 +167,21 @@ def _text_key(value: Expression) -> Sequence[Expression]:
 
 
 def _client_key(table: _SortedTable) -> Sequence[Expression]:
-    client = table.seen.columns.client
+    client = table.shown.columns.client
     return [literal(_NO_NUMBER, BigInteger) if client is None else client]
 
 
 def _provider_key(table: _SortedTable) -> Sequence[Expression]:
-    return [rank(table.seen.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names()))]
+    return [position_in(table.shown.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names()))]
 
 
 def _amount_key(table: _SortedTable) -> Sequence[Expression]:
     """Return keys by which the currencies follow each other in the same sequence in both directions, and records
     without an amount come last.
     """
-    columns = table.seen.columns
+    columns = table.shown.columns
     currencies = tuple(MINOR_DIGITS)
-    place = rank(columns.currency, currencies)
+    place = position_in(columns.currency, currencies)
     return len(currencies) - place if table.is_descending else place, func.coalesce(columns.minor, _NO_NUMBER)
 
 
@@ -181,8 +189,8 @@ def _next_attempt_key(table: _SortedTable) -> Sequence[Expression]:
     """Return keys by which scheduled records come first, the next attempt first; the others follow by age. Both
     instants are columns: with a parameter a server would return the instant as text.
     """
-    is_scheduled = is_one_of(table.seen.work_state, {WorkState.SCHEDULED})
-    due = func.coalesce(table.seen.columns.work_at, table.since, type_=Instant)
+    is_scheduled = is_one_of(table.shown.work_state, {WorkState.SCHEDULED})
+    due = func.coalesce(table.shown.columns.work_at, table.since, type_=Instant)
     return case((is_scheduled, 0), else_=1), due
 
 
@@ -198,19 +206,19 @@ def _owner_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 _SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
-    SortColumn.WORK: lambda table: (rank(table.seen.work_state, sorted(WorkState)), table.since),
+    SortColumn.WORK: lambda table: (position_in(table.shown.work_state, sorted(WorkState)), table.since),
     SortColumn.AGE: lambda table: [table.since],
-    SortColumn.NUMBER: lambda table: _text_key(table.seen.columns.number),
-    SortColumn.RECORD: lambda table: _text_key(table.seen.columns.name),
+    SortColumn.NUMBER: lambda table: _text_key(table.shown.columns.number),
+    SortColumn.RECORD: lambda table: _text_key(table.shown.columns.name),
     SortColumn.KIND: lambda _: [literal(0, BigInteger)],  # the kinds follow each other among equal keys
     SortColumn.CLIENT: _client_key,
     SortColumn.PROVIDER: _provider_key,
     SortColumn.AMOUNT: _amount_key,
-    SortColumn.STATE: lambda table: [rank(table.seen.columns.status, _STATES)],
-    SortColumn.CERTAINTY: lambda table: [rank(table.seen.certainty, tuple(Certainty))],
-    SortColumn.CAUSE: lambda table: _text_key(table.seen.cause),
+    SortColumn.STATE: lambda table: [position_in(table.shown.columns.status, _STATES)],
+    SortColumn.CERTAINTY: lambda table: [position_in(table.shown.certainty, tuple(Certainty))],
+    SortColumn.CAUSE: lambda table: _text_key(table.shown.cause),
     SortColumn.NEXT: _next_attempt_key,
     SortColumn.OWNER: _owner_key,
-    SortColumn.MAKER: lambda table: _text_key(table.seen.columns.maker),
+    SortColumn.MAKER: lambda table: _text_key(table.shown.columns.maker),
 }
 """The function that returns the sort keys of a table, by the column of the order."""

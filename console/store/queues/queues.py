@@ -122,7 +122,7 @@ def _count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[An
     """
     parts = [part for part in TABLES if name in part.queues]
     return union_all(
-        *(query for part in parts for query in part.count_queries(name, beside_lapsed=part.kind in lapsed_kinds))
+        *(query for part in parts for query in part.count_queries(name, has_lapsed=part.kind in lapsed_kinds))
     )
 
 

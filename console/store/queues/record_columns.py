@@ -22,10 +22,10 @@ NO_TEXT: Expression = null()
 class RecordColumns:
     """The expressions of one table. An expression is NULL where records of the table have no such value.
 
-    - `work_reason`: as a read record has it, also of rows that another application wrote
+    - `work_reason`: the reason of the record's work; it is derived for rows that another application wrote
     - `provider`: the one provider by which rows are sorted
-    - `has_provider`: the condition that the record has one of these providers, which are a parameter
-    - `minor`, `currency`: the amount that lists show
+    - `has_provider`: takes the names of providers and returns the condition that the record has one of them
+    - `minor`, `currency`: the amount that lists show, in minor units
     """
 
     status: Expression
@@ -45,7 +45,7 @@ class RecordColumns:
 
 
 @dataclass(frozen=True, eq=False)
-class SeenColumns:
+class ShownColumns:
     """The expressions of one table while some of its rows are lapsed: a record whose process crashed or froze during
     a call is read with an unknown outcome, needs a person, and has the reason LAPSED. `is_lapsed` is the condition of
     these rows; None if no row is lapsed.
@@ -54,7 +54,7 @@ class SeenColumns:
     columns: RecordColumns
     is_lapsed: ColumnElement[bool] | None = None
 
-    def _read_as_seen(self, stored: Expression, of_lapsed_row: str | None) -> Expression:
+    def _read_as_shown(self, stored: Expression, of_lapsed_row: str | None) -> Expression:
         if self.is_lapsed is None:
             return stored
         return case((self.is_lapsed, literal(of_lapsed_row, String)), else_=stored)
@@ -62,17 +62,17 @@ class SeenColumns:
     @property
     def certainty(self) -> Expression:
         """The certainty of the record as it is read."""
-        return self._read_as_seen(self.columns.certainty, Certainty.UNKNOWN.value)
+        return self._read_as_shown(self.columns.certainty, Certainty.UNKNOWN.value)
 
     @property
     def work_state(self) -> Expression:
         """The work state of the record as it is read."""
-        return self._read_as_seen(self.columns.work_state, WorkState.NEEDS_REVIEW.value)
+        return self._read_as_shown(self.columns.work_state, WorkState.NEEDS_REVIEW.value)
 
     @property
     def cause(self) -> Expression:
         """The code of the record's problem, as `cause_of` of the domain returns it; NULL for none."""
-        reason = self._read_as_seen(self.columns.work_reason, WorkReason.LAPSED.value)
+        reason = self._read_as_shown(self.columns.work_reason, WorkReason.LAPSED.value)
         return func.coalesce(func.nullif(self.columns.error_code, ""), reason)
 
 
@@ -88,7 +88,7 @@ def hex_text(value: Expression) -> Expression:
     return func.hex(func.coalesce(value, ""))
 
 
-def rank(value: Expression, values: Sequence[str]) -> Expression:
-    """Return the place of a value among `values`; the number of `values` for any other."""
+def position_in(value: Expression, values: Sequence[str]) -> Expression:
+    """Return an SQL expression: the index of `value` in `values`, or the length of `values` if it isn't in them."""
     places = [(hex_text(value) == one.encode().hex().upper(), place) for place, one in enumerate(values)]
     return case(*places, else_=len(values))

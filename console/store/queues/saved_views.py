@@ -69,7 +69,7 @@ def add_view(conn: Connection, view: SavedView) -> int:
     """Insert a view and announce it. Return its id. Raises RunAgain if somebody used its name at the same time."""
     row = _make_row(view) | {"is_team": view.is_team, "maker": view.maker}
     try:
-        return compare_and_swap.insert_announced(conn, VIEW_KIND, _INSERT, row, view.changed_at)
+        return compare_and_swap.insert_and_announce(conn, VIEW_KIND, _INSERT, row, view.changed_at)
     except IntegrityError:
         raise RunAgain from None
 

@@ -31,7 +31,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, WorkState
 from console.store.queues import filter_sql
 from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
-from console.store.queues.record_columns import RecordColumns, SeenColumns
+from console.store.queues.record_columns import RecordColumns, ShownColumns
 from console.store.schema.column_types import EPOCH_START, Instant
 
 QueuedRecord = CreditCheck | Order | Payment | Refund
@@ -92,9 +92,9 @@ class TableQueries:
         if _reads_each_state(choice) and not lapsed:
             return self._rows_of_states(conn, name, conditions, after, limit, choice)
         statements = (
-            _make_page_queries(self, self._conditions_by_range(name, conditions, beside_lapsed=bool(lapsed)))
+            _make_page_queries(self, self._conditions_by_range(name, conditions, has_lapsed=bool(lapsed)))
             if conditions
-            else _plain_page_queries(self, name, beside_lapsed=bool(lapsed))
+            else _plain_page_queries(self, name, has_lapsed=bool(lapsed))
         )
         rows = self._rows_after(conn, statements, after or _START_KEYS.get(name), limit, lapsed)
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed and self.may_be_lapsed is not None:
@@ -117,7 +117,7 @@ class TableQueries:
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for state in _states_of(choice):
             if len(rows) < limit and (after is None or state >= after[0]):
-                ranges = self._conditions_by_range(name, [self.work_state == state, *conditions], beside_lapsed=False)
+                ranges = self._conditions_by_range(name, [self.work_state == state, *conditions], has_lapsed=False)
                 start = after if after is not None and state == after[0] else None
                 statements = _make_page_queries(self, ranges, in_one_state=True)
                 rows += self._rows_after(conn, statements, start, limit - len(rows), frozenset())
@@ -127,15 +127,15 @@ class TableQueries:
         """Return the conditions of the filter on rows of this table; None if no row fulfils them."""
         if not choice.chosen:
             return []
-        return filter_sql.conditions(self.kind, self.id, self.state_since, self.seen_columns(lapsed), choice)
+        return filter_sql.conditions(self.kind, self.id, self.state_since, self.shown_columns(lapsed), choice)
 
-    def seen_columns(self, lapsed: AbstractSet[int]) -> SeenColumns:
+    def shown_columns(self, lapsed: AbstractSet[int]) -> ShownColumns:
         """Return the expressions of the columns with the values that records show while the rows with the ids
         `lapsed` are lapsed.
         """
         if not lapsed or self.may_be_lapsed is None:
-            return SeenColumns(self.columns)
-        return SeenColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
+            return ShownColumns(self.columns)
+        return ShownColumns(self.columns, and_(self.id.in_(sorted(lapsed)), self.may_be_lapsed))
 
     def chosen_ranges(
         self, name: str, choice: QueueChoice, lapsed: AbstractSet[int], *, by_state: bool = False
@@ -146,7 +146,7 @@ class TableQueries:
         conditions = self.filter_conditions(choice, lapsed)
         if conditions is None:
             return []
-        ranges = self._conditions_by_range(name, conditions, beside_lapsed=bool(lapsed))
+        ranges = self._conditions_by_range(name, conditions, has_lapsed=bool(lapsed))
         if by_state or (_reads_each_state(choice) and not lapsed):
             states = _states_of(choice) if not lapsed else sorted(WorkState)
             ranges = [and_(self.work_state == state, rows) for state in states for rows in ranges]
@@ -156,10 +156,10 @@ class TableQueries:
         return ranges
 
     def _conditions_by_range(
-        self, name: str, conditions: Sequence[ColumnElement[bool]], *, beside_lapsed: bool
+        self, name: str, conditions: Sequence[ColumnElement[bool]], *, has_lapsed: bool
     ) -> list[ColumnElement[bool]]:
         """Return the conditions of a queue with further ones, one per range of an index."""
-        return [and_(rows, *conditions) for rows in self.range_conditions(name, beside_lapsed=beside_lapsed)]
+        return [and_(rows, *conditions) for rows in self.range_conditions(name, has_lapsed=has_lapsed)]
 
     def _rows_after(
         self,
@@ -191,30 +191,30 @@ class TableQueries:
         rows = conn.execute(query, {**self.parameters(lapsed), **values})
         return [((getattr(row, self.work_state.name), row.state_since, row.id), row) for row in rows]
 
-    def count_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
+    def count_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
         """Return the counting queries of a queue, one per index range. Each counts the rows, up to the parameter
-        `most`, and reads the earliest instant at which one of them got its present state. `beside_lapsed`: some
+        `most`, and reads the earliest instant at which one of them got its present state. `has_lapsed`: some
         rows are lapsed now.
         """
-        return [_count_query(rows) for rows in self.make_since_queries(name, beside_lapsed=beside_lapsed)]
+        return [_count_query(rows) for rows in self.make_since_queries(name, has_lapsed=has_lapsed)]
 
-    def make_since_queries(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
+    def make_since_queries(self, name: str, *, has_lapsed: bool) -> list[Select[Any]]:
         """Return queries of the column `since` (the column `state_since`) of a queue, one per index range, each with
         at most as many rows as the parameter `most` says. The index contains the column, so the database reads no row
-        of the table. `beside_lapsed`: some rows are lapsed now.
+        of the table. `has_lapsed`: some rows are lapsed now.
         """
-        ranges = [*self.range_conditions(name, beside_lapsed=beside_lapsed)]
-        if name in QUEUES_WITH_LAPSED_RECORDS and beside_lapsed and self.may_be_lapsed is not None:
+        ranges = [*self.range_conditions(name, has_lapsed=has_lapsed)]
+        if name in QUEUES_WITH_LAPSED_RECORDS and has_lapsed and self.may_be_lapsed is not None:
             joined = and_(self._is_lapsed, self.may_be_lapsed)
             ranges.append(and_(joined, self.work_state != "needs_review") if name == "review" else joined)
         return [select(self.state_since.label("since")).where(rows).limit(_LIMIT_PARAMETER) for rows in ranges]
 
-    def range_conditions(self, name: str, *, beside_lapsed: bool) -> Sequence[ColumnElement[bool]]:
-        """Return the conditions of a queue, one per index range. With `beside_lapsed`, lapsed rows are excluded from
+    def range_conditions(self, name: str, *, has_lapsed: bool) -> Sequence[ColumnElement[bool]]:
+        """Return the conditions of a queue, one per index range. With `has_lapsed`, lapsed rows are excluded from
         the queue `pending`.
         """
         ranges = self.queues[name]
-        if name == _QUEUE_LEFT_BY_LAPSE and beside_lapsed and self.may_be_lapsed is not None:
+        if name == _QUEUE_LEFT_BY_LAPSE and has_lapsed and self.may_be_lapsed is not None:
             return [and_(rows, ~self._is_lapsed) for rows in ranges]
         return ranges
 
@@ -275,9 +275,9 @@ class _PageQueries:
 
 
 @cache
-def _plain_page_queries(part: TableQueries, name: str, *, beside_lapsed: bool) -> _PageQueries:
+def _plain_page_queries(part: TableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
     """Return the page queries of a whole queue; they are built only once."""
-    return _make_page_queries(part, part.range_conditions(name, beside_lapsed=beside_lapsed))
+    return _make_page_queries(part, part.range_conditions(name, has_lapsed=has_lapsed))
 
 
 def _make_page_queries(

@@ -1,7 +1,8 @@
-"""Counts of the records that saved views show: all views of one queue by one read of a bounded part of the queue.
+"""Counts of the records that saved views show. One read of a bounded part of a queue counts all views of this
+queue.
 
-A filter of a view may choose few records of a long queue. So its records aren't searched to the end of the queue: of
-each index range the first SCAN_CAP records are read once, and compared with the filters of all views.
+A filter of a view may choose few records of a long queue. So its records aren't searched to the end of the queue:
+of each index range the first SCAN_CAP records are read once, and compared with the filters of all views.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from console.store.queues.table_queries import TableQueries
 from console.store.schema.column_types import EPOCH_START
 
 SCAN_CAP = 10_000
-"""The number of records of each index range of a queue that are compared with the filters of views."""
+"""Largest number of records of each index range of a queue that are compared with the filters of views."""
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
 
 

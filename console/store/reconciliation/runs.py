@@ -127,7 +127,7 @@ def open_run(
         "changed_at": convert_to_naive_utc(now),
     }
     try:
-        return compare_and_swap.insert_announced(conn, RECONCILIATION_KIND, _INSERT, row, now)
+        return compare_and_swap.insert_and_announce(conn, RECONCILIATION_KIND, _INSERT, row, now)
     except IntegrityError:  # another process began it at the same time
         run = _find_run_of_days(conn, provider, from_day, to_day)
         if run is None:

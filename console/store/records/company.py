@@ -12,7 +12,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Document
 from console.domain.tasks.records import Note
-from console.domain.views.company import MOST_COMPANY_ROWS, CompanyDocument, CompanyEvent, CompanyTotals, Ref
+from console.domain.views.company import MAX_COMPANY_ROWS, CompanyDocument, CompanyEvent, CompanyTotals, Ref
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.records.history import (
     AUDIT_EVENT_COLUMNS,
@@ -31,8 +31,9 @@ _KNOWN, _R = Certainty.KNOWN.value, RefundState
 
 
 def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTotals, ...]:
-    """Return the totals of a corporation number per currency, JPY first. Payments and refunds of the period begin at
-    the instant `since`. Reversed payments, and those whose outcome is unknown, are left out.
+    """Return the totals of a corporation number per currency (minor units), JPY first: the paid payments and the
+    completed refunds since the instant `since`, and the submitted refunds and the refunds with an unknown outcome
+    of any time. Reversed payments, and payments with an unknown outcome, are left out.
     """
     start = convert_to_naive_utc(since)
     is_paid = (
@@ -65,7 +66,7 @@ def sum_money(conn: Connection, number: str, since: datetime) -> tuple[CompanyTo
 
 
 def read_notes(conn: Connection, refs: Collection[Ref]) -> tuple[Note, ...]:
-    """Return the newest notes of these records, newest first, at most MOST_COMPANY_ROWS of each kind."""
+    """Return the newest notes of these records, newest first, at most MAX_COMPANY_ROWS of each kind."""
     rows: list[Any] = []
     for kind, ids in _group_by_kind(refs):
         query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
@@ -99,7 +100,7 @@ def read_documents(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyDocu
 
 
 def read_history(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyEvent, ...]:
-    """Return the newest events of these records, newest first, at most MOST_COMPANY_ROWS: audit entries, and notices
+    """Return the newest events of these records, newest first, at most MAX_COMPANY_ROWS: audit entries, and notices
     that providers sent about payments. Entries which only report that a person has read something are left out.
     """
     events: list[CompanyEvent] = []
@@ -107,7 +108,7 @@ def read_history(conn: Connection, refs: Collection[Ref]) -> tuple[CompanyEvent,
         events += _audit_events(conn, kind, ids)
         if kind == PAYMENT:
             events += _notice_events(conn, ids)
-    return tuple(sorted(events, key=_place_in_history, reverse=True)[:MOST_COMPANY_ROWS])
+    return tuple(sorted(events, key=_place_in_history, reverse=True)[:MAX_COMPANY_ROWS])
 
 
 def _audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
@@ -135,8 +136,8 @@ def _group_by_kind(refs: Collection[Ref]) -> Iterable[tuple[str, list[int]]]:
     ids: dict[str, list[int]] = {}
     for kind, id in sorted(refs, reverse=True):
         ids.setdefault(kind, []).append(id)
-    return ((kind, of_kind[:MOST_COMPANY_ROWS]) for kind, of_kind in ids.items())
+    return ((kind, of_kind[:MAX_COMPANY_ROWS]) for kind, of_kind in ids.items())
 
 
 def _newest_rows(conn: Connection, query: Select[Any], id: Any) -> list[Any]:
-    return list(conn.execute(query.order_by(id.desc()).limit(MOST_COMPANY_ROWS)))
+    return list(conn.execute(query.order_by(id.desc()).limit(MAX_COMPANY_ROWS)))

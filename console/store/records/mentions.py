@@ -42,7 +42,7 @@ def list_open(conn: Connection, person: str, limit: int) -> tuple[Mention, ...]:
 
 
 def find_own(conn: Connection, mention_id: int, person: str) -> Mention | None:
-    """Return the mention with this id, whether it is done or not; None if it isn't one of this person."""
+    """Return the mention with this id, done or open; None if this person has no such mention."""
     row = conn.execute(_OWN_QUERY, {"which": mention_id, "who": person}).first()
     return None if row is None else _make_mention(row)
 

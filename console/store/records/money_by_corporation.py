@@ -84,8 +84,8 @@ _RECORDS_QUERY = (
         *orders.COLUMNS,
         *payment_rows.COLUMNS,
         *refund_rows.COLUMNS,
-        journal.is_lapsed(payments.PAYMENT_KIND, payment_table.c.id),
-        journal.is_lapsed(refunds.REFUND_KIND, refund_table.c.id),
+        journal.is_lapsed_sql(payments.PAYMENT_KIND, payment_table.c.id),
+        journal.is_lapsed_sql(refunds.REFUND_KIND, refund_table.c.id),
         approvals.c.person,
     )
     .select_from(

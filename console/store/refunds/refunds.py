@@ -159,29 +159,39 @@ def find_by_key(conn: Connection, key: str) -> Refund | None:
 
 
 def find_open_of_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return the open refund of a payment (requested, approved or submitting); None if there is none."""
+    """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed`:
+    ids of refunds whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
+    """
     return _first_refund(conn, _OPEN_OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
 def find_by_payment(conn: Connection, payment_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return all refunds of a payment, newest first."""
+    """Return all refunds of a payment, newest first. `lapsed`: ids of refunds whose call has lapsed (its process
+    crashed or froze), returned with an unknown outcome.
+    """
     return select_records(conn, _OF_PAYMENT_QUERY, {"of": payment_id}, lapsed)
 
 
 def find_by_payments(
     conn: Connection, payment_ids: Collection[int], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Return all refunds of these payments, newest first."""
+    """Return all refunds of these payments, newest first. `lapsed`: ids of refunds whose call has lapsed (its
+    process crashed or froze), returned with an unknown outcome.
+    """
     return select_records(conn, _OF_PAYMENTS_QUERY, {"some": sorted(payment_ids)}, lapsed) if payment_ids else ()
 
 
 def find_by_ids(conn: Connection, ids: Collection[int], lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return the refunds with these ids, in any order."""
+    """Return the refunds with these ids, in any order. `lapsed`: ids of refunds whose call has lapsed (its
+    process crashed or froze), returned with an unknown outcome.
+    """
     return select_records(conn, _BY_IDS_QUERY, {"some": sorted(ids)}, lapsed) if ids else ()
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return all refunds of an order, newest first."""
+    """Return all refunds of an order, newest first. `lapsed`: ids of refunds whose call has lapsed (its process
+    crashed or froze), returned with an unknown outcome.
+    """
     return select_records(conn, _OF_ORDER_QUERY, {"of": order_id}, lapsed)
 
 
@@ -227,7 +237,8 @@ def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: 
 
 def sums_of_makers_since(conn: Connection, makers: Collection[str], since: datetime) -> Mapping[tuple[str, str], int]:
     """Return the sum (minor units) of the refunds that each maker has requested at `since` or later, by maker and
-    currency; without refunds there is no sum. Refunds in a state of `STATES_WITHOUT_MONEY` are left out.
+    currency. A maker without such refunds is left out. Refunds in a state of `STATES_WITHOUT_MONEY` aren't
+    counted.
     """
     if not makers:
         return {}
@@ -287,7 +298,9 @@ def select_records(
 def read_refunds(
     conn: Connection, rows: Sequence[Row[Any]], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Convert rows of `all_records()` into refunds with their approvers."""
+    """Convert rows of `all_records()` into refunds with their approvers. `lapsed`: ids of refunds whose call has
+    lapsed (its process crashed or froze), returned with an unknown outcome.
+    """
     checkers = approvals.voters_of_refunds(conn, [row.id for row in rows])
     return tuple(make_record(row, checkers.get(row.id, ()), lapsed) for row in rows)
 
@@ -326,8 +339,8 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
         "state_since": convert_to_naive_utc(now),
     } | compare_and_swap.id_column(new.given_id)
     if uses_server_time:
-        return compare_and_swap.insert_announced(conn, REFUND_KIND, _INSERT_DATED, row, now)
-    return compare_and_swap.insert_announced(
+        return compare_and_swap.insert_and_announce(conn, REFUND_KIND, _INSERT_DATED, row, now)
+    return compare_and_swap.insert_and_announce(
         conn, REFUND_KIND, _INSERT, row | {"created_at": convert_to_naive_utc(now)}, now
     )
 

@@ -33,8 +33,8 @@ from console.store.registry.registry_file import (
     import_lock,
     open_for_reading,
     put_in_use,
+    recover_unfinished_build,
     start_building,
-    take_back_unfinished,
 )
 from console.store.registry.schema import FORMAT_VERSION
 from console.store.registry.source_file import stopped_error
@@ -59,7 +59,9 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class RegistryManifest:
-    """The files of the team's registry. `base_files`: the hashes of the publisher's files in the base."""
+    """The files of the team's registry. `form`: the FORMAT_VERSION of its tables. `base_files`: the hashes of the
+    publisher's files in the base.
+    """
 
     form: int
     registry_date: str
@@ -74,8 +76,11 @@ class RegistryManifest:
 
 
 def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] = ()) -> None:
-    """Store the registry in use for the desks. `paths` are the files that were imported last: if the desks have all
-    earlier files, only these differences are stored. Raises in_progress and the errors of `Documents`.
+    """Store the registry in use for the desks. `paths` are the files that were imported last: if the desks have
+    all earlier files, only these differences are stored.
+
+    Raises in_progress if another process imports into this folder; storage_full or documents_unreachable if a
+    file can't be stored.
     """
     with import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
@@ -100,17 +105,20 @@ def fetch_registry(
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus | None:
-    """Update the registry of this folder to the team's registry. Return its status, or None if there was nothing to
-    do: no registry is published, or this desk's registry is the same or newer.
+    """Update the registry of this folder to the team's registry. Return its status, or None if there was nothing
+    to do: no registry is published, or this desk's registry is the same or newer.
 
-    After a stopped or killed fetch, the next call continues with the next part. Raises the errors of `Documents` and
-    of an import. After an error the registry in use is the former one, or the base.
+    After a stopped or killed fetch, the next call continues with the next part. After an error the registry in
+    use is the former one, or the base. Raises in_progress if another process imports into this folder;
+    interrupted if `should_stop` returned True; bad_profile if a newer program has written the team's registry;
+    not_found if a file is missing or damaged; documents_unreachable or storage_full if a file can't be read or
+    written.
     """
     manifest = _read_manifest(documents)
     if manifest is None:
         return None
     with import_lock(folder), translate_errors(folder):
-        take_back_unfinished(folder)
+        recover_unfinished_build(folder)
         status = _read_own_status(folder)
         if not _is_ahead(manifest, status):
             return status and None

@@ -95,7 +95,9 @@ def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
 
 
 def stored_day(text: str) -> int:
-    """Return the stored form of a date of a checked row. The dates of a file repeat, so each is parsed once."""
+    """Return the stored form of a date of a checked row: the number of days since FIRST_PUBLICATION_DAY. The
+    dates of a file repeat, so each is parsed once.
+    """
     return _days[text]
 
 

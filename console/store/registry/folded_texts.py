@@ -88,7 +88,9 @@ def _read_line(line: str, text: str) -> str:
 
 
 def fold_streets(columns: FileColumns) -> Iterator[str]:
-    """Yield the column `folded_street` of each row. A corporation without an address in Japan has one abroad."""
+    """Yield the column `folded_street` of each row. It is made of the address in Japan; if a corporation has
+    none, of its address abroad.
+    """
     places = map(add, columns.prefecture_name, columns.city_name)
     return map(_fold_street, places, columns.street_number, columns.address_outside)
 

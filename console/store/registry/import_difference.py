@@ -41,7 +41,9 @@ the state before the first row and the state after the last one.
 
 
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Apply a difference in the transaction of the caller. Raises bad_registry_file, interrupted."""
+    """Apply a difference in the transaction of the caller. Raises bad_registry_file if a row of the file is
+    invalid; interrupted if the import must stop.
+    """
     add_missing_columns(connection)
     inserted = Places(connection)
     places = read_places(connection)
@@ -55,7 +57,7 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
             count += _apply_row(connection, source, row, is_deleted, places)
         index_rows(connection, _find_ids(connection, rows))
         more, done = block.last_line - done, block.last_line
-        run.tell("rows", source, done, more)
+        run.report_rows("rows", source, done, more)
         run.raise_if_stopped()
     connection.execute(
         "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - DAYS_OF_CHANGES,)

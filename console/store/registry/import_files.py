@@ -1,4 +1,4 @@
-"""The entry of an import: whole files and differences, in any order of the arguments."""
+"""Imports files of the publisher into the registry of a desk: whole files and differences, given in any order."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from console.store.registry.registry_file import (
     open_for_reading,
     open_for_writing,
     put_in_use,
-    take_back_unfinished,
+    recover_unfinished_build,
 )
 from console.store.registry.schema import applied_hashes, transaction
 from console.store.registry.source_file import SourceFile, open_source
@@ -35,16 +35,17 @@ def import_registry_files(
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus:
-    """Import files of the publisher into the registry of this folder, all of them or none, and return the status of
-    the registry in use. Until everything is done, readers use the former registry.
+    """Import files of the publisher into the registry of this folder, all of them or none, and return the status
+    of the registry in use. Until everything is done, readers use the former registry.
 
-    After a stopped or killed import of whole files, a call with the same files continues it. Raises
-    bad_registry_file, registry_order, in_progress (another process imports), interrupted (`should_stop`),
-    storage_full. After an error the registry in use is the former one.
+    After a stopped or killed import of whole files, a call with the same files continues it. After an error the
+    registry in use is the former one. Raises bad_registry_file for an invalid file; registry_order for a file
+    that doesn't follow the registry in use; in_progress if another process imports; interrupted if `should_stop`
+    returned True; storage_full if the registry can't be written.
     """
     with import_lock(folder), translate_errors(folder):
         run = ImportRun(on_progress, should_stop)
-        take_back_unfinished(folder)
+        recover_unfinished_build(folder)
         sources = sorted((_open_source(path, run) for path in paths), key=_import_order_key)
         current = _read_current(folder, read_coverage)
         check_order(current, sources)
@@ -59,7 +60,7 @@ def import_registry_files(
 
 def _open_source(path: Path, run: ImportRun) -> SourceFile:
     source = open_source(path, run.should_stop)
-    run.tell("read", source, source.lines)
+    run.report_rows("read", source, source.lines)
     return source
 
 

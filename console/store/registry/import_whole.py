@@ -52,8 +52,8 @@ DELETE FROM corporations WHERE id IN (
 def open_build(
     folder: Path, sources: Sequence[SourceFile], former: Path | None, *, adds: bool
 ) -> Iterator[sqlite3.Connection]:
-    """Open the build of exactly these files (wholes and differences); begin a new one if there is none. `former` is
-    the registry in use. With `adds` the build begins as a copy of it; otherwise only its changes are copied.
+    """Open the build of exactly these source files; begin a new build if there is none. `former` is the registry
+    in use. With `adds` a new build begins as a copy of it; otherwise only its changes are copied.
     """
     key = json.dumps(
         [FORMAT_VERSION, str(former) if adds else "", *((source.name, source.sha256) for source in sources)]
@@ -70,8 +70,8 @@ def open_build(
 
 
 def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
-    """Insert the whole files into a build. Rows that were inserted before an interruption are not inserted again.
-    Raises bad_registry_file, interrupted.
+    """Insert the rows of the whole files into a build. Rows that were inserted before an interruption are not
+    inserted again. Raises bad_registry_file if a row is invalid; interrupted if the import must stop.
     """
     applied = applied_hashes(connection)
     if all(source.sha256 in applied for source in sources):
@@ -83,8 +83,8 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
 
 
 def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Build the search index of a build that has all its rows. Rows that were indexed before an interruption are not
-    indexed again. Raises interrupted.
+    """Build the search index of a build that has all its rows. Rows that were indexed before an interruption are
+    not indexed again. Raises interrupted if the import must stop.
     """
     if read_fact(connection, "is_indexed"):
         return
@@ -92,7 +92,7 @@ def index_build(connection: sqlite3.Connection, source: SourceFile, run: ImportR
         create_search_index(connection)
         begin_bulk_load(connection)
     while not _index_more(connection):
-        run.tell("finish", source, read_fact(connection, "indexed"))
+        run.report_rows("finish", source, read_fact(connection, "indexed"))
         run.raise_if_stopped()
     with transaction(connection):
         end_bulk_load(connection)
@@ -109,12 +109,12 @@ def _index_more(connection: sqlite3.Connection) -> bool:
 
 
 def finish_build(connection: sqlite3.Connection) -> None:
-    """Give a complete build the write-ahead log that the registry in use has."""
+    """Switch a complete build to the journal mode of the registry in use: a write-ahead log."""
     connection.execute("PRAGMA journal_mode=WAL")
 
 
 def forget_build(connection: sqlite3.Connection) -> None:
-    """Delete the list of a build's files from the registry: other files were applied to it, too."""
+    """Delete the list of a build's files from the registry, because more files were applied to it afterwards."""
     connection.execute("DELETE FROM facts WHERE name = 'build'")
 
 
@@ -149,7 +149,7 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
             connection.executemany(INSERT_CORPORATION, store_rows(_rows_in_force(block.columns), places))
             blocks += 1
             more, done = block.last_line - done, block.last_line
-            run.tell("rows", source, done, more)
+            run.report_rows("rows", source, done, more)
             is_stopping = run.should_stop()
             if is_stopping or blocks % _BLOCKS_PER_COMMIT == 0:
                 write_facts(connection, {fact: done})

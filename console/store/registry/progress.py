@@ -16,15 +16,15 @@ class ImportRun:
         self.should_stop = should_stop
         self._on_progress = on_progress
         self._began = time.monotonic()
-        self._told = 0.0
+        self._reported_at = 0.0
         self._rows = 0
 
-    def tell(self, step: str, source: SourceFile, rows: int, more: int = 0) -> None:
-        """Report that `rows` rows of a file are done, `more` of them since the last call."""
-        self._rows += more
+    def report_rows(self, step: str, source: SourceFile, rows: int, new_rows: int = 0) -> None:
+        """Report that `rows` rows of a file are done, `new_rows` of them since the last call."""
+        self._rows += new_rows
         now = time.monotonic()
-        if now - self._told >= _SECONDS_BETWEEN or rows == source.lines:
-            self._told = now
+        if now - self._reported_at >= _SECONDS_BETWEEN or rows == source.lines:
+            self._reported_at = now
             rate = self._rows / (now - self._began) if now > self._began else 0.0
             self._on_progress(ImportProgress(step, source.name, rows, source.lines, rate))
 

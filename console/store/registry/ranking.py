@@ -24,7 +24,10 @@ _CHANGED_IN_ADDRESSES = re.compile(r"[\d\-丁目番地号ノ〇一二三四五�
 
 
 class Rank(IntEnum):
-    """Rank of a corporation in a search; a lower value is a better match."""
+    """Rank of a corporation in a search; a lower value is a better match. The typed text is the whole official
+    name with its legal form (WHOLE_NAME), the name without the legal form (NAME), the beginning of a name
+    (BEGINNING), another part of a name (PART), or a text of the address or post code (ELSEWHERE).
+    """
 
     WHOLE_NAME = 0
     NAME = 1

@@ -77,8 +77,8 @@ class _Generation:
 
 
 class RegistryReader:
-    """Reads the registry in use. Any thread may use it. It opens the file at the first question. If another process
-    has put a new registry in use, the next question reads that one.
+    """Reads the registry in use. Any thread may use it. It opens the file at the first read. If another process
+    has put a new registry in use, the next read uses that registry.
 
     Raises bad_profile if the file is damaged.
     """
@@ -91,7 +91,7 @@ class RegistryReader:
     @property
     def registry_date(self) -> date:
         """The day up to which the registry in use is complete."""
-        return self.ask(lambda connection, _: date.fromisoformat(read_fact(connection, "registry_date")))
+        return self.run_query(lambda connection, _: date.fromisoformat(read_fact(connection, "registry_date")))
 
     def find(self, number: str) -> Corporation | None:
         """Return the corporation of this number (13 digits); None if the registry doesn't have it."""
@@ -102,7 +102,7 @@ class RegistryReader:
             row = connection.execute(_ROW_QUERY, (int(number),)).fetchone()
             return None if row is None else generation.read(connection, row)
 
-        return self.ask(find_row)
+        return self.run_query(find_row)
 
     def find_many(self, numbers: Collection[str]) -> dict[str, Corporation]:
         """Return those of the corporations that the registry has, by number, in the given order."""
@@ -116,7 +116,7 @@ class RegistryReader:
             by_number = {corporation.number: corporation for corporation in found}
             return {number: by_number[number] for number in numbers if number in by_number}
 
-        return self.ask(find_rows)
+        return self.run_query(find_rows)
 
     def search(
         self, text: str, *, prefecture: str | None = None, limit: int = 50, our_numbers: Collection[str] = ()
@@ -143,7 +143,7 @@ class RegistryReader:
                     return found
             return ()
 
-        return self.ask(find_matches)
+        return self.run_query(find_matches)
 
     def predecessors(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporations that were merged into this one, by number."""
@@ -154,11 +154,11 @@ class RegistryReader:
             rows = connection.execute(_PREDECESSORS, (int(number),)).fetchall()
             return tuple(generation.read(connection, row) for row in rows)
 
-        return self.ask(find_rows)
+        return self.run_query(find_rows)
 
     def successor_chain(self, number: str) -> tuple[Corporation, ...]:
-        """Return the corporation into which this one was merged, then that one's successor, and so on to the last.
-        Return none if the chain leads into a circle.
+        """Return the corporation into which this one was merged, then that one's successor, and so on to the
+        last. Return an empty tuple if it wasn't merged, or if the chain of successors is a circle.
         """
         chain: dict[str, Corporation] = {}
         found = self.find(number)
@@ -172,14 +172,14 @@ class RegistryReader:
 
     def status(self) -> RegistryStatus:
         """Return the day, the number of corporations and the source files of the registry in use."""
-        return self.ask(lambda connection, _: read_status(connection))
+        return self.run_query(lambda connection, _: read_status(connection))
 
     def changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
         """Return the changes by differences of the day `since` and later, sorted by day, then number; only of these
         numbers, or of all if `numbers` is None.
         """
 
-        rows = self.ask(
+        rows = self.run_query(
             lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, numbers)
         )
         return tuple(change for change in map(_read_change, rows) if change.facts)
@@ -190,9 +190,9 @@ class RegistryReader:
         if generation is not None:
             generation.close()
 
-    def ask(self, question: Callable[[sqlite3.Connection, _Generation], T]) -> T:
-        """Return the answer to a question. If the registry is replaced before the question has its answer, ask the
-        new one.
+    def run_query(self, query: Callable[[sqlite3.Connection, _Generation], T]) -> T:
+        """Call `question` with a connection to the registry in use, and return its result. If another process
+        puts a new registry in use meanwhile, call `question` again with the new one.
         """
         while True:
             stamp = file_stamp(self._current)
@@ -200,7 +200,7 @@ class RegistryReader:
                 generation = self._open_current(stamp)
                 connection = generation.borrow()
                 try:
-                    answer = question(connection, generation)
+                    answer = query(connection, generation)
                 except BaseException:
                     connection.close()
                     raise

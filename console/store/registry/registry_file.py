@@ -7,8 +7,8 @@
         building/           a registry that is being built
         import.lock
 
-A registry in use has a write-ahead log, which belongs to the name of its file. So a new registry gets a folder of its
-own, and the file `current` is replaced, which is atomic. Readers read `current` before each question; if another
+A registry in use has a write-ahead log, which belongs to the name of its file. So a new registry gets a folder of
+its own, and the file `current` is replaced, which is atomic. Readers read `current` before each query; if another
 registry is in use then, they open that one.
 """
 
@@ -41,7 +41,7 @@ _BUSY_SECONDS = 30.0
 
 
 def find_registry_file(folder: Path) -> Path | None:
-    """Return the registry.db in use, or None."""
+    """Return the path of the registry.db in use; None if the folder has no registry."""
     try:
         name = (folder / CURRENT_NAME).read_text(encoding="ascii").strip()
     except FileNotFoundError:
@@ -50,7 +50,7 @@ def find_registry_file(folder: Path) -> Path | None:
 
 
 def open_for_reading(file: Path) -> sqlite3.Connection:
-    """Open a registry for reading. Raises sqlite3.Error."""
+    """Open a registry for reading. Raises sqlite3.Error if the file can't be opened."""
     connection = sqlite3.connect(
         f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
@@ -60,7 +60,7 @@ def open_for_reading(file: Path) -> sqlite3.Connection:
 
 
 def open_for_writing(file: Path) -> sqlite3.Connection:
-    """Open the registry in use, to apply differences. Raises sqlite3.Error."""
+    """Open the registry in use, to apply differences. Raises sqlite3.Error if the file can't be opened."""
     return sqlite3.connect(f"{file.as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
 
 
@@ -117,7 +117,7 @@ def put_in_use(folder: Path, day: date) -> None:
     _delete_unused(folder)
 
 
-def take_back_unfinished(folder: Path) -> None:
+def recover_unfinished_build(folder: Path) -> None:
     """If an import was killed before its build was put in use, make this build the present build again. Delete all
     other files of earlier imports. The caller holds the import lock.
     """

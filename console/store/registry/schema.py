@@ -155,7 +155,7 @@ def applied_hashes(connection: sqlite3.Connection) -> frozenset[str]:
 
 
 class Places:
-    """The rows of the table `places`. A new pair of prefecture and city is inserted when it is first asked for."""
+    """The rows of the table `places`. If a row has a new pair of prefecture and city, `find_ids` inserts it."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -276,8 +276,9 @@ def write_facts(connection: sqlite3.Connection, facts: Mapping[str, str | int]) 
 
 
 def write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile], day: date, rows: int) -> None:
-    """Write the files that were applied now, and the facts of the whole registry: its day, its number of corporations
-    (`rows`; to count them takes as long as a difference may take), and the circles of successors.
+    """Write the files that were applied now, and the facts of the whole registry: its day, its number of
+    corporations (`rows`), and the circles of successors. The caller gives `rows`, because a query that counts
+    them takes as long as the import of a difference.
     """
     connection.executemany(
         "INSERT INTO files (name, sha256, day, is_difference, prefecture, row_count) VALUES (?, ?, ?, ?, ?, ?)",

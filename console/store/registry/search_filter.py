@@ -1,9 +1,11 @@
-"""Writes the condition in SQL that all corporations meet that match a query, and few others.
+"""Builds the SQL condition of a search: every corporation that matches the query fulfils the condition, and few
+others do.
 
-The index finds up to a thousand rows of which few match. The condition compares the comparison forms in the database
-(module `folded_texts`), so that only the other rows' texts are read and ranked (module `ranking`).
+The index finds up to a thousand rows of which few match. The condition compares the comparison forms in the
+database (module `folded_texts`), so that only the texts of the remaining rows are read and ranked (module
+`ranking`).
 
-A comparison form that a row doesn't have is that of a text that is its own form, so the texts are searched as well.
+A comparison form isn't stored if it equals the text itself. So the condition searches the texts, too.
 """
 
 from collections.abc import Sequence
@@ -17,7 +19,9 @@ _NAME_COLUMNS = ("name", "furigana", "folded_names")
 
 
 def write_filter(query: RegistryQuery) -> tuple[str, dict[str, str]]:
-    """Return the condition on a row `c` of `corporations` and its place `p`, and the values of its parameters."""
+    """Return the SQL condition on a row `c` of `corporations` and its place `p`, and the values of its parameters
+    by name.
+    """
     values: dict[str, str] = {}
     groups = [
         _write_words(words, values) for words in ((query.whole,), query.words, query.pieces) if _has_texts(words)

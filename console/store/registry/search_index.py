@@ -182,7 +182,8 @@ _fold_character = lru_cache(8192)(fold_text)
 
 
 def write_beginning(term: str) -> str:
-    """Return the term of longer numbers that begin with the number of a term: `@甲1~` for 甲12番地 of `@甲1`.
+    """Return the term that finds every longer number which begins with the number of `term`: `@甲1~` for `@甲1`,
+    which also finds 甲12番地.
 
     A typed address may end inside a number. The index finds a word much faster than the beginning of words.
     """

@@ -23,7 +23,9 @@ Stamp = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file that was refused as it was when it had this stamp: the error's code and facts."""
+    """A file that this program refused: the error's code and detail. The refusal counts only while the file still
+    has this stamp.
+    """
 
     stamp: Stamp
     code: str

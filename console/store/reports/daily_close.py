@@ -24,8 +24,8 @@ from console.store.schema.payments import payments, refunds
 from console.store.schema.worker import reconciliations
 
 MAX_OPERATIONS = 20_000
-"""Largest number of operations of one kind that are searched for outcomes that are known by now: those of the newest
-records.
+"""Largest number of operations of one kind in which outcomes are searched that became known later: the operations
+of the newest records.
 """
 _IDS_PER_QUERY = 500
 _PAYMENT, _REFUND = "payment", "refund"
@@ -45,7 +45,9 @@ class _Span:
 
 
 def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurrency:
-    """Return the payments that were paid in the period, per currency, through the index of (provider, paid_at)."""
+    """Return the number and the sum (minor units) of the payments that were paid in the period, per currency.
+    Uses the index of (provider, paid_at).
+    """
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.provider == provider,
         *_is_in(payments.c.paid_at, period),
@@ -56,7 +58,7 @@ def sum_captured(conn: Connection, provider: str, period: Period) -> SumByCurren
 
 
 def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurrency:
-    """Return the payments that were reversed in the period, per currency."""
+    """Return the number and the sum (minor units) of the payments that were reversed in the period, per currency."""
     query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
         payments.c.status == PaymentState.REVERSED.value,
         payments.c.certainty == _KNOWN,
@@ -68,7 +70,7 @@ def sum_reversed(conn: Connection, provider: str, period: Period) -> SumByCurren
 
 
 def sum_refunded(conn: Connection, provider: str, period: Period) -> SumByCurrency:
-    """Return the refunds that were completed in the period, per currency."""
+    """Return the number and the sum (minor units) of the refunds that were completed in the period, per currency."""
     query = (
         select(refunds.c.currency, func.count(), func.sum(refunds.c.refund_amount))
         .join(payments, payments.c.id == refunds.c.payment_id)
@@ -95,11 +97,11 @@ def _sum_by_currency(conn: Connection, query: Select[Any]) -> SumByCurrency:
 
 
 def list_unknown(conn: Connection, provider: str, at: datetime) -> tuple[tuple[UnknownRecord, ...], bool]:
-    """Return the payments and refunds of the provider whose outcome was unknown at the instant `at`, and False if
-    there may be more of them, because MAX_OPERATIONS was reached.
+    """Return two values: the payments and refunds of the provider whose outcome was unknown at the instant `at`;
+    and True if these are all of them, False if MAX_OPERATIONS was reached.
 
-    Unknown are records that are unknown still, and those whose operation began before `at` and was settled at `at` or
-    later by another process: a raised fencing token says that nobody knew in between.
+    A record's outcome was unknown at `at` if it is still unknown, or if its operation began before `at` and
+    another process settled it at `at` or later: then the operation has a raised fencing token.
     """
     records: list[UnknownRecord] = []
     is_complete = True

@@ -17,8 +17,8 @@ MAX_RECORDS = 10_000
 
 
 def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) -> QueueAges:
-    """Return the records of the queue `name` by age. `lapsed` are the ids of the records whose process crashed or
-    froze during a call.
+    """Return the numbers of the records of the queue `name` by age. `lapsed`: for each kind, the ids of the
+    records whose process crashed or froze during a call.
     """
     values: dict[str, object] = {"most": MAX_RECORDS}
     queries = []
@@ -26,7 +26,7 @@ def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) ->
         ids = lapsed.get(part.kind, frozenset())
         values |= part.parameters(ids)
         if name in part.queues:
-            queries += part.make_since_queries(name, beside_lapsed=bool(ids))
+            queries += part.make_since_queries(name, has_lapsed=bool(ids))
     counts = [select(*_age_columns(rows.c.since, now)).select_from(rows) for rows in (q.subquery() for q in queries)]
     rows = conn.execute(union_all(*counts), values).all()
     sums = [sum(int(row[place] or 0) for row in rows) for place in range(len(AGE_CLASSES) + 1)]

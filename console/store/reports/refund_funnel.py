@@ -21,8 +21,8 @@ _APPROVED_STATES = (
 
 
 def count_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
-    """Return a funnel per currency of the refunds that were requested in the period, and False if there may be more
-    of them than MAX_REFUNDS.
+    """Return two values: a funnel per currency of the refunds that were requested in the period; and True if
+    these are all refunds of the period, False if there may be more than MAX_REFUNDS.
     """
     newest = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("most", type_=Integer)).subquery()
     c = newest.c

@@ -40,8 +40,8 @@ def has_more_operations(conn: Connection, kind: str, limit: int) -> bool:
 
 
 def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
-    """Return the calls of one kind that began in the period and ended without a known outcome, and False if there may
-    be more operations than MAX_OPERATIONS.
+    """Return two values: the calls of one kind that began in the period and ended without a known outcome; and
+    True if these are all of them, False if there may be more operations than MAX_OPERATIONS.
 
     A process that writes such an outcome later raises the fencing token, so a settled row with a token above the
     first one had an unknown outcome.

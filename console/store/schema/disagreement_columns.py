@@ -24,6 +24,7 @@ PAYMENT_SQL = _derived_sql(
     f"({_is_reviewed_sql('payment')}) OR (work_state = 'scheduled' AND work_reason = '{WorkReason.MOVE_ORDER}')"
     f" OR (told_at IS NOT NULL AND (provider_minor <> {_OWN_MINOR} OR provider_refunded_minor <> refunded_minor))"
 )
-"""A payment is also one whose order the program still has to move, and one whose amounts differ from those that the
-provider said last. Before an answer (`told_at` is NULL) there is nothing to compare.
+"""SQL of the column `disagrees` of payments. The value is also 1 while the program still has to change the state
+of the payment's order, and if the payment's amounts differ from those that the provider stated last. Without a
+statement of the provider (`told_at` is NULL) the amounts aren't compared.
 """

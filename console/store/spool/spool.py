@@ -123,9 +123,9 @@ class Intent:
 
 
 class SpoolState(StrEnum):
-    """Progress of an operation as far as this desk knows. `prepared`: not sent yet. `void`: it was never sent, and no
-    process may send it. `calling`: sent, or about to be sent. `answered`: the answer is in the spool. `ended`: the
-    database has its end.
+    """Progress of an operation as far as this desk knows. `prepared`: not sent yet. `void`: it was never sent,
+    and no process may send it. `calling`: sent, or about to be sent. `answered`: the answer is in the spool.
+    `ended`: the database has stored the operation's final state.
     """
 
     PREPARED = "prepared"
@@ -176,7 +176,7 @@ class Spool:
         )
         self._cipher = cipher
 
-    def unlock(self, cipher: Cipher) -> None:
+    def set_cipher(self, cipher: Cipher) -> None:
         """Set the cipher that encrypts and decrypts answers from now on. So the caller needs the store key only when
         an answer must be encrypted or decrypted.
         """
@@ -283,10 +283,10 @@ class Spool:
             raise ConsoleError(ErrorCode.INTERNAL_ERROR, facts)
 
     def mark_ended(self, operation_id: str, *, holds_claim: bool, provider_id: int | None = None) -> None:
-        """Mark an operation as ended, after the database has stored its end. An operation that was never sent is
-        deleted instead.
+        """Mark an operation as ended, after the database has stored its final state. An operation that was never
+        sent is deleted instead.
 
-        The write isn't synced to the disk, because after a power cut the database still has the end.
+        The write isn't synced to the disk, because after a power cut the database still has the final state.
         """
         if not self._file.write(_END_SQL, (provider_id, holds_claim, operation_id), durable=False):
             self.forget_unsent(operation_id)
@@ -397,18 +397,19 @@ class Spool:
     # Desk requests whose answer hasn't come
 
     def store_own_request(self, request: str, database_id: str, forgotten_before: str) -> None:
-        """Store that this desk asks a worker. Delete the requests with an id smaller than `forgotten_before`. The
-        writes aren't synced to the disk: they survive the process, not a power cut.
+        """Store the id of a desk request that this desk sends to a worker. Also delete the stored requests with
+        an id smaller than `forgotten_before`. The writes aren't synced to the disk: they survive the process, not
+        a power cut.
         """
         self._file.write("DELETE FROM asked_requests WHERE id < ?", (forgotten_before,), durable=False)
         self._file.write("INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (request, database_id), durable=False)
 
     def forget_own_request(self, request: str) -> None:
-        """Delete a request whose answer has come."""
+        """Delete the id of a desk request after this desk has received its answer."""
         self._file.write("DELETE FROM asked_requests WHERE id = ?", (request,), durable=False)
 
     def own_requests(self, database_id: str) -> frozenset[str]:
-        """Return the ids of the requests whose answer no process of this desk has got."""
+        """Return the ids of the desk requests whose answer no process of this desk has received."""
         rows = self._file.read("SELECT id FROM asked_requests WHERE database_id = ?", (database_id,))
         return frozenset(str(id) for (id,) in rows)
 

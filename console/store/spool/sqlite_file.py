@@ -212,7 +212,9 @@ def _retry_while_locked(step: Callable[[], T]) -> T:
 
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Translate errors of SQLite and the operating system into ConsoleError."""
+    """Translate errors of SQLite and the operating system that the block raises into ConsoleError (see the
+    module's docstring). `path`: the file or folder that the error names.
+    """
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -104,7 +104,7 @@ def insert_run(
         "made_at": convert_to_naive_utc(now),
         "changed_at": convert_to_naive_utc(now),
     }
-    run_id = compare_and_swap.insert_announced(conn, BULK_RUN_KIND, _INSERT, run, now)
+    run_id = compare_and_swap.insert_and_announce(conn, BULK_RUN_KIND, _INSERT, run, now)
     rows_to_insert = [
         {
             "run_id": run_id,

@@ -86,7 +86,7 @@ def start_saga(
         "next_at": convert_to_naive_utc(now),
     }
     try:
-        saga_id = compare_and_swap.insert_announced(conn, SAGA_KIND, _INSERT, row, now)
+        saga_id = compare_and_swap.insert_and_announce(conn, SAGA_KIND, _INSERT, row, now)
     except IntegrityError:  # another process began it at the same time
         if find_open(conn, kind, subject_kind, subject_id):
             return None
@@ -155,8 +155,10 @@ def postpone_step(
     *,
     counts_as_attempt: bool = True,
 ) -> Saga:
-    """Write that the present step is due again at `next_at`, with a reason. `counts_as_attempt`: also increment the
-    number of attempts. Raises as `advance_saga` does.
+    """Write that the present step is due again at `next_at`, with a reason. `counts_as_attempt`: also increment
+    the number of attempts. Return the changed saga.
+
+    Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
     merged, attempts = {**saga.facts, **(facts or {})}, saga.attempts + counts_as_attempt
     return _write_change(conn, saga, now, facts=merged, next_at=next_at, reason=reason, attempts=attempts)
@@ -164,7 +166,9 @@ def postpone_step(
 
 def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:
     """Change the state to stuck, because the present step can't be done. The step isn't tried again until
-    `resume_saga` is called. Raises as `advance_saga` does.
+    `resume_saga` is called. Return the changed saga.
+
+    Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
     """
     return _write_change(
         conn,
@@ -179,15 +183,20 @@ def mark_stuck(conn: Connection, saga: Saga, now: datetime, reason: str, facts: 
 
 
 def resume_saga(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str, object]) -> Saga:
-    """Change the state of a stuck saga to running; its present step is due now. Raises as `advance_saga` does."""
+    """Change the state of a stuck saga to running; its present step is due now. Return the changed saga.
+
+    Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
+    """
     return _write_change(
         conn, saga, now, state=SagaState.RUNNING, facts={**saga.facts, **facts}, next_at=now, attempts=0
     )
 
 
 def end_saga(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:
-    """Change the state to done or compensated; both are final. Raises as `advance_saga` does, and ForbiddenTransition
-    for another `state`.
+    """Change the state to done or compensated; both are final. Return the changed saga.
+
+    Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended,
+    and for another `state`.
     """
     if state in (SagaState.RUNNING, SagaState.STUCK):
         raise ForbiddenTransition("a saga that ends runs no more, and is not stuck")

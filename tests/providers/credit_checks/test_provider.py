@@ -113,7 +113,7 @@ class ShutGate:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def wait_turn(self) -> None:
+    def wait_for_start(self) -> None:
         raise self._error
 
 

@@ -149,7 +149,7 @@ def test_never_sent_is_definite_for_what_has_an_effect_and_nothing_for_a_read(ca
 class ShutGate:
     """A gate whose store is out of reach."""
 
-    def wait_turn(self) -> None:
+    def wait_for_start(self) -> None:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
 

@@ -13,7 +13,12 @@ from console.domain.money import Money
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
-from console.providers.paypay.reconciliation_file import InvalidReconFile, ReconReader, fetch_recon, parse_file_name
+from console.providers.paypay.reconciliation_file import (
+    DailyFileReader,
+    InvalidDailyFile,
+    fetch_daily_file,
+    parse_file_name,
+)
 from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.parts import CLOCK, Turns
 from tests.providers.raw_server import Script, says, serving
@@ -35,7 +40,7 @@ def file(*lines: str, header: str = HEADER, end: str = "\n") -> bytes:
 
 
 def rows(content: bytes, merchant: str = "1") -> list[Row]:
-    return list(ReconReader(io.BytesIO(content), merchant, DAY, HistoryIndex()))
+    return list(DailyFileReader(io.BytesIO(content), merchant, DAY, HistoryIndex()))
 
 
 def reasons(*lines: str, end: str = "\n") -> list[str | None]:
@@ -127,7 +132,7 @@ def test_a_refused_line_names_its_payment_where_it_can() -> None:
 )  # fmt: skip
 def test_what_is_no_file(content: bytes) -> None:
     """Without its columns it is nothing."""
-    with pytest.raises(InvalidReconFile):
+    with pytest.raises(InvalidDailyFile):
         rows(content)
 
 
@@ -145,7 +150,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     for count in (1_000, 10_000):
         lines = (PAID.replace("0421", f"{number:08}") for number in range(count))
         stream, index = io.BytesIO(file(*lines)), HistoryIndex()
-        reader = ReconReader(stream, "1", DAY, index)
+        reader = DailyFileReader(stream, "1", DAY, index)
         tracemalloc.start()
         assert sum(isinstance(row, HistoryRow) for row in reader) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -176,7 +181,7 @@ def fetched(script: Script, *, allowed: bool = True) -> tuple[Outcome[bytes], in
     with serving(script) as server:
         hosts = [server.url] if allowed else ["https://files.example.com"]
         path = f"{server.url}/transaction_1_v2.csv?sig=x%2By"
-        outcome = fetch_recon(path, hosts=hosts, gate=Turns(), clock=CLOCK, scale=TimeScale())
+        outcome = fetch_daily_file(path, hosts=hosts, gate=Turns(), clock=CLOCK, scale=TimeScale())
         return outcome, server.connections
 
 
@@ -194,7 +199,7 @@ def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
 def test_an_address_that_is_none(url: str) -> None:
     """Whatever it is, nothing is sent and nothing raised."""
     hosts = [url, "https://files.example.com", "http://10.0.0.1", "http://files.example.com"]
-    outcome = fetch_recon(url, hosts=hosts, gate=Turns(), clock=CLOCK, scale=TimeScale())
+    outcome = fetch_daily_file(url, hosts=hosts, gate=Turns(), clock=CLOCK, scale=TimeScale())
     assert (outcome.sent, outcome.kind) == ("no", OutcomeClass.UNKNOWN)
 
 

@@ -17,7 +17,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.providers.http.strict_json import UnreadableJson
 from console.providers.payments.notices import OtherHint, ReconFileHint, TransactionHint
-from console.providers.paypay.reconciliation_file import ReconReader, fetch_recon
+from console.providers.paypay.reconciliation_file import DailyFileReader, fetch_daily_file
 from console.providers.paypay.webhooks import read_notice
 from console.sandbox import SandboxControl
 from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
@@ -256,10 +256,10 @@ def test_paypays_daily_file(control: SandboxControl) -> None:
     url = control.payments_control.publish_recon_file(meeting.now.astimezone(JST).date().isoformat())
 
     def fetched() -> Outcome[bytes]:
-        return fetch_recon(url, hosts=[control.url], gate=Turns(), clock=SystemClock(), scale=TimeScale())
+        return fetch_daily_file(url, hosts=[control.url], gate=Turns(), clock=SystemClock(), scale=TimeScale())
 
     file = io.BytesIO(got(fetched()))
-    rows = list(ReconReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), HistoryIndex()))
+    rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), HistoryIndex()))
     told = [row for row in rows if isinstance(row, HistoryRow)]
     assert [(row.merchant_payment_id, row.state, row.refund, row.amount) for row in told] == [
         (ORDER, "payment_success", None, YEN),
@@ -278,7 +278,7 @@ class SlowTurns(Turns):
         super().__init__()
         self._clock = clock
 
-    def wait_turn(self) -> None:
+    def wait_for_start(self) -> None:
         self._clock.at += timedelta(minutes=3)
 
 

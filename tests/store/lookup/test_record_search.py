@@ -122,6 +122,6 @@ def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.
         ids, is_partial = record_search.ids_of_numbers(conn, [number])
         assert ids["credit-check"]
         assert not is_partial
-        monkeypatch.setattr(record_search, "MOST_OF_NUMBERS", len(ids["credit-check"]))
+        monkeypatch.setattr(record_search, "MAX_RECORDS_OF_NUMBERS", len(ids["credit-check"]))
         assert record_search.ids_of_numbers(conn, [number])[1]
         assert record_search.ids_of_numbers(conn, []) == ({}, False)

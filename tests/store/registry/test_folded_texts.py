@@ -107,7 +107,7 @@ def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
     ]  # fmt: skip
     import_registry_files(folder, [write_file(tmp_path, "00_zenkoku_all_20251128", [row(0, name="ひかりガラス")])])
     assert [one.name for one in reader.search("ヒカリガラス")] == ["ひかりガラス"]
-    assert reader.ask(lambda connection, _: has_folded_texts(connection))
+    assert reader.run_query(lambda connection, _: has_folded_texts(connection))
     reader.close()
 
 
