@@ -69,8 +69,8 @@ def publish(sandbox: "Sandbox", registry: DemoRegistry) -> None:
 
 @contextlib.contextmanager
 def registry_in_background(home: Path, registry: DemoRegistry, import_file: ImportFile) -> Iterator[threading.Thread]:
-    """Within the block, a thread writes the publisher's files into the home folder and imports them. The end of the
-    block stops it.
+    """Within the block, a thread writes the publisher's files into the home folder and imports them. Yield the
+    thread; it is stopped at the end of the block.
     """
     stopping = threading.Event()
     thread = threading.Thread(

@@ -93,8 +93,7 @@ def are_well_formed(numbers: Iterable[str]) -> bool:
 
 def list_numbers_with_one_typing_error(typed: str) -> tuple[str, ...]:
     """Return the well-formed corporation numbers that differ from `typed` by one typing error: a wrong digit, two
-    swapped neighbours, a missing digit or an additional digit. The numbers are sorted, so that the result is always
-    the same.
+    swapped neighbours, a missing digit or an additional digit. The numbers are sorted.
     """
     return tuple(
         sorted(

@@ -101,7 +101,9 @@ class ExceedsReason(Reason):
 
 
 class PossibleRepeatReason(Reason):
-    """Reasons of the error `possible_repeat` (`detail.reason`)."""
+    """Reasons of the error `possible_repeat` (`detail.reason`): the way in which a request resembles an earlier
+    one.
+    """
 
     ANSWER_NOT_KEPT = "answer_not_kept"
     EXACT_LOOKALIKE = "exact_lookalike"
@@ -110,7 +112,7 @@ class PossibleRepeatReason(Reason):
 
 
 class AlreadyDecidedReason(Reason):
-    """Reasons of the error `already_decided` (`detail.reason`)."""
+    """Reasons of the error `already_decided` (`detail.reason`): the earlier decision or answer."""
 
     LATE_ANSWER = "late_answer"
     SET_ASIDE = "set_aside"
@@ -241,7 +243,9 @@ class UsageProblem(Reason):
 
 
 class LockedProblem(Reason):
-    """Problems of the error `database_locked` (`detail.problem`)."""
+    """Problems of the error `database_locked` (`detail.problem`): the process or conflict that kept the database
+    or its rows locked.
+    """
 
     ANOTHER_RESTORE = "another_restore"
     ANOTHER_UPGRADE = "another_upgrade"
@@ -253,7 +257,9 @@ class LockedProblem(Reason):
 
 
 class UnreachableProblem(Reason):
-    """Problems of the error `database_unreachable` (`detail.problem`)."""
+    """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the
+    database file.
+    """
 
     COMMIT_UNANSWERED = "commit_unanswered"
     CONNECTION_LOST = "connection_lost"
@@ -272,7 +278,7 @@ class SchemaProblem(Reason):
 
 
 class AmountProblem(Reason):
-    """Problems of the error `invalid_amount` (`detail.problem`)."""
+    """Problems of the error `invalid_amount` (`detail.problem`): the rule that the amount breaks."""
 
     WRONG_FORM = "form"
     NOT_ORDER_TOTAL = "order_total"
@@ -299,7 +305,7 @@ class WindowReason(Reason):
 
 
 class DocumentNotFoundReason(Reason):
-    """Reasons of the error `not_found` for a document (`detail.reason`)."""
+    """Reasons of the error `not_found` for a document (`detail.reason`): the fault of the stored file."""
 
     CONTENT_DAMAGED = "damaged"
     FILE_MISSING = "missing"
@@ -373,6 +379,6 @@ class InternalErrorProblem(Reason):
 
 
 RefundRule = ExceedsReason | InProgressReason | LimitReason | NotAllowedReason | WindowReason
-"""A rule of refunds. It has the name of the reason that a refund gets which breaks the rule; the class of the
-reason determines the error code.
+"""The reason of an error that a rule of refunds gives to a refund which breaks it. The class of the reason
+determines the error code.
 """

@@ -165,9 +165,10 @@ class ReadOnlySwitch:
 @dataclass(frozen=True, slots=True)
 class CheckRelations:
     """The related facts of a credit check. `awaits_second_person`: a first person has proposed a decision.
-    `claim_holder` is the id of another credit check that holds the claim on the same client and corporation number,
-    None if there is none. `finds_purchases`: the provider can be asked for an unknown purchase. `read_only` is the
-    switch that stops purchases, None if none does or if the record's next step is no such action.
+    `claim_holder` is the id of another credit check that holds the claim on the same client and corporation
+    number, None if there is none. `finds_purchases`: the provider can be asked for an unknown purchase.
+    `read_only` is the switch that stops purchases, None if no switch does or if the record's next step isn't a
+    purchase.
     """
 
     awaits_second_person: bool = False

@@ -163,8 +163,9 @@ class FeedMark:
 
 @dataclass(frozen=True, slots=True)
 class DeskNews:
-    """Values that an open window reads repeatedly: the mark for the next reading, the kind and id of each record that
-    has changed since the previous mark, and whether the desk asks a worker and none is there.
+    """Values that an open window reads repeatedly: the mark for the next reading, and the kind and id of each
+    record that has changed since the previous mark. `is_worker_away`: the desk sends desk requests, and no worker
+    is running.
     """
 
     mark: FeedMark

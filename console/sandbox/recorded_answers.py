@@ -1,4 +1,6 @@
-"""A provider that gives recorded answers: each request gets the answer that was prepared for it, whatever it asks."""
+"""A provider that gives recorded answers: every request gets the answer that was set last, whatever the request
+is.
+"""
 
 import re
 import threading

@@ -120,7 +120,7 @@ BY_KEY: dict[str, Ask] = {
     "holder of a claim": lambda conn: credit_checks.find_claim_holder(conn, "1", NUMBER),
     "numbers that we have": lambda conn: credit_checks.known_numbers(conn, [NUMBER, NUMBER[::-1]], 3),
     "provider's id": lambda conn: credit_checks.find_by_provider_id(conn, 5),
-    "what a renewal replaced": lambda conn: credit_checks.find_superseded_by(conn, 5),
+    "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),
     "due": lambda conn: queues.due_credit_checks(conn, "incomplete", _NOW, 10),
     "what a wrong clock put off": lambda conn: future_dated_work.find_future_dated(conn, _NOW, 10),
     "written by others": lambda conn: queues.find_foreign_rows(conn, 10),

@@ -18,7 +18,7 @@ from console.cli.process.explained import complete_answer, complete_refusal
 from console.cli.text_output.records import explained_record, table_of_one_kind
 from console.cli.text_output.translator import Translator
 from console.cli.text_output.views import view_lines
-from console.domain.access.read_only import find_switch_on, is_action_stopped
+from console.domain.access.read_only import find_stopping_switch, is_action_stopped
 from console.domain.bulk.records import ChosenRecord
 from console.domain.clock import CLOCK_TOLERANCE, age_of
 from console.domain.errors import ConsoleError
@@ -269,7 +269,7 @@ def _check_switch(stage: Stage, view: Any, page: Explanation) -> None:
     """
     record, payment = view.record, getattr(view, "payment", None) or view.record
     provider = CREDIT_CHECK_PROVIDER if isinstance(record, CreditCheck) else getattr(payment, "provider", None)
-    switch = find_switch_on(stage.console.read_only.list_switches(), provider)
+    switch = find_stopping_switch(stage.console.read_only.list_switches(), provider)
     if switch is None:
         assert "read_only" not in page.why + page.next_step.code, page
         return

@@ -12,7 +12,7 @@ from console.domain.explanations.payments import (
     explain_order,
     explain_payment,
     explain_refund,
-    may_be_reversed_until,
+    find_reversal_deadline,
 )
 from console.domain.payments.records import (
     Order,
@@ -207,10 +207,10 @@ def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, e
 def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> None:
     """Two days after its own in India; from then on it is settled."""
     atom = replace(PAYMENT, provider="atom", paid_at=datetime(2026, 11, 20, 18, 29, 59, tzinfo=UTC))
-    until = may_be_reversed_until(atom)
+    until = find_reversal_deadline(atom)
     assert until == datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
-    assert may_be_reversed_until(PAYMENT) is None
-    assert [may_be_reversed_until(replace(atom, state=state)) for state in set(PaymentState) - PAID_STATES] == [
+    assert find_reversal_deadline(PAYMENT) is None
+    assert [find_reversal_deadline(replace(atom, state=state)) for state in set(PaymentState) - PAID_STATES] == [
         None
     ] * 6
     assert (

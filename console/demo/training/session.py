@@ -52,9 +52,12 @@ def person_of(settings: Settings) -> str:
 @contextlib.contextmanager
 def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_SECONDS) -> "Iterator[Console]":
     """Start simulated providers and yield the services of a new training, with `console.training`. `settings` are
-    those of the person's desk, of which only home, name and language are used: a database server and credentials that
-    they name are not. The invented approver decides every
-    `approver_pause` seconds. Everything but the score is gone at the end of the block. Raises bad_profile.
+    the settings of the person's desk; only home, name and language are used, and neither a database server nor
+    credentials. The invented approver decides every `approver_pause` seconds. At the end of the block everything
+    but the score is deleted.
+
+    Raises bad_profile if the desk's person has the name of an invented person, or if the settings of the training
+    would reach a database server or a real provider.
     """
     from console.sandbox import start_sandbox
 
@@ -81,8 +84,9 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
 
 
 def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingView":
-    """Return the incidents and the score of the desk's person. `must_check`: judge them first, if the person's
-    training runs in another process. Raises bad_profile, storage_full.
+    """Return the incidents and the score of the desk's person. `must_check`: first check the incidents, if the
+    person's training runs in another process. Raises bad_profile if the person has the name of an invented
+    person; storage_full if the score can't be written.
     """
     from console.sandbox import SandboxControl
 

@@ -35,7 +35,7 @@ switch of the record's provider stops the action, too, because it costs or moves
 """
 
 
-def find_switch_on(switches: Iterable[ReadOnlySwitch], provider: str | None = None) -> ReadOnlySwitch | None:
+def find_stopping_switch(switches: Iterable[ReadOnlySwitch], provider: str | None = None) -> ReadOnlySwitch | None:
     """Return the switch that stops a change at this provider; None if no switch does. The switch of EVERYTHING comes
     before the provider's. Without a provider only the switch of EVERYTHING counts.
     """
@@ -44,8 +44,8 @@ def find_switch_on(switches: Iterable[ReadOnlySwitch], provider: str | None = No
 
 
 def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool:
-    """Return True if the switch stops the action. It is on, for EVERYTHING or for the record's provider. `action` may
-    have a target state, such as `resolve.completed`.
+    """Return True if the switch stops the action. `switch` is a switch that is on, for EVERYTHING or for the
+    record's provider; None: no such switch is on. `action` may have a target state, such as `resolve.completed`.
     """
     costs = STOPPED_ACTIONS.get(action.partition(".")[0]) if action is not None else None
     return switch is not None and costs is not None and (costs or switch.scope == EVERYTHING)

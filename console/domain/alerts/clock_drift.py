@@ -31,7 +31,7 @@ def observed_text(name: str, seconds: float) -> str:
 
 
 def expected_text() -> str:
-    """Return the text `expected` of the alert."""
+    """Return the text `expected` of the alert: the largest difference without an alert, such as `within 2 s`."""
     return f"within {LIMIT_SECONDS:.0f} s"
 
 

@@ -176,9 +176,9 @@ class IncidentStatus:
     resolution: IncidentStep | None = None
 
 
-def split_runs(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ...]:
-    """Return the alerts of one cause as incidents, oldest first. An alert that was raised while no earlier alert was
-    open begins another incident.
+def split_into_incidents(alerts: Iterable[Alert]) -> tuple[tuple[Alert, ...], ...]:
+    """Divide the alerts of one cause into incidents, oldest first, and return the alerts of each incident. An
+    alert that was raised while no earlier alert was open begins another incident.
     """
     runs: list[list[Alert]] = []
     open_until: datetime | None = None
@@ -267,10 +267,12 @@ PLAYBOOK_OF_RULE: Mapping[str, str] = {
     **{name: name for name in ("clock_drift", "corporation_changed", "events_unpublished", "provider_away")},
     **{name: name for name in ("queue_age", "task_late")},
 }
-"""Name of the playbook of a rule: the steps are the words `playbook.<name>.1` and so on."""
+"""For each rule of alerts, the name of its playbook. A playbook is a list of steps that a person follows to
+remove the cause; the wordings have the steps as `playbook.<name>.1`, `playbook.<name>.2` and so on.
+"""
 DEFAULT_PLAYBOOK = "case"
 
 
 def playbook_of(rule: str) -> str:
-    """Return the name of the playbook for alerts of this rule."""
+    """Return the name of the playbook (see PLAYBOOK_OF_RULE) for alerts of this rule."""
     return PLAYBOOK_OF_RULE.get(rule, DEFAULT_PLAYBOOK)

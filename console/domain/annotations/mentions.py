@@ -1,4 +1,4 @@
-"""Mentions: a note names a colleague by `@` and the name, and the colleague is told. No I/O.
+"""Mentions: a note names a colleague by `@` and the name, and the program informs this colleague. No I/O.
 
 A name is compared without regard to upper and lower case, to full-width characters (`＠ｏｐ－ａ`) and to invisible
 characters such as marks of the writing direction. An `@` after a letter or a digit of ASCII is part of an e-mail
@@ -51,8 +51,8 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class NamesInNote:
-    """The names after `@` in the text of a note: those of people (`people`), and those of nobody (`unknown`), both
-    without repetition and in their order.
+    """The names after `@` in the text of a note: names of people (`people`), and names that belong to nobody
+    (`unknown`). Both are without repetition and in the order of the text.
     """
 
     people: tuple[str, ...] = ()
@@ -77,7 +77,9 @@ def find_names(text: str, names: Collection[str], author: str) -> NamesInNote:
 
 
 def find_typed_beginning(text: str) -> str | None:
-    """Return the beginning of a name that is being typed at the end of `text`, without the `@`; None if none is."""
+    """Return the beginning of a name that is being typed at the end of `text`, without the `@`; None if the text
+    doesn't end with an unfinished name.
+    """
     starts = list(_name_starts(text))
     return text[starts[-1] :] if starts and _NAME_BEING_TYPED.match(text, starts[-1]) else None
 

@@ -46,8 +46,8 @@ class PageWords:
 
 @dataclass(frozen=True, slots=True)
 class WordChange:
-    """A difference of two lists of words: the words of the old one in place of which the new one has others. One of
-    the two ranges may be empty.
+    """One difference between two lists of words: the words in the range `old` of the old list are replaced by the
+    words in the range `new` of the new list. One of the two ranges may be empty.
     """
 
     old: slice

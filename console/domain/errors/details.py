@@ -175,8 +175,9 @@ class Usage(TypedDict, total=False):
 
 
 class BadProfile(TypedDict, total=False):
-    """Facts of the error `bad_profile`: the name of the wrong setting and its problem. The facts never contain the
-    setting's value. From `journal` on: what an unfit database said (`store/constraints/fitness.py`).
+    """Facts of the error `bad_profile`: the name of the wrong setting and its problem. The facts never contain
+    the setting's value. The fields from `journal` on are findings about a database that isn't safe for real money
+    (`store/constraints/fitness.py`).
     """
 
     variable: str
@@ -492,7 +493,9 @@ class ProviderAnswerUnusable(_Shared, total=False):
 
 
 class DatabaseUnreachable(TypedDict, total=False):
-    """Facts of the error `database_unreachable`."""
+    """Facts of the error `database_unreachable`: the problem, or the database's own message. `folder` or `file`
+    is the path of a database file that is missing or was replaced.
+    """
 
     problem: UnreachableProblem | ForeignText
     folder: str

@@ -134,8 +134,8 @@ _STEP_OF_FRAGMENT: tuple[tuple[str, EventKind], ...] = (
 )
 
 
-def step_of(what: str) -> EventKind:
-    """Return the kind of the event that an audit entry with the action `what` is in a timeline."""
+def event_kind_of(what: str) -> EventKind:
+    """Return the kind that an audit entry with the action `what` has as an event of a timeline."""
     name = what.rpartition(".")[2]
     if name in _DECISION_WORDS:
         return EventKind.DECISION

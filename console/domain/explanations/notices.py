@@ -19,9 +19,9 @@ def explain_notice(
     can_import: bool,
     asks_by_amount_and_day: bool = False,
 ) -> Explanation:
-    """Return the explanation of an unmatched notice. `same_number` are our records with its number, `cases` the open
-    cases about it. `can_import`: its provider can be asked for the payment, so that a person can import it;
-    `asks_by_amount_and_day`: the provider then needs both.
+    """Return the explanation of an unmatched notice. `same_number` are our records with its number, `cases` the
+    open cases about it. `can_import`: a person can import the payment, because its provider can be asked for it.
+    `asks_by_amount_and_day`: the provider finds a payment only by its amount and day.
     """
     facts: dict[str, object] = {
         "source": notice.source,

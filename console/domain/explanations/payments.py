@@ -24,11 +24,11 @@ from console.domain.payments.consistency import (
     PAID_STATES,
     WAITING_STATES,
     compare_sides,
+    find_reversal_deadline,
     holds_money,
     is_order_covered,
     is_refunded_in_full,
     list_order_payments,
-    may_be_reversed_until,
     order_difference_minor,
 )
 from console.domain.payments.records import (
@@ -46,7 +46,7 @@ from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBES
 
-__all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", "may_be_reversed_until"]
+__all__ = ["PAID_STATES", "explain_order", "explain_payment", "explain_refund", "find_reversal_deadline"]
 
 Facts = Mapping[str, object]
 
@@ -165,7 +165,7 @@ def _find_certainty(record: Payment, relations: PaymentRelations, verdict: str, 
     sides = _compare_sides_of(record, relations, now)
     if verdict in DISAGREEING_VERDICTS or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
-    until = may_be_reversed_until(record)
+    until = find_reversal_deadline(record)
     if until is not None and now < until:
         return CertaintyBadge.MAY_BE_REVERSED
     return CertaintyBadge.OLD if any(side.old for side in sides) else CertaintyBadge.KNOWN
@@ -428,7 +428,7 @@ def _explain_paid(record: Payment, relations: PaymentRelations, facts: Facts, no
     if order is not None and holds_money(record) and order_difference_minor(record, order) > 0:
         step = _step_to_refund(record, relations, "next.payment_refund_excess", facts)
         return Explanation("verdict.payment_excess", "why.payment_excess", step, facts, DECIDING_ROLES)
-    until = may_be_reversed_until(record)
+    until = find_reversal_deadline(record)
     if until is not None and now < until:
         facts = {**facts, "until": (until - timedelta(microseconds=1)).date()}
         step = NextStep("next.payment_reversible", facts)

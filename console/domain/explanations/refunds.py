@@ -13,7 +13,7 @@ from console.domain.money import Money
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkReason, WorkState
-from console.domain.recovery.decidable import is_open_refund
+from console.domain.recovery.decidable import is_decidable_refund
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import REFUND_PROBES
 
@@ -64,7 +64,7 @@ def _explain_situation(record: Refund, relations: RefundRelations, now: datetime
     if record.work.state is WorkState.NEEDS_REVIEW:
         if relations.awaits_second_person:
             step = NextStep("next.refund_second_person", facts, _resolve_command(record, "failed"), "resolve")
-        elif is_open_refund(record) and record.work.reason != WorkReason.CONTRADICTED:
+        elif is_decidable_refund(record) and record.work.reason != WorkReason.CONTRADICTED:
             step = NextStep(
                 "next.refund_resolve", facts, _resolve_command(record, "completed --provider-id ID"), "resolve"
             )

@@ -23,8 +23,10 @@ from console.domain.corporation_number import DIGIT_COUNT, CorporationNumber, ch
 from console.domain.registry.legal_forms import remove_form, write_out_forms
 from console.domain.registry.spelling import fold_address, list_readings
 
-LONGEST_QUERY = 500
-"""Characters that are looked at: the length of the longest published text, a furigana."""
+LONGEST_QUERY_CHARACTERS = 500
+"""Largest number of characters of a typed text that are read; further characters are ignored. It is the length of
+the longest published text, a furigana.
+"""
 _MIN_CHARACTERS = 2
 _MIN_DIGITS = 4
 _NUMBER_AMONG_WORDS = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
@@ -80,7 +82,7 @@ class RegistryQuery:
 
 def parse_query(text: str) -> RegistryQuery:
     """Parse a typed text into a query. Any text is accepted; characters after the first 500 are ignored."""
-    typed = _remove_invisible_characters(text[: LONGEST_QUERY * 2])[:LONGEST_QUERY]
+    typed = _remove_invisible_characters(text[: LONGEST_QUERY_CHARACTERS * 2])[:LONGEST_QUERY_CHARACTERS]
     number = find_number(typed)
     words = tuple(map(_read_word_among_others, typed.split()))
     whole = _read_word(typed)
@@ -99,8 +101,9 @@ def parse_query(text: str) -> RegistryQuery:
 
 
 def is_registry_query(text: str) -> bool:
-    """True if the registry can be searched for the text by words, by the beginning of a number or by post code; False
-    for a complete number, which records answer too, and for a text with nothing to search for.
+    """True if the registry can be searched for the text by words, by the beginning of a number or by post code.
+    False for a complete corporation number, for which the records are searched too, and for a text with nothing
+    to search for.
     """
     return parse_query(text).kind not in (QueryKind.EMPTY, QueryKind.NUMBER, QueryKind.MISTYPED_NUMBER)
 

@@ -272,7 +272,7 @@ def _refund_sum(refunds: Iterable[Refund]) -> int:
     return sum(refund.amount_minor for refund in refunds)
 
 
-def may_be_reversed_until(record: Payment) -> datetime | None:
+def find_reversal_deadline(record: Payment) -> datetime | None:
     """Return the instant (aware) until which the payer's bank may reverse a paid payment; None if the payment isn't
     paid or can't be reversed.
     """

@@ -1,4 +1,4 @@
-"""Drafts: what a person has typed into a dialog and not sent. No I/O."""
+"""Drafts: inputs that a person has typed into a dialog and not sent. No I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -19,10 +19,10 @@ _RULES = frozenset(AlertRule).union(*REASONS_BY_KIND.values())
 class Disagreement:
     """The statements of the sides of a record (our record, the provider and the order).
 
-    - `sides`: the sides of a payment that have said something, ours first; `differs` of a side has the fields in
-      which it differs. Empty for records of other kinds.
-    - `rule`, `observed`, `expected`, `detected_at`: the open case or alert about it, as it was found; None if there
-      is none.
+    - `sides`: the sides of a payment that have made a statement, our record first; `differs` of a side has the
+      fields in which it differs. Empty for records of other kinds.
+    - `rule`, `observed`, `expected`, `detected_at`: the stored values of the open case or alert about the record;
+      None if there is none.
     """
 
     sides: tuple[ComparedSide, ...] = ()

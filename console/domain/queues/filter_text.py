@@ -172,7 +172,8 @@ def _add_amount(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 def parse_amount(text: str) -> AmountRange:
     """Return the range of amounts that a text in NFKC form means: `50000`, `>50,000`, `¥50,000`, `50000円`,
-    `10000..50000JPY`. Commas must group digits as in Japan or in India. Raises InvalidFilterValue.
+    `10000..50000JPY`. Commas must group digits as in Japan or in India. Raises InvalidFilterValue for any other
+    text.
     """
     plain = _GROUPED_NUMBER.sub(lambda grouped: grouped[0].replace(",", ""), text.translate(_SIGNS)).upper()
     match = _AMOUNT_PATTERN.fullmatch(plain)

@@ -67,7 +67,7 @@ class AmountRange:
 @dataclass(frozen=True, slots=True)
 class AgeRange:
     """A condition on the age of a record: the time since its state or certainty last changed. A record without a
-    stored time of this change doesn't fulfil it.
+    stored time of this change doesn't fulfil the condition.
     """
 
     at_least: timedelta | None = None

@@ -99,8 +99,9 @@ class ViewCount:
 
 
 def clean_name(text: str) -> str:
-    """Return the name of a view as it is stored: composed, with single spaces. Raises InvalidViewName for an empty or
-    too long text, and for one with control marks, marks of direction, other invisible marks or piles of accents.
+    """Return the name of a view in its stored form: in Unicode's form NFC, with single spaces. Raises
+    InvalidViewName if the name is empty or too long, or has control characters, marks of direction, other
+    invisible characters, three combining marks in a row, or a combining mark without a letter before it.
     """
     composed = unicodedata.normalize("NFC", text)
     categories = [unicodedata.category(character) for character in composed]
@@ -144,9 +145,9 @@ def _is_printable(text: str) -> bool:
 
 
 def read_view(content: ViewContent, person: str | None) -> ReadView:
-    """Read the content of a view for the person who looks at it. In the stored filter, a word that is no operator is
-    a problem: it isn't searched, because a newer program may have meant it as a condition. So is `owner:me` if nobody
-    is named.
+    """Read the content of a view for the person who looks at it. In the stored filter, a word that is no operator
+    is a problem: it isn't searched, because a newer program may have meant it as a condition. The condition
+    `owner:me` is a problem if `person` is None.
     """
     parts = content.filter.split()
     of_person = [part for part in parts if part.casefold() == OWNER_ME]

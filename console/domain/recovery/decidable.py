@@ -16,13 +16,13 @@ CONTRADICTED_REASONS = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOE
 """Work reasons of a refund whose state the provider contradicts."""
 
 
-def is_open_check(check: CreditCheck) -> bool:
-    """True if people may decide the outcome of a credit check, because this outcome is unknown."""
+def is_decidable_check(check: CreditCheck) -> bool:
+    """True if people may decide the outcome of a credit check: this is the case if the outcome is unknown."""
     return check.certainty is Certainty.UNKNOWN
 
 
-def refusal_reason_of_refetch(check: CreditCheck) -> str | None:
-    """Return the reason for which the parts of a credit check can't be read again; None if they can."""
+def find_refetch_refusal(check: CreditCheck) -> str | None:
+    """Return the reason for which the parts of a credit check can't be read again; None if they can be."""
     if check.state is CheckState.ERROR:
         return "not_bought"
     if check.state is not CheckState.SUCCESS:
@@ -32,9 +32,9 @@ def refusal_reason_of_refetch(check: CreditCheck) -> str | None:
     return "viewing_over" if check.viewing_over else None
 
 
-def refusal_reason_of_renewal(check: CreditCheck, now: datetime) -> str | None:
-    """Return the reason for which a credit check can't be bought again as a renewal at the instant `now`; None if it
-    can.
+def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:
+    """Return the reason for which a credit check can't be bought again as a renewal at the instant `now`; None if
+    it can be.
     """
     if check.state is CheckState.ERROR:
         return "not_bought"
@@ -50,7 +50,7 @@ def has_expired(check: CreditCheck, now: datetime) -> bool:
     return check.expired_at is not None and check.expired_at <= now
 
 
-def is_open_refund(refund: Refund) -> bool:
+def is_decidable_refund(refund: Refund) -> bool:
     """True if people may decide the outcome of a refund: the outcome is unknown, or the provider has accepted the
     refund but doesn't report its outcome any more.
     """
@@ -97,7 +97,7 @@ def path_of_decision(state: PaymentState, target: PaymentState) -> tuple[Payment
     return payment_path(state, target)
 
 
-def refusal_reason_of_decision(payment: Payment, target: PaymentState) -> str | None:
+def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str | None:
     """Return the reason for which people can't decide that a payment is in the state `target`; None if they can."""
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
     reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
@@ -106,11 +106,9 @@ def refusal_reason_of_decision(payment: Payment, target: PaymentState) -> str | 
     return None if is_open or reversal else "outcome_known"
 
 
-def refusal_reason_of_order_move(
-    payment: Payment, order: Order | None, *, covered: bool
-) -> NothingToResolveReason | None:
-    """Return the reason for which an order can't be moved to paid because of its payment; None if it can. `covered`:
-    the paid payments of the order cover the order's total.
+def find_order_move_refusal(payment: Payment, order: Order | None, *, covered: bool) -> NothingToResolveReason | None:
+    """Return the reason for which an order can't be moved to paid because of its payment; None if it can be.
+    `covered`: the paid payments of the order cover the order's total.
     """
     if order is None:
         return NothingToResolveReason.PAYMENT_WITHOUT_ORDER

@@ -12,17 +12,17 @@ from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same
 from console.domain.access.read_only import SWITCH_REASON, facts_of_switch, is_action_stopped
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
-from console.domain.payments.consistency import may_be_reversed_until
+from console.domain.payments.consistency import find_reversal_deadline
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.recovery import effects as choice_effects
 from console.domain.recovery.decidable import (
-    is_open_check,
-    is_open_refund,
-    refusal_reason_of_decision,
-    refusal_reason_of_order_move,
-    refusal_reason_of_refetch,
+    find_order_move_refusal,
+    find_payment_decision_refusal,
+    find_refetch_refusal,
+    is_decidable_check,
+    is_decidable_refund,
 )
 from console.domain.recovery.records import (
     CanAsk,
@@ -44,8 +44,10 @@ the facts don't exclude the choice.
 
 @dataclass(frozen=True, slots=True)
 class ChoiceRule:
-    """One row of the decision table: the choice `what`, and the right that a person needs for it. `possible_evidence`
-    returns the possible evidence; `needs_second_person` returns True if two people are needed; `target` is the state
+    """One row of the decision table: the choice `what`, and the right that a person needs for it. The first of
+    `rules` that excludes the choice gives the reason. `possible_evidence` returns the kinds of evidence for the
+    choice; `needs_second_person` returns True if two people are needed; `effect` returns the effect of the
+    choice; `warning` returns a wording code that the person must confirm first, or None. `target` is the state
     into which a decision brings the record.
     """
 
@@ -90,7 +92,7 @@ def _not_set_up_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _not_refetchable_reason(facts: ChoiceFacts) -> str | None:
-    return refusal_reason_of_refetch(_require_check(facts))
+    return find_refetch_refusal(_require_check(facts))
 
 
 def _claimed_reason(facts: ChoiceFacts) -> str | None:
@@ -103,15 +105,15 @@ def _claimed_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _decided_check_reason(facts: ChoiceFacts) -> str | None:
-    return None if is_open_check(_require_check(facts)) else "outcome_known"
+    return None if is_decidable_check(_require_check(facts)) else "outcome_known"
 
 
 def _decided_refund_reason(facts: ChoiceFacts) -> str | None:
-    return None if is_open_refund(_require_refund(facts)) else "outcome_known"
+    return None if is_decidable_refund(_require_refund(facts)) else "outcome_known"
 
 
 def _decided_payment_rule(target: PaymentState) -> Rule:
-    return lambda facts: refusal_reason_of_decision(_require_payment(facts), target)
+    return lambda facts: find_payment_decision_refusal(_require_payment(facts), target)
 
 
 def _proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> Rule:
@@ -132,7 +134,7 @@ def _proposed_already_rule(target: str, *, excludes_other_proposals: bool) -> Ru
 def _not_movable_reason(facts: ChoiceFacts) -> str | None:
     if facts.payment is None:
         return "no_payment"
-    return refusal_reason_of_order_move(facts.payment, facts.order, covered=facts.covered)
+    return find_order_move_refusal(facts.payment, facts.order, covered=facts.covered)
 
 
 def _no_payment_reason(facts: ChoiceFacts) -> str | None:
@@ -193,7 +195,7 @@ def _require_refund(facts: ChoiceFacts) -> Refund:
 
 
 def _reversible_warning(facts: ChoiceFacts) -> str | None:
-    until = may_be_reversed_until(facts.payment) if facts.payment is not None else None
+    until = find_reversal_deadline(facts.payment) if facts.payment is not None else None
     return "warning.may_be_reversed" if until is not None and facts.now < until else None
 
 

@@ -13,12 +13,14 @@ OPERATION_KIND = "operation"
 
 
 class LeftReason(StrEnum):
-    """Why something is left open, in the order of the list."""
+    """Reasons for which a piece of work counts as left open, in the order in which the list shows them."""
 
     OPERATION = "operation"
     """The person began an operation. It is still running, or its outcome is unknown."""
     REQUEST = "request"
-    """The person's desk asked a worker, which has not answered yet, or whose answer this desk never got."""
+    """The person's desk has sent a request to a worker. The worker has not answered yet, or this desk never got
+    the answer.
+    """
     BULK_RUN = "bulk_run"
     """The person made a bulk run that is not done."""
     TAKEN = "taken"
@@ -35,12 +37,12 @@ class LeftReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeftOpen:
-    """One thing that a person leaves open since the instant `since`.
+    """One piece of work that a person has left open since the instant `since`.
 
-    - `kind` and `id` are those of its record. An operation without a record and a bulk run have their own; a request
-      about no record has "" for both.
-    - `until` is the end of a take; None for everything else.
-    - `name` is the name of a draft or of a bulk run; "" for everything else.
+    - `kind` and `id` are those of its record. An operation without a record and a bulk run have a kind and id of
+      their own; a request about no record has "" for both.
+    - `until` is the end of a take; None for all other work.
+    - `name` is the name of a draft or of a bulk run; "" for all other work.
     """
 
     reason: LeftReason
@@ -52,7 +54,7 @@ class LeftOpen:
 
     @property
     def link(self) -> str | None:
-        """The link that shows it in the window; None if it has none."""
+        """The link that shows this work in the window; None if there is no such link."""
         if self.kind in RECORD_KINDS:
             return link_text(Link("record", self.id, self.kind))
         if self.kind == OPERATION_KIND:

@@ -63,7 +63,8 @@ class CorporationFacts:
 
 def find_other_names(names: Iterable[str | None], corporation: Corporation) -> tuple[str, ...]:
     """Return the names that are not the official name of the corporation, each once. Width, case, spaces and the
-    abbreviations of legal forms, such as ㈱, make no difference. Return nothing if the official name is an image.
+    abbreviations of legal forms, such as ㈱, make no difference. Return an empty tuple if the official name is an
+    image.
     """
     if not corporation.name:
         return ()

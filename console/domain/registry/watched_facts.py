@@ -90,7 +90,9 @@ def clear_closure(facts: WatchedFacts) -> WatchedFacts:
 
 
 def subject_id_of(number: str) -> int:
-    """Return the id of an alert's subject for a corporation number. The first of the 13 digits is never 0."""
+    """Return the id of an alert's subject for a corporation number: the number as an integer. The first of the 13
+    digits is never 0, so `number_of_subject` returns the same number.
+    """
     return int(number)
 
 
@@ -125,7 +127,9 @@ def facts_text(facts: WatchedFacts) -> str:
 
 
 def parse_facts(text: str) -> WatchedFacts:
-    """Return the facts of a JSON text. Raises ValueError, KeyError, TypeError or AttributeError for another text."""
+    """Return the facts that a JSON text contains. Raises ValueError, KeyError, TypeError or AttributeError for a
+    text that `facts_text` didn't write.
+    """
     stored = json.loads(text)
     closed, successor = stored["closed"], stored["successor"]
     closure = (

@@ -1,1 +1,1 @@
-"""Values of the reports, one module per picture."""
+"""Values of the reports, one module for each report."""

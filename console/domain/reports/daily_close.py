@@ -1,5 +1,5 @@
-"""The daily close: the money of one provider on one Japanese day, what was unknown at its end, and what has changed
-since the day was closed first.
+"""The daily close: the money of one provider on one Japanese day, the records whose outcome was unknown at its
+end, and the changes since the first close of this day.
 """
 
 from collections.abc import Mapping
@@ -99,8 +99,9 @@ class CloseReconciliation:
 @dataclass(frozen=True, slots=True)
 class CloseChange:
     """A difference between the first close of the day and this one. `what` is a sum of SUMS (with its currency),
-    `unknown` (a record that was added to or removed from the open ones) or `reconciliation`. Values are texts for
-    `unknown` and `reconciliation`, and None where there was none.
+    `unknown` (a record that was added to or removed from the records with an unknown outcome) or
+    `reconciliation`. The values are texts for `unknown` and `reconciliation`; None if one of the two closes has
+    no value.
     """
 
     what: str
@@ -119,8 +120,8 @@ class FirstClose:
 
 @dataclass(frozen=True, slots=True)
 class DailyClose:
-    """The close of a provider's day as its records are now. `is_complete` is False if there are more calls than are
-    searched for outcomes that were unknown then and are known now.
+    """The close of a provider's day, made from the present records. `is_complete` is False if there are too many
+    calls to search all of them for outcomes that were unknown at the end of the day and are known now.
     """
 
     provider: str
@@ -139,7 +140,7 @@ class DailyClose:
         return not self.open_points
 
     def add_changes(self, changes: tuple[CloseChange, ...]) -> "DailyClose":
-        """Return the close with what has changed since the first one."""
+        """Return the close with these changes since the first close of the day."""
         return replace(self, changes=changes)
 
 
@@ -154,12 +155,12 @@ class CloseWritten:
 
 
 def make_subject(provider: str, day: date) -> str:
-    """Return the id under which the audit trail has the closes of a provider's day."""
+    """Return the id under which the audit trail stores the closes of a provider's day."""
     return f"{provider} {day.isoformat()}"
 
 
 def make_facts(close: DailyClose) -> Facts:
-    """Return the facts of a close that its audit entry has, so that a later close can be compared with it."""
+    """Return the facts of a close that its audit entry stores, so that a later close can be compared with it."""
     run = close.reconciliation
     return {
         "money": {
@@ -178,8 +179,8 @@ def reconciliation_text(run: CloseReconciliation) -> str:
 
 
 def compare_facts(first: Facts, now: Facts) -> tuple[CloseChange, ...]:
-    """Return what has changed since the first close: sums per currency, then open records, then the
-    reconciliation.
+    """Return the changes since the first close: the changed sums per currency, then the added and removed records
+    with an unknown outcome, then the reconciliation.
     """
     changes = []
     before, after = (_money_of(facts) for facts in (first, now))

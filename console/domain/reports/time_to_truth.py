@@ -28,9 +28,10 @@ class UnknownOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TimeToTruth:
-    """The unknown outcomes of one kind of record. `settled` of them are known by now: `median`, `p90` and `longest`
-    are the times for which these were unknown, and `late` is the number of times longer than `schedule`, after which
-    a person must look. `open` of them are still unknown, the oldest for the time `oldest_open`.
+    """The unknown outcomes of one kind of record. `settled` of them are known by now: `median`, `p90` (90th
+    percentile) and `longest` are the times for which these were unknown, and `late` is the number of times longer
+    than `schedule`, after which a person must look. `open` of them are still unknown, the oldest for the time
+    `oldest_open`. `is_complete` is False if there are more operations than the report reads.
     """
 
     kind: str
@@ -59,7 +60,9 @@ class TimeToTruthReport:
 def summarize(
     kind: str, unknowns: Iterable[UnknownOutcome], schedule: timedelta, now: datetime, *, is_complete: bool = True
 ) -> TimeToTruth:
-    """Return the figures of one kind. `schedule` is the time from the first to the last automatic probe."""
+    """Return the figures of one kind of record at the instant `now`. `schedule` is the time from the first to the
+    last automatic probe.
+    """
     cases = list(unknowns)
     times = sorted(case.settled_at - case.started_at for case in cases if case.settled_at is not None)
     ages = [now - case.started_at for case in cases if case.settled_at is None]

@@ -10,7 +10,9 @@ COLLEAGUE, INVENTED_APPROVER = "op-c", "lead-d"
 
 
 class TrainingState(StrEnum):
-    """The state of an incident for one person. A wrong one stays wrong until the person starts it again."""
+    """The state of an incident for one person. An incident in the state WRONG keeps this state until the person
+    starts it again.
+    """
 
     NOT_BEGUN = "not_begun"
     OPEN = "open"
@@ -43,8 +45,8 @@ _STATE_BY_VERDICT: Mapping[Verdict, TrainingState] = {
 
 
 def state_of(verdict: Verdict) -> TrainingState:
-    """Return the state of an incident with this verdict. Whatever has gone wrong is wrong; what nobody has ended is
-    open.
+    """Return the state of an incident with this verdict: RIGHT or OPEN for a verdict of a right or an unfinished
+    treatment, WRONG for every other verdict.
     """
     return _STATE_BY_VERDICT.get(verdict, TrainingState.WRONG)
 

@@ -1,5 +1,6 @@
-"""Table of the audit entries which report that a record has entered its present state or certainty. A database of an
-older version gets `state_since` from the newest of these entries, and the demo dates its records by them.
+"""Table of the audit entries which report that a record has entered its present state or certainty. If a database
+of an older version is upgraded, `state_since` gets the time of the newest of these entries. The demo sets the
+same column of its records by these entries.
 """
 
 from collections.abc import Mapping

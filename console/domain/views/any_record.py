@@ -41,9 +41,9 @@ AnyView: TypeAlias = "CreditCheckView | OperationView | OrderView | PaymentView 
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """All records of one corporation number, newest first. `stripped_prefix` is True if the number was typed with a T
-    (invoice registration number). `corporation` is what the registry says about the number; None without a registry.
-    `totals` has the money of twelve months per currency.
+    """All records of one corporation number, newest first. `stripped_prefix` is True if the number was typed with
+    a T (invoice registration number). `corporation` has the registry's facts about the number; None without a
+    registry. `totals` has the money of twelve months per currency.
     """
 
     corporation_number: str
@@ -59,8 +59,8 @@ class LookupResult:
 @dataclass(frozen=True, slots=True)
 class QueueItem:
     """A record in a queue with its explanation. `since` is the instant (UTC) at which it got its present state.
-    `owner` is the person whose take of the record is running; None for no take. `disagreement` is what the sides of
-    the record say, in the queue of records whose sides disagree; None in every other queue.
+    `owner` is the person whose take of the record is running; None for no take. `disagreement` has the statements
+    of the record's sides, in the queue of records whose sides disagree; None in every other queue.
     """
 
     record: "CreditCheck | Order | Payment | Refund"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from console.domain.records import CreditCheck
-from console.domain.recovery.decidable import refusal_reason_of_renewal
+from console.domain.recovery.decidable import find_renewal_refusal
 from console.domain.registry.watched_facts import CompanyChange
 
 ACKNOWLEDGE, RENEW, OPEN_SUCCESSOR = "acknowledge", "renew", "open_successor"
@@ -26,7 +26,7 @@ class CompanyAction:
 
     @property
     def allowed(self) -> bool:
-        """True if the record permits the action. Whether the acting person has the right is another question."""
+        """True if the state of the record permits the action. The right of the acting person isn't checked."""
         return self.reason is None
 
 
@@ -44,7 +44,7 @@ def _list_renewals(live_checks: Sequence[CreditCheck], now: datetime) -> Iterato
     refused = CompanyAction(RENEW, reason="reason.no_live_check")
     is_possible = False
     for check in live_checks:
-        reason = refusal_reason_of_renewal(check, now)
+        reason = find_renewal_refusal(check, now)
         if reason is None:
             is_possible = True
             command = f"support-console purchase {check.corporation_number} --client {check.client_id} --renew"

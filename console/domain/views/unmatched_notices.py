@@ -32,11 +32,11 @@ class SharedFact(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedNotice:
-    """A stored notice that belongs to no record of ours, with all that is known of it. Instants are aware (UTC).
+    """A stored notice that belongs to no record of ours. Instants are aware (UTC).
 
     - `id`: the id of the stored event; `source`: the provider or bank that sent it; `type`: the sender's own word
-    - `order_no`: our number of the payment as the notice gives it
-    - `amount_minor` (minor units), `currency`, `occurred_at`: as the notice gives them; None if it doesn't
+    - `order_no`: our number of the payment as the notice states it; None if it states none
+    - `amount_minor` (minor units), `currency`, `occurred_at`: as the notice states them; None if it doesn't
     """
 
     id: int
@@ -61,8 +61,9 @@ class NoticeCandidate:
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedNoticeItem:
-    """A notice in the queue with its explanation and the open cases about it, the one that it matches nothing first.
-    `candidates` are the records of ours that share its number, or its amount and day; None if they were not read.
+    """A notice in the queue with its explanation and the open cases about it; the case that reports that the
+    notice matches no record comes first. `candidates` are the records of ours that share its number, or its
+    amount and day; None if they were not read.
     """
 
     notice: UnmatchedNotice

@@ -72,10 +72,11 @@ class AlarmBoxOAuth:
         return f"{self._config.base_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
 
     def exchange_code(self, code: str) -> TokenPair:
-        """Exchange an authorisation code for the first token pair. A code can be used only once, so the request isn't
-        repeated.
+        """Exchange an authorisation code for the first token pair. A code can be used only once, so the request
+        isn't repeated.
 
-        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired) or TokenUnavailable.
+        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if
+        AlarmBox gives no token now or no usable answer arrives.
         """
         pair = self._request_pair({"grant_type": "authorization_code", "code": code}, old_refresh_token="")
         if pair is None:
@@ -83,10 +84,11 @@ class AlarmBoxOAuth:
         return pair
 
     def exchange(self, refresh_token: str) -> TokenPair | None:
-        """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token. If
-        the answer is lost, the request is sent once more.
+        """Exchange a refresh token for the next token pair; return None if AlarmBox refuses this refresh token.
+        If the answer is lost, the request is sent once more.
 
-        Raises CredentialsRefused or TokenUnavailable.
+        Raises CredentialsRefused if AlarmBox refuses the client's credentials; TokenUnavailable if AlarmBox gives
+        no token now or no usable answer arrives.
         """
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         try:

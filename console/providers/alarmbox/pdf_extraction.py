@@ -70,11 +70,12 @@ def _find_value_start(body: bytes, key_start: int) -> int | None:
 
 
 def decode_pdf(pdf: PdfTextPosition) -> bytes:
-    """Return the content of the PDF. Raises UnusableAnswer `pdf_empty`, `pdf_too_large`, `pdf_not_base64`,
-    `pdf_not_pdf` or `pdf_no_end`.
+    """Return the content of the PDF. Raises UnusableAnswer with the reason `pdf_empty`, `pdf_too_large` (more
+    than LARGEST_PDF_BYTES), `pdf_not_base64`, `pdf_not_pdf` (it doesn't begin with `%PDF-`) or `pdf_no_end` (its
+    end has no `%%EOF`).
 
-    Base64 is read strictly: no blanks, no line ends, padding only at the end. The length is checked before the text
-    is decoded.
+    Base64 is read strictly: no blanks, no line ends, padding only at the end. The length is checked before the
+    text is decoded.
     """
     if pdf.start == pdf.end:
         raise UnusableAnswer("pdf_empty")

@@ -108,6 +108,7 @@ class AuthorisationCalls(Protocol):
     def exchange_code(self, code: str) -> TokenPair:
         """Exchange an authorisation code for the first token pair. The request isn't repeated.
 
-        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired) or TokenUnavailable.
+        Raises CredentialsRefused (`code_refused`: the code is wrong, used or expired); TokenUnavailable if the
+        provider gives no token now or no usable answer arrives.
         """
         ...

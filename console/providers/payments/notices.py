@@ -39,8 +39,8 @@ class CallbackReader(Protocol):
     """The additional method of a payment provider whose notices are signed callbacks."""
 
     def parse_callback(self, body: bytes) -> SignedCallback:
-        """Parse a callback's body and check its signature. The times in it are whole seconds. No content of `body`
-        makes the method raise an exception.
+        """Parse a callback's body and check its signature. The times of the result are whole seconds. No content
+        of `body` makes the method raise an exception.
         """
         ...
 

@@ -77,8 +77,8 @@ class DailyFiles(Generic[S]):
 
 
 DAILY_FILE_WORDS = ("gone", "late")
-"""Sentences `daily_file.…` that a provider with daily files must have: the download address has expired, and when a
-late file normally arrives.
+"""Parts of the keys of two sentences that a provider with daily files must have: `daily_file.gone.<name>` (the
+download address has expired) and `daily_file.late.<name>` (the time at which a late file normally arrives).
 """
 
 

@@ -44,7 +44,8 @@ T = TypeVar("T")
 Fields = dict[str, object]
 DataReader = Callable[[object], tuple[T | None, CodeOutcome]]
 """Function that reads the field `data` of a PayPay answer and returns its content and a verdict. Raises
-UnusableAnswer or UnreadableJson.
+UnreadableJson if a part of the field has the wrong JSON type; UnusableAnswer if its content is invalid or belongs
+to another request.
 """
 
 CURRENCY = "JPY"

@@ -1,8 +1,8 @@
 """Client of the corporation registry's Web-API: the differences of a day, and single numbers.
 
-Answers are requested as CSV in UTF-8 (`type=02`), because its lines are those of the publisher's files, and because a
-text without entities and nesting can't be a bomb. An answer in XML is refused as unreadable. A request without an
-answer is not repeated here; the due task asks again later.
+Answers are requested as CSV in UTF-8 (`type=02`), because its lines are those of the publisher's files, and
+because a text without entities and nesting can't grow while it is parsed, as XML can. An answer in XML is refused
+as unreadable. A request without an answer is not repeated here; the due task sends another request later.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,9 @@ smaller.
 """
 READ_TIMEOUT_SECONDS, BUDGET_SECONDS = 30.0, 120.0
 NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS = 5.0, 8.0
-"""Limits of a question about numbers: a person waits for the answer."""
+"""Time limits (seconds) of a request for corporation numbers. They are short, because a person waits for the
+answer.
+"""
 
 _STATUSES: StatusTable = {
     400: OutcomeClass.FAILED_DEFINITE,  # a parameter that the publisher doesn't accept; the body has a code

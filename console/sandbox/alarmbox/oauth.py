@@ -88,7 +88,8 @@ class TokenIssuer:
     def issue_pair(self, form: dict[str, str]) -> TokenPair:
         """Return a new token pair in exchange for the authorization code or refresh token in a form.
 
-        Raises `RequestRefused` with an OAuth error.
+        Raises `RequestRefused` with an OAuth error if the client, the code or the refresh token is unknown or not
+        valid.
         """
         with self._lock:
             self._check_client(form)

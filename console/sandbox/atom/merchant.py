@@ -42,7 +42,8 @@ class AtomMerchant:
     def decrypt_request(self, encrypted_text: str) -> JsonObject:
         """Decrypt a request of this merchant and return its JSON object.
 
-        Raises `DecryptionFailed` or `ValueError`.
+        Raises `DecryptionFailed` if the text can't be decrypted; `ValueError` if the decrypted text isn't a JSON
+        object.
         """
         return read_json(decrypt_text(encrypted_text, self.request_key, self.request_salt))
 

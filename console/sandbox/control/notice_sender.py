@@ -41,7 +41,7 @@ class SentNotice:
 
 
 class NoticeConnection:
-    """Stands for the connection of a notice when a fault is applied. The sender has already read the answer and
+    """Replaces the connection of a notice when a fault is applied. The sender has already read the answer and
     closed the real connection, so nothing can be written.
     """
 

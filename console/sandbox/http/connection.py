@@ -17,8 +17,8 @@ _connection_numbers = count(1)
 
 
 class SandboxServer(ThreadingHTTPServer):
-    """The methods of the listener that a connection calls. `answer_request` handles a request and writes the answer
-    to the connection.
+    """Base class of the listener, with the methods that a connection calls. `answer_request` handles a request
+    and writes the answer to the connection.
     """
 
     answer_request: Callable[[HttpRequest, "SandboxConnection"], None]

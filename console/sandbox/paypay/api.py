@@ -10,7 +10,7 @@ from datetime import timedelta
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
 from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject
 from console.sandbox.payments.ledger import Payment
-from console.sandbox.paypay.reconciliation_file import ReconFiles
+from console.sandbox.paypay.reconciliation_file import ReconciliationFiles
 from console.sandbox.paypay.refunds import RefundIntake
 from console.sandbox.paypay.requests import ID_PATTERN, CodeRequest, read_code, read_refund
 from console.sandbox.paypay.responses import code_data, payment_data, refund_data, result_refusal, result_reply
@@ -28,7 +28,7 @@ class SimulatedPayPay:
         self._state = state
         self._payment_ledger = state.payment_ledger
         self._refund_intake = RefundIntake(state)
-        self.recon_files = ReconFiles(state)
+        self.recon_files = ReconciliationFiles(state)
 
     def routes(self) -> tuple[ProviderRoute, ...]:
         return (

@@ -22,7 +22,7 @@ FILE_NAME_PATTERN = re.compile(r"transaction_([A-Za-z0-9-]+)_([0-9]{8})000000_[0
 
 
 @dataclass(frozen=True, slots=True)
-class ReconFile:
+class ReconciliationFile:
     """One reconciliation file: its name, merchant and Japanese day."""
 
     name: str
@@ -30,7 +30,7 @@ class ReconFile:
     day: date
 
 
-class ReconFiles:
+class ReconciliationFiles:
     """Makes the URLs of reconciliation files. The content of a file is made from the payment ledger when the file is
     downloaded.
     """
@@ -46,7 +46,7 @@ class ReconFiles:
         expiry_epoch = int((self._state.clock.now() + URL_LIFETIME).timestamp())
         return f"/paypay/recon/{name}?sig={expiry_epoch}-{self._sign_name(name, expiry_epoch)}"
 
-    def file_of_url(self, name: str, signature: str) -> ReconFile:
+    def file_of_url(self, name: str, signature: str) -> ReconciliationFile:
         """Return the reconciliation file that a signed URL names.
 
         Raises `RequestRefused`, 403, if the signature is invalid or has expired.
@@ -60,9 +60,9 @@ class ReconFiles:
             raise RequestRefused(error_reply(403, "the address is not signed"))
         if self._state.clock.now().timestamp() > int(expiry_epoch):
             raise RequestRefused(error_reply(403, "the address has ended"))
-        return ReconFile(name, match[1], datetime.strptime(match[2] + "+0900", "%Y%m%d%z").date())
+        return ReconciliationFile(name, match[1], datetime.strptime(match[2] + "+0900", "%Y%m%d%z").date())
 
-    def content(self, file: ReconFile) -> bytes:
+    def content(self, file: ReconciliationFile) -> bytes:
         """Return the content of the file in Shift_JIS with LF line ends, the oldest record first."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -71,7 +71,7 @@ class ReconFiles:
             writer.writerow(row)
         return text.getvalue().encode("cp932", "replace")
 
-    def _sorted_rows(self, file: ReconFile) -> list[tuple[datetime, list[str]]]:
+    def _sorted_rows(self, file: ReconciliationFile) -> list[tuple[datetime, list[str]]]:
         rows = []
         for payment in self._state.payment_ledger.payments("paypay"):
             if payment.merchant == file.merchant and payment.id is not None:

@@ -83,13 +83,13 @@ def format_line(row: RegistryRow) -> str:
 
 @cache
 def digit_weights() -> tuple[int, ...]:
-    """Return for each number of two digits the amount (a remainder of 9) that its digits add to the sum of a check
-    digit.
+    """Return, for each number of two digits (00 to 99), the amount modulo 9 that these digits add to the sum of a
+    check digit.
     """
     return tuple((2 * (pair // 10) + pair % 10) % 9 for pair in range(100))
 
 
 def complete_number(base: str) -> str:
-    """Return the corporation number whose last 12 digits are `base`: the check digit and these."""
+    """Return the corporation number of 13 digits that consists of the check digit and the 12 digits `base`."""
     weights = digit_weights()
     return f"{9 - sum(weights[int(base[at : at + 2])] for at in range(0, 12, 2)) % 9}{base}"

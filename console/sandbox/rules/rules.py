@@ -216,10 +216,10 @@ SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
 
 
 def read_rule(body: JsonObject) -> FaultRule:
-    """Return the fault rule that a JSON object describes. `times: "always"` means null, and the call `any` means no
-    condition.
+    """Return the fault rule that a JSON object describes. `times: "always"` means null, and the call `any` means
+    no condition.
 
-    Raises `InvalidRule`.
+    Raises `InvalidRule` if a setting of the rule is unknown or has an invalid value.
     """
     settings: dict[str, Any] = dict(body)
     if unknown := settings.keys() - SETTING_NAMES:
@@ -241,10 +241,10 @@ def read_rule(body: JsonObject) -> FaultRule:
 
 
 def instruction_from_header(text: str, call: ProviderCall) -> FaultInstruction | None:
-    """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`. `text` is an action,
-    or a rule as JSON. None if the fault can't be applied to the call.
+    """Return the fault that the caller of a provider requests in the header `X-Sandbox-Fault`. `text` is an
+    action, or a rule as JSON. None if the fault can't be applied to the call.
 
-    Raises `InvalidRule`.
+    Raises `InvalidRule` if the text is neither a valid action nor a valid rule.
     """
     rule = read_rule(json.loads(text) if text.startswith("{") else {"action": text})
     return rule.make_instruction(rule.actions[0]) if can_apply_action(rule.actions[0], call) else None

@@ -18,7 +18,7 @@ from console.domain.alerts.incidents import (
     IncidentStep,
     find_status,
     measure_extent,
-    split_runs,
+    split_into_incidents,
 )
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, UsageProblem
@@ -288,7 +288,7 @@ def _read_runs(conn: Connection, given: Iterable[Alert]) -> list[tuple[Cause, tu
     return [
         (cause, run)
         for cause, found in by_cause.items()
-        for run in split_runs(found)
+        for run in split_into_incidents(found)
         if any(alert.id in wanted for alert in run)
     ]
 

@@ -158,7 +158,7 @@ def write_error(
     )
     approvals.close_proposals(tx.conn, CREDIT_CHECK_KIND, str(record.id), now)
     context.record_audit(tx, AuditAction.CREDIT_CHECK_NOT_BOUGHT, record.id, facts, reason=cause[:64])
-    superseded = credit_checks.find_superseded_by(tx.conn, record.id)
+    superseded = credit_checks.find_superseded_record(tx.conn, record.id)
     if superseded is not None:
         credit_checks.change_record(tx.conn, superseded, now, superseded_at=None, superseded_by=None)
         context.record_audit(tx, AuditAction.CREDIT_CHECK_RESTORED, superseded.id, {"instead_of": record.id})

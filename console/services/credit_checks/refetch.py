@@ -12,7 +12,7 @@ from console.domain.errors.details import FailedPart, ProviderAnswerFacts
 from console.domain.process import interrupts
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckState, CreditCheck, Document
-from console.domain.recovery.decidable import refusal_reason_of_refetch
+from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.service_results import RefetchResult
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import (
@@ -151,7 +151,7 @@ class _RefetchAttempt:
         record, expected_version = check_records.require_record(conn, self._id), self._expected_version
         if expected_version is not None and expected_version != record.version:
             raise make_stale_view_error(record, expected_version)
-        reason = refusal_reason_of_refetch(record)
+        reason = find_refetch_refusal(record)
         if reason is not None and reason != "viewing_over":
             raise ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": record, "state": record.state.value})
         if reason is not None:

@@ -17,7 +17,7 @@ from console.domain.records import (
     Person,
     TimelineEntry,
 )
-from console.domain.recovery.decidable import refusal_reason_of_renewal
+from console.domain.recovery.decidable import find_renewal_refusal
 from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckView
 from console.services.annotations.annotations import read_annotations
@@ -124,7 +124,7 @@ class CreditCheckViews:
         of a stored PDF; the service that runs an action checks the same rules again.
         """
         by_table = self._read_actions(conn, CREDIT_CHECK_KIND, record.id, person, ("probe", "refetch", "resolve"))
-        renewal_reason = refusal_reason_of_renewal(record, self._context.now())
+        renewal_reason = find_renewal_refusal(record, self._context.now())
         renewal_facts = {"until": record.expired_at, "holder": None}
         renewal = self._make_action("renew", "purchase", renewal_reason, person, renewal_facts)
         pdf_reason = None if record.pdf_file_path else "no_pdf"

@@ -7,7 +7,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import PAID_STATES, is_order_covered
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
-from console.domain.recovery.decidable import refusal_reason_of_order_move
+from console.domain.recovery.decidable import find_order_move_refusal
 from console.domain.tasks.retry_schedules import PAYMENT_PROBES, next_attempt_at
 from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
@@ -67,7 +67,7 @@ def _require_movable(context: ServiceContext, payment_id: int) -> None:
         payment = payments.find(conn, payment_id)
         order = orders.find(conn, payment.order_id) if payment and payment.order_id else None
         is_covered = order is not None and is_order_covered(list_paid_payments(conn, order), order)
-    reason = refusal_reason_of_order_move(payment, order, covered=is_covered) if payment else None
+    reason = find_order_move_refusal(payment, order, covered=is_covered) if payment else None
     if reason is not None:
         raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment, "reason": reason})
 

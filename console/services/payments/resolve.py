@@ -17,7 +17,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, OperationState
-from console.domain.recovery.decidable import path_of_decision, refusal_reason_of_decision
+from console.domain.recovery.decidable import find_payment_decision_refusal, path_of_decision
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -258,7 +258,7 @@ def _require_open(payment: Payment, target_state: str, expected_version: int | N
     """
     if expected_version is not None and expected_version != payment.version:
         raise make_stale_view_error(payment, expected_version)
-    if refusal_reason_of_decision(payment, PaymentState(target_state)) is not None:
+    if find_payment_decision_refusal(payment, PaymentState(target_state)) is not None:
         raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": payment})
 
 

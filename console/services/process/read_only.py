@@ -2,7 +2,7 @@
 that moves money calls it in the transaction of the change.
 """
 
-from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch, find_switch_on
+from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch, find_stopping_switch
 from console.domain.error_reasons import ReadOnlyReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ReadOnly
@@ -12,7 +12,7 @@ from console.store.database.sqlalchemy_names import Connection
 
 def find_switch(conn: Connection, provider: str | None = None) -> ReadOnlySwitch | None:
     """Return the switch that is on and stops changes at this provider, or all changes; None if none does."""
-    return find_switch_on(read_only_switches.read_switches(conn), provider)
+    return find_stopping_switch(read_only_switches.read_switches(conn), provider)
 
 
 def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import TypeVar
 
-from console.domain.access.read_only import STOPPED_ACTIONS, ReadOnlySwitch, find_switch_on
+from console.domain.access.read_only import STOPPED_ACTIONS, ReadOnlySwitch, find_stopping_switch
 from console.domain.alerts.rules import RULES, find_broken_rule
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.payments import OPEN_REFUND, explain_payment
@@ -275,7 +275,7 @@ def _switch_finder(conn: Connection) -> FindSwitch:
 
         return read_only_switches.read_switches(conn)
 
-    return lambda provider: find_switch_on(read_switches(), provider)
+    return lambda provider: find_stopping_switch(read_switches(), provider)
 
 
 def _may_advise_refund(payment: Payment, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import WorkReason
-from console.domain.recovery.decidable import is_open_refund
+from console.domain.recovery.decidable import is_decidable_refund
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import Settler
 from console.services.process.context import ServiceContext
@@ -60,6 +60,6 @@ class RefundLease:
         if refund.operation_id and refund.work.reason == WorkReason.LAPSED:
             self._submit_action.record_lapse(refund.operation_id)
             pair = refund_records.read_with_payment(self._context, refund_id)
-        if not is_open_refund(pair.refund):
+        if not is_decidable_refund(pair.refund):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": pair.refund})
         return pair

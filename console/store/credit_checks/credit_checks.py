@@ -368,7 +368,7 @@ def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) 
     return None if claim_holder is None or claim_holder.id == record.id else claim_holder
 
 
-def find_superseded_by(conn: Connection, record_id: int) -> CreditCheck | None:
+def find_superseded_record(conn: Connection, record_id: int) -> CreditCheck | None:
     """Return the record whose claim the renewal `record_id` has taken over; None if there is none."""
     row = conn.execute(_RENEWED_BY_QUERY, {"of": record_id}).first()
     return make_record(row, frozenset()) if row else None

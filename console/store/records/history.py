@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
-from console.domain.evidence.timeline import Event, EventKind, step_of
+from console.domain.evidence.timeline import Event, EventKind, event_kind_of
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_detail
@@ -202,7 +202,7 @@ def audit_event(row: Row[Any], kind: str, id: str) -> Event:
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return Event(
         convert_to_aware_utc(row.at),
-        step_of(row.what),
+        event_kind_of(row.what),
         row.who,
         row.what,
         kind,

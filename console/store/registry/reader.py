@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.domain.lookup.registry_query import LONGEST_QUERY, parse_query
+from console.domain.lookup.registry_query import LONGEST_QUERY_CHARACTERS, parse_query
 from console.domain.registry.corporations import (
     Corporation,
     CorporationChange,
@@ -138,7 +138,7 @@ class RegistryReader:
                 row = connection.execute(_FIND_BY_ID, (row_id,)).fetchone()
                 return None if row is None else generation.read(connection, row)
 
-            for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY])):
+            for spelling in chain((text,), list_other_spellings(text[:LONGEST_QUERY_CHARACTERS])):
                 if found := search(connection, read, parse_query(spelling), prefecture_code, limit, numbers):
                     return found
             return ()

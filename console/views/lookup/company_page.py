@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import refusal_reason_of_refetch
+from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_tabs import TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsView
@@ -356,7 +356,7 @@ class CompanyView(QWidget):
         self._refetch_record(self.panel.record)
 
     def _refetch_record(self, record: ShownRecord | None) -> None:
-        refusal = refusal_reason_of_refetch(record) if isinstance(record, CreditCheck) else None
+        refusal = find_refetch_refusal(record) if isinstance(record, CreditCheck) else None
         if isinstance(record, CreditCheck) and refusal is None:
             self._acts.refetch(record)
         else:

@@ -7,7 +7,7 @@ from console.domain.evidence.timeline import TimelinePage
 from console.domain.payments.consistency import compare_sides
 from console.domain.payments.records import Order, Payment, PaymentRelations, Refund
 from console.domain.records import Certainty, CreditCheck
-from console.domain.recovery.decidable import refusal_reason_of_refetch
+from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import credit_checks as words
@@ -190,7 +190,7 @@ class RecordPreview(Surface):
         translate, record = self._context.translate, item.record
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
-        if isinstance(record, CreditCheck) and record.incomplete and refusal_reason_of_refetch(record) is None:
+        if isinstance(record, CreditCheck) and record.incomplete and find_refetch_refusal(record) is None:
             buttons.append(self._make_button(translate("action.refetch"), "F", self.refetched, "refetch"))
         if is_unknown:
             buttons.append(self._make_button(translate("action.resolve"), "E", self.resolved, "resolve"))

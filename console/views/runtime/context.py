@@ -9,7 +9,7 @@ import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
-from console.domain.access.read_only import STOPPED_RIGHTS, find_switch_on
+from console.domain.access.read_only import STOPPED_RIGHTS, find_stopping_switch
 from console.domain.clock import Clock, age_of
 from console.domain.error_reasons import NotAllowedReason, UnknownReason
 from console.domain.errors import ErrorCode, rebuild_error
@@ -383,7 +383,7 @@ class WindowContext(QObject):
         if right not in STOPPED_RIGHTS:
             return ""
         provider = CREDIT_CHECK_PROVIDER if right == "purchase" else None
-        switch = find_switch_on(self.connection_state.read_only_switches, provider)
+        switch = find_stopping_switch(self.connection_state.read_only_switches, provider)
         if switch is None:
             return ""
         return self.translate("reason.read_only_switch", who=switch.person, since=switch.at, note=switch.reason)

@@ -13,9 +13,9 @@ from console.domain.evidence.timeline import (
     Event,
     EventKind,
     TimelinePage,
+    event_kind_of,
     mask_text,
     merge_streams,
-    step_of,
 )
 
 NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -108,7 +108,7 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
 )
 def test_entries_of_the_trail_have_their_kind(what: str, step: EventKind) -> None:
     """Decisions of people are told from what the record became by them."""
-    assert step_of(what) is step
+    assert event_kind_of(what) is step
 
 
 def test_what_is_hidden_is_masked_everywhere() -> None:

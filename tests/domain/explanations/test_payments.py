@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from console.domain.explanations.payments import explain_order, explain_payment, may_be_reversed_until
+from console.domain.explanations.payments import explain_order, explain_payment, find_reversal_deadline
 from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, PaymentRelations, Refund
@@ -155,11 +155,11 @@ def test_a_proposal_needs_its_second_half_first() -> None:
 def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
     """The payment's own day in India and two more; only of money that is there, at that provider."""
     paid = replace(DONE, provider="atom", paid_at=paid_at)
-    assert may_be_reversed_until(paid) == until
-    assert may_be_reversed_until(replace(paid, paid_at=None)) is None
-    assert may_be_reversed_until(replace(paid, provider="paypay")) is None
+    assert find_reversal_deadline(paid) == until
+    assert find_reversal_deadline(replace(paid, paid_at=None)) is None
+    assert find_reversal_deadline(replace(paid, provider="paypay")) is None
     for state in PaymentState:
-        assert (may_be_reversed_until(replace(paid, state=state)) is not None) is (state in PAID_STATES)
+        assert (find_reversal_deadline(replace(paid, state=state)) is not None) is (state in PAID_STATES)
     last = explain_payment(paid, until - MOMENT)
     assert (last.verdict, last.facts["until"]) == ("verdict.payment_reversible", date(2026, 11, until.day))
     assert explain_payment(paid, until).verdict == "verdict.payment_complete"

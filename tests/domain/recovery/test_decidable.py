@@ -12,14 +12,14 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
 from console.domain.recovery.decidable import (
     find_decision_refusal,
+    find_order_move_refusal,
+    find_payment_decision_refusal,
+    find_refetch_refusal,
+    find_renewal_refusal,
     find_withdrawal_refusal,
-    is_open_check,
-    is_open_refund,
+    is_decidable_check,
+    is_decidable_refund,
     path_of_decision,
-    refusal_reason_of_decision,
-    refusal_reason_of_order_move,
-    refusal_reason_of_refetch,
-    refusal_reason_of_renewal,
 )
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -43,7 +43,7 @@ REFUND = Refund(
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", CheckState)
 def test_a_credit_check_is_open_while_nobody_knows(state: CheckState, certainty: Certainty) -> None:
-    assert is_open_check(replace(CHECK, state=state, certainty=certainty)) is (certainty is UNKNOWN)
+    assert is_decidable_check(replace(CHECK, state=state, certainty=certainty)) is (certainty is UNKNOWN)
 
 
 @pytest.mark.parametrize("certainty", Certainty)
@@ -53,7 +53,7 @@ def test_a_refund_is_open_unknown_or_stuck(state: RefundState, work: WorkState, 
     """Stuck: it was accepted, and its provider can't tell any more."""
     refund = replace(REFUND, state=state, certainty=certainty, work=Work(work))
     stuck = state is R.SUBMITTED and work is WorkState.NEEDS_REVIEW
-    assert is_open_refund(refund) is (certainty is UNKNOWN or stuck)
+    assert is_decidable_refund(refund) is (certainty is UNKNOWN or stuck)
 
 
 STEPS_TO_PAID = {
@@ -90,7 +90,7 @@ def test_who_may_decide_that_a_payment_ended_so(
 ) -> None:
     """There must be a way; it is unknown, or waits for a person, or was paid and is said to be taken back."""
     payment = replace(PAYMENT, state=before, certainty=certainty, work=Work(work))
-    why = refusal_reason_of_decision(payment, target)
+    why = find_payment_decision_refusal(payment, target)
     if target is not before and not path_of_decision(before, target):
         assert why == "no_such_step"
     elif certainty is UNKNOWN or work is WorkState.NEEDS_REVIEW or (target is P.REVERSED and before in PAID_STATES):
@@ -106,17 +106,15 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
     payment, of = replace(PAYMENT, state=state), replace(ORDER, state=order)
     if state not in PAID_STATES:
         assert state in WAITING_STATES | ENDED_UNPAID_STATES | {P.REVERSED}
-        assert {refusal_reason_of_order_move(payment, of, covered=covered) for covered in (True, False)} == {
+        assert {find_order_move_refusal(payment, of, covered=covered) for covered in (True, False)} == {
             "payment_not_paid"
         }
     elif order is not OrderState.PENDING:
-        assert {refusal_reason_of_order_move(payment, of, covered=covered) for covered in (True, False)} == {
-            "order_knows"
-        }
+        assert {find_order_move_refusal(payment, of, covered=covered) for covered in (True, False)} == {"order_knows"}
     else:
-        assert refusal_reason_of_order_move(payment, of, covered=True) is None
-        assert refusal_reason_of_order_move(payment, of, covered=False) == "order_not_covered"
-    assert refusal_reason_of_order_move(payment, None, covered=True) == "payment_no_order"
+        assert find_order_move_refusal(payment, of, covered=True) is None
+        assert find_order_move_refusal(payment, of, covered=False) == "order_not_covered"
+    assert find_order_move_refusal(payment, None, covered=True) == "payment_no_order"
 
 
 REQUESTED = replace(REFUND, state=R.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)
@@ -190,5 +188,5 @@ def test_what_keeps_a_check_from_being_read_or_renewed(
 ) -> None:
     """A check is renewed from the instant at which it expires; without that instant it never is."""
     check = replace(BOUGHT, **changed)
-    assert refusal_reason_of_refetch(check) == refetch
-    assert refusal_reason_of_renewal(check, NOW) == renewal
+    assert find_refetch_refusal(check) == refetch
+    assert find_renewal_refusal(check, NOW) == renewal

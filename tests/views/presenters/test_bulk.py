@@ -10,7 +10,7 @@ from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.records import Certainty
 from console.domain.recovery import decision_table as recovery_choices
-from console.domain.recovery.decidable import refusal_reason_of_refetch
+from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.recovery.decision_table import RULES_OF_KIND
 from console.domain.tasks.records import BulkAction, BulkRow
 from console.services.bulk import actions as bulk_acts
@@ -30,7 +30,7 @@ def reasons() -> set[str]:
         inspect.getsource(getattr(recovery_choices, name))
         for name in ("_running_or_leased_reason", "_running_reason")
     ]
-    sources.append(inspect.getsource(refusal_reason_of_refetch))
+    sources.append(inspect.getsource(find_refetch_refusal))
     codes = {
         code
         for source in sources
