@@ -16,6 +16,7 @@ _KEY = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")
 AUDIT_CALLS = {"record_audit": 1, "record_opening": 0, "audit_refusals": 1}
 # Closed vocabularies: `ErrorCode.IN_PROGRESS` in the source stands for its value.
 _VOCABULARIES: dict[str, type[StrEnum]] = {"ErrorCode": ErrorCode, "AuditAction": AuditAction}
+Nodes = tuple[ast.AST, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ def keys(root: Path, families: frozenset[str]) -> tuple[Asked, ...]:
     """Every literal and f-string under `root` that begins with one of the families and a dot."""
     return tuple(
         Asked(text, where)
-        for tree, file in _modules(root)
-        for text, where in _texts(tree, file)
+        for nodes, file in _modules(root)
+        for text, where in _texts(nodes, file)
         if text.split(".")[0] in families and _KEY.fullmatch(text.replace("*", "x"))
     )
 
@@ -49,8 +50,8 @@ def audit_actions(root: Path) -> tuple[Asked, ...]:
     """
     return tuple(
         Asked(text, f"{file}:{node.lineno}")
-        for tree, file in _modules(root)
-        for node in ast.walk(tree)
+        for nodes, file in _modules(root)
+        for node in nodes
         if isinstance(node, ast.Attribute | ast.Call)
         for text in _actions(node)
     )
@@ -72,8 +73,8 @@ def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
         raise ValueError(f"no call under {root}: {sorted(uncalled)}")
     return [
         Asked(text, f"{file}:{call.lineno}")
-        for tree, file in _modules(root)
-        for call, place in _calls(tree, functions)
+        for nodes, file in _modules(root)
+        for call, place in _calls(nodes, functions)
         for text in map(_string, call.args[place : place + 1])
         if text is not None
     ]
@@ -83,8 +84,8 @@ def literals(root: Path, functions: dict[str, int]) -> list[Asked]:
     """Every literal text inside the argument at the given place of every call to one of the functions."""
     return [
         Asked(node.value, f"{file}:{node.lineno}")
-        for tree, file in _modules(root)
-        for call, place in _calls(tree, functions)
+        for nodes, file in _modules(root)
+        for call, place in _calls(nodes, functions)
         for argument in call.args[place : place + 1]
         for node in ast.walk(argument)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -95,8 +96,8 @@ def literals(root: Path, functions: dict[str, int]) -> list[Asked]:
 def _called_names(root: Path) -> frozenset[str]:
     return frozenset(
         getattr(node.func, "attr", getattr(node.func, "id", ""))
-        for tree, _ in _modules(root)
-        for node in ast.walk(tree)
+        for nodes, _ in _modules(root)
+        for node in nodes
         if isinstance(node, ast.Call)
     )
 
@@ -108,23 +109,26 @@ def _string(node: ast.expr | None) -> str | None:
 
 
 @cache
-def _modules(root: Path) -> tuple[tuple[ast.Module, Path], ...]:
-    """The program's modules, parsed once."""
+def _modules(root: Path) -> tuple[tuple[Nodes, Path], ...]:
+    """The nodes of each of the program's modules, parsed and walked once, and its file."""
     files = sorted(root.rglob("*.py"))
-    return tuple((ast.parse(file.read_text(encoding="utf-8")), file.relative_to(root.parent)) for file in files)
+    return tuple(
+        (tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8")))), file.relative_to(root.parent))
+        for file in files
+    )
 
 
-def _calls(tree: ast.Module, functions: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:
-    for node in ast.walk(tree):
+def _calls(nodes: Nodes, functions: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:
+    for node in nodes:
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             if name in functions:
                 yield node, functions[name]
 
 
-def _texts(tree: ast.Module, file: Path) -> Iterator[tuple[str, str]]:
-    skipped = {id(node) for node in _not_asked(tree)}
-    for node in ast.walk(tree):
+def _texts(nodes: Nodes, file: Path) -> Iterator[tuple[str, str]]:
+    skipped = {id(node) for node in _not_asked(nodes)}
+    for node in nodes:
         if id(node) in skipped:
             continue
         if isinstance(node, ast.JoinedStr):
@@ -133,14 +137,14 @@ def _texts(tree: ast.Module, file: Path) -> Iterator[tuple[str, str]]:
             yield text, f"{file}:{getattr(node, 'lineno', 0)}"
 
 
-def _not_asked(tree: ast.Module) -> Iterator[ast.AST]:
+def _not_asked(nodes: Nodes) -> Iterator[ast.AST]:
     """Docstrings, the values of a vocabulary, and texts that are made into actions of the audit trail."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and node.name in _VOCABULARIES:
             yield from ast.walk(node)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
-    for call, place in _calls(tree, {AuditAction.__name__: 0}):
+    for call, place in _calls(nodes, {AuditAction.__name__: 0}):
         yield from ast.walk(call.args[place])
 
 

@@ -64,7 +64,7 @@ class ScreenReader:
 
     def nodes(self) -> list[Node]:
         """Return the nodes of the program, parents before their children; none before its window is there."""
-        return [node for child in self._children(_ROOT) for node in self._below(child)]
+        return [self._node(reference) for reference in self._references()]
 
     def shown_toasts(self) -> list[str]:
         """Return the names of the toasts, which are children of the window: read at once, as they stay a short time
@@ -75,12 +75,16 @@ class ScreenReader:
         return [node.name for node in nodes if node.role == "notification" and node.is_showing]
 
     def find(self, role: str, name: str) -> Node:
-        """Return the first node of this role whose name begins so, once it is there."""
+        """Return the first node of this role whose name begins so, once it is there. Each node is asked for no more
+        than that takes: a walk costs the program the time in which it could show the node.
+        """
         deadline = time.monotonic() + WINDOW_SECONDS
         while self._may_wait(deadline):
-            found = next((node for node in self.nodes() if node.role == role and node.name.startswith(name)), None)
-            if found is not None:
-                return found
+            for reference in self._references():
+                if self._role(reference) == role and self._name(reference).startswith(name):
+                    return self._node(reference)
+            with suppress(TimeoutError):
+                self._bus.recv_messages(timeout=_LOOK_AGAIN_SECONDS)
         raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.nodes()]}")
 
     def _may_wait(self, deadline: float) -> bool:
@@ -121,16 +125,26 @@ class ScreenReader:
         ((low, _high),) = self._call(node.reference, _ACCESSIBLE, "GetState")
         return bool(role == node.role and low >> _SHOWING_BIT & 1)
 
-    def _below(self, reference: Reference) -> Iterator[Node]:
-        yield self._node(reference)
-        for child in self._children(reference):
-            yield from self._below(child)
+    def _references(self) -> Iterator[Reference]:
+        """Yield the nodes of the program, parents before their children, as far as the caller goes."""
+        waiting = list(reversed(self._children(_ROOT)))
+        while waiting:
+            reference = waiting.pop()
+            yield reference
+            waiting += reversed(self._children(reference))
 
     def _node(self, reference: Reference) -> Node:
-        (role,) = self._call(reference, _ACCESSIBLE, "GetRoleName")
-        ((_, name),) = self._call(reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE, "Name"))
+        role, name = self._role(reference), self._name(reference)
         ((low, _high),) = self._call(reference, _ACCESSIBLE, "GetState")
         return Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
+
+    def _role(self, reference: Reference) -> str:
+        (role,) = self._call(reference, _ACCESSIBLE, "GetRoleName")
+        return str(role)
+
+    def _name(self, reference: Reference) -> str:
+        ((_, name),) = self._call(reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE, "Name"))
+        return str(name)
 
     def _children(self, reference: Reference) -> Sequence[Reference]:
         (children,) = self._call(reference, _ACCESSIBLE, "GetChildren")

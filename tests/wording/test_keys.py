@@ -52,7 +52,8 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
     """A literal key is in the catalogue; of a key with an open part at least one."""
     asked = word_use.keys(ROOT, FAMILIES)
     assert len(asked) > 50
-    assert [key for key in asked if not any(key.covers(word) for word in WORDS)] == []
+    open_ones = [key for key in asked if key.text not in WORDS]
+    assert [key for key in open_ones if not any(key.covers(word) for word in WORDS)] == []
 
 
 def test_no_family_of_words_lies_unused() -> None:

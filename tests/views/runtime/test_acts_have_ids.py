@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -74,8 +75,12 @@ def services() -> frozenset[str]:
 
 @cache
 def calls(source: Path) -> tuple[Found, ...]:
-    """The calls of services in a module: service, method, call, and the parameters of the function around it."""
-    return tuple(_calls(ast.parse(source.read_text()), ()))
+    """The calls of services in a module: service, method, call, and the parameters of the function around it. A
+    module that names no service isn't parsed: each run of the tests asks here, while it collects them.
+    """
+    text = source.read_text()
+    named = re.search(rf"\.\s*({'|'.join(services())})\b", text)
+    return tuple(_calls(ast.parse(text), ())) if named else ()
 
 
 def _calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[Found]:
