@@ -25,7 +25,7 @@ from console.views.app.background_refresh import (
     UNATTENDED_COUNTS_INTERVAL_MS,
     UNATTENDED_FEED_INTERVAL_MS,
 )
-from console.worker.request_threads import POLL_SECONDS
+from console.worker.request_threads import POLL_SECONDS, QUICK_SECONDS
 from tests.bench.figures import Row, centile, median, span, times
 from tests.bench.grounds import provider
 from tests.bench.purchases import bench_folder, servers_on_disk
@@ -38,7 +38,8 @@ from tests.support.waiting import until
 from tests.support.worker_process import worker_process
 
 ASKING, IDLE = 25, 26
-_PURCHASES, _WARM = 150, 5
+_PURCHASES, _WARM, _AFTER_QUIET = 150, 5, 20
+"""_AFTER_QUIET: purchases of which each comes after nobody has asked for so long that the worker polls less often."""
 _SLOW_PURCHASES, _SLOW_SECONDS = 20, 1.0
 """Where the provider takes so long for each of its three answers, a desk looks less often in the end."""
 _DESKS, _WORKERS = 50, 2
@@ -108,6 +109,7 @@ def _copy(source: socket.socket, target: socket.socket, moments: list[float]) ->
 def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
     relay = Relay(url)
     sent: list[float] = []
+    sent_after_quiet: list[float] = []
     heard: list[float] = []
     heard_late: list[float] = []
     with (
@@ -117,16 +119,20 @@ def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
     ):
         until(lambda: bool(place.sql(_PRESENCE)), "a worker that is there", 60.0)
         chance = random.Random(25)
-        for turn, number in enumerate(numbers(_WARM + _PURCHASES + _SLOW_PURCHASES, seed=25)):
-            if turn == _WARM + _PURCHASES:
+        quick = _WARM + _PURCHASES
+        for turn, number in enumerate(numbers(quick + _AFTER_QUIET + _SLOW_PURCHASES, seed=25)):
+            if turn == quick + _AFTER_QUIET:
                 SandboxControl(url).change_settings(delay_seconds=_SLOW_SECONDS)
-            time.sleep(chance.uniform(0, POLL_SECONDS))
+            is_after_quiet = quick <= turn < quick + _AFTER_QUIET
+            time.sleep(chance.uniform(0, POLL_SECONDS) + (QUICK_SECONDS if is_after_quiet else 0))
             relay.calls.clear()
             relay.answers.clear()
             desk.credit_checks.purchase(PurchaseRequest(number, "1"))
             back = time.time()
             ((asked,),) = place.sql(_SECONDS_OF_REQUEST)
-            if turn < _WARM + _PURCHASES:
+            if is_after_quiet:
+                sent_after_quiet.append(relay.calls[0] - float(asked))
+            elif turn < quick:
                 sent.append(relay.calls[0] - float(asked))
                 heard.append(back - relay.answers[-1])
             else:
@@ -136,6 +142,7 @@ def _asking(engine: str, place: ServerPlace, url: str) -> Iterator[Row]:
     relay.close()
     for what, took, p50, p99 in (
         (f"desk asks → first byte to the provider, {engine}", sent[_WARM:], 0.06, 0.25),
+        (f"the same, when nobody has asked for {QUICK_SECONDS:.0f} s", sent_after_quiet, 0.06, 0.25),
         (f"its last answer → at the desk, {engine}", heard[_WARM:], None, 0.3),
         ("the same, three calls of a second", heard_late, None, 0.3),
     ):

@@ -23,6 +23,8 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)\n", "", _KILLS),
     _mutant("nothing that is written is tied", _DESK,
         "            self.bind_to_request_id(tx, kind, subject_id)\n", "            pass\n", _KILLS),
+    _mutant("what another transaction wrote is not tied", _DESK,
+        "(tie.is_committed or tie.stored_by is tx)", "(tie.is_committed or tie.stored_by is not tx)", _KILLS),
     _mutant("other arguments are the same", _IDS,
         "        if (row.command, row.fingerprint) != (request.command, request.fingerprint):",
         "        if row.command != request.command:",

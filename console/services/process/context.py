@@ -53,12 +53,13 @@ _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 @dataclass
 class RequestBinding:
-    """The request id under which this thread acts. `is_committed` becomes True after the COMMIT of the transaction
-    that stored the call's record in the row of the request id.
+    """The request id under which this thread acts. `stored_by` is the last transaction that stored the call's record
+    in the row of the request id; `is_committed` becomes True after the COMMIT of such a transaction.
     """
 
     owned_request: "HeldRequestId"
     is_committed: bool = False
+    stored_by: Transaction | None = None
 
     def mark_committed(self) -> None:
         """Set `is_committed` to True; called after the COMMIT."""
@@ -412,16 +413,18 @@ class ServiceContext:
         """Store the record that this transaction changes, and its operation if there is one, in the row of the call's
         request id.
 
-        Nothing is done if the call has no request id, or if an earlier transaction of the same call has stored a
-        record and `operation_id` is None. Raises in_progress if another call holds the request id by now.
+        Nothing is done if the call has no request id, or if `operation_id` is None and this or an earlier
+        transaction of the same call has stored a record. Raises in_progress if another call holds the request id by
+        now.
         """
         tie = _request.get()
-        if tie is None or (tie.is_committed and operation_id is None):
+        if tie is None or (operation_id is None and (tie.is_committed or tie.stored_by is tx)):
             return
         from console.store.operations import request_ids  # imported here: reading commands have no request id
 
         subject = None if subject_id is None else str(subject_id)
         if request_ids.store_result_ids(tx.conn, tie.owned_request, kind, subject, operation_id):
+            tie.stored_by = tx
             tx.call_after_commit(tie.mark_committed)
         else:
             raise ConsoleError(

@@ -17,10 +17,14 @@ def test_a_purchase_sends_few_statements(place: Place, vendor: LedgerVendor) -> 
     """Until it is recorded, without the detail and the PDF that follow."""
     with place.desk(vendor) as desk:
         desk._service_builder._refetch_service.follow_up = lambda *_: None  # type: ignore[method-assign]  # just here
-        first, second = numbers(2, seed=56)
+        first, second, third = numbers(3, seed=56)
         desk.credit_checks.purchase(PurchaseRequest(first, "1"))  # connects
         with counted(desk) as sent:
             bought = desk.credit_checks.purchase(PurchaseRequest(second, "1"))
+        with counted(desk) as sent_with_id:
+            desk.credit_checks.purchase(PurchaseRequest(third, "1"), request_id="third")
+    tied = [statement for statement in sent_with_id if statement.startswith("UPDATE request_ids SET subject_kind")]
+    assert len(tied) == 1, "the first transaction stores record and operation by one statement"
     assert bought.state == "success"
     print(f"{place.engine}: {len(sent)}")
     assert len(sent) <= MOST[place.engine], "\n".join(sent)

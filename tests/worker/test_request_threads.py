@@ -1,0 +1,24 @@
+"""How long a worker pauses between two polls for requests of desks."""
+
+import pytest
+
+from console.worker.request_threads import POLL_SECONDS, QUICK_POLL_SECONDS, QUICK_SECONDS, find_pause
+
+_BEAT = 1.0
+_NEVER = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("idle_seconds", "is_standby", "pause"),
+    [
+        (0.0, False, POLL_SECONDS),  # one is open: the threads that execute are not to be held up
+        (0.0, True, POLL_SECONDS),
+        (0.001, False, QUICK_POLL_SECONDS),
+        (QUICK_SECONDS, False, POLL_SECONDS),
+        (_NEVER, False, POLL_SECONDS),
+        (0.001, True, _BEAT),
+        (_NEVER, True, _BEAT),
+    ],
+)
+def test_polls_are_quick_only_shortly_after_a_request(idle_seconds: float, is_standby: bool, pause: float) -> None:
+    assert find_pause(idle_seconds, _BEAT, is_standby=is_standby) == pause
