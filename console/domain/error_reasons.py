@@ -74,8 +74,8 @@ class UnknownReason(Reason):
     ANSWER_NOT_RECORDED = "not_recorded"
     PAYMENT_NUMBER_NOT_STORED = "number_not_kept"
     ONLY_DESK_KNOWS = "only_desk_knows"
-    RECON_FILE_NOT_READ = "recon_file_not_read"
-    NO_RECON_FILE_ANNOUNCED = "recon_not_announced"
+    DAILY_FILE_NOT_READ = "recon_file_not_read"
+    NO_DAILY_FILE_ANNOUNCED = "recon_not_announced"
     TOKENS_NOT_STORED = "tokens_not_stored"
 
 
@@ -139,7 +139,7 @@ class UnusableReason(Reason):
     PDF_READER_CLOSED = "closed"
     PDF_READER_CRASHED = "crashed"
     NOT_PDF = "not_pdf"
-    RECON_FILE_UNREADABLE = "recon_file_unreadable"
+    DAILY_FILE_UNREADABLE = "recon_file_unreadable"
     TOO_LARGE = "too_large"
     TOOK_TOO_LONG = "took_too_long"
     PDF_UNREADABLE = "unreadable"

@@ -139,14 +139,14 @@ class CreditCheck:
     """The registry's facts about the record's corporation; None if they were not read, or if there are none."""
 
     @property
-    def superseded(self) -> bool:
+    def is_superseded(self) -> bool:
         """True if a renewal has replaced this record."""
         return self.superseded_by is not None
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         """True if the record holds the claim on its pair of client and corporation number."""
-        return self.state is not CheckState.ERROR and not self.superseded and self.duplicate_of is None
+        return self.state is not CheckState.ERROR and not self.is_superseded and self.duplicate_of is None
 
 
 @dataclass(frozen=True, slots=True)

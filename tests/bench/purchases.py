@@ -37,7 +37,7 @@ class InstantVendor:
     """Sells at once. Nothing can be read from it."""
 
     name = "alarmbox"
-    capabilities = Capabilities(by_number=True, verdict=True, pdf=True, finds_purchases=False)
+    capabilities = Capabilities(identifies_by_number=True, gives_verdict=True, has_pdf=True, finds_purchases=False)
 
     def __init__(self) -> None:
         self._ids = count(1)

@@ -201,7 +201,7 @@ def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
     newest = records[0]
     if case.step in _PREPARED and case.buys:
         assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{case}: {newest}"
-        assert [old.live for old in records[1:]] == [True] * (case.action == "renewal"), f"not back: {records}"
+        assert [old.is_live for old in records[1:]] == [True] * (case.action == "renewal"), f"not back: {records}"
         assert _buy(case, console, renew=case.action == "renewal").state is CheckState.SUCCESS
         return
     if newest.certainty is Certainty.UNKNOWN:
@@ -228,7 +228,7 @@ def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck)
         other.recovery.resolve("credit-check", record.id, "error", "not on the bill")
     if case.action == "renewal":
         (old,) = [one for one in console.lookup.find_records(case.number).credit_checks if one.id == case.record_id]
-        assert old.live, f"the renewed record did not come back: {old}"
+        assert old.is_live, f"the renewed record did not come back: {old}"
         assert _buy(case, console, renew=True).state is CheckState.SUCCESS
     else:
         assert _buy(case, console).state is CheckState.SUCCESS

@@ -243,7 +243,7 @@ def _look_at_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) 
     if step != "before_tx1":
         newest, *older = found
         assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{where}: {newest}"
-        assert [old.live for old in older] == ([True] if renews else []), f"{where}: the renewed one is not back"
+        assert [old.is_live for old in older] == ([True] if renews else []), f"{where}: the renewed one is not back"
     again = on.maker.credit_checks.purchase(asked)
     assert again.state is CheckState.SUCCESS, where
 

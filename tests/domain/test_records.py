@@ -45,8 +45,8 @@ CHECK = CreditCheck(
 def test_who_holds_the_claim(state: CheckState, successor: int | None, original: int | None, live: bool) -> None:
     """What was bought or may be, unless another one came after it or before it."""
     check = replace(CHECK, state=state, superseded_by=successor, duplicate_of=original)
-    assert check.live is live
-    assert check.superseded is (successor is not None)
+    assert check.is_live is live
+    assert check.is_superseded is (successor is not None)
 
 
 def test_nothing_is_to_be_done_unless_somebody_said_so() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from console.domain.desk_requests.records import new_request_id
 from console.store.access.people_views import RECORD_TABLES, SAME_PAYER
-from console.store.database.server import people_database
+from console.store.database.server import people_database_name
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
 from tests.support.places import shared_nodes
@@ -135,7 +135,7 @@ def hidden_from(who: str) -> tuple[str, ...]:
 @pytest.mark.parametrize("who", PEOPLE)
 def test_rights_are_on_views_alone(readers: Readers, who: str) -> None:
     """SELECT on views, INSERT on requests, no column, nothing on a table, nothing on a whole database."""
-    holder = f"`{people_database(readers.team.database)}`."
+    holder = f"`{people_database_name(readers.team.database)}`."
     for (line,) in readers.run(who, "SHOW GRANTS"):
         if " ON " in line and not line.startswith("GRANT USAGE ON *.*"):
             rights, _, place = line.removeprefix("GRANT ").partition(" ON ")
@@ -162,13 +162,13 @@ def test_no_table_is_reached(readers: Readers, who: str) -> None:
             readers.refuses(who, statement)
     readers.refuses(who, f"USE `{database}`")
     for view in ("payments", "requests", "audit_log"):
-        place = f"`{people_database(database)}`.`{view}`"
+        place = f"`{people_database_name(database)}`.`{view}`"
         readers.refuses(who, f"SHOW CREATE VIEW {place}")
         readers.refuses(who, f"LOCK TABLES {place} WRITE")
         readers.refuses(who, f"CREATE OR REPLACE VIEW {place} AS SELECT 1")
         readers.refuses(who, f"UPDATE {place} SET id = id")
         readers.refuses(who, f"DELETE FROM {place}")
-    assert all(place.startswith(f"`{people_database(database)}`.") for place in readers.readable(who))
+    assert all(place.startswith(f"`{people_database_name(database)}`.") for place in readers.readable(who))
 
 
 @pytest.mark.parametrize("who", PEOPLE)

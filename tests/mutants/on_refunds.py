@@ -33,7 +33,7 @@ _BELIEVED = """            from console.domain.money import Money
 
             said = PaymentReport(
                 merchant_payment_id=event.order_no or "", provider_payment_id="04299999999999999999",
-                provider_state=event.kind, state=PaymentState.PAYMENT_SUCCESS, final=True,
+                provider_state=event.kind, state=PaymentState.PAYMENT_SUCCESS, is_final=True,
                 amount=Money(event.amount_minor or 0, event.currency or "JPY"), paid_at=event.occurred_at,
                 refunds=None,
             )

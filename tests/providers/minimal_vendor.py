@@ -27,7 +27,7 @@ class ArticleCountReader:
     """Reads what was counted."""
 
     name = "article-count"
-    capabilities = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
+    capabilities = Capabilities(identifies_by_number=False, gives_verdict=False, has_pdf=False, finds_purchases=False)
 
     def __init__(
         self, transport: HttpTransport, gate: RateLimiter, key: str, name_of: Callable[[str], str | None]

@@ -106,7 +106,7 @@ def test_chains_and_duplicates_point_to_each_other(console: Console) -> None:
             record = console.credit_checks.read_credit_check(sample.id).record
             assert record.superseded_by == (sample.newer_sample.id if sample.newer_sample else None)
             assert record.duplicate_of == (sample.original_sample.id if sample.original_sample else None)
-            assert not record.live
+            assert not record.is_live
 
 
 def test_filling_is_quick(tmp_path: Path) -> None:

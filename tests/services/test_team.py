@@ -130,7 +130,7 @@ def test_a_renewal_that_fails_gives_the_claim_back(people: Team, office: Office,
     vendor.behaviour = "refuses"
     renew = PurchaseRequest(NUMBER, "1", renew=True)
     assert code_of(lambda: office("op-b").credit_checks.purchase(renew)) == "provider_refused"
-    assert office("op-b").credit_checks.read_credit_check(bought.id).record.live
+    assert office("op-b").credit_checks.read_credit_check(bought.id).record.is_live
     vendor.behaviour = "answers"
     renewed = office("op-b").credit_checks.purchase(renew)
     assert renewed.state == "success"

@@ -25,7 +25,7 @@ def registry(stage: Stage) -> None:
         sample.number
         for sample in stage.desk.of("complete")
         if any(
-            check.live and (check.expired_at is None or check.expired_at > now)
+            check.is_live and (check.expired_at is None or check.expired_at > now)
             for check in lookup.find_records(sample.number).credit_checks
         )
     ]

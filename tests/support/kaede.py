@@ -68,9 +68,9 @@ def _read_settings(given: SettingSource, url: str | None, _: Collection[str]) ->
 # 2. Codes: each word of the provider, in one row.
 
 PAYMENTS: Mapping[str, PaymentCodeMeaning] = {
-    "waiting": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "paid": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "void": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
+    "waiting": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
+    "paid": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "void": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True),
 }
 REFUNDS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "accepted": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
@@ -128,8 +128,8 @@ class KaedeReader:
     name = "kaede"
     capabilities = PaymentCapabilities(
         currency="JPY",
-        partial_refunds=True,
-        repeated_refunds=True,
+        allows_partial_refunds=True,
+        allows_repeated_refunds=True,
         most_refunds=None,
         refund_window_days=None,
         can_cancel=False,
@@ -225,7 +225,7 @@ def _payment(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
         provider_payment_id=_text(told, "id"),
         provider_state=word,
         state=row.state,
-        final=row.final,
+        is_final=row.is_final,
         amount=_yen(told),
         paid_at=datetime.fromisoformat(paid_at) if isinstance(paid_at, str) else None,
         refunds=None,

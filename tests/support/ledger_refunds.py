@@ -96,8 +96,8 @@ class LedgerReader:
     def capabilities(self) -> PaymentCapabilities:
         return PaymentCapabilities(
             currency="JPY" if self.keeps_keys else "INR",
-            partial_refunds=True,
-            repeated_refunds=True,
+            allows_partial_refunds=True,
+            allows_repeated_refunds=True,
             most_refunds=50 if self.keeps_keys else None,
             refund_window_days=365 if self.keeps_keys else None,
             can_cancel=False,
@@ -128,7 +128,7 @@ class LedgerReader:
             question.provider_payment_id,
             "COMPLETED",
             PaymentState.PAYMENT_SUCCESS,
-            final=True,
+            is_final=True,
             amount=question.amount,
             refunds=refunds,
         )

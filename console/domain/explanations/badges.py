@@ -68,7 +68,7 @@ def find_state_badge(record: "CreditCheck | Order | Payment | Refund", *, derive
 
 
 def _find_check_badge(record: CreditCheck, *, derived: bool) -> str:
-    if record.superseded:
+    if record.is_superseded:
         return "credit_check.superseded"
     if derived and record.incomplete and record.state is CheckState.SUCCESS:
         return "credit_check.incomplete"

@@ -35,7 +35,7 @@ def explain(record: CreditCheck, now: datetime) -> Explanation:
 
 def _explain_situation(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
     facts = _explanation_facts(record)
-    if record.superseded:
+    if record.is_superseded:
         step = NextStep(
             "next.open_successor", facts, f"support-console show credit-check {record.superseded_by}", "successor"
         )

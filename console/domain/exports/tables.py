@@ -98,8 +98,8 @@ class ExportTable:
 
 @dataclass(frozen=True, slots=True)
 class ExportWritten:
-    """A written export: the absolute path of the file, the number of its rows without the heads, and its size in
-    bytes.
+    """A written export: the absolute path of the file, the number of its rows without the rows of titles, and its
+    size in bytes.
     """
 
     file: str

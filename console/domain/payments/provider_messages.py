@@ -93,7 +93,7 @@ class PaymentReport:
 
     A field is None if the provider didn't state the value. `amount` is the price, from which refunds are made;
     `total` is the amount that the payer was charged. `refunds` is None if they could not be read. `further_captures`
-    has the provider's ids of further successful attempts for the same order; each of them took money too. `final`:
+    has the provider's ids of further successful attempts for the same order; each of them took money too. `is_final`:
     the provider will not change the state any more.
     """
 
@@ -101,7 +101,7 @@ class PaymentReport:
     provider_payment_id: str | None
     provider_state: str
     state: PaymentState
-    final: bool
+    is_final: bool
     amount: Money | None
     total: Money | None = None
     paid_at: datetime | None = None
@@ -113,7 +113,7 @@ class PaymentReport:
     further_captures: tuple[str, ...] = ()
 
     @property
-    def bookable(self) -> bool:
+    def is_bookable(self) -> bool:
         """True if the report has the provider's payment id and the amount. A success without these two values can't
         be booked.
         """

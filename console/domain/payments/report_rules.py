@@ -70,7 +70,7 @@ def _success_effect(payment: Payment, report: PaymentReport, source: ReportSourc
         return _contradiction_effect(report) if newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
         return _repeated_success_effect(payment, report, source, newer=newer)
-    if not report.bookable or report.amount is None:
+    if not report.is_bookable or report.amount is None:
         return ReportEffect(unknown="not_bookable", is_newest=newer)
     if report.amount != Money(payment.asked_minor, payment.currency) and source is not ReportSource.PEOPLE:
         return ReportEffect(

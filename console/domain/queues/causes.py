@@ -45,7 +45,9 @@ class CausePage:
 
 
 def group_by_cause(totals: Iterable[CauseTotal]) -> tuple[CauseGroup, ...]:
-    """Add the totals of the same cause, separately for each currency. The largest group comes first."""
+    """Return one group for each cause: the sum of the totals with this cause, separately for each currency. The
+    largest group comes first.
+    """
     groups: dict[str | None, CauseGroup] = {}
     for total in totals:
         group = groups.get(total.cause, CauseGroup(total.cause, 0))

@@ -40,7 +40,7 @@ def find_renewal_refusal(check: CreditCheck, now: datetime) -> str | None:
         return "not_bought"
     if check.state is not CheckState.SUCCESS:
         return "bought_perhaps"
-    if not check.live:
+    if not check.is_live:
         return "not_live"
     return None if has_expired(check, now) else ErrorCode.NOT_EXPIRED
 

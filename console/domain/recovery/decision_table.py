@@ -99,7 +99,7 @@ def _claimed_reason(facts: ChoiceFacts) -> str | None:
     check = _require_check(facts)
     if check.certainty is Certainty.UNKNOWN:
         return "bought_perhaps"
-    if check.live:
+    if check.is_live:
         return "bought_already"
     return "claimed_by_other" if facts.claimed else None
 

@@ -48,9 +48,9 @@ class AlarmBoxReader:
     def capabilities(self) -> Capabilities:
         """AlarmBox's features."""
         return Capabilities(
-            by_number=True,
-            verdict=True,
-            pdf=True,
+            identifies_by_number=True,
+            gives_verdict=True,
+            has_pdf=True,
             finds_purchases=self._has_list_call,
         )
 

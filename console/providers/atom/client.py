@@ -62,8 +62,8 @@ class AtomReader:
     name = "atom"
     capabilities = PaymentCapabilities(
         currency=CURRENCY,
-        partial_refunds=True,
-        repeated_refunds=True,
+        allows_partial_refunds=True,
+        allows_repeated_refunds=True,
         most_refunds=None,
         refund_window_days=None,
         can_cancel=False,

@@ -129,7 +129,7 @@ def read_report(attempt: Fields, merchant_payment_id: str) -> PaymentReport:
         provider_payment_id=parse_id(pay_details.get("atomTxnId")),
         provider_state=code,
         state=PAYMENT_CODES[code].state,
-        final=PAYMENT_CODES[code].final,
+        is_final=PAYMENT_CODES[code].is_final,
         amount=parse_rupees(pay_details.get("amount")),
         total=parse_rupees(pay_details.get("totalAmount")),
         paid_at=next(filter(None, map(parse_ist, times)), None),

@@ -58,15 +58,21 @@ _PAGE_ERROR_CODES = tuple(f"OTS{number:04}" for number in range(601, 642))
 
 
 PAYMENT_CODES: Mapping[str, PaymentCodeMeaning] = {
-    "OTS0000": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "OTS0002": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "OTS0551": PaymentCodeMeaning(make_pending_verdict("pending_at_bank"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0351": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0301": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0201": PaymentCodeMeaning(make_pending_verdict("payment_timed_out"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0001": PaymentCodeMeaning(make_refused_verdict("payment_reversed"), PaymentState.PAYMENT_FAILED, final=True),
-    "OTS0101": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
-    "OTS0600": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0000": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "OTS0002": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "OTS0551": PaymentCodeMeaning(make_pending_verdict("pending_at_bank"), PaymentState.USER_PAYMENT, is_final=False),
+    "OTS0351": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
+    "OTS0301": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
+    "OTS0201": PaymentCodeMeaning(
+        make_pending_verdict("payment_timed_out"), PaymentState.USER_PAYMENT, is_final=False
+    ),
+    "OTS0001": PaymentCodeMeaning(
+        make_refused_verdict("payment_reversed"), PaymentState.PAYMENT_FAILED, is_final=True
+    ),
+    "OTS0101": PaymentCodeMeaning(
+        make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True
+    ),
+    "OTS0600": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),
 }
 """Meaning of the status codes for a payment's state, in the answer to TXNVERIFICATION and in a callback."""
 

@@ -11,15 +11,15 @@ from console.domain.records import CheckReport, PurchaseRequest
 class Capabilities:
     """Features of a provider of credit checks. The services check these features and never the provider's name.
 
-    - `by_number`: companies are identified by corporation number (otherwise by name)
-    - `verdict`: the result of a credit check is ok, hold or ng (otherwise a count)
-    - `pdf`: a credit check has a report as a PDF file
+    - `identifies_by_number`: companies are identified by corporation number (otherwise by name)
+    - `gives_verdict`: the result of a credit check is ok, hold or ng (otherwise a count)
+    - `has_pdf`: a credit check has a report as a PDF file
     - `finds_purchases`: the provider can list the purchases for a corporation number
     """
 
-    by_number: bool
-    verdict: bool
-    pdf: bool
+    identifies_by_number: bool
+    gives_verdict: bool
+    has_pdf: bool
     finds_purchases: bool
 
 

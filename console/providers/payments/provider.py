@@ -34,8 +34,8 @@ class PaymentCapabilities:
     """Features and limits of a payment provider. The services check these and never the provider's name.
 
     - `currency`: the only currency of its payments
-    - `partial_refunds`: a refund may be smaller than the payment
-    - `repeated_refunds`: a payment may have several refunds
+    - `allows_partial_refunds`: a refund may be smaller than the payment
+    - `allows_repeated_refunds`: a payment may have several refunds
     - `most_refunds`: largest number of refunds of one payment; None if the provider publishes no limit
     - `refund_window_days`: calendar days after the payment in which a refund is possible; None: no limit is stated
     - `can_cancel`: the provider has a call that cancels a payment
@@ -47,8 +47,8 @@ class PaymentCapabilities:
     """
 
     currency: str
-    partial_refunds: bool
-    repeated_refunds: bool
+    allows_partial_refunds: bool
+    allows_repeated_refunds: bool
     most_refunds: int | None
     refund_window_days: int | None
     can_cancel: bool
@@ -75,7 +75,7 @@ class PaymentReader(Protocol):
     def capabilities(self) -> PaymentCapabilities: ...
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read the state of a payment. A report of a success has an id and an amount only if its `bookable` is
+        """Read the state of a payment. A report of a success has an id and an amount only if its `is_bookable` is
         True.
         """
         ...

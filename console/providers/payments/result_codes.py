@@ -20,13 +20,13 @@ class CodeOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PaymentCodeMeaning:
-    """Meaning of a provider's code for a payment's state. `final`: the provider will not change the state any
+    """Meaning of a provider's code for a payment's state. `is_final`: the provider will not change the state any
     more.
     """
 
     verdict: CodeOutcome
     state: PaymentState
-    final: bool
+    is_final: bool
 
 
 def make_unknown_verdict(reason: str) -> CodeOutcome:

@@ -159,8 +159,8 @@ class PayPayReader:
         """PayPay's features and limits."""
         return PaymentCapabilities(
             currency="JPY",
-            partial_refunds=True,
-            repeated_refunds=self._sender.config.repeated_refunds,
+            allows_partial_refunds=True,
+            allows_repeated_refunds=self._sender.config.repeated_refunds,
             most_refunds=MAX_REFUNDS if self._sender.config.repeated_refunds else 1,
             refund_window_days=REFUND_WINDOW_DAYS,
             can_cancel=True,

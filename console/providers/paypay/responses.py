@@ -153,7 +153,7 @@ def read_payment(question: PaymentQuestion) -> DataReader[PaymentReport]:
             provider_payment_id=payment_id,
             provider_state=_require_text(data["status"]),
             state=row.state,
-            final=row.final,
+            is_final=row.is_final,
             amount=amount,
             total=amount,
             paid_at=parse_instant(data.get("acceptedAt")),

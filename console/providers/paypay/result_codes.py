@@ -120,16 +120,16 @@ def _read_verdict(common_verdict: CodeOutcome) -> CodeOutcome:
 _NOT_PAID_YET = make_pending_verdict("not_paid_yet")
 
 PAYMENT_STATES: Mapping[str, PaymentCodeMeaning] = {
-    "CREATED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
-    "AUTHORIZED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
-    "REAUTHORIZING": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, final=False),
-    "COMPLETED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "REFUNDED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, final=True),
-    "FAILED": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
+    "CREATED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),
+    "AUTHORIZED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),
+    "REAUTHORIZING": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),
+    "COMPLETED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "REFUNDED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "FAILED": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),
     "CANCELED": PaymentCodeMeaning(
-        make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True
+        make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True
     ),
-    "EXPIRED": PaymentCodeMeaning(make_refused_verdict("payment_expired"), PaymentState.EXPIRED, final=True),
+    "EXPIRED": PaymentCodeMeaning(make_refused_verdict("payment_expired"), PaymentState.EXPIRED, is_final=True),
 }
 
 # REFUND_FAILED isn't final: PayPay repeats the refund until it succeeds.

@@ -1,4 +1,4 @@
-"""The HTTP API of the simulated NDPS (Atom AIPAY), as its documents describe it: AUTH, TXNVERIFICATION, REFUNDINIT
+"""The HTTP API of the simulated Atom (NDPS AIPAY), as its documents describe it: AUTH, TXNVERIFICATION, REFUNDINIT
 and REFUNDSTATUS. All requests and answers are encrypted.
 """
 
@@ -199,7 +199,7 @@ def _answer_with_code(merchant: AtomMerchant, name: str) -> Callable[[str, JsonO
 
 def _matches_query(payment: Payment, query: PaymentQuery) -> bool:
     """Return True if the query has the payment's price, and the Indian day on which the payment was created or paid.
-    NDPS finds a payment only by these values.
+    Atom finds a payment only by these values.
     """
     days = {india_day_text(payment.created_at), india_day_text(payment.captured_at or payment.begun_at)}
     return query.day in days and query.amount == payment.amount_minor

@@ -1,4 +1,4 @@
-"""Cryptography of NDPS: AES-256-CBC with a derived key and a fixed initialisation vector, and HMAC-SHA512 over
+"""Cryptography of Atom: AES-256-CBC with a derived key and a fixed initialisation vector, and HMAC-SHA512 over
 concatenated texts.
 """
 

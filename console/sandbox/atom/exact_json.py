@@ -1,4 +1,4 @@
-"""JSON as NDPS writes and reads it: the digits of an amount are never changed."""
+"""JSON as Atom writes and reads it: the digits of an amount are never changed."""
 
 import json
 import re

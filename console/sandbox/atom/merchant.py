@@ -1,4 +1,4 @@
-"""Merchants of the simulated NDPS: their keys, and the encryption and signatures made with these keys."""
+"""Merchants of the simulated Atom: their keys, and the encryption and signatures made with these keys."""
 
 import hmac
 import re
@@ -25,7 +25,7 @@ MESSAGE_BY_CODE = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AtomMerchant:
-    """Credentials of one merchant of the simulated NDPS. Requests and answers have different keys, salts and hash
+    """Credentials of one merchant of the simulated Atom. Requests and answers have different keys, salts and hash
     keys.
     """
 
@@ -48,7 +48,7 @@ class AtomMerchant:
         return read_json(decrypt_text(encrypted_text, self.request_key, self.request_salt))
 
     def encrypted_form(self, data: object) -> bytes:
-        """Return an encrypted answer as form text. NDPS sends such a form with the media type of JSON."""
+        """Return an encrypted answer as form text. Atom sends such a form with the media type of JSON."""
         encrypted_text = encrypt_text(write_json(data), self.response_key, self.response_salt)
         return urlencode({"merchId": self.merch_id, "encData": encrypted_text}).encode("ascii")
 
@@ -92,7 +92,7 @@ def response_details(code: str, description: str | None = None) -> JsonObject:
 
 
 class AtomMerchants:
-    """The merchants that the simulated NDPS knows. Several threads may use it at the same time."""
+    """The merchants that the simulated Atom knows. Several threads may use it at the same time."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""Reads decrypted requests to the simulated NDPS. Each field is checked; a refusal has the status code that NDPS
+"""Reads decrypted requests to the simulated Atom. Each field is checked; a refusal has the status code that Atom
 would send.
 """
 
@@ -41,7 +41,7 @@ class PaymentQuery:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """A request to refund a payment: the merchant's payment id (`number`), NDPS's payment id, and the total in paise.
+    """A request to refund a payment: the merchant's payment id (`number`), Atom's payment id, and the total in paise.
     `products` has, for each product, its name, the merchant's refund id, and the amount in paise.
     """
 
@@ -58,7 +58,7 @@ def read_object_field(data: JsonObject, name: str) -> JsonObject:
 
 
 def read_message_contents(data: JsonObject) -> JsonObject:
-    """Return the contents of a message to NDPS, which are in its field `payInstrument`."""
+    """Return the contents of a message to Atom, which are in its field `payInstrument`."""
     return read_object_field(data, "payInstrument")
 
 
@@ -110,7 +110,7 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
     """Read a TXNVERIFICATION request. In version 2 (`v2`) a request has neither header nor password, and its
     signature covers fewer fields.
 
-    Raises `RequestRefused` with NDPS's status code for wrong credentials, signature or contents.
+    Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """
     request = read_message_contents(data)
     merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
@@ -136,7 +136,7 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
 def read_refund(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
     """Read a REFUNDINIT request.
 
-    Raises `RequestRefused` with NDPS's status code for wrong credentials, signature or contents.
+    Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """
     request = read_message_contents(data)
     merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
@@ -157,9 +157,9 @@ def read_refund(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
 
 
 def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
-    """Read a REFUNDSTATUS request and return NDPS's payment id. The password in this request is in Base64.
+    """Read a REFUNDSTATUS request and return Atom's payment id. The password in this request is in Base64.
 
-    Raises `RequestRefused` with NDPS's status code for wrong credentials or contents.
+    Raises `RequestRefused` with Atom's status code for wrong credentials or contents.
     """
     request = read_message_contents(data)
     encoded_password = base64.b64encode(merchant.password.encode()).decode("ascii")

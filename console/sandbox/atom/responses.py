@@ -1,4 +1,4 @@
-"""Contents of the simulated NDPS's answers and callbacks about a payment, a refund, and all refunds of a payment."""
+"""Contents of the simulated Atom's answers and callbacks about a payment, a refund, and all refunds of a payment."""
 
 from console.sandbox.atom.crypto import encrypt_text, sign_parts
 from console.sandbox.atom.exact_json import (
@@ -143,7 +143,7 @@ def callback_data(payment: Payment) -> JsonObject:
 
 
 def callback_signature(key: str, data: JsonObject) -> str:
-    """Return the signature of a callback. It covers the merchant id, NDPS's and the merchant's payment id, the total,
+    """Return the signature of a callback. It covers the merchant id, Atom's and the merchant's payment id, the total,
     the status code, the channel and the bank's id.
     """
     contents = data["payInstrument"]

@@ -20,7 +20,9 @@ class HoldEnding(Enum):
 
 @dataclass(slots=True)
 class HeldBackCall:
-    """One held call. `ending` is set before `end_event` is set."""
+    """One provider call that a fault holds back. When its wait ends, `ending` gets the event that ended it, and
+    then `end_event` is set.
+    """
 
     id: int
     call: str

@@ -24,7 +24,7 @@ from console.store.access.operators import StoredPerson
 from console.store.access.server_accounts import AccountStatement, DesiredAccount
 from console.store.database import error_codes
 from console.store.database.engine import Database, Transaction
-from console.store.database.server import people_database
+from console.store.database.server import people_database_name
 from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 
 OPERATOR_KIND = "operator"
@@ -280,7 +280,7 @@ def _needed_rights(conn: Connection, *, has_asking_people: bool = True) -> Mappi
     if not grants.is_mariadb(conn):
         patterns["ROLE_ADMIN"] = "(ROLE_ADMIN|SUPER).* ON [*]"
     if has_asking_people:
-        views = people_database(str(conn.engine.url.database))
+        views = people_database_name(str(conn.engine.url.database))
         # SHOW GRANTS writes an underscore with a backslash if the statement had one
         name = re.escape(views).replace("_", r"\\*_")
         patterns[f"ALL ON `{views}`.*"] = rf"(ALL PRIVILEGES|CREATE VIEW).* ON ([*]|`{name}`)[.][*]"

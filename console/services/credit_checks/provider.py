@@ -6,7 +6,7 @@ from threading import Lock
 from console.domain.errors import ConsoleError, ErrorCode
 from console.providers.credit_checks.provider import Capabilities, CreditCheckProvider, CreditCheckReader
 
-_NO_CAPABILITIES = Capabilities(by_number=False, verdict=False, pdf=False, finds_purchases=False)
+_NO_CAPABILITIES = Capabilities(identifies_by_number=False, gives_verdict=False, has_pdf=False, finds_purchases=False)
 
 
 class CreditCheckAdapterSource:

@@ -127,7 +127,7 @@ class StoredTokens:
         """Exchange the configured refresh token and store the new pair. Raises CredentialsRefused if none is
         configured, if it was used before, or if the provider refuses it.
         """
-        used_hashes = stored_token.used_first_hashes if stored_token else ()
+        used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         if self._first_refresh_token is None or self._hash_token(self._first_refresh_token) in used_hashes:
             raise CredentialsRefused("authorise_again")
         new_pair = exchange(self._first_refresh_token)
@@ -151,13 +151,13 @@ class StoredTokens:
         """Return the row that follows `stored_token`. `first_token` is the configured refresh token, if the pair was
         received for it.
         """
-        used_hashes = stored_token.used_first_hashes if stored_token else ()
+        used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         version = (stored_token.version if stored_token else 0) + 1
         return StoredToken(
             encrypted_pair=self._encrypt_pair(new_pair, version),
             expires_at=new_pair.expires_at,
             version=version,
-            used_first_hashes=(*used_hashes, self._hash_token(first_token)) if first_token else used_hashes,
+            hashes_of_used_first_tokens=(*used_hashes, self._hash_token(first_token)) if first_token else used_hashes,
         )
 
     def _remember_pair(self, new_pair: TokenPair, version: int) -> TokenPair:

@@ -83,8 +83,8 @@ class CreditChecks:
                 holder for holder in leases.holders(conn) if holder.name.startswith("alarmbox_credit_check_")
             ]
             facts = read_facts(context, conn, value)
-        live_records = tuple(record for record in records if record.live)
-        past_records = [record for record in records if not record.live]
+        live_records = tuple(record for record in records if record.is_live)
+        past_records = [record for record in records if not record.is_live]
         renewable_records = [
             record_
             for record_ in live_records

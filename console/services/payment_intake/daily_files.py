@@ -145,7 +145,7 @@ class DailyFileStore:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(event.order_no)) from None
 
     def _describe_missing_file(self, day: str | None) -> OutcomeUnknown:
-        return {"reason": UnknownReason.NO_RECON_FILE_ANNOUNCED, "provider": self._source, "day": day}
+        return {"reason": UnknownReason.NO_DAILY_FILE_ANNOUNCED, "provider": self._source, "day": day}
 
     def store_file(self, event: PaymentEvent, content: bytes) -> DayFile:
         """Store the content as a document and as evidence of the announcement `event`. Return the file with its
@@ -226,9 +226,9 @@ def _download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleErro
         )
     if outcome.reason in ("unreadable", "redirect", "too_large"):
         return error_of_outcome(
-            ErrorCode.PROVIDER_ANSWER_UNUSABLE, {**facts, "reason": UnusableReason.RECON_FILE_UNREADABLE}
+            ErrorCode.PROVIDER_ANSWER_UNUSABLE, {**facts, "reason": UnusableReason.DAILY_FILE_UNREADABLE}
         )
-    return error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.RECON_FILE_NOT_READ})
+    return error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.DAILY_FILE_NOT_READ})
 
 
 def list_days(first_day: date, last_day: date) -> Sequence[date]:

@@ -201,7 +201,7 @@ class SignedNoticeHandler:
             return _make_event(notice, common.RESULT_STORED_ONLY if state is None else common.RESULT_UNMATCHED)
         report = _make_report(notice, state)
         kind = OutcomeClass.SUCCEEDED if state is PaymentState.PAYMENT_SUCCESS else OutcomeClass.FAILED_DEFINITE
-        if not report.final:
+        if not report.is_final:
             kind = OutcomeClass.PENDING
         digest = hashlib.sha256(notice.body.encode()).hexdigest()
         answer = Outcome(kind, notice.type.replace(".", "_")[:64], Sent.YES, report, None, notice.body, digest)
@@ -305,7 +305,7 @@ def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
         provider_payment_id=make_payment_id(notice.event_id) if is_paid else None,
         provider_state=notice.type,
         state=state,
-        final=state is not PaymentState.USER_PAYMENT,
+        is_final=state is not PaymentState.USER_PAYMENT,
         amount=notice.amount,
         paid_at=notice.occurred_at if is_paid else None,
         refunds=None,

@@ -264,7 +264,7 @@ def _require_open(payment: Payment, target_state: str, expected_version: int | N
 
 def _is_confirmed_by(report: PaymentReport, target: PaymentState) -> bool:
     if target is PaymentState.COMPLETED:
-        return report.state in PAID_STATES and report.bookable
+        return report.state in PAID_STATES and report.is_bookable
     return report.state is PaymentState.PAYMENT_FAILED or (
         target is PaymentState.PAYMENT_FAILED and report.state is PaymentState.EXPIRED
     )

@@ -396,7 +396,7 @@ def is_unpaid(outcome: Outcome[PaymentReport]) -> bool:
     report = find_report(outcome)
     if report is None:
         return outcome.kind is OutcomeClass.NOT_FOUND
-    return report.state in WAITING_STATES and not report.final and report.provider_payment_id is None
+    return report.state in WAITING_STATES and not report.is_final and report.provider_payment_id is None
 
 
 def can_still_be_paid(payment: Payment) -> bool:

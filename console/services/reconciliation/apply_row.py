@@ -171,7 +171,7 @@ def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> 
         provider_payment_id=row.provider_payment_id,
         provider_state=_provider_word(row),
         state=row.state,
-        final=row.state not in WAITING_STATES,
+        is_final=row.state not in WAITING_STATES,
         amount=row.amount,
         paid_at=row.at if row.state is PaymentState.PAYMENT_SUCCESS else None,
         method=row.method,

@@ -66,7 +66,7 @@ class ProviderRows:
             if refused_count > MAX_REFUSED_ROWS:
                 raise ConsoleError(
                     ErrorCode.PROVIDER_ANSWER_UNUSABLE,
-                    {"reason": UnusableReason.RECON_FILE_UNREADABLE, "rows": refused_count},
+                    {"reason": UnusableReason.DAILY_FILE_UNREADABLE, "rows": refused_count},
                 )
             _Batch(self, provider, history, run_journal, batch).compare()
             run_journal.pause()

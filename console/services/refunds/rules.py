@@ -185,7 +185,7 @@ def check_rules(
         *results,
         RuleCheck(
             WindowReason.NO_PARTIAL_REFUND,
-            capabilities.partial_refunds or amount_minor == payment.captured_minor,
+            capabilities.allows_partial_refunds or amount_minor == payment.captured_minor,
             {"minor": amount_minor},
         ),
         RuleCheck(WindowReason.REFUND_PERIOD_OVER, until is None or facts.now <= until, {"until": until}),
@@ -208,7 +208,7 @@ def _check_request_rules(
         ),
         RuleCheck(
             WindowReason.NO_SECOND_REFUND,
-            capabilities.repeated_refunds or not facts.accepted_count,
+            capabilities.allows_repeated_refunds or not facts.accepted_count,
             {"earlier": facts.accepted_count},
         ),
         RuleCheck(

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from console.domain.access.permissions import ADMIN, ALL_ROLES, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.store.access import people_views
-from console.store.database.server import people_database, reads_views
+from console.store.database.server import people_database_name, reads_views
 from console.store.schema import core as schema
 
 MAX_ROLE_NAME_LENGTH = 32
@@ -420,7 +420,7 @@ def _required_rights(database: str, role: str, columns: AbstractSet[tuple[str, s
     adoption has only some columns.
     """
     tables = {table for table, _ in columns} | people_views.VIEWS_WITHOUT_TABLE
-    place = quote_identifier(people_database(database) if role in REQUESTER_ROLES else database)
+    place = quote_identifier(people_database_name(database) if role in REQUESTER_ROLES else database)
     return frozenset(
         (f"{_PROCEDURE if privilege == 'EXECUTE' else ''}{place}.{quote_identifier(table)}", privilege, column)
         for table, privilege, column in RIGHTS_OF_ROLE[role]
@@ -471,7 +471,7 @@ def _find_own_faults(conn: Connection, database: str, columns: AbstractSet[tuple
     present = frozenset(
         right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _parse_grant(line)
     )
-    places = [f"{quote_identifier(name)}." for name in (database, people_database(database))]
+    places = [f"{quote_identifier(name)}." for name in (database, people_database_name(database))]
     own_places = ("*.", *places, *(f"{_PROCEDURE}{place}" for place in places))
     present = frozenset(right for right in present if right[0].startswith(own_places))
     columns |= {(LOCK_PROCEDURE, "")}  # MySQL doesn't list a procedure to an account that may run it by a role

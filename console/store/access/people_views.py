@@ -20,7 +20,7 @@ from console.domain.access.permissions import AUDITOR
 from console.domain.desk_requests.records import PRESENCE_LEASE
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH
-from console.store.database.server import people_database
+from console.store.database.server import people_database_name
 from console.store.schema import core as schema
 
 VERSION_TABLES = ("alembic_version", "console_alembic_version")
@@ -159,7 +159,7 @@ def view_statements(conn: Connection, database: str, *, replace_existing: bool) 
     """Yield the statements that create the missing views of `database`. With `replace_existing` existing views are
     replaced, too, because the server doesn't show whether one was altered.
     """
-    views = people_database(database)
+    views = people_database_name(database)
     present = _columns_by_table(conn, views)
     if not present:
         yield f"CREATE DATABASE IF NOT EXISTS {_quote_identifier(views)} CHARACTER SET utf8mb4"
@@ -171,7 +171,7 @@ def view_statements(conn: Connection, database: str, *, replace_existing: bool) 
 
 def missing_views(conn: Connection, database: str) -> tuple[str, ...]:
     """Return the names of the views that don't exist, or that lack a column of their table."""
-    present, tables = _columns_by_table(conn, people_database(database)), _columns_by_table(conn, database)
+    present, tables = _columns_by_table(conn, people_database_name(database)), _columns_by_table(conn, database)
     return tuple(
         name
         for name in sorted(_select_statements(conn, database))

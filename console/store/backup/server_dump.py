@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfile, DatabaseLocked, StorageFull
 
 RESTORE_MARK = "restore_in_progress"
-"""The table that a restore creates first and drops last; its only row is the SHA-256 of the dump."""
+"""Name of the table that a restore creates first and drops last. Its only row is the SHA-256 of the dump."""
 _ROW_LOCKED_ERRORS = (1205, 3572)
 """Numbers of the error about a row that another session has locked: MariaDB's, MySQL's."""
 _DUMP_OPTIONS = (

@@ -140,7 +140,11 @@ def find_live(
     rows = conn.execute(_LIVE_QUERY, {"client": pair[0], "number": number}).all()
     records = [make_record(row, lapsed) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))]
     return next(
-        (record for record in records if record.live and (int(record.client_id), record.corporation_number) == pair),
+        (
+            record
+            for record in records
+            if record.is_live and (int(record.client_id), record.corporation_number) == pair
+        ),
         None,
     )
 
@@ -163,7 +167,7 @@ def live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tup
     found: dict[str, tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_LIVE_OF_NUMBERS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     for record in (make_record(row, frozenset()) for row in rows):
-        if record.live:
+        if record.is_live:
             number = record.corporation_number
             found[number] = (*found.get(number, ()), record)
     return found
@@ -364,7 +368,7 @@ def find_other_claim_holder(conn: Connection, record: CreditCheck, number: str) 
     """Return another record of the same client that holds the claim on `number`. Return None if there is none, or if
     `record` isn't live and so needs no claim.
     """
-    claim_holder = find_live(conn, record.client_id, number) if record.live else None
+    claim_holder = find_live(conn, record.client_id, number) if record.is_live else None
     return None if claim_holder is None or claim_holder.id == record.id else claim_holder
 
 

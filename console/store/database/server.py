@@ -60,7 +60,7 @@ _DATABASE_ACCESS_DENIED_ERROR = 1044
 _READS_VIEWS = "reads_views"
 
 
-def people_database(database: str) -> str:
+def people_database_name(database: str) -> str:
     """Return the name of the database with the views for people for whom a worker acts. `database` is the name of the
     console's database.
     """
@@ -74,8 +74,8 @@ def reads_views(conn: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Address of a server database: its nodes in the order in which they are tried, and the driver's arguments for a
-    connection. `has_no_time_limit`: statements may take any time.
+    """Address of a server database: its nodes in the order in which they are tried, and the driver's arguments
+    for a connection. `has_no_time_limit`: statements may take any time.
     """
 
     url: URL
@@ -163,14 +163,15 @@ def open_engine(server: Server, purpose: PoolPurpose) -> Engine:
 class _ConnectionOpener:
     """Connects to the first node that accepts a connection, and checks an idle connection before its next use.
 
-    If the account has no right on the console's database, it connects to the database of views (`people_database`).
+    If the account has no right on the console's database, it connects to the database of views
+    (`people_database_name`).
     """
 
     def __init__(self, server: Server) -> None:
         self._server = server
         self._first_node = 0
         name = server.url.database
-        self._databases: tuple[str | None, ...] = (name, people_database(name)) if name else (None,)
+        self._databases: tuple[str | None, ...] = (name, people_database_name(name)) if name else (None,)
 
     def listen(self, engine: Engine) -> None:
         event.listen(engine, "do_connect", self._connect_any)

@@ -95,7 +95,7 @@ class RecordSearch:
     named: Ids | None = None
 
     @property
-    def chosen(self) -> RecordFilter:
+    def record_filter(self) -> RecordFilter:
         """The filter that a record must fulfil."""
         return self.choice.chosen
 
@@ -138,7 +138,7 @@ def _find_of_kind(conn: Connection, part: TableQueries, search: RecordSearch) ->
 
 def _is_excluded(kind: str, search: RecordSearch) -> bool:
     """True if no record of this kind can fulfil the conditions, so that no table is read."""
-    chosen = search.chosen
+    chosen = search.record_filter
     return (
         (search.named is not None and not search.named.get(kind))
         or (bool(chosen.states) and not chosen.states & _STATES[kind])
@@ -195,7 +195,7 @@ def _may_be_unreadable(part: TableQueries, search: RecordSearch) -> bool:
     """True if orders with a status that nobody knows fulfil the conditions: they are read as pending orders that need
     a person, so no index has them together with the others.
     """
-    chosen = search.chosen
+    chosen = search.record_filter
     return part.kind == orders.ORDER_KIND and (
         OrderState.PENDING.value in chosen.states or WorkState.NEEDS_REVIEW in chosen.work_states
     )
@@ -205,7 +205,7 @@ def _index_ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[Col
     """Yield, for each condition that an index answers, the ranges with all rows that fulfil it. A lapsed row is
     stored as known and seen as unknown: it is a range of its own.
     """
-    chosen, lapsed = search.chosen, lapsed_of_table(part, search.lapsed)
+    chosen, lapsed = search.record_filter, lapsed_of_table(part, search.lapsed)
     lapsed_rows = [part.id.in_(sorted(lapsed))] if lapsed else []
     if chosen.states:
         yield [_STATUS_COLUMNS[part.kind] == state for state in sorted(chosen.states & _STATES[part.kind])]

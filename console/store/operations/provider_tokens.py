@@ -15,15 +15,15 @@ from console.store.schema.core import provider_tokens
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    """A stored token of a provider: the encrypted pair of access and refresh token, its expiry, the row's version,
-    and hashes. `used_first_hashes` are the hashes of those refresh tokens that a person entered and that were used
-    already.
+    """A stored token of a provider: the encrypted pair of access and refresh token, its expiry, the row's
+    version, and hashes. A first token is a refresh token that a person entered; `hashes_of_used_first_tokens` are
+    the hashes of those that were used already.
     """
 
     encrypted_pair: str | None
     expires_at: datetime | None
     version: int
-    used_first_hashes: tuple[str, ...]
+    hashes_of_used_first_tokens: tuple[str, ...]
     """Sorted by first use. A trigger only allows new hashes at the end of the list."""
 
 
@@ -53,7 +53,7 @@ def replace_token(
         "sealed": after.encrypted_pair,
         "expires_at": convert_to_naive_utc(after.expires_at) if after.expires_at else None,
         "version": after.version,
-        "used_first": json.dumps(after.used_first_hashes),
+        "used_first": json.dumps(after.hashes_of_used_first_tokens),
         "changed_at": convert_to_naive_utc(now),
     }
     if before is None:

@@ -174,7 +174,9 @@ def _encode_text(value: object) -> str:
 
 
 def is_foreign_row(conn: Connection, record_id: int) -> bool:
-    """True if `find_foreign_rows` could still return this row."""
+    """True if another application wrote this credit check, and no due task has adopted the row or its last change
+    yet (see `find_foreign_rows`).
+    """
     row = select(table.c.id).where(
         table.c.id == record_id, or_(~_IS_ADOPTED, _IS_BOUGHT_AFTER_ADOPTION, *_END_CONDITIONS)
     )

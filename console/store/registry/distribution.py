@@ -41,7 +41,7 @@ from console.store.registry.source_file import stopped_error
 from console.store.spool.sqlite_file import translate_errors
 
 PART_BYTES = 16 * 1024**2
-"""Size of each part of a file before it is compressed, but for the last one."""
+"""Size (bytes) of each part of a file before it is compressed; the last part may be smaller."""
 _FETCHED_NAME, _SNAPSHOT_NAME = "fetched", "snapshot"
 _COPY_NAME = "copy.db"
 _COMPRESSION_LEVEL = 1  # a higher one makes the parts little smaller

@@ -85,7 +85,7 @@ INSERT_CORPORATION = (
     f"INSERT INTO corporations ({', '.join(WRITTEN_COLUMN_NAMES)}) "  # noqa: S608  # names of our own columns
     f"VALUES ({', '.join('?' * len(WRITTEN_COLUMN_NAMES))})"
 )
-"""Inserts a corporation with the next row id."""
+"""SQL statement that inserts a corporation with the next row id."""
 _ADDED_COLUMNS = (("corporations", "folded_names"), ("corporations", "folded_street"), ("places", "folded"))
 """Tables and columns that a registry of form 2 doesn't have."""
 

@@ -30,10 +30,11 @@ VOTE_OF_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id END"
 CLAIMED_REQUEST_SQL = (
     f"CASE WHEN action = '{WITHDRAW_ACTION}' THEN subject_id WHEN state IN ('taken', 'ended') THEN id END"
 )
-"""SQL of the column `claimed_id` of desk requests. For a withdrawal it is the id of the withdrawn request; for any
-other request it is its own id once a worker has taken it, before that NULL.
+"""SQL of the column `claimed_id` of desk requests. In a withdrawal the column has the id of the withdrawn
+request; in any other request its own id once a worker has taken it, and NULL before.
 
-A unique index lets only one of the two rows have this id, also on different nodes of a cluster.
+Because of a unique index on this column, a request is either taken or withdrawn, also on different nodes of a
+cluster.
 """
 OPEN_ALERT_SQL = "CASE WHEN resolved_at IS NULL THEN subject_id END"
 """SQL of a derived column of alerts: the id of the alert's record while the alert is open, then NULL. A unique index

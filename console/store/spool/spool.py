@@ -164,9 +164,9 @@ class ChainHead(NamedTuple):
 class Spool:
     """The desk's spool. Any thread and any number of processes may use it at the same time.
 
-    A method that writes durably returns after the data is on the disk. The file is opened at the first call. Every
-    method raises ConsoleError: `storage_full` if the file can't be written, `bad_profile` if it is damaged, not a
-    spool, or gone, `database_locked` after 30 s.
+    A method that writes durably returns after the data is on the disk. The file is opened at the first call.
+    Every method raises ConsoleError: `storage_full` if the file can't be written, `bad_profile` if it is damaged,
+    not a spool, or gone, `database_locked` if other processes hold its lock for 30 s.
     """
 
     def __init__(self, home: Path, cipher: Cipher | None) -> None:

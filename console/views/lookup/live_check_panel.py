@@ -53,7 +53,7 @@ class LiveCheckPanel(Surface):
         """
         client = current.client_id if current else None
         of_client = [record for record in records if record.client_id == client]
-        live_check = next((record for record in of_client if record.live), None)
+        live_check = next((record for record in of_client if record.is_live), None)
         earlier_checks = [record for record in of_client if record is not live_check]
         key = (client, live_check, tuple(earlier_checks))
         if key == self._shown_key:

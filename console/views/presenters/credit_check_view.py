@@ -252,7 +252,7 @@ def offered_actions(view: CreditCheckView) -> tuple[str, ...]:
     explained next step first.
     """
     record, advised = view.record, view.explanation.next_step.action
-    if record.superseded or record.duplicate_of is not None:
+    if record.is_superseded or record.duplicate_of is not None:
         return ("successor",)
     if record.certainty is Certainty.UNKNOWN:
         others: tuple[str, ...] = ("resolve", "probe")

@@ -181,7 +181,7 @@ def is_open(record: ShownRecord) -> bool:
     if isinstance(record, CreditCheck):
         lacks_parts = bool(record.incomplete) and record.state.value == "success"
         is_waiting = record.certainty is Certainty.UNKNOWN or record.work.state is WorkState.NEEDS_REVIEW
-        return not record.superseded and (lacks_parts or is_waiting or record.state.value == "pending")
+        return not record.is_superseded and (lacks_parts or is_waiting or record.state.value == "pending")
     if record.work.state is not WorkState.NONE:
         return True
     if isinstance(record, Order):

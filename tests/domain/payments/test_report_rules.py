@@ -35,7 +35,7 @@ def fact(state: PaymentState, minute: float, way: ReportSource = ReportSource.RE
         provider_payment_id="0421" if paid or way is ReportSource.READ else None,
         provider_state=f"{state}@{minute}",
         state=state,
-        final=state is not P.USER_PAYMENT,
+        is_final=state is not P.USER_PAYMENT,
         amount=None if minor is None else Money(minor, "JPY"),
     )
     return report, START + timedelta(minutes=minute), way

@@ -132,7 +132,10 @@ def test_states(vector: dict[str, Any]) -> None:
     """Every published state has its business word, whether it is final, and its label."""
     word = vector["provider_state"]
     if vector["domain"] == "ndps-payment":
-        assert (PAYMENT_CODES[word].state, PAYMENT_CODES[word].final) == (vector["business_state"], vector["final"])
+        assert (PAYMENT_CODES[word].state, PAYMENT_CODES[word].is_final) == (
+            vector["business_state"],
+            vector["final"],
+        )
     else:
         state = REFUND_REMARKS[word][1]
         assert (state, state is not RefundState.SUBMITTED) == (vector["business_state"], vector["final"])
@@ -294,7 +297,7 @@ def test_a_payment_as_it_is_told() -> None:
         Money(51_767, "INR"), paid_at=datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC), method="DC",
         bank_reference="001100000061589211119", settlement="NRNS", payer="payer@example.com", refunds=None,
     )  # fmt: skip
-    assert outcome.found.bookable
+    assert outcome.found.is_bookable
 
 
 def test_evidence_names_no_payer() -> None:
@@ -404,7 +407,7 @@ def test_a_success_that_says_nothing_else() -> None:
     """Bare codes are published too: known to be paid, and not bookable."""
     outcome = told(AtomCall.PAYMENT, {"payInstrument": details("OTS0000")})
     assert outcome.kind is S
-    assert not got(outcome).bookable
+    assert not got(outcome).is_bookable
 
 
 # ---- refunds

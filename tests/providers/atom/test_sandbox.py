@@ -58,7 +58,7 @@ def _is_that_payment(report: PaymentReport, paid_id: str) -> None:
     """500 rupees, and 17.67 of surcharge that is no part of the price."""
     assert (report.provider_payment_id, report.state) == (paid_id, PaymentState.PAYMENT_SUCCESS)
     assert (report.amount, report.total) == (RUPEES, Money(51_767, "INR"))
-    assert report.bookable
+    assert report.is_bookable
     assert report.paid_at is not None
 
 

@@ -148,7 +148,7 @@ def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
         assert not vendor.capabilities.finds_purchases
         found = vendor.find_purchases(REQUEST.corporation_number)
         assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", Sent.NO)
-        if not vendor.capabilities.pdf:
+        if not vendor.capabilities.has_pdf:
             file = vendor.read_pdf(case.id)
             assert (file.kind, file.reason, file.sent) == (OutcomeClass.UNKNOWN, "not_supported", Sent.NO)
         assert server.connections == 0

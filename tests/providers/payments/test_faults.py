@@ -157,7 +157,7 @@ def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
     meeting = Meeting(control)
     told = {code: after(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_CODE, "OTS9999")}
     assert {code: one.kind for code, one in told.items()} == {c: ATOM_CODES[call].get(c, UNKNOWN) for c in told}
-    assert not any(one.found is not None and one.found.bookable for one in told.values())
+    assert not any(one.found is not None and one.found.is_bookable for one in told.values())
     assert control.payments_control.read_refunds() == []
 
 

@@ -171,7 +171,7 @@ def test_reads_move_nothing(case: Case) -> None:
         outcome = reader.read_payment(case.question)
     assert outcome.kind is OutcomeClass.SUCCEEDED
     assert outcome.found is not None
-    assert outcome.found.bookable
+    assert outcome.found.is_bookable
 
 
 def test_silence_and_drips_end(case: Case) -> None:

@@ -115,7 +115,7 @@ def test_states(vector: dict[str, Any]) -> None:
     word = vector["provider_state"]
     if vector["domain"] == "paypay-payment":
         row = PAYMENT_STATES[word]
-        assert (row.state, row.final) == (vector["business_state"], vector["final"])
+        assert (row.state, row.is_final) == (vector["business_state"], vector["final"])
     else:
         state = REFUND_STATES[word][1]
         assert (state, state is RefundState.COMPLETED) == (vector["business_state"], vector["final"])
@@ -350,7 +350,7 @@ def test_a_payment_as_it_is_told() -> None:
         refunds=(RefundReport(ORDER.key, ORDER.key, "REFUNDED", RefundState.COMPLETED, YEN, PAID,
                               datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)),),
     )  # fmt: skip
-    assert outcome.found.bookable
+    assert outcome.found.is_bookable
 
 
 @pytest.mark.parametrize("state", PAYMENT_STATES)
@@ -367,7 +367,7 @@ def test_an_unpaid_code_has_no_ids() -> None:
     )
     assert outcome.kind is P
     assert outcome.found is not None
-    assert (outcome.found.paid_at, outcome.found.amount, outcome.found.bookable) == (None, None, False)
+    assert (outcome.found.paid_at, outcome.found.amount, outcome.found.is_bookable) == (None, None, False)
 
 
 def test_what_is_not_said_is_missing_not_invented() -> None:
@@ -376,7 +376,7 @@ def test_what_is_not_said_is_missing_not_invented() -> None:
     outcome = payment(dict.fromkeys(unsaid))
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found is not None
-    assert not outcome.found.bookable
+    assert not outcome.found.is_bookable
 
 
 WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {

@@ -50,7 +50,7 @@ def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
     paid = vendor.read_payment(question)
     assert paid.kind is OutcomeClass.SUCCEEDED
     report = got(paid)
-    assert (report.provider_payment_id, report.amount, report.bookable) == (paid_id, YEN, True)
+    assert (report.provider_payment_id, report.amount, report.is_bookable) == (paid_id, YEN, True)
     assert report.paid_at is not None
 
     order = RefundOrder("RFD-7", NUMBER, paid_id, PART, now, "一部返金")

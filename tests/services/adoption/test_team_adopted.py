@@ -68,7 +68,7 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
         vendor.behaviour = "refuses"
         with pytest.raises(ConsoleError, match="provider_refused"):
             op.credit_checks.purchase(PurchaseRequest(DOUBLED, "1", renew=True))
-        assert op.lookup.find_records(DOUBLED).credit_checks[1].live
+        assert op.lookup.find_records(DOUBLED).credit_checks[1].is_live
         _write_as_the_other(team)
         ran = {run.task: run.count for run in worker.recovery.run_due()}
         assert ran["rows_by_others"] == 3

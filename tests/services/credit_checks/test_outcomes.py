@@ -278,7 +278,7 @@ def test_a_refused_renewal_gives_the_old_record_its_place_back(stage: Stage) -> 
     assert stage.console.credit_checks.read_credit_check(old.id).record.superseded_by == newest.id
     assert stage.deliver(newest, said(OutcomeClass.FAILED_DEFINITE))
     restored = stage.console.credit_checks.read_credit_check(old.id).record
-    assert (restored.live, restored.superseded_by) == (True, None)
+    assert (restored.is_live, restored.superseded_by) == (True, None)
     (told,) = stage.told(old, "credit-check.restored")
     assert told["instead_of"] == newest.id
 

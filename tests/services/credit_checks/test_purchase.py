@@ -150,7 +150,7 @@ def test_a_failed_renewal_restores_the_old_record(
     assert refused(console, renew=True).code == "provider_refused"
     newest, oldest = console.lookup.find_records(NUMBER).credit_checks
     assert newest.state == "error"
-    assert (oldest.id, oldest.superseded_by, oldest.live) == (old.id, None, True)
+    assert (oldest.id, oldest.superseded_by, oldest.is_live) == (old.id, None, True)
 
 
 def test_nobody_named_may_not_buy(tmp_path: Path, sandbox: Sandbox) -> None:

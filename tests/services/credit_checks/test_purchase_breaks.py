@@ -491,7 +491,7 @@ def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
     vendor.behaviour = behaviour
     assert refusal(lambda: buy(console, renew=True)).exit_status in (5, 6)
     newest, restored = console.lookup.find_records(ONE).credit_checks
-    assert (newest.state, restored.id, restored.live) == ("error", old.id, True)
+    assert (newest.state, restored.id, restored.is_live) == ("error", old.id, True)
     assert refusal(lambda: buy(console)).code == "already_purchased"
     vendor.behaviour = "answers"
     assert buy(console, renew=True).state == "success"
