@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from console.services.monitoring.doctor import HealthChecks
     from console.services.monitoring.live_feed import LiveView
     from console.services.monitoring.metrics import FigureReader
+    from console.services.notifications.personal_events import PersonalEvents
     from console.services.person_state.encrypted_file import PersonState
     from console.services.reconciliation.run import ReconciliationService
     from console.services.recovery.left_open import LeftOpenService
@@ -346,6 +347,12 @@ class Console:
         from console.services.recovery.left_open import LeftOpenService
 
         return LeftOpenService(self._context, self.own_requests, lambda: self.incidents.list_incidents())
+
+    @cached_property
+    def notifications(self) -> "PersonalEvents":
+        from console.services.notifications.personal_events import PersonalEvents
+
+        return PersonalEvents(self._context, self.incidents)
 
     @cached_property
     def lock_watch(self) -> "LockWatch":

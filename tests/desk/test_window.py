@@ -26,6 +26,7 @@ from console.views.app.unfinished_dialog import open_unfinished
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
+from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
@@ -101,6 +102,7 @@ def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sa
         open_shortcuts_dialog(person.frame, person.frame.current_page),
         open_help_dialog(person.frame, person.frame.current_page),
         open_about_dialog(person.frame),
+        NotificationsDialog(context, window, has_desktop=False),
         RefetchDialog(context, lacking, window),
         ResolveDialog(context, unknown, None, window),
         PurchaseDialog(context, console.credit_checks.make_plan(NUMBERS[2]), None, window),

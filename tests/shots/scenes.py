@@ -23,6 +23,7 @@ from console.views.credit_checks.page import CreditCheckPage
 from console.views.documents.compare_page import ComparePage
 from console.views.documents.pdf_page import PdfPage
 from console.views.lookup.page import LookupPage
+from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.records.resolve_dialog import ResolveDialog
@@ -201,6 +202,9 @@ def dialogs(stage: Stage) -> None:
     _show(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")
     _show(stage, open_help_dialog(stage.frame, stage.frame.current_page), "dialog-help")
     _show(stage, open_about_dialog(stage.frame), "dialog-about")
+    notifications = NotificationsDialog(stage.frame.context, stage.window, has_desktop=True)
+    notifications.open()
+    _show(stage, notifications, "dialog-notifications")
 
 
 def lock(stage: Stage) -> None:

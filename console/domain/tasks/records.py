@@ -208,7 +208,12 @@ class BulkRun:
     @property
     def name(self) -> str:
         """The name of the run on screen, such as `BS-7`."""
-        return f"BS-{self.id}"
+        return name_of_run(self.id)
+
+
+def name_of_run(run_id: int) -> str:
+    """Return the name of the bulk run with this id."""
+    return f"BS-{run_id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,23 @@ class IncidentService:
             for cause, run in waiting
         )
 
+    def list_owned(self) -> tuple[Incident, ...]:
+        """Return the incidents with an open alert that the acting person owns, the oldest first; none if no person is
+        named. Raises not_allowed if the acting person may not do this.
+
+        Incidents without a step that names the person aren't read.
+        """
+        with self._context.database.read() as conn:
+            person = self._context.find_reading_person(conn)
+            open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS) if person is not None else ()
+            if person is None or not open_alerts:
+                return ()
+            runs = _read_runs(conn, open_alerts)
+            steps = incident_steps.find_by_incidents(conn, {alert.id for _, run in runs for alert in run})
+            named = [run for _, run in runs if _names_person(_steps_of(run, steps), person.name)]
+            incidents = self._read_incidents(conn, [alert for run in named for alert in run]) if named else ()
+        return tuple(one for one in incidents if one.owner is not None and is_same_person(one.owner, person.name))
+
     def list_possible_owners(self) -> tuple[str, ...]:
         """Return the names of the people to whom an incident can be handed over. Raises not_allowed if the acting
         person may not do this.
@@ -296,6 +313,11 @@ def _read_runs(conn: Connection, given: Iterable[Alert]) -> list[tuple[Cause, tu
 def _steps_of(run: tuple[Alert, ...], steps: Mapping[int, tuple[IncidentStep, ...]]) -> tuple[IncidentStep, ...]:
     own_steps = (step for alert in run for step in steps.get(alert.id, ()))
     return tuple(sorted(own_steps, key=lambda step: (step.at, step.position)))
+
+
+def _names_person(steps: Iterable[IncidentStep], person: str) -> bool:
+    """True if the person has made one of the steps, or became the owner by it."""
+    return any(is_same_person(name, person) for step in steps for name in (step.person, step.new_owner) if name)
 
 
 def _is_unacknowledged(alert: Alert) -> bool:

@@ -12,10 +12,11 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.errors import ErrorCode
+from console.domain.payments.records import Refund
 from console.domain.queues.saved_views import VIEW_KIND, ViewCount
+from console.domain.recovery.records import WaitingProposal
 from console.domain.service_results import DeskNews, FeedMark, TaskRun
 from console.domain.setting_problems import SettingProblem
-from console.views.approvals.arrivals import describe_arrived, find_arrived
 from console.views.runtime.context import WindowContext, WorkCounts
 from console.views.runtime.tasks import Failure
 
@@ -177,8 +178,8 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_work_counts(self) -> None:
         """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and
-        proposals that wait for a decision, of unacknowledged alerts and of mentions; store them in the context as
-        WorkCounts.
+        proposals that wait for a decision, of unacknowledged alerts and of mentions, and the events that concern the
+        person; store them in the context as WorkCounts.
         """
         if not self._begin_call("standing"):
             return
@@ -196,26 +197,29 @@ class BackgroundRefresh(QObject):
             )
             unfinished = services.recovery.list_unfinished()
             lost_count = services.alerts.count_lost_operations()
+            to_decide: tuple[Refund | WaitingProposal, ...] = (
+                *refunds,
+                *(proposal for proposal in proposals if not proposal.refusal),
+            )
+            mentions = services.mentions.list_open()
             return WorkCounts(
                 counts,
                 unfinished,
                 now,
-                (*refunds, *(proposal for proposal in proposals if not proposal.refusal)),
+                to_decide,
                 services.incidents.count_waiting(),
                 services.bulk.count_unfinished(),
                 lost_count,
                 person,
-                services.mentions.list_open(),
+                mentions,
+                services.notifications.list_events(to_decide, mentions),
             )
 
         self._context.run_read(read, self._handle_work_counts, self._handle_work_counts_failure, owner=self)
 
     def _handle_work_counts(self, work_counts: WorkCounts) -> None:
         self._running_kinds.discard("standing")
-        arrived = find_arrived(self._context.work_counts, work_counts)
         self._context.store_work_counts(work_counts)
-        if arrived and work_counts.person == self._context.operator:
-            self._context.toast_requested.emit(describe_arrived(arrived, self._context))
 
     def _handle_work_counts_failure(self, failure: Failure) -> None:
         self._running_kinds.discard("standing")

@@ -28,13 +28,14 @@ class PersonMenu(QObject):
     """Builds the menu of the acting person each time it opens, so that the checked entries show the current settings.
 
     Signals:
-    - lock_requested, link_requested, left_open_requested, about_requested, sign_out_requested: the person has chosen
-      that entry.
+    - lock_requested, link_requested, left_open_requested, notifications_requested, about_requested,
+      sign_out_requested: the person has chosen that entry.
     """
 
     lock_requested = Signal()
     link_requested = Signal()
     left_open_requested = Signal()
+    notifications_requested = Signal()
     about_requested = Signal()
     sign_out_requested = Signal()
 
@@ -72,6 +73,7 @@ class PersonMenu(QObject):
         # The text of the entry names the shortcut. Setting it on the action would register it a second time.
         menu.addAction(translate("menu.copy_link")).triggered.connect(self.link_requested)
         menu.addAction(translate("menu.left_open")).triggered.connect(self.left_open_requested)
+        menu.addAction(translate("menu.notifications")).triggered.connect(self.notifications_requested)
         menu.addAction(translate("menu.about")).triggered.connect(self.about_requested)
         menu.addAction(translate("menu.lock")).triggered.connect(self.lock_requested)
         if self._context.settings.sign_in.is_server:

@@ -151,6 +151,7 @@ def _act_commands(frame: Frame, acts: Acts, typed_number: str | None) -> Iterato
     yield act("copy_link", lambda: "" if link_of_route(frame.current_route) else context.translate("link.none"))
     yield act("reread")
     yield act("notices")
+    yield act("notifications")
     yield act("lock", icon="lock")
     yield act("help")
     yield act("keys")

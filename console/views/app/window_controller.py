@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QApplication
 
 from console.domain.access.read_only import ReadOnlySwitch
 from console.services.desk_requests.waiting import RequestWait
@@ -19,6 +20,7 @@ from console.views.app.last_screen import LastScreen
 from console.views.app.leaving import LeavingQuestion
 from console.views.app.main_window import Frame
 from console.views.app.window_links import WindowLinks
+from console.views.notifications.watch import NotificationWatch
 from console.views.pages.base import Page
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
@@ -114,6 +116,9 @@ class WindowController(QObject):
         self.idle_lock.attended_changed.connect(self.background_refresh.set_attended)
         self.links = WindowLinks(frame, self)
         self.leaving = LeavingQuestion(frame)
+        self.notifications = NotificationWatch(frame)
+        self.notifications.link_opened.connect(self.links.show_link)
+        self.notifications.runs_opened.connect(self._open_new_messages)
         self.acts: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.read_page_again,
@@ -124,6 +129,7 @@ class WindowController(QObject):
             "keys": self._open_shortcuts,
             "quit": frame.window.close,
             "about": self._open_about,
+            "notifications": self._open_notifications,
             "unfinished": self._open_unfinished,
             "left_open": self._open_left_open,
             "mentions": self._open_mentions,
@@ -176,6 +182,7 @@ class WindowController(QObject):
             self._person_menu = PersonMenu(self.frame)
             self._person_menu.lock_requested.connect(self.idle_lock.lock_window)
             self._person_menu.link_requested.connect(self.links.copy_link)
+            self._person_menu.notifications_requested.connect(self._open_notifications)
             self._person_menu.about_requested.connect(self._open_about)
             self._person_menu.left_open_requested.connect(self._open_left_open)
             self._person_menu.sign_out_requested.connect(self._sign_out)
@@ -248,6 +255,20 @@ class WindowController(QObject):
         from console.views.app.about_dialog import open_about_dialog
 
         open_about_dialog(self.frame)
+
+    @Slot()
+    def _open_notifications(self) -> None:
+        from console.views.notifications.dialog import NotificationsDialog
+
+        has_desktop = self.notifications.desktop.is_available
+        NotificationsDialog(self.context, self.frame.window, has_desktop=has_desktop).open()
+
+    @Slot()
+    def _open_new_messages(self) -> None:
+        """Raise the window, whose list of messages has the new ones; it isn't opened over a cover or a dialog."""
+        self.links.raise_window()
+        if not self.frame.window_cover.is_covered and QApplication.activeModalWidget() is None:
+            self._open_notices()
 
     @Slot()
     def _open_unfinished(self) -> None:
@@ -430,3 +451,4 @@ class WindowController(QObject):
     def _stop_timers(self) -> None:
         self.background_refresh.stop()
         self.idle_lock.stop()
+        self.notifications.desktop.remove()

@@ -35,12 +35,16 @@ class WindowLinks(QObject):
     def show_link(self, link: Link) -> None:
         """Raise the window and show the page of the link, now or when the window's cover is removed."""
         self._waiting = link
+        self.raise_window()
+        self.open_waiting()
+
+    def raise_window(self) -> None:
+        """Show the window in front of the others."""
         window = self._frame.window
         window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
         window.show()
         window.raise_()
         window.activateWindow()
-        self.open_waiting()
 
     @Slot()
     def open_waiting(self) -> None:

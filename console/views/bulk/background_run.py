@@ -36,6 +36,7 @@ def begin_run(
         context.toast_requested.emit(_end_toast(context, *end))
         on_end()
 
+    context.own_bulk_runs.add(run.id)
     return context.run_long_act(
         call,
         report_end,

@@ -116,6 +116,8 @@ class WindowContext(QObject):
         self.visits: list[Visit] = []
         self.ask_password: Callable[[PasswordRequest], None] | None = None
         """A function that asks the person for the password of a decision; the WindowController sets it."""
+        self.own_bulk_runs: set[int] = set()
+        """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
         self._running_acting_calls: list[TaskHandle] = []
         self.own_state = PersonState(self.bind_services, self.now, runner, self)
         self.own_state.loaded.connect(self._read_visited_records)

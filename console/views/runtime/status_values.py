@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch
 from console.domain.annotations.mentions import Mention
 from console.domain.desk_requests.records import LeftoverCredentials
+from console.domain.notifications.events import PersonalEvent
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.recovery.records import WaitingProposal
@@ -42,7 +43,8 @@ class WorkCounts:
     refunds and proposals about which `person` may decide; `alert_count` the unacknowledged alerts;
     `unfinished_run_count` the unfinished bulk runs. `lost_operation_count` is the number of operations that the
     database is known to lack after its return to an earlier state; None if it has not returned to one. `person` is
-    the person who acted when the counts were read; `mentions` are the open mentions of this person, newest first.
+    the person who acted when the counts were read; `mentions` are the open mentions of this person, newest first;
+    `events` are the events that concern this person, whether new or not.
     """
 
     counts: tuple[QueueCount, ...] = ()
@@ -54,6 +56,7 @@ class WorkCounts:
     lost_operation_count: int | None = None
     person: str | None = None
     mentions: tuple[Mention, ...] = ()
+    events: tuple[PersonalEvent, ...] = ()
 
     @property
     def decision_count(self) -> int:

@@ -38,6 +38,7 @@ WITHOUT = {
         "search",
     },
     "mentions": {"list_open"},
+    "notifications": {"list_events"},
     "notices": {"count", "read_item", "read_page"},
     "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "list_set_asides"},

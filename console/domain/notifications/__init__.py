@@ -1,0 +1,1 @@
+"""Events that a person is notified of."""

@@ -1,0 +1,51 @@
+"""Events of which a person is notified: acts of other people or of the program that concern this person. No I/O."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from console.domain.links.link import RECORD_KINDS, Link
+
+
+class EventKind(StrEnum):
+    """Kinds of events. A person switches the notifications of each kind on and off; the values are stored."""
+
+    APPROVAL = "approval"
+    """A refund or a proposed outcome waits for the person's decision."""
+    DECISION = "decision"
+    """A refund or an outcome that the person has requested was decided, or its time is over."""
+    HAND_OVER = "hand_over"
+    """A colleague has handed over a record or an incident to the person."""
+    MENTION = "mention"
+    """A colleague has mentioned the person in a note."""
+    INCIDENT = "incident"
+    """An incident that the person owns has become worse."""
+    BULK_RUN = "bulk_run"
+    """A bulk run of the person has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalEvent:
+    """One event that concerns a person. `key` is unique, and the same in each reading.
+
+    - `act`: what has happened; with `kind` the end of a wording key, such as `decision.rejected`.
+    - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
+    - `number`: the number by which people know the record, such as our number of the payment; None if it has none.
+      No name of a payer and no text that a person has written is part of an event, because a desktop shows it.
+    """
+
+    kind: EventKind
+    key: str
+    act: str
+    subject_kind: str
+    subject_id: str
+    number: str | None = None
+
+    @property
+    def link(self) -> Link | None:
+        """The link to the page of the subject; None for a bulk run, which has no page."""
+        if self.subject_kind in RECORD_KINDS:
+            return Link("record", self.subject_id, self.subject_kind)
+        return {
+            "operation": Link("operation", self.subject_id),
+            "incident": Link("incident", self.subject_id),
+        }.get(self.subject_kind)

@@ -1,0 +1,1 @@
+"""The service that finds the events of which the acting person is notified."""

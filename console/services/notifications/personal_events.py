@@ -1,0 +1,127 @@
+"""The service `console.notifications`: the events that concern the acting person. Own acts are no events."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from console.domain.access.permissions import is_same_person
+from console.domain.alerts.incidents import (
+    INCIDENT_KIND,
+    Incident,
+    IncidentAction,
+    IncidentState,
+    IncidentStep,
+    WakeReason,
+)
+from console.domain.annotations.mentions import Mention, MentionSource
+from console.domain.bulk.records import DISCARDED_REASON
+from console.domain.notifications.events import EventKind, PersonalEvent
+from console.domain.payments.records import Refund
+from console.domain.payments.states import RefundState
+from console.domain.recovery.left_open import BULK_RUN_KIND
+from console.domain.recovery.records import WaitingProposal
+from console.domain.tasks.records import name_of_run
+from console.services.alerts.incidents import IncidentService
+from console.services.process.context import ServiceContext
+from console.store.database.sqlalchemy_names import Connection
+from console.store.notifications import own_requests
+from console.store.refunds.approvals import REFUND_KIND
+
+_OLDEST_REQUEST = timedelta(days=30)
+_ACT_OF_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
+"""What has happened to a decided request; every other state of a refund follows an approval."""
+
+
+class PersonalEvents:
+    """Lists the events that concern the acting person. Reads only; the caller finds out which of them are new."""
+
+    def __init__(self, context: ServiceContext, incidents: IncidentService) -> None:
+        self._context, self._incidents = context, incidents
+
+    def list_events(
+        self, to_decide: Sequence[Refund | WaitingProposal] = (), mentions: Sequence[Mention] = ()
+    ) -> tuple[PersonalEvent, ...]:
+        """Return the present events of the acting person; none if no person is named. `to_decide` and `mentions` are
+        what waits for the person's decision and the person's open mentions, which the caller has read. Raises
+        not_allowed.
+        """
+        with self._context.database.read() as conn:
+            person = self._context.find_reading_person(conn)
+            if person is None:
+                return ()
+            events = [
+                *map(_make_approval, to_decide),
+                *map(_make_mention, mentions),
+                *self._read_own(conn, person.name),
+            ]
+        for incident in self._incidents.list_owned():
+            events += _list_incident_events(incident, person.name)
+        return tuple(events)
+
+    def _read_own(self, conn: Connection, person: str) -> Iterator[PersonalEvent]:
+        since = self._context.now() - _OLDEST_REQUEST
+        for refund in own_requests.decided_refunds(conn, person, since):
+            act = _ACT_OF_STATE.get(refund.state, "approved")
+            key, number = f"refund/{refund.id}/{act}", refund.payment_number
+            yield PersonalEvent(EventKind.DECISION, key, act, REFUND_KIND, str(refund.id), number)
+        for proposal in own_requests.closed_proposals(conn, person, since):
+            key = f"proposal/{proposal.id}"
+            yield PersonalEvent(EventKind.DECISION, key, "closed", proposal.kind, proposal.record_id)
+        for run_id, reason in own_requests.ended_runs(conn, person):
+            if reason != DISCARDED_REASON:  # only its maker discards a run
+                key, name = f"bulk-run/{run_id}", name_of_run(run_id)
+                yield PersonalEvent(EventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)
+
+
+def _make_approval(waiting: Refund | WaitingProposal) -> PersonalEvent:
+    if isinstance(waiting, Refund):
+        return PersonalEvent(
+            EventKind.APPROVAL, f"approval/{REFUND_KIND}/{waiting.id}", "arrived", REFUND_KIND, str(waiting.id)
+        )
+    return PersonalEvent(
+        EventKind.APPROVAL,
+        f"approval/proposal/{waiting.id}",
+        "proposed",
+        waiting.kind,
+        waiting.record_id,
+        waiting.payment_number,
+    )
+
+
+def _make_mention(mention: Mention) -> PersonalEvent:
+    kind = EventKind.HAND_OVER if mention.how is MentionSource.HAND_OVER else EventKind.MENTION
+    note = mention.note
+    return PersonalEvent(kind, f"mention/{mention.id}", "note", note.kind, str(note.subject_id))
+
+
+def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalEvent]:
+    """Yield that the incident was handed over to this person, its owner, and that it has become worse since."""
+    id = str(incident.id)
+    last = next((step for step in reversed(incident.steps) if step.action in _OWNER_ACTIONS), None)
+    if last is not None and last.action is IncidentAction.HAND_OVER and not is_same_person(last.person, person):
+        key = f"incident/{id}/handed/{last.position}"
+        yield PersonalEvent(EventKind.HAND_OVER, key, "incident", INCIDENT_KIND, id, incident.number)
+    if incident.state is IncidentState.OPEN and _has_become_worse(incident, person):
+        key = f"incident/{id}/worse/{incident.extent.newest_alert}/{incident.woken_by or ''}"
+        yield PersonalEvent(EventKind.INCIDENT, key, "worse", INCIDENT_KIND, id, incident.number)
+
+
+_OWNER_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVER)
+
+
+def _has_become_worse(incident: Incident, person: str) -> bool:
+    """True if a snooze or a resolution has ended because the incident became worse, or if an alert was added after
+    the incident became this person's, and after the person's last act on it.
+    """
+    if incident.woken_by is WakeReason.WORSE:
+        return True
+    known_at = max(
+        (step.at for step in _acts_of(incident.steps, person)), default=incident.owner_since or incident.since
+    )
+    return any(alert.detected_at > known_at for alert in incident.alerts if alert.resolved_at is None)
+
+
+def _acts_of(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:
+    """Yield the steps by this person, and those that made this person the owner."""
+    for step in steps:
+        if is_same_person(step.person, person) or (step.new_owner and is_same_person(step.new_owner, person)):
+            yield step

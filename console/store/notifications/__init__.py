@@ -1,0 +1,1 @@
+"""Queries for the events of which a person is notified."""

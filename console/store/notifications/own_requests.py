@@ -1,0 +1,91 @@
+"""Requests of one person that have been decided, and bulk runs of one person that have ended: what a notification
+needs of them, and no more.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select
+
+from console.domain.payments.states import RefundState
+from console.store.database.instants import convert_to_naive_utc
+from console.store.refunds.approvals import RESOLVE_ACTION
+from console.store.schema.core import approvals
+from console.store.schema.payments import payments, refunds
+from console.store.schema.worker import bulk_runs
+from console.store.tasks.bulk_runs import RUN_DONE
+
+_LIMIT = 50
+_DECIDED_REFUNDS_QUERY = (
+    select(refunds.c.id, refunds.c.status, payments.c.merchant_payment_id)
+    .join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
+    .where(
+        refunds.c.maker == bindparam("who"),
+        refunds.c.created_at >= bindparam("since"),
+        refunds.c.status.not_in((RefundState.REQUESTED.value, RefundState.WITHDRAWN.value)),
+    )
+    .order_by(refunds.c.created_at.desc(), refunds.c.id.desc())
+    .limit(_LIMIT)
+)
+# The index of `vote_of` leads to the proposals, which are few; those of one person need no index of their own.
+_PROPOSALS_QUERY = (
+    select(approvals.c.id, approvals.c.subject_kind, approvals.c.subject_id, approvals.c.closed_at)
+    .where(
+        approvals.c.vote_of.is_(None),
+        approvals.c.action == RESOLVE_ACTION,
+        approvals.c.person == bindparam("who"),
+        approvals.c.at >= bindparam("since"),
+    )
+    .order_by(approvals.c.id.desc())
+    .limit(_LIMIT)
+)
+_ENDED_RUNS_QUERY = (
+    select(bulk_runs.c.id, bulk_runs.c.reason)
+    .where(bulk_runs.c.made_by == bindparam("who"), bulk_runs.c.state == RUN_DONE)
+    .order_by(bulk_runs.c.id.desc())
+    .limit(_LIMIT)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedRefund:
+    """A refund that is decided: its state, and our number of its payment."""
+
+    id: int
+    state: RefundState
+    payment_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedProposal:
+    """A person's newest proposal about a record, which is closed: it was decided, or needs no decision any more."""
+
+    id: int
+    kind: str
+    record_id: str
+
+
+def decided_refunds(conn: Connection, person: str, since: datetime) -> tuple[DecidedRefund, ...]:
+    """Return the newest 50 decided refunds that the person has requested since this instant, the newest first.
+    Refunds that the person has withdrawn are left out.
+    """
+    rows = conn.execute(_DECIDED_REFUNDS_QUERY, {"who": person, "since": convert_to_naive_utc(since)})
+    return tuple(DecidedRefund(id, RefundState(status), number) for id, status, number in rows)
+
+
+def closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
+    """Return the closed proposals among the newest 50 of the person since this instant, the newest first. A proposal
+    that the person has replaced by a newer one is left out.
+    """
+    rows = conn.execute(_PROPOSALS_QUERY, {"who": person, "since": convert_to_naive_utc(since)}).all()
+    newest = {(kind, subject): (id, closed_at) for id, kind, subject, closed_at in reversed(rows)}
+    return tuple(
+        ClosedProposal(id, kind, subject)
+        for (kind, subject), (id, closed_at) in newest.items()
+        if closed_at is not None
+    )
+
+
+def ended_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
+    """Return the ids and the reasons of the newest 50 bulk runs of the person that are done, the newest first."""
+    return tuple((id, reason) for id, reason in conn.execute(_ENDED_RUNS_QUERY, {"who": person}))

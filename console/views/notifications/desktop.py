@@ -1,0 +1,47 @@
+"""Messages of the desktop, beside the clock of the system. On a desktop without a tray there are none."""
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon
+
+from console.domain.links.link import Link
+
+
+class DesktopMessages(QObject):
+    """Shows messages through the icon of the program in the tray. The icon appears with the first message.
+
+    Signals:
+    - opened(object): the person has clicked the last message; carries its Link, or None.
+    """
+
+    opened = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._icon: QSystemTrayIcon | None = None
+        self._link: Link | None = None
+
+    @property
+    def is_available(self) -> bool:
+        """True if this desktop has a tray that shows messages."""
+        return QSystemTrayIcon.isSystemTrayAvailable() and QSystemTrayIcon.supportsMessages()
+
+    def show_message(self, title: str, text: str, link: Link | None) -> None:
+        """Show a message; `link` is what a click on it opens."""
+        if self._icon is None:
+            self._icon = QSystemTrayIcon(QApplication.windowIcon(), self)
+            self._icon.messageClicked.connect(self.open_last)
+        self._link = link
+        self._icon.setToolTip(title)
+        self._icon.show()
+        self._icon.showMessage(title, text, QApplication.windowIcon())
+
+    @Slot()
+    def open_last(self) -> None:
+        """Emit `opened` with the link of the last message."""
+        self.opened.emit(self._link)
+
+    @Slot()
+    def remove(self) -> None:
+        """Remove the icon from the tray, because the window closes or the person signs out."""
+        if self._icon is not None:
+            self._icon.hide()

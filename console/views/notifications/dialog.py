@@ -1,0 +1,48 @@
+"""The dialog with the switches of notifications: one for each kind of event."""
+
+from functools import partial
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from console.domain.notifications.events import EventKind
+from console.views.notifications.switches import is_switched_on, switch
+from console.views.runtime.context import WindowContext
+from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.inputs import CheckBox
+
+
+class NotificationsDialog(DialogFrame):
+    """Switches each kind of notification on and off; a switch is stored at once. The dialog also says whether this
+    desktop shows messages outside the window.
+    """
+
+    def __init__(self, context: WindowContext, parent: QWidget, *, has_desktop: bool) -> None:
+        translate = context.translate
+        super().__init__(
+            translate("dialog.notifications.title"),
+            translate("dialog.notifications.subtitle"),
+            cancel_text=translate("action.close"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        self._context = context
+        self.boxes = {kind: CheckBox(translate(f"notification.kind.{kind}")) for kind in EventKind}
+        lines = QVBoxLayout()
+        lines.setSpacing(6)
+        for kind, box in self.boxes.items():
+            box.setChecked(is_switched_on(context.preferences, kind))
+            box.checkStateChanged.connect(partial(self._store, kind))
+            lines.addWidget(box)
+        place = "desktop" if has_desktop else "window"
+        self.place = TextLabel(translate(f"dialog.notifications.{place}"), "small", "muted", wrap=True)
+        form = QWidget()
+        form.setLayout(make_column(lines, self.place, gap=12))
+        self.show_content(form)
+
+    def first_focus(self) -> QWidget:
+        return self.boxes[EventKind.APPROVAL]
+
+    def _store(self, kind: EventKind, state: Qt.CheckState) -> None:
+        switch(self._context.preferences, kind, is_on=state == Qt.CheckState.Checked)

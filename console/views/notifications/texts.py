@@ -1,0 +1,47 @@
+"""The sentences of notifications: the kind and number of a record and what has happened, never a payer or a note."""
+
+from console.domain.links.link import RECORD_KINDS
+from console.domain.notifications.events import EventKind, PersonalEvent
+from console.views.links.routes import route_of_link
+from console.views.runtime.context import Toast, WindowContext
+from console.views.runtime.routes import RecordPageRoute
+from console.views.theme.design_tokens import Tone
+
+_MAX_SENTENCES = 3
+_LOOKS: dict[EventKind, tuple[str, Tone]] = {
+    EventKind.APPROVAL: ("half_disc", "progress"),
+    EventKind.DECISION: ("ring_check", "progress"),
+    EventKind.HAND_OVER: ("person", "care"),
+    EventKind.MENTION: ("person", "progress"),
+    EventKind.INCIDENT: ("warning", "care"),
+    EventKind.BULK_RUN: ("list", "progress"),
+}
+
+
+def event_text(event: PersonalEvent, context: WindowContext) -> str:
+    """Return the sentence of one event."""
+    record = f"{context.translate(f'kind.{event.subject_kind}')} {event.number or event.subject_id}"
+    return context.translate(f"notification.{event.kind}.{event.act}", record=record)
+
+
+def events_text(events: tuple[PersonalEvent, ...], context: WindowContext) -> tuple[str, str]:
+    """Return the sentence of one event and ""; of several their number, and the sentences of the first three."""
+    if len(events) == 1:
+        return event_text(events[0], context), ""
+    sentences = [event_text(event, context) for event in events[:_MAX_SENTENCES]]
+    return context.translate("notification.several", n=len(events)), "\n".join(sentences)
+
+
+def make_toast(events: tuple[PersonalEvent, ...], context: WindowContext) -> Toast:
+    """Return the toast about these events; that of one event about a record leads to the record."""
+    words, detail = events_text(events, context)
+    shape, tone = _LOOKS[events[0].kind]
+    return Toast(words, " ".join(detail.splitlines()), shape, tone, _find_route(events) if len(events) == 1 else None)
+
+
+def _find_route(events: tuple[PersonalEvent, ...]) -> RecordPageRoute | None:
+    link = events[0].link
+    if link is None or link.kind not in RECORD_KINDS:
+        return None
+    route = route_of_link(link)
+    return route if isinstance(route, RecordPageRoute) else None

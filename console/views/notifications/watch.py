@@ -1,0 +1,88 @@
+"""The one place that finds new events of the acting person, and shows each of them once."""
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from console.domain.links.link import Link
+from console.domain.notifications.events import EventKind, PersonalEvent
+from console.domain.payments.records import Refund
+from console.views.approvals.arrivals import describe_arrived
+from console.views.notifications.desktop import DesktopMessages
+from console.views.notifications.switches import is_switched_on
+from console.views.notifications.texts import events_text, make_toast
+from console.views.sign_in.hide_contents import CoveredWindow
+
+_APPROVAL_KEYS = ("approval/refund/", "approval/proposal/")
+
+
+class NotificationWatch(QObject):
+    """Compares the events of each reading of the counts with those that are known. What the first reading of a person
+    finds is known: it is counted in the sidebar, and a restart doesn't show it again.
+
+    A new event of a kind that the person hasn't switched off is shown as a toast, and as a message of the desktop if
+    the window isn't in front. While the window is covered (locked, or without a person), the message of the desktop
+    has no detail, and the toast waits for the cover to be removed.
+
+    Signals:
+    - link_opened(object): the person has clicked a message of the desktop; carries its Link.
+    - runs_opened: the person has clicked a message about a bulk run, or about several events.
+    """
+
+    link_opened = Signal(object)
+    runs_opened = Signal()
+
+    def __init__(self, frame: CoveredWindow) -> None:
+        super().__init__(frame)
+        self._frame, self._context = frame, frame.context
+        self._person: str | None = None
+        self._known: set[str] = set()
+        self.desktop = DesktopMessages(self)
+        self.desktop.opened.connect(self._open)
+        self._context.work_counts_changed.connect(self._find_new)
+
+    @Slot()
+    def _find_new(self) -> None:
+        counts = self._context.work_counts
+        if counts.read_at is None or counts.person is None or counts.person != self._context.operator:
+            return
+        is_first, self._person = counts.person != self._person, counts.person
+        new = () if is_first else tuple(event for event in counts.events if event.key not in self._known)
+        if is_first:
+            self._known.clear()
+        self._known.update(event.key for event in counts.events)
+        wanted = tuple(event for event in new if is_switched_on(self._context.preferences, event.kind))
+        if wanted:
+            self._show_message(wanted)
+            self._show_toasts(wanted)
+
+    def _show_message(self, events: tuple[PersonalEvent, ...]) -> None:
+        is_covered = self._frame.window_cover.is_covered
+        if not self.desktop.is_available or (self._frame.window.isActiveWindow() and not is_covered):
+            return
+        translate = self._context.translate
+        words, detail = events_text(events, self._context)
+        text = translate("notification.covered") if is_covered else "\n".join(filter(None, (words, detail)))
+        self.desktop.show_message(translate("app.name"), text, events[0].link if len(events) == 1 else None)
+
+    def _show_toasts(self, events: tuple[PersonalEvent, ...]) -> None:
+        keys = {event.key for event in events}
+        arrived = [
+            one
+            for one in self._context.work_counts.to_decide
+            if f"{_APPROVAL_KEYS[not isinstance(one, Refund)]}{one.id}" in keys
+        ]
+        if arrived:
+            self._context.toast_requested.emit(describe_arrived(arrived, self._context))
+        others = tuple(event for event in events if event.kind is not EventKind.APPROVAL and not self._is_told(event))
+        if others:
+            self._context.toast_requested.emit(make_toast(others, self._context))
+
+    def _is_told(self, event: PersonalEvent) -> bool:
+        """True for a bulk run that this window has executed: another toast shows its result."""
+        return event.kind is EventKind.BULK_RUN and int(event.subject_id) in self._context.own_bulk_runs
+
+    @Slot(object)
+    def _open(self, link: Link | None) -> None:
+        if link is None:
+            self.runs_opened.emit()
+        else:
+            self.link_opened.emit(link)

@@ -1,0 +1,174 @@
+"""Each new event is shown once: as a toast, and as a message of the desktop while the window isn't in front."""
+
+import pytest
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QMainWindow, QWidget
+
+from console.domain.links.link import Link
+from console.domain.notifications.events import EventKind, PersonalEvent
+from console.views.notifications.desktop import DesktopMessages
+from console.views.notifications.dialog import NotificationsDialog
+from console.views.notifications.texts import event_text
+from console.views.notifications.watch import NotificationWatch
+from console.views.runtime.context import Toast, WorkCounts
+from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
+from console.wording.catalogue import LANGUAGES
+from tests.views.invented_checks import NOW, window_context
+from tests.views.invented_payments import refund
+
+ARRIVED = PersonalEvent(EventKind.APPROVAL, "approval/refund/9", "arrived", "refund", "9")
+DECIDED = PersonalEvent(EventKind.DECISION, "refund/4/rejected", "rejected", "refund", "4", "A-10442")
+PROPOSED = PersonalEvent(EventKind.APPROVAL, "approval/proposal/3", "proposed", "operation", "a-b")
+MENTIONED = PersonalEvent(EventKind.MENTION, "mention/1", "note", "payment", "5")
+HANDED = PersonalEvent(EventKind.HAND_OVER, "mention/2", "note", "payment", "6")
+OWNED = PersonalEvent(EventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
+WORSE = PersonalEvent(EventKind.INCIDENT, "incident/7/worse/9/", "worse", "incident", "7")
+ENDED = PersonalEvent(EventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
+DECISIONS = [
+    PersonalEvent(EventKind.DECISION, "x", act, "refund", "4")
+    for act in ("approved", "rejected", "expired", "closed")
+]
+EVERY = (ARRIVED, PROPOSED, MENTIONED, HANDED, OWNED, WORSE, ENDED, *DECISIONS)
+
+
+class Recorded(DesktopMessages):
+    """A desktop with a tray, which the machine of a test doesn't have: it notes what it is told to show."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.shown: list[tuple[str, Link | None]] = []
+
+    @property
+    def is_available(self) -> bool:
+        return True
+
+    def show_message(self, title: str, text: str, link: Link | None) -> None:
+        self.shown.append((text, link))
+        self._link = link
+
+
+class Desk(CoveredWindow):
+    """A window in the background, with its watch, before a desktop that can show messages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.context = window_context()
+        self.window = QMainWindow()
+        self.window_cover = WindowCover(self.window)
+        self.watch = NotificationWatch(self)
+        self.desktop = Recorded(self)
+        self.desktop.opened.connect(self.watch._open)
+        self.watch.desktop = self.desktop
+        self.toasts: list[Toast] = []
+        self.opened: list[object] = []
+        self.context.toast_requested.connect(self.toasts.append)
+        self.watch.link_opened.connect(self.opened.append)
+        self.watch.runs_opened.connect(lambda: self.opened.append("messages"))
+
+    def read(self, *events: PersonalEvent, person: str = "op-a") -> None:
+        waiting = (refund(),) if ARRIVED in events else ()
+        counts = WorkCounts(read_at=NOW, person=person, to_decide=waiting, events=events)
+        self.context.store_work_counts(counts)
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for text, _ in self.desktop.shown]
+
+
+@pytest.fixture
+def desk(the_look: object) -> Desk:
+    made = Desk()
+    made.read()
+    return made
+
+
+def test_a_new_event_is_shown_once(desk: Desk) -> None:
+    """Also if it is missing in one reading; a click on the message opens its record."""
+    desk.read(DECIDED)
+    desk.read()
+    desk.read(DECIDED)
+    assert desk.desktop.shown == [("Refund A-10442: your request was declined.", Link("record", "4", "refund"))]
+    (toast,) = desk.toasts
+    assert (toast.words, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
+    desk.desktop.open_last()
+    assert desk.opened == [Link("record", "4", "refund")]
+
+
+def test_what_the_first_reading_finds_is_not_new(the_look: object) -> None:
+    """After a restart nothing is shown again; neither is what waits for the next person at the same window."""
+    desk = Desk()
+    desk.read(ARRIVED, DECIDED, ENDED)
+    desk.context.operator = "lead-b"
+    desk.read(MENTIONED, person="op-a")  # an answer that comes after the change of person
+    desk.read(MENTIONED, person="lead-b")
+    assert (desk.toasts, desk.texts) == ([], [])
+    desk.read(MENTIONED, HANDED, person="lead-b")
+    assert desk.texts == ["Payment 6 was handed over to you."]
+
+
+def test_several_events_are_one_message(desk: Desk) -> None:
+    """It leads to the list of messages. New approvals have the toast that they always had."""
+    desk.read(ARRIVED, MENTIONED, HANDED, WORSE)
+    ((text, link),) = desk.desktop.shown
+    assert text.splitlines() == [
+        "4 new messages for you.",
+        "Refund 9 is waiting for your decision.",
+        "Payment 5: a note mentions you.",
+        "Payment 6 was handed over to you.",
+    ]
+    assert link is None
+    desk.desktop.open_last()
+    assert desk.opened == ["messages"]
+    assert [toast.words for toast in desk.toasts] == ["1 new decision is waiting for you.", "3 new messages for you."]
+
+
+def test_a_covered_window_says_nothing_of_the_record(desk: Desk) -> None:
+    """Locked, or without a person: neither kind nor number."""
+    desk.window_cover.show_cover(QWidget())
+    desk.read(DECIDED)
+    assert desk.texts == ["There is a new message for you. Unlock the console to read it."]
+    desk.window_cover.remove_cover()
+
+
+def test_the_window_in_front_needs_no_desktop(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk.window, "isActiveWindow", lambda: True)
+    desk.read(DECIDED)
+    assert (len(desk.toasts), desk.texts) == (1, [])
+
+
+def test_each_kind_has_a_switch(desk: Desk) -> None:
+    """It is the person's own and stored at once; what came while it was off isn't shown later."""
+    dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
+    assert list(dialog.boxes) == list(EventKind)
+    dialog.boxes[EventKind.MENTION].setChecked(False)
+    assert desk.context.preferences.value("notify.mention") is False
+    desk.read(MENTIONED, HANDED)
+    assert [toast.words for toast in desk.toasts] == ["Payment 6 was handed over to you."]
+    again = NotificationsDialog(desk.context, desk.window, has_desktop=False)
+    assert [kind for kind, box in again.boxes.items() if not box.isChecked()] == [EventKind.MENTION]
+    assert again.place.plain != dialog.place.plain, "without a tray it says so"
+    again.boxes[EventKind.MENTION].setChecked(True)
+    desk.read(MENTIONED, HANDED)
+    assert len(desk.toasts) == 1
+
+
+def test_a_run_of_this_window_has_its_own_toast(desk: Desk) -> None:
+    """The desktop is told of it all the same."""
+    desk.context.own_bulk_runs.add(8)
+    desk.read(ENDED)
+    assert (desk.toasts, desk.texts) == ([], ["Bulk run BS-8 has ended."])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_event_has_its_words(the_look: object, language: str) -> None:
+    """And its kind has a name in the settings."""
+    context = window_context()
+    context.language = language  # type: ignore[assignment]  # one of the languages
+    assert {event.kind for event in EVERY} == set(EventKind)
+    for event in EVERY:
+        assert (event.number or event.subject_id) in event_text(event, context)
+
+
+def test_a_machine_without_a_tray_says_so(the_look: object) -> None:
+    """As here, where Qt has no desktop."""
+    assert not DesktopMessages(QObject()).is_available
