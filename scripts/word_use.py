@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
+from console.cli.window.open_window import pause_garbage_collection
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
 
@@ -112,10 +113,11 @@ def _string(node: ast.expr | None) -> str | None:
 def _modules(root: Path) -> tuple[tuple[Nodes, Path], ...]:
     """The nodes of each of the program's modules, parsed and walked once, and its file."""
     files = sorted(root.rglob("*.py"))
-    return tuple(
-        (tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8")))), file.relative_to(root.parent))
-        for file in files
-    )
+    with pause_garbage_collection():  # a million nodes that stay: the collector took more time than the parser
+        return tuple(
+            (tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8")))), file.relative_to(root.parent))
+            for file in files
+        )
 
 
 def _calls(nodes: Nodes, functions: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:

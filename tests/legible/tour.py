@@ -60,8 +60,8 @@ def looking(home: Path, sight: Sight) -> Iterator[LegibleStage]:
         try:
             yield stage
         finally:
-            current_appearance().set_scale(1.0)
             stage.close()
+            current_appearance().set_scale(1.0)  # after: each widget that still lives is polished anew
 
 
 def main() -> int:
