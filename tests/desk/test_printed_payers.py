@@ -1,0 +1,73 @@
+"""What leaves the window on paper or as an evidence pack has no payer: of the reference only the last characters."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.exports.tables import ExportRequest, ListName
+from console.sandbox.server import Sandbox
+from console.views.money.payment_page import PaymentPage
+from console.views.runtime.routes import PaymentRoute
+from console.views.theme.design_tokens import Language
+from tests.desk.conftest import Sit
+from tests.desk.hands import Person
+from tests.desk.seats import Seats
+from tests.desk.test_printing import paper, printed
+from tests.support.desks import NUMBERS
+from tests.support.money_desks import paid
+
+PAYER = "Yamada-Hanako-81726354"
+
+
+def name_payer(seats: Seats, payment_id: int) -> None:
+    """Give a payment its payer, and evidence whose summary repeats the name, as an older program could have."""
+    with seats.past_the_console() as tx:
+        triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('payments', 'evidence')"
+        for name in tx.conn.exec_driver_sql(triggers).scalars().all():
+            tx.conn.exec_driver_sql(f"DROP TRIGGER {name}")
+        tx.conn.exec_driver_sql(
+            f"UPDATE payments SET payer_ref = '{PAYER}', corporation_number = '{NUMBERS[0]}' WHERE id = {payment_id}"
+        )
+        tx.conn.exec_driver_sql(
+            "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
+            f" ('payment', {payment_id}, '2030-01-01 00:00:00', 'person', 'op-a', '', 'paid by {PAYER}', 'x')"
+        )
+
+
+def print_payment(person: Person, payment_id: int, folder: Path) -> None:
+    """Print the payment's page, and the list of what its corporation has."""
+    person.frame.show_route(PaymentRoute(payment_id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None)
+    assert page.view is not None
+    title, lines = page.head.title.short_form, page.printed_lines(page.view)
+    page.printing.print_record_to("payment", payment_id, title, lines, paper(folder / "record.pdf"))
+    person.until(lambda: not page.printing.is_running)
+    page.printing.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), paper(folder / "list.pdf"))
+    person.until(lambda: not page.printing.is_running)
+
+
+@pytest.mark.usefixtures("embedded")
+def test_no_payer_on_paper(seats: Seats, sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A list, a record with its timeline, in both languages, and the pack of the same record."""
+    payment = paid(console, sandbox, "ORD-1")
+    name_payer(seats, payment.id)
+    person = sit()
+    languages: tuple[Language, ...] = ("en", "ja")
+    for language in languages:
+        person.opening.context.change_language(language)
+        print_payment(person, payment.id, tmp_path)
+        for name, masked in (("record.pdf", "paidby****6354"), ("list.pdf", "****6354")):
+            _, text = printed(tmp_path / name)
+            assert masked in text, (language, name)
+            assert "Yamada" not in text, (language, name)
+            assert "8172" not in text, (language, name)
+
+    pack = tmp_path / "pack.zip"
+    console.recovery.write_evidence_pack("payment", payment.id, pack)
+    with zipfile.ZipFile(pack) as archive:
+        contents = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"****6354" in contents
+    assert b"Yamada" not in contents
