@@ -165,12 +165,14 @@ class FeedMark:
 class DeskNews:
     """Values that an open window reads repeatedly: the mark for the next reading, and the kind and id of each
     record that has changed since the previous mark. `is_worker_away`: the desk sends desk requests, and no worker
-    is running.
+    is running. `switches_version`: the id of the newest setting of a read-only switch, 0 if there is none; None if
+    this reading didn't read it.
     """
 
     mark: FeedMark
     changes: tuple[tuple[str, int], ...]
     is_worker_away: bool = False
+    switches_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,13 +237,16 @@ def _reading(desks: Sequence[Console], feed_ms: int, counts_ms: int) -> Iterator
 
 def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, over: Event, lock: Lock) -> None:
     mark: FeedMark | None = None
+    switches: int | None = None
     turn = number
     while not over.wait(feed_seconds * (1 if mark else number / _DESKS)):
         turn += 1
         reads_presence = turn % READINGS_PER_PRESENCE == 0
-        mark = desk.desk_status.read_news(mark, with_presence=reads_presence).mark
-        if reads_presence:
+        news = desk.desk_status.read_news(mark, with_presence=reads_presence)
+        mark = news.mark
+        if reads_presence and news.switches_version != switches:
             desk.read_only.list_switches()
+            switches = news.switches_version
         if turn % counts_every == 0:
             with lock:
                 _count(desk)

@@ -46,8 +46,9 @@ class DeskStatus:
 
     def read_news(self, after: FeedMark | None = None, *, with_presence: bool = True) -> DeskNews:
         """Return kind and id of the records that have changed since the mark `after`, with the mark for the next
-        call, and, `with_presence`, whether a worker acts for this desk's person and no worker is there. If `after` is
-        None, no records. Costs one short statement if nothing has changed.
+        call. With `with_presence`, and if a worker acts for this desk's person, also return whether no worker is
+        there, and which setting of a read-only switch is the newest. If `after` is None, return no records. Costs one
+        short statement if nothing has changed.
         """
         asks_worker = self.asks_worker
         with self._context.database.read() as conn:

@@ -1,6 +1,6 @@
 """Presence leases: leases by which workers show the desks that they are running."""
 
-from sqlalchemy import Connection, MetaData, exists, select
+from sqlalchemy import Connection, MetaData, exists, func, select
 
 from console.domain.desk_requests.records import PRESENCE_LEASE, AliveWorker
 from console.domain.service_results import DeskNews, FeedMark
@@ -8,14 +8,18 @@ from console.store.access.people_views import WORKERS
 from console.store.database import change_feed
 from console.store.database.lease_clock import is_live, lease_now
 from console.store.schema.core import leases
+from console.store.schema.worker import read_only_switches
 
 # A view: a person who asks a worker sees only these leases.
 _presence_leases = leases.to_metadata(MetaData(), name=WORKERS)
 _REMAINING_MS = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
 _IS_ALIVE = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
 _IS_ANY_ALIVE = exists().where(_IS_ALIVE).label("is_worker_there")
-_NEWS_QUERY = change_feed.STATE_QUERY.add_columns(_IS_ANY_ALIVE)
-_PRESENCE_QUERY = select(_IS_ANY_ALIVE)
+_SWITCHES_VERSION = (
+    select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")
+)
+_NEWS_QUERY = change_feed.STATE_QUERY.add_columns(_IS_ANY_ALIVE, _SWITCHES_VERSION)
+_PRESENCE_QUERY = select(_IS_ANY_ALIVE, _SWITCHES_VERSION)
 _NEWEST_QUERY = (
     select(_presence_leases.c.operator, _REMAINING_MS)
     .where(_IS_ALIVE)
@@ -45,13 +49,14 @@ def newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
 
 
 def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
-    """Return the records that have changed since the mark `after`, and whether no worker is running (no presence
-    lease is live). Costs one statement if nothing has changed: idle desks cost the database mainly by the number
-    of their statements.
+    """Return the records that have changed since the mark `after`, whether no worker is running (no presence lease
+    is live), and the id of the newest setting of a read-only switch. Costs one statement if nothing has changed:
+    idle desks cost the database mainly by the number of their statements.
     """
     if after is None:
         mark, changes = change_feed.changes_since(conn, None)
-        return DeskNews(mark, changes, is_worker_away=not conn.scalar(_PRESENCE_QUERY))
-    state = conn.execute(_NEWS_QUERY, change_feed.state_parameters(after)).one()
-    mark, changes = change_feed.changes_after_state_query(conn, after, state)
-    return DeskNews(mark, changes, is_worker_away=not state.is_worker_there)
+        state = conn.execute(_PRESENCE_QUERY).one()
+    else:
+        state = conn.execute(_NEWS_QUERY, change_feed.state_parameters(after)).one()
+        mark, changes = change_feed.changes_after_state_query(conn, after, state)
+    return DeskNews(mark, changes, not state.is_worker_there, int(state.switches_version))

@@ -29,7 +29,8 @@ time, unattended desks would cause a third of the load of a waiting team on its 
 """
 READINGS_PER_PRESENCE = 4
 """Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
-While no worker is present, each reading reads all of them.
+While no worker is present, each reading reads all of them. A desk that asks reads the switches by a further statement
+only if one has changed.
 """
 COUNTS_INTERVAL_MS, UNATTENDED_COUNTS_INTERVAL_MS = 60_000, 300_000
 """Time between two readings of the counts, while a person is at the desk and while nobody is. The counts are also
@@ -59,6 +60,7 @@ class BackgroundRefresh(QObject):
         self._latest_mark: FeedMark | None = None
         self._running_kinds: set[str] = set()
         self._readings_until_presence = 0
+        self._switches_version: int | None = None
         self._read_began_at = 0.0
         self._feed_timer = self._make_timer(FEED_INTERVAL_MS, self.read_feed)
         self._counts_timer = self._make_timer(COUNTS_INTERVAL_MS, self.read_work_counts)
@@ -122,7 +124,8 @@ class BackgroundRefresh(QObject):
         """
         if not self._begin_call("feed"):
             return
-        latest_mark, clock = self._latest_mark, self._context.monotonic
+        latest_mark, known_switches = self._latest_mark, self._switches_version
+        clock = self._context.monotonic
         self._read_began_at = clock()
 
         was_away = self._context.connection_state.worker_away_since is not None
@@ -134,7 +137,10 @@ class BackgroundRefresh(QObject):
         def read(services: "Console") -> _FeedReading:
             began_at = clock()
             news = services.desk_status.read_news(latest_mark, with_presence=reads_presence)
-            return news, clock() - began_at, services.read_only.list_switches() if reads_presence else None
+            seconds = clock() - began_at
+            has_same_switches = news.switches_version is not None and news.switches_version == known_switches
+            reads_switches = reads_presence and not has_same_switches
+            return news, seconds, services.read_only.list_switches() if reads_switches else None
 
         self._context.run_read(read, self._handle_feed, self._show_lost_connection, owner=self)
 
@@ -149,6 +155,7 @@ class BackgroundRefresh(QObject):
             service_seconds=round(seconds, 1), lost_since=None, worker_away_since=away_since
         )
         if switches is not None:
+            self._switches_version = news.switches_version
             self._context.update_connection_state(read_only_switches=switches)
         if has_mark and news.changes:
             self._context.changed.emit(frozenset(news.changes))
@@ -162,6 +169,7 @@ class BackgroundRefresh(QObject):
         `sign_in_refused` instead, so that the person signs in again.
         """
         self._running_kinds.discard("feed")
+        self._switches_version = None  # a database that is restored may use an id again
         if failure.detail.get("problem") == SettingProblem.ACCESS_DENIED:
             self._context.sign_in_refused.emit(failure)
         elif failure.code == ErrorCode.NOT_ALLOWED:  # the database answers, but this role may not read the feed
