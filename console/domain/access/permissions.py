@@ -40,7 +40,7 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
 }
 
 READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
-"""Rights to read. A desk reads by itself, even if its person asks a worker for all other actions."""
+"""Rights to read. A desk reads the database itself, even if a worker does all other actions for its person."""
 
 
 def has_right(person: Person, action: str) -> bool:

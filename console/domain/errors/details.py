@@ -406,8 +406,9 @@ class SchemaMismatch(TypedDict, total=False):
 
 
 class NotOurDatabase(TypedDict, total=False):
-    """Facts of the error `not_our_database`: another application has tables with the names that this program needs,
-    or a backup is of another database (`other_backup`; the ids of this database and of the backup's).
+    """Facts of the error `not_our_database`: another application has tables with the names that this program
+    needs (`names_taken`), or a backup is of another database (`other_backup`). `database_id` is the id of this
+    database, `backup_of` that of the database in the backup.
     """
 
     problem: Literal["names_taken", "other_backup"] | ForeignText

@@ -142,7 +142,9 @@ def _differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
 
 
 def holds_money(payment: Payment) -> bool:
-    """True if the payment is paid and not all of it was refunded. Such a payment pays for its order."""
+    """True if the payment is paid and a part of its amount hasn't been refunded. Such a payment pays for its
+    order.
+    """
     return payment.state in PAID_STATES and not is_refunded_in_full(payment)
 
 

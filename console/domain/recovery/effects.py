@@ -25,7 +25,7 @@ def check_effect(facts: ChoiceFacts, target: CheckState) -> DecisionEffect | Non
 
 
 def payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect | None:
-    """Return what the decision that a payment has the state `target` changes; None if the record isn't a payment.
+    """Return the effect of a decision that a payment has the state `target`; None if the record isn't a payment.
     The captured amount is the one that the provider stated, if it differs from the requested amount. A payment
     that the provider reports as expired becomes expired.
     """

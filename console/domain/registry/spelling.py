@@ -46,7 +46,9 @@ _FOLDING = _Folding()
 
 
 def fold_text(text: str) -> str:
-    """Return the comparison form of `text`: letters and digits only, each folded by itself."""
+    """Return the comparison form of `text`: letters and digits only. Each character is converted independently of
+    its neighbours.
+    """
     if not _VOICING_MARKS.isdisjoint(text):
         text = unicodedata.normalize("NFKC", text.translate(_SPACING_VOICING_MARKS))
     return text.translate(_FOLDING)

@@ -48,7 +48,7 @@ class CloseMoney:
         return self.captured.minor - self.refunded.minor
 
     def sum_of(self, name: str) -> CountAndSum:
-        """Return the sum with this name of SUMS."""
+        """Return the number and sum with this name, which is one of SUMS."""
         value: CountAndSum = getattr(self, name)
         return value
 

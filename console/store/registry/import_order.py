@@ -1,5 +1,6 @@
-"""Checks the order of imported files. Refused are files older than the registry in use, a difference that is applied
-already, a difference after a missing day, and whole files without a prefecture that the registry has.
+"""Checks the order of imported files. These files are refused: files older than the registry in use, a difference
+that is applied already, a difference after a missing day, and whole files without a prefecture that the registry
+has.
 """
 
 from collections.abc import Iterable, Sequence

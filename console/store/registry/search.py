@@ -31,7 +31,7 @@ from console.store.registry.search_index import (
 )
 
 ReadCorporation = Callable[[int], Corporation | None]
-"""Returns the corporation of a row id; None if an import has deleted the row."""
+"""Function that returns the corporation of a row id; None if an import has deleted the row."""
 MAX_CANDIDATES = 1_000
 """Largest number of rows of the index that one search verifies. Only a text whose pairs of characters are each
 frequent but rarely together has more rows; then matches may be missing.

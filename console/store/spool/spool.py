@@ -46,8 +46,8 @@ the database was restored to an earlier state, and the column `given_up`, which 
 people know to be lost.
 """
 VERSION_4_SQL: tuple[str, ...] = ()
-"""Statements that upgrade a file of version 3 to version 4: none. Only the states `prepared` and `void` are new. An
-older program doesn't know them and refuses the file because of its version.
+"""Statements that upgrade a file of version 3 to version 4. There are none, because only the states `prepared`
+and `void` are new. An older program doesn't know these states, and refuses the file because of its version.
 """
 VERSION_5_SQL = ("CREATE TABLE asked_requests(id TEXT PRIMARY KEY, database_id TEXT NOT NULL) WITHOUT ROWID",)
 """Statements that upgrade a file of version 4 to version 5. They add the table of the desk requests whose answer
