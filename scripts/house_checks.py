@@ -67,6 +67,7 @@ def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
             yield from calls(path, text)
             yield from codes(path, text)
             yield from function_names(path, text)
+            yield from measured_times(path, text)
 
 
 def words(path: str, text: str) -> Iterator[Finding]:
@@ -115,6 +116,37 @@ def function_names(path: str, text: str) -> Iterator[Finding]:
             is_constructor = first == "from" and not decorators.isdisjoint({"classmethod", "staticmethod"})
             if first in PREPOSITIONS and "property" not in decorators and not is_constructor:
                 yield Finding(path, node.lineno, f"`{node.name}` begins with a preposition; begin with a verb")
+
+
+def measured_times(path: str, text: str) -> Iterator[Finding]:
+    """Assertions of a test that compare the difference of two readings of a clock with a bound. A busy machine makes
+    such a test red. `make bench` compares times.
+    """
+    if not re.match(r"tests/(?!soak|bench)", path) or "assert" not in text:
+        return
+    lines = text.splitlines()
+    for function in ast.walk(ast.parse(text)):
+        if isinstance(function, ast.FunctionDef):
+            measured = {
+                ast.unparse(target)
+                for node in ast.walk(function)
+                if isinstance(node, ast.Assign) and _is_measured(node.value)
+                for target in node.targets
+            }
+            for node in ast.walk(function):
+                if isinstance(node, ast.Assert) and not EXCUSED.search(lines[node.lineno - 1]):
+                    compared = [part for part in ast.walk(node.test) if isinstance(part, ast.Compare)]
+                    sides = [side for part in compared for side in (part.left, *part.comparators)]
+                    if any(_is_measured(side) or ast.unparse(side) in measured for side in sides):
+                        yield Finding(path, node.lineno, "a time is asserted; make the wrong behaviour never end")
+
+
+def _is_measured(value: ast.expr) -> bool:
+    """True for `time.monotonic() - began` and its like."""
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Sub):
+        return False
+    clock = value.left
+    return isinstance(clock, ast.Call) and ast.unparse(clock.func) in {"time.monotonic", "time.perf_counter"}
 
 
 PREPOSITIONS = {

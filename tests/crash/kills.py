@@ -172,7 +172,7 @@ def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
     with case.opened() as console:
         console.recovery.run_due()
         seconds = time.monotonic() - begun
-        assert seconds <= within, f"recovery took {seconds:.1f} s: {case}"
+        assert seconds <= within, f"recovery took {seconds:.1f} s: {case}"  # house: only `make soak` sets it
         truth.check_claims(truth.rows(console.database))
         truth.check_queues(console)
         _finish(case, console, sandbox)

@@ -1,7 +1,6 @@
 """Demand 7: whoever loses a race is run again as a whole, at most five times, and then nearly always wins."""
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -148,13 +147,14 @@ def test_a_statement_that_takes_too_long(place: ServerPlace) -> None:
     endless = "SET STATEMENT max_statement_time = 0.2 FOR SELECT sleep(60)"
     if place.engine == "mysql":
         endless = "SELECT /*+ MAX_EXECUTION_TIME(200) */ 1 FROM operators WHERE sleep(60) = 0"
+    tries = 0
     with databases(place, 1) as (database,):
 
         def work(tx: Transaction) -> None:
+            nonlocal tries
+            tries += 1
             tx.conn.exec_driver_sql(endless)
 
-        begun = time.monotonic()
         with pytest.raises(ConsoleError) as stopped:
             database.write(work)
-    assert stopped.value.code == "database_locked"
-    assert time.monotonic() - begun < 20
+    assert (stopped.value.code, tries) == ("database_locked", 1)

@@ -1,7 +1,6 @@
 """Connections that died, leaked, ran out or lead elsewhere: replaced or told, never a surprise."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -119,16 +118,15 @@ def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
 def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody hung up and nobody answers, as behind a firewall that forgot us: noticed by a short question."""
     monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 600)  # not what ends the wait
     monkeypatch.setattr("console.store.database.server._IDLE_SECONDS", 0.0)
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy:
         database = Database(proxy.url(place.url()))
         assert works(database, place, "before-dead")
         with proxy.breaking("unheard") as shot:
-            begun = time.monotonic()
             assert works(database, place, "after-dead")
             assert shot.hit
-        assert time.monotonic() - begun < 10  # an answer may take 15 s
         database.close()
 
 

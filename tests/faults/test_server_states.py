@@ -168,8 +168,11 @@ def locked(stage: Scene, console: Console, table: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("limit", ["max_connections", "max_user_connections"])
-def test_too_many_connections(own_place: ServerPlace, own_server: Server, limit: str) -> None:
-    """No room for one more: told so, at once for whoever was never in."""
+def test_too_many_connections(
+    own_place: ServerPlace, own_server: Server, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No room for one more: a session that was never open is told so at once, without the tries of a lost one."""
+    monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
     database = Database(own_place.url())
     account = own_place.named("op-a")
     if limit == "max_connections":
@@ -182,10 +185,8 @@ def test_too_many_connections(own_place: ServerPlace, own_server: Server, limit:
         with suppress(pymysql.OperationalError):
             for _ in range(wanted):
                 guests.append(pymysql.connect(**_person(own_place)))
-        begun = time.monotonic()
         with pytest.raises(ConsoleError) as full, database.read() as conn:
             conn.execute(text("SELECT 1"))
-        assert time.monotonic() - begun < 8  # not tried again until patience ends
         for guest in guests:
             guest.close()
     assert (full.value.code, full.value.detail["problem"]) == ("database_unreachable", "too_many_connections")
@@ -212,13 +213,13 @@ def _person(place: ServerPlace) -> dict[str, object]:
 def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody takes the connection and says nothing: away as soon as we wait no longer, for `db …` too."""
     monkeypatch.setattr("console.store.database.server.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.database.server.ANSWER_SECONDS", 600)
     with SqlProxy("127.0.0.1", 9, mute=True) as mute:
         for without_time_limit in (False, True):
             database = Database(f"mysql+pymysql://a:b@127.0.0.1:{mute.port}/x", without_time_limit=without_time_limit)
-            begun = time.monotonic()
             with pytest.raises(ConsoleError) as away, database.read():
                 pass
-            assert (away.value.code, time.monotonic() - begun < 10) == ("database_unreachable", True)
+            assert away.value.code == "database_unreachable"
             database.close()
 
 

@@ -28,6 +28,12 @@ def findings(root: Path, path: str, text: str) -> list[str]:
         ("console/services/x.py", "work(reason='paid_twice')\n", "WorkReason.PAID_TWICE"),
         ("console/store/x.py", "def by_ids(conn):\n    return ()\n", "begin with a verb"),
         ("console/store/x.py", "class A:\n    async def _of_order(self):\n        return ()\n", "begin with a verb"),
+        ("tests/x/test_x.py", "def test_x():\n    assert time.monotonic() - began < 3\n", "never end"),
+        (
+            "tests/x/test_x.py",
+            "def test_x():\n    took = time.perf_counter() - began\n    assert took < 3\n",
+            "never end",
+        ),
         ("docs/index.md", "see /ho" + "me/somebody/notes\n", "path of one machine"),
         ("requirements.lock", "--extra-index" + "-url x\n", "package index"),
     ],
@@ -53,6 +59,8 @@ def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -
         ("console/store/x.py", "class A:\n    @property\n    def since(self):\n        return None\n"),
         ("console/store/x.py", "class A:\n    @classmethod\n    def from_row(cls, row):\n        return cls(row)\n"),
         ("tests/store/test_x.py", "def of_order(conn):\n    return ()\n"),
+        ("tests/bench/x.py", "def run():\n    assert time.monotonic() - began < 3\n"),
+        ("tests/x/test_x.py", "def test_x():\n    took = time.perf_counter() - began\n    print(took)\n"),
         ("resources/fonts/a.ttf", "/ho" + "me/"),
     ],
 )

@@ -154,7 +154,7 @@ def hangs(after: bytes = b"") -> Script:
 
     def script(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(after)
-        over.wait(10)
+        over.wait(600)
 
     return script
 

@@ -11,6 +11,8 @@ from tests.providers.raw_server import http
 
 BODY = {"credit_check": {"credit_check_id": 12345}}
 WHOLE = http(200, BODY)
+LONG_HEAD = b"HTTP/1.1 200 OK\r\nX-Padding: " + b"a" * 20_000
+"""The beginning of an answer whose headers don't end. A server drips it for longer than a test may take."""
 
 
 def transport(url: str, **options: Any) -> HttpTransport:

@@ -1,8 +1,11 @@
-"""Every call ends in time: within its budget and a moment, however slowly the other side drips."""
+"""Every call ends in time: within its budget and a moment, however slowly the other side drips.
+
+No test measures the time. The other side's silence, or its drip, lasts longer than a test may take: a call that goes
+on as long meets that limit.
+"""
 
 import socket
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from console.domain.clock import TimeScale
 from console.domain.provider_outcome import OutcomeClass, Sent
 from tests.providers.raw_server import Script, drips, hangs, says, serving
-from tests.providers.sending import WHOLE, failure, never, transport
+from tests.providers.sending import LONG_HEAD, WHOLE, failure, never, transport
 
 
 def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
@@ -18,20 +21,20 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
     go_on, answered = threading.Event(), threading.Event()
 
     def slow(*args: Any) -> Any:
-        go_on.wait(120)
+        go_on.wait(600)
         answered.set()
         return socket.getaddrinfo(*args)
 
     with serving(says(200)) as server:
-        began = time.monotonic()
         line = transport(server.url, resolve=slow, connect_timeout=0.1)
         assert failure(line, budget=60) == never("connect_timeout")
-        assert time.monotonic() - began < 8  # not the 10 s of the resolver
+        assert not answered.is_set()
         go_on.set()
         assert answered.wait(120)
         assert server.connections == 0
 
 
+@pytest.mark.timeout(100)  # the system itself gives up after two minutes
 def test_connect_timeout() -> None:
     """A host that does not take the connection: never sent, within the connect timeout."""
     with socket.socket() as full:
@@ -42,9 +45,7 @@ def test_connect_timeout() -> None:
         for one in crowd:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", port))
-        began = time.monotonic()
         assert failure(transport(f"http://127.0.0.1:{port}", connect_timeout=0.2)) == never("connect_timeout")
-        assert time.monotonic() - began < 20  # not the minutes of the system
         for one in crowd:
             one.close()
 
@@ -53,49 +54,42 @@ def test_connect_timeout() -> None:
 def test_read_timeout(after: bytes) -> None:
     """Silence after sending: UNKNOWN when the read timeout has passed."""
     with serving(hangs(after)) as server:
-        began = time.monotonic()
         assert failure(transport(server.url), read_timeout=0.1) == (
             OutcomeClass.UNKNOWN,
             "read_timeout",
             Sent.MAYBE,
         )
-        assert time.monotonic() - began < 10  # not for ever
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"
 OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
 DRIPS: list[tuple[str, Script, Sent]] = [
-    ("in the headers", drips(WHOLE, 1.0), Sent.MAYBE),
-    ("in the body", drips(b"{" * 99, 1.0, after=HEAD), Sent.YES),
-    ("in a body that ends with the connection", drips(b" " * 99, 1.0, after=OPEN_END), Sent.YES),
-    ("faster than the read timeout", drips(WHOLE, 0.05), Sent.MAYBE),
+    ("in the headers", drips(LONG_HEAD, 1.0), Sent.MAYBE),
+    ("in the body", drips(b"{" * 20_000, 1.0, after=HEAD), Sent.YES),
+    ("in a body that ends with the connection", drips(b" " * 20_000, 1.0, after=OPEN_END), Sent.YES),
+    ("faster than the read timeout", drips(LONG_HEAD, 0.05), Sent.MAYBE),
+    ("slower than a test may take", drips(LONG_HEAD, 600.0), Sent.MAYBE),
 ]
 
 
 @pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPS], ids=[d[0] for d in DRIPS])
 def test_a_drip_ends_with_the_budget(script: Script, sent: Sent) -> None:
-    """One byte a second never reaches the read timeout; the call still ends within budget + 1 s."""
+    """A drip never reaches the read timeout; the call still ends with its budget."""
     with serving(script) as server:
-        began = time.monotonic()
-        outcome = failure(transport(server.url), read_timeout=5, budget=0.3)
-        assert time.monotonic() - began < 4  # a read timeout is 5 s
+        outcome = failure(transport(server.url), read_timeout=600, budget=0.3)
     assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", sent)
 
 
 def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
     """A server that never answers the handshake: no byte of the request has left, so it was never sent."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        began = time.monotonic()
-        line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout=5.0)
+        line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout=600.0)
         kind, _, sent = failure(line, budget=0.3)
         assert (kind, sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
-        assert time.monotonic() - began < 4
 
 
 def test_the_time_scale_divides_every_duration() -> None:
-    """At scale 100 a read timeout of 20 s takes 0.2 s."""
+    """At scale 10,000 a read timeout of 2,000 s takes 0.2 s."""
     with serving(hangs()) as server:
-        began = time.monotonic()
-        line = transport(server.url, scale=TimeScale(100))
-        assert failure(line, read_timeout=20, budget=400)[1] == "read_timeout"
-        assert time.monotonic() - began < 10
+        line = transport(server.url, scale=TimeScale(10_000))
+        assert failure(line, read_timeout=2_000, budget=4_000_000)[1] == "read_timeout"
