@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 PART_SIZES = (1, 5, 20, 100)
 _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 3, 8
-_HIDEABLE_COLUMN_NAMES = ("company", "place")
+_HIDEABLE_COLUMN_NAMES, _NAMING_COLUMN_NAMES = ("place",), ("company",)
 _RESULT_FILTERS = (None, NOT_DONE_FILTER)
 
 
@@ -174,7 +174,11 @@ def _make_table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int
 ) -> FittedTable:
     table = FittedTable(
-        PagedModel(columns, key_of, context.runner), name, hideable_columns=_HIDEABLE_COLUMN_NAMES, margin=12
+        PagedModel(columns, key_of, context.runner),
+        name,
+        hideable_columns=_HIDEABLE_COLUMN_NAMES,
+        naming_columns=_NAMING_COLUMN_NAMES,
+        margin=12,
     )
     table.rows.setParent(table)
     visible_rows = max(_MIN_TABLE_ROWS, min(rows, _MAX_TABLE_ROWS))

@@ -117,7 +117,7 @@ class HomePage(Page):
         self.rows = PagedModel(
             record_columns(context, _COLUMN_NAMES, _record_of, _waiting_since), _item_ref, context.runner, parent=self
         )
-        self.table = FittedTable(self.rows, context.translate("home.oldest"), hideable_columns=("company",))
+        self.table = FittedTable(self.rows, context.translate("home.oldest"), naming_columns=("company",))
         ColumnPreferences(context, self.table, "home")
         self.table.opened.connect(self._open_item)
         self.rows.failed.connect(self.show_reading_failure)

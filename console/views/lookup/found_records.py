@@ -55,7 +55,8 @@ class FoundRecords(QWidget):
             record_columns(context, _COLUMNS, return_record),
             _key_of,
             title,
-            hideable_columns=("number", "company"),
+            hideable_columns=("number",),
+            naming_columns=("company",),
             group_of=lambda record: self._group_of(record, found),
         )
         self.table.opened.connect(self.record_opened)

@@ -24,13 +24,21 @@ MAX_TRAIL_LENGTH = 200
 
 class FittedTable(RecordTable):
     """A table of records. `hideable_columns` has the keys of the columns that it may hide in a narrow window; the
-    first key is hidden first. Columns whose keys are in `hidden_keys` are always hidden.
+    first key is hidden first. `naming_columns` has the keys of those that it hides only when its sentences can't
+    become narrower, because they say whose record a row is. Columns whose keys are in `hidden_keys` are always
+    hidden.
     """
 
     def __init__(
-        self, rows: PagedModel, name: str, *, hideable_columns: Sequence[str] = (), margin: int | None = None
+        self,
+        rows: PagedModel,
+        name: str,
+        *,
+        hideable_columns: Sequence[str] = (),
+        naming_columns: Sequence[str] = (),
+        margin: int | None = None,
     ) -> None:
-        self._hideable_keys = tuple(hideable_columns)
+        self._hideable_keys, self._naming_keys = tuple(hideable_columns), tuple(naming_columns)
         self.hidden_keys: frozenset[str] = frozenset()
         self._measured_px: dict[int, int] = {}  # of this fitting: each width is asked for several times
         super().__init__(rows, name, margin=margin)
@@ -58,23 +66,23 @@ class FittedTable(RecordTable):
     def fit_columns(self) -> None:
         """Give each column its width, or less if the table is too narrow: first figures and states become as narrow
         as their contents; then columns of `hideable_columns` are hidden, one after the other; then sentences become
-        narrow, except those whose width the person has chosen; then the table scrolls sideways, and the columns up
-        to the first that names the record stay where they are.
+        narrow, except those whose width the person has chosen; then columns of `naming_columns` are hidden; then the
+        table scrolls sideways, and the columns up to the first that names the record stay where they are.
         """
         self._measured_px.clear()
         room, hidden = self.viewport().width(), set(self.hidden_keys)
         preferred = {column.key: self._preferred_width(place) for place, column in enumerate(self.rows.columns)}
         compact = {column.key: self._compact_width(place) for place, column in enumerate(self.rows.columns)}
-        for key in self._hideable_keys:
-            if _sum_without(compact, hidden) <= room:
-                break
-            hidden.add(key)
+        _hide_until_fits(self._hideable_keys, compact, hidden, room)
         widths = preferred if _sum_without(preferred, hidden) <= room else compact
         self._set_first_column(hidden, widths)
-        if _sum_without(widths, hidden) > room:
-            for place, column in enumerate(self.rows.columns):
-                if column.key not in self.preferred_widths:
-                    widths[column.key] = min(widths[column.key], self._least_width(place))
+        for narrow_width in (self._own_width, self._least_width):
+            if _sum_without(widths, hidden) > room:
+                for place, column in enumerate(self.rows.columns):
+                    if column.key not in self.preferred_widths:
+                        widths[column.key] = min(widths[column.key], narrow_width(place))
+        if _hide_until_fits(self._naming_keys, widths, hidden, room):
+            self._set_first_column(hidden, widths)
         excess = _sum_without(widths, hidden) - room
         self._pin_columns(hidden if excess > 0 else None)
         for place, column in enumerate(self.rows.columns):
@@ -131,7 +139,7 @@ class FittedTable(RecordTable):
         column, width = self.rows.columns[place], self.column_width(place)
         if column.kind == "amount":
             return max(width, self._contents_width(place))
-        has_own_width = column.key in self.preferred_widths or column.key in self._hideable_keys
+        has_own_width = column.key in {*self.preferred_widths, *self._hideable_keys, *self._naming_keys}
         if column.kind == "data" and column.key not in self.preferred_widths and not column.is_stretched:
             return max(width, min(2 * width, self._contents_width(place)))  # an identifier is elided last
         if column.kind != "text" or column.is_stretched or has_own_width:
@@ -166,6 +174,13 @@ class FittedTable(RecordTable):
             self._measured_px[place] = max(self._title_width(place), needed)
         return self._measured_px[place]
 
+    def _own_width(self, place: int) -> int:
+        """Return the width in px that the definition of a column of sentences names, or less if its contents need
+        less; a column of anything else needs its contents.
+        """
+        needed = self._contents_width(place)
+        return min(needed, self.column_width(place)) if self.rows.columns[place].kind == "text" else needed
+
     def _least_width(self, place: int) -> int:
         """Return the smallest width of a column, in px: a sentence may be elided, anything else needs its width."""
         needed = self._contents_width(place)
@@ -175,6 +190,18 @@ class FittedTable(RecordTable):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_columns()
+
+
+def _hide_until_fits(keys: Sequence[str], widths: Mapping[str, int], hidden: set[str], room: int) -> bool:
+    """Add keys to `hidden`, the first one first, until the other columns fit into `room` px. Return True if one was
+    added.
+    """
+    count = len(hidden)
+    for key in keys:
+        if _sum_without(widths, hidden) <= room:
+            break
+        hidden.add(key)
+    return len(hidden) > count
 
 
 def _sum_without(widths: Mapping[str, int], hidden: Collection[str]) -> int:

@@ -28,11 +28,13 @@ class StaticTable(FittedTable):
 
     def __init__(
         self, context: WindowContext, columns: Sequence[Column], key_of: Callable[[Any], Hashable], name: str, *,
-        margin: int | None = None, hideable_columns: Sequence[str] = (),
+        margin: int | None = None, hideable_columns: Sequence[str] = (), naming_columns: Sequence[str] = (),
         group_of: Callable[[Any], RowGroup] | None = None,
     ) -> None:  # fmt: skip
         self._model = PagedModel(columns, key_of, context.runner, group_of=group_of)
-        super().__init__(self._model, name, margin=margin, hideable_columns=hideable_columns)
+        super().__init__(
+            self._model, name, margin=margin, hideable_columns=hideable_columns, naming_columns=naming_columns
+        )
         self._model.setParent(self)
         self._rows: Sequence[Any] = ()
         self._has_read = False

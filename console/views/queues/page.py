@@ -291,7 +291,10 @@ class QueuesPage(Page):
         model = PagedModel(columns, _key_of, context.runner, group_of=group, parent=self)
         kind = GroupTable if self.by_cause else FittedTable
         table = kind(
-            model, context.translate(f"queue.{queue}.title"), hideable_columns=queue_rows.HIDEABLE_COLUMN_NAMES
+            model,
+            context.translate(f"queue.{queue}.title"),
+            hideable_columns=queue_rows.HIDEABLE_COLUMN_NAMES,
+            naming_columns=queue_rows.NAMING_COLUMN_NAMES,
         )
         if isinstance(table, GroupTable):
             table.toggled.connect(self._toggle_group)

@@ -52,10 +52,12 @@ def record_of(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
-HIDEABLE_COLUMN_NAMES = ("number", "kind", "owner", "provider", "next", "people", "company", "work")
+HIDEABLE_COLUMN_NAMES = ("number", "kind", "owner", "provider", "next", "people", "work")
 """Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always
 visible; the work state is hidden only at the largest text, because the cause contains more information.
 """
+NAMING_COLUMN_NAMES = ("corporation", "company")
+"""Keys of the columns that say whose record a row is: they are hidden last, at the largest text."""
 
 
 SORT_OF_COLUMN: Mapping[str, SortColumn] = {

@@ -116,13 +116,10 @@ class _RecordColumnFactory:
 
 
 def _corporation_column(table: _RecordColumnFactory) -> Column:
-    def format_name(record: ShownRecord) -> str:
-        return case_words.company_name(record, table.context)
-
-    return table.make_column("corporation", 150 if table.has_only_checks else 120, format_name, stretches=True)
+    return _company_column(table, "corporation")
 
 
-def _company_column(table: _RecordColumnFactory) -> Column:
+def _company_column(table: _RecordColumnFactory, name: str = "company") -> Column:
     """Return the column that shows the name of the record's company, or the corporation number if the name isn't
     known.
     """
@@ -132,7 +129,7 @@ def _company_column(table: _RecordColumnFactory) -> Column:
         return case_words.company_name(record, table.context) or (wording.format_number(number) if number else "")
 
     width = 150 if table.has_only_checks else 140
-    return table.make_column("company", width, format_name, title="column.corporation", stretches=True)
+    return table.make_column(name, width, format_name, title="column.corporation", stretches=True)
 
 
 def _number_column(table: _RecordColumnFactory) -> Column:

@@ -1,0 +1,83 @@
+"""What says which record a row is, how much money it is about and why it waits is visible in every table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from console.views.pages.fitted_table import FittedTable
+from console.views.tables.columns import plain_text
+from tests.legible.tour import SCENES, LegibleStage
+from tests.shots.stage import Sight
+from tests.support.furnished import furnished
+
+pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
+
+USUAL_SIZES = ((1280, 800), (1440, 900))
+IDENTITY = {"company", "corporation", "name", "record", "payment", "about", "lease", "task", "check", "days"}
+AMOUNTS = {"amount", "paid", "aside", "sum", "difference"}
+CAUSES = {"cause", "why", "error", "reason"}
+MIN_SENTENCE_PX = 90
+SCENES_WITH_TABLES = (
+    "home", "queues", "company", "audit", "admin", "record_tabs", "unfinished", "alerts", "payment_tabs", "orders",
+    "money_lists", "unmatched_notices",
+)  # fmt: skip
+
+
+class ColumnStage(LegibleStage):
+    """A window whose tables are looked at, in each usual size, wherever a picture would be taken. `tables` has the
+    names of those that had rows.
+    """
+
+    tables: set[str]
+
+    def shoot(self, name: str) -> Path:
+        for size in USUAL_SIZES:
+            self.window.resize(*size)
+            self.settle()
+            for window in QApplication.topLevelWidgets():
+                for table in window.findChildren(FittedTable) if window.isVisible() else ():
+                    if table.isVisible() and table.rows.row_count:
+                        self.tables.add(table.accessibleName())
+                        self.found += (f"{size} {name}: {fault}" for fault in faults_of(table))
+        return Path()
+
+
+def faults_of(table: FittedTable) -> Iterator[str]:
+    """Yield a line for each column that must be readable and isn't, and for each row that nothing names."""
+    right, columns = table.viewport().width(), list(enumerate(table.rows.columns))
+    for place, column in columns:
+        if column.key in IDENTITY | AMOUNTS | CAUSES:
+            x, width, needed = table.columnViewportPosition(place), table.columnWidth(place), contents(table, place)
+            least = min(needed, MIN_SENTENCE_PX) if column.kind in ("text", "state") else needed
+            if table.isColumnHidden(place) or x < 0 or x + width > right or width < least:
+                yield f"{table.accessibleName()}: {column.key} has {width} px at {x} of {right}, needs {least}"
+    naming = [column for place, column in columns if column.key in IDENTITY and not table.isColumnHidden(place)]
+    for row in table.rows.loaded_rows():
+        if naming and not any(plain_text(column.cell(row)) for column in naming):
+            yield f"{table.accessibleName()}: nothing names {row!r:.80}"
+
+
+def contents(table: FittedTable, place: int) -> int:
+    """The width of a column that would show every loaded cell whole, in px."""
+    column, delegate = table.rows.columns[place], table.delegates[place]
+    widest = max(delegate.width_of(column.cell(row)) for row in table.rows.loaded_rows())
+    return int(widest) + sum(delegate.paddings(place))
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_identity_amount_and_cause_are_visible(qapp: QApplication, tmp_path: Path, language: str) -> None:
+    """At 100 % in a window of a usual size: neither hidden nor cut nor beyond the edge, in every table of every
+    screen. A sentence may end with "…", an identifier and an amount may not.
+    """
+    with furnished(tmp_path / "desk", LANGUAGE=language) as desk:
+        stage = ColumnStage(desk, Sight(language, "light", *USUAL_SIZES[0]), tmp_path / "none")
+        stage.tables = set()
+        try:
+            for name in SCENES_WITH_TABLES:
+                SCENES[name](stage)
+        finally:
+            stage.close()
+    assert stage.found == []
+    assert len(stage.tables) >= 20, stage.tables
