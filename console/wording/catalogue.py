@@ -19,7 +19,7 @@ from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS, Money
 from console.domain.payments.provider_registry import ProviderTraits, registered_parts
 from console.resource_paths import resources_dir
@@ -104,6 +104,16 @@ def error_message(error: ConsoleError, language: str) -> str:
     """
     key = next(filter(has_sentence, _message_keys(error)), f"error.{error.code}")
     return translate(key, language, **format_amounts(error.detail))
+
+
+def error_event(code: str, language: str) -> str:
+    """Return what happened, by the code of an error: the first sentence of its message, without the effect on the
+    money and the next step, which concern the person of a command. A code without a message is an internal error.
+    """
+    key = f"error.{code}" if has_sentence(f"error.{code}") else f"error.{ErrorCode.INTERNAL_ERROR.value}"
+    message = translate(key, language)
+    end = "。" if language == "ja" else ". "
+    return message.partition(end)[0].rstrip(".") + end.rstrip()
 
 
 def _message_keys(error: ConsoleError) -> Iterator[str]:

@@ -14,6 +14,7 @@ from console.domain.tasks.records import ScheduledTask
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.design_tokens import Tone
+from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -72,7 +73,7 @@ def health_columns(context: WindowContext) -> list[Column]:
 
 
 def task_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the tasks: name, interval, state, the last run and the next one."""
+    """Return the columns of the tasks: name, interval, state, the last run and the next one, the last error."""
     translate = context.translate
 
     def state(row: TaskRow) -> StateCell:
@@ -91,8 +92,27 @@ def task_columns(context: WindowContext) -> list[Column]:
         Column("next", translate("admin.column.next_run"), 160,
                lambda row: translate("admin.at", at=row.task.next_at), "data"),
         Column("error", translate("admin.column.last_error"), 200,
-               lambda row: row.task.error_code or "", is_stretched=True),
+               lambda row: _error_text(row, context), is_stretched=True),
     ]  # fmt: skip
+
+
+def _error_text(row: TaskRow, context: WindowContext) -> str:
+    """Return in words why the last run failed, "" if it did not."""
+    return wording.error_event(row.task.error_code, context.language) if row.task.error_code else ""
+
+
+def detail_text(row: object, context: WindowContext) -> str:
+    """Return the whole of a row whose cells may be cut: the result and the next step of a check, the error of a task
+    with its code. Return "" for a row without more to say.
+    """
+    translate = context.translate
+    if isinstance(row, HealthCheck):
+        next_step = translate(row.next, **row.facts) if row.next else ""
+        return "\n".join(filter(None, (translate(row.message, **row.facts), next_step)))
+    if isinstance(row, TaskRow) and row.task.error_code:
+        event = _error_text(row, context)
+        return translate("admin.task.error_detail", event=event, code=row.task.error_code, count=row.task.failures)
+    return ""
 
 
 def reason_columns(context: WindowContext) -> list[Column]:

@@ -16,6 +16,7 @@ from console.domain.records import Person
 from console.views.admin.health_tabs import (
     REASONS,
     TaskRow,
+    detail_text,
     health_columns,
     read_tasks,
     reason_columns,
@@ -29,7 +30,7 @@ from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
-from console.views.widgets.base import Surface, make_row
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
@@ -136,7 +137,8 @@ class AdminPage(Page):
         self._buttons = (self.switch_button, self.limit_button)
         self._lines = tuple(_make_line(button) for button in self._buttons)
         self.footer = Surface(raised=True, edge="top")
-        self.footer.setLayout(make_row(*self._lines, margins=(24, 8, 24, 8)))
+        self.detail = TextLabel("", "body", wrap=True, selectable=True)
+        self.footer.setLayout(make_column(self.detail, make_row(*self._lines), gap=8, margins=(24, 8, 24, 8)))
         return self.footer
 
     # -- reading
@@ -203,7 +205,9 @@ class AdminPage(Page):
         shown = (name == "switches", name == "limits" and self._has_limits)
         for line, is_shown in zip(self._lines, shown, strict=True):
             line.setVisible(is_shown)
-        self.footer.setVisible(any(shown))
+        self.detail.show_text(detail_text(self._tables[name].current_item, self.context))
+        self.detail.setVisible(bool(self.detail.plain))
+        self.footer.setVisible(any(shown) or bool(self.detail.plain))
 
     @Slot()
     def _set_switch(self) -> None:

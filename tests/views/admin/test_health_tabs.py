@@ -2,8 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from console.domain.errors import ErrorCode
 from console.domain.tasks.records import ScheduledTask
-from console.views.admin.health_tabs import TaskRow
+from console.views.admin.health_tabs import TaskRow, detail_text, task_columns
+from console.views.tables.columns import plain_text
+from console.wording import catalogue as wording
+from tests.views.invented_checks import window_context
 
 
 def test_what_needs_a_look_is_named() -> None:
@@ -16,3 +22,24 @@ def test_what_needs_a_look_is_named() -> None:
     assert TaskRow(failed, is_overdue=False).state == "failed"
     begun = ScheduledTask("probes", timedelta(seconds=30), now, now, now - timedelta(minutes=1))
     assert TaskRow(begun, is_overdue=False).state == "running"
+
+
+@pytest.mark.parametrize("code", [*ErrorCode, "from_a_newer_version"])
+def test_an_error_is_told_in_words(code: str) -> None:
+    """The table has the event without its code; the detail below has both. An unknown code is a program error."""
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    row = TaskRow(
+        ScheduledTask("probes", timedelta(seconds=30), now, now, now, error_code=str(code), failures=2),
+        is_overdue=False,
+    )
+    context = window_context()
+    (cell,) = (plain_text(column.cell(row)) for column in task_columns(context) if column.key == "error")
+    assert cell[0].isupper()
+    assert cell.endswith(".")
+    assert "_" not in cell
+    assert cell in detail_text(row, context)
+    assert f"Code {code}, 2 failures" in detail_text(row, context)
+    japanese = wording.error_event(str(code), "ja")
+    assert japanese.count("。") == 1
+    assert japanese.endswith("。")
+    assert "_" not in japanese
