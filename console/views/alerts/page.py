@@ -22,7 +22,7 @@ from console.views.alerts.incident_card import IncidentCard
 from console.views.alerts.incident_dialogs import DIALOGS, HandOverIncidentDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, set_tab_order
+from console.views.pages.base import Page, add_hidden_buttons, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
@@ -87,6 +87,7 @@ class AlertsPage(Page):
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
         self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
         self.card = IncidentCard(context)
+        self.head.menu_parts.append(partial(add_hidden_buttons, self.card))
         self._make_buttons()
         self.add_part(self.head)
         self.add_part(self.list, 1)

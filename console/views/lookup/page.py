@@ -17,7 +17,7 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.lookup.company_page import CompanyView
 from console.views.lookup.found_records import FoundRecords
-from console.views.pages.base import Page, PageHead
+from console.views.pages.base import Page, PageHead, add_hidden_buttons
 from console.views.pages.corporation_number_field import NumberField
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
@@ -67,12 +67,17 @@ class LookupPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         self.acts = RecordActionHandlers(context, self)
-        self.head = PageHead(context.translate("screen.lookup"), context.translate("lookup.sentence"))
+        self.head = PageHead(
+            context.translate("screen.lookup"),
+            context.translate("lookup.sentence"),
+            more=context.translate("action.more"),
+        )
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
         self.bind_key(evidence_bundle.KEY, self._export_evidence)
         self.number = NumberField(context)
         self.company = CompanyView(context, self.acts)
+        self.head.menu_parts.append(lambda menu: add_hidden_buttons(self.company.panel, menu))
         self.content = QStackedWidget()
         self.content.addWidget(QWidget())
         self.content.addWidget(self.company)

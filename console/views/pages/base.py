@@ -8,9 +8,9 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QBoxLayout, QGridLayout, QLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QBoxLayout, QGridLayout, QLayout, QMenu, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Route
@@ -107,17 +107,24 @@ def _make_hint(keys: Sequence[str], words: str) -> QWidget:
 
 class PageHead(Surface):
     """The header of a page: the title, a sentence about the purpose of the page, the time of the last reading of its
-    data, and an optional button.
+    data, and an optional button. In a low window the further buttons are in the menu of the button `more`, with the
+    entries that `menu_parts` add.
     """
 
-    def __init__(self, title: str, sentence: str = "", button: KeyButton | None = None) -> None:
+    def __init__(self, title: str, sentence: str = "", button: KeyButton | None = None, *, more: str = "") -> None:
+        """`more` is the text of the button with the menu; a header without further buttons needs none."""
         super().__init__()
         self.title = TitleLabel(title)
         self.sentence = TextLabel(sentence, "body", "muted", wrap=True)
         self.read_at = TextLabel("", "small", "muted")
         margin = self._margin = tokens().px("spacing", "page_margin")
         self._further_buttons: list[KeyButton] = []
-        self.stops: tuple[QWidget, ...] = (button,) if button else ()
+        self.menu_parts: list[Callable[[QMenu], object]] = []
+        self.more = KeyButton(more)
+        self.more.mark_as_menu()
+        self.more.clicked.connect(self._open_menu)
+        self.more.hide()
+        self.stops: tuple[QWidget, ...] = (*((button,) if button else ()), self.more)
         stops = self.stops
         self._right_side = QWidget()
         self._right_side.setLayout(make_row(self.read_at, *stops, gap=8))
@@ -146,24 +153,50 @@ class PageHead(Surface):
         self.fit_sentence()
 
     def set_short(self, *, is_short: bool) -> None:
-        """Leave out the sentence, the time of the last reading and the further buttons, in a window that has no room
-        for them.
+        """Leave out the sentence and the time of the last reading, and move the further buttons into the menu, in a
+        window that has no room for them.
         """
         for button in self._further_buttons:
             button.setVisible(not is_short)
+        self.more.setVisible(is_short and bool(self._further_buttons or self.menu_parts))
         self.sentence.setVisible(not is_short)
         self.read_at.setVisible(not is_short)
         self._grid.setContentsMargins(self._margin, 4 if is_short else 12, self._margin, 4 if is_short else 12)
 
     def add_button(self, button: KeyButton) -> None:
-        """Put a further button at the right, before the others. A window that has no room for it hides it, so its
-        page must bind its key.
+        """Put a further button at the right, before the others. A low window has it in the menu, so its page must
+        bind its key.
         """
         row = self._right_side.layout()
         assert isinstance(row, QBoxLayout)  # noqa: S101  # made by make_row
         row.insertWidget(1, button)
         self._further_buttons.append(button)
         self.stops = (button, *self.stops)
+
+    @Slot()
+    def _open_menu(self) -> None:
+        menu = self.build_menu()
+        menu.popup(self.more.mapToGlobal(QPoint(self.more.width() - menu.sizeHint().width(), self.more.height() + 2)))
+
+    def build_menu(self) -> QMenu:
+        """Build and return the menu with the buttons and parts that a low window doesn't show."""
+        menu = QMenu(self)
+        menu.setAccessibleName(self.more.text())
+        menu.aboutToHide.connect(menu.deleteLater)
+        for button in self._further_buttons:
+            action = menu.addAction(f"{button.text()}\t{button.key}" if button.key else button.text())
+            action.setEnabled(button.isEnabled())
+            action.triggered.connect(button.click)
+        for add_entries in self.menu_parts:
+            add_entries(menu)
+        return menu
+
+    def place_below(self, button: KeyButton) -> QPoint:
+        """Return the place below a further button, or below `more` while the button is in its menu; in px of the
+        screen.
+        """
+        shown = button if button.isVisible() else self.more
+        return shown.mapToGlobal(QPoint(0, shown.height() + 2))
 
     def put_beside_title(self, widget: QWidget) -> None:
         """Put a widget of the page beside the title, in place of the sentence."""
@@ -174,6 +207,15 @@ class PageHead(Surface):
         words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
         self._place_button(below=fixed_width + words + _HEAD_GAPS_PX > self.width())
+
+
+def add_hidden_buttons(part: QWidget, menu: QMenu) -> None:
+    """Add to a menu the enabled buttons of a part of the page that is hidden because it has no room."""
+    if part.isVisible():
+        return
+    for button in part.findChildren(QAbstractButton):
+        if button.isEnabled() and button.text() and not button.isHidden():
+            menu.addAction(button.text()).triggered.connect(button.click)
 
 
 class BarPlace(QWidget):
@@ -306,7 +348,7 @@ class Page(QWidget):
         """Return the header of this page with the button that reads the page again (F5)."""
         button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds=False)
         button.clicked.connect(self.read_again)
-        return PageHead(title, sentence, button)
+        return PageHead(title, sentence, button, more=self.context.translate("action.more"))
 
     def bind_key(self, keys: str, act: Callable[[], object]) -> None:
         """Run `act` when this shortcut is pressed while a widget of the page has the focus. A focused text field

@@ -6,10 +6,11 @@ sentence only offers some of them.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import ParsedFilter, parse_filter
@@ -145,12 +146,22 @@ class FilterSentence(Surface):
         name = str(self.further.itemData(place) or "")
         self.further.choose("")
         if name:
-            self._asked.add(name)
-            self._show_parts()
-            chip = self.chips[name]
-            chip.setFocus(Qt.FocusReason.OtherFocusReason)
-            if name == "cause":
-                self.causes_wanted.emit()
+            self._show_list(name)
+
+    def _show_list(self, name: str) -> None:
+        self._asked.add(name)
+        self._show_parts()
+        self.chips[name].setFocus(Qt.FocusReason.OtherFocusReason)
+        if name == "cause":
+            self.causes_wanted.emit()
+
+    def add_lists_to_menu(self, menu: QMenu) -> None:
+        """Add to a menu the choice of the lists that the sentence doesn't show at present."""
+        lists = menu.addMenu(self._context.translate("queue.filter.further"))
+        for name, chip in self.chips.items():
+            if chip.isHidden() and self._has_offer(name):
+                words = self._context.translate(f"queue.filter.{name}")
+                lists.addAction(words).triggered.connect(partial(self._show_list, name))
 
     def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
         """Offer the causes of the records of the queue."""
@@ -235,11 +246,11 @@ class FilterSentence(Surface):
         set_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_parts(self) -> None:
-        further = {self.chips[name]: name for name in filter_lists.FURTHER_LISTS}
+        names: dict[QWidget, str] = {chip: name for name, chip in self.chips.items()}
         for part in self._sentence:
             is_chosen = isinstance(part, OperatorChip) and bool(part.operator)
-            is_usual = part not in further or further[part] in self._asked
-            part.setVisible(is_chosen or (is_usual and not self._is_compact))
+            is_usual = names.get(part) not in filter_lists.FURTHER_LISTS and not self._is_compact
+            part.setVisible(is_chosen or is_usual or names.get(part) in self._asked)
         self.further.setVisible(not self._is_compact)
 
     def _fit_width(self) -> None:

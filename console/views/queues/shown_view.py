@@ -4,11 +4,11 @@ with its menu.
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QPoint, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QMenu
 
 from console.domain.queues.saved_views import SavedView, ViewContent
-from console.views.pages.base import Page
+from console.views.pages.base import Page, PageHead
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
@@ -30,15 +30,18 @@ class ShownView(QObject):
     opened = Signal(object)
     changed = Signal()
 
-    def __init__(self, context: WindowContext, page: Page, make_content: Callable[[], ViewContent]) -> None:
-        """`make_content` returns what the page shows at present."""
+    def __init__(
+        self, context: WindowContext, page: Page, head: PageHead, make_content: Callable[[], ViewContent]
+    ) -> None:
+        """The button stands in `head`. `make_content` returns what the page shows at present."""
         super().__init__(page)
-        self._context, self._page, self._make_content = context, page, make_content
+        self._context, self._page, self._head, self._make_content = context, page, head, make_content
         self.view: SavedView | None = None
         self.further_entries: list[tuple[str, str, Callable[[], None]]] = []
         """Further entries of the menu: wording key, key of the keyboard, and what happens."""
         self.button = KeyButton(context.translate("view.menu"), MENU_KEY, binds=False)
         self.button.clicked.connect(self.open_menu)
+        head.add_button(self.button)
         page.bind_key(SAVE_KEY, self.save)
         page.bind_key(MENU_KEY, self.open_menu)
         context.saved_views_changed.connect(self._use_changes)
@@ -101,7 +104,7 @@ class ShownView(QObject):
 
     @Slot()
     def open_menu(self) -> None:
-        self.build_menu().popup(self.button.mapToGlobal(QPoint(0, self.button.height() + 2)))
+        self.build_menu().popup(self._head.place_below(self.button))
 
     def build_menu(self) -> QMenu:
         """Build and return the menu: what can be done about views, and the further entries."""

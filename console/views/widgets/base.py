@@ -4,7 +4,7 @@ from math import ceil
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
-from PySide6.QtGui import QAccessible, QPainter, QPaintEvent
+from PySide6.QtGui import QAccessible, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.theme.design_tokens import Tone, TypeRoleName
@@ -99,8 +99,16 @@ class TextLabel(QLabel):
 
     def _use_text_size(self) -> None:
         self._scale = current_appearance().scale
-        self.setFont(current_appearance().font(self._role, bold=self._bold))
+        self.setFont(self._role_font())
         self.setMinimumHeight(current_appearance().line_height(self._role))
+
+    def _role_font(self) -> QFont:
+        return current_appearance().font(self._role, bold=self._bold)
+
+    @property
+    def has_present_size(self) -> bool:
+        """True if the label has the text size that the person has chosen."""
+        return self.font().pixelSize() == self._role_font().pixelSize()
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
         """Show another text and, if `tone` is given, use the colour of that tone."""
@@ -131,7 +139,9 @@ class TextLabel(QLabel):
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         # Qt also sends this for each new parent and each new tone; fonts and markup depend on the text scale alone.
-        if event.type() == QEvent.Type.StyleChange and self._scale != current_appearance().scale:
+        # The style sheet puts the old font back after the first of these events, so the font is compared as well.
+        is_outdated = self._scale != current_appearance().scale or not self.has_present_size
+        if event.type() == QEvent.Type.StyleChange and is_outdated:
             self._use_text_size()
             self.show_text(self.plain)
 

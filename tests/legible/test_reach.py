@@ -1,0 +1,118 @@
+"""Whatever can be pressed at 100 % can be pressed at 200 %: it is visible, or in a menu that has a name."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QMenu, QTabBar, QWidget
+
+from console.views.pages.base import PageHead
+from console.views.runtime.routes import (
+    AdminRoute,
+    AlertsRoute,
+    ApprovalsRoute,
+    AuditRoute,
+    ChangedCompaniesRoute,
+    HomeRoute,
+    LookupRoute,
+    PaymentRoute,
+    QueuesRoute,
+    ReconcileRoute,
+    ReconcileRunsRoute,
+    RecordRoute,
+    ReportsRoute,
+    Route,
+    SetAsidesRoute,
+    UnmatchedNoticesRoute,
+)
+from console.views.theme.theme import current_appearance
+from console.views.widgets.action_row import ActionRow
+from console.views.widgets.base import TextLabel
+from console.views.widgets.window_bars import StatusBar
+from tests.legible.tour import LegibleStage, looking
+from tests.shots.stage import Sight
+
+pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
+
+CONTROLS = (QAbstractButton, QComboBox, QLineEdit, QTabBar)
+
+
+def routes_of(stage: LegibleStage) -> tuple[Route, ...]:
+    """Every screen that the sidebar and the lists lead to."""
+    check, payment = stage.desk.of("several_clients")[0], stage.desk.paid("refund_unknown")[-1]
+    return (
+        HomeRoute(), QueuesRoute("review"), ChangedCompaniesRoute(), UnmatchedNoticesRoute(),
+        LookupRoute(check.number), RecordRoute(check.id), PaymentRoute(payment.id), ApprovalsRoute(),
+        SetAsidesRoute(), ReconcileRoute(), ReconcileRunsRoute(), AlertsRoute(), AuditRoute(), ReportsRoute(),
+        AdminRoute(),
+    )  # fmt: skip
+
+
+def menus(stage: LegibleStage) -> Iterator[QMenu]:
+    """The menus of the visible buttons into which other controls go."""
+    for part in stage.window.findChildren(QWidget):
+        if isinstance(part, ActionRow | PageHead) and part.more.isVisible():
+            menu = part.build_menu()
+            assert menu.accessibleName()
+            yield menu
+    if stage.frame.top.places.isVisible():
+        yield stage.frame.side.build_menu()
+
+
+def entries_of(menu: QMenu) -> Iterator[str]:
+    for action in menu.actions():
+        yield action.text()
+        inner = action.menu()
+        if isinstance(inner, QMenu):
+            yield from entries_of(inner)
+
+
+def visible_controls(window: QWidget) -> Iterator[QWidget]:
+    """The controls of a window that can be pressed or typed into, without the links of the status bar, whose places
+    the screens name too.
+    """
+    for kind in CONTROLS:
+        for control in window.findChildren(kind):
+            in_status_bar = any(isinstance(one, StatusBar) for one in ancestors(control))
+            if control.isVisible() and control.isEnabled() and control_name(control) and not in_status_bar:
+                yield control
+
+
+def visible_labels(window: QWidget) -> Iterator[TextLabel]:
+    return (label for label in window.findChildren(TextLabel) if label.isVisible() and label.plain)
+
+
+def ancestors(widget: QWidget) -> Iterator[QWidget]:
+    parent = widget.parentWidget()
+    while parent is not None:
+        yield parent
+        parent = parent.parentWidget()
+
+
+def control_name(control: QWidget) -> str:
+    text = control.text() if isinstance(control, QAbstractButton) else ""
+    return text or control.accessibleName()
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Path, language: str) -> None:
+    """In the smallest usual window, on every screen. What is seen is not cut: `test_legible` looks at that."""
+    with looking(tmp_path / "desk", Sight(language, "light", 1280, 800)) as stage:
+        missing, control_count = [], 0
+        for route in routes_of(stage):
+            current_appearance().set_scale(1.0)
+            stage.go(route)
+            wanted = {control_name(control) for control in visible_controls(stage.window)}
+            control_count += len(wanted)
+            current_appearance().set_scale(2.0)
+            stage.settle()
+            assert [one.plain for one in visible_labels(stage.window) if not one.has_present_size] == [], route
+            reached = {control_name(control) for control in visible_controls(stage.window)}
+            entries = [entry for menu in menus(stage) for entry in entries_of(menu)]
+            missing += [
+                f"{route}: {one}"
+                for one in sorted(wanted - reached)
+                if not any(entry.startswith(one) for entry in entries)
+            ]
+        assert "\n".join(missing) == ""
+        assert control_count > 100
