@@ -37,7 +37,7 @@ from console.views.app.mention_rows import MentionButtons
 from console.views.bulk import background_run
 from console.views.bulk.dialog import BulkDialog
 from console.views.bulk.request import BulkRequest
-from console.views.pages.base import Page
+from console.views.pages.base import Page, PageHead
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.selection_bar import _SelectedRecords
@@ -484,7 +484,7 @@ def on_view(act: str, *before: str) -> Callable[[Seat], Click]:
             view = getattr(at.desk.saved_views, name)(view.id)
 
         def click() -> None:
-            shown = ShownView(at.context, at.page, lambda: CONTENT)
+            shown = ShownView(at.context, at.page, PageHead("Queues"), lambda: CONTENT)
             shown.view = view
             shown.delete() if act == "delete" else shown._restore_view(view)
 
