@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
 from console.app import Console
@@ -87,6 +89,9 @@ def test_a_taken_purchase_goes_on(seats: Seats, sit: Sit, sandbox: Sandbox) -> N
     person.until(lambda: not button.isEnabled())
     assert "can't be withdrawn" in button.shown_reason
     assert button.shown_reason in texts(dialog)
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.isVisible()
+    assert "the dialog stays open" in texts(dialog)
     sandbox.control.release_calls()
     person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() != "Withdrawn"

@@ -223,10 +223,13 @@ class WindowController(QObject):
 
     @Slot(object, object)
     def _offer_withdrawal(self, owner: QObject, wait: RequestWait) -> None:
-        """Put the button that withdraws a desk request into the dialog that waits for its answer."""
+        """Put the button that withdraws a desk request into the dialog that waits for its answer, and tell the dialog
+        why it can't be closed meanwhile.
+        """
         if isinstance(owner, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton
 
+            owner.stays_open_words = self.context.translate("dialog.stays_open")
             button = WithdrawButton(self.context, wait)
             owner.show_in_footer(button, button.words)
 

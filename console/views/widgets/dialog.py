@@ -35,9 +35,12 @@ class DialogFrame(QDialog):
     dialog's action). Cancel is the default button and has the first focus, so that Enter cancels.
 
     Show the dialog with `open()`; its result is the signal `finished(int)`. The acting button is disabled for the
-    first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays open
-    and Esc doesn't close it; `show_outcome` shows the answer.
+    first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays open:
+    Esc doesn't close it, but shows and announces `stays_open_words`. `show_outcome` shows the answer.
     """
+
+    stays_open_words = ""
+    """Why the dialog can't be closed while its call runs; "" says nothing. The window sets it when a call begins."""
 
     def __init__(
         self,
@@ -389,3 +392,7 @@ class DialogFrame(QDialog):
     def reject(self) -> None:
         if not self._is_busy:
             super().reject()
+        elif self.stays_open_words:
+            self.hint.show_text(self.stays_open_words)
+            announce(self, self.stays_open_words, shape="square_bang", tone="care")
+            QTimer.singleShot(0, self, self.fit_size)

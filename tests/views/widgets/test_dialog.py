@@ -66,12 +66,16 @@ def test_off_stays_off_after_the_pause(qtbot: QtBot) -> None:
 
 
 def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
-    """While asking, neither Esc nor a second press does anything; the answer takes the question's place."""
+    """While asking, a second press does nothing, and Esc is refused with a sentence; the answer takes the question's
+    place.
+    """
     _, dialog, outcomes, pressed = opened(qtbot)
     dialog._enable_act_button()
     dialog.act_button.click()
+    dialog.stays_open_words = "The answer is still awaited."
     dialog.set_busy("Asking...")
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.hint.plain == "The answer is still awaited."
     dialog.act_button.click()
     assert outcomes == []
     assert pressed == ["act"]
