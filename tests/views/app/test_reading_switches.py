@@ -1,0 +1,43 @@
+"""When a window reads the read-only switches anew."""
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from console.domain.clock import SystemClock
+from console.sandbox.server import Sandbox
+from console.views.app.background_refresh import BackgroundRefresh
+from console.views.runtime.context import WindowContext
+from tests.support.asking import asking_only
+from tests.support.inline_runner import InlineRunner
+from tests.support.places import Place
+from tests.support.sent_statements import counted
+
+
+@pytest.mark.engines("mariadb")
+def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
+    qapp: QApplication, place: Place, sandbox: Sandbox
+) -> None:
+    """Without a worker each reading of the feed tells which setting is the newest."""
+    with (
+        asking_only(place, "op-a"),
+        place.opened(sandbox, person="lead-b", desk=2) as lead,
+        place.opened(sandbox) as desk,
+    ):
+        context = WindowContext(desk.settings, InlineRunner(), SystemClock())
+        refresh = BackgroundRefresh(context, context)
+        context.use_services(desk)
+        refresh.stop()
+
+        def read() -> tuple[int, list[bool]]:
+            """The readings of the switches in one reading of the feed, and the switches that the window knows."""
+            with counted(desk) as sent:
+                refresh.read_feed()
+            known = context.connection_state.read_only_switches
+            return sum("read_only_switches.reason" in one for one in sent), [switch.is_on for switch in known]
+
+        refresh.read_feed()
+        assert read() == (0, [])
+        for is_on in (True, False):
+            lead.read_only.set_switch("atom", is_on, "maintenance at Atom")
+            assert read() == (1, [is_on])
+            assert read() == (0, [is_on])
