@@ -321,7 +321,14 @@ class Toasts(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize:
             self.place_toasts()
+        elif watched is self._window and event.type() == QEvent.Type.StyleChange:
+            QTimer.singleShot(0, self, self._fit_toasts)  # after the labels have their new text size
         return False
+
+    @Slot()
+    def _fit_toasts(self) -> None:
+        for toast in self._toasts:
+            self._put_in_place(toast)
 
 
 def _is_appearing(window: QWidget) -> bool:
