@@ -33,7 +33,7 @@ def fact(state: PaymentState, minute: int, way: ReportSource = ReportSource.READ
         "provider_payment_id": None,
         "provider_state": f"{state}@{minute}",
         "state": state,
-        "final": state is not P.USER_PAYMENT,
+        "is_final": state is not P.USER_PAYMENT,
         "amount": Money(3300, "JPY"),
     } | more
     report = PaymentReport(**told)
