@@ -28,4 +28,4 @@ def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
         page.tabs.setCurrentIndex(place)
         person.rest()
         assert table.isVisible()
-        assert not page.footer.isVisible()
+        assert not any(button.isVisible() for button in (page.switch_button, page.limit_button))
