@@ -246,6 +246,9 @@ def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
     person.until(dialog.own_takes.give_button.isEnabled)
     dialog.own_takes.give_button.click()
     person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken"])
+    person.until(
+        lambda: getattr(rows.rows.row_at(1), "kind", "") == "credit-check"
+    )  # the table shows new rows a moment later
     rows.go_to(1)
     person.until(dialog.own_takes.hand_over_button.isEnabled)
     dialog.own_takes.hand_over_button.click()
