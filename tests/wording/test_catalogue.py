@@ -313,6 +313,6 @@ def test_what_nobody_knows_is_not_promised(language: str) -> None:
     """What runs has no promised end, and what is unknown may have failed as well as succeeded."""
     words = wording.program_sentences(language)
     assert not re.search("seconds|soon|秒|まもなく", words["queue.pending.hint"])
-    told = words["glossary.certainty.unknown"]
+    told = words["glossary.unknown"]
     assert not re.search("not a failure|失敗ではありません", told)
     assert not re.search("nothing was charged|料金は発生していません", told, re.IGNORECASE)

@@ -1,41 +1,129 @@
-"""The dialog with the help of the current page: the purpose of the page, and the meaning of some badges."""
+"""The dialog with the help of the page: what the page is for, and the meaning of each word of the screens."""
 
-from PySide6.QtWidgets import QGridLayout, QWidget
+from collections.abc import Iterator
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QAbstractButton, QLabel, QTableView, QWidget
 
 from console.views.app.main_window import Frame
 from console.views.pages.base import Page
+from console.views.pages.static_table import StaticTable, TableOrEmptyState
+from console.views.runtime.context import WindowContext
+from console.views.tables.columns import Column, RowGroup
+from console.views.theme.theme import current_appearance
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.inputs import LineEdit
+from console.views.widgets.placeholders import EmptyState
+from console.wording.terms import Term, is_used, list_terms
 
-_EXPLAINED_STATES = (
-    ("credit_check", "success"),
-    ("certainty", "unknown"),
-    ("work", "scheduled"),
-    ("work", "needs_review"),
-    ("credit_check", "incomplete"),
-)
+_MAX_WIDTH_PX = 960
+_VISIBLE_ROWS = 8
+_READ_ROWS = 50
+"""Number of rows of a table whose text is searched for terms; more than a window shows at once."""
 
 
-def open_help_dialog(frame: Frame, page: Page | None) -> DialogFrame:
+class HelpDialog(DialogFrame):
+    """Explains the page and the terms. The person can search the terms; below their list stands the whole meaning of
+    the current one.
+    """
+
+    def __init__(self, context: WindowContext, about: str, page_text: str, parent: QWidget) -> None:
+        """`about` is the purpose of the page; `page_text` is all text that the page shows."""
+        translate = context.translate
+        super().__init__(
+            translate("screen.help"),
+            cancel_text=translate("action.close"),
+            close_name=translate("action.close"),
+            parent=parent,
+        )
+        self.setFixedWidth(min(_MAX_WIDTH_PX, parent.window().width() - 96))
+        terms = list_terms(context.language)
+        self._shown_here = [term for term in terms if is_used(term, page_text, context.language)]
+        self._others = [term for term in terms if term not in self._shown_here]
+        self._here_word, self._all_word = translate("help.here"), translate("help.words")
+        self.search = LineEdit()
+        self.search.setPlaceholderText(translate("help.find"))
+        self.search.setAccessibleName(translate("help.find"))
+        self.table = StaticTable(
+            context, _term_columns(context), lambda term: term.name, translate("help.words"), group_of=self._group_of
+        )
+        self._list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
+        self._list.setFixedHeight(self.table.height_for(_VISIBLE_ROWS))
+        self.meaning = TextLabel("", wrap=True, selectable=True)
+        self.meaning.setMinimumHeight(2 * current_appearance().line_height("body"))
+        content = QWidget()
+        content.setLayout(make_column(TextLabel(about, wrap=True), self.search, self._list, self.meaning, gap=12))
+        self.show_content(content)
+        self.search.textChanged.connect(self._show_matches)
+        self.table.current_changed.connect(self._show_meaning)
+        self.table.rows.page_applied.connect(self._choose_first)
+        self._show_matches()
+
+    def first_focus(self) -> QWidget:
+        return self.search
+
+    def _group_of(self, term: Term) -> RowGroup:
+        is_here = term in self._shown_here
+        return RowGroup(is_here, self._here_word if is_here else self._all_word)
+
+    @Slot()
+    def _show_matches(self) -> None:
+        wanted = self.search.text().strip().casefold()
+        matches = [
+            term
+            for term in (*self._shown_here, *self._others)
+            if wanted in term.word.casefold() or wanted in term.meaning.casefold()
+        ]
+        self._list.show_rows(matches)
+        self._show_meaning()
+
+    @Slot()
+    def _choose_first(self) -> None:
+        if self.table.current_item is None:
+            self.table.go_to_first()
+        self._show_meaning()
+
+    @Slot()
+    def _show_meaning(self) -> None:
+        term = self.table.current_item
+        self.meaning.show_text(f"{term.word}: {term.meaning}" if isinstance(term, Term) else "")
+
+
+def _term_columns(context: WindowContext) -> list[Column]:
+    return [
+        Column("word", context.translate("help.word"), 200, lambda term: term.word),
+        Column("meaning", context.translate("help.meaning"), 480, lambda term: term.meaning, is_stretched=True),
+    ]
+
+
+def open_help_dialog(frame: Frame, page: Page | None) -> HelpDialog:
     """Open the help of `page` over the window and return the dialog. None shows the help of the home page."""
-    context = frame.context
-    dialog = DialogFrame(
-        context.translate("screen.help"),
-        cancel_text=context.translate("action.close"),
-        close_name=context.translate("action.close"),
-        parent=frame.window,
-    )
-    glossary = QGridLayout()
-    glossary.setHorizontalSpacing(12)
-    glossary.setColumnStretch(1, 1)
-    for line, (state_kind, state) in enumerate(_EXPLAINED_STATES):
-        glossary.addWidget(Badge.from_badge_key(f"{state_kind}.{state}", context.language), line, 0)
-        glossary.addWidget(TextLabel(context.translate(f"glossary.{state_kind}.{state}"), wrap=True), line, 1)
-    content = QWidget()
-    about = TextLabel(context.translate(page.help_key if page else "help.home"), wrap=True)
-    title = TextLabel(context.translate("help.words"), "panel_title", "muted")
-    content.setLayout(make_column(about, title, glossary, gap=12))
-    dialog.show_content(content)
+    about = frame.context.translate(page.help_key if page else "help.home")
+    dialog = HelpDialog(frame.context, about, "\n".join(_visible_texts(frame.window)), frame.window)
     dialog.open()
     return dialog
+
+
+def _visible_texts(window: QWidget) -> Iterator[str]:
+    """Yield the text of the visible labels, badges, buttons and tables of a window."""
+    for widget in window.findChildren(QWidget):
+        if not widget.isVisible():
+            continue
+        if isinstance(widget, TextLabel):
+            yield widget.plain
+        elif isinstance(widget, QLabel | QAbstractButton):
+            yield widget.text()
+        elif isinstance(widget, Badge):
+            yield widget.accessibleName()
+        elif isinstance(widget, QTableView):
+            yield from _table_texts(widget)
+
+
+def _table_texts(table: QTableView) -> Iterator[str]:
+    model, role = table.model(), Qt.ItemDataRole.DisplayRole
+    columns = [column for column in range(model.columnCount()) if not table.isColumnHidden(column)]
+    yield from (str(model.headerData(column, Qt.Orientation.Horizontal, role) or "") for column in columns)
+    for row in range(min(model.rowCount(), _READ_ROWS)):
+        yield from (str(model.index(row, column).data(role) or "") for column in columns)

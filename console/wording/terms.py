@@ -1,0 +1,33 @@
+"""The words of the screens with their meanings: the terms that help explains."""
+
+import re
+from dataclasses import dataclass
+
+from console.wording.catalogue import program_sentences
+from console.wording.text_context import Language
+
+_WORD_PREFIX, _MEANING_PREFIX = "term.", "glossary."
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word of the screens and its meaning, both in one language. `name` is the same in every language."""
+
+    name: str
+    word: str
+    meaning: str
+
+
+def list_terms(language: Language) -> tuple[Term, ...]:
+    """Return all terms in one language, in the order of their words."""
+    sentences = program_sentences(language)
+    names = [key.removeprefix(_WORD_PREFIX) for key in sentences if key.startswith(_WORD_PREFIX)]
+    terms = (Term(name, sentences[_WORD_PREFIX + name], sentences[_MEANING_PREFIX + name]) for name in names)
+    return tuple(sorted(terms, key=lambda term: term.word.casefold()))
+
+
+def is_used(term: Term, text: str, language: Language) -> bool:
+    """True if the term's word is in the text. An English word must begin where a word of the text begins."""
+    if language == "ja":
+        return term.word in text
+    return re.search(rf"\b{re.escape(term.word)}", text, re.IGNORECASE) is not None

@@ -1,0 +1,47 @@
+"""F1: what the page is for, and its words with their meanings, by keyboard and by ear."""
+
+import pytest
+from PySide6.QtGui import QAccessible
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.app.help_dialog import HelpDialog
+from console.views.credit_checks.page import CreditCheckPage
+from console.views.runtime.routes import RecordRoute
+from console.wording.terms import Term
+from console.wording.text_context import Language
+from tests.desk.conftest import Sit, buy_unknown
+from tests.support.desks import NUMBERS
+
+
+@pytest.mark.parametrize(("language", "wanted"), [("en", "unknown"), ("ja", "結果不明")])
+def test_the_words_of_the_screen_come_first(
+    sit: Sit, console: Console, sandbox: Sandbox, language: Language, wanted: str
+) -> None:
+    """All words are there; a search finds them in words and meanings and shows the first, Esc closes."""
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    person = sit()
+    person.opening.context.change_language(language)
+    person.frame.show_route(RecordRoute(record.id))
+    page = person.page(CreditCheckPage)
+    person.until(lambda: page.view is not None)
+    person.rest()
+    person.press("F1")
+    dialog = person.dialog(HelpDialog)
+    assert dialog.search.hasFocus()
+    here = [term.name for term in dialog._shown_here]
+    assert {"unknown", "resolve", "evidence"} <= set(here)
+    assert "snooze" not in here
+    assert len(here) + len(dialog._others) > 70
+    dialog.search.insert(wanted)  # a key press of the test has Latin letters alone
+    person.until(lambda: wanted in dialog.meaning.plain.casefold())
+    first = dialog.table.current_item
+    assert isinstance(first, Term)
+    assert dialog.meaning.plain == f"{first.word}: {first.meaning}"
+    person.press("Tab")
+    assert dialog.table.hasFocus()
+    dialog.search.setText("zzz")
+    person.until(lambda: dialog.meaning.plain == "")
+    assert QAccessible.queryAccessibleInterface(dialog.search).text(QAccessible.Text.Name)
+    person.press("Esc")
+    person.until(lambda: not person.window.findChildren(HelpDialog))

@@ -1,0 +1,46 @@
+"""The help explains the words that people see: those of the glossary and every state, in both languages."""
+
+import pytest
+
+from console.wording.catalogue import LANGUAGES, program_sentences
+from console.wording.terms import is_used, list_terms
+from console.wording.text_context import Language
+from tests.wording.test_glossary import SHOWN
+
+STATES = ("state.certainty.", "state.work.", "state.credit_check.")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_word_of_the_glossary_is_explained(language: Language) -> None:
+    """Of those that the screens show."""
+    words = [term.word.casefold() for term in list_terms(language)]
+    shown = [(row.english if language == "en" else row.japanese).casefold() for row in SHOWN]
+    assert len(shown) > 50
+    assert [one for one in shown if not any(one in word for word in words)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_state_is_explained(language: Language) -> None:
+    """A badge says no word that the help doesn't know."""
+    words = {term.word for term in list_terms(language)}
+    states = {text for key, text in program_sentences(language).items() if key.startswith(STATES)}
+    assert len(states) > 10
+    assert states - words == set()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_word_has_one_meaning_and_a_meaning_one_word(language: Language) -> None:
+    """And each meaning is a sentence that doesn't end with the word itself."""
+    terms = list_terms(language)
+    assert len({term.word for term in terms}) == len({term.meaning for term in terms}) == len(terms)
+    assert [term for term in terms if not term.meaning.endswith("." if language == "en" else "。")] == []
+
+
+def test_a_word_is_found_where_it_stands() -> None:
+    """An English word from its beginning, also as a plural; a Japanese one anywhere."""
+    english = {term.name: term for term in list_terms("en")}
+    japanese = {term.name: term for term in list_terms("ja")}
+    assert is_used(english["refund"], "Three refunds wait", "en")
+    assert not is_used(english["note"], "A banknote", "en")
+    assert is_used(japanese["refund"], "一部返金の申請", "ja")
+    assert not is_used(japanese["refund"], "決済", "ja")
