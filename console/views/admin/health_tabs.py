@@ -1,6 +1,5 @@
-"""The tabs of the administration that only show: the checks of this installation, the worker's tasks with their
-schedules, and the codes of reasons. They show what `doctor`, the table of tasks and the rules say, and keep nothing.
-"""
+"""Columns and rows of three tabs of the administration page, which only show data: the checks of this installation
+(as `doctor` runs them), the worker's tasks with their schedules, and the reason codes of refunds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,14 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaskRow:
-    """A task of the worker as the tab shows it."""
+    """A row of the tab "tasks": a scheduled task of the worker. `is_overdue` is True if an alert about the task is
+    due: its run is late or hangs, or several runs in a row have failed."""
 
     task: ScheduledTask
     is_overdue: bool
 
     @property
     def state(self) -> str:
-        """The state of the task: overdue, failed, running or waiting."""
+        """The state of the task, which decides its icon: overdue, failed, running or waiting."""
         if self.is_overdue:
             return "overdue"
         if is_running(self.task):
@@ -37,7 +37,7 @@ class TaskRow:
         return "failed" if self.task.error_code else "waiting"
 
 
-_LOOK_OF_STATE: Mapping[str, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_TASK_STATE: Mapping[str, tuple[str, Tone]] = {
     "overdue": ("square_bang", "bad"),
     "failed": ("square_bang", "care"),
     "running": ("circle_arrow", "progress"),
@@ -46,14 +46,16 @@ _LOOK_OF_STATE: Mapping[str, tuple[str, Tone]] = {
 
 
 def read_tasks(services: "Console", now: datetime) -> tuple[TaskRow, ...]:
-    """Return the tasks that have ever run, the ones that need a look first."""
+    """Read the tasks that have run at least once. The order is by state: overdue, failed, running, then waiting;
+    within a state by name."""
     scale = services.scheduler.scale
     rows = [TaskRow(task, is_overdue(task, now, scale)) for task in services.scheduler.read_states()]
-    return tuple(sorted(rows, key=lambda row: (list(_LOOK_OF_STATE).index(row.state), row.task.name)))
+    return tuple(sorted(rows, key=lambda row: (list(_ICON_AND_TONE_BY_TASK_STATE).index(row.state), row.task.name)))
 
 
 def health_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the checks: state, result, and the next step of a check that needs one."""
+    """Return the columns of the tab with the checks of the installation: state, result, and the next step of a
+    check that needs one."""
     translate = context.translate
 
     def state(check: HealthCheck) -> StateCell:
@@ -73,11 +75,12 @@ def health_columns(context: WindowContext) -> list[Column]:
 
 
 def task_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the tasks: name, interval, state, the last run and the next one, the last error."""
+    """Return the columns of the tab with the worker's tasks: name, state, interval in seconds, the last and the
+    next run, and the last error."""
     translate = context.translate
 
     def state(row: TaskRow) -> StateCell:
-        shape, tone = _LOOK_OF_STATE[row.state]
+        shape, tone = _ICON_AND_TONE_BY_TASK_STATE[row.state]
         return StateCell(translate(f"admin.task.{row.state}"), shape, tone)
 
     def last_run(row: TaskRow) -> str:
@@ -97,14 +100,13 @@ def task_columns(context: WindowContext) -> list[Column]:
 
 
 def _error_text(row: TaskRow, context: WindowContext) -> str:
-    """Return in words why the last run failed, "" if it did not."""
+    """Return the error of the task's last run as a sentence; "" if that run succeeded."""
     return wording.error_event(row.task.error_code, context.language) if row.task.error_code else ""
 
 
-def detail_text(row: object, context: WindowContext) -> str:
-    """Return the whole of a row whose cells may be cut: the result and the next step of a check, the error of a task
-    with its code. Return "" for a row without more to say.
-    """
+def row_detail_text(row: object, context: WindowContext) -> str:
+    """Return the full text of a row, because its cells may be cut off: the result and the next step of a check, or
+    the error sentence, the error code and the number of failures of a task. Return "" for any other row."""
     translate = context.translate
     if isinstance(row, HealthCheck):
         next_step = translate(row.next, **row.facts) if row.next else ""
@@ -116,7 +118,8 @@ def detail_text(row: object, context: WindowContext) -> str:
 
 
 def reason_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the reason codes: the word on the screens, and the code in exports and commands."""
+    """Return the columns of the tab with the reason codes of refunds: the name of a reason on the screens, and its
+    code in exports and commands."""
     translate = context.translate
     return [
         Column("word", translate("admin.column.reason"), 320, lambda reason: translate(f"refund_reason.{reason}")),
@@ -124,4 +127,4 @@ def reason_columns(context: WindowContext) -> list[Column]:
     ]  # fmt: skip
 
 
-REASONS: tuple[RefundReason, ...] = tuple(RefundReason)
+REFUND_REASONS: tuple[RefundReason, ...] = tuple(RefundReason)

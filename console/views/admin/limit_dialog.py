@@ -1,4 +1,5 @@
-"""The dialog in which an administrator proposes a new value of a limit of refunds, or agrees to a proposed one."""
+"""The dialog in which an administrator proposes a new value for a limit of refunds, or confirms the value that
+another administrator has proposed."""
 
 from collections.abc import Sequence
 
@@ -12,26 +13,28 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.inputs import Field, LineEdit
 from console.wording import catalogue as wording
 
-_SECONDS_NAME = "cooling_off_seconds"
+_COOLING_OFF_LIMIT_NAME = "cooling_off_seconds"
 
 
 def limit_name(context: WindowContext, name: str) -> str:
-    """Return the name of a limit in the window's language."""
+    """Return the name of the limit `name` in the window's language."""
     return context.translate(f"limit.{name}")
 
 
 def limit_value_text(context: WindowContext, limit: Limit, value: int | None) -> str:
-    """Return a limit's value as text: an amount, or a time in seconds; "" for none."""
+    """Return `value`, in minor units or seconds, as text: an amount in the currency of `limit`, or a number of
+    seconds for the cooling-off period. Return "" for None."""
     if value is None:
         return ""
-    if limit.name == _SECONDS_NAME:
+    if limit.name == _COOLING_OFF_LIMIT_NAME:
         return context.translate("admin.seconds", count=value)
     return wording.format_amount(value, limit.currency)
 
 
 class LimitDialog(FormDialog):
-    """The dialog proposes a value for one limit. If another administrator has proposed a value, the field contains
-    it, and the same value sets the limit.
+    """The dialog in which an administrator types a new value for one limit and sends it to the service as a
+    proposal. If another administrator has already proposed a value, the field contains this value; sending the
+    same value confirms the proposal and changes the limit.
     """
 
     def __init__(self, context: WindowContext, limit: Limit, parent: QWidget) -> None:
@@ -46,7 +49,7 @@ class LimitDialog(FormDialog):
         self._limit = limit
         self.value_field = Field(translate("dialog.limit.value"), right=True)
         if limit.proposed is not None:
-            _fill_field(self.value_field, self._text_of(limit.proposed))
+            _set_field_text(self.value_field, self._format_value(limit.proposed))
         self.show_form()
         self.value_field.edit.textChanged.connect(self.update_act)
         self.update_act()
@@ -54,13 +57,18 @@ class LimitDialog(FormDialog):
     def first_focus(self) -> QWidget:
         return self.value_field.edit
 
-    def _text_of(self, value: int) -> str:
-        return str(value) if self._limit.name == _SECONDS_NAME else decimal_text(Money(value, self._limit.currency))
+    def _format_value(self, value: int) -> str:
+        return (
+            str(value)
+            if self._limit.name == _COOLING_OFF_LIMIT_NAME
+            else decimal_text(Money(value, self._limit.currency))
+        )
 
     def _typed_value(self) -> int | None:
-        """Return the typed value in minor units or seconds; None if the text is none."""
+        """Return the typed value in minor units, or in seconds for the cooling-off period; None if the text is no
+        valid value."""
         text = self.value_field.text().strip().replace(",", "")
-        if self._limit.name == _SECONDS_NAME:
+        if self._limit.name == _COOLING_OFF_LIMIT_NAME:
             return int(text) if text.isascii() and text.isdigit() and int(text) <= LARGEST_LIMIT else None
         try:
             return money_from_text(text, self._limit.currency).minor
@@ -93,6 +101,6 @@ class LimitDialog(FormDialog):
         return Toast(self.context.translate("cli.limit.set" if answer.proposed is None else "dialog.limit.proposed"))
 
 
-def _fill_field(field: Field, text: str) -> None:
+def _set_field_text(field: Field, text: str) -> None:
     if isinstance(field.edit, LineEdit):
         field.edit.setText(text)

@@ -1,6 +1,5 @@
-"""The page of the administration: read-only switches, limits of refunds, people with their roles, checks of the
-installation, tasks of the worker, and codes of reasons.
-"""
+"""The administration page: read-only switches, limits of refunds, people with their roles, checks of the
+installation, tasks of the worker, and reason codes of refunds."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,12 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.payments.limits import Limit
 from console.domain.records import Person
 from console.views.admin.health_tabs import (
-    REASONS,
+    REFUND_REASONS,
     TaskRow,
-    detail_text,
     health_columns,
     read_tasks,
     reason_columns,
+    row_detail_text,
     task_columns,
 )
 from console.views.admin.limit_dialog import LimitDialog, limit_name, limit_value_text
@@ -38,12 +37,13 @@ from console.views.widgets.tabs import Tabs
 if TYPE_CHECKING:
     from console.app import Console
 
-_TAB_NAMES = ("switches", "limits", "people", "health", "tasks", "reasons")
+_ADMIN_TAB_NAMES = ("switches", "limits", "people", "health", "tasks", "reasons")
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
-    """A row of the first tab: a scope with the newest setting of its switch; None if it was never set."""
+class _SwitchRow:
+    """A row of the tab "switches": everything, or one provider, with the newest setting of its read-only switch.
+    `switch` is None if nobody has ever set the switch."""
 
     name: str
     switch: ReadOnlySwitch | None
@@ -54,18 +54,20 @@ class _Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class _Contents:
-    """Contents of the page. `limits` is None if the person may not see them."""
+class _AdminContents:
+    """The data that the page reads from the services and shows. `limits` is None if the acting person lacks the
+    right to see the limits."""
 
-    scopes: tuple[_Scope, ...]
+    scopes: tuple[_SwitchRow, ...]
     limits: tuple[Limit, ...] | None
     people: tuple[Person, ...]
     tasks: tuple[TaskRow, ...]
 
 
 class AdminPage(Page):
-    """The page of the administration. Everybody sees which switches are on; the buttons need their rights. The O key
-    sets or ends the current switch, the C key changes the current limit.
+    """The administration page, with six tabs. Every person sees the read-only switches; each button needs the
+    right for its action. The O key turns read-only on or off for the selected row, the C key changes the
+    selected limit.
     """
 
     sidebar_key = "admin"
@@ -83,7 +85,7 @@ class AdminPage(Page):
         translate = context.translate
         self.head = self.make_head(translate("screen.admin"), translate("admin.sentence"))
         self.tabs = Tabs(translate("screen.admin"))
-        for name in _TAB_NAMES:
+        for name in _ADMIN_TAB_NAMES:
             self.tabs.add(translate(f"admin.tab.{name}"))
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
@@ -135,7 +137,7 @@ class AdminPage(Page):
         self.switch_button.clicked.connect(self._set_switch)
         self.limit_button.clicked.connect(self._change_limit)
         self._buttons = (self.switch_button, self.limit_button)
-        self._lines = tuple(_make_line(button) for button in self._buttons)
+        self._lines = tuple(_make_button_line(button) for button in self._buttons)
         self.footer = Surface(raised=True, edge="top")
         self.detail = TextLabel("", "body", wrap=True, selectable=True)
         self.footer.setLayout(make_column(self.detail, make_row(*self._lines), gap=8, margins=(24, 8, 24, 8)))
@@ -156,11 +158,11 @@ class AdminPage(Page):
     def read_data(self, reason: str) -> None:
         may_see_limits, now = not self.context.missing_right_text("limits"), self.context.now()
 
-        def read(services: "Console") -> _Contents:
+        def read(services: "Console") -> _AdminContents:
             switches = {switch.scope: switch for switch in services.read_only.list_switches()}
-            scopes = tuple(_Scope(name, switches.get(name)) for name in services.read_only.list_scopes())
+            scopes = tuple(_SwitchRow(name, switches.get(name)) for name in services.read_only.list_scopes())
             limits = services.limits.list_limits() if may_see_limits else None
-            return _Contents(scopes, limits, services.people.list_people(), read_tasks(services, now))
+            return _AdminContents(scopes, limits, services.people.list_people(), read_tasks(services, now))
 
         self.context.run_read(read, self._show_contents, self.show_reading_failure, owner=self, key="admin")
         self.context.run_read(  # by itself, because a check may wait for a disk or a server
@@ -171,14 +173,14 @@ class AdminPage(Page):
             key="health",
         )
 
-    def _show_contents(self, contents: _Contents) -> None:
+    def _show_contents(self, contents: _AdminContents) -> None:
         self.hide_reading_failure()
         self._has_limits = contents.limits is not None
         self.switch_table.show_rows(contents.scopes)
         self.limit_table.show_rows(contents.limits or ())
         self.people_table.show_rows(contents.people)
         self.task_table.show_rows(contents.tasks)
-        self.reason_table.show_rows(REASONS)
+        self.reason_table.show_rows(REFUND_REASONS)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         set_switches = tuple(scope.switch for scope in contents.scopes if scope.switch is not None)
         self.context.update_connection_state(read_only_switches=set_switches)
@@ -188,7 +190,7 @@ class AdminPage(Page):
 
     @Slot()
     def _show_tab(self) -> None:
-        name = _TAB_NAMES[self.tabs.currentIndex()]
+        name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
         lacks_limits = name == "limits" and not self._has_limits
         self.stack.setCurrentWidget(self.no_limits if lacks_limits else self._tables[name])
         self._show_buttons()
@@ -196,23 +198,23 @@ class AdminPage(Page):
 
     @Slot()
     def _show_buttons(self) -> None:
-        name = _TAB_NAMES[self.tabs.currentIndex()]
+        name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
         scope = self.switch_table.current_item
-        is_on = isinstance(scope, _Scope) and scope.is_on
+        is_on = isinstance(scope, _SwitchRow) and scope.is_on
         self.switch_button.show_text(
             self.context.translate("admin.end_read_only" if is_on else "admin.set_read_only")
         )
         shown = (name == "switches", name == "limits" and self._has_limits)
         for line, is_shown in zip(self._lines, shown, strict=True):
             line.setVisible(is_shown)
-        self.detail.show_text(detail_text(self._tables[name].current_item, self.context))
+        self.detail.show_text(row_detail_text(self._tables[name].current_item, self.context))
         self.detail.setVisible(bool(self.detail.plain))
         self.footer.setVisible(any(shown) or bool(self.detail.plain))
 
     @Slot()
     def _set_switch(self) -> None:
         scope = self.switch_table.current_item
-        if isinstance(scope, _Scope):
+        if isinstance(scope, _SwitchRow):
             dialog = SwitchDialog(self.context, scope.name, self.window(), is_on=not scope.is_on)
             dialog.answered.connect(self.read_again)
             dialog.open()
@@ -226,8 +228,8 @@ class AdminPage(Page):
             dialog.open()
 
 
-def _make_line(button: KeyButton) -> QWidget:
-    """Return a line with the button and the reason why it is disabled."""
+def _make_button_line(button: KeyButton) -> QWidget:
+    """Return a widget with the button and a label, which shows why the button is disabled."""
     line = QWidget()
     line.setLayout(make_row(button, ReasonLabel(button), None, gap=8))
     return line
@@ -241,12 +243,12 @@ def _select_first(table: StaticTable) -> None:
 def _switch_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def make_state_cell(scope: _Scope) -> StateCell:
+    def make_state_cell(scope: _SwitchRow) -> StateCell:
         if scope.is_on:
             return StateCell(translate("status.read_only"), "lock", "care")
         return StateCell(translate("status.writes_on"), "check", "good")
 
-    def format_since(scope: _Scope) -> str:
+    def format_since(scope: _SwitchRow) -> str:
         return translate("admin.at", at=scope.switch.at) if scope.switch is not None else ""
 
     return [

@@ -1,4 +1,4 @@
-"""The dialog in which a person sets or ends read-only for everything or for one provider."""
+"""The dialog in which a person turns read-only on or off, for everything or for one provider."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,13 @@ from console.views.widgets.inputs import Field
 
 
 def scope_name(context: WindowContext, scope: str) -> str:
-    """Return the name of a switch's scope in the window's language."""
+    """Return the name of `scope` (everything, or the name of a provider) in the window's language."""
     return context.translate("admin.scope", scope=scope)
 
 
 class SwitchDialog(FormDialog):
-    """The dialog sets read-only (`is_on`) or ends it, with the person's reason, which everybody sees."""
+    """The dialog in which a person turns read-only on (`is_on`) or off for `scope`: everything, or one provider.
+    The person types the reason, which every person can read."""
 
     def __init__(self, context: WindowContext, scope: str, parent: QWidget, *, is_on: bool) -> None:
         translate, self._word = context.translate, "on" if is_on else "off"

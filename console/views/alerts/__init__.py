@@ -1,1 +1,2 @@
-"""The page of the window that lists the open alerts."""
+"""The alerts page of the window: a list of incidents, each with its alerts, and the dialogs for the actions on
+them."""

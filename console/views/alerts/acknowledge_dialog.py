@@ -1,4 +1,4 @@
-"""The dialog in which a person acknowledges an alert, with a note."""
+"""The dialog in which a person acknowledges one or more alerts of an incident, with a note."""
 
 from collections.abc import Sequence
 
@@ -18,23 +18,24 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Field
 from console.views.widgets.notification_bars import NotificationBar
 
-_EFFECT_BY_RULE = {
+_EFFECT_KEY_BY_RULE = {
     CHANGE_RULE: "dialog.acknowledge.effect_settles",
     WorkReason.UNMATCHED_NOTICE: "dialog.acknowledge.effect_notice",
 }
 
 
 class AcknowledgeDialog(DialogFrame):
-    """The dialog in which the person acknowledges one alert. A note is needed only if the acknowledgement
-    resolves the alert about a database that went back. The acknowledgement of a changed company closes its alert;
-    any other acknowledged alert stays open until the facts match again. A sentence in the dialog describes this
-    effect.
+    """The dialog in which a person acknowledges the alerts of an incident. A note is required only for an alert
+    that the database has gone back to an earlier state, because the acknowledgement resolves this alert. The
+    acknowledgement of a changed company closes its alert; any other acknowledged alert stays open until the
+    facts match again. A sentence in the dialog says which of these happens.
     """
 
     def __init__(
         self, context: WindowContext, item: AlertItem, parent: QWidget, others: Sequence[Alert] = ()
     ) -> None:
-        """`others` are further alerts of the same incident, which are acknowledged with the same note."""
+        """`item` is the alert that the dialog describes; `others` are further alerts of the same incident, which
+        the person acknowledges together with it and with the same note."""
         translate, alert = context.translate, item.alert
         self._subject = f"{alert_words.rule_text(alert, context)} · {alert_words.record_text(item, context)}"
         super().__init__(
@@ -52,7 +53,7 @@ class AcknowledgeDialog(DialogFrame):
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
         self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
-        effect = _EFFECT_BY_RULE.get(alert.rule_id, "dialog.acknowledge.effect")
+        effect = _EFFECT_KEY_BY_RULE.get(alert.rule_id, "dialog.acknowledge.effect")
         content.setLayout(make_column(self.reason_field, TextLabel(translate(effect), wrap=True), gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._acknowledge_alert)

@@ -1,4 +1,5 @@
-"""The card of one incident: its cause, its alerts, the affected records, the playbook, and the steps of people."""
+"""The panel that shows one incident: its cause, alerts, affected records, playbook (the recommended steps) and
+history."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -18,13 +19,14 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.wording import catalogue as wording
 from console.wording import incident_words
 
-_MOST_RECORDS = 6
-_MARGINS_PX = (24, 10, 24, 10)
+_MAX_RECORD_BUTTONS = 6
+_CARD_MARGINS_PX = (24, 10, 24, 10)
 
 
 class IncidentCard(Surface):
-    """Shows one incident in two columns: at the left its alerts and the affected records, at the right the playbook
-    and the history. The content scrolls if the window has too little room.
+    """The panel that shows one incident in two columns: at the left its cause, its alerts and the affected
+    records, at the right its playbook (the recommended steps) and its history. The content scrolls if the panel
+    is too low for it.
     """
 
     def __init__(self, context: WindowContext) -> None:
@@ -34,15 +36,18 @@ class IncidentCard(Surface):
         self.setLayout(make_column(self._area, gap=0))
 
     def show_incident(self, incident: Incident) -> None:
-        """Replace the content by that of `incident`."""
+        """Replace the shown incident with `incident`."""
         content = Surface(raised=True)
         left = make_column(
-            *self._state_part(incident), *self._alert_part(incident), *self._record_part(incident), gap=6
+            *self._make_state_widgets(incident),
+            *self._make_alert_widgets(incident),
+            *self._make_record_widgets(incident),
+            gap=6,
         )
-        right = make_column(*self._playbook_part(incident), *self._history_part(incident), gap=6)
+        right = make_column(*self._make_playbook_widgets(incident), *self._make_history_widgets(incident), gap=6)
         for column in (left, right):
             column.addStretch(1)
-        columns = make_row(gap=32, margins=_MARGINS_PX)
+        columns = make_row(gap=32, margins=_CARD_MARGINS_PX)
         columns.addLayout(left, 3)
         columns.addLayout(right, 2)
         content.setLayout(columns)
@@ -55,7 +60,7 @@ class IncidentCard(Surface):
     def _make_heading(self, key: str) -> TextLabel:
         return TextLabel(self._context.translate(key), "panel_title", heading=2)
 
-    def _state_part(self, incident: Incident) -> Sequence[QWidget]:
+    def _make_state_widgets(self, incident: Incident) -> Sequence[QWidget]:
         context = self._context
         title = TitleLabel(incident_words.title(incident, context.translate), "dialog_title", wrap=True, heading=2)
         about = TextLabel(words.describe_incident_text(incident, context), "body", selectable=True, wrap=True)
@@ -66,14 +71,16 @@ class IncidentCard(Surface):
         why.setVisible(bool(why.plain))
         return title, about, owner, state, why
 
-    def _alert_part(self, incident: Incident) -> Sequence[QWidget]:
-        lines = [TextLabel(self._alert_text(alert), "small", wrap=True, selectable=True) for alert in incident.alerts]
+    def _make_alert_widgets(self, incident: Incident) -> Sequence[QWidget]:
+        lines = [
+            TextLabel(self._format_alert(alert), "small", wrap=True, selectable=True) for alert in incident.alerts
+        ]
         heading = TextLabel(
             self._context.translate("incident.alerts", n=len(incident.alerts)), "panel_title", heading=2
         )
         return heading, *lines
 
-    def _alert_text(self, alert: Alert) -> str:
+    def _format_alert(self, alert: Alert) -> str:
         context = self._context
         facts = {
             "rule": alert_words.rule_text(alert, context),
@@ -95,11 +102,11 @@ class IncidentCard(Surface):
             parts.append(context.translate("alerts_screen.resolved_at", at=alert.resolved_at))
         return " · ".join(parts)
 
-    def _record_part(self, incident: Incident) -> Sequence[QWidget]:
+    def _make_record_widgets(self, incident: Incident) -> Sequence[QWidget]:
         heading = TextLabel(incident_words.extent_text(incident, self._context.translate), "panel_title", heading=2)
         if not incident.records:
             return (heading,)
-        buttons = [self._record_button(record) for record in incident.records[:_MOST_RECORDS]]
+        buttons = [self._make_record_button(record) for record in incident.records[:_MAX_RECORD_BUTTONS]]
         hidden = incident.extent.records - len(buttons)
         rest = (
             [TextLabel(self._context.translate("incident.more_records", n=hidden), "small", "muted")]
@@ -108,19 +115,19 @@ class IncidentCard(Surface):
         )
         return heading, make_flow_widget(*buttons, *rest, gap=8)
 
-    def _record_button(self, record: AffectedRecord) -> KeyButton:
+    def _make_record_button(self, record: AffectedRecord) -> KeyButton:
         button = KeyButton(words.record_text(record, self._context), kind="inline")
         button.clicked.connect(partial(self._context.navigate, route_to(record.kind, record.id, (), "alerts")))
         return button
 
-    def _playbook_part(self, incident: Incident) -> Sequence[QWidget]:
+    def _make_playbook_widgets(self, incident: Incident) -> Sequence[QWidget]:
         steps = [
             TextLabel(f"{number}. {self._context.translate(key)}", "body", wrap=True)
             for number, key in enumerate(incident_words.playbook_keys(incident), 1)
         ]
         return self._make_heading("incident.playbook"), *steps
 
-    def _history_part(self, incident: Incident) -> Sequence[QWidget]:
+    def _make_history_widgets(self, incident: Incident) -> Sequence[QWidget]:
         if not incident.steps:
             return ()
         lines = [

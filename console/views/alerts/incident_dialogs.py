@@ -1,4 +1,4 @@
-"""The dialogs of incidents: hand over with a note, snooze until a moment, resolve and reopen with a reason."""
+"""The dialogs in which a person hands over, snoozes, resolves or reopens an incident."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -18,9 +18,8 @@ from console.views.widgets.inputs import DropDownList, Field, LineEdit
 
 
 class IncidentDialog(FormDialog):
-    """Base class of the dialogs of incidents. Its form is a note; some dialogs have a drop-down list above it. The
-    answer of the call is the Incident.
-    """
+    """Base class of the dialogs in which a person acts on one incident. The form is a note; a subclass may add a
+    drop-down list above the note. The service's answer is the changed Incident."""
 
     gap_px = 8
     name = ""
@@ -40,7 +39,7 @@ class IncidentDialog(FormDialog):
         self.words_field = Field(translate(f"dialog.incident_{self.name}.words"), area=True)
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.textChanged.connect(self.update_act)
-        self.choice = self.make_choice()
+        self.choice = self.make_drop_down_list()
         if self.choice is not None:
             self.choice.currentIndexChanged.connect(self.update_act)
         self.show_form()
@@ -48,19 +47,21 @@ class IncidentDialog(FormDialog):
         self._act_shortcut.activated.connect(self.act)
         self.update_act()
 
-    def make_choice(self) -> DropDownList | None:
-        """Return the drop-down list above the note; None if the dialog has none."""
+    def make_drop_down_list(self) -> DropDownList | None:
+        """Return the drop-down list above the note; None if this dialog has none."""
         return None
 
     def first_focus(self) -> QWidget:
         return self.choice or self.words_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:
-        choice: Sequence[QWidget] = () if self.choice is None else (self._choice_label(self.choice), self.choice)
+        choice: Sequence[QWidget] = (
+            () if self.choice is None else (self._make_drop_down_label(self.choice), self.choice)
+        )
         effect = TextLabel(self.context.translate(f"dialog.incident_{self.name}.effect"), "small", "muted", wrap=True)
         return *choice, self.words_field, effect
 
-    def _choice_label(self, choice: DropDownList) -> TextLabel:
+    def _make_drop_down_label(self, choice: DropDownList) -> TextLabel:
         label = TextLabel(self.context.translate(f"dialog.incident_{self.name}.choice"), "small", "muted")
         label.setBuddy(choice)
         return label
@@ -71,12 +72,14 @@ class IncidentDialog(FormDialog):
         return "dialog.note.needs_words" if self.needs_words and not self.words_field.text().strip() else ""
 
     def make_call(self, id: int, note: str) -> ActingCall[Incident]:
-        """Return the acting call for the incident with this id; `note` is the text of the form."""
+        """Return the call to the service that acts on the incident with this id; `note` is the text that the
+        person has typed."""
         raise NotImplementedError  # each dialog overrides it
 
-    def attempt(self) -> tuple[Any, ...]:
-        """Return the inputs in which this attempt differs from another one: a repetition of the same attempt gets the
-        same request id.
+    def list_attempt_inputs(self) -> tuple[Any, ...]:
+        """Return the inputs of the form: the incident's id, the note and the selected line of the drop-down list.
+        If the person sends the form twice with equal inputs, both calls get the same request id, so that the
+        service acts once.
         """
         return (self.incident.id, self.words_field.text(), self.choice.currentText() if self.choice else "")
 
@@ -84,7 +87,7 @@ class IncidentDialog(FormDialog):
         self.send_call(
             self.make_call(self.incident.id, self.words_field.text().strip()),
             label=self.context.translate(f"dialog.incident_{self.name}.act"),
-            attempt=(f"incident {self.name}", *self.attempt()),
+            attempt=(f"incident {self.name}", *self.list_attempt_inputs()),
             key=("incident", self.incident.id),
         )
 
@@ -94,8 +97,7 @@ class IncidentDialog(FormDialog):
 
 class HandOverIncidentDialog(IncidentDialog):
     """The dialog in which a person hands an incident over to another owner, with a note. `owners` are the names of
-    the people who may own an incident.
-    """
+    the people who may own an incident; the dialog omits the present owner."""
 
     name = "hand_over"
 
@@ -103,7 +105,7 @@ class HandOverIncidentDialog(IncidentDialog):
         self._owners = [name for name in owners if not is_same_person(name, incident.owner or "")]
         super().__init__(context, incident, parent)
 
-    def make_choice(self) -> DropDownList:
+    def make_drop_down_list(self) -> DropDownList:
         translate = self.context.translate
         choice = DropDownList(
             translate("dialog.incident_hand_over.choice"), empty=translate("dialog.incident_hand_over.empty")
@@ -118,12 +120,12 @@ class HandOverIncidentDialog(IncidentDialog):
 
 
 class SnoozeDialog(IncidentDialog):
-    """The dialog in which a person snoozes an incident until a moment, with an optional note."""
+    """The dialog in which a person snoozes an incident until one of the offered moments, with an optional note."""
 
     name = "snooze"
     needs_words = False
 
-    def make_choice(self) -> DropDownList:
+    def make_drop_down_list(self) -> DropDownList:
         context = self.context
         self._ends: Sequence[tuple[str, datetime]] = find_snooze_ends(context.now())
         choice = DropDownList(context.translate("dialog.incident_snooze.choice"))
@@ -154,7 +156,7 @@ class ReopenIncidentDialog(IncidentDialog):
         return lambda services, request_id: services.incidents.reopen(id, note, request_id=request_id)
 
 
-DIALOGS: dict[str, Callable[[WindowContext, Incident, QWidget], IncidentDialog]] = {
+INCIDENT_DIALOGS: dict[str, Callable[[WindowContext, Incident, QWidget], IncidentDialog]] = {
     "snooze": SnoozeDialog,
     "resolve": ResolveIncidentDialog,
     "reopen": ReopenIncidentDialog,

@@ -1,6 +1,5 @@
-"""The page of incidents: the alerts of one cause are one row, and the card below shows everything about the current
-one.
-"""
+"""The alerts page: a list with one row per incident (the alerts with one cause), and below it a panel that shows
+the selected incident."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ from console.domain.registry.watched_facts import CHANGE_RULE
 from console.domain.tasks.records import Alert
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.alerts.incident_card import IncidentCard
-from console.views.alerts.incident_dialogs import DIALOGS, HandOverIncidentDialog
+from console.views.alerts.incident_dialogs import INCIDENT_DIALOGS, HandOverIncidentDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, add_hidden_buttons, set_tab_order
@@ -41,18 +40,18 @@ from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording import incident_words
 
-_MIN_VISIBLE_ROWS = 4
+_MIN_VISIBLE_INCIDENT_ROWS = 4
 """The number of rows for which the list always has room, however long the card below the list is."""
-_CARD_PART = 0.42
+_CARD_HEIGHT_RATIO = 0.42
 """Height of the card, as a part of the page's height."""
-_RULES_WITH_DIALOG = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
+_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
 """Rules of alerts that an acknowledgement closes: the person confirms it, because it can't be taken back."""
 
 
 class AlertsPage(Page):
-    """The page with the incidents. Enter opens the record whose action removes the cause. The keys: A
-    acknowledges the alerts or undoes the own acknowledgement, T takes the incident, H hands it over, S snoozes
-    it, E resolves it with a reason.
+    """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of
+    the selected incident. Other keys: A acknowledges its alerts, or undoes the person's own acknowledgement; T
+    takes the incident; H hands it over; S snoozes it or ends the snooze; E resolves or reopens it.
     """
 
     sidebar_key = "alerts"
@@ -76,16 +75,16 @@ class AlertsPage(Page):
         self._wanted_id = 0
         self._is_there = False
         self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
-        self.closed_button.clicked.connect(self._toggle_closed)
+        self.closed_button.clicked.connect(self._toggle_closed_incidents)
         self.head = self.make_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
-            context, _incident_columns(context), _incident_id, translate("screen.alerts"), group_of=self._group_of
+            context, _incident_columns(context), _incident_id, translate("screen.alerts"), group_of=self._row_group_of
         )
         ColumnPreferences(context, self.table, "incidents")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
-        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
+        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_INCIDENT_ROWS))
         self.card = IncidentCard(context)
         self.head.menu_parts.append(partial(add_hidden_buttons, self.card))
         self._make_buttons()
@@ -96,7 +95,7 @@ class AlertsPage(Page):
         self.add_hints()
         self.table.opened.connect(self._open_record)
         self.table.current_changed.connect(self._show_incident)
-        self.table.rows.page_applied.connect(self._go_to_first)
+        self.table.rows.page_applied.connect(self._select_linked_or_first)
         self.bind_key("C", partial(self._press_button, self.closed_button))
         set_tab_order(*self.head.stops, self.table, *self._buttons, self.row.more)
 
@@ -138,27 +137,28 @@ class AlertsPage(Page):
         return button
 
     def _press_button(self, button: KeyButton) -> None:
-        """Press a button by its key, also one that stands in the menu of a narrow window."""
+        """Press `button` because its key was pressed. The button may be in the menu of a narrow window. If the
+        button is hidden or disabled, show the reason instead."""
         if button in self._offered and button.isEnabled():
             button.click()
         else:
             self.press_button(button, "" if self.current else self.context.translate("act.none_selected"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Give the card a fixed part of the height: a bar that appears takes its room from the list alone, so that
-        nothing moves under the pointer.
-        """
+        """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
+        the list becomes lower; the buttons below it stay under the mouse pointer."""
         super().resizeEvent(event)
-        self.card.setFixedHeight(round(self.height() * _CARD_PART))
+        self.card.setFixedHeight(round(self.height() * _CARD_HEIGHT_RATIO))
 
     def show_short(self, *, is_short: bool) -> None:
-        """Besides what each page hides, leave out the headings of the states and make the card one line, so that
-        eight incidents stay visible at the largest text. False shows all of it again.
+        """Adapt the page to a low window (`is_short`), or undo this. In a low window the list has no headings of
+        the incident states and one line replaces the panel, so that eight incidents stay visible at the largest
+        text size.
         """
         super().show_short(is_short=is_short)
-        self.table.set_group_of(None if is_short else self._group_of)
+        self.table.set_group_of(None if is_short else self._row_group_of)
         self.table.fit_columns()
-        self._place_parts()
+        self._show_panel_and_buttons()
 
     # -- reading
 
@@ -184,7 +184,7 @@ class AlertsPage(Page):
         )
 
     @Slot()
-    def _toggle_closed(self) -> None:
+    def _toggle_closed_incidents(self) -> None:
         self._shows_closed = not self._shows_closed
         self.closed_button.show_text(
             self.context.translate("incident.hide_closed" if self._shows_closed else "incident.show_closed")
@@ -195,21 +195,21 @@ class AlertsPage(Page):
 
     def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
-        rows = sorted(incidents, key=_sort_key)
+        rows = sorted(incidents, key=_incident_sort_key)
         self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_incident_state)}
         self.list.show_rows(rows, is_automatic=is_automatic)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
 
-    def _group_of(self, incident: Incident) -> RowGroup:
+    def _row_group_of(self, incident: Incident) -> RowGroup:
         word, shape, tone = words.state_group(incident, self.context)
         count = wording.format_count(self._counts.get(incident.state, 0))
         return RowGroup(incident.state, word, shape, tone, count)
 
     @Slot()
-    def _go_to_first(self) -> None:
+    def _select_linked_or_first(self) -> None:
         rows = self.table.all_rows
-        wanted = next((place for place, row in enumerate(rows) if self._is_wanted(row)), None)
+        wanted = next((place for place, row in enumerate(rows) if self._is_linked(row)), None)
         if wanted is not None:
             self._wanted_id = 0
             self.table.go_to(wanted)
@@ -217,13 +217,13 @@ class AlertsPage(Page):
             self.table.go_to_first()
         self._show_incident(self.table.current_item)
 
-    def _is_wanted(self, incident: Incident) -> bool:
-        """True if a link names this incident, by the id of any of its alerts."""
+    def _is_linked(self, incident: Incident) -> bool:
+        """Return True if the link that opened this page names one of the incident's alerts."""
         return any(alert.id == self._wanted_id for alert in incident.alerts)
 
     @property
     def current(self) -> Incident | None:
-        """The current incident; None if the list is empty."""
+        """The incident of the selected row; None if the list is empty."""
         row = self.table.current_item
         return row if isinstance(row, Incident) else None
 
@@ -238,7 +238,7 @@ class AlertsPage(Page):
         translate, is_own = self.context.translate, words.is_own(incident, self.context)
         is_closed = incident.state is IncidentState.CLOSED
         self.action_button.show_text(translate(f"alerts_screen.action.{incident.action or 'none'}"))
-        key = "undo" if self._own_acknowledged(incident) else "acknowledge"
+        key = "undo" if self._list_own_acknowledged_alerts(incident) else "acknowledge"
         self.acknowledge_button.show_text(translate(f"incident.action.{key}"))
         self.take_button.show_text(translate("action.take"))
         self.snooze_button.show_text(
@@ -248,14 +248,14 @@ class AlertsPage(Page):
         self.resolve_button.show_text(
             translate("incident.action.reopen" if is_resolved else "incident.action.resolve")
         )
-        is_acknowledgeable = bool(self._open_alerts(incident)) and not self._is_acknowledged_by_other(incident)
+        is_acknowledgeable = bool(self._list_open_alerts(incident)) and not self._is_acknowledged_by_other(incident)
         shown = (
             (self.take_button, incident.owner is None),
             (self.give_back_button, is_own),
             (self.hand_over_button, True),
             (self.snooze_button, not is_resolved),
             (self.acknowledge_button, is_acknowledgeable),
-            (self.note_button, bool(self._unacknowledged_alerts(incident))),
+            (self.note_button, bool(self._list_unacknowledged_alerts(incident))),
             (self.resolve_button, True),
         )
         leads_on = words.action_route(incident) is not None
@@ -267,14 +267,14 @@ class AlertsPage(Page):
         )
 
     def _show_buttons(self, offered: tuple[KeyButton, ...]) -> None:
-        """Show these buttons; those without room are in a menu."""
+        """Show the buttons `offered` and the button for closed incidents. Buttons without enough room move into a
+        menu."""
         self._offered = (*offered, self.closed_button)
-        self._place_parts()
+        self._show_panel_and_buttons()
 
-    def _place_parts(self) -> None:
-        """Show the card or its one line, and the buttons. Also called while the text size changes, when no widget may
-        be deleted.
-        """
+    def _show_panel_and_buttons(self) -> None:
+        """Show the incident's panel, or one line in a low window, and the buttons. Qt also calls this while the
+        text size changes, so it must not delete any widget."""
         self.card.setVisible(self._is_there and not self.is_short)
         self.one_line_words.setVisible(self._is_there and self.is_short)
         self.row.offer_buttons(self._offered)
@@ -282,46 +282,52 @@ class AlertsPage(Page):
     # -- acknowledgement
 
     @staticmethod
-    def _open_alerts(incident: Incident) -> list[Alert]:
+    def _list_open_alerts(incident: Incident) -> list[Alert]:
         return [alert for alert in incident.alerts if alert.resolved_at is None]
 
-    def _unacknowledged_alerts(self, incident: Incident) -> list[Alert]:
-        return [alert for alert in self._open_alerts(incident) if alert.acknowledged_by is None]
+    def _list_unacknowledged_alerts(self, incident: Incident) -> list[Alert]:
+        return [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by is None]
 
-    def _own_acknowledged(self, incident: Incident) -> list[Alert]:
-        """Return the alerts whose acknowledgement the person can take back; none while one is unacknowledged."""
-        if self._unacknowledged_alerts(incident):
+    def _list_own_acknowledged_alerts(self, incident: Incident) -> list[Alert]:
+        """Return the open alerts that the acting person has acknowledged, so that the person can undo this. Return
+        no alert while any open alert of the incident is unacknowledged."""
+        if self._list_unacknowledged_alerts(incident):
             return []
         own_name = self.context.operator or ""
         return [
-            alert for alert in self._open_alerts(incident) if is_same_person(alert.acknowledged_by or "", own_name)
+            alert
+            for alert in self._list_open_alerts(incident)
+            if is_same_person(alert.acknowledged_by or "", own_name)
         ]
 
     def _is_acknowledged_by_other(self, incident: Incident) -> bool:
-        return not self._unacknowledged_alerts(incident) and not self._own_acknowledged(incident)
+        return not self._list_unacknowledged_alerts(incident) and not self._list_own_acknowledged_alerts(incident)
 
     @Slot()
     def acknowledge_current(self) -> None:
-        """Acknowledge all open alerts of the current incident. If the acting person has already acknowledged them,
-        undo that.
-        """
+        """Acknowledge all open alerts of the selected incident. If the acting person has already acknowledged
+        them, undo this acknowledgement. If the acknowledgement closes one of the alerts, open the dialog first."""
         incident = self.current
         if incident is None:
             return
-        own = self._own_acknowledged(incident)
+        own = self._list_own_acknowledged_alerts(incident)
         if own:
-            self._act(incident, "undo", _undo_each(own))
-        elif any(alert.rule_id in _RULES_WITH_DIALOG for alert in self._unacknowledged_alerts(incident)):
+            self._run_incident_action(incident, "undo", _make_undo_call(own))
+        elif any(
+            alert.rule_id in _RULES_CLOSED_BY_ACKNOWLEDGEMENT for alert in self._list_unacknowledged_alerts(incident)
+        ):
             self.acknowledge_with_note()
         else:
-            self._act(incident, "acknowledge", _acknowledge_each(self._unacknowledged_alerts(incident)))
+            self._run_incident_action(
+                incident, "acknowledge", _make_acknowledge_call(self._list_unacknowledged_alerts(incident))
+            )
 
     @Slot()
     def acknowledge_with_note(self) -> None:
         incident = self.current
-        alerts = [] if incident is None else self._unacknowledged_alerts(incident)
+        alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
         if incident is not None and alerts:
-            main = next((alert for alert in alerts if alert.rule_id in _RULES_WITH_DIALOG), alerts[0])
+            main = next((alert for alert in alerts if alert.rule_id in _RULES_CLOSED_BY_ACKNOWLEDGEMENT), alerts[0])
             item = replace(words.item_of(incident), alert=main)
             AcknowledgeDialog(self.context, item, self.window(), alerts).open()
 
@@ -331,7 +337,7 @@ class AlertsPage(Page):
     def take_current(self) -> None:
         if self.current is not None:
             id = self.current.id
-            self._act(
+            self._run_incident_action(
                 self.current, "take", lambda services, request_id: services.incidents.take(id, request_id=request_id)
             )
 
@@ -339,7 +345,7 @@ class AlertsPage(Page):
     def give_back_current(self) -> None:
         if self.current is not None:
             id = self.current.id
-            self._act(
+            self._run_incident_action(
                 self.current,
                 "release",
                 lambda services, request_id: services.incidents.release(id, request_id=request_id),
@@ -347,7 +353,8 @@ class AlertsPage(Page):
 
     @Slot()
     def hand_over_current(self) -> None:
-        """Read the people who may own incidents, then open the dialog in which the person chooses the new owner."""
+        """Read the names of the people who may own incidents, then open the dialog in which the person selects the
+        new owner."""
         incident = self.current
         if incident is not None:
             self.context.run_read(
@@ -361,7 +368,7 @@ class AlertsPage(Page):
     def _open_hand_over(self, incident: Incident, owners: tuple[str, ...]) -> None:
         names = owners or tuple(person.name for person in self.context.people)
         dialog = HandOverIncidentDialog(self.context, incident, names, self.window())
-        dialog.answered.connect(self._show_acted)
+        dialog.answered.connect(self._refresh_after_dialog)
         dialog.open()
 
     @Slot()
@@ -371,7 +378,7 @@ class AlertsPage(Page):
             return
         if incident.state is IncidentState.SNOOZED:
             id = incident.id
-            self._act(
+            self._run_incident_action(
                 incident, "wake", lambda services, request_id: services.incidents.wake(id, request_id=request_id)
             )
         else:
@@ -384,11 +391,11 @@ class AlertsPage(Page):
             self._open_dialog(self.current, "reopen" if is_resolved else "resolve")
 
     def _open_dialog(self, incident: Incident, name: str) -> None:
-        dialog = DIALOGS[name](self.context, incident, self.window())
-        dialog.answered.connect(self._show_acted)
+        dialog = INCIDENT_DIALOGS[name](self.context, incident, self.window())
+        dialog.answered.connect(self._refresh_after_dialog)
         dialog.open()
 
-    def _act(self, incident: Incident, name: str, call: ActingCall[object]) -> None:
+    def _run_incident_action(self, incident: Incident, name: str, call: ActingCall[object]) -> None:
         context = self.context
         toast = Toast(context.translate(f"incident.done.{name}"), incident_words.title(incident, context.translate))
         context.run_acting_call(
@@ -409,7 +416,7 @@ class AlertsPage(Page):
         self.refresh("acted")
 
     @Slot(object)
-    def _show_acted(self, _incident: object) -> None:
+    def _refresh_after_dialog(self, _incident: object) -> None:
         self.refresh("acted")
 
     def _show_refusal(self, failure: Failure) -> None:
@@ -433,14 +440,14 @@ class AlertsPage(Page):
             self.context.navigate(route)
 
 
-def _acknowledge_each(alerts: Sequence[Alert]) -> ActingCall[object]:
-    """Return the call that acknowledges each alert."""
+def _make_acknowledge_call(alerts: Sequence[Alert]) -> ActingCall[object]:
+    """Return the call to the service that acknowledges all of `alerts`, without a note."""
     ids = [alert.id for alert in alerts]
     return lambda services, request_id: services.alerts.acknowledge_each(ids, "", request_id=request_id)
 
 
-def _undo_each(alerts: Sequence[Alert]) -> ActingCall[object]:
-    """Return the call that takes the person's acknowledgement of each alert back."""
+def _make_undo_call(alerts: Sequence[Alert]) -> ActingCall[object]:
+    """Return the call to the service that undoes the acting person's acknowledgement of all of `alerts`."""
     ids = [alert.id for alert in alerts]
     return lambda services, request_id: services.alerts.undo_each(ids, request_id=request_id)
 
@@ -453,14 +460,13 @@ def _incident_state(incident: Incident) -> IncidentState:
     return incident.state
 
 
-_STATE_ORDER = tuple(IncidentState)
+_INCIDENT_STATE_ORDER = tuple(IncidentState)
 
 
-def _sort_key(incident: Incident) -> tuple[int, bool, int]:
-    """Return the key of the list: open, snoozed, resolved, closed ones; within a state those about orders first, then
-    the oldest.
-    """
-    return _STATE_ORDER.index(incident.state), incident.cause.kind != "order", incident.id
+def _incident_sort_key(incident: Incident) -> tuple[int, bool, int]:
+    """Return the sort key of an incident in the list: by state (open, snoozed, resolved, closed), then incidents
+    about orders first, then by id, so that the oldest incident comes first."""
+    return _INCIDENT_STATE_ORDER.index(incident.state), incident.cause.kind != "order", incident.id
 
 
 def _incident_columns(context: WindowContext) -> list[Column]:

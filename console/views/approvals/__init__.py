@@ -1,1 +1,2 @@
-"""The page on which a second person decides about refund requests."""
+"""The approvals page of the window, on which a second person decides about refund requests and reads proposed
+outcomes."""

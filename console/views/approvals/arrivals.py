@@ -1,4 +1,4 @@
-"""The toast that names new requests and proposals about which the acting person may decide."""
+"""The toast about new refund requests and proposed outcomes that the acting person may decide."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,22 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, route_to
 from console.views.runtime.status_values import Toast
 
-_MAX_TITLES = 3
-_Waiting = Refund | WaitingProposal
+_MAX_TITLES_IN_TOAST = 3
+_RequestOrProposal = Refund | WaitingProposal
 
 
-def describe_arrived(arrived: Sequence[_Waiting], context: WindowContext) -> Toast:
-    """Return the toast with the number of new requests and proposals, and the titles of the first of them."""
+def make_arrival_toast(arrived: Sequence[_RequestOrProposal], context: WindowContext) -> Toast:
+    """Return the toast about newly arrived requests and proposals: their number, and the titles of the first
+    three. A click on the toast opens the page of the first record."""
     titles = [
         case_words.title(waiting, context) if isinstance(waiting, Refund) else proposal_title(waiting, context)
-        for waiting in arrived[:_MAX_TITLES]
+        for waiting in arrived[:_MAX_TITLES_IN_TOAST]
     ]
     words = context.translate("approvals.arrived", n=len(arrived))
-    return Toast(words, " · ".join(titles), "half_disc", "progress", _route_to(arrived[0]))
+    return Toast(words, " · ".join(titles), "half_disc", "progress", _route_to_record(arrived[0]))
 
 
-def _route_to(waiting: _Waiting) -> RecordPageRoute | None:
+def _route_to_record(waiting: _RequestOrProposal) -> RecordPageRoute | None:
     if isinstance(waiting, Refund):
         return route_to("refund", waiting.id)
     return None if waiting.kind == "operation" else route_to(waiting.kind, int(waiting.record_id))

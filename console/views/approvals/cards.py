@@ -1,4 +1,5 @@
-"""Cards of the list on the approvals page: for one request or proposal a few texts, in the order of reading."""
+"""The cards in the list of the approvals page. A card contains the short texts about one refund request or one
+proposed outcome."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,14 +19,15 @@ from console.wording import records as record_texts
 PROPOSAL_KIND = "proposal"
 MAX_ANSWER_AGE_SECONDS = 900.0
 """Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
-_UNDECIDED_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
+_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
 class InboxCard:
-    """The texts of one request or proposal in the list. `ref` is the kind and id of the requested record, or
-    PROPOSAL and the id of the proposal. `name` is spoken before the texts; `title` is the number by which people know
-    the record. `remark` is the line below, with its icon (`shape`, "" for none) and tone.
+    """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id)
+    or (PROPOSAL_KIND, the proposal's id). A screen reader speaks `name` before the other texts; `title` is the
+    number by which people know the record. `remark` is the last line of the card, with an icon (`shape`, "" for
+    none) and a tone.
     """
 
     ref: Ref
@@ -44,11 +46,10 @@ class InboxCard:
 
 
 def refund_card(refund: Refund, context: WindowContext, summary: RequestSummary | None = None) -> InboxCard:
-    """Return the card of a refund that waits for a decision, or that has just been decided. Without the summary,
-    which is read for the first requests only, the card names the refund and its maker.
-    """
+    """Return the card of a refund that waits for a decision or has just been decided. The service reads a summary
+    only for the first requests of the list; without one, the card names only the refund and its maker."""
     name = case_words.title(refund, context)
-    remark, shape, tone = _remark_of_refund(refund, context, context.now(), summary)
+    remark, shape, tone = _make_refund_remark(refund, context, context.now(), summary)
     return InboxCard(
         ("refund", refund.id),
         name,
@@ -65,10 +66,9 @@ def refund_card(refund: Refund, context: WindowContext, summary: RequestSummary 
 
 
 def proposal_card(proposal: WaitingProposal, context: WindowContext) -> InboxCard:
-    """Return the card of a proposed outcome. Its remark is the proposed state, or the reason for which the acting
-    person can't confirm it.
-    """
-    remark = proposal_refusal(proposal, context)
+    """Return the card of a proposed outcome. Its last line shows the proposed state, or the reason why the acting
+    person can't confirm the proposal."""
+    remark = proposal_refusal_text(proposal, context)
     number = proposal.corporation_number
     title = proposal_title(proposal, context)
     return InboxCard(
@@ -80,13 +80,14 @@ def proposal_card(proposal: WaitingProposal, context: WindowContext) -> InboxCar
         if number
         else context.translate("approvals.proposed_by", person=proposal.person),
         context.age_text(proposal.since),
-        remark or context.translate("approvals.proposed", state=proposed_state(proposal, context)),
+        remark or context.translate("approvals.proposed", state=proposed_state_text(proposal, context)),
         "person" if remark else "",
     )
 
 
 def proposal_title(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return the title of the record that the proposal is about."""
+    """Return the title of the record whose outcome is proposed: a payment, a refund, a credit check or an
+    operation."""
     match proposal.kind:
         case "payment":
             return context.translate("case.title.payment", number=proposal.payment_number or proposal.record_id)
@@ -98,9 +99,8 @@ def proposal_title(proposal: WaitingProposal, context: WindowContext) -> str:
 
 
 def proposal_amount(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return the amount of the payment or refund. AlarmBox states no price of a purchase, so a credit check has a
-    word instead of an amount. (The proposal decides if it was charged.)
-    """
+    """Return the amount of the payment or refund; "" if it is unknown. AlarmBox states no price of a purchase, so
+    the text for a credit check says that the charge is unknown."""
     if proposal.kind == "credit-check":
         return context.translate("approvals.charge_unknown")
     if proposal.amount_minor is None or proposal.currency is None:
@@ -109,10 +109,9 @@ def proposal_amount(proposal: WaitingProposal, context: WindowContext) -> str:
     return wording.format_amount(sign * proposal.amount_minor, proposal.currency)
 
 
-def proposed_state(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return the word of the proposed state. The only proposal about a credit check is that it was not bought, about
-    an operation that it did not take effect.
-    """
+def proposed_state_text(proposal: WaitingProposal, context: WindowContext) -> str:
+    """Return the name of the proposed state. A proposal about a credit check always says that it was not bought; a
+    proposal about an operation always says that it failed."""
     match proposal.kind:
         case "credit-check":
             return context.translate("dialog.resolve.as_error")
@@ -121,30 +120,29 @@ def proposed_state(proposal: WaitingProposal, context: WindowContext) -> str:
     return record_words.state_cell(f"{proposal.kind}.{proposal.state}", context.language).word
 
 
-def proposal_refusal(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return why the acting person can't confirm the proposal; "" if the person can."""
+def proposal_refusal_text(proposal: WaitingProposal, context: WindowContext) -> str:
+    """Return the sentence why the acting person can't confirm the proposal; "" if the person can confirm it."""
     if proposal.refusal == "role":
         return context.missing_right_text("resolve_second") or context.translate("reason.role")
     return context.translate(f"reason.{proposal.refusal}") if proposal.refusal else ""
 
 
 def count_reasons_against(summary: RequestSummary, now: datetime) -> int:
-    """Return the number of reasons against a request, as its view lists them: risk signals, broken rules, and an
-    answer of the provider that is missing or too old for a decision.
-    """
+    """Return the number of reasons against a refund request: risk signals, broken rules, and one more if the
+    provider's last answer about the payment is missing or too old for a decision."""
     asked = summary.payment.told_at
     is_old = asked is None or (now - asked).total_seconds() > MAX_ANSWER_AGE_SECONDS
     return summary.reasons_against + is_old
 
 
-def _remark_of_refund(
+def _make_refund_remark(
     refund: Refund, context: WindowContext, now: datetime, summary: RequestSummary | None
 ) -> tuple[str, str, Tone]:
-    """Return the remark on the card of a refund, with its icon and tone: the state after the decision, else the
-    number of reasons against it, else the checkers who have approved it already, else the end of its cooling-off
-    period, else the maker's reason.
+    """Return the last line of a refund's card, with its icon and tone. The line is the first of these that exists:
+    the state after the decision, the number of reasons against the refund, the checkers who have already
+    approved it, the end of its cooling-off period, the maker's reason.
     """
-    if refund.state not in _UNDECIDED_STATES:
+    if refund.state not in _STATES_BEFORE_SENDING:
         badge = record_words.state_cell(case_words.state_key(refund), context.language)
         return badge.word, badge.shape, badge.tone
     count = count_reasons_against(summary, now) if summary is not None else 0

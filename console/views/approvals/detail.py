@@ -1,6 +1,5 @@
-"""The part of the approvals page that shows one refund request to its approver; the reasons against the refund come
-first. After the decision, its result comes first.
-"""
+"""The scroll area of the approvals page that shows one refund request to its approver. The reasons against the
+refund come first; after the decision, its result comes first."""
 
 from collections.abc import Sequence
 
@@ -31,17 +30,17 @@ from console.wording import records as record_texts
 
 _MIN_VISIBLE_LINES = 10
 _MARGIN_PX = 24  # beside the content
-_MIN_CONTENT_PX = 50  # a smaller content has not been laid out yet
+_MIN_LAID_OUT_HEIGHT_PX = 50  # a smaller content has not been laid out yet
 _STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
-_COMPARED_FIELDS = ("state", "captured_minor", "refunded_minor", "payer")
+_COMPARED_PAYMENT_FIELDS = ("state", "captured_minor", "refunded_minor", "payer")
 
 
-class EndOfRequest(QWidget):
-    """The last part of a request. It is a stop of the Tab key, so that a person reaches the end of the request also
-    by Tab or by a screen reader.
+class RequestEndPanel(QWidget):
+    """The last panel of a refund request: it says what happens after the approval. The Tab key can move the focus
+    to this panel, so that a person can also reach the end of the request with the keyboard or a screen reader.
 
     Signals:
-    - reached: this part has got the focus.
+    - reached: this panel has got the focus.
     """
 
     focus_ring = 2
@@ -61,15 +60,16 @@ class EndOfRequest(QWidget):
 
 
 class ApprovalView(QScrollArea):
-    """The scroll area that shows one refund request. `is_read` is True after the end of the shown version of the
-    refund was reached: by scrolling, by the End key, or by the Tab key.
+    """The scroll area that shows one refund request. `is_read` is True after the person has reached the end of the
+    shown version of the refund: by scrolling, by the End key, or by the Tab key.
 
     Signals:
     - end_reached: the end of the request has become visible.
-    - focus_moved(bool): the focus has come into the request (True), or has left it.
-    - left: the person wants to go back to the list (Esc).
-    - probed: the person wants the program to ask the provider for the payment.
-    - risk_signal_opened(str, int): the person wants to open the record of a risk signal, given by kind and id.
+    - focus_moved(bool): the focus has moved into this scroll area (True), or out of it (False).
+    - left: the person has pressed Esc to go back to the list.
+    - probed: the person has pressed the button that asks the provider about the payment.
+    - risk_signal_opened(str, int): the person has pressed the button of a risk signal, which opens the record with
+      this kind and id.
     """
 
     focus_ring = -2  # inside its edges
@@ -87,16 +87,16 @@ class ApprovalView(QScrollArea):
         self._request_and_changes_box: QBoxLayout | None = None
         self._money_strip: SideStrip | None = None
         self._side_by_side = True
-        self._end: EndOfRequest | None = None
+        self._end: RequestEndPanel | None = None
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         bar = self.verticalScrollBar()
-        bar.valueChanged.connect(self._mark_read)
+        bar.valueChanged.connect(self._mark_read_if_end_visible)
         bar.rangeChanged.connect(self._mark_read_later)
         application = QApplication.instance()
         if isinstance(application, QApplication):
-            application.focusChanged.connect(self._follow_focus)
+            application.focusChanged.connect(self._report_focus_move)
 
     # -- reading progress
 
@@ -106,15 +106,14 @@ class ApprovalView(QScrollArea):
 
     @Slot()
     def _mark_read_later(self) -> None:
-        QTimer.singleShot(0, self, self._mark_read)
+        QTimer.singleShot(0, self, self._mark_read_if_end_visible)
 
     @Slot()
-    def _mark_read(self) -> None:
-        """Mark the shown version of the refund as read if the end of the request is visible, and emit
-        `end_reached`.
-        """
+    def _mark_read_if_end_visible(self) -> None:
+        """If the end of the request is visible, mark the shown version of the refund as read and emit
+        `end_reached`."""
         view, bar, content = self.view, self.verticalScrollBar(), self.widget()
-        if view is None or not self.isVisible() or content is None or content.height() < _MIN_CONTENT_PX:
+        if view is None or not self.isVisible() or content is None or content.height() < _MIN_LAID_OUT_HEIGHT_PX:
             return
         if bar.value() >= bar.maximum() - 4:
             self._mark_end_reached()
@@ -126,8 +125,8 @@ class ApprovalView(QScrollArea):
             self.end_reached.emit()
 
     @Slot()
-    def show_next_part(self) -> None:
-        """Scroll down by one page, less one line."""
+    def scroll_one_page(self) -> None:
+        """Scroll down by the visible height, less one line of text."""
         bar, line_px = self.verticalScrollBar(), current_appearance().line_height("body")
         bar.setValue(bar.value() + self.viewport().height() - line_px)
 
@@ -135,11 +134,12 @@ class ApprovalView(QScrollArea):
 
     @property
     def focus_stops(self) -> tuple[QWidget, ...]:
-        """The widgets of the request that can have the focus, in tab order; the last one is its end."""
+        """The widgets of the request that can have the focus, in tab order: this scroll area, its buttons, and the
+        last panel."""
         return self, *self.findChildren(PaintedButton), *([self._end] if self._end is not None else [])
 
     @Slot("QWidget*", "QWidget*")
-    def _follow_focus(self, old: QWidget | None, new: QWidget | None) -> None:
+    def _report_focus_move(self, old: QWidget | None, new: QWidget | None) -> None:
         was_inside, is_inside = (
             widget is not None and (widget is self or self.isAncestorOf(widget)) for widget in (old, new)
         )
@@ -154,7 +154,7 @@ class ApprovalView(QScrollArea):
             case Qt.Key.Key_End:
                 bar.setValue(bar.maximum())
             case Qt.Key.Key_Space:
-                self.show_next_part()
+                self.scroll_one_page()
             case Qt.Key.Key_Escape:
                 self.left.emit()
             case _:
@@ -167,9 +167,8 @@ class ApprovalView(QScrollArea):
     # -- display
 
     def set_layout(self, *, side_by_side: bool) -> None:
-        """Put the request and the comparison of its old and present values side by side, or one below the other in a
-        narrow window.
-        """
+        """Arrange two panels of the request side by side, or one below the other in a narrow window: the request,
+        and the comparison of the payment then and now."""
         self._side_by_side = side_by_side
         self.setMinimumHeight(0 if side_by_side else _MIN_VISIBLE_LINES * current_appearance().line_height("body"))
         if self._request_and_changes_box is not None and shiboken6.isValid(self._request_and_changes_box):
@@ -178,13 +177,13 @@ class ApprovalView(QScrollArea):
                 directions.LeftToRight if side_by_side else directions.TopToBottom
             )
 
-    def _fit_sides(self) -> None:
+    def _fit_side_panels(self) -> None:
         if self._money_strip is not None and shiboken6.isValid(self._money_strip):
             self._money_strip.fit_width(self.viewport().width() - 2 * _MARGIN_PX)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_sides()
+        self._fit_side_panels()
 
     def show_view(self, view: RefundView) -> None:
         is_same_refund = self.view is not None and self.view.record.id == view.record.id
@@ -195,26 +194,25 @@ class ApprovalView(QScrollArea):
             self.setFocus(Qt.FocusReason.OtherFocusReason)
         is_waiting, self._end = view.record.state in _STATES_BEFORE_SENDING, None
         parts = [
-            *([] if is_waiting else [self._result_panel(view)]),
-            self._reasons_against_panel(view),
-            self._request_panel(view),
-            self._sides_panel(view),
-            self._money_panel(view),
-            self._fulfilled_checks_panel(view),
-            self._earlier_refunds_panel(view.earlier),
-            *([self._end_panel(view)] if is_waiting else []),
+            *([] if is_waiting else [self._make_result_panel(view)]),
+            self._make_reasons_against_panel(view),
+            self._make_request_panel(view),
+            self._make_sides_panel(view),
+            self._make_money_panel(view),
+            self._make_fulfilled_checks_panel(view),
+            self._make_earlier_refunds_panel(view.earlier),
+            *([self._make_end_panel(view)] if is_waiting else []),
         ]
         content.setLayout(make_column(*parts, None, gap=18, margins=(_MARGIN_PX, 14, _MARGIN_PX, 16)))
         self.setWidget(content)
-        self._fit_sides()
+        self._fit_side_panels()
         self.setAccessibleName(approval_title(view, self._context))
         self.verticalScrollBar().setValue(at)
         self._mark_read_later()
 
-    def reasons_against(self, view: RefundView) -> list[tuple[str, str, str, RiskSignal | None]]:
-        """Return the reasons against the refund. Each reason is: the name of its icon shape, its sentence, the
-        maker's answer to it ("" if none), and the risk signal (None if the reason is a broken rule).
-        """
+    def list_reasons_against(self, view: RefundView) -> list[tuple[str, str, str, RiskSignal | None]]:
+        """Return the reasons against the refund. Each one is a tuple: the name of its icon shape, its sentence,
+        the maker's answer to it ("" if none), and the risk signal (None if the reason is a broken rule)."""
         context = self._context
         reasons: list[tuple[str, str, str, RiskSignal | None]] = []
         for hit in view.against:
@@ -227,9 +225,8 @@ class ApprovalView(QScrollArea):
         return reasons
 
     def stale_answer_text(self, view: RefundView) -> str:
-        """Return the text which says that the provider's last answer about the payment is missing or too old for a
-        decision; "" if the answer is recent enough.
-        """
+        """Return the sentence which says that the provider's last answer about the payment is missing or too old
+        for a decision; "" if the answer is recent enough."""
         side, context = view.payment_sides[money_facts.GATEWAY_SIDE], self._context
         if side.asked is None:
             return context.translate("approvals.never_asked")
@@ -239,10 +236,10 @@ class ApprovalView(QScrollArea):
             )
         return ""
 
-    def _reasons_against_panel(self, view: RefundView) -> QWidget:
+    def _make_reasons_against_panel(self, view: RefundView) -> QWidget:
         translate, reasons, stale_sentence = (
             self._context.translate,
-            self.reasons_against(view),
+            self.list_reasons_against(view),
             self.stale_answer_text(view),
         )
         count = len(reasons) + bool(stale_sentence)
@@ -257,15 +254,17 @@ class ApprovalView(QScrollArea):
         box = ToneBox("care")
         lines = make_column(gap=0)
         for place, (shape, words, answer, hit) in enumerate(reasons):
-            lines.addWidget(self._reason_line(shape, words, answer, hit, last=place == count - 1))
+            lines.addWidget(self._make_reason_line(shape, words, answer, hit, last=place == count - 1))
         if stale_sentence:
-            lines.addWidget(self._stale_line(stale_sentence))
+            lines.addWidget(self._make_stale_answer_line(stale_sentence))
         box.setLayout(lines)
         box.setVisible(bool(count))
         holder.setLayout(make_column(head, box, gap=8))
         return holder
 
-    def _reason_line(self, shape: str, words: str, answer: str, hit: RiskSignal | None, *, last: bool) -> QWidget:
+    def _make_reason_line(
+        self, shape: str, words: str, answer: str, hit: RiskSignal | None, *, last: bool
+    ) -> QWidget:
         line = Surface(edge="none" if last else "bottom")
         texts = [TextLabel(words, wrap=True, selectable=True)]
         if answer:
@@ -283,7 +282,7 @@ class ApprovalView(QScrollArea):
         line.setLayout(box)
         return line
 
-    def _stale_line(self, words: str) -> QWidget:
+    def _make_stale_answer_line(self, words: str) -> QWidget:
         line = Surface()
         button = KeyButton(self._context.translate("action.probe"), "P", "inline", binds=False)
         button.clicked.connect(self.probed)
@@ -295,7 +294,7 @@ class ApprovalView(QScrollArea):
         line.setLayout(box)
         return line
 
-    def _request_panel(self, view: RefundView) -> QWidget:
+    def _make_request_panel(self, view: RefundView) -> QWidget:
         record, translate = view.record, self._context.translate
         request = fact_list(
             (translate("field.reason"), record_texts.refund_reason(record, self._context)),
@@ -305,7 +304,7 @@ class ApprovalView(QScrollArea):
         )
         holder = QWidget()
         comparison_panel = make_titled_panel(
-            translate("approvals.then_and_now"), self._comparison_panel(view), heading=3
+            translate("approvals.then_and_now"), self._make_comparison_panel(view), heading=3
         )
         columns_box = self._request_and_changes_box = make_row(
             make_titled_panel(translate("approvals.asked"), request, heading=3), comparison_panel, gap=24
@@ -316,7 +315,7 @@ class ApprovalView(QScrollArea):
         holder.setLayout(columns_box)
         return holder
 
-    def _comparison_panel(self, view: RefundView) -> QWidget:
+    def _make_comparison_panel(self, view: RefundView) -> QWidget:
         """Return a table with one line per field of the payment: the value when the maker requested the refund, the
         present value, and whether the two differ.
         """
@@ -332,20 +331,20 @@ class ApprovalView(QScrollArea):
             if version is not None:
                 title = translate("approvals.of_version", when=title, version=version)
             grid.addWidget(TextLabel(title, "small", "muted"), 0, place)
-        view_time: dict[str, object] = {name: getattr(payment, name) for name in _COMPARED_FIELDS}
-        for line, name in enumerate(dict.fromkeys((*_COMPARED_FIELDS, *view.changed)), 1):
+        view_time: dict[str, object] = {name: getattr(payment, name) for name in _COMPARED_PAYMENT_FIELDS}
+        for line, name in enumerate(dict.fromkeys((*_COMPARED_PAYMENT_FIELDS, *view.changed)), 1):
             value_before, value_now = view.changed.get(name, (view_time.get(name), view_time.get(name)))
             is_changed = name in view.changed
             grid.addWidget(TextLabel(translate(f"approvals.field.{name}"), "body", "muted"), line, 0)
-            grid.addWidget(TextLabel(self._field_text(name, value_before, view)), line, 1)
+            grid.addWidget(TextLabel(self._format_field(name, value_before, view)), line, 1)
             grid.addWidget(
-                TextLabel(self._field_text(name, value_now, view), "body", "bad" if is_changed else "text"), line, 2
+                TextLabel(self._format_field(name, value_now, view), "body", "bad" if is_changed else "text"), line, 2
             )
             word = translate("approvals.differs" if is_changed else "approvals.same")
             grid.addWidget(TextLabel(word, "body", "bad" if is_changed else "muted"), line, 3)
         return holder
 
-    def _field_text(self, name: str, value: object, view: RefundView) -> str:
+    def _format_field(self, name: str, value: object, view: RefundView) -> str:
         if value is None:
             return wording.NO_VALUE
         if name == "state" and wording.has_sentence(f"state.payment.{value}"):
@@ -356,10 +355,9 @@ class ApprovalView(QScrollArea):
             return self._context.translate(f"state.order.{value}")
         return case_words.masked_payer(str(value)) if name == "payer" else str(value)
 
-    def _sides_panel(self, view: RefundView) -> QWidget:
-        """Return the panels of the payment's three sides: the state of the payment in this database, at the payment
-        provider, and in the order, each with the age of its facts.
-        """
+    def _make_sides_panel(self, view: RefundView) -> QWidget:
+        """Return the panels that compare the payment on its three sides: its state in this database, at the
+        payment provider and in the order, each with the time since it was read."""
         strip = self._money_strip = SideStrip(
             money_facts.shown_sides(view.payment_sides, self._context, provider=view.payment.provider),
             self._context.translate("approvals.facts"),
@@ -372,9 +370,10 @@ class ApprovalView(QScrollArea):
         )
         return holder
 
-    def _money_panel(self, view: RefundView) -> QWidget:
-        """Return the panel with the parts of the payment's amount. The amount of this request is shown separately
-        from the amounts of other waiting requests.
+    def _make_money_panel(self, view: RefundView) -> QWidget:
+        """Return the panel that divides the payment's amount into refunded, reserved, unknown, set-aside and
+        refundable parts. The amount of this request is a part of its own, apart from the amounts of other
+        waiting requests.
         """
         context, money = self._context, view.money
         own_minor = view.record.amount_minor
@@ -396,7 +395,7 @@ class ApprovalView(QScrollArea):
         strip.show_parts(rows, rest)
         return make_titled_panel(context.translate("approvals.money"), strip, heading=3)
 
-    def _fulfilled_checks_panel(self, view: RefundView) -> QWidget:
+    def _make_fulfilled_checks_panel(self, view: RefundView) -> QWidget:
         currency = view.record.currency
         fulfilled_lines = [
             refund_words.check_line(check, self._context, currency) for check in view.checks if check.holds
@@ -409,7 +408,7 @@ class ApprovalView(QScrollArea):
         holder.setLayout(make_column(title_, lines, gap=6))
         return holder
 
-    def _earlier_refunds_panel(self, refunds: Sequence[Refund]) -> QWidget:
+    def _make_earlier_refunds_panel(self, refunds: Sequence[Refund]) -> QWidget:
         context = self._context
         title_ = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading=3)
         lines: list[QWidget] = []
@@ -432,8 +431,8 @@ class ApprovalView(QScrollArea):
         )
         return holder
 
-    def _end_panel(self, view: RefundView) -> QWidget:
-        """Return the last part of the request: what happens after the approval."""
+    def _make_end_panel(self, view: RefundView) -> QWidget:
+        """Return the last panel of the request, which says what happens after the approval."""
         context, record = self._context, view.record
         provider = case_words.provider_word(view.payment.provider, context)
         if len(record.checkers) + 1 < record.checkers_needed:
@@ -442,7 +441,7 @@ class ApprovalView(QScrollArea):
             words = context.translate("approvals.after_cooling_off", at=record.sends_after, provider=provider)
         else:
             words = context.translate("approvals.after_at_once", provider=provider)
-        self._end = EndOfRequest(context.translate("approvals.afterwards"), words)
+        self._end = RequestEndPanel(context.translate("approvals.afterwards"), words)
         self._end.reached.connect(self._show_end)
         return self._end
 
@@ -452,7 +451,7 @@ class ApprovalView(QScrollArea):
             self.ensureWidgetVisible(self._end)
             self._mark_end_reached()
 
-    def _result_panel(self, view: RefundView) -> QWidget:
+    def _make_result_panel(self, view: RefundView) -> QWidget:
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
         shape, tone = case_words.verdict_look(view.explanation)
         verdict, *rest = record_words.explanation_sentences(view.explanation, self._context)

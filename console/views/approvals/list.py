@@ -1,7 +1,7 @@
-"""The list of requests on the approvals page: one list with one current request, which is the focused, the selected
-and the shown one at the same time. It has several groups: the requests that the acting person can decide, the
-person's own requests, and those that only others can decide. Proposed outcomes that the person can confirm are a
-group of their own; the other proposals are among those that only others can decide.
+"""The list of refund requests and proposed outcomes at the left of the approvals page. The focused card is always
+the selected one, and the page shows its request. The cards are in groups: requests that the acting person can
+decide, proposals that the person can confirm, the person's own requests, and all that only other people can
+decide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,31 +43,32 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, set_property
 from console.wording import catalogue as wording
 
-Index = QModelIndex | QPersistentModelIndex
-Group = tuple[str, tuple[InboxCard, ...]]
+ModelIndex = QModelIndex | QPersistentModelIndex
+CardGroup = tuple[str, tuple[InboxCard, ...]]
 Proposals = tuple[WaitingProposal, ...]
 _PAD_X_PX, _PAD_Y_PX, _SHAPE_PX = 20, 9, 14
-_VISIBLE_CARD_COUNT = 2.5
+_VISIBLE_CARDS_IN_NARROW_WINDOW = 2.5
 _MAX_WIDGET_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
 class _CardModel(QAbstractListModel):
-    """The lines of the list: cards, and above each group a heading (a text), which can't be selected."""
+    """The Qt model of the list. A line is a card, or the heading of a group as a text; a heading can't be
+    selected."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.lines: list[InboxCard | str] = []
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+    def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.lines)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         line = self.lines[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return line if isinstance(line, str) else line.spoken_text()
         return None
 
-    def flags(self, index: Index) -> Qt.ItemFlag:
+    def flags(self, index: ModelIndex) -> Qt.ItemFlag:
         if self.card_at(index.row()) is None:
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
@@ -82,18 +83,20 @@ class _CardModel(QAbstractListModel):
         self.endResetModel()
 
     def update_lines(self, lines: list[InboxCard | str]) -> None:
-        """Replace the texts of the same lines in the same order; the current line stays as it is."""
+        """Replace the texts of the lines, which must be the same cards and headings in the same order. The
+        selection stays."""
         self.lines = lines
         self.dataChanged.emit(self.index(0), self.index(len(lines) - 1))
 
 
 class RequestList(RememberedCurrentItem, QListView):
-    """The cards under their headings. Up, Down, Home and End change the current card, which the page then shows.
+    """The list widget with the cards under the headings of their groups. The keys Up, Down, Home and End select
+    another card.
 
     Signals:
-    - current_changed(object): the card with this ref has become the current one.
-    - entered: the person wants to go into the shown request (Enter).
-    - read_on: the person wants to see the next part of the shown request (Space).
+    - current_changed(object): the person has selected the card with this ref.
+    - entered: the person has pressed Enter to move into the shown request.
+    - read_on: the person has pressed Space to scroll the shown request.
     """
 
     current_changed = Signal(object)
@@ -128,11 +131,12 @@ class RequestList(RememberedCurrentItem, QListView):
         return card.ref if card is not None else None
 
     def show_groups(self, groups: Sequence[tuple[str, Sequence[InboxCard]]]) -> None:
-        """Show these groups, each a heading with its cards. The current card stays current if it is still there."""
+        """Show these groups; each is a heading and its cards. The selected card stays selected if one of the
+        groups contains it."""
         lines: list[InboxCard | str] = []
         for heading, cards in groups:
             lines += [heading, *cards]
-        if lines and _keys_of_lines(lines) == _keys_of_lines(self._cards.lines):
+        if lines and _list_line_keys(lines) == _list_line_keys(self._cards.lines):
             self._cards.update_lines(lines)
             return
         current = self.current_ref
@@ -142,23 +146,22 @@ class RequestList(RememberedCurrentItem, QListView):
         self._is_filling = False
 
     def go_to(self, ref: Ref | None) -> None:
-        """Make the card with this ref the current one; do nothing if it isn't there."""
+        """Select the card with this ref; do nothing if the list doesn't contain it."""
         for row, line in enumerate(self._cards.lines):
             if isinstance(line, InboxCard) and line.ref == ref and self.currentIndex().row() != row:
                 self.setCurrentIndex(self._cards.index(row))
 
     # -- keys and display
 
-    def currentChanged(self, current: Index, previous: Index) -> None:
+    def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
         super().currentChanged(current, previous)
         card = self._cards.card_at(current.row())
         if card is not None and not self._is_filling:
             self.current_changed.emit(card.ref)
 
     def moveCursor(self, action: QListView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
-        """Return the card to which a key moves. Home and End mean the first and the last card. Qt itself would choose
-        a heading, which can't become current, so that the current card would stay.
-        """
+        """Return the model index of the card to which a key moves. Home and End mean the first and the last card;
+        Qt's own implementation returns a heading, which can't be selected."""
         rows = [row for row in range(self._cards.rowCount()) if self._cards.card_at(row) is not None]
         ends = {QListView.CursorAction.MoveHome: rows[:1], QListView.CursorAction.MoveEnd: rows[-1:]}
         for row in ends.get(action, ()):
@@ -189,12 +192,12 @@ class RequestList(RememberedCurrentItem, QListView):
             self.scheduleDelayedItemsLayout()
 
 
-def _keys_of_lines(lines: Sequence[InboxCard | str]) -> list[Ref | str]:
+def _list_line_keys(lines: Sequence[InboxCard | str]) -> list[Ref | str]:
     return [line if isinstance(line, str) else line.ref for line in lines]
 
 
-def card_height() -> int:
-    """Return the height of a card: three lines of text, in px."""
+def card_height_px() -> int:
+    """Return the height of a card in px: three lines of text and the padding."""
     return 3 * current_appearance().line_height("body") + 2 * _PAD_Y_PX
 
 
@@ -203,18 +206,18 @@ class _CardDelegate(QStyledItemDelegate):
         super().__init__(view)
         self._view = view
 
-    def sizeHint(self, _option: QStyleOptionViewItem, index: Index) -> QSize:
+    def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
         line = self._view.line(index.row())
-        return QSize(200, self._heading_height(line) if isinstance(line, str) else card_height())
+        return QSize(200, self._heading_height(line) if isinstance(line, str) else card_height_px())
 
     def _heading_height(self, words: str) -> int:
-        """Return the height of a heading in px; its words wrap if they are wider than the list."""
+        """Return the height of a group's heading in px; its text wraps if it is wider than the list."""
         room = QRectF(0, 0, self._view.viewport().width() - 2 * _PAD_X_PX, _MAX_WIDGET_PX)
         metrics = current_appearance().font_metrics("small")
         words_px = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, words).height()
         return max(current_appearance().row_height("group"), round(words_px) + 10)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
         line, box, colour = self._view.line(index.row()), QRectF(option.rect), current_appearance().colour
         if isinstance(line, str):
             painter.fillRect(box, colour("raised"))
@@ -226,7 +229,9 @@ class _CardDelegate(QStyledItemDelegate):
             self._paint_card(painter, option, index, line)
         painter.fillRect(QRectF(box.left(), box.bottom() - 1, box.width(), 1), colour("line"))
 
-    def _paint_card(self, painter: QPainter, option: QStyleOptionViewItem, index: Index, card: InboxCard) -> None:
+    def _paint_card(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex, card: InboxCard
+    ) -> None:
         box, colour = QRectF(option.rect), current_appearance().colour
         is_current = index.row() == self._view.currentIndex().row()
         is_hovered = bool(option.state & QStyle.StateFlag.State_MouseOver)
@@ -243,12 +248,12 @@ class _CardDelegate(QStyledItemDelegate):
         for place, (text, runs, tone, shape) in enumerate(lines):
             line_box = option.rect.adjusted(_PAD_X_PX, _PAD_Y_PX + place * line_px, -_PAD_X_PX, 0)
             line_box.setHeight(line_px)
-            _paint_line(painter, line_box, text, runs, tone, shape, is_bold=is_current and not place)
+            _paint_card_line(painter, line_box, text, runs, tone, shape, is_bold=is_current and not place)
         if is_current and self._view.hasFocus():
             draw_frame(painter, box, 0, colour("focus"), None, tokens().px("focus", "width"))
 
 
-def _paint_line(
+def _paint_card_line(
     painter: QPainter,
     box: QRect,
     text: str,
@@ -258,7 +263,8 @@ def _paint_line(
     *,
     is_bold: bool,
 ) -> None:
-    """Paint one line of a card: icon ("" for none) and text at the left; `runs`, an amount or age, at the right."""
+    """Paint one line of a card: at the left the icon `shape` ("" for none) and `text`; at the right an amount or
+    an age, given as `runs`: pieces of text, each with True if it uses the figures font."""
     baseline, colour = baseline_in(box.top(), box.height()), current_appearance().colour
     width_px, x = runs_width(runs, bold=is_bold), float(box.left())
     painter.setPen(colour("text" if tone == "text" else "muted"))
@@ -273,10 +279,11 @@ def _paint_line(
 
 
 class ApprovalList(Surface):
-    """The panel with the title, the count and the RequestList.
+    """The panel with the title of the page, the number of requests that the acting person can decide, and the
+    RequestList.
 
     Signals:
-    - chosen(object): the request with this ref has become the current one.
+    - chosen(object): the person has selected the request or proposal with this ref.
     """
 
     chosen = Signal(object)
@@ -284,7 +291,7 @@ class ApprovalList(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(edge="right")
         self._context = context
-        self._groups: list[Group] = []
+        self._groups: list[CardGroup] = []
         self._summaries: Mapping[int, RequestSummary] = {}
         self._held_back_inbox: tuple[ApprovalInbox, Proposals] | None = None
         self.requests = RequestList(context.translate("screen.approvals"))
@@ -297,11 +304,10 @@ class ApprovalList(Surface):
         self.set_layout(side_by_side=True)
 
     def set_layout(self, *, side_by_side: bool) -> None:
-        """Arrange the list beside the request or, in a narrow window, above it. Above it the list has the whole
-        width and the height of `_VISIBLE_CARD_COUNT` cards.
-        """
+        """Set the size of this panel: beside the request it has a fixed width; above the request, in a narrow
+        window, it has the whole width and the height of `_VISIBLE_CARDS_IN_NARROW_WINDOW` cards."""
         width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
-        height_px = round(_VISIBLE_CARD_COUNT * card_height())
+        height_px = round(_VISIBLE_CARDS_IN_NARROW_WINDOW * card_height_px())
         set_property(self, "edge", "right" if side_by_side else "bottom")
         self.setMinimumWidth(width_px if side_by_side else 0)
         self.setMaximumWidth(width_px if side_by_side else _MAX_WIDGET_PX)
@@ -327,30 +333,29 @@ class ApprovalList(Surface):
         summaries: Mapping[int, RequestSummary] | None = None,
         is_automatic: bool = False,
     ) -> None:
-        """Show the requests as cards: first the requests that the acting person can decide, then the proposals that
-        the person can confirm, then the person's own requests, then the requests that only others can decide. The
-        current request stays in its place, also after it has been decided, until another one becomes current; a
-        proposal doesn't.
+        """Show the requests and proposals as cards: first the requests that the acting person can decide, then the
+        proposals that the person can confirm, then the person's own requests, then all that only other people
+        can decide. A selected refund request stays in its place even after it has been decided, until the
+        person selects another card; a decided proposal disappears.
 
-        `is_automatic` is True if the person did not ask for the update. Then, while the mouse pointer is over the
-        list, the texts of the cards are updated, but cards are added or removed only after the pointer has left the
-        list.
+        `is_automatic` is True if the program updates the list and not the person. Then, while the mouse pointer is
+        over the list, only the texts of the cards change; cards are added or removed after the pointer has left
+        the list.
         """
         self._held_back_inbox = None
         self._summaries = self._summaries if summaries is None else summaries
         count = len(inbox.to_decide) + sum(not proposal.refusal for proposal in proposals)
         self.count.show_text(wording.format_count(count))
-        groups = self._keep_current(self._make_groups(inbox, proposals))
-        if is_automatic and self.underMouse() and _refs_by_group(groups) != _refs_by_group(self._groups):
+        groups = self._insert_current_card(self._make_groups(inbox, proposals))
+        if is_automatic and self.underMouse() and _list_refs_by_group(groups) != _list_refs_by_group(self._groups):
             self._held_back_inbox = inbox, proposals
             newer = {card.ref: card for _, cards in groups for card in cards}
             groups = [(name, tuple(newer.get(card.ref, card) for card in cards)) for name, cards in self._groups]
         self._show_groups(groups)
 
     def show_refund(self, refund: Refund) -> None:
-        """Show a newer version of a refund on its card. If it has no card, because it was decided before the list
-        was read, add one at the end.
-        """
+        """Show a newer version of a refund on its card. If the list has no card for it, because the refund was
+        decided before the list was read, add one at the end."""
         card = refund_card(refund, self._context, self._summaries.get(refund.id))
         if card.ref not in (shown.ref for shown in self.cards):
             self._groups.append(("decided", (card,)))
@@ -359,12 +364,12 @@ class ApprovalList(Surface):
         ]
         self._show_groups(groups)
 
-    def _show_groups(self, groups: list[Group]) -> None:
+    def _show_groups(self, groups: list[CardGroup]) -> None:
         self._groups = groups
         headed = [(self._context.translate(f"approvals.group.{name}"), cards) for name, cards in groups]
         self.requests.show_groups(headed)
 
-    def _make_groups(self, inbox: ApprovalInbox, proposals: Proposals) -> list[Group]:
+    def _make_groups(self, inbox: ApprovalInbox, proposals: Proposals) -> list[CardGroup]:
         me = self._context.operator or ""
         own_refunds = [refund for refund in inbox.others if is_same_person(refund.maker, me)]
         other_refunds = [refund for refund in inbox.others if refund not in own_refunds]
@@ -387,8 +392,9 @@ class ApprovalList(Surface):
             if refunds or waiting
         ]
 
-    def _keep_current(self, groups: list[Group]) -> list[Group]:
-        """Return the groups with the current card in its old place, if the new inbox doesn't contain its request."""
+    def _insert_current_card(self, groups: list[CardGroup]) -> list[CardGroup]:
+        """Return the groups of the new inbox. If they don't contain the selected refund request, insert its card
+        at its old place."""
         current = self.current_ref
         is_shown = any(card.ref == current for _, cards in groups for card in cards)
         if current is None or current[0] == PROPOSAL_KIND or is_shown:
@@ -398,7 +404,7 @@ class ApprovalList(Surface):
         new_cards = dict(groups).get(old_name, ())
         kept = old_name, (*new_cards[:place], old_cards[place], *new_cards[place:])
         rest = [group for group in groups if group[0] != old_name]
-        return sorted((*rest, kept), key=lambda group: _GROUP_ORDER.index(group[0]))
+        return sorted((*rest, kept), key=lambda group: _CARD_GROUP_ORDER.index(group[0]))
 
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
@@ -410,14 +416,12 @@ class ApprovalList(Surface):
 
     @property
     def first_ref(self) -> Ref | None:
-        """The ref of the first card; None if there are no cards. The first cards are the requests that the acting
-        person can decide.
-        """
+        """The ref of the first card; None if the list is empty."""
         return self.cards[0].ref if self.cards else None
 
 
-_GROUP_ORDER = ("mine", "proposals", "own", "others", "decided")
+_CARD_GROUP_ORDER = ("mine", "proposals", "own", "others", "decided")
 
 
-def _refs_by_group(groups: Sequence[Group]) -> list[tuple[str, list[Ref]]]:
+def _list_refs_by_group(groups: Sequence[CardGroup]) -> list[tuple[str, list[Ref]]]:
     return [(name, [card.ref for card in cards]) for name, cards in groups]

@@ -1,5 +1,6 @@
-"""The page of approvals: the list of refund requests and proposed outcomes that wait for a second person, the view in
-which this person decides on a request, and the view of a proposal, which leads to its record.
+"""The approvals page: at the left the list of refund requests and proposed outcomes that wait for a second person,
+at the right the selected one. A person decides a refund request here, and a proposed outcome on the page of its
+record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,9 +38,9 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_AGE_CHECK_MS = 15_000
-_SIDE_BY_SIDE_PX = 900  # px at text size 1
-_DECISION_HINTS: tuple[KeyHint, ...] = (
+_ANSWER_AGE_CHECK_INTERVAL_MS = 15_000
+_MIN_SIDE_BY_SIDE_WIDTH_PX = 900  # px at text size 1
+_DECISION_KEY_HINTS: tuple[KeyHint, ...] = (
     (("P",), "key.probe"),
     (("A",), "key.approve"),
     (("D",), "key.decline"),
@@ -50,12 +51,13 @@ _STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED}
 
 
 class ApprovalsPage(Page):
-    """The page with the list of refund requests and proposed outcomes at the left and the current one at the right.
-    The current request is the focused, the selected and the shown one: every key acts on it. While it is being read,
-    no key acts. After a decision its result stays shown until the person chooses another request.
+    """The page with the list of refund requests and proposed outcomes at the left and the current one at the
+    right. The current one is the focused, the selected and the shown one: every key acts on it, but no key acts
+    while the page is still reading it. After a decision its result stays shown until the person selects another
+    card.
 
     `proposal` is the current proposal; None while a refund request is current. A second person confirms a proposal
-    with evidence on the page of its record, which Enter opens.
+    with evidence on the page of its record, which the Enter key opens.
 
     The button "approve" is enabled only after the person has reached the end of the request, and only while the
     payment provider's last answer is recent.
@@ -67,7 +69,7 @@ class ApprovalsPage(Page):
         (("↓", "↑"), "key.other_request"),
         (("Space",), "key.read_on"),
         (("Enter",), "key.into_request"),
-        *_DECISION_HINTS,
+        *_DECISION_KEY_HINTS,
         *list_export.KEY_HINTS,
     )
     hints_of_proposal: tuple[KeyHint, ...] = (
@@ -79,7 +81,7 @@ class ApprovalsPage(Page):
         (("↓", "↑"), "key.scroll"),
         (("End",), "key.to_the_end"),
         (("Esc",), "key.to_the_list"),
-        *_DECISION_HINTS,
+        *_DECISION_KEY_HINTS,
     )
 
     def __init__(self, context: WindowContext) -> None:
@@ -133,7 +135,7 @@ class ApprovalsPage(Page):
         self.proposal_view = ProposalView(self.context)
         for part in (self.empty, self.reading, self.request_pane, self.proposal_view):
             self.content.addWidget(part)
-        self.content.currentChanged.connect(self._show_foot)
+        self.content.currentChanged.connect(self._show_footer)
         right = QWidget()
         parts_of_request = make_column(self.content, self.bars_below, self.footer, gap=0)
         parts_of_request.setStretch(0, 1)
@@ -145,14 +147,14 @@ class ApprovalsPage(Page):
         self.add_hints()
 
     def _connect_signals(self) -> None:
-        self.list.chosen.connect(self._show_chosen)
+        self.list.chosen.connect(self._show_selected)
         self.list.requests.entered.connect(self._enter_current)
         self.proposal_view.opened.connect(self._enter_current)
-        self.list.requests.read_on.connect(self.view.show_next_part)
+        self.list.requests.read_on.connect(self.view.scroll_one_page)
         self.view.left.connect(self.list.requests.setFocus)
         self.view.end_reached.connect(self._update_buttons)
         self.view.probed.connect(self.probe_payment)
-        self.view.risk_signal_opened.connect(self._open_case)
+        self.view.risk_signal_opened.connect(self._open_record)
         for key, button, act in (
             ("D", self.decline, self.open_rejection),
             ("A", self.approve, self.open_approval),
@@ -169,9 +171,9 @@ class ApprovalsPage(Page):
         ):
             signal.connect(self._update_buttons)
         self._reading_timer = QTimer(self, singleShot=True, interval=tokens().px("motion", "skeleton_after_ms"))
-        self._reading_timer.timeout.connect(self._show_reading)
+        self._reading_timer.timeout.connect(self._show_reading_bars)
         self._timer = QTimer(
-            self, interval=_AGE_CHECK_MS
+            self, interval=_ANSWER_AGE_CHECK_INTERVAL_MS
         )  # the provider's answer becomes too old while the person reads
         self._timer.timeout.connect(self._check_answer_age)
         self._timer.start()
@@ -179,7 +181,8 @@ class ApprovalsPage(Page):
 
     @Slot(bool)
     def _show_hints(self, is_in_request: bool) -> None:
-        """Show the shortcuts of the list, or those of the request while the focus is inside it."""
+        """Show the keyboard shortcuts of the current proposal, of the list, or, while the focus is inside the
+        request, of the request."""
         hints = self.hints_in_request if is_in_request else self.hints
         if self.proposal is not None:
             hints = self.hints_of_proposal
@@ -198,7 +201,8 @@ class ApprovalsPage(Page):
             self.refresh("entered")
 
     def focus_targets(self) -> Sequence[QWidget | None]:
-        """The list of requests, and not a button: pressing Enter approves or rejects nothing."""
+        """The widgets that may get the focus when the page opens: the list, or the button of the empty page. They
+        include no decision button, so that Enter never approves or rejects a request."""
         is_empty_shown = self.content.currentWidget() is self.empty
         return self.list.requests if self.list.cards else None, self.empty_button if is_empty_shown else None
 
@@ -207,7 +211,7 @@ class ApprovalsPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            _read_waiting,
+            _read_waiting_decisions,
             lambda waiting: self._show_inbox(*waiting, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
@@ -234,7 +238,7 @@ class ApprovalsPage(Page):
         elif self.refund_id:
             self.list.go_to(("refund", self.refund_id))
         elif self.list.first_ref is not None:
-            self._show_chosen(self.list.first_ref)
+            self._show_selected(self.list.first_ref)
         else:
             self._show_empty()
         decidable_count = sum(not proposal.refusal for proposal in proposals)
@@ -256,7 +260,7 @@ class ApprovalsPage(Page):
         self.content.setCurrentWidget(empty)
 
     @Slot(object)
-    def _show_chosen(self, ref: Ref) -> None:
+    def _show_selected(self, ref: Ref) -> None:
         if ref[0] != PROPOSAL_KIND:
             if self.proposal is not None or ref[1] != self.refund_id:
                 self.show_refund(ref[1])
@@ -267,7 +271,7 @@ class ApprovalsPage(Page):
         return next((proposal for proposal in self.proposals if proposal.id == proposal_id), None)
 
     def _show_proposal(self, proposal: WaitingProposal) -> None:
-        """Show this proposal; its card becomes the current one."""
+        """Show this proposal and select its card in the list."""
         self.refund_id, self.proposal = 0, proposal
         self.list.go_to((PROPOSAL_KIND, proposal.id))
         self.hide_bar("act")
@@ -286,7 +290,7 @@ class ApprovalsPage(Page):
             self.view.setFocus()
 
     def show_refund(self, id: int) -> None:
-        """Read the refund request with this id and show it; its card becomes the current one."""
+        """Read the refund request with this id from the service, show it, and select its card in the list."""
         if self.proposal is not None:
             self.proposal = None
             self._show_hints(False)
@@ -298,8 +302,8 @@ class ApprovalsPage(Page):
         self._reading_timer.start()
 
     @Slot()
-    def _show_reading(self) -> None:
-        """Show grey bars in place of the previous request if the current one is still being read."""
+    def _show_reading_bars(self) -> None:
+        """Show grey bars in place of the previous request while the service still reads the current one."""
         if self.refund_id and self.shown_view is None:
             self.content.removeWidget(self.reading)
             self.reading.deleteLater()
@@ -309,13 +313,13 @@ class ApprovalsPage(Page):
 
     @property
     def shown_view(self) -> RefundView | None:
-        """The view of the current request; None while it is being read. All shortcuts act on this request."""
+        """The data of the current refund request, on which all shortcuts act; None while it is being read."""
         view = self.view.view
         return view if view is not None and view.record.id == self.refund_id else None
 
     @property
     def _is_decided(self) -> bool:
-        """True if the shown request has been decided: it waits for nobody any more."""
+        """True if the shown request has been decided and no longer waits for an approval or for sending."""
         view = self.shown_view
         return view is not None and view.record.state not in _STATES_BEFORE_SENDING
 
@@ -394,7 +398,7 @@ class ApprovalsPage(Page):
             else self.context.translate("approvals.maker_reads", maker=maker)
         )
         self.reads.setVisible(is_own or undecided)
-        self._show_foot()
+        self._show_footer()
         for button, disabled_reason in (
             (self.decline, self._find_disabled_reason(view, "reject")),
             (self.approve, self.find_approval_disabled_reason(view)),
@@ -408,8 +412,8 @@ class ApprovalsPage(Page):
         self.disabled_reason_label.show_text("" if offered.isHidden() else offered.reason)
 
     @Slot()
-    def _show_foot(self) -> None:
-        """Show the buttons below a request that isn't sent yet. While a bar is shown, they stay where they are."""
+    def _show_footer(self) -> None:
+        """Show the footer with the decision buttons only below a request that isn't sent yet."""
         view = self.shown_view
         is_shown = self.content.currentWidget() is self.request_pane
         self.footer.setVisible(is_shown and (view is None or view.record.state in _STATES_BEFORE_SENDING))
@@ -421,9 +425,8 @@ class ApprovalsPage(Page):
         return is_same_person(view.record.maker, self.context.operator or "")
 
     def _find_disabled_reason(self, view: RefundView, name: str) -> str:
-        """Return why the person can't do the action `name` (approve, reject, withdraw) on this refund: the person
-        lacks the right, or the service doesn't allow the action. Return "" if the action is possible.
-        """
+        """Return why the acting person can't do the action `name` (approve, reject, withdraw) on this refund: the
+        person lacks the right, or the service doesn't allow the action. Return "" if the action is possible."""
         missing_right = self.context.find_disabled_reason("refund_approve")
         if missing_right:
             return missing_right
@@ -433,8 +436,9 @@ class ApprovalsPage(Page):
         return self.context.translate(action.reason or "reason.role", **action.facts)
 
     def find_approval_disabled_reason(self, view: RefundView) -> str:
-        """Return why the button "approve" is disabled: a reason of `_find_disabled_reason`, an old answer of the
-        provider, or a request whose end the person has not reached. Return "" if it is enabled.
+        """Return why the button "approve" is disabled: the person lacks the right, the service doesn't allow the
+        approval, the provider's last answer is too old, or the person has not reached the end of the request.
+        Return "" if the button is enabled.
         """
         service_reason = self._find_disabled_reason(view, "approve")
         if service_reason:
@@ -444,11 +448,10 @@ class ApprovalsPage(Page):
         return "" if self.view.is_read else self.context.translate("approvals.off_unread")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Arrange the parts for the new width: in a narrow window, the badges stand below the title and the request
-        stands below the list.
-        """
+        """Adapt the layout to the new width. In a narrow window the badges are below the title, and the request is
+        below the list."""
         super().resizeEvent(event)
-        side_by_side = self.width() >= _SIDE_BY_SIDE_PX * current_appearance().scale
+        side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         for box in (self._first, self._middle):
             box.setDirection(across if side_by_side else down)
@@ -459,7 +462,7 @@ class ApprovalsPage(Page):
 
     @Slot()
     def probe_payment(self) -> None:
-        """Ask the payment provider for the payment's present state."""
+        """Ask the payment provider for the present state of the payment that the shown refund belongs to."""
         if self.shown_view is not None:
             self.acts.probe(self.shown_view.payment)
         else:
@@ -467,24 +470,24 @@ class ApprovalsPage(Page):
 
     @Slot()
     def open_approval(self) -> None:
-        """Open the approval dialog, if the button is enabled."""
+        """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.approve.isEnabled():
             self.acts.approve(self.shown_view)
 
     @Slot()
     def open_rejection(self) -> None:
-        """Open the rejection dialog, if the button is enabled."""
+        """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.decline.isEnabled():
             self.acts.reject(self.shown_view)
 
     @Slot()
     def open_withdrawal(self) -> None:
-        """Open the withdrawal dialog, if the button is enabled."""
+        """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.withdraw.isEnabled():
             self.acts.withdraw(self.shown_view)
 
     @Slot(str, int)
-    def _open_case(self, kind: str, id: int) -> None:
+    def _open_record(self, kind: str, id: int) -> None:
         self.context.navigate(route_to(kind, id, (), "approvals"))
 
     @Slot()
@@ -497,10 +500,11 @@ class ApprovalsPage(Page):
             self.acts.copy_text(self.shown_view.payment.merchant_payment_id)
 
 
-def _read_waiting(
+def _read_waiting_decisions(
     services: "Console",
 ) -> tuple[ApprovalInbox, tuple[WaitingProposal, ...], Mapping[int, RequestSummary]]:
-    """Read the requests and proposals that wait for a second person, and the summaries for the first cards."""
+    """Read the refund requests and proposed outcomes that wait for a second person, and the summaries of the first
+    requests by refund id."""
     inbox, proposals = services.refunds.read_inbox(), services.recovery.list_proposals()
     ids = [refund.id for refund in (*inbox.to_decide, *inbox.others)]
     return inbox, proposals, services.refunds.read_summaries(ids)

@@ -1,12 +1,11 @@
-"""The part of the approvals page that shows a proposed outcome. The decision itself needs evidence, so it is made on
-the page of the record.
-"""
+"""The panel of the approvals page that shows a proposed outcome. A person confirms it with evidence on the page of
+the record, which this panel's button opens."""
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import proposal_amount, proposal_refusal, proposal_title, proposed_state
+from console.views.approvals.cards import proposal_amount, proposal_refusal_text, proposal_title, proposed_state_text
 from console.views.money.base_page import fact_list
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, route_to
@@ -18,10 +17,11 @@ _MARGIN_PX = 24
 
 
 class ProposalView(QWidget):
-    """The title of the record, the proposed state, the person who proposed it, and the button that opens the record.
+    """The panel that shows a proposed outcome: the title of its record, the proposed state, the person who
+    proposed it, and a button that opens the record.
 
     Signals:
-    - opened: the person wants to open the record.
+    - opened: the person has pressed the button.
     """
 
     opened = Signal()
@@ -32,7 +32,7 @@ class ProposalView(QWidget):
         self._title = TitleLabel(wrap=True, heading=2)
         self.words = TextLabel("", wrap=True)
         self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds=False)
-        self.open_button.clicked.connect(self._open)
+        self.open_button.clicked.connect(self._emit_opened)
         head = Surface(edge="bottom")
         head.setLayout(make_column(self._title, margins=(_MARGIN_PX, 12, _MARGIN_PX, 10)))
         self._facts: QWidget = fact_list()
@@ -54,7 +54,7 @@ class ProposalView(QWidget):
         old_facts, self._facts = (
             self._facts,
             fact_list(
-                (translate("approvals.proposed_outcome"), proposed_state(proposal, context)),
+                (translate("approvals.proposed_outcome"), proposed_state_text(proposal, context)),
                 (translate("column.amount"), proposal_amount(proposal, context)),
                 (
                     translate("field.corporation_number"),
@@ -69,16 +69,16 @@ class ProposalView(QWidget):
         self._box.replaceWidget(old_facts, self._facts)
         old_facts.hide()
         old_facts.deleteLater()
-        self.words.show_text(proposal_refusal(proposal, context) or translate("approvals.proposal_hint"))
+        self.words.show_text(proposal_refusal_text(proposal, context) or translate("approvals.proposal_hint"))
         self.setAccessibleName(f"{self._title.plain}: {self.words.plain}")
 
     @Slot()
-    def _open(self) -> None:
+    def _emit_opened(self) -> None:
         self.opened.emit()
 
 
 def proposal_route(proposal: WaitingProposal) -> Route:
-    """Return the route to the page of the record that the proposal is about."""
+    """Return the route to the page of the record whose outcome is proposed."""
     if proposal.kind == "operation":
         return OperationRoute(proposal.record_id)
     return route_to(proposal.kind, int(proposal.record_id), (), "approvals")

@@ -1,1 +1,1 @@
-"""The page of the audit trail."""
+"""The audit page of the window, which shows the entries of the audit trail."""

@@ -1,4 +1,4 @@
-"""The page of the audit trail: entries newest first, verification and export."""
+"""The audit page: the list of audit entries, newest first, with the buttons that verify and export the trail."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -32,13 +32,12 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_RESULT_LOOKS = {"done": ("check", "good"), "refused": ("square_bang", "care"), "failed": ("cross", "bad")}
+_ICON_AND_TONE_BY_RESULT = {"done": ("check", "good"), "refused": ("square_bang", "care"), "failed": ("cross", "bad")}
 
 
 class AuditPage(Page):
-    """The page with the list of audit entries, which nobody can change. An operator sees only their own entries, an
-    auditor sees all.
-    """
+    """The page with the list of audit entries, newest first. An operator sees only their own entries, an auditor
+    sees all. Neither can change an entry."""
 
     sidebar_key = "audit"
     help_key = "help.audit"
@@ -147,7 +146,7 @@ def _audit_columns(context: WindowContext) -> list[Column]:
         return audit_words.action_text(entry, context.language)
 
     def make_result_cell(entry: AuditEntry) -> StateCell:
-        shape, tone = _RESULT_LOOKS.get(entry.result, ("dash", "muted"))
+        shape, tone = _ICON_AND_TONE_BY_RESULT.get(entry.result, ("dash", "muted"))
         return StateCell(audit_words.result_text(entry, context.language), shape, tone)  # type: ignore[arg-type]  # a tone
 
     def format_subject(entry: AuditEntry) -> str:

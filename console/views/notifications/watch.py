@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from console.domain.links.link import Link
 from console.domain.notifications.events import EventKind, PersonalEvent
 from console.domain.payments.records import Refund
-from console.views.approvals.arrivals import describe_arrived
+from console.views.approvals.arrivals import make_arrival_toast
 from console.views.notifications.desktop import DesktopMessages
 from console.views.notifications.switches import is_switched_on
 from console.views.notifications.texts import events_text, make_toast
@@ -71,7 +71,7 @@ class NotificationWatch(QObject):
             if f"{_APPROVAL_KEYS[not isinstance(one, Refund)]}{one.id}" in keys
         ]
         if arrived:
-            self._context.toast_requested.emit(describe_arrived(arrived, self._context))
+            self._context.toast_requested.emit(make_arrival_toast(arrived, self._context))
         others = tuple(event for event in events if event.kind is not EventKind.APPROVAL and not self._is_told(event))
         if others:
             self._context.toast_requested.emit(make_toast(others, self._context))

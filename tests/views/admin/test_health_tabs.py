@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.errors import ErrorCode
 from console.domain.tasks.records import ScheduledTask
-from console.views.admin.health_tabs import TaskRow, detail_text, task_columns
+from console.views.admin.health_tabs import TaskRow, row_detail_text, task_columns
 from console.views.tables.columns import plain_text
 from console.wording import catalogue as wording
 from tests.views.invented_checks import window_context
@@ -37,8 +37,8 @@ def test_an_error_is_told_in_words(code: str) -> None:
     assert cell[0].isupper()
     assert cell.endswith(".")
     assert "_" not in cell
-    assert cell in detail_text(row, context)
-    assert f"Code {code}, 2 failures" in detail_text(row, context)
+    assert cell in row_detail_text(row, context)
+    assert f"Code {code}, 2 failures" in row_detail_text(row, context)
     japanese = wording.error_event(str(code), "ja")
     assert japanese.count("。") == 1
     assert japanese.endswith("。")

@@ -118,7 +118,9 @@ def test_grouped_by_state(the_look: object) -> None:
     )
     page = page_of(incident_of(TASK), snoozed, incident_of(CASE), incident_of(LATE), incident_of(BEHIND))
     assert [incident.id for incident in page.table.all_rows] == [3, 7, 1, 2, 30]
-    groups = list(dict.fromkeys((page._group_of(one).word, page._group_of(one).count) for one in page.table.all_rows))
+    groups = list(
+        dict.fromkeys((page._row_group_of(one).word, page._row_group_of(one).count) for one in page.table.all_rows)
+    )
     assert groups == [("Open", "4"), ("Snoozed", "1")]
 
 
