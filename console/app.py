@@ -1,5 +1,5 @@
-"""The composition root: `open_console` opens the database and returns the object from which all services are reached.
-The modules of `console.wiring` build the services.
+"""The composition root: `open_console` opens the database and returns a `Console`, from which all services are
+reached. The modules of `console.wiring` build the services.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -109,7 +109,7 @@ class Console:
         return Lookup(self._context, self._complete_records)
 
     def _complete_records(self, conn: "Connection", records: "Sequence[R]") -> "tuple[R, ...]":
-        """Return the records with their relations. The modules that read them are imported only if they are
+        """Return the records with their related records. The modules that read them are imported only if they are
         needed.
         """
         return self._service_builder.readers.complete_records(conn, records)
@@ -128,8 +128,8 @@ class Console:
 
     @property
     def payment_providers(self) -> tuple[str, ...]:
-        """Names of the configured payment providers; of all payment providers at a desk for whose person a worker
-        acts. May read the keyring.
+        """The names of the configured payment providers. At a desk for whose person a worker acts, these are the
+        names of all payment providers. May read the keyring.
         """
         if self._context.asks_worker:  # the worker knows which ones are configured
             return provider_registry.provider_names()
@@ -228,7 +228,7 @@ class Console:
         return Printouts(self._context, self._make_table, views.list_documents)
 
     def _make_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
-        """Return the table of a list with the words of a language, read by the services of this console."""
+        """Return the table of an export in the language `language`. The services of this console read its rows."""
         from console.wiring.exports import make_table
         from console.wording.text_context import FileTextContext
 
@@ -287,8 +287,8 @@ class Console:
 
     @cached_property
     def request_ids(self) -> "RequestIds":
-        """The service that runs an act at most once under the request id of its caller. At a desk whose account may
-        only read and ask, it lets a worker run the act.
+        """The service that runs a command at most once under the request id of its caller. At a desk for whose
+        person a worker acts, this service stores a desk request, and the worker runs the command.
         """
         from console.services.guarded.request_ids import RequestIds
 
@@ -301,7 +301,7 @@ class Console:
 
     @cached_property
     def desk_requests(self) -> "RequestExecutor":
-        """The service with which a worker executes the requests that desks have stored."""
+        """The service with which a worker runs the requests that desks have stored."""
         from console.services.desk_requests.execution import RequestExecutor
         from console.wiring.desk_requests import FORMS, ActingServices, command_runners
 
@@ -356,14 +356,16 @@ class Console:
 
     @cached_property
     def lock_watch(self) -> "LockWatch":
-        """The service with which a worker ends sessions of people whose locks block other sessions."""
+        """The service with which a worker ends database sessions of people whose locks block other sessions."""
         from console.services.access.lock_watch import LockWatch
 
         return LockWatch(self._context)
 
     @cached_property
     def _answer_cache(self) -> "NoCache":
-        """The Redis cache, which connects at its first use; a `NoCache` if no Redis is configured."""
+        """The Redis cache of stored answers, which connects at its first use; a `NoCache` if no Redis is
+        configured.
+        """
         from console.store.operations.idempotency_cache import IdempotencyCache, NoCache
 
         url = self._context.settings.redis_url
@@ -427,8 +429,8 @@ class Console:
 
     @contextmanager
     def acting_as(self, name: str | None) -> Iterator[None]:
-        """Set the person who acts in this thread until the end of the block. With None the operator of the settings
-        acts; on a server the connected database account always acts.
+        """Within the block, `name` is the person who acts in this thread; None means the operator of the settings.
+        On a server, the person of the connected database account always acts.
         """
         with act_as(name):
             yield
@@ -439,7 +441,7 @@ class Console:
         return self._context.database
 
     def close(self) -> None:
-        """Stop the background threads of the services, and close the spool and the database."""
+        """Stop the background threads of the services, and close the answer cache, the spool and the database."""
         if "_service_builder" in self.__dict__:
             self._service_builder.close()
         if "request_ids" in self.__dict__:
@@ -466,10 +468,10 @@ def open_console(
     """Open the database and return its services. A missing embedded database is created; nothing is sent to a
     provider.
 
-    `credit_check_adapter` and `open_payment_adapter` (called with the provider's name) replace the configured
-    providers; `program` is the
-    name of this program in the sessions of the database. Raises bad_profile, schema_mismatch, not_our_database,
-    database_unreachable and the other errors of an unusable database.
+    `credit_check_adapter` and `open_payment_adapter` (called with the provider's name) replace the adapters of the
+    configured providers; `program` is the name of this program in the sessions of the database. Raises
+    bad_profile, schema_mismatch, not_our_database, database_unreachable and the other errors of an unusable
+    database.
     """
     used_clock = clock or SystemClock()
     from console.services.guarded import database_rollback
@@ -500,8 +502,8 @@ def open_console(
 
 
 def _open_database(settings: Settings, *, without_time_limit: bool = False) -> Database:
-    """Return the configured database. Raises database_went_back if its file is missing and the spool of this desk
-    has stored an id for its address.
+    """Return the configured database. Raises database_went_back if the database's file is missing although the
+    spool of this desk has stored that a database existed at this address.
     """
     from console.services.guarded import database_rollback
 
@@ -517,8 +519,9 @@ def _open_database(settings: Settings, *, without_time_limit: bool = False) -> D
 
 
 def _sign_in_to_database(settings: Settings, database: Database) -> dict[str, str]:
-    """Sign in to the database and return its stored state (`migrate.ensure_schema`). If the database refuses the
-    sign-in, mark the stored sign-in as refused, so that it is not used again automatically.
+    """Sign in to the database and return its stored state, such as its id and schema version
+    (`migrate.ensure_schema`). If the database refuses the account, this process doesn't use the account again
+    until a person signs in.
     """
     try:
         return migrate.ensure_schema(database)
@@ -531,10 +534,10 @@ def _sign_in_to_database(settings: Settings, database: Database) -> dict[str, st
 def act_once_by_request_id(
     settings: Settings, command: str, request_id: str | None, arguments: tuple[object, ...], act: Callable[[], T]
 ) -> T:
-    """Run `act` at most once under a request id, for commands that make a database usable.
+    """Run `act` at most once under a request id, for commands such as `db upgrade` that make a database usable.
 
-    If the database is not usable before `act`, `act` runs without the request id, and its answer is stored under the
-    id after that. Such a command must detect by itself that its work is already done.
+    If the database is not usable before `act`, `act` runs without the request id, and its answer is stored under
+    the id after that. Such a command must detect by itself that its work is already done.
     """
     if request_id is None:
         return act()
@@ -573,8 +576,9 @@ def open_health(settings: Settings) -> "HealthChecks":
 
 
 def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":
-    """Put the backup at `folder` in the place of the database (`services/backup/backup.py`), open it and record the
-    restore. Return what was done, and True if this request id has done it before: then nothing was done now.
+    """Replace the database by the backup at `folder` (`services/backup/backup.py`), open it and record the
+    restore. Return the result, and True if an earlier call with this request id has already restored the
+    backup; then nothing is done.
     """
     from console.services.backup import backup
 
@@ -591,8 +595,8 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
 
 @contextmanager
 def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[Adoption]":
-    """Yield the service of the command `db adopt`. It works before the schema of this program exists, and its
-    statements have no time limit.
+    """Yield the service of the command `db adopt`. The service works before the schema of this program exists, and
+    its SQL statements have no time limit.
     """
     from console.services.adoption.adopt import Adoption
 

@@ -1,4 +1,6 @@
-"""The location of the files that ship with the program: in a clone, in an installed wheel, in a built application."""
+"""Find the folder of the files that ship with the program: in a clone, in an installed wheel and in a built
+application.
+"""
 
 from pathlib import Path
 
@@ -6,10 +8,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def resources_dir() -> Path:
-    """Return the folder of fonts, word catalogues and styles.
+    """Return the folder of fonts, word catalogues and style sheets.
 
-    A wheel has it inside the package `console`, where `setup.py` puts it. In a clone it is next to the package, at
-    the root; in the one-folder application too, because `build_spec.py` puts it there.
+    A wheel has the folder inside the package `console`, where `setup.py` puts it. In a clone the folder is next to
+    the package; in the built application too, because `build_spec.py` puts it there.
     """
     inside = _PACKAGE / "resources"
     return inside if inside.is_dir() else _PACKAGE.parent / "resources"

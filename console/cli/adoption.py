@@ -1,5 +1,5 @@
-"""The command `db adopt`, which adopts another application's table: its plan and its result, as sentences and as
-JSON.
+"""The command `db adopt`: take over the table of credit checks that another application has filled. The plan and
+the result are written as sentences or as JSON.
 """
 
 from argparse import Namespace
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 class AdoptDatabase:
-    """The command `db adopt`. It adopts another application's table of credit checks; with `--dry-run` it only shows
-    the plan.
+    """The command `db adopt`. It takes over the table of credit checks that another application has filled; with
+    `--dry-run` it only shows the plan.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
@@ -60,8 +60,9 @@ class AdoptDatabase:
 
 
 def _refuse_adoption(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
-    """Raise the error with which `db adopt` would end; return if `db adopt` could run. The error's facts contain the
-    whole plan; without `--json`, the lines of the plan are first written to stderr.
+    """Raise the error with which `db adopt` would refuse this plan; return if it would run. `may_convert` is the
+    option `--convert`: the command may change columns. The error's detail contains the whole plan; without
+    `--json`, the lines of the plan are first written to stderr.
     """
     from console.services.adoption.adopt import find_refusal
 
@@ -74,7 +75,9 @@ def _refuse_adoption(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert:
 
 
 def plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
-    """Return the answer of `db adopt --dry-run` as a JSON object: the plan of the adoption."""
+    """Return the answer of `db adopt --dry-run` as a JSON object: the numbers of rows of each class, the steps,
+    and the obstacles.
+    """
     count = plan.count
     return {
         "dry_run": True,
@@ -115,7 +118,9 @@ def plan_json(plan: "AdoptionPlan", translator: Translator) -> "JsonObject":
 
 
 def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
-    """Yield the answer of `db adopt --dry-run` as sentences: the plan of the adoption."""
+    """Yield the answer of `db adopt --dry-run` as sentences: the numbers of rows of each class, the steps, and the
+    obstacles.
+    """
     if plan.state == "adopted":
         yield translator("cli.adopt.nothing", table=plan.table, rows=plan.count.rows)
         return

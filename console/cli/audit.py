@@ -36,7 +36,8 @@ class VerifyAudit:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Verify the audit trail or the evidence pack, and write the answer.
 
-        Raises ConsoleError `audit_broken`, which names the first wrong row or problem.
+        Raises ConsoleError `audit_broken`, which names the first wrong row of the trail or the first problem of
+        the pack.
         """
         if args.pack is None:
             ServiceCommand(
@@ -53,7 +54,9 @@ class VerifyAudit:
 
 
 def require_intact_pack(file: str) -> "PackVerdict":
-    """Verify an evidence pack and return the verdict. Raises audit_broken if it is damaged, or no pack."""
+    """Verify an evidence pack and return the verdict. Raises ConsoleError `audit_broken` if the file is damaged or
+    isn't an evidence pack.
+    """
     from console.services.evidence.pack_verification import verify_pack
 
     verdict = verify_pack(Path(file))
@@ -63,8 +66,8 @@ def require_intact_pack(file: str) -> "PackVerdict":
 
 
 def audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
-    """Return the error `audit_broken` about an evidence pack. Its text is the first problem of the pack; its facts
-    contain all problems.
+    """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names
+    the first problem of the pack; its detail lists all problems.
     """
     first = verdict.problems[0]
     problems: list[dict[str, object]] = [

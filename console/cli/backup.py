@@ -1,4 +1,4 @@
-"""The commands `db backup` and `db restore`."""
+"""The commands `db backup` (write a backup of the database, the documents and this desk's spool) and `db restore`."""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 class BackUpDatabase:
-    """The command `db backup`. It opens no services, so that it also works while the database is stopped."""
+    """The command `db backup`: write a backup to a new folder. It opens no services, so that it also works while
+    guarded operations are stopped.
+    """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.domain.clock import SystemClock
@@ -29,7 +31,9 @@ class BackUpDatabase:
 
 
 class RestoreDatabase:
-    """The command `db restore`; with `--check` it only reads the backup and compares it with this desk."""
+    """The command `db restore`. With `--check` it changes nothing: it reads the whole backup and compares
+    database, schema and store key with those of this desk.
+    """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.app import restore_backup
@@ -51,7 +55,9 @@ class RestoreDatabase:
 
 
 def manifest_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
-    """Return the answer of `db backup` as a JSON object."""
+    """Return the answer of `db backup` as a JSON object: the folder, and the contents of the backup as its
+    manifest lists them.
+    """
     return {
         "folder": str(folder),
         "database_id": manifest.database_id,
@@ -67,13 +73,15 @@ def manifest_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
 
 
 def checked_json(backup: "VerifiedBackup") -> JsonObject:
-    """Return the answer of `db restore --check` as a JSON object."""
+    """Return the answer of `db restore --check` as a JSON object. `store_key` is the result of the comparison with
+    this desk's store key (`VerifiedBackup`).
+    """
     return {**manifest_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
 
 def restored_json(restored: "RestoreResult", translator: Translator) -> JsonObject:
-    """Return the answer of `db restore` as a JSON object. `missing`: the operations that this desk knows and the
-    restored database lacks, as in the error `database_went_back`.
+    """Return the answer of `db restore` as a JSON object. `missing` lists the operations that this desk's spool
+    has and the restored database lacks, as in the error `database_went_back`.
     """
     return {
         **checked_json(restored.backup),

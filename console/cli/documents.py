@@ -1,5 +1,5 @@
-"""The commands `documents list`, `documents save` and `documents compare`: the stored versions of a credit check's
-PDF, a copy of one, and the differences of two.
+"""The commands `documents list`, `documents save` and `documents compare`: list the stored versions of a credit
+check's PDF, save a copy of one version, and show the differences of two versions.
 """
 
 from argparse import Namespace
@@ -38,7 +38,7 @@ def _version_lines(versions: tuple[Document, ...], translator: Translator) -> Li
 
 
 def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter) -> "Comparison":
-    """Compare two versions. A signal cancels the comparison before the next page."""
+    """Compare two versions of a credit check's PDF. Ctrl+C or SIGTERM cancels the comparison before its next page."""
 
     def report(page: int, pages: int) -> None:
         interrupts.raise_if_pending()

@@ -1,5 +1,5 @@
-"""The command `show`: one record; with `--pack` it also writes the record's evidence pack. The command `evidence`:
-the evidence packs of several records in one file.
+"""The command `show`: show one record; with `--pack` also write the record's evidence pack. The command
+`evidence`: write the evidence packs of several records to one file.
 """
 
 from argparse import Namespace
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordWithPack:
-    """The value of the command `show`: the view of a record, and its evidence pack if `--pack` was given."""
+    """The value that the command `show` returns: a record with the data of its screen, and the written evidence
+    pack (None without `--pack`).
+    """
 
     view: "AnyView"
     pack: "PackWritten | None"
@@ -55,8 +57,11 @@ def _view_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]
 
 
 def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "BundleWritten":
-    """Write the packs of the records that the arguments name. A signal cancels after the present pack; then no file
-    remains.
+    """Write the evidence packs of the records that the arguments name to one file. Ctrl+C or SIGTERM cancels the
+    command before the next pack; then no file remains.
+
+    Raises ConsoleError `usage` unless the arguments name either records or a queue, and the errors of
+    `RecoveryService.write_evidence_bundle`.
     """
     if bool(args.records) == (args.queue is not None) or (args.filter and args.queue is None):
         raise usage_error("evidence: either records, or --queue with an optional --filter")
@@ -74,7 +79,7 @@ def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> 
 
 
 def _split_record(text: str) -> tuple[str, str]:
-    """Return kind and id of a record such as `payment/12`. Raises usage for another form."""
+    """Return kind and id of a text such as `payment/12`. Raises ConsoleError `usage` for a text of another form."""
     kind, _, id = text.partition("/")
     if kind not in RECORD_KINDS or not id:
         raise usage_error(f"a record is needed, like payment/12: {text}")

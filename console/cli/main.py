@@ -57,7 +57,7 @@ def _run_pdf_child(words: Sequence[str]) -> int:
 
 
 def _answer_command(words: Sequence[str], writer: AnswerWriter) -> None:
-    """Run the command. However the command ends, even by a bug or a signal, exactly one answer is written."""
+    """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal."""
     try:
         _run_command_or_window(words, writer)
     except (Exception, KeyboardInterrupt) as ending:
@@ -96,8 +96,8 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
 
 
 def _find_damage() -> "InstallationState | None":
-    """Return the state of the built application if files of it are altered or missing; None otherwise, and in a clone
-    or an installed wheel.
+    """Return the state of the program's files if this is a built application and some of them are altered or
+    missing; None otherwise, and always None in a clone or an installed wheel.
     """
     from console.services.monitoring import installation
 
@@ -163,8 +163,9 @@ def _version_lines(program: str, damage: "InstallationState | None", translator:
 def _interruption_error(words: Sequence[str], stop: KeyboardInterrupt) -> ConsoleError:
     """Return the error for a command that Ctrl+C or SIGTERM has ended before its answer.
 
-    A command with effects runs to its end after the first signal and answers itself. Only a second signal ends it
-    here; the error is then `outcome_unknown` if its action had begun, otherwise `interrupted`.
+    A command with effects runs to its end after the first signal and writes its own answer, so only a second
+    signal leads here. The error is then `outcome_unknown` if the command had begun its action, otherwise
+    `interrupted`.
     """
     from console.cli.command_table import COMMANDS_WITH_EFFECTS
     from console.domain.error_reasons import UnknownReason

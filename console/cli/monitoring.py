@@ -1,4 +1,4 @@
-"""The commands `db upgrade`, `db check` and `doctor`: the schema, and the health of the installation."""
+"""The commands `db upgrade` (upgrade the schema), `db check` and `doctor` (check the health of the installation)."""
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping

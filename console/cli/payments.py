@@ -1,4 +1,6 @@
-"""The commands `payment import`, which books a payment that only the provider has, and `payment move-order`."""
+"""The commands `payment import`, which inserts a payment that only the provider has, and `payment move-order`,
+which sets the order of a payment to paid.
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping

@@ -27,15 +27,17 @@ _MAX_LISTED_DIFFERENCES = 50
 
 @dataclass(frozen=True, slots=True)
 class NamedReport:
-    """The value of the command `reconcile`: the report, and the numbers by which people know its payments, by subject
-    ("payment 17").
+    """The value that the command `reconcile` returns: the report, and the payment numbers that people know, by a
+    text such as "payment 17" (17 is the id of the payment).
     """
 
     report: "ReconcileReport"
     numbers: Mapping[str, str]
 
     def name_of(self, difference: "ReconciliationDifference") -> str:
-        """Return our number of the payment; for a payment that isn't here the key of the provider's row."""
+        """Return the number by which people know the payment of a difference; for a payment that this database
+        lacks, the key of the row in the provider's history.
+        """
         return self.numbers.get(f"payment {difference.payment_id}", difference.row_key)
 
 

@@ -1,4 +1,6 @@
-"""The commands `registry …`: corporations of the registry."""
+"""The commands `registry …`: find corporations in the corporation registry, import files into it, and show its
+status and its changes.
+"""
 
 import time
 from argparse import Namespace
@@ -52,8 +54,9 @@ def _matches_lines(matches: "RegistryMatches", translator: Translator) -> Lines:
 
 
 def show_advice(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
-    """Write on stderr that the company with the number `text` was closed or merged, and which company succeeds
-    it. The purchase is not refused. Return the registry's facts about the number; None without a registry.
+    """If the corporation with the number `text` was closed or merged, write this and its successor to stderr. The
+    purchase is not refused. Return the registry data of the number; None without a registry, or if the person
+    may not read it.
     """
     try:
         facts = console.lookup.find_corporation(text)
@@ -89,7 +92,9 @@ def _status_lines(status: "RegistryStatus | None", translator: Translator) -> Li
 
 @dataclass(frozen=True, slots=True)
 class _ChangesSince:
-    """The value of the command `registry changes`. `status` is None without a registry."""
+    """The value that the command `registry changes` returns: the changes since a day, of all corporations
+    (`is_about_all`) or of those with records of ours. `status` is None without a registry.
+    """
 
     since: date
     is_about_all: bool
@@ -131,8 +136,8 @@ def _changes_lines(answer: _ChangesSince, translator: Translator) -> Iterator[st
 
 
 def _import_files(console: "Console", args: Namespace, writer: AnswerWriter) -> "RegistryStatus":
-    """Import the files. The first Ctrl+C or SIGTERM stops the import at a place from which the same command continues
-    it.
+    """Import the files into the corporation registry. The first Ctrl+C or SIGTERM stops the import; the same
+    command then continues it from where it stopped.
     """
     with interrupts.handle_signals(defers_first=True):
         return console.registry.import_files(
@@ -151,7 +156,9 @@ class _ProgressLines:
         self._started_at = self._shown_at = time.monotonic()
 
     def show(self, progress: "ImportProgress") -> None:
-        """Write a line with the file, its finished rows and the rate, if a second has passed since the last line."""
+        """Write a line with the file, the number of its finished rows and the rate (rows per second), if a second
+        has passed since the last line.
+        """
         now = time.monotonic()
         if now - self._shown_at < _SECONDS_BETWEEN_PROGRESS:
             return

@@ -1,8 +1,8 @@
-"""The command `replay`: play the answers of an evidence pack to this version of the program, and report where it
-decides otherwise than the pack says.
+"""The command `replay`: give the recorded answers of an evidence pack to this version of the program, and report
+the answers to which it gives another outcome than the pack has.
 
-The adapters of the providers ask a local server (`console/sandbox/recorded_answers.py`), which gives the recorded
-answers. No provider, no database and no setting of this desk is used.
+The adapters of the providers connect to a local server (`console/sandbox/recorded_answers.py`), which sends the
+recorded answers. No provider, no database and no setting of this desk is used.
 """
 
 import tempfile
@@ -42,7 +42,9 @@ _PAYMENT_READS = frozenset({"payment", "import", "poll", "probe", "resolve", "re
 
 @dataclass(frozen=True, slots=True)
 class ReplayDifference:
-    """A recorded answer of which this version decides otherwise: the recorded and the present outcome and reason."""
+    """A recorded answer to which this version gives another outcome or reason. `call` has the recorded outcome and
+    reason, `outcome` and `reason` are those of this version.
+    """
 
     call: "RecordedCall"
     outcome: str
@@ -51,8 +53,9 @@ class ReplayDifference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """Result of a replay: the numbers of operations and of played answers, the answers that could not be played
-    (because no answer came, or only a part of it was kept), and the differences.
+    """Result of a replay: the numbers of operations and of replayed answers, the number of answers that could not
+    be replayed (`skipped`: the provider did not answer, or only a part of the answer was stored), and the
+    differences.
     """
 
     operations: int
@@ -68,7 +71,9 @@ class MalformedPack(Exception):
 
 
 class ReplayPack:
-    """The command `replay PACK`. Differences are part of the answer, not an error."""
+    """The command `replay PACK`. It writes the differences as its answer; they are not an error. Raises
+    ConsoleError `audit_broken` if the pack is damaged or malformed.
+    """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         from console.services.evidence.pack_verification import FileProblem
@@ -84,7 +89,7 @@ class ReplayPack:
 
 
 def replay(pack: Path) -> ReplayResult:
-    """Play the answers of an intact pack and compare the decisions. Raises MalformedPack."""
+    """Replay the answers of an intact evidence pack and compare the outcomes. Raises MalformedPack."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     played, differences = 0, []
@@ -105,14 +110,14 @@ def replay(pack: Path) -> ReplayResult:
 
 
 class _Players:
-    """The adapters of this version, connected with the server that gives recorded answers."""
+    """The adapters of this version, connected to the local server that sends recorded answers."""
 
     def __init__(self, player: "AnswerPlayer", settings: "Settings") -> None:
         self._player, self._settings = player, settings
 
     def prepare(self, call: "RecordedCall") -> _Question | None:
-        """Return the function that makes the call again; None if it can't be made again. Raises one of
-        MALFORMED_PACK_ERRORS for facts that no call has.
+        """Return a function that makes the recorded call again; None if the call can't be made again. Raises one
+        of MALFORMED_PACK_ERRORS if the record in the pack has values that no call could have.
         """
         if call.status is None or call.body is None:
             return None
@@ -121,7 +126,9 @@ class _Players:
         return _prepare_payment(self._payment_adapter(call), call)
 
     def ask(self, call: "RecordedCall", question: _Question) -> Outcome[Any]:
-        """Make the call again and return its outcome."""
+        """Let the server send the recorded answer, make the call again with the function `question`, and return
+        its outcome.
+        """
         from console.sandbox.recorded_answers import RecordedAnswer, encode_as_sent
 
         status, body = call.status or 0, call.body or b""
@@ -157,14 +164,14 @@ class _Players:
 
 
 class _NoGate:
-    """A rate gate that doesn't wait."""
+    """A rate limiter that lets every call start at once."""
 
     def wait_for_start(self) -> None:
         return None
 
 
 class _FixedToken:
-    """A token store with one token, which is never refreshed."""
+    """A token store with one invented token, which is never refreshed."""
 
     def current(self) -> Any:
         from console.providers.credit_checks.tokens import TokenPair
@@ -236,7 +243,9 @@ def _prepare_payment(adapter: "PaymentProvider | None", call: "RecordedCall") ->
 
 
 def _read_text(value: object) -> str:
-    """Return a text that can stand in a request. Raises ValueError for another value."""
+    """Return a value of the pack as text for a request. Raises ValueError if the text is longer than 2,000
+    characters or not printable.
+    """
     text = str(value)
     if len(text) > _LONGEST_TEXT_CHARACTERS or not text.replace("\n", " ").isprintable():
         raise ValueError("no text of a request")

@@ -1,1 +1,1 @@
-"""Parts of the composition root: they build the services and connect them with each other."""
+"""Modules of the composition root: they build the services and connect them with each other."""

@@ -1,4 +1,6 @@
-"""The commands that a desk can ask a worker to run, with the service method of each."""
+"""The commands that a desk can ask a worker to run: for each of them its form (the types of its arguments, and the
+facts that its request stores in columns) and the service method that runs it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +43,9 @@ from console.wiring.services import CreditCheckService
 
 @dataclass(frozen=True, slots=True)
 class ActingServices:
-    """The services whose commands a worker runs for desks. Their names are those of the attributes of `Console`."""
+    """The services whose commands a worker runs for desks. The field names are those of the attributes of
+    `Console`.
+    """
 
     credit_checks: CreditCheckService
     payments: PaymentService
@@ -59,7 +63,7 @@ class ActingServices:
 
 
 def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, CommandRunner]:
-    """Return, by the name of the command, the function with which a worker runs it."""
+    """Return, by the name of each command, the function with which a worker runs it."""
     return {
         **_credit_check_runners(services.credit_checks),
         **_payment_runners(services.payments),
@@ -79,8 +83,8 @@ def command_runners(context: ServiceContext, services: ActingServices) -> Mappin
 
 
 def _runner_of_method(method: Any) -> CommandRunner:
-    """Return a function that runs a command: it calls the service's method with the arguments of the command and its
-    request id.
+    """Return a function that runs a command: it calls the service method with the command's arguments and request
+    id.
     """
     return lambda call: method(*call.arguments, request_id=call.request_id)
 
@@ -203,17 +207,21 @@ def _incident_command(action: IncidentAction) -> str:
 
 
 def _hand_over_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return the incident and the new owner, whom a rule of the database compares with the step."""
+    """Return the facts of handing over an incident: the incident and the new owner. A constraint of the database
+    compares them with the stored step of the incident.
+    """
     return RequestFacts(INCIDENT_KIND, str(arguments[0]), proposed=arguments[1].strip()[:20])
 
 
 def _no_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return no facts: the command concerns no single record."""
+    """Return empty facts: the command concerns no single record."""
     return RequestFacts()
 
 
 def _record_facts_of_kind(kind: str) -> Any:
-    """Return the facts of a command whose first argument is the id of a record of this kind."""
+    """Return a function that returns the facts of a command whose first argument is the id of a record of this
+    kind.
+    """
     return lambda _, arguments: RequestFacts(kind, str(arguments[0]))
 
 
@@ -228,8 +236,8 @@ def _decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> Req
 
 
 def _purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return the corporation number as the fact of a purchase. A text that is no corporation number is stored as it
-    is; the worker refuses it.
+    """Return the facts of a purchase: the corporation number. A text that is not a corporation number is stored as
+    it is; the worker refuses it.
     """
     request: PurchaseRequest = arguments[0]
     try:
@@ -240,8 +248,8 @@ def _purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> Req
 
 
 def _refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return the payment and the amount as the facts of a refund request. The amount stays None if the text is no
-    amount; the worker refuses such a request.
+    """Return the facts of a refund request: the payment and the amount. The amount is None if its text can't be
+    read; the worker refuses such a request.
     """
     request: RefundRequest = arguments[0]
     with context.database.read() as conn:
@@ -254,8 +262,8 @@ def _refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -
 
 
 def _limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> RequestFacts:
-    """Return the limit with its present value, and the proposed new value. The present value is included so that both
-    people of the decision ask for the same change.
+    """Return the facts of a change of a limit: the limit with its present value, and the proposed value. The
+    present value is included so that both people request the same change.
     """
     name, currency, value = arguments
     with context.database.read() as conn:

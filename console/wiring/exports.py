@@ -1,4 +1,6 @@
-"""The lists that can be exported: for each of them its columns, and the service that reads its pages."""
+"""The lists that can be exported, and the tables of the charts: for each of them its columns, and the service that
+reads its rows.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -46,7 +48,7 @@ kinds.
 
 
 class ReadServices(Protocol):
-    """The services that read the lists; each is built at its first use."""
+    """The services that read the exported rows. `Console` has them; each is built at its first use."""
 
     @property
     def lookup(self) -> "Lookup": ...
@@ -73,8 +75,8 @@ class ReadServices(Protocol):
 
 
 class _List(NamedTuple):
-    """A list of one request: its columns, a function that reads its rows page by page, and sentences about what is
-    counted, "" for a list whose title says it all.
+    """The content of one requested export: its columns, a function that reads its rows page by page, and a note of
+    one or more sentences about what is counted ("" without a note).
     """
 
     columns: Sequence[ExportColumn]
@@ -89,9 +91,11 @@ def make_table(
     context: TextContext,
     registry_date: date | None = None,
 ) -> ExportTable:
-    """Return the table of a list. Its pages are read by the services that the screens use, so that a person gets the
-    rows that the screen shows. `registry_date` is that of the desk's corporation registry, None without one. Raises
-    usage for a subject that no list has, and not_found.
+    """Return the table of an export. The rows are read by the services that the screens use, so that the file has
+    the rows that the screen shows. `person` is the person who exports; `registry_date` is that of the desk's
+    corporation registry, None without one.
+
+    Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
     """
     listed = _LISTS[request.name](services, request, context)
     title = list_title(request, context)
@@ -259,7 +263,9 @@ def _set_asides(services: ReadServices, request: ExportRequest, context: TextCon
 
 
 def _report_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    """Return the table behind a picture. The report is read at once, because its note says which part is missing."""
+    """Return the table of the figures of a chart. The report is read at once, because its note says which data is
+    missing.
+    """
     if request.subject not in REPORT_TABLES:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.subject[:40]})
     table, report = REPORT_TABLES[request.subject], _READ_REPORT[request.subject](services.reports)

@@ -74,14 +74,14 @@ class PaymentService:
         )
 
     def receive_notice(self, post: NoticePost) -> NoticeResult:
-        """Check and store a provider's notice and apply its report. Raises the errors of
-        `NoticeReceiver.receive_notice`.
+        """Check a provider's notice, store it, and apply the state that it reports to the payment or refund.
+        Raises the errors of `NoticeReceiver.receive_notice`.
         """
         return self._notices.receive_notice(post)
 
     def check_notice(self, post: NoticePost) -> CheckedNotice:
-        """Check a provider's notice and return it. The caller then stores the notice, answers the sender, and asks
-        the provider if necessary.
+        """Check a provider's notice and return it. The caller stores it, answers its sender, and queries the
+        provider if necessary.
         """
         return self._notices.check_notice(post)
 
@@ -92,7 +92,7 @@ class PaymentService:
         return self._notices.count_refused()
 
     def read_payment(self, id: int) -> PaymentView:
-        """Return one payment with the data of its screen. Raises not_found, not_allowed."""
+        """Return one payment with the data that its screen shows. Raises not_found, not_allowed."""
         return self._views.read_payment(id)
 
     def read_order(self, id: int) -> OrderView:
@@ -187,7 +187,7 @@ class PaymentService:
         return self._views.list_set_asides(limit, after)
 
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
-        """Set the payment's order to paid. Raises not_allowed, nothing_to_resolve, not_found."""
+        """Set the order of a paid payment to paid. Raises not_allowed, nothing_to_resolve, not_found."""
         return self._request_ids.act_once(
             "order move",
             request_id,
@@ -197,7 +197,7 @@ class PaymentService:
 
 
 class PaymentServiceBuilder:
-    """Builds the services of payments. Services that other builders need are attributes."""
+    """Builds the services of payments. The services that other builders use are its public attributes."""
 
     def __init__(
         self,
@@ -219,5 +219,5 @@ class PaymentServiceBuilder:
         )  # fmt: skip
 
     def due_tasks(self) -> tuple[Task, ...]:
-        """Return the due tasks about payments, which the scheduler runs."""
+        """Return the due tasks about payments, for the scheduler."""
         return (*self._due_payments.tasks(), *self.timeouts.tasks())

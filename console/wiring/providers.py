@@ -1,5 +1,5 @@
-"""Build AlarmBox's client, the payment providers, the client of the registry's Web-API and the publisher of alerts
-from the settings of a desk, at their first use.
+"""Create the client of AlarmBox, the adapters of the payment providers, the client of the registry's Web-API and
+the publisher of alerts from the settings of a desk. No function here sends anything.
 """
 
 from typing import TYPE_CHECKING
@@ -25,9 +25,10 @@ REGISTRY_SPACING_SECONDS = 1.0
 
 
 def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
-    """Return the configured AlarmBox client.
+    """Create AlarmBox's client from the settings and return it. Sends nothing. At a desk for whose person a worker
+    acts, the client can't call AlarmBox; it only tells its capabilities.
 
-    Raises `bad_profile` naming the missing variable, before anything is sent.
+    Raises bad_profile, which names the missing variable.
     """
     if not context.asks_worker:
         return _make_acting_alarmbox(context)[0]
@@ -44,8 +45,8 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
 
 
 def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisedTokenStore]":
-    """Return the calls with which a person authorises this console at AlarmBox, and the store of the tokens. Sends
-    nothing. Raises `bad_profile` like `open_alarmbox`.
+    """Return the calls with which a person authorises this console at AlarmBox, and the store of the tokens that
+    result. Sends nothing. Raises bad_profile, which names the missing variable.
     """
     adapter, tokens = _make_acting_alarmbox(context)
     return adapter.oauth_calls, tokens
@@ -85,8 +86,8 @@ def configured_providers(settings: Settings) -> tuple[str, ...]:
 
 
 def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
-    """Create the payment provider `name` from the settings and return it. Sends nothing. A desk for whose person a
-    worker acts needs no settings of the provider.
+    """Create the adapter of the payment provider `name` from the settings and return it. Sends nothing. At a desk
+    for whose person a worker acts, the adapter needs no settings, because it only tells its capabilities.
 
     Raises not_found for an unknown name, and bad_profile for a missing or invalid setting.
     """
@@ -111,8 +112,8 @@ def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
 
 
 def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
-    """Create the client of the corporation registry's Web-API; None without an application id. Sends nothing. May
-    read the keyring.
+    """Create the client of the Web-API of the corporation registry's publisher; return None without an application
+    id. Sends nothing. May read the keyring.
     """
     settings = context.settings
     application_id = None if context.asks_worker else settings.secret("REGISTRY_APPLICATION_ID")

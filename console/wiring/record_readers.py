@@ -1,4 +1,6 @@
-"""Build the readers of records for lists and screens: the relations of records, and the possible actions."""
+"""Build the readers of records: they read records with their related records and possible actions, for lists and
+screens.
+"""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -25,8 +27,8 @@ R = TypeVar("R", bound=QueuedRecord)
 
 
 class RecordReaders:
-    """The readers of records. All of them use the same relations and the same decision table, so that lists and
-    screens explain a record alike and offer the same actions.
+    """The readers of records. All of them read the same related records and use the same decision table, so that
+    lists and screens explain a record in the same way and offer the same actions.
     """
 
     def __init__(
@@ -42,36 +44,38 @@ class RecordReaders:
         self.choices = Choices(context, adapter_source, payment_providers, requests)
 
     def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
-        """Return the records with their relations and their corporations, in the same sequence."""
+        """Return the records with their related records and the registry data of their corporations, in the same
+        order.
+        """
         completed = self._related_records.complete_records(conn, records)
         return complete_with_corporations(self._context, conn, completed)
 
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return the named actions on a record for this person, by the decision table. Raises not_found if there
-        is none.
+        """Return, for each action in `names`, whether this person may do it on the record now, by the decision
+        table (`domain/recovery/decision_table.py`). Raises not_found if there is no such record.
         """
         return self.choices.read_actions(conn, kind, record_id, person, names)
 
     @cached_property
     def queues(self) -> Queues:
-        """The reader of the queues."""
+        """The reader of queues."""
         return Queues(self._context, self.complete_records)
 
     @cached_property
     def credit_check_views(self) -> CreditCheckViews:
-        """The reader of credit checks for their screens."""
+        """The reader of credit checks with the data that their screens show."""
         return CreditCheckViews(self._context, self._read_log, self.complete_records, self.read_actions)
 
     @cached_property
     def payment_views(self) -> PaymentViews:
-        """The reader of payments and orders for their screens."""
+        """The reader of payments and orders with the data that their screens show."""
         return PaymentViews(self._context, self._read_log, self.complete_records, self.read_actions)
 
     @cached_property
     def refund_views(self) -> RefundViews:
-        """The reader of refunds for their screens."""
+        """The reader of refunds with the data that their screens show."""
         return RefundViews(
             self._context, self._payment_providers, self._read_log, self.complete_records, self.read_actions
         )

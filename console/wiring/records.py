@@ -1,5 +1,5 @@
-"""The service `console.recovery`: the queues of waiting records of every kind, and the actions that show, probe and
-decide them.
+"""The service `console.recovery`: it reads the queues of waiting records, and shows, probes and decides records of
+every kind.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ _MAX_ID_DIGITS = 18  # digits
 
 @dataclass(frozen=True, slots=True)
 class CreditCheckRecoveryServices:
-    """The services that decide, probe and show credit checks, for `RecoveryService`."""
+    """The services with which `RecoveryService` decides, probes and shows credit checks."""
 
     decisions: PurchaseDecisions
     probes: CreditCheckProbes
@@ -58,7 +58,7 @@ class CreditCheckRecoveryServices:
 
 @dataclass(frozen=True, slots=True)
 class CommonServices:
-    """The services for records of every kind that `RecoveryService` uses."""
+    """The services that `RecoveryService` uses for records of every kind."""
 
     choices: Choices
     assignments: AssignmentService
@@ -70,11 +70,11 @@ class CommonServices:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePageWithText(TimelinePage):
-    """A page of a record's timeline that can also be written as text."""
+    """A page of a record's timeline with a method that returns it as text."""
 
     def as_text(self, language: str) -> str:  # house: part of the documented Python interface
-        """Return the events as plain text in `language`, e.g. to send it to a customer or an auditor. Payers are
-        masked.
+        """Return the events as plain text in `language` (`ja` or `en`), e.g. to send it to a customer or an
+        auditor. Payers are masked.
         """
         from console.wording.timelines import timeline_text  # The words are loaded at their first use.
 
@@ -82,7 +82,9 @@ class TimelinePageWithText(TimelinePage):
 
 
 class RecoveryService:
-    """Actions on records of the kinds credit-check, payment, order, refund and operation."""
+    """All actions on records of the kinds credit-check, payment, order, refund and operation, for callers that
+    have kind and id.
+    """
 
     def __init__(
         self,
@@ -109,28 +111,28 @@ class RecoveryService:
         record_filter: RecordFilter = NO_FILTER,
         order: QueueOrder = DEFAULT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name` with the records that fulfil the filter `record_filter`, in this order;
-        `after` is the cursor of the previous page. Raises usage, not_allowed.
+        """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the order
+        `order`. `after` is the cursor that the previous page returned. Raises usage, not_allowed.
         """
         return self._queues.read_page(name, limit, after, record_filter, order)
 
     def list_queue_subjects(
         self, name: str, record_filter: RecordFilter = NO_FILTER, most: int = 1_000
     ) -> tuple[tuple[str, int], ...]:
-        """Return kind and id of at most `most` records of the queue `name` that fulfil the filter, in the order of
-        the queue. Raises usage, not_allowed.
+        """Return kind and id of at most `most` records of the queue `name` that fulfil `record_filter`, in the
+        default order of the queue. Raises usage, not_allowed.
         """
         page = self.read_queue(name, most, None, record_filter)
         return tuple((kind_of(item.record), item.record.id) for item in page.items)
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
-        """Return the records of a queue that fulfil a filter, grouped by cause: their number and the sums of their
-        amounts by currency. Raises usage, not_allowed.
+        """Group the records of the queue `name` that fulfil `record_filter` by cause. Return for each cause the
+        number of records and the sums of their amounts by currency. Raises usage, not_allowed.
         """
         return self._queues.read_causes(name, record_filter)
 
     def count_queues(self) -> tuple[QueueCount, ...]:
-        """Return the number of records in each queue, counted up to a limit. Raises not_allowed if the acting
+        """Return for each queue the number of its records, counted up to a limit. Raises not_allowed if the acting
         person may not do this.
         """
         return self._queues.read_counts()
@@ -158,26 +160,26 @@ class RecoveryService:
         return second_person.list_open_proposals(self._context)
 
     def run_due(self) -> tuple[TaskRun, ...]:
-        """Run every task once, whether it is due or not. If a task fails, the others still run, and its error is
-        raised at the end.
+        """Run every task of the scheduler once, whether it is due or not. If a task fails, the others still run,
+        and its error is raised at the end.
         """
         return self._request_ids.act_once("run due", None, (), self._scheduler.run_all)
 
     def run_scheduled(self) -> tuple[TaskRun, ...]:
-        """Run the tasks that are due and that no other process runs. A window calls this each minute. At a desk for
-        whose person a worker acts, run nothing.
+        """Run the tasks that are due and that no other process runs, and return what they did. A window calls this
+        each minute. At a desk for whose person a worker acts, nothing is run.
         """
         return () if self._context.asks_worker else self._scheduler.run_due(early_margin=DUE_TASK_LOOKAHEAD)
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
         """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
-        why it is not possible. Raises not_found if there is none.
+        for which it is not possible now. Raises not_found if there is no such record.
         """
         return self._common.choices.read_choices(kind, _record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
-        """Mark that the acting person works on the record for half an hour. Raises in_progress if another person has
-        taken it.
+        """Take the record: mark for half an hour that the acting person works on it. Raises in_progress if another
+        person has taken it.
         """
         number, assignments = _record_id(kind, id), self._common.assignments
         return self._request_ids.act_once(
@@ -185,15 +187,15 @@ class RecoveryService:
         )
 
     def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
-        """End the person's own take. Return False if the person has no take of the record."""
+        """End the acting person's take of the record. Return False if this person has not taken it."""
         number, assignments = _record_id(kind, id), self._common.assignments
         return self._request_ids.act_once(
             "give up", request_id, (kind, number), lambda: assignments.give_up(kind, number)
         )
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
-        """End the person's own take and leave a note for the next person. Return False, and write nothing, if the
-        person has no take of the record. Raises usage, not_allowed.
+        """End the acting person's take of the record and leave a note for the next person. Return False, and write
+        nothing, if this person has not taken it. Raises usage, not_allowed.
         """
         act, common = (_record_id(kind, id), note_text), self._common
         from_records = record_answers.hand_over_answer_finder(self._context, kind, *act)
@@ -213,7 +215,7 @@ class RecoveryService:
         return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
 
     def read_record(self, kind: str, id: int | str) -> AnyView:
-        """Return one record with the data of its screen. Raises not_found, not_allowed."""
+        """Return one record with the data that its screen shows. Raises not_found, not_allowed."""
         match kind:
             case "operation":
                 return self._operations.read_view(str(id))
@@ -241,7 +243,8 @@ class RecoveryService:
         )
 
     def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> PackWritten:
-        """Write the evidence pack of a record to the new file `path`. `pack_verification.verify_pack` verifies it.
+        """Write the evidence pack of a record to the new file `path`. `verify_pack` in
+        `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found, not_allowed, usage (file_exists), storage_full.
         """
@@ -253,18 +256,20 @@ class RecoveryService:
         path: Path,
         progress: BundleProgress = lambda _done, _of: None,
     ) -> BundleWritten:
-        """Write the evidence packs of several records (kind and id) and an index to the new file `path`; `progress`
-        is called before each pack and may raise an exception to cancel. `pack_verification.verify_pack` verifies it.
+        """Write the evidence packs of several records (kind and id) and an index to the new file `path`.
+        `progress` is called before each pack; it may raise an exception, which cancels the bundle.
+        `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found, not_allowed, usage (file_exists, bulk_size), storage_full.
         """
         return self._common.evidence_bundles.write(records, path, progress)
 
     def probe(self, kind: str, id: int | str, *, request_id: str | None = None) -> AnyRecord:
-        """Ask the provider about the record; return the record after that. For an order, its newest payment and its
-        payments with an unknown outcome are probed (`PaymentService.probe_order`).
+        """Query the provider about the record, and return the record after that. For an order, its newest payment
+        and its payments with an unknown outcome are probed (`PaymentService.probe_order`).
 
-        Raises not_found, nothing_to_resolve for an order without a payment, and the errors of the record's own probe.
+        Raises not_found, nothing_to_resolve for an order without a payment, and the errors of the method `probe`
+        of the service for this kind of record.
         """
         from_records = record_answers.probe_answer_finder(self._context, kind, id)
         return self._request_ids.act_once(
@@ -287,10 +292,11 @@ class RecoveryService:
         self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
         expected_version: int | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
-        """Decide an unknown outcome with evidence. Raises the errors of the record's own `resolve`.
+        """Decide an unknown outcome with evidence: the path of a file, or a written statement. Raises the errors
+        of the method `resolve` of the service for this kind of record.
 
-        `provider_id` is a number for credit checks, a text for payments and refunds. For an order, nothing_to_resolve
-        is raised, because only its payments can be decided.
+        `provider_id` is a number for credit checks, a text for payments and refunds. For an order,
+        nothing_to_resolve is raised, because only its payments can be decided.
         """
         provider_text = None if provider_id is None else str(provider_id)
         return self._request_ids.act_once(
@@ -342,8 +348,8 @@ def _check_id(kind: str, id: int | str) -> int:
 
 
 def _provider_check_id(provider_id: int | str | None) -> int | None:
-    """Return the provider's id of a credit check as a number; None for None. Raises usage if the text is no
-    number.
+    """Return the id that the provider has given to a credit check as a number; None for None. Raises usage if the
+    text is not a number.
     """
     if provider_id is None or isinstance(provider_id, int):
         return provider_id

@@ -143,7 +143,7 @@ class RefundService:
         )
 
     def read_refund(self, id: int) -> RefundView:
-        """Return one refund with the data of its screen. Raises not_found, not_allowed."""
+        """Return one refund with the data that its screen shows. Raises not_found, not_allowed."""
         return self._views.read_refund(id)
 
     def read_inbox(self) -> ApprovalInbox:
@@ -153,7 +153,9 @@ class RefundService:
         return self._views.read_inbox()
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
-        """Return the summary of each of these refunds, at most 30, for a list. Raises not_found, not_allowed."""
+        """Return the summaries of these refunds by refund id; at most 30 refunds. The list of approvals shows
+        them. Raises not_found, not_allowed.
+        """
         return self._views.read_summaries(refund_ids)
 
 
@@ -183,5 +185,5 @@ class RefundServiceBuilder:
         )
 
     def due_tasks(self) -> Sequence[Task]:
-        """Return the due tasks about refunds, which the scheduler runs."""
+        """Return the due tasks about refunds, for the scheduler."""
         return self._due_refunds.tasks()

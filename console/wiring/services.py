@@ -1,4 +1,4 @@
-"""Build the services, once per process: the second part of the composition root."""
+"""Build the services, once per process. `console/app.py` uses this part of the composition root at the first need."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -82,7 +82,9 @@ class CreditCheckService:
     def purchase(
         self, request: PurchaseRequest, progress: Progress | None = None, *, request_id: str | None = None
     ) -> CreditCheck:
-        """Buy one credit check, at most once. Raises the errors of `CreditChecks.purchase`."""
+        """Buy one credit check, at most once. `progress` is called with the name of each step. Raises the errors
+        of `CreditChecks.purchase`.
+        """
         return self._request_ids.act_once(
             "purchase",
             request_id,
@@ -102,7 +104,9 @@ class CreditCheckService:
         progress: Progress | None = None,
         request_id: str | None = None,
     ) -> RefetchResult:
-        """Read detail and PDF of a bought credit check again. Raises the errors of `CreditChecks.refetch`."""
+        """Read the detail data (`detail`) and the PDF (`pdf`) of a bought credit check from the provider again.
+        Raises the errors of `CreditChecks.refetch`.
+        """
         return self._request_ids.act_once(
             "refetch",
             request_id,
@@ -124,11 +128,11 @@ class CreditCheckService:
         )
 
     def read_credit_check(self, id: int) -> CreditCheckView:
-        """Return one credit check with the data of its screen. Raises not_found, not_allowed."""
+        """Return one credit check with the data that its screen shows. Raises not_found, not_allowed."""
         return self._views.read_credit_check(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
-        """Return the content of the record's current PDF, or of its PDF with this SHA-256. Raises not_found,
+        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises not_found,
         documents_unreachable, not_allowed.
         """
         return self._views.read_pdf(id, sha256)
@@ -253,19 +257,21 @@ class ServiceBuilder:
 
     @cached_property
     def guarded_actions(self) -> Services:
-        """All guarded actions by name. If an action were missing here, its late answers and lapses could not be
-        settled.
+        """The services of all guarded actions, by the action's name. An action that is missing here could not
+        settle its late answers and its operations whose lease has lapsed.
         """
         checks = self._purchases, self._refetch_service.refetches
         return services_by_action(*checks, self._payment_builder.start_action, self._refund_builder.submit_action)
 
     def end_unsent_operations(self) -> None:
-        """Settle as not sent the operations that this desk certainly never sent."""
+        """Settle as not sent those operations of this desk whose stored intent proves that nothing was sent."""
         unsent_operations.settle_all_unsent(self._context, self.guarded_actions)
 
     @cached_property
     def scheduler(self) -> Scheduler:
-        """The scheduler of all due tasks. Their sequence lets a task handle the results of the tasks before it."""
+        """The scheduler of all due tasks. The order of the tasks lets a task handle the results of the tasks
+        before it.
+        """
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         due_tasks = DueTasks(
             self._context,
@@ -288,14 +294,16 @@ class ServiceBuilder:
         return Scheduler(self._context, self._heartbeat, due_tasks.tasks())
 
     def watch_companies(self) -> int:
-        """Compare the watched corporations with the registry in use. Return the number of changed alerts. Raises
-        not_allowed.
+        """Compare the watched corporations with the imported corporation registry. Return the number of changed
+        alerts. Raises not_allowed.
         """
         return ChangedCompanies(self._context).run()
 
     @cached_property
     def _registry_updates(self) -> "RegistryUpdates":
-        """The service that keeps the corporation registry up to date. Its modules are imported at its first run."""
+        """The service that keeps the corporation registry up to date. Its modules are imported when it runs for
+        the first time.
+        """
         from console.services.registry.service import import_files
         from console.services.registry.updates import RegistryUpdates
         from console.services.tasks.cancellation import is_stopping
@@ -311,7 +319,7 @@ class ServiceBuilder:
 
     @cached_property
     def bulk_runs(self) -> BulkRuns:
-        """The service of bulk runs, whose actions are probe, re-fetch, take and note."""
+        """The service of bulk runs. The actions of a bulk run are probe, re-fetch, take and note."""
         context, recovery_service = self._context, self.recovery_service()
 
         def refetch(record_id: int, expected_version: int | None) -> RefetchResult:
@@ -334,11 +342,11 @@ class ServiceBuilder:
         return ReconciliationService(self._context, self.payment_providers, *actions, self._request_ids)
 
     def pdfs(self) -> Pdfs:
-        """Return the service that opens PDFs."""
+        """Return the service that opens the PDFs of credit checks."""
         return Pdfs(self.readers.credit_check_views)
 
     def close(self) -> None:
-        """Write the collected audit entries about openings, and stop the heartbeat."""
+        """Write the collected audit entries about records that people opened, and stop the heartbeat."""
         self.read_log.flush()
         self._heartbeat.close()
 

@@ -25,7 +25,8 @@ class ApplyAccounts:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Read the file of people and write them to the database; with `--dry-run`, only write the SQL as the answer.
+        """Read the file that lists the people and write them to the database; with `--dry-run`, only write the SQL
+        as the answer.
 
         Raises ConsoleError `usage` for an invalid file, `bad_profile` for a missing password, `not_allowed` if the
         connected account may not create accounts, and the errors of `open_console`.

@@ -20,13 +20,15 @@ _FIELDS = ("provider", "access_expires_at", "version")
 
 
 class AuthoriseProvider:
-    """The command `provider authorise`. It shows the URL that the person opens in a browser, asks for the code that
-    the provider gives there, and exchanges the code for the first tokens.
+    """The command `provider authorise`. It shows the URL that the person opens in a browser, reads the code that
+    the provider shows there, and exchanges the code for the first access token and refresh token.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Authorise the console. The URL is written to stderr, because stdout has only the answer. The code is no
-        argument, because other users of the machine could read it in the list of processes.
+        """Authorise the console. The URL is written to stderr, because stdout has only the answer. The code is not
+        a command-line argument, because other users of the machine could read it in the list of processes.
+
+        Raises the errors of `ProviderAuthorisation.begin` and `ProviderAuthorisation.complete`.
         """
         with open_console_with_passwords(writer) as console:
             request = console.provider_authorisation.begin()
@@ -39,7 +41,9 @@ class AuthoriseProvider:
 
 
 def authorised_json(done: "CompletedAuthorisation", translate: Translate) -> JsonObject:
-    """Return the answer of `provider authorise` as a JSON object; it contains no token."""
+    """Return the answer of `provider authorise` as a JSON object: the provider, the time at which the access token
+    expires, and the number of token pairs stored so far. It contains no token.
+    """
     return attributes_json(done, _FIELDS, translate)
 
 
@@ -49,9 +53,11 @@ def authorised_lines(done: "CompletedAuthorisation", translator: Translator) -> 
 
 
 def _read_code(writer: AnswerWriter) -> str:
-    """Return the code or address: typed at the terminal without echo, otherwise the first line of standard input.
+    """Return the authorisation code, or the whole address to which the provider has redirected the browser. It is
+    typed at the terminal without echo; without a terminal it is the first line of standard input.
 
-    Raises ConsoleError `usage` if there is none, and Interrupted if the person presses Ctrl+C at the question.
+    Raises ConsoleError `usage` if nothing is entered, and Interrupted if the person presses Ctrl+C at the
+    question.
     """
     with interrupts.raise_at_signals():
         entered = ask_at_terminal(writer.translator, "authorisation.ask") if is_terminal() else read_stdin_line()

@@ -1,5 +1,5 @@
-"""The commands `sign-in`, `sign-out`, `whoami` and `forget-credentials`. Sign-in is for databases with database
-accounts.
+"""The commands `sign-in`, `sign-out`, `whoami` and `forget-credentials`. A person signs in only to a database
+server; the embedded database has no accounts.
 """
 
 from argparse import Namespace
@@ -25,9 +25,9 @@ class SignInCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Ask for account and password, sign in, and write the identity as the answer.
+        """Read account and password, sign in, and write the person's name, roles and database as the answer.
 
-        Raises ConsoleError `usage` if the database has no accounts or the environment already names an account and
+        Raises ConsoleError `usage` if the database is embedded or the environment already names an account and
         password, `bad_profile` if the password is refused or can't be stored.
         """
         settings = writer.read_settings()
@@ -55,7 +55,7 @@ class SignOutCommand:
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Sign out. The answer says whether an audit entry about it could be written.
 
-        Raises ConsoleError `usage` if the database has no accounts.
+        Raises ConsoleError `usage` if the database is embedded, because such a database has no accounts.
         """
         settings = writer.read_settings()
         _require_accounts(settings)
@@ -80,16 +80,16 @@ class WhoAmICommand:
 
 
 class ForgetCredentials:
-    """The command `forget-credentials`. It deletes from the keyring the credentials that this desk no longer needs,
-    because a worker acts for its person.
+    """The command `forget-credentials`. It deletes from the keyring the credentials of providers that this desk no
+    longer needs, because a worker now makes the calls for its person.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Delete the credentials. The answer names them, and the environment variables with credentials, which only
-        the person can remove.
+        """Delete the credentials from the keyring. The answer names the deleted ones, and the environment
+        variables that contain credentials, which only the person can remove.
 
-        Raises ConsoleError `usage` on a desk for which no worker acts, and while answers for the database wait in
-        this desk's spool.
+        Raises ConsoleError `usage` on a desk for which no worker acts, and while the spool of this desk has
+        answers that are not yet in the database.
         """
         from console.cli.process.command import open_console_with_passwords
 

@@ -1,5 +1,5 @@
-"""The commands `alerts list` (show open and resolved alerts), `alerts ack` (acknowledge one alert) and `alerts unack`
-(take the own acknowledgement back).
+"""The commands `alerts list` (show open and resolved alerts), `alerts ack` (acknowledge one alert) and `alerts
+unack` (undo the acting person's acknowledgement).
 """
 
 from argparse import Namespace
@@ -44,7 +44,9 @@ def _undo_acknowledgement(console: "Console", args: Namespace, _: AnswerWriter) 
 
 
 def alert_json(record: "Alert", translate: Translate) -> JsonObject:
-    """Return an alert as a JSON object. An alert about a corporation also has its number, and the changes as text."""
+    """Return an alert as a JSON object. For an alert about a corporation it also has `corporation_number`, and in
+    `why` a sentence about the changed registry data.
+    """
     subject = {"kind": record.subject_kind, "id": record.subject_id, "number": record.number}
     fields = {**attributes_json(record, _ALERT_FIELDS, translate), "subject": subject}
     number = _find_corporation_number(record)
@@ -55,7 +57,9 @@ def alert_json(record: "Alert", translate: Translate) -> JsonObject:
 
 
 def _find_corporation_number(record: "Alert") -> str | None:
-    """Return the corporation number of an alert about a corporation; None for any other alert."""
+    """Return the corporation number of an alert about a corporation; None for an alert about another kind of
+    record.
+    """
     # imported here, because every command imports this module, and few need the registry's values
     from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
 

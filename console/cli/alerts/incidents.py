@@ -1,5 +1,5 @@
-"""The commands `incidents …`: show alerts grouped by their cause; take, release, hand over, snooze, wake, resolve and
-reopen such a group.
+"""The commands `incidents …`: show incidents (alerts grouped by their cause); take, release, hand over, snooze,
+wake, resolve and reopen an incident.
 """
 
 from argparse import Namespace
@@ -73,7 +73,9 @@ def _reopen_incident(console: "Console", args: Namespace, id: int) -> "Incident"
 
 
 def parse_moment(text: str) -> datetime:
-    """Return the moment in a text of ISO 8601; without a zone it is Japanese time. Raises usage for another text."""
+    """Return the instant (UTC) of an ISO 8601 text such as `2026-11-20T09:00`; a text without a time zone is
+    Japanese time. Raises ConsoleError `usage` for any other text.
+    """
     try:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=JST)).astimezone(UTC)
@@ -82,8 +84,9 @@ def parse_moment(text: str) -> datetime:
 
 
 def incident_json(incident: "Incident", translate: Translate) -> JsonObject:
-    """Return an incident as a JSON object. `sums` has minor units by currency. `because` says why a closed or
-    resolved incident ended; None for another one.
+    """Return an incident as a JSON object. `sums` has the amounts of the affected records by currency, in minor
+    units. `because` is a sentence that says why a closed or resolved incident ended; null for any other
+    incident.
     """
     from console.wording import incident_words  # imported here: other commands need no incident
 
@@ -125,8 +128,8 @@ def incident_list_lines(incidents: "Sequence[Incident]", translator: Translator)
 
 
 def incident_lines(incident: "Incident", translator: Translator) -> Iterator[str]:
-    """Yield one incident as text: its line in the list, the reason for its state, its alerts, the playbook, and the
-    steps of people.
+    """Yield one incident as text: its line in the list, the reason for its state, its alerts, the instructions for
+    handling it (playbook), and the actions that people took on it.
     """
     from console.wording import incident_words  # imported here: other commands need no incident
 

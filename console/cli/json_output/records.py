@@ -1,5 +1,5 @@
-"""Build the JSON object of a record, for each kind of record, and objects that several answers contain. Other
-programs depend on the names and types of the fields.
+"""Functions that build the JSON object of a record of each kind, and JSON objects that several answers contain.
+Other programs depend on the names and types of the fields.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -62,8 +62,8 @@ _EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "ba
 
 
 def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
-    """Return a record as the JSON object of its kind, with its present explanation; the fields of the explanation are
-    null if the relations of the record were not read. The text that identifies the payer of a payment is masked.
+    """Return a record as the JSON object of its kind, with the explanation of its present state. The fields of the
+    explanation are null if the related records were not read. The payer of a payment is masked.
     """
     record_fields = record_fields_json(value, translate)
     if isinstance(value, Operation):
@@ -76,7 +76,7 @@ def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
 
 
 def record_fields_json(value: AnyRecord, translate: Translate) -> JsonObject:
-    """Return the fields of a record's row as the JSON object of its kind, without an explanation."""
+    """Return the stored fields of a record, without an explanation, as the JSON object of its kind."""
     kind = type(value)
     names = _FIELD_NAMES_BY_TYPE[kind].split()
     computed = {
@@ -88,7 +88,9 @@ def record_fields_json(value: AnyRecord, translate: Translate) -> JsonObject:
 
 
 def _registry_name_json(record: CreditCheck | Order | Payment | Refund) -> JsonObject | None:
-    """Return the official name of the record's corporation and the date of the registry; None if it was not read."""
+    """Return the official name of the record's corporation and the registry date; None if the registry was not
+    read for this record.
+    """
     entry = record.registry_entry
     if entry is None:
         return None
@@ -96,8 +98,8 @@ def _registry_name_json(record: CreditCheck | Order | Payment | Refund) -> JsonO
 
 
 def attributes_json(value: object, names: Iterable[str], translate: Translate, **computed: object) -> JsonObject:
-    """Return the attributes of an object that `names` lists as JSON, in this sequence. A value in `computed` replaces
-    the attribute of the same name.
+    """Return a JSON object with the attributes of `value` that `names` lists, in this order. A value in `computed`
+    replaces the attribute of the same name.
     """
     return {
         name: computed[name] if name in computed else _attribute_json(getattr(value, name), translate)
@@ -106,7 +108,7 @@ def attributes_json(value: object, names: Iterable[str], translate: Translate, *
 
 
 def _attribute_json(value: object, translate: Translate) -> Any:
-    """Return the value of an attribute as JSON. Text is not cut, unlike the text in facts (`fact_json`)."""
+    """Return the value of an attribute as JSON. Unlike in `fact_json`, text is not cut."""
     match value:
         case Work():
             return work_json(value, translate)
@@ -121,8 +123,8 @@ def instant_json(at: datetime | None) -> str | None:
 
 
 def work_json(work: Work, translate: Translate) -> JsonObject:
-    """Return a record's work as JSON. The field `reason` is a sentence for people, `reason_code` the code for
-    programs.
+    """Return a record's work (its next step) as JSON. The field `reason` is a sentence for people, `reason_code`
+    the code for programs.
     """
     reason = None if work.reason is None else translate(f"work.reason.{work.reason}")
     return {
@@ -135,8 +137,8 @@ def work_json(work: Work, translate: Translate) -> JsonObject:
 
 
 def fact_json(value: object, translate: Translate) -> Any:
-    """Return a fact of an error, timeline or audit entry as JSON. A record becomes the object of its kind; text is
-    cut to 2,000 characters.
+    """Return any value of an error's detail, of a timeline entry or of an audit entry as JSON. A record becomes
+    the JSON object of its kind; text is cut to 2,000 characters.
     """
     match value:
         case None | bool() | int() | float():
@@ -160,7 +162,9 @@ def fact_json(value: object, translate: Translate) -> Any:
 
 
 def next_step_json(step: "NextStep", translate: Translate) -> JsonObject:
-    """Return the next step of a record as JSON: a sentence, a command, and the wording key of the sentence."""
+    """Return the next step that an explanation recommends as JSON: a sentence, a command, and the wording key of
+    the sentence.
+    """
     return {"text": translate(step.code, **step.facts), "command": step.command, "code": step.code}
 
 
@@ -178,8 +182,8 @@ def explanation_json(explanation: "Explanation", translate: Translate) -> JsonOb
 
 
 def explain_present(record: CreditCheck | Order | Payment | Refund) -> "Explanation | None":
-    """Return the present explanation of a record. Return None if its relations were not read, because an
-    explanation needs them: the row of a payment, for example, doesn't contain the payment's refunds.
+    """Return the explanation of a record's present state. Return None if its related records were not read,
+    because an explanation needs them: the row of a payment, for example, doesn't contain the payment's refunds.
     """
     if record.relations is None:
         return None
@@ -192,7 +196,9 @@ def explain_present(record: CreditCheck | Order | Payment | Refund) -> "Explanat
 def badges_json(
     record: CreditCheck | Order | Payment | Refund, explanation: "Explanation", translate: Translate
 ) -> JsonObject:
-    """Return the three badges that the window shows of a record as JSON: each with its code and its word."""
+    """Return the three badges that the window shows of a record (state, certainty, work) as JSON: a code and a
+    word for each.
+    """
     from console.domain.explanations.badges import find_state_badge
 
     state = find_state_badge(record)

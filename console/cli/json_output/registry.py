@@ -1,5 +1,5 @@
-"""Build the JSON objects of corporations: the facts beside a number, and the answers of the commands `registry …`.
-Other programs depend on the names and types of the fields.
+"""Functions that build the JSON objects of corporations: the registry data of a corporation number, and the
+answers of the commands `registry …`. Other programs depend on the names and types of the fields.
 """
 
 from collections.abc import Iterable
@@ -21,8 +21,8 @@ SOURCE = {"source": PUBLISHER, "licence": LICENCE}
 
 
 def corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
-    """Return the registry's facts about a number; None without a registry, or if it does not have the number.
-    `successors` are the corporations into which it was merged, the nearest first.
+    """Return the registry data of one corporation as JSON; None if this desk has no registry, or if the registry
+    doesn't contain the number. `successors` are the corporations into which it was merged, the nearest first.
     """
     if facts is None or facts.corporation is None:
         return None
@@ -37,8 +37,8 @@ def corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
 
 
 def match_json(match: RegistryMatch) -> JsonObject:
-    """Return a corporation that a search or a merger has found. `ours` is true if this database has records of the
-    corporation.
+    """Return a corporation that a search has found, or a successor or predecessor of one, as JSON. `ours` is true
+    if this database has records of the corporation.
     """
     return {
         "corporation_number": match.corporation.number,
@@ -49,14 +49,16 @@ def match_json(match: RegistryMatch) -> JsonObject:
 
 
 def matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
-    """Return the answer of the command `registry find` as JSON. `registry_date` is null without a registry."""
+    """Return the answer of the command `registry find` as JSON. `registry_date` is null if this desk has no
+    registry.
+    """
     items = [match_json(match) for match in matches.items]
     return {"items": items, "registry_date": _day_json(matches.registry_date), **SOURCE}
 
 
 def status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
-    """Return the answer of the commands `registry status` and `registry import` as JSON. Without a registry the date
-    is null and there are no rows and files.
+    """Return the answer of the commands `registry status` and `registry import` as JSON. If this desk has no
+    registry, `registry_date` is null, `rows` is 0 and `files` is empty.
     """
     if status is None:
         return {"registry_date": None, "rows": 0, "files": [], "cycles": [], **SOURCE}
@@ -70,7 +72,9 @@ def status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
 
 
 def changes_json(changes: Iterable[CorporationChange]) -> list[JsonObject]:
-    """Return the changes by difference files: one object for each corporation and day."""
+    """Return the changes of corporations that the imported difference files contain as JSON: one object for each
+    corporation and day.
+    """
     return [
         {
             "corporation_number": change.number,
@@ -84,7 +88,9 @@ def changes_json(changes: Iterable[CorporationChange]) -> list[JsonObject]:
 
 
 def _published_fields(corporation: Corporation) -> JsonObject:
-    """Return the fields of a corporation that every answer has. `kind` and `cause` are the publisher's codes."""
+    """Return the fields of a corporation that all JSON objects of corporations have. `kind` and `cause` are the
+    publisher's codes.
+    """
     return {
         "name": corporation.name,
         "furigana": corporation.furigana,

@@ -1,4 +1,6 @@
-"""Build the answer of each command as a JSON object. Other programs depend on the names and types of the fields."""
+"""Functions that build the answers of commands as JSON objects. Other programs depend on the names and types of
+the fields.
+"""
 
 import json
 from collections.abc import Iterable
@@ -64,7 +66,9 @@ _TOTAL_FIELDS = ("currency", "paid_minor", "refunded_minor", "sending_minor", "u
 
 
 def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
-    """Return the registry's facts about a number; None without a registry, or if it does not have the number."""
+    """Return the registry data of one corporation as JSON; None if this desk has no registry, or if the registry
+    doesn't contain the number.
+    """
     if facts is None:
         return None
     # imported here, because commands on a desk without a registry start faster without it
@@ -75,19 +79,25 @@ def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
 
 @dataclass(frozen=True, slots=True)
 class PurchaseAnswer:
-    """The value of the command `purchase`: the credit check, and the registry's facts before the purchase."""
+    """The value that the command `purchase` returns: the bought credit check, and the registry data of its
+    corporation, read before the purchase (None without a registry).
+    """
 
     record: CreditCheck
     corporation: "CorporationFacts | None"
 
 
 def purchase_json(answer: PurchaseAnswer, translate: Translate) -> JsonObject:
-    """Return the answer of the command `purchase` as JSON: the record, and the registry's facts about it."""
+    """Return the answer of the command `purchase` as JSON: the credit check, and the registry data of its
+    corporation.
+    """
     return {**record_json(answer.record, translate), "corporation": corporation_json(answer.corporation)}
 
 
 def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
-    """Return one record of a queue as JSON, with its explanation and the instant since which it waits."""
+    """Return one record of a queue as JSON, with its explanation, the person who has taken it, and in `since` the
+    time from which it has been waiting.
+    """
     return {
         **record_fields_json(item.record, translate),
         **explanation_json(item.explanation, translate),
@@ -102,7 +112,9 @@ _SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "currency", "asked",
 
 
 def _disagreement_json(disagreement: "Disagreement", translate: Translate) -> JsonObject:
-    """Return what the sides of a record say as JSON: each side that has said something, and the open case."""
+    """Return the differences between our record, the provider and the order as JSON: the state and amounts of each
+    of these sides that has stated one, and the open alert about the record.
+    """
     names = ("rule", "observed", "expected", "detected_at")
     return {
         "sides": [
@@ -129,7 +141,9 @@ _NOTICE_FIELDS = (
 
 
 def _notice_json(item: "UnmatchedNoticeItem", translate: Translate) -> JsonObject:
-    """Return a notice of the queue `notices` as JSON, with the records of ours that share facts with it."""
+    """Return a notice of the queue `notices` as JSON. `candidates` are our orders and payments with the same
+    number, or with the same amount and day.
+    """
     return {
         "kind": "notice",
         **attributes_json(item.notice, _NOTICE_FIELDS, translate),
@@ -144,7 +158,9 @@ def _notice_json(item: "UnmatchedNoticeItem", translate: Translate) -> JsonObjec
 
 
 def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObject:
-    """Return a changed corporation of the queue `companies` as JSON, with its facts before and now."""
+    """Return a changed corporation of the queue `companies` as JSON, with its registry data before and after the
+    change.
+    """
     from console.cli.json_output.registry import match_json
     from console.domain.registry.watched_facts import facts_json
 
@@ -168,8 +184,8 @@ def _company_json(item: "ChangedCompanyItem", translate: Translate) -> JsonObjec
 
 
 def _company_action_json(action: "CompanyAction", translate: Translate) -> JsonObject:
-    """Return an action on a changed corporation as JSON. `command` is None if the action isn't possible now; then
-    `reason` is the sentence that says why.
+    """Return an action on a changed corporation as JSON. If the action isn't possible now, `command` is null and
+    `reason` is a sentence that says why.
     """
     return {
         "action": action.action,
@@ -181,8 +197,8 @@ def _company_action_json(action: "CompanyAction", translate: Translate) -> JsonO
 
 def queue_page_json(page: "QueuePage | ChangedCompanyPage | UnmatchedNoticePage", translate: Translate) -> JsonObject:
     """Return the answer of the command `queue` as JSON: one page of records, of changed corporations or of
-    notices.
-    `next_cursor` is None on the last page. The fields `filter` and `sort` are there if the caller gave them.
+    notices. `next_cursor` is null on the last page. The fields `filter` and `sort` are there if the caller gave
+    them.
     """
     from console.domain.views.any_record import QueuePage
 
@@ -236,19 +252,23 @@ def health_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonOb
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """The value of the command `audit export`: the absolute path of the written file and the number of its rows."""
+    """The value that the command `audit export` returns: the absolute path of the written CSV file and the number
+    of its rows.
+    """
 
     file: str
     rows: int
 
 
 def verification_json(rows: int, _: Translate) -> JsonObject:
-    """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row."""
+    """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row. `rows` is
+    the number of verified rows.
+    """
     return {"rows": rows, "first_bad": None}
 
 
 def export_json(export: ExportResult, _: Translate) -> JsonObject:
-    """Return the answer of the command `audit export` as JSON."""
+    """Return the answer of the command `audit export` as JSON: the path of the file and the number of its rows."""
     return asdict(export)
 
 

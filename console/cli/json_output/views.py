@@ -1,4 +1,6 @@
-"""Build the JSON object of a record's view: the record, its timeline, its evidence, and the fields of its kind."""
+"""Functions that build the JSON object of the command `show`: a record, its explanation, timeline and evidence,
+and the fields of its kind. A view is a record with the data of its screen.
+"""
 
 from console.cli.json_output.records import (
     JsonObject,
@@ -37,12 +39,12 @@ def view_json(view: AnyView, translate: Translate) -> JsonObject:
 
 
 def _badges_json(view: AnyView, translate: Translate) -> JsonObject | None:
-    """Return the badges of the view's record as JSON; None for an operation, which has none."""
+    """Return the badges of the shown record as JSON; None for an operation, which has none."""
     return None if isinstance(view.record, Operation) else badges_json(view.record, view.explanation, translate)
 
 
 def _kind_fields(view: AnyView, translate: Translate) -> JsonObject:
-    """Return, as JSON, the fields that only a view of this kind of record has."""
+    """Return, as JSON, the fields that the answer has only for this kind of record."""
     match view:
         case CreditCheckView():
             return _credit_check_fields(view, translate)
@@ -62,7 +64,9 @@ def _kind_fields(view: AnyView, translate: Translate) -> JsonObject:
 
 
 def _timeout_saga_json(saga: SagaView, translate: Translate) -> JsonObject:
-    """Return, as JSON, a saga that ends an expired payment: its state, its steps and the state of each step."""
+    """Return, as JSON, a saga that ends an expired payment: its state, its current step, and all steps with their
+    states.
+    """
     record, current = saga.record, saga.current
     return {
         "id": record.id,
@@ -88,7 +92,7 @@ def _credit_check_fields(view: CreditCheckView, translate: Translate) -> JsonObj
 
 
 def _attributes_json(view: AnyView, translate: Translate, *names: str) -> JsonObject:
-    """Return the attributes of a view that `names` lists as JSON. A record among them becomes the JSON object of its
-    kind.
+    """Return a JSON object with the attributes of a view that `names` lists. A record among them becomes the JSON
+    object of its kind.
     """
     return {name: fact_json(getattr(view, name), translate) for name in names}

@@ -1,4 +1,6 @@
-"""The commands `lookup` and `find`: the records of a corporation number, or all matches of a text."""
+"""The commands `lookup` (the records of a corporation number) and `find` (all records and corporations that match
+a text).
+"""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -26,12 +28,12 @@ def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "Se
 
 
 def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches | SearchResult":
-    """Return the records of a corporation number. A text with conditions, or the identifier of a record, is searched
-    like `find`. Any other text is searched in the registry: if it finds one corporation, return the records of that
-    one, otherwise the matches.
+    """Return the records of a corporation number. A text with filter conditions, or the id of a record, is
+    searched like in `find`. Any other text is searched in the registry: if exactly one corporation matches,
+    return its records, otherwise all matches.
 
-    Raises ConsoleError `invalid_corporation_number` for a wrong number. Also raises it for a text without conditions
-    that is no identifier of a record, if there is no registry.
+    Raises ConsoleError `invalid_corporation_number` for a wrong number, and, without a registry, for any text that
+    has no conditions and is not the id of a record.
     """
     try:
         return console.lookup.find_records(args.number)
@@ -53,8 +55,9 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
 
 
 def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
-    """True if the registry may be searched for a text that is no corporation number: if it is a postcode, or has more
-    than digits. A wrong or incomplete number is refused, as without a registry.
+    """Return True if a text that isn't a corporation number may be searched in the registry: a postcode, or a text
+    with other characters than digits. `invalid` is the error that the text caused as a number. A wrong or
+    incomplete number is not searched; the command refuses it.
     """
     from console.domain.error_reasons import NumberReason
     from console.domain.lookup.registry_query import QueryKind, parse_query

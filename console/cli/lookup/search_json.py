@@ -1,5 +1,5 @@
-"""Build the JSON object of a search: the companies of the registry in the form of `registry find`, and our
-records.
+"""Functions that build the JSON object of a search: the found corporations, in the form of `registry find`, and
+the found records.
 """
 
 from console.cli.alerts.alerts import alert_json
@@ -13,8 +13,8 @@ _LIST_NAMES = {"payment": "payments", "refund": "refunds", "credit-check": "cred
 
 
 def search_json(result: SearchResult, translate: Translate) -> JsonObject:
-    """Return a search as JSON. `more` has the lists with more matches than the answer, `partial` those for which only
-    the newest records were searched. `exact` is the record whose identifier was searched for.
+    """Return the result of a search as JSON. `more` names the lists that don't contain all matches, `partial`
+    those for which only the newest records were searched. `exact` is the record whose id was searched for.
     """
     records = {
         _LIST_NAMES[kind]: [record_json(record, translate) for record in group.records]
@@ -34,7 +34,9 @@ def search_json(result: SearchResult, translate: Translate) -> JsonObject:
 
 
 def _query_json(query: SearchQuery) -> JsonObject:
-    """Return how the text was read: its conditions, its words, and what could not be understood."""
+    """Return the parsed search text as JSON: its filter conditions, its days, its words, and the words that could
+    not be understood.
+    """
     days = None if query.days is None else {"from": query.days.first.isoformat(), "to": query.days.last.isoformat()}
     return {
         "filter": format_filter(query.chosen),

@@ -1,4 +1,6 @@
-"""The answer of `find` as text: the problems of the typed text, companies, and a table for each kind of record."""
+"""The answer of `find` as text: the words that could not be understood, the found corporations, and a table for
+each kind of record.
+"""
 
 from collections.abc import Iterator
 
@@ -11,7 +13,9 @@ from console.wording.search import group_note, problem_text
 
 
 def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
-    """Yield the answer of the command `find`, and of `lookup` with a text that is no corporation number."""
+    """Yield the result of a search as text: the answer of the command `find`, and of `lookup` for a text that
+    isn't a corporation number.
+    """
     for problem in result.query.problems:
         yield problem_text(problem, translator)
     has_records = any(True for _ in result.records) or bool(result.operations)

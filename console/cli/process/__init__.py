@@ -1,3 +1,3 @@
-"""The parts that every command of the terminal uses: the parser, base classes, the writer of the answer, the log on
-stderr, passwords and stop signals.
+"""Modules that all commands of the terminal use: the parser, base classes of commands, the writer of the answer,
+the log on stderr, passwords and stop signals.
 """

@@ -1,5 +1,5 @@
-"""Base classes of the commands, among them the command that makes one service call; functions that open the services
-and parse ids.
+"""Base classes of the commands, among them the command that makes one service call. Also functions that open the
+services and parse ids.
 """
 
 import contextlib
@@ -70,8 +70,9 @@ class ServiceCommand(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class RepeatedAnswer:
-    """Adds a mark to an answer that was stored for an earlier call with the same request id. `is_repetition` returns
-    True for such an answer; `repetition_note` is the sentence about it.
+    """Marks the answer of a command as a repetition, if the command's request id was used by an earlier call and
+    the stored answer of that call is returned. `is_repetition` returns True in this case; `repetition_note` is
+    the sentence that text answers get.
     """
 
     is_repetition: Callable[[], bool]
@@ -89,8 +90,8 @@ class RepeatedAnswer:
 
 @contextlib.contextmanager
 def watch_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[RepeatedAnswer]:
-    """Yield an object that adds a mark to the answer, if a service in the block finds that the request id of the
-    command was used before.
+    """Yield an object that marks the answer as a repetition, if a service that is called in the block finds that
+    the request id of the command was used before.
 
     Raises ConsoleError `usage` if the text in `--request-id` can't be a request id.
     """
@@ -106,8 +107,8 @@ def watch_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[Repeated
 
 @contextlib.contextmanager
 def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
-    """Open the services and yield them; they are closed at the end of the block. If a service needs a password, it is
-    read from this terminal.
+    """Open the services and yield them; they are closed at the end of the block. If a service needs the person's
+    password, it is read from the terminal or from the configured file descriptor (`read_password`).
     """
     settings = writer.read_settings()
     from console.app import open_console
@@ -119,7 +120,7 @@ def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
 
 
 def parse_row_id(kind: str, text: str) -> int:
-    """Return the id of a record as a number. `kind` is the record's kind, for the error.
+    """Return the id in `text` as a number. `kind` is the kind of the record, which the error names.
 
     Raises ConsoleError `not_found` for a text that can't be an id.
     """
@@ -129,8 +130,8 @@ def parse_row_id(kind: str, text: str) -> int:
 
 
 def parse_provider_id(kind: str, text: str | None) -> int | str | None:
-    """Return the value of `--provider-id`: a number for a credit check, text for other kinds of records; None if the
-    option was not given.
+    """Return the value of `--provider-id`, the id that the provider has given to a record: a number for a credit
+    check, text for other kinds of records; None if the option is missing.
 
     Raises ConsoleError `usage` for a value that can't be a provider's id.
     """

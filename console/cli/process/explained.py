@@ -1,7 +1,8 @@
-"""Explain the records of a command's answer from the same facts as the lists, the window and the exports.
+"""Read the related records of the record in a command's answer, so that the answer explains it in the same way as
+the lists, the window and the exports do.
 
-The services return a record without its relations (its order, its refunds, open proposals). Those are read after the
-act, so that the answer of `probe` says the same about a payment as a `lookup` does.
+The services return a record without its related records (its order, its refunds, open proposals). This module
+reads them after the service call, so that `probe` explains a payment in the same way as `lookup`.
 """
 
 from contextlib import suppress
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def complete_answer(console: "Console", value: Any) -> Any:
-    """Read the related records of the record in `value`, or of `value` itself if it is a record, and return the value
-    with them. Any other value is returned unchanged.
+    """Return the value that a service returned, with the related records of the record in it. `value` is a record
+    or has an attribute `record`; any other value is returned unchanged.
     """
     if type(value) in KIND_BY_TYPE:
         return _complete_record(console, value)
@@ -27,15 +28,15 @@ def complete_answer(console: "Console", value: Any) -> Any:
 
 
 def complete_refusal(console: "Console", refusal: ConsoleError) -> None:
-    """Read the related records of the record in the details of an error, and add them to it."""
+    """Read the related records of the record in the detail of an error, and add them to that record."""
     record: Any = refusal.detail.get("record")
     if type(record) in KIND_BY_TYPE:
         refusal.detail["record"] = _complete_record(console, record)
 
 
 def _complete_record(console: "Console", record: AnyRecord) -> AnyRecord:
-    """Return the record with its relations. The act is done: if they can't be read, the record has none, and its
-    answer has no explanation.
+    """Return the record with its related records. If they can't be read, return the record without them, because
+    the service call has already succeeded; its answer then has no explanation.
     """
     if isinstance(record, Operation):
         return record

@@ -65,8 +65,8 @@ class AnswerWriter:
         self._is_long_running = False
 
     def write_ready_answer(self, data: "Callable[[], JsonObject]", lines: Callable[[], Lines]) -> None:
-        """Write the answer of a command that runs until it is stopped: it is ready. How such a command ends is
-        reported by the exit status only.
+        """Write the answer of a command that runs until it is stopped, when it is ready. The end of such a command
+        is reported by the exit status only.
         """
         self._is_long_running = True
         self.write_answer(data, lines)
@@ -102,7 +102,7 @@ class AnswerWriter:
             self._write_refused_record(error)
 
     def _write_refused_record(self, error: ConsoleError) -> None:
-        """Write the record in the details of an error to stderr, with the explanation that the JSON object has."""
+        """If the detail of the error contains a record, write the record and its explanation to stderr."""
         record = error.detail.get("record")
         if record is None:
             return
@@ -120,7 +120,7 @@ class AnswerWriter:
             return error.code
 
     def write_to_stderr(self, text: str) -> None:
-        """Write a line to stderr; this is not the answer of the command."""
+        """Write a line to stderr that is not part of the command's answer."""
         if sys.stderr is not None:
             sys.stderr.write(escape_control_characters(text) + "\n")
 
@@ -137,7 +137,9 @@ class AnswerWriter:
         return settings
 
     def show_progress(self, step: str, **facts: object) -> None:
-        """Show on stderr the step that has begun, if stderr is a terminal and the answer is not JSON."""
+        """Write to stderr which step of the command has begun, if stderr is a terminal and the answer is not JSON.
+        `step` is the end of a wording key `progress.…`, `facts` are the values in its sentence.
+        """
         if not self.is_json and sys.stderr is not None and sys.stderr.isatty():
             self.write_to_stderr(self.translator(f"progress.{step}", **facts))
 

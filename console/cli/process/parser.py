@@ -46,15 +46,15 @@ class VersionRequest(Exception):
 
 
 class _VersionAction(argparse.Action):
-    """The option `--version`. It raises VersionRequest, because the Writer writes every answer."""
+    """The option `--version`. It raises VersionRequest, because only AnswerWriter writes answers."""
 
     def __call__(self, *_: object) -> NoReturn:
         raise VersionRequest
 
 
 class _Parser(argparse.ArgumentParser):
-    """An argparse parser that raises exceptions instead of printing or exiting, because the Writer writes every
-    answer.
+    """An argparse parser that raises exceptions instead of printing or exiting, because only AnswerWriter writes
+    answers.
     """
 
     def error(self, message: str) -> NoReturn:
@@ -125,7 +125,7 @@ def _empty_text(_: str) -> str:
 
 
 def _require_refund_reason(args: argparse.Namespace) -> None:
-    """Refuse a refund request without `--reason` and without `--reason-code`."""
+    """Refuse a refund request without `--reason` and without `--reason-code`. Raises ConsoleError `usage`."""
     if args.reason is None and args.reason_code is None:
         raise usage_error("one of these arguments is required: --reason, --reason-code")
 
@@ -148,7 +148,7 @@ def _refuse_unreadable(args: argparse.Namespace) -> None:
     """Refuse arguments that are not UTF-8. Python passes their bytes as lone surrogates, which no database or file
     accepts. Raises ConsoleError `usage`.
 
-    A corporation number is not checked here, because its own check gives a more exact reason.
+    A corporation number is left out, because the check of corporation numbers gives a more exact reason.
     """
     for name, value in vars(args).items():
         texts = value if isinstance(value, list) else [value]
@@ -185,8 +185,8 @@ def _integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
 
 
 def _build_parser(translate: Translate, words: Sequence[str]) -> _Parser:
-    """Return the parser, with only that group of commands to which the command in `words` belongs, because building
-    all groups takes noticeable time.
+    """Return the parser. It has only the group of commands to which the command in `words` belongs, because
+    building all groups takes noticeable time.
     """
     parser = _Parser(prog=PROGRAM_NAME, description=translate("cli.help"), allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=translate("cli.help.json"))
@@ -212,7 +212,7 @@ def _add_changing_command(
     commands: SubcommandGroup, name: str, translate: Translate, key: str | None = None
 ) -> _Parser:
     """Add a command that changes data. It has the option `--request-id`: a second call with the same id changes
-    nothing and returns the first answer.
+    nothing and returns the first answer. `key` is the wording key of its help.
     """
     parser = _add_command(commands, name, translate, key)
     parser.add_argument("--request-id", metavar="ID", help=translate("cli.help.request_id"))

@@ -22,7 +22,7 @@ def is_terminal() -> bool:
 
 
 def ask_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
-    """Ask with the sentence of the wording key `key`, and return the password that the person types without echo.
+    """Ask with the sentence of the wording key `key`, and return the secret that the person types without echo.
     Return None if the terminal can't hide the input or the input ends.
     """
     import getpass
@@ -38,8 +38,8 @@ def ask_at_terminal(translator: Translator, key: str, **facts: object) -> str | 
 
 
 def read_stdin_line() -> str | None:
-    """Return the first line of standard input, from which a program gives a secret; None if there is none, or if it
-    is no text.
+    """Return the first line of standard input, on which a program passes a secret; None if there is no line, or if
+    it isn't valid text.
     """
     try:
         entered_line = sys.stdin.readline(_MAX_LENGTH) if sys.stdin is not None else ""
@@ -49,8 +49,8 @@ def read_stdin_line() -> str | None:
 
 
 def keep_descriptor_private(settings: "Settings") -> None:
-    """Do not let child processes inherit the file descriptor of the password. If the descriptor isn't open, remove it
-    from the environment, because another file could get its number later.
+    """Prevent child processes from inheriting the file descriptor of the password. If the descriptor isn't open,
+    remove it from the environment, because another file could get its number later.
     """
     if settings.operator_password_fd is not None:
         try:
@@ -60,9 +60,9 @@ def keep_descriptor_private(settings: "Settings") -> None:
 
 
 def read_password(settings: "Settings", translator: Translator) -> str | None:
-    """Return the password that confirms a decision; None if there is none. It is read from the file descriptor that
-    the environment names (which is then closed and removed from the environment), otherwise from the person at the
-    terminal.
+    """Return the password with which the person confirms a decision; None if there is none. It is read from the
+    file descriptor that the environment names (which is then closed and removed from the environment),
+    otherwise from the person at the terminal.
 
     Raises Interrupted if the person presses Ctrl+C at the question.
     """
@@ -76,7 +76,9 @@ def read_password(settings: "Settings", translator: Translator) -> str | None:
 
 
 def _read_descriptor(descriptor: int) -> str | None:
-    """Return the first line of the file descriptor, and close it. Return None if it is empty or can't be read."""
+    """Return the first line of the file descriptor, and close the descriptor. Return None if the line is empty or
+    can't be read.
+    """
     content = b""
     try:
         with open(descriptor, "rb", buffering=0) as file:

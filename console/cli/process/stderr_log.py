@@ -36,8 +36,8 @@ class OneLineFormatter(logging.Formatter):
 
 
 def _error_place(error: BaseException | None) -> str:
-    """Return type and place of the exception, such as `TimeoutError at wire.py:41`; the place is its innermost stack
-    frame.
+    """Return type and place of the exception, such as `TimeoutError at wire.py:41`; the place is the innermost
+    stack frame of its traceback.
     """
     trace = error.__traceback__ if error else None
     while trace is not None and trace.tb_next is not None:

@@ -1,1 +1,1 @@
-"""Commands about records that wait in queues: `queue`, `probe` and `resolve`."""
+"""Commands about unfinished work: `queue`, `views …`, `probe`, `resolve`, `mentions …` and `unfinished`."""

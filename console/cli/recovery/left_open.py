@@ -1,4 +1,4 @@
-"""The command `unfinished`: what the acting person leaves open at the end of a shift."""
+"""The command `unfinished`: list what the acting person has begun, taken or requested and what has not ended."""
 
 from argparse import Namespace
 from collections.abc import Sequence

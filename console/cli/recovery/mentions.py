@@ -1,4 +1,6 @@
-"""The commands `mentions list` and `mentions done`: the notes that mention the acting person."""
+"""The commands `mentions list` and `mentions done`: list the notes that mention the acting person, and mark one as
+done.
+"""
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -26,7 +28,7 @@ def _mark_done(console: "Console", args: Namespace, _: AnswerWriter) -> Mention:
 
 
 def _mention_json(mention: Mention, translate: Translate) -> JsonObject:
-    """Return a mention as a JSON object; `kind` and `record` are those of the record with the note."""
+    """Return a mention as a JSON object; `kind` and `record` are kind and id of the record that has the note."""
     note = mention.note
     return {
         **attributes_json(mention, ("id", "person", "at", "done_at", "how"), translate),

@@ -1,4 +1,4 @@
-"""The commands `probe` and `resolve`, for records whose outcome is unknown."""
+"""The commands `probe` (ask the provider about a record) and `resolve` (decide an unknown outcome by evidence)."""
 
 from argparse import Namespace
 from collections.abc import Mapping
@@ -33,9 +33,11 @@ def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "Re
 
 
 def _parse_proof(argument: str) -> str | Path:
-    """Return the argument as a path if it names a file; otherwise return it as text, which is a written statement.
+    """Return the evidence that the argument `--evidence` names: a path if it is the name of a file, otherwise the
+    text itself, which is a written statement.
 
-    Raises ConsoleError `no_evidence` for a directory, and for a missing file whose name ends like a file of evidence.
+    Raises ConsoleError `no_evidence` for a directory, and for a missing file whose name ends like a file of
+    evidence.
     """
     path = Path(argument)
     try:

@@ -1,5 +1,5 @@
-"""The command `queue`: the records of a queue, filtered and sorted, those of a saved view, or their causes; and the
-list of saved views.
+"""The command `queue`: the records of a queue or of a saved view, or these records grouped by cause; or the list
+of the saved views.
 """
 
 import shlex
@@ -41,8 +41,8 @@ VIEW_LIST = "views"
 
 @dataclass(frozen=True, slots=True)
 class ViewPage:
-    """A page of the records of a view. `problems` are the parts of the view that are not used: what this program
-    doesn't understand, and words, which the terminal doesn't search.
+    """A page of the records of a saved view. `problems` are the parts of the view that were not applied: parts
+    that this program can't understand, and search words, which the terminal doesn't support.
     """
 
     view: SavedView
@@ -61,7 +61,9 @@ def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "A
 
 
 def _read_view(console: "Console", args: Namespace) -> ViewPage:
-    """Return a page of a view. Raises usage if the command also has a queue, a filter or an order of its own."""
+    """Return a page of a saved view. Raises ConsoleError `usage` if the arguments also name a queue, a filter or
+    an order.
+    """
     if args.name is not None or args.filter or args.sort or args.by_cause:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.OPTIONS_BESIDE_VIEW})
     view = console.saved_views.find_view(args.view)
@@ -89,7 +91,9 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
 
 
 def parse_queue_filter(text: str) -> RecordFilter:
-    """Return the typed filter. Raises usage for a word that is no operator, or whose value can't be understood."""
+    """Return the filter of a typed text. Raises ConsoleError `usage` for a word that isn't a filter operator, or
+    an operator whose value can't be understood.
+    """
     parsed = parse_filter(text)
     names = [*parsed.words.split(), *parsed.problems]
     if names:
@@ -105,7 +109,9 @@ def parse_queue_filter(text: str) -> RecordFilter:
 
 
 def _read_order(text: str) -> QueueOrder:
-    """Return the typed order; the queue's own one for "". Raises usage for an unknown column."""
+    """Return the order of a typed text; the default order of the queue for "". Raises ConsoleError `usage` for an
+    unknown column.
+    """
     order = parse_order(text) if text else DEFAULT_ORDER
     if order is None:
         raise ConsoleError(
@@ -159,7 +165,9 @@ def _page_lines(page: "AnyPage", translator: Translator) -> Lines:
 
 
 def _cause_lines(page: CausePage, translator: Translator) -> Iterator[str]:
-    """Yield a line for each cause: how many records, their sums by currency, and the filter that lists them."""
+    """Yield a line for each cause: the number of its records, the sums of their amounts by currency, and the
+    filter with which the command lists them.
+    """
     if not page.groups:
         yield translator(f"queue.{page.queue}.empty")
     yield from aligned_lines(

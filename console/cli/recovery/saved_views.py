@@ -1,4 +1,4 @@
-"""The commands `views …`: the saved views of queues, with their counts, and what a person does about them."""
+"""The commands `views …`: list, save, rename, delete and restore the saved views of queues."""
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ _CONTENT_FIELDS = ("queue", "filter", "words", "sort", "columns", "by_cause")
 
 
 def count_views(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[ViewCount, ...]:
-    """Return all views that the acting person sees, with their counts."""
+    """Return all saved views that the acting person may see, each with the number of its records."""
     return console.saved_views.count_views()
 
 
@@ -36,8 +36,8 @@ def _save_view(console: "Console", args: Namespace, _: AnswerWriter) -> SavedVie
 
 
 def _read_content(args: Namespace) -> ViewContent:
-    """Return the typed content of a view. Raises usage for a filter or an order that can't be understood: a view is
-    saved by somebody who can still correct it.
+    """Return the content of a view from the arguments. Raises ConsoleError `usage` for a filter or an order that
+    can't be understood, so that the person corrects it before the view is saved.
     """
     operators, words = split_filter(args.filter)
     columns = tuple(key for key in args.columns.split(",") if key)
@@ -74,7 +74,7 @@ def _view_command(act: "Callable[[Console, Namespace, int], SavedView]") -> "Cal
 
 
 def view_json(view: SavedView, translate: Translate) -> JsonObject:
-    """Return a view as a JSON object. `link` opens it in the window."""
+    """Return a saved view as a JSON object. `link` is the link that shows the view in the window."""
     return {
         **attributes_json(view, _FIELDS, translate),
         "team": view.is_team,
@@ -84,7 +84,9 @@ def view_json(view: SavedView, translate: Translate) -> JsonObject:
 
 
 def view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObject:
-    """Return the answer of `views list` as a JSON object. `count` is null for a view that can't be counted."""
+    """Return the answer of `views list` as a JSON object. `count` is null for a view whose records can't be
+    counted.
+    """
     return {
         "views": [
             {
@@ -100,7 +102,9 @@ def view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObj
 
 
 def view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iterator[str]:
-    """Yield the answer of `views list` as text, one line per view, and below it what can't be understood."""
+    """Yield the answer of `views list` as text: one line per view, and below it the parts of the view that can't
+    be understood.
+    """
     if not counts:
         yield translator("view.none")
     lines = aligned_lines(
@@ -117,7 +121,7 @@ def view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iter
 
 
 def problem_lines(problems: Sequence[str], translator: Translator) -> Iterator[str]:
-    """Yield a line about the parts of a view that can't be understood; no line if there is none."""
+    """Yield a line that names the parts of a view that can't be understood; nothing if there are none."""
     if problems:
         yield COLUMN_GAP + translator("queue.filter_problem", names=problems)
 

@@ -1,4 +1,6 @@
-"""The commands `limits list` (show the limits of refunds) and `limits set` (propose or set a limit)."""
+"""The commands `limits list` (show the limits of refunds) and `limits set` (propose or set a limit). A limit
+becomes valid when a second administrator agrees.
+"""
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
@@ -56,8 +58,8 @@ def _limit_row(limit: "Limit", translator: Translator) -> tuple[str, ...]:
 
 
 def limit_lines(limit: "Limit", translator: Translator) -> Iterator[str]:
-    """Yield the answer of `limits set` as text: a confirmation or a sentence about the second person, and the
-    limit.
+    """Yield the answer of `limits set` as text: a sentence that says whether the limit is set or waits for a
+    second person, and the limit.
     """
     yield translator("cli.limit.set" if limit.proposed is None else "next.second_person")
     yield from limit_list_lines((limit,), translator)

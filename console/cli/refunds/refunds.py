@@ -53,7 +53,9 @@ def _withdraw_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Re
 
 
 def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
-    """Yield the refund after a decision, and a sentence about the person who must act next."""
+    """Yield a refund after a command as text: its state, the number of approvals it still needs, the time at which
+    it will be sent, and its explanation.
+    """
     yield translator(f"cli.refund.{record.state.value}", id=record.id)
     missing_checkers = record.checkers_needed - len(record.checkers)
     if record.state.value == "requested":

@@ -1,1 +1,1 @@
-"""The command `reports figures`, with its JSON and its text."""
+"""The commands `reports figures` and `reports close`, and their answers as JSON and as text."""

@@ -1,4 +1,4 @@
-"""The commands `reports figures` (the figures of all pictures of the screen Reports) and `reports close` (the daily
+"""The commands `reports figures` (the figures of all charts of the screen Reports) and `reports close` (the daily
 close of a provider).
 """
 
@@ -36,7 +36,7 @@ def _figure_lines(figures: "Figures", translator: Translator) -> Iterator[str]:
 
 
 def _close_day(console: "Console", args: Namespace, writer: AnswerWriter) -> "DailyClose | CloseWritten":
-    """Write the close to the file `--out`. Without it, only return the close."""
+    """Return the daily close that the arguments name. With `--out` also write it to this file."""
     day = parse_required_day(args.day, "--day")
     if args.out is None:
         return console.reports.read_daily_close(args.provider, day)

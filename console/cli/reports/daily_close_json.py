@@ -14,7 +14,7 @@ from console.domain.reports.refund_funnel import CountAndSum
 
 
 def close_json(close: DailyClose) -> JsonObject:
-    """Return a close as JSON. `fees` is null, because no provider names its fees."""
+    """Return a daily close as JSON. `fees` is null, because no provider reports its fees."""
     return {
         "provider": close.provider,
         "day": close.day.isoformat(),

@@ -1,4 +1,4 @@
-"""The reports as text: each with its title, a sentence about the counted records, and its figures."""
+"""The reports as text: each with its title, a sentence about the records that it counts, and its figures."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,1 +1,1 @@
-"""Commands that run until they are stopped: `sandbox`, `worker` and `demo`."""
+"""Commands that run until they are stopped: `sandbox`, `worker`, `demo` and `training`."""

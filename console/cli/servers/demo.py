@@ -58,8 +58,8 @@ class TrialPurchase:
 
 
 def _demo_number(serial: int) -> str:
-    """Return a valid corporation number that no corporation has: its 12 digits after the check digit begin with 98,
-    which is not the code of any registry office.
+    """Return a valid corporation number that no corporation has: the 12 digits after the check digit begin with
+    98, which is not the code of any registry office. `serial` is the number in the last 10 digits.
     """
     base = f"98{serial:010d}"
     return check_digit(base) + base
@@ -75,8 +75,8 @@ TRIAL_PURCHASES = (
 
 
 def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: bool) -> None:
-    """Start the simulated providers and the sample records, write the answer, and run until the window is closed or
-    the process is stopped.
+    """Start the simulated providers, write the sample records and the answer, and run until the window is closed
+    or the process is stopped. With `has_fast_clock`, time limits and intervals pass 20 times as fast.
     """
     from console.sandbox import start_sandbox
 
@@ -179,8 +179,8 @@ def _write_samples(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Ch
 
 
 def _publish_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> demo_registry.DemoRegistry:
-    """Publish a corporation registry with the companies of all records, and return it. The companies of the newest
-    live credit checks are those that changed.
+    """Publish a corporation registry at the simulated publisher, and return it. It contains the companies of all
+    sample records. The companies of the newest valid credit checks get changes.
     """
     today = SystemClock().now().astimezone(JST).date()
     live = [
@@ -225,8 +225,8 @@ def sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
 def _make_ready_facts(
     home: Path, sandbox: "Sandbox", samples: "Sequence[CheckSample]", payments: "Sequence[PaymentSample]"
 ) -> dict[str, Any]:
-    """Return the facts of the command's answer. `provider_screen` lists the purchases whose outcome is unknown here
-    and which AlarmBox's own screen would show.
+    """Return the JSON object of the command's answer. `provider_screen` lists the purchases whose outcome is
+    unknown here and which AlarmBox's own screen would show.
     """
     unknown_checks = (s for s in samples if s.status == "pending" and s.report and s.journal)
     screen_rows = [
@@ -261,8 +261,8 @@ def _ready_lines(ready: dict[str, Any], translator: Translator) -> Iterator[str]
 
 
 def _run_until_closed(console: "Console", writer: AnswerWriter, run_command: RunCommand) -> None:
-    """Show the window until it is closed. Without a display, show a prompt in the terminal; without a terminal, keep
-    the simulated providers running for commands in other terminals.
+    """Show the window until it is closed. Without a display, run a prompt in the terminal; without a terminal,
+    keep the simulated providers running for commands in other terminals.
     """
     if has_display():
         show_window(console)

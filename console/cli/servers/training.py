@@ -1,4 +1,6 @@
-"""The command `training`: the window with invented incidents, a list of them with the score, and their check."""
+"""The command `training`: open the window with invented incidents, list the incidents and the score, or check how
+they were settled.
+"""
 
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -21,8 +23,8 @@ class TrainingCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Run the training, or write the list of its incidents. Raises bad_profile for a name that an invented person
-        has.
+        """Run the training, or write the list of its incidents. Raises ConsoleError `bad_profile` if the operator
+        has the name of an invented person.
         """
         from console.demo.training.session import open_training, read_stored_view
 
@@ -48,7 +50,9 @@ class TrainingCommand:
 
 
 def view_json(view: "TrainingView", language: str) -> JsonObject:
-    """Return the incidents and the score as a JSON object."""
+    """Return the incidents of the training and the person's score as a JSON object. `language` is the language of
+    the sentences.
+    """
     score = view.score
     return {
         "running": view.is_running,

@@ -1,5 +1,5 @@
-"""Money as text: the parts of a payment's amount, the states of the compared sides (here, provider, order), and the
-risk signals of a refund.
+"""Money as text: the parts of a payment's amount, the states of a payment on the compared sides (here, provider,
+order), and the risk signals of a refund.
 """
 
 from collections.abc import Iterable, Iterator
@@ -24,8 +24,8 @@ def money_table(money: MoneyParts, translator: Translator) -> Lines:
 
 
 def compared_states_table(compared: Iterable[ComparedSide], provider: str, translator: Translator) -> Lines:
-    """Return as aligned lines the states of a payment here, at its provider and in its order, each with the time of
-    the information.
+    """Return the states of a payment here, at its provider and in its order as aligned lines, each with the time
+    at which the state was learnt.
     """
     return aligned_lines(_side_row(side, provider, translator) for side in compared)
 
@@ -47,8 +47,8 @@ def _side_name(side: ComparedSide, provider: str, translator: Translator) -> str
 
 
 def _state_word(side: ComparedSide, translator: Translator) -> str:
-    """Return the state of one compared side. For the payment here and the order it is this program's word; for the
-    provider it is the provider's own word.
+    """Return the word for the state on one compared side: this program's word for our payment and the order, the
+    provider's own word for the provider.
     """
     if not side.there:
         return translator("money.side.no_order" if side.name == "order" else "record.side.not_found")

@@ -10,7 +10,9 @@ from console.wording import notices as notice_words
 
 
 def notice_lines(items: Iterable[UnmatchedNoticeItem], translator: Translator) -> Lines:
-    """Return one line for each notice: its sender, number, kind, amount, time, and what proves its sender."""
+    """Return one line for each notice: its sender, payment number, type, amount, time, and how its sender is
+    proven (signature, address or not at all).
+    """
     return aligned_lines(_notice_cells(item.notice, translator) for item in items)
 
 
@@ -26,6 +28,8 @@ def _notice_cells(notice: UnmatchedNotice, translator: Translator) -> tuple[str,
 
 
 def candidate_lines(item: UnmatchedNoticeItem, translator: Translator) -> Iterator[str]:
-    """Yield one line for each record of ours that shares facts with the notice."""
+    """Yield one line for each of our orders and payments that has the same number as the notice, or the same
+    amount and day.
+    """
     for candidate in item.candidates or ():
         yield notice_words.candidate_text(candidate, translator.language)

@@ -1,5 +1,5 @@
-"""Records as lines for a terminal: as a table of one kind of records or as a list of several kinds. Also functions
-that several texts use.
+"""Records as lines of text: a table of records of one kind, or a list of several kinds. Also functions that other
+modules of the text output use.
 """
 
 import unicodedata
@@ -33,8 +33,8 @@ def _display_width(text: str) -> int:
 
 
 def _badge_words(record: CreditCheck | Order | Payment | Refund, translator: Translator) -> tuple[str, str, str]:
-    """Return the words of the badges of state, certainty and work, which are those of the window. Certainty and work
-    belong to the explanation: without it they are not told.
+    """Return the words of a record's badges of state, certainty and work, as the window shows them. Without an
+    explanation, certainty and work are `wording.NO_VALUE`.
     """
     # imported here, because an answer as JSON doesn't need the badges
     from console.domain.explanations.badges import find_state_badge
@@ -93,7 +93,9 @@ def _refund_row(record: Refund, translator: Translator) -> TableRow:
 
 
 def _payment_number(record: Refund) -> str:
-    """Return our number of a refund's payment; its id, as an argument of a command, if the payment was not read."""
+    """Return the number by which people know the payment of a refund; `#` and the payment's id if the payment was
+    not read.
+    """
     payment = record.relations.payment if record.relations is not None else None
     return f"#{record.payment_id}" if payment is None else payment.merchant_payment_id
 
@@ -114,14 +116,16 @@ _TABLE_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]]
 
 
 def _registry_name(record: AnyRecord, translator: Translator) -> str:
-    """Return the official name of the record's corporation, marked as the registry's; empty if it was not read."""
+    """Return the official name of the record's corporation, marked as a name of the registry; "" if the registry
+    was not read.
+    """
     entry = None if isinstance(record, Operation) else record.registry_entry
     return "" if entry is None else translator("corporation.marked_name", name=entry.corporation.name)
 
 
 def _rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> Iterator[TableRow]:
-    """Return the table rows of these records, which are all of one kind. Orders, payments and refunds have the names
-    of the registry in a last cell, if there are any.
+    """Yield the table rows of these records, which are all of one kind. Orders, payments and refunds have the
+    official name of the corporation in a last cell, if any of the records has one.
     """
     _, row_of = _TABLE_BY_TYPE[type(records[0])]
     has_names = _has_name_column(records)
@@ -131,7 +135,9 @@ def _rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> I
 
 
 def _has_name_column(records: Sequence[AnyRecord]) -> bool:
-    """True if the table of these records, all of one kind, needs a column for the names of the registry."""
+    """Return True if the table of these records, all of one kind, needs a column for official names of
+    corporations.
+    """
     return any(isinstance(record, Order | Payment | Refund) and record.registry_entry for record in records)
 
 
@@ -141,8 +147,8 @@ def record_table(record: AnyRecord, translator: Translator) -> Lines:
 
 
 def explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]:
-    """Yield one record as a table, and below it the present explanation, with which the command `show` also begins.
-    Without an explanation, yield the command that shows the record.
+    """Yield one record as a table, and below it the explanation of its present state. Without an explanation,
+    yield the command that shows the record.
     """
     yield from record_table(record, translator)
     if isinstance(record, Operation):
@@ -157,7 +163,9 @@ def explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]
 
 
 def explanation_lines(explanation: "Explanation", translator: Translator) -> Iterator[str]:
-    """Yield verdict, reason and next step, each as a line, and the command of the next step."""
+    """Yield an explanation: its verdict, its reason and its next step, each as a line, and the command of the next
+    step.
+    """
     step = explanation.next_step
     yield translator(explanation.verdict, **explanation.facts)
     yield translator(explanation.why, **explanation.facts)
@@ -190,14 +198,16 @@ def list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Li
 
 
 def _record_name(record: AnyRecord, translator: Translator) -> str:
-    """Return the name that the provider gave, or that of the registry, marked as such."""
+    """Return the company name that the provider gave, or the official name, marked as a name of the registry;
+    `wording.NO_VALUE` without both.
+    """
     name = record.company_name if isinstance(record, CreditCheck) else None
     return name or _registry_name(record, translator) or wording.NO_VALUE
 
 
 def _any_kind_row(record: AnyRecord, translator: Translator) -> TableRow:
-    """Return the cells that records of all kinds have: kind, id, subject, and the three states (state, certainty,
-    work).
+    """Return the cells that records of all kinds have: kind, id, the text by which people recognise the record,
+    and the badges of state, certainty and work ("" for an operation).
     """
     kind = KIND_BY_TYPE[type(record)]
     if isinstance(record, Operation):

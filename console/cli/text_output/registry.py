@@ -1,4 +1,6 @@
-"""Corporations as text: the facts beside a number, the answers of the commands `registry …`, and their source."""
+"""Corporations as text: the registry data of a corporation number, and the answers of the commands `registry …`.
+Each text ends with a line that names the source.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -31,8 +33,8 @@ from console.wording.registry import (
 def facts_section(
     facts: CorporationFacts | None, records: Iterable[AnyRecord], translator: Translator
 ) -> Iterator[str]:
-    """Yield the registry's facts about a number, with its source. `records` are our records of the number; their
-    names that differ from the official one are listed. Nothing without a registry.
+    """Yield the registry data of a corporation number and its source. `records` are our records of the number;
+    company names in them that differ from the official one are listed. Yield nothing without a registry.
     """
     if facts is not None:
         yield from section_lines("corporation.section", _facts_lines(facts, records, translator), translator)
@@ -72,8 +74,8 @@ def _fact_rows(
 
 
 def _related_text(match: RegistryMatch, translator: Translator) -> str:
-    """Return a successor or predecessor in one text: number, name, whether it is closed and whether we have records
-    of it.
+    """Return a successor or predecessor as one text: number, name, whether it is closed, and whether we have
+    records of it.
     """
     corporation = match.corporation
     name = official_name(corporation, translator)
@@ -83,7 +85,7 @@ def _related_text(match: RegistryMatch, translator: Translator) -> str:
 
 
 def advice_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:
-    """Yield the warning to a buyer before a purchase: the company was closed, or merged into another one."""
+    """Yield a warning before a purchase, if the company was closed or merged into another one."""
     advice = advice_text(facts, translator)
     if facts is not None and advice:
         yield advice
@@ -94,7 +96,9 @@ def advice_lines(facts: CorporationFacts | None, translator: Translator) -> Iter
 
 
 def matches_lines(matches: RegistryMatches, translator: Translator) -> Iterator[str]:
-    """Yield the answer of the command `registry find` as text: one line per corporation, and the source."""
+    """Yield the answer of the command `registry find` as text: one line per corporation, and the source of the
+    data.
+    """
     if matches.registry_date is None:
         yield translator("corporation.absent")
         return
@@ -119,8 +123,8 @@ def _match_row(match: RegistryMatch, translator: Translator) -> TableRow:
 
 
 def status_lines(status: RegistryStatus | None, translator: Translator) -> Iterator[str]:
-    """Yield the answer of the commands `registry status` and `registry import` as text: the date, the number of
-    corporations, the imported files, and circles of mergers.
+    """Yield the answer of the commands `registry status` and `registry import` as text: the registry date, the
+    number of corporations, the imported files, and the groups of corporations that were merged in a circle.
     """
     if status is None:
         yield translator("corporation.absent")
@@ -143,7 +147,7 @@ def status_lines(status: RegistryStatus | None, translator: Translator) -> Itera
 
 
 def changes_lines(changes: Iterable[CorporationChange], translator: Translator) -> Lines:
-    """Return the changes by difference files as lines: day, number, name, and each fact before and after."""
+    """Return the changes of corporations as lines: day, number, name, and each changed value before and after."""
     return aligned_lines(_change_row(change, translator) for change in changes)
 
 
@@ -160,7 +164,7 @@ def _change_row(change: CorporationChange, translator: Translator) -> TableRow:
 
 
 def _fact_text(fact: ChangedFact, change: CorporationChange, translator: Translator) -> str:
-    """Return a changed fact with its values before and after the change, where it has values."""
+    """Return a changed field of a corporation as text, with its values before and after the change if it has any."""
     word = translator(f"corporation.changed.{fact.value}")
     before, after = (_fact_value(fact, corporation, translator) for corporation in (change.before, change.after))
     return f"{word}: {before} → {after}" if before or after else word

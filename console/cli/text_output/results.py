@@ -1,4 +1,4 @@
-"""Build the answers of commands as text: aligned lines, sentences about the facts, and the next step."""
+"""Functions that build the answers of commands as text: aligned lines and sentences."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,9 @@ __all__ = ["aligned_lines", "explained_record"]
 
 
 def purchase_lines(record: CreditCheck, translator: Translator) -> Iterator[str]:
-    """Yield the answer of the command `purchase` as text; for an incomplete credit check with its missing parts."""
+    """Yield the answer of the command `purchase` as text; if parts of the credit check are missing, also a
+    sentence that names them.
+    """
     yield translator("cli.bought", id=record.id)
     yield from explained_record(record, translator)
     if record.incomplete:
@@ -66,8 +68,8 @@ def resolution_lines(result: "ResolveResult", translator: Translator) -> Iterato
 
 
 def refused_record_lines(record: object, translator: Translator) -> Lines:
-    """Return the record of an error as text: the record with its explanation. A record without relations has no
-    lines, because the sentence of the error already contains all known facts.
+    """Return the record in the detail of an error as text, with its explanation. A record whose related records
+    were not read has no lines, because the sentence of the error already contains all that is known.
     """
     if type(record) not in KIND_BY_TYPE or getattr(record, "relations", None) is None:
         return ()
@@ -111,8 +113,8 @@ def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str
 
 
 def _totals_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
-    """Yield the money of twelve months, one line per currency. A lookup without payments doesn't import the
-    module.
+    """Yield the amounts of a company's payments of the last twelve months, one line per currency; nothing without
+    payments.
     """
     if result.totals:
         from console.wording.company import totals_text
@@ -124,8 +126,8 @@ def _totals_lines(result: "LookupResult", translator: Translator) -> Iterator[st
 def corporation_section(
     facts: "CorporationFacts | None", records: Iterable[AnyRecord], translator: Translator
 ) -> Lines:
-    """Return the registry's facts about a number, and the names of our `records` that differ from the official one.
-    Without a registry, return a line that says which facts a registry would add.
+    """Return the registry data of a corporation number, and the company names in `records` that differ from the
+    official one. Without a registry, return a line that says which data a registry would add.
     """
     if facts is None:
         return ("", translator("corporation.absent"))
@@ -137,7 +139,7 @@ def corporation_section(
 
 def queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `queue` as text: each record, changed corporation or notice, with the reason
-    for which it waits, and its next step.
+    for which it waits and its next step.
     """
     if not page.items:
         yield translator(f"queue.{page.queue}.empty")
@@ -152,7 +154,7 @@ def queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Iterator[s
 
 
 def _choice_options(page: "AnyQueuePage") -> str:
-    """Return the options with which the next page has the same filter and order."""
+    """Return the options of the command `queue` with which the next page has the same filter and order."""
     from console.domain.views.any_record import QueuePage
 
     choice = {"filter": page.filter, "sort": page.sort} if isinstance(page, QueuePage) else {}
@@ -174,7 +176,9 @@ def _queue_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
 
 
 def _source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
-    """Return the source of the names that the registry has given to records of the page, if there are any."""
+    """Return a line with the source of the official names of corporations on the page; no line if the page has no
+    such names.
+    """
     from console.domain.views.any_record import QueuePage
 
     records = [item.record for item in page.items] if isinstance(page, QueuePage) else []
@@ -187,7 +191,9 @@ def _source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
 
 
 def _explanation_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
-    """Yield the lines below a record of a queue: the reason for which it waits, and its next step."""
+    """Yield the lines below an item of a queue: its details, the reason for which it waits, its next step, and the
+    commands of its possible actions.
+    """
     step = item.explanation.next_step
     yield from (f"{COLUMN_GAP}{line}" for line in _detail_lines(item, translator))
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
@@ -246,7 +252,7 @@ def health_lines(checks: "Iterable[HealthCheck]", translator: Translator) -> Ite
 
 
 def upgrade_lines(revisions: Mapping[str, object], translator: Translator) -> Lines:
-    """Return the answer of the command `db upgrade` as text."""
+    """Return the answer of the command `db upgrade` as text. `revisions` has the schema versions `from` and `to`."""
     key = "cli.upgraded.same" if revisions["from"] == revisions["to"] else "cli.upgraded"
     return (translator(key, before=revisions["from"], after=revisions["to"]),)
 
@@ -257,7 +263,9 @@ def task_run_lines(runs: "Iterable[TaskRun]", translator: Translator) -> Lines:
 
 
 def _detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
-    """Yield what the sides of a record say, in the queue of disagreements; below a notice, the similar records."""
+    """Yield the details of an item of a queue: the different states of our record, the provider and the order; for
+    a notice, the records that it may belong to; nothing for other items.
+    """
     from console.domain.views.any_record import QueueItem
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 

@@ -29,7 +29,7 @@ class Translator:
         return wording.translate(key, self.language, **facts)
 
     def timeline_line(self, entry: "TimelineEntry") -> str:
-        """Return an audit entry as one line of a timeline."""
+        """Return an entry of a timeline as one line."""
         from console.wording import catalogue as wording
 
         return wording.timeline_line(entry, self.language)

@@ -1,4 +1,6 @@
-"""Build the view of a record as text: record, explanation, next step, and the sections of its kind."""
+"""Functions that build the answer of the command `show` as text: record, explanation, next step, and the sections
+of its kind. A view is a record with the data of its screen.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -36,7 +38,7 @@ def view_lines(view: AnyView, translator: Translator) -> Iterator[str]:
 
 
 def _kind_sections(view: AnyView, translator: Translator) -> Iterator[str]:
-    """Yield the sections that only a view of this kind of record has."""
+    """Yield the sections that the answer has only for this kind of record."""
     match view:
         case CreditCheckView():
             yield from section_lines("record.tab.documents", document_table(view.documents, translator), translator)

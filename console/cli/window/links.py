@@ -11,7 +11,9 @@ from console.settings.window_socket import send_link
 
 
 class OpenLink:
-    """The command `open`. The link is read before anything else happens; a text that isn't one is refused."""
+    """The command `open LINK`. It shows the page of the link in the running window of this person, or in a new
+    window. Before that, a text that isn't a link is refused with ConsoleError `usage`.
+    """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         link = parse_link(args.link)

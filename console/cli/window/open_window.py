@@ -1,4 +1,4 @@
-"""Open the window from the terminal, or report that there is no display."""
+"""Functions that open the window from the terminal, or report that there is no display."""
 
 import gc
 import os
