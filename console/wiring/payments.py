@@ -62,7 +62,7 @@ class PaymentService:
             request_id,
             (order_id, provider),
             lambda: self._payment_starts.start(order_id, provider),
-            record_answers.start_answer_finder(self._context),
+            record_answers.make_start_answer_finder(self._context),
         )
 
     def import_payment(self, data: PaymentImport, *, request_id: str | None = None) -> Payment:
@@ -105,7 +105,7 @@ class PaymentService:
 
         Raises the errors of `PaymentProbes.probe`.
         """
-        from_records = record_answers.probe_answer_finder(self._context, payments.PAYMENT_KIND, id)
+        from_records = record_answers.make_probe_answer_finder(self._context, payments.PAYMENT_KIND, id)
         return self._request_ids.act_once(
             "probe", request_id, (payments.PAYMENT_KIND, str(id)), lambda: self._probe_payment(id), from_records
         )
@@ -177,7 +177,7 @@ class PaymentService:
             request_id,
             (payments.PAYMENT_KIND, str(id), target_state, evidence, provider_id, expected_version),
             lambda: self._payment_decisions.resolve(id, target_state, evidence, provider_id, expected_version),
-            record_answers.resolve_answer_finder(self._context, payments.PAYMENT_KIND, id),
+            record_answers.make_resolve_answer_finder(self._context, payments.PAYMENT_KIND, id),
         )
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:

@@ -14,7 +14,7 @@ from console.services.credit_checks.view import CreditCheckViews
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.view import PaymentViews
 from console.services.process.context import ServiceContext
-from console.services.recovery.choices import Choices
+from console.services.recovery.choices import DecisionChoices
 from console.services.recovery.queues import Queues
 from console.services.recovery.related_records import RelatedRecords
 from console.services.refunds.request import RefundRequests
@@ -41,7 +41,7 @@ class RecordReaders:
         self._context, self._read_log, self._payment_providers = context, read_log, payment_providers
         requests = RefundRequests(context, payment_providers)
         self._related_records = RelatedRecords(context, adapter_source, payment_providers, requests)
-        self.choices = Choices(context, adapter_source, payment_providers, requests)
+        self.choices = DecisionChoices(context, adapter_source, payment_providers, requests)
 
     def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
         """Return the records with their related records and the registry data of their corporations, in the same

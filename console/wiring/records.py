@@ -34,8 +34,8 @@ from console.services.guarded import second_person
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
 from console.services.recovery import replayed_answers as record_answers
-from console.services.recovery.choices import Choices
-from console.services.recovery.operations import Operations
+from console.services.recovery.choices import DecisionChoices
+from console.services.recovery.operations import OperationRecovery
 from console.services.recovery.queues import Queues
 from console.services.tasks.scheduler import Scheduler
 from console.wiring.payments import PaymentService
@@ -60,7 +60,7 @@ class CreditCheckRecoveryServices:
 class CommonServices:
     """The services that `RecoveryService` uses for records of every kind."""
 
-    choices: Choices
+    choices: DecisionChoices
     assignments: AssignmentService
     notes: NoteService
     timelines: TimelineService
@@ -90,7 +90,7 @@ class RecoveryService:
         self,
         queues: Queues,
         checks: CreditCheckRecoveryServices,
-        operations: Operations,
+        operations: OperationRecovery,
         payments: PaymentService,
         refunds: RefundService,
         scheduler: Scheduler,
@@ -137,15 +137,15 @@ class RecoveryService:
         """
         return self._queues.read_counts()
 
-    def list_unfinished(self) -> tuple[UnfinishedWork, ...]:
+    def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
         """Return the operations in the journal that have not ended. Raises not_allowed if the acting person may
         not do this.
         """
-        return self._queues.list_unfinished()
+        return self._queues.list_unfinished_operations()
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
         """Return the holders of leases, oldest first. Raises not_allowed if the acting person may not do this."""
-        return self._queues.list_holders()
+        return self._queues.list_lease_holders()
 
     def list_takes(self) -> tuple[Take, ...]:
         """Return the takes of records that have not ended, oldest first. Raises not_allowed if the acting person
@@ -198,7 +198,7 @@ class RecoveryService:
         nothing, if this person has not taken it. Raises usage, not_allowed.
         """
         act, common = (_record_id(kind, id), note_text), self._common
-        from_records = record_answers.hand_over_answer_finder(self._context, kind, *act)
+        from_records = record_answers.make_hand_over_answer_finder(self._context, kind, *act)
         return self._request_ids.act_once(
             "hand over",
             request_id,
@@ -210,7 +210,7 @@ class RecoveryService:
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
         """Add a note of the acting person to the record. Raises usage, not_found, not_allowed."""
         number, notes = _record_id(kind, id), self._common.notes
-        from_records = record_answers.note_answer_finder(self._context, kind, number, note_text)
+        from_records = record_answers.make_note_answer_finder(self._context, kind, number, note_text)
         act = (kind, number, note_text)
         return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
 
@@ -271,7 +271,7 @@ class RecoveryService:
         Raises not_found, nothing_to_resolve for an order without a payment, and the errors of the method `probe`
         of the service for this kind of record.
         """
-        from_records = record_answers.probe_answer_finder(self._context, kind, id)
+        from_records = record_answers.make_probe_answer_finder(self._context, kind, id)
         return self._request_ids.act_once(
             "probe", request_id, (kind, str(id)), lambda: self._probe_record(kind, id), from_records
         )
@@ -304,7 +304,7 @@ class RecoveryService:
             request_id,
             (kind, str(id), target_state, evidence, provider_text, expected_version),
             lambda: self._resolve_record(kind, id, target_state, evidence, provider_id, expected_version),
-            record_answers.resolve_answer_finder(self._context, kind, id),
+            record_answers.make_resolve_answer_finder(self._context, kind, id),
         )
 
     def _resolve_record(

@@ -57,7 +57,7 @@ class RefundService:
             request_id,
             (request,),
             lambda: self._refund_requests.request_refund(request),
-            record_answers.refund_request_answer_finder(self._context),
+            record_answers.make_refund_request_answer_finder(self._context),
         )
 
     def approve(
@@ -76,7 +76,7 @@ class RefundService:
             request_id,
             (id, expected_version),
             lambda: self._refund_decisions.approve(id, expected_version, progress),
-            record_answers.refund_submit_answer_finder(self._context, id),
+            record_answers.make_refund_submit_answer_finder(self._context, id),
             progress,
         )
 
@@ -89,7 +89,7 @@ class RefundService:
             request_id,
             (id, reason, expected_version),
             lambda: self._refund_decisions.reject(id, reason, expected_version),
-            record_answers.refund_decision_answer_finder(self._context, id, RefundState.REJECTED),
+            record_answers.make_refund_decision_answer_finder(self._context, id, RefundState.REJECTED),
         )
 
     def withdraw(self, id: int, *, request_id: str | None = None) -> Refund:
@@ -99,7 +99,7 @@ class RefundService:
             request_id,
             (id,),
             lambda: self._refund_decisions.withdraw(id),
-            record_answers.refund_decision_answer_finder(self._context, id, RefundState.WITHDRAWN),
+            record_answers.make_refund_decision_answer_finder(self._context, id, RefundState.WITHDRAWN),
         )
 
     def submit(self, id: int, progress: Progress | None = None, *, request_id: str | None = None) -> Refund:
@@ -109,7 +109,7 @@ class RefundService:
             request_id,
             (id,),
             lambda: self._refund_submissions.submit_refund(id, progress),
-            record_answers.refund_submit_answer_finder(self._context, id),
+            record_answers.make_refund_submit_answer_finder(self._context, id),
             progress,
         )
 
@@ -120,7 +120,7 @@ class RefundService:
             request_id,
             (refunds.REFUND_KIND, str(id)),
             lambda: self._refund_probes.probe(id),
-            record_answers.probe_answer_finder(self._context, refunds.REFUND_KIND, id),
+            record_answers.make_probe_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 
     def resolve(
@@ -139,7 +139,7 @@ class RefundService:
             request_id,
             (refunds.REFUND_KIND, str(id), target_state, evidence, provider_id, expected_version),
             lambda: self._refund_recovery.resolve(id, target_state, evidence, provider_id, expected_version),
-            record_answers.resolve_answer_finder(self._context, refunds.REFUND_KIND, id),
+            record_answers.make_resolve_answer_finder(self._context, refunds.REFUND_KIND, id),
         )
 
     def read_refund(self, id: int) -> RefundView:

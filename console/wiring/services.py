@@ -45,7 +45,7 @@ from console.services.payments.spooled_payments import SpooledPayments
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery import replayed_answers as record_answers
-from console.services.recovery.operations import Operations, RecordRecovery
+from console.services.recovery.operations import OperationRecovery, RecordRecovery
 from console.services.refunds.spooled_refunds import SpooledRefunds
 from console.services.tasks.clock_jumps import ClockJumps
 from console.services.tasks.due_tasks import DueTasks
@@ -90,7 +90,7 @@ class CreditCheckService:
             request_id,
             (request,),
             lambda: self._checks.purchase(request, progress),
-            record_answers.purchase_answer_finder(self._context),
+            record_answers.make_purchase_answer_finder(self._context),
             progress,
         )
 
@@ -124,7 +124,7 @@ class CreditCheckService:
             request_id,
             ("credit-check", str(id)),
             lambda: self._check_probes.probe(id),
-            record_answers.probe_answer_finder(self._context, "credit-check", id),
+            record_answers.make_probe_answer_finder(self._context, "credit-check", id),
         )
 
     def read_credit_check(self, id: int) -> CreditCheckView:
@@ -216,7 +216,7 @@ class ServiceBuilder:
         }
         forgotten_refunds = SpooledRefunds(self._context, self.payment_providers)
         forgotten_payments = SpooledPayments(self._context, self.payment_providers)
-        operations = Operations(
+        operations = OperationRecovery(
             self._context,
             self._purchase_decisions,
             self._check_probes,

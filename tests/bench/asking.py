@@ -256,7 +256,7 @@ def _count(desk: Console) -> None:
     """The reads of `BackgroundRefresh.read_work_counts` of an operator."""
     desk.recovery.count_queues()
     desk.alerts.count_changed_companies()
-    desk.recovery.list_unfinished()
+    desk.recovery.list_unfinished_operations()
     desk.alerts.count_lost_operations()
     desk.alerts.count_unacknowledged()
     desk.bulk.count_unfinished()

@@ -66,7 +66,7 @@ def readings(scene: Scene) -> Mapping[str, Callable[[], object]]:
         "companies": desk.alerts.read_company_queue,
         "notices": desk.notices.read_page,
         "counts": desk.recovery.count_queues,
-        "unfinished": desk.recovery.list_unfinished,
+        "unfinished": desk.recovery.list_unfinished_operations,
         "holders": desk.recovery.list_lease_holders,
         "takes": desk.recovery.list_takes,
         "changes": desk.desk_status.read_news,

@@ -54,9 +54,9 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
         f"{_TESTS}::test_an_id_is_its_persons"),
     _mutant("what people settled as not bought may be bought again", _RECORDS,
-        "        return None if _was_never_sent(use, answers) else _refusal_answer(operation, record)\n\n"
-        "    return find_answer\n\n\ndef start_answer_finder(",
-        "        return None\n\n    return find_answer\n\n\ndef start_answer_finder(",
+        "        return None if _was_never_sent(use, answers) else _make_refusal_answer(operation, record)\n\n"
+        "    return find_answer\n\n\ndef make_start_answer_finder(",
+        "        return None\n\n    return find_answer\n\n\ndef make_start_answer_finder(",
         f"{_TESTS}::test_not_bought_after_all"),
     _mutant("a success is not looked for after a failing read", _IDS,
         "if not (binding.is_committed and _hides_success(error)):", "if error is not None:",

@@ -13,7 +13,7 @@ from console.domain.records import Certainty, CreditCheck, Person
 from console.domain.recovery.decision_table import find_choice
 from console.domain.recovery.records import ChoiceFacts
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
-from console.services.recovery.choices import Choices
+from console.services.recovery.choices import DecisionChoices
 from console.store.database.sqlalchemy_names import Connection
 
 ALREADY_DONE_REASON = "already_done"
@@ -21,9 +21,9 @@ ALREADY_DONE_REASON = "already_done"
 
 @dataclass(frozen=True, slots=True)
 class Eligibility:
-    """Forecasts rows of a bulk run by the decision table of `Choices`, for the person who executes the run."""
+    """Forecasts the rows of a bulk run by the decision table, for the person who executes the run."""
 
-    choices: Choices
+    choices: DecisionChoices
 
     def make_forecast(
         self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, was_begun: bool = False
@@ -33,7 +33,9 @@ class Eligibility:
         process.
         """
         try:
-            facts = self.choices.read_facts_in_transaction(conn, row.kind, row.subject_id, person, money=False)
+            facts = self.choices.read_facts_in_transaction(
+                conn, row.kind, row.subject_id, person, has_money_facts=False
+            )
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise

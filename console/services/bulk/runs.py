@@ -36,7 +36,7 @@ from console.services.bulk.view import ROWS_PER_PAGE, BulkRunViews
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
 from console.services.recovery.queues import Queues
-from console.services.recovery.replayed_answers import bulk_run_answer_finder
+from console.services.recovery.replayed_answers import make_bulk_run_answer_finder
 from console.services.tasks import cancellation
 from console.store.database import compare_and_swap
 from console.store.database.engine import Transaction
@@ -89,7 +89,7 @@ class BulkRuns(BulkRunViews):
             request_id,
             arguments,
             lambda: self._freeze_set(action, chosen, note_text),
-            bulk_run_answer_finder(self.read_run),
+            make_bulk_run_answer_finder(self.read_run),
         )
 
     def _freeze_set(self, action: str, chosen: Sequence[ChosenRecord] | str, note_text: str | None) -> BulkRun:

@@ -1,5 +1,6 @@
-"""Collect the facts from which the decision table derives the possible actions on a record. The database is read
-once; no provider is called, and nothing is written.
+"""Find the possible actions on a record. This module reads the facts from the database; the decision table (the
+rules in `console.domain.recovery.decision_table`) derives the actions from them. No provider is called, and
+nothing is written.
 """
 
 from collections.abc import Sequence
@@ -45,10 +46,9 @@ from console.store.records import assignments as takes
 from console.store.refunds import approvals, refunds
 
 
-class Choices:
-    """Finds the possible actions on a record. This class checks whether a provider could be queried, but calls
-    none.
-    """
+class DecisionChoices:
+    """Finds the possible actions on a record. This class checks whether this desk could query the provider, but
+    calls no provider."""
 
     def __init__(
         self,
@@ -65,40 +65,44 @@ class Choices:
         )
 
     def read_choices(self, kind: str, record_id: int) -> tuple[DecisionChoice, ...]:
-        """Return every possible action (choice) on the record, with its effect. An action that is not allowed now
-        contains the reason. Raises not_found, and not_allowed if the acting person may not read.
+        """Return every action that exists for records like this one, each with its effect. An action that is not
+        allowed now has the reason. `kind` is the record's kind, such as `payment`. Raises not_found, and
+        not_allowed if the acting person may not read.
         """
         return all_choices(self.read_facts(kind, record_id))
 
     def read_facts(self, kind: str, record_id: int) -> ChoiceFacts:
-        """Return the facts about the record for the decision table. Raises not_found, and not_allowed if the acting
-        person may not read.
-        """
+        """Return the facts about the record that the rules of the decision table use. `kind` is the record's kind,
+        such as `payment`. Raises not_found, and not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             return self.read_facts_in_transaction(conn, kind, record_id, self._context.find_reading_person(conn))
 
     def read_facts_in_transaction(
-        self, conn: Connection, kind: str, record_id: int, person: Person | None, *, money: bool = True
+        self, conn: Connection, kind: str, record_id: int, person: Person | None, *, has_money_facts: bool = True
     ) -> ChoiceFacts:
-        """Return the facts about the record, read on the caller's connection. `person` is the acting person, None if
-        reading needs no name. With `money=False`, the facts that only actions about money need are left out. Raises
-        not_found.
+        """Return the facts about the record that the rules of the decision table use, read on the caller's
+        connection. `person` is the acting person; None if no person is named, as for a due task. With
+        `has_money_facts=False`, the facts that only actions about money need are left out. Raises not_found.
         """
         record = any_record.find(conn, kind, record_id, journal.lapsed_by_kind(conn))
         if record is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
         take = takes.takes_of(conn, kind, (record_id,), self._context.now()).get(record_id)
         if isinstance(record, CreditCheck):
-            return self._check_facts(conn, record, person, take)
+            return self._make_credit_check_facts(conn, record, person, take)
         payment = _find_payment(conn, record)
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
-        now, can_ask = self._context.now(), self._can_ask(probed_payment)
-        running = _find_running(conn, kind, record_id) or (
-            _find_running(conn, payments.PAYMENT_KIND, probed_payment.id) if probed_payment is not None else None
+        now, can_ask = self._context.now(), self._can_ask_about_payment(probed_payment)
+        running = _find_running_operation(conn, kind, record_id) or (
+            _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
+            if probed_payment is not None
+            else None
         )
         lease_holder = (
-            leases.holder_of(conn, _make_lease_name(record, probed_payment)) if probed_payment is not None else None
+            leases.holder_of(conn, _make_probe_lease_name(record, probed_payment))
+            if probed_payment is not None
+            else None
         )
         facts = ChoiceFacts(
             record,
@@ -106,7 +110,7 @@ class Choices:
             person,
             is_call_running=running is not None,
             is_leased=lease_holder is not None,
-            **_holder_facts(running, lease_holder),
+            **_make_holder_facts(running, lease_holder),
             can_ask=can_ask,
             statement=find_last_statement(record, now)
             if can_ask is CanAsk.YES and isinstance(record, Payment)
@@ -117,13 +121,13 @@ class Choices:
             order=order,
             read_only=find_switch(conn, payment.provider if payment is not None else None),
         )
-        return self._add_money_facts(conn, facts) if money else facts
+        return self._add_money_facts(conn, facts) if has_money_facts else facts
 
-    def _check_facts(
+    def _make_credit_check_facts(
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
     ) -> ChoiceFacts:
         live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
-        running = _find_running(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
+        running = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
         lease_holder = leases.holder_of(conn, refetch.lease_name(record.id))
         return ChoiceFacts(
             record,
@@ -131,22 +135,22 @@ class Choices:
             person,
             is_call_running=running is not None,
             is_leased=lease_holder is not None,
-            **_holder_facts(running, lease_holder),
-            can_ask=self._can_ask_check(),
+            **_make_holder_facts(running, lease_holder),
+            can_ask=self._can_ask_about_credit_check(),
             proposed=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             taken=take,
             claimed=live_check is not None and live_check.id != record.id,
             read_only=find_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
-    def _can_ask_check(self) -> CanAsk:
+    def _can_ask_about_credit_check(self) -> CanAsk:
         try:
             finds_purchases = self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
             return CanAsk.NOT_SET_UP
         return CanAsk.YES if finds_purchases else CanAsk.NO_CALL
 
-    def _can_ask(self, payment: Payment | None) -> CanAsk:
+    def _can_ask_about_payment(self, payment: Payment | None) -> CanAsk:
         if payment is None:
             return CanAsk.NO_CALL
         try:
@@ -156,9 +160,8 @@ class Choices:
         return CanAsk.YES
 
     def _add_money_facts(self, conn: Connection, facts: ChoiceFacts) -> ChoiceFacts:
-        """Return the facts with those that only actions about money need: the payment's refunds, the reason why no
-        refund can be requested, and whether the order's total is covered.
-        """
+        """Return a copy of `facts` that also has the facts for actions about money: the payment's refunds, the
+        reason why no refund can be requested now, and whether the paid payments cover the order's total."""
         payment, order = facts.payment, facts.order
         is_covered = order is not None and is_order_covered(order_status.list_paid_payments(conn, order), order)
         if payment is None:
@@ -178,18 +181,17 @@ class Choices:
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions `names` of a screen on the record, each with the reason if it is not possible now,
-        read on the caller's connection. `person` is the acting person, None if reading needs no name. Raises
-        not_found if there is none.
+        """Return the actions `names` (such as `probe`) on the record, for its screen; an action that is not
+        possible now has the reason. The facts are read on the caller's connection. `person` is the acting
+        person; None if no person is named. Raises not_found if there is no such record.
         """
         facts = self.read_facts_in_transaction(conn, kind, record_id, person)
         return tuple(allowed_action(facts, name) for name in names)
 
 
 def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment | None:
-    """Return the payment to which the record belongs; None if there is none. For an order, this is the newest paid
-    payment, or the newest payment if none is paid.
-    """
+    """Return the payment of the record (of an order, payment or refund); None if there is none. For an order, this
+    is the newest paid payment, or the newest payment if none is paid."""
     if isinstance(record, Payment):
         return record
     lapsed = journal.lapsed_subjects(conn, payments.PAYMENT_KIND)
@@ -209,22 +211,21 @@ def _find_order(conn: Connection, payment: Payment | None) -> Order | None:
 def _find_probed_payment(
     conn: Connection, record: Order | Payment | Refund, payment: Payment | None
 ) -> Payment | None:
-    """Return the payment about which a probe of this record would ask the provider. For an order, this is its newest
-    payment; otherwise it is `payment`.
-    """
+    """Return the payment about which a probe of this record would query the provider: for an order its newest
+    payment, for a payment or refund the payment `payment`."""
     if isinstance(record, Order) and record.payment_ids:
         return payments.find(conn, max(record.payment_ids))
     return payment
 
 
-def _make_lease_name(record: RecoverableRecord, payment: Payment) -> str:
-    """Return the name of the lease that probes of the record and decisions about it hold."""
+def _make_probe_lease_name(record: RecoverableRecord, payment: Payment) -> str:
+    """Return the name of the lease that a process takes to probe this record or to decide its outcome."""
     name = refund_lease.lease_name if isinstance(record, Refund) else payment_probe.lease_name
     return name(payment.id)
 
 
-def _find_running(conn: Connection, kind: str, record_id: int) -> Operation | None:
-    """Return the running operation on the record that costs or moves money; None if there is none."""
+def _find_running_operation(conn: Connection, kind: str, record_id: int) -> Operation | None:
+    """Return the operation on the record that is running now and that costs or moves money; None if there is none."""
     operation = journal.find_running(conn, kind, record_id)
     return operation if operation is not None and journal.has_effect(operation.action) else None
 
@@ -234,8 +235,8 @@ class _HolderFacts(TypedDict, total=False):
     held_since: datetime
 
 
-def _holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _HolderFacts:
-    """Return the person who works on the record, and since when; nothing if there is nobody."""
+def _make_holder_facts(running: Operation | None, lease_holder: LeaseHolder | None) -> _HolderFacts:
+    """Return the person whose process works on the record now, and since when; an empty dict if no process does."""
     if running is not None:
         return {"holder": running.operator, "held_since": running.started_at}
     return {} if lease_holder is None else {"holder": lease_holder.operator, "held_since": lease_holder.since}

@@ -1,4 +1,4 @@
-"""The service `console.left_open`: what the acting person leaves open at the end of a shift."""
+"""The service `console.left_open`: lists the work that the acting person leaves open at the end of a shift."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,11 +18,11 @@ from console.store.records import assignments as takes
 from console.store.refunds import approvals, refunds
 from console.store.tasks import bulk_runs
 
-_REASONS = tuple(LeftReason)
+_LEFT_REASONS_IN_ORDER = tuple(LeftReason)
 
 
 class LeftOpenService:
-    """Lists what the acting person has begun, taken or requested and what nobody has ended. Reads only."""
+    """Lists the work that the acting person has begun, taken or requested and that has not ended. It only reads."""
 
     def __init__(
         self,
@@ -30,37 +30,38 @@ class LeftOpenService:
         own_requests: OwnRequests,
         list_incidents: Callable[[], tuple[Incident, ...]],
     ) -> None:
-        """`list_incidents` returns the incidents with an open alert."""
+        """`own_requests` lists the desk requests of the acting person; `list_incidents` returns the incidents with
+        an open alert."""
         self._context, self._own_requests, self._list_open_incidents = context, own_requests, list_incidents
 
     def list_items(self, drafts: Sequence[Draft] = ()) -> tuple[LeftOpen, ...]:
-        """Return what the acting person leaves open, by reason and then oldest first; only the drafts if no
-        person is named. `drafts` are the person's drafts, which are a file of this desk. Raises not_allowed if
-        the acting person may not do this.
+        """Return the work that the acting person leaves open, sorted by reason and then by age, the oldest first.
+        `drafts` are the person's unsent dialog texts, which the caller has read from a file of this desk.
+        Without a named person, return only the drafts. Raises not_allowed if the acting person may not read.
         """
         person = self._context.operator or ""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            found = list(_read_own(self._context, conn, person))
-        found += [*self._list_incidents(person), *self._list_requests(), *map(_make_draft_item, drafts)]
-        return tuple(sorted(found, key=lambda item: (_REASONS.index(item.reason), item.since)))
+            found = list(_list_own_records(self._context, conn, person))
+        found += [*self._list_owned_incidents(person), *self._list_open_requests(), *map(_make_left_draft, drafts)]
+        return tuple(sorted(found, key=lambda item: (_LEFT_REASONS_IN_ORDER.index(item.reason), item.since)))
 
-    def _list_incidents(self, person: str) -> Iterator[LeftOpen]:
+    def _list_owned_incidents(self, person: str) -> Iterator[LeftOpen]:
         for incident in self._list_open_incidents():
             is_ended = incident.state is IncidentState.RESOLVED  # by a person, although an alert is still open
             if incident.owner is not None and is_same_person(incident.owner, person) and not is_ended:
                 since = incident.owner_since or incident.since
                 yield LeftOpen(LeftReason.INCIDENT, incidents.INCIDENT_KIND, str(incident.id), since)
 
-    def _list_requests(self) -> Iterator[LeftOpen]:
+    def _list_open_requests(self) -> Iterator[LeftOpen]:
         for request in self._own_requests.list_recent():
             if request.is_open or request.is_unanswered:
                 yield LeftOpen(LeftReason.REQUEST, request.subject_kind or "", request.subject_id or "", request.at)
 
 
-def _read_own(context: ServiceContext, conn: Connection, person: str) -> Iterator[LeftOpen]:
+def _list_own_records(context: ServiceContext, conn: Connection, person: str) -> Iterator[LeftOpen]:
     for operation in journal.unfinished_operations(conn, operator=person):
-        yield LeftOpen(LeftReason.OPERATION, *_subject_of(operation), operation.started_at)
+        yield LeftOpen(LeftReason.OPERATION, *_find_subject(operation), operation.started_at)
     for take in takes.running_takes(conn, context.now(), person):
         yield LeftOpen(LeftReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
     for refund in refunds.waiting_for_decision(conn, MAX_INBOX_ROWS):
@@ -75,12 +76,13 @@ def _read_own(context: ServiceContext, conn: Connection, person: str) -> Iterato
             yield LeftOpen(LeftReason.BULK_RUN, BULK_RUN_KIND, str(run.id), run.made_at, None, run.name)
 
 
-def _subject_of(operation: Operation) -> tuple[str, str]:
-    """Return kind and id of the operation's record; of the operation itself if it has no record."""
+def _find_subject(operation: Operation) -> tuple[str, str]:
+    """Return kind and id of the record that the operation changes; if it has no record, kind and id of the
+    operation itself."""
     if operation.subject_id is None:
         return OPERATION_KIND, operation.id
     return operation.subject_kind, str(operation.subject_id)
 
 
-def _make_draft_item(draft: Draft) -> LeftOpen:
+def _make_left_draft(draft: Draft) -> LeftOpen:
     return LeftOpen(LeftReason.DRAFT, draft.record_kind, draft.subject, draft.at, None, draft.name)

@@ -1,6 +1,5 @@
-"""Show, probe and resolve single operations of the journal, also those that the database has lost and only the spool
-of a desk has.
-"""
+"""Show, probe and resolve single guarded operations, also operations whose record the database has lost (for
+example because an old backup was restored) and that only the spool of a desk still has."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,9 +38,7 @@ OPERATION_KIND = "operation"
 
 
 class RecordRecovery(Protocol):
-    """Interface for probing and resolving the records of one kind to which an operation can belong (payments or
-    refunds).
-    """
+    """Interface of a service that probes and resolves the payments, or the refunds, to which operations belong."""
 
     def probe(self, id: int, /) -> Payment | Refund: ...
 
@@ -50,10 +47,9 @@ class RecordRecovery(Protocol):
     ) -> ResolveResult: ...
 
 
-class Operations:
-    """Shows, probes and resolves single operations. `recoveries` has, for each record kind except credit checks, the
-    object that probes and resolves records of this kind.
-    """
+class OperationRecovery:
+    """Shows, probes and resolves single operations. `recoveries` maps the record kinds payment and refund to the
+    services that probe and resolve such records."""
 
     def __init__(
         self,
@@ -74,9 +70,8 @@ class Operations:
         self._started_payments = started_payments
 
     def read_view(self, operation_id: str) -> OperationView:
-        """Return an operation with its timeline and evidence. Raises not_found, and not_allowed if the acting person
-        may not read.
-        """
+        """Return an operation with its timeline and evidence, for its screen. Raises not_found, and not_allowed if
+        the acting person may not read."""
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_SHOW, operation_id[:64], kind=OPERATION_KIND
         ):
@@ -92,12 +87,12 @@ class Operations:
         return OperationView(operation, explanation, history, answers, "second_person" if proposal else None, facts)
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
-        """Ask the provider about the record of the operation. If only a spool has the operation, and the provider
-        confirms its purchase or its start of a payment, insert the lost record again. Return the record, or the
-        operation.
+        """Ask the provider about the outcome of the operation. If the database has lost the operation's record,
+        and the provider confirms the purchase or the started payment, insert that record again. Return the
+        record, or the operation if it has no record.
 
-        Raises not_found, not_allowed, outcome_unknown if the provider gives no definite answer, and the other errors
-        of a probe.
+        Raises not_found, not_allowed, outcome_unknown if the provider gives no definite answer, and the other
+        errors of a failed probe.
         """
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
@@ -109,7 +104,7 @@ class Operations:
         if operation.source == "database":
             recovery = self._recoveries.get(operation.subject_kind)
             return (recovery or self._check_probes).probe(operation.subject_id or 0)
-        entry = self._find_entry(operation.id)
+        entry = self._find_spool_entry(operation.id)
         if operation.state is OperationState.FAILED:
             return operation
         if entry is not None and _is_payment_start(operation):
@@ -118,19 +113,20 @@ class Operations:
             self._spooled_refunds.probe(entry, operation)
             return self._find_operation(operation.id)
         if entry is not None and entry.provider_id is not None:
-            return self._restore_check(entry, entry.provider_id, b"")
+            return self._restore_credit_check(entry, entry.provider_id, b"")
         raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
 
     def resolve(
         self, operation_id: str, target_state: str, proof: str | Path, provider_id: int | str | None = None
     ) -> ResolveResult:
-        """Decide the outcome of an operation: through its record if the database has the record, otherwise through
-        the entry in the spool.
+        """Store a person's decision about the outcome of an operation. If the database has the operation's record,
+        the decision is about that record; otherwise it is about the operation's entry in the spool of a desk.
 
-        For an entry in the spool, two people can decide that a refund is `failed`, or that the start of a payment is
-        `payment_failed`; `completed` needs the provider's confirmation. Raises not_found, not_allowed,
-        nothing_to_resolve, evidence_mismatch, no_evidence, same_person, usage, and the errors of the record's own
-        `resolve`.
+        For an entry in a spool, two people can decide that a refund is `failed`, or that the start of a payment is
+        `payment_failed`; `completed` needs the provider's confirmation. `proof` is a file or a written statement;
+        `provider_id` is the provider's id of the purchase or refund. Raises not_found, not_allowed,
+        nothing_to_resolve, evidence_mismatch, no_evidence, same_person, usage, and the errors of `resolve` of the
+        record's service.
         """
         facts = {"as": target_state[:40]}
         with refusals.audit_refusals(
@@ -143,12 +139,14 @@ class Operations:
                 identifier = None if provider_id is None else str(provider_id)
                 return recovery.resolve(operation.subject_id or 0, target_state, proof, identifier)
             if recovery is not None:
-                return self._resolve_spooled(operation, target_state, read_proof(proof))
-            return self._resolve_purchase(operation, target_state, proof, _parse_check_id(provider_id))
+                return self._resolve_lost_money_operation(operation, target_state, read_proof(proof))
+            return self._resolve_purchase_operation(
+                operation, target_state, proof, _parse_credit_check_id(provider_id)
+            )
 
-    def _resolve_spooled(self, operation: Operation, target_state: str, proof: bytes) -> ResolveResult:
+    def _resolve_lost_money_operation(self, operation: Operation, target_state: str, proof: bytes) -> ResolveResult:
         person = self._context.require_right("resolve")
-        entry = self._find_entry(operation.id)
+        entry = self._find_spool_entry(operation.id)
         if entry is None or not entry.holds_claim:
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         is_start = _is_payment_start(operation)
@@ -172,9 +170,9 @@ class Operations:
                     "allowed": end_states,
                 },
             )
-        return self._release_claim(operation, proof, person.name)
+        return self._decide_without_effect(operation, proof, person.name)
 
-    def _resolve_purchase(
+    def _resolve_purchase_operation(
         self, operation: Operation, target_state: str, proof: str | Path, provider_id: int | None
     ) -> ResolveResult:
         operation_id = operation.id
@@ -182,23 +180,23 @@ class Operations:
             return self._recovery.resolve(operation.subject_id or 0, target_state, proof, provider_id)
         person = self._context.require_right("resolve")
         proof_bytes = read_proof(proof)
-        entry = self._find_entry(operation_id)
+        entry = self._find_spool_entry(operation_id)
         if entry is None or not entry.holds_claim:
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if target_state == "success":
             if provider_id is None:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
-            return ResolveResult(self._restore_check(entry, provider_id, proof_bytes))
+            return ResolveResult(self._restore_credit_check(entry, provider_id, proof_bytes))
         if target_state != "error":
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
-        return self._release_claim(operation, proof_bytes, person.name)
+        return self._decide_without_effect(operation, proof_bytes, person.name)
 
-    def _restore_check(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
-        """Ask the provider about the purchase with its id `provider_id`, and insert the lost credit check again if
-        the answer confirms the purchase. Return the credit check. Raises evidence_mismatch and the errors of a failed
-        read.
+    def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
+        """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check again if the answer
+        confirms the purchase. Return the credit check. Raises evidence_mismatch if the answer is about another
+        corporation or purchase, already_purchased, and the errors of a failed read.
         """
         context, intent = self._context, entry.intent
         outcome = self._reader().read_detail(provider_id)
@@ -228,7 +226,7 @@ class Operations:
                     ErrorCode.EVIDENCE_MISMATCH,
                     {"record": placeholder, "reason": MismatchReason.USED_BY_OTHER_RECORD},
                 )
-            record_id = self._insert_again(tx, entry, outcome, report)
+            record_id = self._insert_lost_credit_check(tx, entry, outcome, report)
             if proof:
                 subject, operator = (credit_checks.CREDIT_CHECK_KIND, record_id), context.holder().operator
                 evidence.add_proof(tx.conn, subject, intent.operation_id, operator, proof, context.now())
@@ -243,7 +241,7 @@ class Operations:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
         return record
 
-    def _insert_again(
+    def _insert_lost_credit_check(
         self, tx: Transaction, entry: SpoolEntry, outcome: Outcome[CheckReport], report: CheckReport
     ) -> int:
         context, intent = self._context, entry.intent
@@ -275,9 +273,10 @@ class Operations:
             outcomes.write_success(context, tx, record, report, {"by": "desk", **start_facts})
         return record_id
 
-    def _release_claim(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
-        """Record a person's decision that the operation had no effect. Once two people have decided so, mark the
-        entry in the desk's spool as ended without a claim.
+    def _decide_without_effect(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
+        """Record a person's decision that the operation had no effect at the provider. After the second person's
+        decision, mark the operation's entry in this desk's spool as ended; it then no longer stops other
+        operations. Return the operation.
         """
         context = self._context
         if context.write(lambda tx: self._write_decision(tx, operation, proof, person)):
@@ -286,9 +285,8 @@ class Operations:
         return ResolveResult(self._find_operation(operation.id))
 
     def _write_decision(self, tx: Transaction, operation: Operation, proof: bytes, person: str) -> bool:
-        """Write the first person's proposal, or settle the operation with the second person's decision. Return True
-        if a second person must still decide.
-        """
+        """Write the first person's proposal that the operation had no effect, or settle the operation with the
+        second person's decision. Return True if a second person must still decide."""
         context, now = self._context, self._context.now()
 
         def settle(_proposer: str) -> None:
@@ -309,17 +307,16 @@ class Operations:
             is_record_lost = operation is not None and _is_record_lost(conn, operation)
         if operation is not None and not is_record_lost:
             return operation
-        entry = self._find_entry(operation_id)
+        entry = self._find_spool_entry(operation_id)
         if entry is not None:
             return _make_operation(entry)
         if operation is not None:
             return operation
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION_KIND, "id": operation_id[:64]})
 
-    def _find_entry(self, operation_id: str) -> SpoolEntry | None:
-        """Return the spool entry of the operation: from this desk's spool, or as another desk has reported it to the
-        database; None if there is none.
-        """
+    def _find_spool_entry(self, operation_id: str) -> SpoolEntry | None:
+        """Return the spool entry of the operation: from this desk's spool, or a copy that another desk has
+        reported to the database. None if there is neither."""
         entry = self._context.spool.find(operation_id)
         if entry is not None and entry.intent.database_id == self._context.database_id:
             return entry
@@ -361,18 +358,17 @@ def _is_payment_start(operation: Operation) -> bool:
 
 
 def _is_record_lost(conn: Connection, operation: Operation) -> bool:
-    """True if the journal has the operation but the database no longer has its record."""
+    """True if the database still has the operation but no longer has the record that the operation changed."""
     if operation.subject_kind == refunds.REFUND_KIND:
         return refunds.find(conn, operation.subject_id or 0) is None
     if operation.subject_kind == payments.PAYMENT_KIND:
         return payments.find(conn, operation.subject_id or 0) is None
-    return _is_purchase(operation) and _find_check(conn, operation) is None
+    return _is_purchase(operation) and _find_credit_check(conn, operation) is None
 
 
-def _parse_check_id(provider_id: int | str | None) -> int | None:
-    """Return AlarmBox's id of a credit check as a number; None if `provider_id` is None. Raises usage for a text that
-    is no number.
-    """
+def _parse_credit_check_id(provider_id: int | str | None) -> int | None:
+    """Return AlarmBox's id of a credit check as a number; None if `provider_id` is None. Raises usage for a text
+    that is not a number."""
     if provider_id is None or isinstance(provider_id, int):
         return provider_id
     if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= 18):
@@ -380,7 +376,7 @@ def _parse_check_id(provider_id: int | str | None) -> int | None:
     return int(provider_id)
 
 
-def _find_check(conn: Connection, operation: Operation) -> CreditCheck | None:
+def _find_credit_check(conn: Connection, operation: Operation) -> CreditCheck | None:
     return credit_checks.find_by_operation(conn, operation.corporation_number or "", operation.id)
 
 

@@ -1,4 +1,4 @@
-"""The provider's last stored statement about a payment."""
+"""Find the provider's last stored statement about a payment: paid, waiting, failed and so on."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,8 +10,8 @@ from console.domain.records import Certainty
 from console.domain.recovery.records import ProviderStatement
 from console.services.payments.providers import find_state
 
-_NOT_FOUND_CODES = ("not_found", "no_such_payment", "no_such_code")
-_STATEMENT_OF_STATE: Mapping[PaymentState, ProviderStatement] = {
+_NOT_FOUND_ERROR_CODES = ("not_found", "no_such_payment", "no_such_code")
+_STATEMENT_OF_PAYMENT_STATE: Mapping[PaymentState, ProviderStatement] = {
     **dict.fromkeys(PAID_STATES, ProviderStatement.PAID),
     **dict.fromkeys(WAITING_STATES, ProviderStatement.WAITING),
     **dict.fromkeys(ENDED_UNPAID_STATES | {PaymentState.REVERSED}, ProviderStatement.FAILED),
@@ -20,12 +20,11 @@ _STATEMENT_OF_STATE: Mapping[PaymentState, ProviderStatement] = {
 
 
 def find_last_statement(payment: Payment, now: datetime) -> ProviderStatement:
-    """Return the provider's last stored statement about the payment; NOTHING if there is none or if it is too old to
-    rely on.
-    """
+    """Return the provider's last statement about the payment, as it is stored in the payment's row. NOTHING if no
+    statement is stored, or if it is too old to rely on at the time `now`."""
     if payment.error_code == "other_amount":
         return ProviderStatement.OTHER_AMOUNT
-    if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_CODES:
+    if payment.certainty is Certainty.UNKNOWN and payment.error_code in _NOT_FOUND_ERROR_CODES:
         return ProviderStatement.NOT_FOUND
     state = find_state(payment.provider, payment.provider_state)
     if state is None or payment.told_at is None or is_answer_old(payment.told_at, payment, now):
@@ -34,5 +33,5 @@ def find_last_statement(payment: Payment, now: datetime) -> ProviderStatement:
     return (
         ProviderStatement.OTHER_AMOUNT
         if state in PAID_STATES and payment.provider_minor not in (None, own_minor)
-        else _STATEMENT_OF_STATE[state]
+        else _STATEMENT_OF_PAYMENT_STATE[state]
     )

@@ -1,4 +1,5 @@
-"""The cursors of queue pages: opaque texts that hold the position of a page's last record."""
+"""Format and parse the cursors of queue pages. A cursor is a text that contains the position of the last record of
+a page; the next page starts after it."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -11,42 +12,42 @@ from console.store.queues import queues
 from console.store.queues.chosen_records import SortPosition, SortValue
 from console.store.queues.queues import QueuePosition
 
-_TIME_FORMAT = "%Y%m%dT%H%M%S%f"
-_LONGEST_TEXT = 1_024
+_CURSOR_TIME_FORMAT = "%Y%m%dT%H%M%S%f"
+_LONGEST_CURSOR_CHARACTERS = 1_024
 
 
-def format_cursor(place: QueuePosition) -> str:
-    """Return the cursor of a position in a queue's own order."""
-    return f"{place.work_state}.{place.since:{_TIME_FORMAT}}.{place.kind}.{place.id}"
+def format_queue_cursor(position: QueuePosition) -> str:
+    """Return the cursor for a position in a queue with its default order."""
+    return f"{position.work_state}.{position.since:{_CURSOR_TIME_FORMAT}}.{position.kind}.{position.id}"
 
 
-def read_cursor(text: str | None) -> QueuePosition | None:
-    """Return the position of a cursor in a queue's own order; None for no cursor. Raises usage."""
+def parse_queue_cursor(text: str | None) -> QueuePosition | None:
+    """Return the position in a queue with its default order that the cursor `text` contains; None if `text` is
+    None. Raises usage if the text is not such a cursor."""
     if text is None:
         return None
     work, at, kind, number = (*text.split("."), "", "", "")[:4]
     with suppress(ValueError):
-        since = datetime.strptime(at, _TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
+        since = datetime.strptime(at, _CURSOR_TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
         if (
             text.count(".") == 3
             and work in list(WorkState)
             and kind in queues.QUEUED_RECORD_KINDS
-            and _is_number(number)
+            and _is_record_id(number)
         ):
             return queues.position_of(work, since, kind, int(number))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-def format_sort_cursor(place: SortPosition) -> str:
-    """Return the cursor of a position in a sorted queue."""
-    keys = ".".join(_format_value(value) for value in (place.first, place.second))
-    return f"{keys}.{queues.QUEUED_RECORD_KINDS[place.kind_index]}.{place.id}"
+def format_sorted_queue_cursor(position: SortPosition) -> str:
+    """Return the cursor for a position in a queue that a person has sorted by a column."""
+    keys = ".".join(_format_sort_value(value) for value in (position.first, position.second))
+    return f"{keys}.{queues.QUEUED_RECORD_KINDS[position.kind_index]}.{position.id}"
 
 
-def read_sort_cursor(text: str | None, column: SortColumn) -> SortPosition | None:
-    """Return the position of a cursor in a queue that is sorted by this column; None for no cursor. Raises usage,
-    also for the cursor of another order.
-    """
+def parse_sorted_queue_cursor(text: str | None, column: SortColumn) -> SortPosition | None:
+    """Return the position in a queue sorted by `column` that the cursor `text` contains; None if `text` is None.
+    Raises usage if the text is not such a cursor, also if it is the cursor of another order."""
     if text is None:
         return None
     first, second, kind, number = (*text.split("."), "", "", "")[:4]
@@ -54,16 +55,16 @@ def read_sort_cursor(text: str | None, column: SortColumn) -> SortPosition | Non
         if (
             text.count(".") == 3
             and kind in queues.QUEUED_RECORD_KINDS
-            and _is_number(number)
-            and len(text) <= _LONGEST_TEXT
+            and _is_record_id(number)
+            and len(text) <= _LONGEST_CURSOR_CHARACTERS
         ):
-            keys = _read_value(first), _read_value(second)
-            if tuple(type(key) for key in keys) == _KEY_TYPES.get(column, (int, int)):
+            keys = _parse_sort_value(first), _parse_sort_value(second)
+            if tuple(type(key) for key in keys) == _SORT_KEY_TYPES.get(column, (int, int)):
                 return SortPosition(*keys, queues.QUEUED_RECORD_KINDS.index(kind), int(number))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-_KEY_TYPES: dict[SortColumn, tuple[type, type]] = {
+_SORT_KEY_TYPES: dict[SortColumn, tuple[type, type]] = {
     SortColumn.WORK: (int, datetime),
     SortColumn.AGE: (datetime, int),
     SortColumn.NEXT: (int, datetime),
@@ -75,16 +76,16 @@ _KEY_TYPES: dict[SortColumn, tuple[type, type]] = {
 """The types of the two sort keys, by column; (int, int) for every other column."""
 
 
-def _format_value(value: SortValue) -> str:
+def _format_sort_value(value: SortValue) -> str:
     if isinstance(value, datetime):
-        return f"t{value:{_TIME_FORMAT}}"
+        return f"t{value:{_CURSOR_TIME_FORMAT}}"
     return f"h{value}" if isinstance(value, str) else f"n{value}"
 
 
-def _read_value(text: str) -> SortValue:
+def _parse_sort_value(text: str) -> SortValue:
     kind, value = text[:1], text[1:]
     if kind == "t":
-        return datetime.strptime(value, _TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
+        return datetime.strptime(value, _CURSOR_TIME_FORMAT)  # noqa: DTZ007  # without a zone, as the column stores it
     if kind == "h" and all(digit in "0123456789ABCDEFG" for digit in value):
         return value
     if kind == "n" and value.isascii() and value.isdecimal() and len(value) <= 19:
@@ -92,5 +93,5 @@ def _read_value(text: str) -> SortValue:
     raise ValueError(text)
 
 
-def _is_number(text: str) -> bool:
+def _is_record_id(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= 18

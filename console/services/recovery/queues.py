@@ -1,4 +1,5 @@
-"""Read the queues of waiting records: pages and counts of the queues, unfinished operations, and leases in force."""
+"""Read the queues of waiting records (pages and counts), the unfinished operations, the leases in force and the
+takes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -36,16 +37,16 @@ DISAGREEMENT_QUEUE = "disagree"
 
 
 class Queues:
-    """Reads the queues, by database indexes only, and writes nothing (no audit entries either). Every method raises
-    not_allowed if the acting person may not read.
-    """
+    """Reads the queues. All queries use indexes of the database, and nothing is written, not even an audit entry.
+    Every method raises not_allowed if the acting person may not read."""
 
     def __init__(
         self,
         context: ServiceContext,
         complete_records: Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]],
     ) -> None:
-        """`complete_records` reads the relations of records, by which they are explained."""
+        """`complete_records` returns records together with their related records, which are needed to explain
+        their state."""
         self._context = context
         self._complete_records = complete_records
 
@@ -57,17 +58,17 @@ class Queues:
         record_filter: RecordFilter = NO_FILTER,
         order: QueueOrder = DEFAULT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name` with the records that fulfil the filter `record_filter`. In the
-        order of a queue that nobody sorted, the records that need a person come first, and then the oldest.
-        `limit` is at most MAX_ROWS_PER_PAGE; `after` is the cursor that the previous page contains, None for the
-        first page. Raises usage for an unknown queue or cursor.
+        """Return one page of the queue `name` with the records that the filter `record_filter` selects. In the
+        default order, the records that need a person come first; among them, and among the others, the oldest
+        come first. The page has at most `limit` records (up to MAX_ROWS_PER_PAGE); `after` is the cursor in the
+        previous page, None for the first page. Raises usage for an unknown queue or cursor.
         """
         require_queue(name)
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = make_choice(self._context, conn, record_filter, order)
-            read = self._read_in_own_order if order == DEFAULT_ORDER else self._read_sorted
+            choice = make_queue_choice(self._context, conn, record_filter, order)
+            read = self._read_page_in_default_order if order == DEFAULT_ORDER else self._read_sorted_page
             records, cursor = read(conn, name, limit, after, choice)
             records = self._complete_records(conn, records)
             owners = self._read_owners(conn, records)
@@ -81,25 +82,27 @@ class Queues:
             format_order(order) if order != DEFAULT_ORDER else "",
         )
 
-    def _read_in_own_order(
+    def _read_page_in_default_order(
         self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return a page in the queue's own order, and the cursor after it."""
+        """Return the records of one page in the queue's default order, and the cursor for the next page (None if
+        there are no records)."""
         rows = queues.queue_page(
-            conn, name, queue_cursors.read_cursor(after), limit, journal.lapsed_by_kind(conn), choice
+            conn, name, queue_cursors.parse_queue_cursor(after), limit, journal.lapsed_by_kind(conn), choice
         )
-        return [record for _, record in rows], queue_cursors.format_cursor(rows[-1][0]) if rows else None
+        return [record for _, record in rows], queue_cursors.format_queue_cursor(rows[-1][0]) if rows else None
 
-    def _read_sorted(
+    def _read_sorted_page(
         self, conn: Connection, name: str, limit: int, after: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return a page in the order of `choice`, and the cursor after it."""
-        position = queue_cursors.read_sort_cursor(after, choice.order.column)
+        """Return the records of one page in the order of `choice`, and the cursor for the next page (None if there
+        are no records)."""
+        position = queue_cursors.parse_sorted_queue_cursor(after, choice.order.column)
         rows = chosen_records.sorted_page(conn, name, position, limit, journal.lapsed_by_kind(conn), choice)
-        return [record for _, record in rows], queue_cursors.format_sort_cursor(rows[-1][0]) if rows else None
+        return [record for _, record in rows], queue_cursors.format_sorted_queue_cursor(rows[-1][0]) if rows else None
 
     def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
-        """Return for each record the person whose take of it is running; None for no take."""
+        """Return for each record the name of the person who has taken it; None if it is not taken."""
         ids: dict[str, list[int]] = {}
         for record in records:
             ids.setdefault(kind_of(record), []).append(record.id)
@@ -109,7 +112,8 @@ class Queues:
         return [take.person if take is not None else None for take in found]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
-        """Return for each record what its sides say, with the open cases about it."""
+        """Return for each record the statements of our record, the provider and the order, with the open case
+        about the record."""
         ids: dict[str, list[int]] = {}
         for record in records:
             ids.setdefault(kind_of(record), []).append(record.id)
@@ -120,20 +124,24 @@ class Queues:
         ]
 
     def read_causes(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
-        """Return the records of a queue that fulfil a filter, grouped by cause, the largest group first."""
+        """Return the records of a queue that the filter selects, grouped by the cause of their problem. For each
+        cause: the number of records and the sums of their amounts; the largest group comes first. Raises usage
+        for an unknown queue.
+        """
         require_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = make_choice(self._context, conn, record_filter)
+            choice = make_queue_choice(self._context, conn, record_filter)
             totals, is_capped = chosen_records.total_causes(conn, name, journal.lapsed_by_kind(conn), choice)
         return CausePage(name, group_by_cause(totals), is_capped)
 
-    def count_chosen(self, name: str, record_filter: RecordFilter) -> QueueCount:
-        """Return the number of records of a queue that fulfil a filter (at most COUNT_CAP)."""
+    def count_filtered_records(self, name: str, record_filter: RecordFilter) -> QueueCount:
+        """Return the number of records of a queue that the filter selects (at most COUNT_CAP), and the time since
+        which the oldest of them waits. Raises usage for an unknown queue."""
         require_queue(name)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = make_choice(self._context, conn, record_filter)
+            choice = make_queue_choice(self._context, conn, record_filter)
             count, oldest = chosen_records.count_chosen(conn, name, journal.lapsed_by_kind(conn), choice)
         cap = queues.COUNT_CAP
         return QueueCount(name, min(count, cap), count > cap, oldest)
@@ -145,9 +153,8 @@ class Queues:
         return QueueItem(record, explanation, record.state_since, owner, disagreement)
 
     def read_counts(self) -> tuple[QueueCount, ...]:
-        """Return for each queue the number of its records (at most COUNT_CAP) and the time since which its oldest
-        record waits.
-        """
+        """Return for each queue the number of its records (at most COUNT_CAP), and the time since which its oldest
+        record waits."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             lapsed = journal.lapsed_by_kind(conn)
@@ -155,17 +162,16 @@ class Queues:
         cap = queues.COUNT_CAP
         return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in counts)
 
-    def list_unfinished(self) -> tuple[UnfinishedWork, ...]:
-        """Return the operations of the journal that have begun and have not ended, each with its record, its next
-        step and the holder of its lease.
-        """
+    def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
+        """Return the guarded operations that have begun and not ended, each with its record, its next step and the
+        process that holds its lease."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
             lapsed = journal.lapsed_by_kind(conn)
             holders = {holder.name: holder for holder in leases.holders(conn)}
             operations = journal.unfinished_operations(conn)
-            stored = [_find_record(conn, operation, lapsed) for operation in operations]
+            stored = [_find_record_of_operation(conn, operation, lapsed) for operation in operations]
             completed = iter(self._complete_records(conn, [record for record in stored if record is not None]))
             unfinished = [
                 (operation, next(completed) if record is not None else None)
@@ -173,15 +179,17 @@ class Queues:
             ]
         return tuple(
             UnfinishedWork(
-                operation, record, _make_next_step(record, context.now()), holders.get(_find_lease(operation, record))
+                operation,
+                record,
+                _make_next_step(record, context.now()),
+                holders.get(_make_lease_name(operation, record)),
             )
             for operation, record in unfinished
         )
 
-    def list_holders(self) -> tuple[LeaseHolder, ...]:
-        """Return the leases in force with their holders, oldest first. Leases of due tasks are left out, because no
-        person waits for them.
-        """
+    def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
+        """Return the leases in force with the processes that hold them, oldest first. The leases of due tasks, and
+        the lease by which a worker shows that it is running, are left out, because no person waits for them."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(
@@ -191,16 +199,17 @@ class Queues:
             )
 
     def list_takes(self) -> tuple[Take, ...]:
-        """Return the takes that are still in force, oldest first. A take marks that a person works on a record."""
+        """Return the takes that have not ended, oldest first. A take shows that a person works on a record."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return takes.running_takes(conn, self._context.now())
 
 
-def make_choice(
+def make_queue_choice(
     context: ServiceContext, conn: Connection, record_filter: RecordFilter, order: QueueOrder = DEFAULT_ORDER
 ) -> QueueChoice:
-    """Return the choice of the records that fulfil a filter, in an order, with the running takes if it needs them."""
+    """Return the filter and the order of a queue as a `QueueChoice` for the store's queries. If the filter or the
+    order is about the people who have taken records, read the takes too."""
     choice = QueueChoice(record_filter, order, context.now())
     if not choice.needs_owners:
         return choice
@@ -210,15 +219,18 @@ def make_choice(
     return replace(choice, owners=owners)
 
 
-def _find_record(conn: Connection, operation: Operation, lapsed: queues.LapsedIds) -> QueuedRecord | None:
+def _find_record_of_operation(
+    conn: Connection, operation: Operation, lapsed: queues.LapsedIds
+) -> QueuedRecord | None:
     """Return the operation's record; None if it is missing. If the operation has lapsed (its process ended without
-    recording an answer), the record is returned with an unknown outcome.
+    recording an answer), the record is returned with an unknown outcome. `lapsed` has the ids of such records
+    by kind.
     """
     return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
 
 
-def _find_lease(operation: Operation, record: QueuedRecord | None) -> str:
-    """Return the name of the lease that the operation holds while it works on its record."""
+def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:
+    """Return the name of the lease that the process of this operation holds while it works on the record."""
     if isinstance(record, Refund):
         return f"refund_{record.payment_id}"
     if isinstance(record, Payment):

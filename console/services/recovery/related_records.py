@@ -1,6 +1,5 @@
-"""Read the related records of a page of records in a few queries, so that each row of a list is explained like its
-own screen.
-"""
+"""Read the related records of many records with a few queries, so that a list explains each record in the same way
+as the record's own screen."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -45,14 +44,15 @@ from console.store.queues.table_queries import QueuedRecord
 from console.store.refunds import approvals, refunds
 from console.store.tasks import sagas
 
-R = TypeVar("R", bound=QueuedRecord)
-Lapsed = Mapping[str, AbstractSet[int]]
-FindSwitch = Callable[[str | None], ReadOnlySwitch | None]
+RecordT = TypeVar("RecordT", bound=QueuedRecord)
+LapsedIdsByKind = Mapping[str, AbstractSet[int]]
+SwitchFinder = Callable[[str | None], ReadOnlySwitch | None]
 
 
 class RelatedRecords:
-    """Completes records with their relations. No provider is called, and nothing is written. The number of queries
-    doesn't depend on the number of records, except for refund rules of payments whose next step is a refund.
+    """Adds the related records (such as a payment's order and refunds) to records that were read for a list. No
+    provider is called, and nothing is written. The number of queries does not depend on the number of records,
+    with one exception: for payments whose next step is a refund, the rules of refunds are checked one by one.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class RelatedRecords:
         self._context, self._adapter_source = context, adapter_source
         self._payment_providers, self._refund_requests = payment_providers, refund_requests
 
-    def complete_records(self, conn: Connection, records: Sequence[R]) -> tuple[R, ...]:
-        """Return the records with their relations, in the same sequence."""
-        lapsed, find_switch = journal.lapsed_by_kind(conn), _switch_finder(conn)
+    def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
+        """Return the records in the same sequence, each with its related records in the field `relations`."""
+        lapsed, find_switch = journal.lapsed_by_kind(conn), _make_switch_finder(conn)
         completed: dict[tuple[object, int], QueuedRecord] = {}
         for part in (
-            self._complete_checks(conn, _select_type(records, CreditCheck), find_switch),
-            self._complete_orders(conn, _select_type(records, Order), lapsed, find_switch),
-            self._complete_payments(conn, _select_type(records, Payment), lapsed, find_switch),
-            self._complete_refunds(conn, _select_type(records, Refund), lapsed, find_switch),
+            self._complete_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
+            self._complete_orders(conn, _select_records_of_type(records, Order), lapsed, find_switch),
+            self._complete_payments(conn, _select_records_of_type(records, Payment), lapsed, find_switch),
+            self._complete_refunds(conn, _select_records_of_type(records, Refund), lapsed, find_switch),
         ):
             completed |= {(type(record), record.id): record for record in part}
         return tuple(completed[type(record), record.id] for record in records)  # type: ignore[misc]  # completed records have the types of the given ones
@@ -81,30 +81,31 @@ class RelatedRecords:
     # Credit checks
 
     def _complete_checks(
-        self, conn: Connection, checks: Sequence[CreditCheck], find_switch: FindSwitch
+        self, conn: Connection, checks: Sequence[CreditCheck], find_switch: SwitchFinder
     ) -> Iterable[CreditCheck]:
         unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
         failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
         awaited = approvals.proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
         holders = credit_checks.find_claim_holders(conn, failed)
-        finds_purchases = not unknown or self._finds_purchases()
+        finds_purchases = not unknown or self._can_find_purchases()
         for check in checks:
             is_failed = check.state is CheckState.ERROR
             holder = holders.get((check.client_id, check.corporation_number)) if is_failed else None
             relations = CheckRelations(str(check.id) in awaited, holder, finds_purchases)
             completed = replace(check, relations=relations)
-            if self._may_be_stopped(completed):
+            if self._may_be_stopped_by_switch(completed):
                 relations = replace(relations, read_only=find_switch(CREDIT_CHECK_PROVIDER))
             yield replace(check, relations=relations)
 
-    def _may_be_stopped(self, record: QueuedRecord) -> bool:
-        """True if a read-only switch could change the record's next step."""
+    def _may_be_stopped_by_switch(self, record: QueuedRecord) -> bool:
+        """True if a read-only switch could stop the record's next step, so that the switches must be read."""
         action = explain_record(record, self._context.now()).next_step.action
         is_approved = isinstance(record, Refund) and record.state is RefundState.APPROVED
         return is_approved or action == OPEN_REFUND or action in STOPPED_ACTIONS
 
-    def _finds_purchases(self) -> bool:
-        """True if the provider can be asked for an unknown purchase, or if this desk doesn't know its provider."""
+    def _can_find_purchases(self) -> bool:
+        """True if the provider of credit checks has a call that finds an unknown purchase. Also True if this desk
+        has no settings for that provider, because then it can't know."""
         try:
             return self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
@@ -113,7 +114,7 @@ class RelatedRecords:
     # Orders
 
     def _complete_orders(
-        self, conn: Connection, records: Sequence[Order], lapsed: Lapsed, find_switch: FindSwitch
+        self, conn: Connection, records: Sequence[Order], lapsed: LapsedIdsByKind, find_switch: SwitchFinder
     ) -> Iterable[Order]:
         if not records:
             return
@@ -161,7 +162,7 @@ class RelatedRecords:
     # Payments
 
     def _complete_payments(
-        self, conn: Connection, records: Sequence[Payment], lapsed: Lapsed, find_switch: FindSwitch
+        self, conn: Connection, records: Sequence[Payment], lapsed: LapsedIdsByKind, find_switch: SwitchFinder
     ) -> tuple[Payment, ...]:
         if not records:
             return ()
@@ -181,7 +182,7 @@ class RelatedRecords:
         )
         ids = [str(payment.id) for payment in records]
         awaited = approvals.proposed_states(conn, payments.PAYMENT_KIND, ids)
-        limits_of = self._limits_reader(conn)
+        limits_of = self._make_limits_reader(conn)
         completed = []
         for payment in records:
             order = order_of.get(payment.order_id) if payment.order_id is not None else None
@@ -194,11 +195,11 @@ class RelatedRecords:
                 proposed_state=awaited.get(str(payment.id)),
                 is_proposal_denied=self._is_proposal_denied(payment, awaited.get(str(payment.id))),
                 provider_meaning=find_state(payment.provider, payment.provider_state),
-                can_ask=self._can_ask(payment.provider),
+                can_ask=self._can_read_payments(payment.provider),
             )
             completed_payment = replace(payment, relations=relations)
             may_advise_refund = _may_advise_refund(completed_payment, self._context.now())
-            if may_advise_refund or self._may_be_stopped(completed_payment):
+            if may_advise_refund or self._may_be_stopped_by_switch(completed_payment):
                 relations = replace(relations, read_only=find_switch(payment.provider))
             if may_advise_refund:
                 limited = limits_of(payment.currency)
@@ -208,12 +209,13 @@ class RelatedRecords:
         return tuple(completed)
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
-        """Return True if the provider's recent statement contradicts the proposed state; False without a proposal."""
+        """True if the provider's recent statement about the payment contradicts the state that a first person has
+        proposed. False if no state is proposed."""
         if proposed_state is None:
             return False
         return is_decision_denied(PaymentState(proposed_state), find_last_statement(payment, self._context.now()))
 
-    def _can_ask(self, provider: str) -> bool:
+    def _can_read_payments(self, provider: str) -> bool:
         """False if the provider has no call that reads a payment, because it only sends notices."""
         try:
             self._payment_providers.get_reader(provider)
@@ -222,14 +224,15 @@ class RelatedRecords:
         return True
 
     @staticmethod
-    def _limits_reader(conn: Connection) -> Callable[[str], Limits]:
-        """Return a function that returns the limits of a currency, each read only once."""
+    def _make_limits_reader(conn: Connection) -> Callable[[str], Limits]:
+        """Return a function that returns the limits of refunds in a currency. It reads the limits of each currency
+        only once."""
         return cache(lambda currency: currency_limits.limits_of(conn, currency))
 
     # Refunds
 
     def _complete_refunds(
-        self, conn: Connection, records: Sequence[Refund], lapsed: Lapsed, find_switch: FindSwitch
+        self, conn: Connection, records: Sequence[Refund], lapsed: LapsedIdsByKind, find_switch: SwitchFinder
     ) -> Iterable[Refund]:
         if not records:
             return
@@ -249,7 +252,7 @@ class RelatedRecords:
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
         awaited = approvals.proposed_states(conn, refunds.REFUND_KIND, undecided)
-        limits_of = self._limits_reader(conn)
+        limits_of = self._make_limits_reader(conn)
         for refund in records:
             payment = payment_of.get(refund.payment_id)
             refusal = None
@@ -258,16 +261,15 @@ class RelatedRecords:
                     conn, refund, payment, refunds_of.get(payment.id, ()), limits_of(payment.currency)
                 )
             relations = RefundRelations(payment, str(refund.id) in awaited, refusal)
-            if self._may_be_stopped(replace(refund, relations=relations)):
+            if self._may_be_stopped_by_switch(replace(refund, relations=relations)):
                 provider = payment.provider if payment is not None else None
                 relations = replace(relations, read_only=find_switch(provider))
             yield replace(refund, relations=relations)
 
 
-def _switch_finder(conn: Connection) -> FindSwitch:
-    """Return a function that finds the read-only switch that stops changes at a provider. Its first call reads the
-    switches.
-    """
+def _make_switch_finder(conn: Connection) -> SwitchFinder:
+    """Return a function that returns the read-only switch which stops changes at a provider, or None. Its first
+    call reads all switches from the database."""
 
     @cache
     def read_switches() -> tuple[ReadOnlySwitch, ...]:
@@ -279,24 +281,23 @@ def _switch_finder(conn: Connection) -> FindSwitch:
 
 
 def _may_advise_refund(payment: Payment, now: datetime) -> bool:
-    """True if the explanation of the payment, or the one of an alert about its order, may advise a refund. Only then
-    the rules of a refund are checked.
-    """
+    """True if the screen of the payment, or an alert about its order, may advise a refund. Only then the rules of
+    refunds must be checked."""
     order = payment.relations.order if payment.relations is not None else None
     is_late = payment.late_after is not None or (order is not None and order.state is OrderState.CANCELLED)
     return (is_late and payment.state in PAID_STATES) or explain_payment(payment, now).next_step.action == "refund"
 
 
-T = TypeVar("T")
-K = TypeVar("K")
+ItemT = TypeVar("ItemT")
+KeyT = TypeVar("KeyT")
 
 
-def _group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    groups: dict[K, list[T]] = {}
+def _group_by(items: Iterable[ItemT], key: Callable[[ItemT], KeyT]) -> dict[KeyT, list[ItemT]]:
+    groups: dict[KeyT, list[ItemT]] = {}
     for item in items:
         groups.setdefault(key(item), []).append(item)
     return groups
 
 
-def _select_type(records: Collection[QueuedRecord], kind: type[T]) -> list[T]:
+def _select_records_of_type(records: Collection[QueuedRecord], kind: type[ItemT]) -> list[ItemT]:
     return [record for record in records if isinstance(record, kind)]

@@ -1,9 +1,10 @@
-"""Answer a repeated call whose first answer was lost or was "unknown". The answer is built from the records that the
-first call wrote.
+"""Answer a repeated call (one with the same request id) whose first answer was lost or was "outcome unknown". The
+answer is built from the records that the first call wrote.
 
-This is needed if the process of the first call was killed or failed after it had written something, or if the
-outcome, which was unknown then, may be known now. Each public function returns a `FindAnswer`, a function that
-returns the answer, or None if the first call had no effect, so that the repeated call may act.
+This is needed if the process of the first call was killed or failed after it had written something, or if an
+outcome that was unknown then may be known now. Each public function returns a `FindAnswer`: a function that
+returns the answer to the repeated call, or None if the first call had no effect, so that the repeated call may
+act.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,18 +33,17 @@ from console.store.payments import orders, payments
 from console.store.records import any_record, evidence, notes
 from console.store.refunds import approvals, refunds
 
-_REFUSALS = {
+_ERROR_CODE_OF_OUTCOME_CLASS = {
     OutcomeClass.AUTH.value: ErrorCode.PROVIDER_AUTH,
     OutcomeClass.RATE_LIMITED.value: ErrorCode.RATE_LIMITED,
 }
-_UNSENT_SUMMARY_PREFIX = f"{OutcomeClass.FAILED_DEFINITE.value} "
-_ENDED_UNPAID = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
+_UNSENT_EVIDENCE_PREFIX = f"{OutcomeClass.FAILED_DEFINITE.value} "
+_ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPIRED, PaymentState.REVERSED})
 
 
-def purchase_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated purchase. Its answer is the credit check that the first call has
-    claimed, or the error of its outcome.
-    """
+def make_purchase_answer_finder(context: ServiceContext) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated purchase. It answers with the credit check that the first call
+    bought, or raises the error with which the first call's purchase ended."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -52,18 +52,17 @@ def purchase_answer_finder(context: ServiceContext) -> FindAnswer:
         if operation is None:
             return None
         if record is None or record.certainty is Certainty.UNKNOWN or record.state is CheckState.PENDING:
-            return _unknown_outcome_answer(operation, record)
+            return _make_unknown_outcome_answer(operation, record)
         if record.state is CheckState.SUCCESS:
             return CallAnswer(record)
-        return None if _was_never_sent(use, answers) else _refusal_answer(operation, record)
+        return None if _was_never_sent(use, answers) else _make_refusal_answer(operation, record)
 
     return find_answer
 
 
-def start_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated start of a payment. Its answer is the payment that the first call has
-    started, or the error of its outcome.
-    """
+def make_start_answer_finder(context: ServiceContext) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated start of a payment. It answers with the payment that the first call
+    started, or raises the error with which that start ended."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -73,19 +72,18 @@ def start_answer_finder(context: ServiceContext) -> FindAnswer:
         if operation is None:
             return None
         if payment is None or payment.certainty is Certainty.UNKNOWN:
-            return _unknown_outcome_answer(operation, payment)
-        if payment.handle is not None and payment.state not in _ENDED_UNPAID:
+            return _make_unknown_outcome_answer(operation, payment)
+        if payment.handle is not None and payment.state not in _ENDED_UNPAID_STATES:
             start_values = (payment.merchant_payment_id, payment.handle, payment.url)
             return CallAnswer(StartResult(payment, StartedPayment(*start_values, expires_at=payment.expires_at)))
-        return None if _was_never_sent(use, answers) else _refusal_answer(operation, payment)
+        return None if _was_never_sent(use, answers) else _make_refusal_answer(operation, payment)
 
     return find_answer
 
 
-def refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated refund request. Its answer is the refund that the first call has
-    requested.
-    """
+def make_refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated refund request. It answers with the refund that the first call
+    requested."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         if use.subject_kind != refunds.REFUND_KIND or use.subject_id is None:
@@ -95,10 +93,11 @@ def refund_request_answer_finder(context: ServiceContext) -> FindAnswer:
     return find_answer
 
 
-def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated approval of this refund, and for the submission that may follow an
-    approval. Its answer is the refund, or the error of its outcome. An approval that began no submission has
-    succeeded if the person is a checker of the refund, also while another process sends the refund.
+def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated approval of this refund, which may also have sent the refund. It
+    answers with the refund, or raises the error with which the sending ended. If the first call sent nothing,
+    it answers with the refund if the acting person is one of its checkers, even while another process sends the
+    refund.
     """
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
@@ -110,22 +109,21 @@ def refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> Find
             if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
                 refund_records.refuse_running(conn, refund)
         if refund.state is RefundState.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
-            return _unknown_outcome_answer(operation, refund)
+            return _make_unknown_outcome_answer(operation, refund)
         if refund.state is RefundState.FAILED:
-            return _refusal_answer(operation, refund)
+            return _make_refusal_answer(operation, refund)
         if refund.state is RefundState.APPROVED:
-            if operation.outcome_class in _REFUSALS:
-                return _refusal_answer(operation, refund)
+            if operation.outcome_class in _ERROR_CODE_OF_OUTCOME_CLASS:
+                return _make_refusal_answer(operation, refund)
             return CallAnswer(refund) if use.state == ANSWER_STORED else None
         return CallAnswer(refund)
 
     return find_answer
 
 
-def refund_decision_answer_finder(context: ServiceContext, refund_id: int, state: RefundState) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated rejection or withdrawal of this refund. Its answer is the refund if the
-    refund is in `state`, the state after the decision.
-    """
+def make_refund_decision_answer_finder(context: ServiceContext, refund_id: int, state: RefundState) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated rejection or withdrawal of this refund. It answers with the refund if
+    the refund has reached `state`, the end state of the decision."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         refund = refund_records.read_refund(context, refund_id)
@@ -134,14 +132,13 @@ def refund_decision_answer_finder(context: ServiceContext, refund_id: int, state
     return find_answer
 
 
-def resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated decision with evidence. Its answer is the record if its outcome is known
-    now, or the unknown record if the acting person's proposal waits for a second person.
-    """
+def make_resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated decision of a person about an unknown outcome. It answers with the
+    record if the outcome is known now, or if the acting person's own proposal waits for a second person."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
-            record = _find_record(conn, kind, record_id)
+            record = _find_record_with_outcome(conn, kind, record_id)
             proposal = approvals.open_proposal(conn, record[0], str(record[1])) if record else None
         if record is None:
             return None
@@ -153,23 +150,23 @@ def resolve_answer_finder(context: ServiceContext, kind: str, record_id: int | s
     return find_answer
 
 
-def probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated probe. Its answer is the record if its outcome is known now."""
+def make_probe_answer_finder(context: ServiceContext, kind: str, record_id: int | str) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated probe. It answers with the record if the record's outcome is known
+    now."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             if kind == orders.ORDER_KIND:
-                return _order_answer(conn, record_id)
-            record = _find_record(conn, kind, record_id)
+                return _make_order_answer(conn, record_id)
+            record = _find_record_with_outcome(conn, kind, record_id)
         return CallAnswer(record[2]) if record is not None and record[2].certainty is Certainty.KNOWN else None
 
     return find_answer
 
 
-def note_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated note. Its answer is the newest note of the acting person on this record
-    with the text `note_text`.
-    """
+def make_note_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated note on a record. It answers with the acting person's newest note on
+    this record that has the text `note_text`."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
         own_name, text = context.holder().operator, require_storable(note_text)
@@ -184,9 +181,10 @@ def note_answer_finder(context: ServiceContext, kind: str, record_id: int, note_
     return find_answer
 
 
-def hand_over_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> FindAnswer:
-    """Return the `FindAnswer` for a repeated hand-over: True if the note of the first call is there."""
-    find_note = note_answer_finder(context, kind, record_id, note_text)
+def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: int, note_text: str) -> FindAnswer:
+    """Return the `FindAnswer` for a repeated hand-over of a record. It answers with True if the first call has
+    stored its note."""
+    find_note = make_note_answer_finder(context, kind, record_id, note_text)
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         return CallAnswer(True) if find_note(use) is not None else None
@@ -194,10 +192,9 @@ def hand_over_answer_finder(context: ServiceContext, kind: str, record_id: int, 
     return find_answer
 
 
-def bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
-    """Return the `FindAnswer` for the repeated creation of a bulk run. Its answer is the run that the first call has
-    created; `show` returns a run by its id.
-    """
+def make_bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
+    """Return the `FindAnswer` for the repeated creation of a bulk run. It answers with the run that the first call
+    created; `show` returns a run by its id."""
 
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         return CallAnswer(show(int(use.subject_id))) if use.subject_id is not None else None
@@ -206,21 +203,23 @@ def bulk_run_answer_finder(show: Callable[[int], BulkRun]) -> FindAnswer:
 
 
 def _find_operation(conn: Connection, use: RequestIdUse) -> tuple[Operation | None, tuple[EvidenceItem, ...]]:
-    """Return the guarded operation that began under the request id, and the operation's evidence; None and no
-    evidence if no operation began.
-    """
+    """Return the guarded operation that the first call with this request id began, and the operation's evidence;
+    None and an empty tuple if it began no operation."""
     operation = journal.find_with_effective_state(conn, use.operation_id) if use.operation_id else None
     return operation, evidence.find_by_operation(conn, operation.id) if operation else ()
 
 
 def _was_never_sent(use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
-    """True if the first call ended before anything was sent to the provider, and no answer to it is stored. The
-    request id may then be used for a new call.
-    """
-    return use.state != ANSWER_STORED and any(answer.summary.startswith(_UNSENT_SUMMARY_PREFIX) for answer in answers)
+    """True if the evidence `answers` of the first call shows that nothing was sent to the provider, and the answer
+    of that call is not stored. A new call may then use the request id again."""
+    return use.state != ANSWER_STORED and any(
+        answer.summary.startswith(_UNSENT_EVIDENCE_PREFIX) for answer in answers
+    )
 
 
-def _unknown_outcome_answer(operation: Operation | None, record: CreditCheck | Payment | Refund | None) -> CallAnswer:
+def _make_unknown_outcome_answer(
+    operation: Operation | None, record: CreditCheck | Payment | Refund | None
+) -> CallAnswer:
     operation_id = None if operation is None else operation.id
     return CallAnswer(
         error=ConsoleError(
@@ -230,8 +229,8 @@ def _unknown_outcome_answer(operation: Operation | None, record: CreditCheck | P
     )
 
 
-def _refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> CallAnswer:
-    code = _REFUSALS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
+def _make_refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> CallAnswer:
+    code = _ERROR_CODE_OF_OUTCOME_CLASS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
     return CallAnswer(error=error_of_outcome(code, {"record": record, "reason": operation.reason, "status": None}))
 
 
@@ -239,9 +238,10 @@ def _is_checker(context: ServiceContext, refund: Refund) -> bool:
     return any(is_same_person(context.holder().operator, checker) for checker in refund.checkers)
 
 
-def _order_answer(conn: Connection, order_id: int | str) -> CallAnswer | None:
-    """Return the order as an answer if the outcomes of all its payments are known, otherwise None."""
-    order = orders.find(conn, _record_number(order_id))
+def _make_order_answer(conn: Connection, order_id: int | str) -> CallAnswer | None:
+    """Return the order as the answer to a repeated probe if the outcomes of all its payments are known, otherwise
+    None."""
+    order = orders.find(conn, _parse_record_id(order_id))
     order_payments = (
         payments.find_by_order(conn, order.id, journal.lapsed_subjects(conn, payments.PAYMENT_KIND)) if order else ()
     )
@@ -249,23 +249,22 @@ def _order_answer(conn: Connection, order_id: int | str) -> CallAnswer | None:
     return CallAnswer(order) if is_known else None
 
 
-def _record_number(record_id: int | str) -> int:
-    """Return the record id as a number. For a text that is no number return 0, which no record has as its id."""
+def _parse_record_id(record_id: int | str) -> int:
+    """Return the record id as a number. For a text that is not a number return 0, which no record has as its id."""
     text = str(record_id)
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0
 
 
-def _find_record(
+def _find_record_with_outcome(
     conn: Connection, kind: str, record_id: int | str
 ) -> tuple[str, int, CreditCheck | Payment | Refund] | None:
-    """Return kind, id and record, if the record's outcome can be unknown (credit check, payment or refund); otherwise
-    None. For an operation, return those of the record to which it belongs.
-    """
+    """Return the record with its kind and id if its outcome can be unknown (a credit check, payment or refund),
+    otherwise None. For the id of an operation, return the record that the operation changes."""
     if kind == "operation":
         operation = journal.find_with_effective_state(conn, str(record_id))
         if operation is None:
             return None
         kind, record_id = operation.subject_kind, operation.subject_id or 0
-    number = _record_number(record_id)
+    number = _parse_record_id(record_id)
     record = any_record.find(conn, kind, number, journal.lapsed_by_kind(conn))
     return (kind, number, record) if isinstance(record, CreditCheck | Payment | Refund) else None

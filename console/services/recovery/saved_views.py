@@ -1,7 +1,9 @@
-"""The service `console.saved_views`: names for a filter, an order, columns and a grouping of a queue.
+"""The service `console.saved_views`. A saved view is a name for a filter, an order, columns and a grouping of a
+queue.
 
-A view changes no record and asks no provider. It is the maker's own, or the team's, which everybody of the database
-sees; a team's view is changed by its maker or by an approver.
+Storing or changing a view changes no record and calls no provider. A view belongs to its maker alone, or to the
+team; everybody who uses the database sees the team's views. Only the maker of a team's view and approvers may
+change it.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,46 +33,48 @@ from console.domain.records import Person
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
-from console.services.recovery.queues import make_choice, require_queue
+from console.services.recovery.queues import make_queue_choice, require_queue
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.queues import queues, saved_views, view_counts
 
-_RIGHT, _TEAM_RIGHT = "save_view", "change_team_view"
+_SAVE_VIEW_RIGHT, _CHANGE_TEAM_VIEW_RIGHT = "save_view", "change_team_view"
 
 
 class SavedViewService:
-    """Lists and counts the views that the acting person sees, and stores, changes, deletes and restores views."""
+    """Lists and counts the saved views that the acting person sees, and stores, changes, deletes and restores
+    saved views."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_views(self) -> tuple[SavedView, ...]:
-        """Return the own views of the acting person, then those of the team. Raises not_allowed if the acting
-        person may not do this.
-        """
+        """Return the acting person's own views, then those of the team. Raises not_allowed if the acting person
+        may not read."""
         with self._context.database.read() as conn:
-            return self._list_visible(conn)
+            return self._list_visible_views(conn)
 
     def find_view(self, name: str) -> SavedView:
-        """Return a view by its name, or by its id as text; an own view comes before one of the team with the same
-        name. Raises not_found, not_allowed.
+        """Return the view with this name, or with this text as its id. If the acting person and the team have a
+        view of the same name, return the person's own. Raises not_found, and not_allowed if the acting person
+        may not read.
         """
         views = self.list_views()
         view = find_by_name(views, name) or next((one for one in views if str(one.id) == name.strip()), None)
         if view is None:
-            raise _not_found(name)
+            raise _make_not_found_error(name)
         return view
 
     def read_content(self, content: ViewContent) -> ReadView:
-        """Return the filter and the order of a view for the acting person, and what can't be understood."""
+        """Return the filter and the order of a view, and the parts that this program version doesn't understand.
+        The condition `owner:me` in the filter selects the takes of the acting person."""
         return read_view(content, self._context.operator)
 
     def count_views(self) -> tuple[ViewCount, ...]:
-        """Return the views that the acting person sees, each with the number of its records (at most COUNT_CAP):
-        one statement for each queue that has a view, which reads a bounded part of the queue. Raises not_allowed
-        if the acting person may not do this.
+        """Return the views that the acting person sees, each with the number of its records (at most COUNT_CAP).
+        For each queue that has a view, this runs one statement, which reads a limited part of the queue. Raises
+        not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             reader = self._context.find_reading_person(conn)
@@ -82,11 +86,11 @@ class SavedViewService:
             counts: dict[int, ViewCount] = {}
             lapsed = journal.lapsed_by_kind(conn) if views else {}
             for queue, of_queue in by_queue.items():
-                for count in self._count_of_queue(conn, queue, of_queue, lapsed, person):
+                for count in self._count_views_of_queue(conn, queue, of_queue, lapsed, person):
                     counts[count.view.id] = count
         return tuple(counts[view.id] for view in views)
 
-    def _count_of_queue(
+    def _count_views_of_queue(
         self,
         conn: Connection,
         queue: str,
@@ -98,7 +102,7 @@ class SavedViewService:
             return [ViewCount(view, problems=(queue,)) for view in views]
         read = [read_view(view.content, person) for view in views]
         counted = [number for number, one in enumerate(read) if not one.filter.words]
-        choices = [make_choice(self._context, conn, read[number].filter.chosen) for number in counted]
+        choices = [make_queue_choice(self._context, conn, read[number].filter.chosen) for number in counted]
         found = dict(zip(counted, view_counts.count_choices(conn, queue, lapsed, choices), strict=True))
         return [
             ViewCount(view, found[number].count, found[number].is_capped, found[number].oldest, one.problems)
@@ -116,36 +120,37 @@ class SavedViewService:
         *,
         request_id: str | None = None,
     ) -> SavedView:
-        """Store a view under a name. If the same person, or the team, has a view with this name, that view gets the
-        content with `may_replace`. Raises usage for a name or content that can't be stored, for a used name without
-        `may_replace`, and if there are too many views; not_allowed.
+        """Store a view under a name. If the acting person (or, with `is_team`, the team) already has a view with
+        this name, `may_replace` lets the new content replace the old one. Raises usage for a name or content
+        that can't be stored, for a used name without `may_replace`, and if there are too many views; raises
+        not_allowed if the acting person may not save this view.
         """
         arguments = (name, is_team, content, may_replace)
         return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))
 
     def rename_view(self, id: int, name: str, *, request_id: str | None = None) -> SavedView:
-        """Give a view another name. Raises not_found, and the errors of `save_view`."""
+        """Change the name of a view, and return the view. Raises not_found, and the errors of `save_view`."""
 
         def rename(view: SavedView) -> SavedView:
-            return replace(view, name=_require_name(name))
+            return replace(view, name=_require_view_name(name))
 
-        return self._change_once("view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, rename)
+        return self._change_view_once("view rename", AuditAction.VIEW_CHANGED, (id, name), request_id, rename)
 
     def delete_view(self, id: int, *, request_id: str | None = None) -> SavedView:
-        """Delete a view; it can be restored. Nothing changes if it is deleted already. Raises not_found,
-        not_allowed.
-        """
+        """Mark a view as deleted, so that it can be restored; a deleted view stays as it is. Return the view.
+        Raises not_found, and not_allowed if the acting person may not change this view."""
 
         def delete(view: SavedView) -> SavedView:
             return view if view.deleted_at is not None else replace(view, deleted_at=self._context.now())
 
-        return self._change_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, delete)
+        return self._change_view_once("view delete", AuditAction.VIEW_DELETED, (id,), request_id, delete)
 
     def restore_view(self, id: int, *, request_id: str | None = None) -> SavedView:
-        """Show a deleted view again. Raises usage if another view has its name by now, not_found if there is no
-        such view, not_allowed if the acting person may not do this.
+        """Restore a deleted view, and return it. Raises usage if another view has got its name meanwhile or if
+        there are too many views, not_found if there is no such view, and not_allowed if the acting person may
+        not change it.
         """
-        return self._change_once(
+        return self._change_view_once(
             "view restore", AuditAction.VIEW_RESTORED, (id,), request_id, lambda view: replace(view, deleted_at=None)
         )
 
@@ -154,9 +159,15 @@ class SavedViewService:
     def _store_view(self, name: str, is_team: bool, content: ViewContent, may_replace: bool) -> SavedView:
         context = self._context
         with refusals.audit_refusals(context, AuditAction.VIEW_SAVED, None, kind=VIEW_KIND):
-            person = context.require_right(_RIGHT)
+            person = context.require_right(_SAVE_VIEW_RIGHT)
             view = SavedView(
-                0, _require_name(name), is_team, person.name, _require_content(content), person.name, context.now()
+                0,
+                _require_view_name(name),
+                is_team,
+                person.name,
+                _require_view_content(content),
+                person.name,
+                context.now(),
             )
 
             def write(tx: Transaction) -> SavedView:
@@ -170,12 +181,12 @@ class SavedViewService:
             return context.write(write)
 
     def _insert_view(self, tx: Transaction, view: SavedView) -> SavedView:
-        self._require_room(tx.conn, view)
+        self._require_storable_view(tx.conn, view)
         stored = replace(view, id=saved_views.add_view(tx.conn, view))
-        self._audit_view(tx, AuditAction.VIEW_SAVED, stored)
+        self._record_view_audit(tx, AuditAction.VIEW_SAVED, stored)
         return stored
 
-    def _change_once(
+    def _change_view_once(
         self,
         command: str,
         action: AuditAction,
@@ -183,15 +194,18 @@ class SavedViewService:
         request_id: str | None,
         change: Callable[[SavedView], SavedView],
     ) -> SavedView:
-        """Change the view whose id is the first of the arguments, and write an audit entry."""
+        """Change the view whose id is `arguments[0]`, and write an audit entry. If a call with the same
+        `request_id` has already changed it, only return the stored answer of that call. `change` returns the
+        changed view.
+        """
         id, context = arguments[0], self._context
 
         def act() -> SavedView:
             with refusals.audit_refusals(context, action, id, kind=VIEW_KIND):
-                person = context.require_right(_RIGHT)
+                person = context.require_right(_SAVE_VIEW_RIGHT)
 
                 def write(tx: Transaction) -> SavedView:
-                    view = self._find_changeable(tx.conn, id, person)
+                    view = self._find_changeable_view(tx.conn, id, person)
                     return self._replace_view(tx, action, view, change(view), person)
 
                 return context.write(write)
@@ -201,19 +215,21 @@ class SavedViewService:
     def _replace_view(
         self, tx: Transaction, action: AuditAction, view: SavedView, changed: SavedView, person: Person
     ) -> SavedView:
-        """Write the changed view; if nothing has changed, write nothing and return the present one."""
+        """Write the changed view with a new version, and return it. If `changed` equals `view`, write nothing and
+        return `view`."""
         if changed == view:
             return view
         now = self._context.now()
         changed = replace(changed, version=view.version + 1, changed_by=person.name, changed_at=now)
         if changed.deleted_at is None:
-            self._require_room(tx.conn, changed)
+            self._require_storable_view(tx.conn, changed)
         saved_views.replace_view(tx.conn, changed)
-        self._audit_view(tx, action, changed)
+        self._record_view_audit(tx, action, changed)
         return changed
 
-    def _require_room(self, conn: Connection, view: SavedView) -> None:
-        """Raise usage if another view has this name, or if the person or the team has too many others."""
+    def _require_storable_view(self, conn: Connection, view: SavedView) -> None:
+        """Raise usage if another view has this view's name, or if the person or the team already has the largest
+        number of views."""
         present = saved_views.find_named(conn, view)
         if present is not None and present.id != view.id:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_NAME_TAKEN, "name": view.name})
@@ -222,43 +238,42 @@ class SavedViewService:
         if sum(one.is_team == view.is_team for one in others) >= most:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.TOO_MANY_VIEWS, "n": most})
 
-    def _audit_view(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
+    def _record_view_audit(self, tx: Transaction, action: AuditAction, view: SavedView) -> None:
         facts = {"name": view.name, "queue": view.content.queue, "team": view.is_team, "version": view.version}
         self._context.record_audit(tx, action, view.id, facts, kind=VIEW_KIND)
 
     # Reading
 
-    def _list_visible(self, conn: Connection) -> tuple[SavedView, ...]:
+    def _list_visible_views(self, conn: Connection) -> tuple[SavedView, ...]:
         person = self._context.find_reading_person(conn)
         return saved_views.list_views(conn, None if person is None else person.name)
 
-    def _find_changeable(self, conn: Connection, id: int, person: Person) -> SavedView:
-        """Return a view that the person may change. Raises not_found for a missing view and for another person's own
-        view, not_allowed for a view of the team.
-        """
+    def _find_changeable_view(self, conn: Connection, id: int, person: Person) -> SavedView:
+        """Return the view with this id if the person may change it. Raises not_found if there is none or if it is
+        another person's own view, and not_allowed if it is a team's view that the person may not change."""
         view = saved_views.find(conn, id)
         if view is None or not (view.is_team or is_same_person(view.maker, person.name)):
-            raise _not_found(str(id))
+            raise _make_not_found_error(str(id))
         self._require_may_change(view, person)
         return view
 
     def _require_may_change(self, view: SavedView, person: Person) -> None:
-        """Raise not_allowed for a team's view of another maker if the person has no right to change it."""
-        if not is_same_person(view.maker, person.name) and not has_right(person, _TEAM_RIGHT):
+        """Raise not_allowed for a team's view of another maker if the person has no right to change team's views."""
+        if not is_same_person(view.maker, person.name) and not has_right(person, _CHANGE_TEAM_VIEW_RIGHT):
             detail: NotAllowed = {
                 "operator": person.name,
                 "reason": NotAllowedReason.RIGHT_MISSING,
-                "needs": sorted(ROLES_BY_RIGHT[_TEAM_RIGHT]),
+                "needs": sorted(ROLES_BY_RIGHT[_CHANGE_TEAM_VIEW_RIGHT]),
             }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
 
-def _not_found(name: str) -> ConsoleError:
+def _make_not_found_error(name: str) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"kind": VIEW_KIND, "id": name[:LONGEST_NAME_CHARACTERS]})
 
 
-def _require_name(text: str) -> str:
-    """Return the name as it is stored. Raises usage for a text that can't be a name."""
+def _require_view_name(text: str) -> str:
+    """Return the name in the form in which it is stored. Raises usage for a text that can't be the name of a view."""
     try:
         return clean_name(text)
     except InvalidViewName:
@@ -267,8 +282,8 @@ def _require_name(text: str) -> str:
         ) from None
 
 
-def _require_content(content: ViewContent) -> ViewContent:
-    """Return the content. Raises usage for an unknown queue, and for a content that can't be stored."""
+def _require_view_content(content: ViewContent) -> ViewContent:
+    """Return the content. Raises usage if its queue is unknown or if it has a form that can't be stored."""
     require_queue(content.queue)
     if not is_storable(content):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_TOO_LARGE})

@@ -203,7 +203,7 @@ class BackgroundRefresh(QObject):
                 services.notices.count(),
                 services.alerts.count_changed_companies(),
             )
-            unfinished = services.recovery.list_unfinished()
+            unfinished = services.recovery.list_unfinished_operations()
             lost_count = services.alerts.count_lost_operations()
             to_decide: tuple[Refund | WaitingProposal, ...] = (
                 *refunds,

@@ -176,7 +176,7 @@ class UnfinishedDialog(DialogFrame):
 
         def read(services: "Console") -> UnfinishedLists:
             holders: tuple[Holder, ...] = (*services.recovery.list_lease_holders(), *services.recovery.list_takes())
-            works, runs = services.recovery.list_unfinished(), services.bulk.list_overview()
+            works, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
             return UnfinishedLists(works, runs, holders, own_items, mentions, services.own_requests.list_recent())

@@ -31,7 +31,7 @@ LOOKING: dict[str, Act] = {
     "pdf": lambda desk, _: desk.credit_checks.read_pdf(1),
     "queue": lambda desk, _: desk.recovery.read_queue("review"),
     "counts": lambda desk, _: desk.recovery.count_queues(),
-    "unfinished": lambda desk, _: desk.recovery.list_unfinished(),
+    "unfinished": lambda desk, _: desk.recovery.list_unfinished_operations(),
     "holders": lambda desk, _: desk.recovery.list_lease_holders(),
 }
 ACTING: dict[str, Act] = {

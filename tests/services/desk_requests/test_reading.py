@@ -58,7 +58,7 @@ def readings(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, o
     """Everything that the screens read, with a name."""
     yield from (("queue " + name, desk.recovery.read_queue(name, 500)) for name in QUEUES)
     yield "counts", desk.recovery.count_queues()
-    yield "unfinished", desk.recovery.list_unfinished()
+    yield "unfinished", desk.recovery.list_unfinished_operations()
     yield "takes", desk.recovery.list_takes()
     yield "inbox", desk.refunds.read_inbox()
     yield "proposals", desk.recovery.list_proposals()

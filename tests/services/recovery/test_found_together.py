@@ -139,7 +139,7 @@ def test_a_call_that_broke_off_is_unknown_at_once(console: Console, books: Conne
     books.execute(insert(operations), lost)
     assert walked(console, "unknown", 50) == walked(console, "review", 50) == [("Refund", refund.id)]
     assert [item.record.work.reason for item in console.recovery.read_queue("refunds").items] == ["lapsed"]
-    (work,) = console.recovery.list_unfinished()
+    (work,) = console.recovery.list_unfinished_operations()
     assert isinstance(work.record, Refund)
     assert (work.record.id, work.next_step.code != "next.resolve_operation") == (refund.id, True)
 

@@ -363,6 +363,6 @@ def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Tasks) 
     context = tasks.context
     context.write(lambda tx: leases.acquire(tx, TASK_LEASE_PREFIX + "probes", context.holder(), context.now(), 45))
     context.write(lambda tx: leases.acquire(tx, "credit_check_1", context.holder(), context.now(), 45))
-    assert [holder.name for holder in Queues(context, lambda _, records: records).list_holders()] == [
+    assert [holder.name for holder in Queues(context, lambda _, records: records).list_lease_holders()] == [
         "credit_check_1"
     ]

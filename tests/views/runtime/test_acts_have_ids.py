@@ -50,8 +50,8 @@ WITHOUT = {
     "scheduler": {"read_states"},
     "read_only": {"list_switches", "list_scopes"},
     "recovery": {
-        "read_queue", "count_queues", "list_unfinished", "list_lease_holders", "list_takes", "list_proposals",
-        "read_record", "read_timeline", "write_evidence_pack",
+        "read_queue", "count_queues", "list_unfinished_operations", "list_lease_holders", "list_takes",
+        "list_proposals", "read_record", "read_timeline", "write_evidence_pack",
         "write_evidence_bundle", "list_queue_subjects", "find_choices", "read_causes", "read_last_events",
         "run_scheduled",  # the program's timer, not a person's click
     },
