@@ -332,7 +332,7 @@ def test_a_filter_narrows_what_all_means(sit: Sit, console: Console, lacking: li
     page.filter.edit.setText(lacking[1].corporation_number)
     page.filter.changed.emit()
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
-    page.selection.choose_all()
+    page.selection.select_all()
     page.queue_acts.begin_bulk_run(BulkAction.TAKE)
     dialog = planned(person, person.dialog(BulkDialog))
     assert dialog.run is not None

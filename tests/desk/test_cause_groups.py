@@ -62,5 +62,5 @@ def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, s
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 0)
     person.press("Esc")
     person.until(lambda: len(rows()) == 1)
-    page.toggle_by_cause()
+    page.toggle_grouping()
     person.until(lambda: listed(page) == ids)

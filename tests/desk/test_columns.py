@@ -34,7 +34,7 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
     assert entry.isChecked()
     entry.trigger()
     person.until(lambda: keys(page) == moved[1:] and listed(page) == ids)
-    page.columns.choose("unknown", ["state"])
+    page.columns.choose_columns("unknown", ["state"])
     person.until(lambda: keys(page) == ["state"] and listed(page) == ids)
     assert [one.isEnabled() for one in page.columns.build_menu().actions() if one.isChecked()] == [False]
     assert not page.table.isColumnHidden(1)
@@ -59,14 +59,14 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: Sit, console: Console, san
 
     content = page._make_view_content()
     assert content.columns == ("age", "cause")
-    page.columns.reset()
+    page.columns.show_default_columns()
     person.until(lambda: keys(page) == usual)
     view = console.saved_views.save_view("narrow", False, content)
     page.show_route(QueuesRoute(view=view.id))
     person.until(lambda: keys(page) == ["age", "cause"] and listed(page) == ids)
     person.frame.show_route(QueuesRoute("unknown"))
     person.until(lambda: keys(page) == usual and page.shown_view.view is None)
-    page.columns.choose("unknown", ["provider", "state"])
+    page.columns.choose_columns("unknown", ["provider", "state"])
     person.until(lambda: keys(page) == ["provider", "state"])
     assert person.frame.context.preferences.value("shown_columns.queues.unknown") == ["provider", "state"]
 
@@ -82,7 +82,7 @@ def test_a_hidden_queue_reads_its_list_for_the_next_person(sit: Sit, console: Co
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     usual, chosen = keys(page), ["state", "age"]
-    page.columns.choose("unknown", chosen)
+    page.columns.choose_columns("unknown", chosen)
     person.until(lambda: keys(page) == chosen)
     context = person.frame.context
     first = context.operator or ""

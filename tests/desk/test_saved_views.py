@@ -66,7 +66,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     assert page.filter.chips["provider"].operator == "provider:alarmbox"
     assert link_of_route(person.frame.current_route) == Link("view", str(view.id))
 
-    page.shown_view.rename()
+    page.shown_view.open_rename_dialog()
     renaming = person.dialog(RenameViewDialog)
     edit = renaming.name_field.edit
     assert isinstance(edit, LineEdit)
@@ -75,7 +75,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     renaming.act_button.click()
     person.no_dialog()
     person.until(lambda: places(person) == [("second", "3")])
-    page.shown_view.delete()
+    page.shown_view.delete_view()
     person.until(lambda: places(person) == [] and "view" in page.bar_names())
     assert page.sidebar_key == "queues"
     page.shown_view._restore_view(view)

@@ -26,7 +26,7 @@ def choosing(stage: Stage) -> None:
     for _ in range(2):
         QTest.keyClick(page.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
     stage.shoot("queue-chosen")
-    page.selection.choose_all()
+    page.selection.select_all()
     stage.shoot("queue-chosen-all")
     page = _queue(stage, "refunds")
     QTest.keyClick(page.table, Qt.Key.Key_Space)
@@ -41,7 +41,7 @@ def planning(stage: Stage) -> None:
     with stage.desk.console.acting_as("lead-b"):
         for id in others[1:4]:
             stage.desk.console.recovery.take(KIND, id)
-    page.selection.choose_all()
+    page.selection.select_all()
     page.queue_acts.begin_bulk_run(BulkAction.PROBE)
     dialog = _planned(stage)
     stage.shoot("bulk-plan")
@@ -69,7 +69,7 @@ def planning(stage: Stage) -> None:
 def running(stage: Stage) -> None:
     """Under way, with a provider that hangs; its end; the rows that were not done; stopped, and paused."""
     page = _queue(stage, "unknown")
-    page.selection.choose_all()
+    page.selection.select_all()
     page.queue_acts.begin_bulk_run(BulkAction.PROBE)
     dialog = _planned(stage)
     assert dialog.plan is not None

@@ -1,1 +1,1 @@
-"""The page of the queues."""
+"""The pages of the queues, with their filter, saved views, columns, selection and actions."""

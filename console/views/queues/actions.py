@@ -28,7 +28,7 @@ from console.views.runtime.routes import Ref
 if TYPE_CHECKING:
     from console.app import Console
 
-_MAX_RECORDS = 20_001
+_MAX_SELECTED_RECORDS = 20_001
 """One more than the largest number of records of a selection, so that the service refuses more with a reason."""
 
 
@@ -56,7 +56,7 @@ class QueuePageActions(QObject):
             "Shift+T": self.give_back,
             "H": self.hand_over_current,
             "Ctrl+C": self.copy_current,
-            "Ctrl+A": self._choice.choose_all,
+            "Ctrl+A": self._choice.select_all,
             "Ctrl+D": self._choice.clear_selection,
         }
         for key, act in keys.items():
@@ -72,7 +72,8 @@ class QueuePageActions(QObject):
         return current.record if current is not None else None
 
     def _find_record(self) -> ShownRecord | None:
-        """Return the record of the current row. If no row is current, say so, because a key was typed for one."""
+        """Return the record of the current row. If no row is current, show the person that nothing is selected,
+        and return None."""
         record = self.current_record
         if record is None:
             self._page.refuse_key(self._context.translate("act.none_selected"))
@@ -82,7 +83,8 @@ class QueuePageActions(QObject):
 
     @Slot(object)
     def begin_bulk_run(self, action: BulkAction) -> None:
-        """Open the dialog of a bulk run with this action on the selected records, if the person has the right."""
+        """Open the dialog that plans a bulk run of this action on the selected records, if the person has the
+        right to the action."""
         if self.record_acts.shows_missing_right(action.value):
             return
         from console.views.bulk.dialog import BulkDialog
@@ -91,7 +93,7 @@ class QueuePageActions(QObject):
         dialog.begun.connect(self._choice.clear_selection)
         dialog.open()
 
-    def _begin_bulk_run_if_chosen(self, action: BulkAction) -> bool:
+    def _begin_bulk_run_if_selected(self, action: BulkAction) -> bool:
         """Open the bulk dialog if records are selected and the action is possible on them. Return True if records are
         selected; return False if none is, so that the caller acts on the current row.
         """
@@ -105,9 +107,8 @@ class QueuePageActions(QObject):
         return True
 
     def export_evidence(self, name: str) -> None:
-        """Export the evidence packs of the selected records; without a selection that of the current one. With
-        `copy_story` as `name`, copy the timeline of the current record.
-        """
+        """Export the evidence packs of the selected records; without a selection, the evidence pack of the current
+        record. If `name` is `copy_story`, copy the timeline of the current record."""
         if name == "evidence_pack" and self._choice:
             request = self._choice.request_for(BulkAction.NOTE)  # the records are the same for each action
             self.evidence_bundle.choose_file(partial(_read_refs, request.source), request.record_count)
@@ -120,10 +121,9 @@ class QueuePageActions(QObject):
     # -- one record
 
     def act_on_selection(self, name: str) -> None:
-        """Run the action `take` or `note` (`name`) on the selected records; without a selection, on the current
-        one.
-        """
-        if self._begin_bulk_run_if_chosen(BulkAction(name)):
+        """Run the action `name` (`take` or `note`) on the selected records; without a selection, on the current
+        record."""
+        if self._begin_bulk_run_if_selected(BulkAction(name)):
             return
         record = self._find_record()
         if record is not None and not self.record_acts.shows_missing_right(name):
@@ -132,17 +132,20 @@ class QueuePageActions(QObject):
 
     @Slot()
     def give_back(self) -> None:
-        """End the person's own takes of the selected records; without a selection, that of the current record."""
+        """End the person's own takes of the selected records; without a selection, the own take of the current
+        record."""
         self._end_own_takes("give_back", self._choice.selected_refs)
 
     @Slot()
     def hand_over_current(self) -> None:
-        """Open the dialog that ends the person's own take of the current record with a note."""
+        """Open the dialog in which the person ends the own take of the current record and writes a note for the
+        next person."""
         self._end_own_takes("hand_over", ())
 
     def _end_own_takes(self, name: str, refs: Collection[Ref]) -> None:
-        """Read the takes, and run `give_back` or `hand_over` (`name`) on the person's own ones of these records;
-        without records, on that of the current record. If there is none, say so.
+        """Read all takes, and run the action `name` (`give_back` or `hand_over`) on each take of the acting person
+        whose record is in `refs`. If `refs` is empty, use the current record. If the person has no such take,
+        show this as a refusal.
         """
         record = self._find_record() if not refs else None
         refs = refs or ((case_words.make_record_ref(record),) if record is not None else ())
@@ -167,8 +170,8 @@ class QueuePageActions(QObject):
 
     @Slot()
     def probe_current(self) -> None:
-        """Ask the provider for the outcome of the selected records; without a selection, of the current one."""
-        if self._begin_bulk_run_if_chosen(BulkAction.PROBE):
+        """Ask the provider for the outcome of the selected records; without a selection, of the current record."""
+        if self._begin_bulk_run_if_selected(BulkAction.PROBE):
             return
         record = self._find_record()
         if record is not None:
@@ -176,8 +179,8 @@ class QueuePageActions(QObject):
 
     @Slot()
     def refetch_current(self) -> None:
-        """Fetch the missing parts of the selected records again; without a selection, of the current one."""
-        if self._begin_bulk_run_if_chosen(BulkAction.REFETCH):
+        """Fetch the missing parts of the selected credit checks again; without a selection, of the current one."""
+        if self._begin_bulk_run_if_selected(BulkAction.REFETCH):
             return
         record = self._find_record()
         if isinstance(record, CreditCheck):
@@ -187,9 +190,8 @@ class QueuePageActions(QObject):
 
     @Slot()
     def resolve_current(self) -> None:
-        """Open the dialog that settles the current record's unknown outcome by evidence. It never acts on several
-        records, because each decision needs its own evidence.
-        """
+        """Open the dialog that settles the current record's unknown outcome by evidence. The selection is ignored,
+        because each decision needs its own evidence."""
         record = self._find_record()
         if isinstance(record, Order):
             self._page.refuse_key(self._context.translate("act.order_follows"))
@@ -198,15 +200,17 @@ class QueuePageActions(QObject):
 
     @Slot()
     def copy_current(self) -> None:
-        """Copy the corporation number of the current record; if it has none, copy its short name."""
+        """Copy the corporation number of the current record to the clipboard; if the record has none, copy its
+        short title."""
         record = self._find_record()
         if record is not None:
             self.record_acts.copy_text(case_words.number_of(record) or case_words.short_title(record, self._context))
 
 
 def _read_refs(source: RecordSource, services: "Console") -> Sequence[Ref]:
-    """Return kind and id of the records of a selection."""
+    """Return the kind and id of each record of a selection; at most _MAX_SELECTED_RECORDS if a whole queue is
+    selected."""
     records = source(services)
     if isinstance(records, str):
-        return services.recovery.list_queue_subjects(records, most=_MAX_RECORDS)
+        return services.recovery.list_queue_subjects(records, most=_MAX_SELECTED_RECORDS)
     return [(record.kind, record.id) for record in records]

@@ -1,5 +1,6 @@
-"""A queue grouped by cause: a row for each cause with its number of records and sums, and below it, if the person has
-opened the group, its records. The database counts the groups.
+"""The table of a queue whose records are grouped by cause: one heading row per cause, with the number of records
+and their sums. The records of a group have rows below the heading row while the group is open. The database
+counts the groups.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
 
 CAUSE_KEY = "cause"
 """The first part of the key of a group's row; a record's key begins with its kind, and no kind has this name."""
-_NAMING_KEYS = ("company", "corporation", "name")
+_RECORD_NAMING_COLUMN_KEYS = ("company", "corporation", "name")
 
 
 @dataclass(frozen=True, slots=True)
 class CauseRow:
-    """The heading row of a group of records with the same cause. `is_open`: the records of the group are shown
-    below it. `is_capped`: not all records of the queue were counted.
+    """The heading row of a group of records with the same cause. If `is_open` is True, the table shows the records
+    of the group below this row. If `is_capped` is True, `group.count` is a lower limit, because the database
+    didn't count all records of the queue.
     """
 
     group: CauseGroup
@@ -40,7 +42,7 @@ class CauseRow:
 
     @property
     def cause(self) -> str:
-        """The value of the filter's operator `cause:`."""
+        """The cause of the group, as the value that the filter operator `cause:` has for it."""
         return self.group.cause or NO_CAUSE
 
     @property
@@ -48,13 +50,14 @@ class CauseRow:
         return CAUSE_KEY, self.cause
 
 
-GroupRow = CauseRow | QueueRow
+GroupTableRow = CauseRow | QueueRow
 
 
 @dataclass(frozen=True, slots=True)
-class _Position:
-    """The position at which the next page begins: the rows of the groups, the index of the first group of which
-    it has rows, and the cursor within that group's records; None at the group's beginning.
+class _GroupCursor:
+    """The cursor of the next page of a grouped table. `groups` are all heading rows; `index` is the index of the
+    group with which the page begins; `after` is the cursor in the records of that group, None if the page
+    begins with the heading row.
     """
 
     groups: tuple[CauseRow, ...]
@@ -62,52 +65,57 @@ class _Position:
     after: object | None = None
 
 
-def add_cause(query: ListQuery, cause: str) -> ListQuery:
-    """Return the list of the records of one group."""
+def restrict_to_cause(query: ListQuery, cause: str) -> ListQuery:
+    """Return the query of the records that have this cause; the records are no longer grouped."""
     chosen: RecordFilter = replace(query.chosen, causes=frozenset({cause}))
     return replace(query, chosen=chosen, by_cause=False)
 
 
 def read_groups(query: ListQuery, opened: Collection[str]) -> Callable[["Console", object, int], Rows]:
-    """Return a function that reads a page of the groups and of the records of the opened ones, for a PagedModel."""
+    """Return a function that reads one page of the heading rows and of the records of the open groups, for a
+    PagedModel. `opened` are the causes of the open groups."""
 
     def read(services: "Console", cursor: object, limit: int) -> Rows:
-        position = cursor if isinstance(cursor, _Position) else _first_position(services, query, opened)
+        position = cursor if isinstance(cursor, _GroupCursor) else _first_position(services, query, opened)
         groups, index, after = position.groups, position.index, position.after
-        rows: list[GroupRow] = []
+        rows: list[GroupTableRow] = []
         while index < len(groups) and len(rows) < limit:
             group = groups[index]
             if after is None:
                 rows.append(group)
             if group.is_open:
-                page = read_rows(add_cause(query, group.cause))(services, after, max(1, limit - len(rows)))
+                page = read_rows(restrict_to_cause(query, group.cause))(services, after, max(1, limit - len(rows)))
                 rows += [replace(row, group_size=None) for row in page.rows]
                 after = page.next
             if after is None:
                 index += 1
-        return Rows(rows, _Position(groups, index, after) if index < len(groups) else None)
+        return Rows(rows, _GroupCursor(groups, index, after) if index < len(groups) else None)
 
     return read
 
 
-def _first_position(services: "Console", query: ListQuery, opened: Collection[str]) -> _Position:
+def _first_position(services: "Console", query: ListQuery, opened: Collection[str]) -> _GroupCursor:
     page = services.recovery.read_causes(query.queue, query.chosen)
     rows = (CauseRow(group, is_capped=page.is_capped) for group in page.groups)
-    return _Position(tuple(replace(row, is_open=row.cause in opened) for row in rows), 0)
+    return _GroupCursor(tuple(replace(row, is_open=row.cause in opened) for row in rows), 0)
 
 
-def group_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns with cells for the rows of groups too: the cause and the number of records where the record
-    is named, the sums of each currency as the amount, and the age of the oldest record.
+def group_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
+    """Return the columns of a grouped table: for a record, each column shows the same as before. For a heading
+    row, the column that names the record shows the cause and the number of records, the column of amounts the
+    sum of each currency, and the column of ages the age of the oldest record.
     """
-    naming = next((column.key for column in columns if column.key in _NAMING_KEYS), columns[-1].key)
+    naming = next((column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key)
     has_cause = naming != CAUSE_KEY and any(column.key == CAUSE_KEY for column in columns)
-    return [_add_groups(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns]
+    return [
+        _add_group_cells(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns
+    ]
 
 
-def _add_groups(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
-    """Return the column with cells for groups. The cause stands in its own column if the table has it (`has_cause`):
-    where the record is named, a sentence and the number of records would be cut.
+def _add_group_cells(context: WindowContext, column: Column, *, is_naming: bool, has_cause: bool) -> Column:
+    """Return the column with cells for heading rows too. `is_naming` is True for the column that names the record.
+    `has_cause` is True if the table has a column of causes: that column then shows the cause, and the naming
+    column only the number of records, because a sentence is too long for it.
     """
 
     def group_cell(row: CauseRow) -> Cell:
@@ -120,10 +128,10 @@ def _add_groups(context: WindowContext, column: Column, *, is_naming: bool, has_
             return age_cell(row.group.oldest, context)
         return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
 
-    def make_cell(row: GroupRow) -> Cell:
+    def make_cell(row: GroupTableRow) -> Cell:
         return group_cell(row) if isinstance(row, CauseRow) else column.cell(row)
 
-    def make_spoken_text(row: GroupRow) -> str:
+    def make_spoken_text(row: GroupTableRow) -> str:
         if not isinstance(row, CauseRow):
             return column.spoken(row) if column.spoken else column.text(row)
         if is_naming:
@@ -146,13 +154,13 @@ def _title_of_group(context: WindowContext, row: CauseRow) -> str:
 
 
 def sums_text(sums_minor: Mapping[str, int]) -> str:
-    """Return the sums of each currency, which are never added to each other."""
+    """Return the sums of the currencies as one text. `sums_minor` are the sums in minor units, by currency."""
     return "  ".join(wording.format_amount(minor, currency) for currency, minor in sorted(sums_minor.items()))
 
 
 class GroupTable(FittedTable):
-    """A table of groups and records. Enter on a group, or a double click, opens and closes it; Right opens it and
-    Left closes it, as in a tree.
+    """A table of heading rows and records. Enter or a double click on a heading row opens or closes its group; the
+    Right key opens the group, and the Left key closes it.
 
     Signals:
     - toggled(object): the person opens or closes the group of this CauseRow.
@@ -172,7 +180,7 @@ class GroupTable(FittedTable):
             super().keyPressEvent(event)
 
     def _go_to_group(self) -> None:
-        """Make the group of the current record the current row."""
+        """Make the heading row of the current record's group the current row."""
         for number in range(self.current_row, -1, -1):
             if isinstance(self.rows.row_at(number), CauseRow):
                 self.go_to(number)

@@ -1,6 +1,5 @@
-"""The columns of a queue's table: which ones a person sees, and in which order. The choice is the person's own for
-each queue, or that of the saved view that the page shows.
-"""
+"""The columns of a queue's table that a person has chosen, and their order. The choice is stored as a preference
+of the person for each queue; while the page shows a saved view, the columns of the view are used in its place."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,64 +20,68 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import CheckBox
 
 MOVE_UP_KEY, MOVE_DOWN_KEY = "Alt+Up", "Alt+Down"
-_PREFERENCE = "shown_columns.queues"
+_COLUMNS_PREFERENCE = "shown_columns.queues"
 
 
 def arrange_columns(columns: Sequence[Column], keys: Sequence[str]) -> list[Column]:
-    """Return the columns with these keys in this order, after the check box; all columns if none of the keys is
-    known. At least one column stays.
-    """
+    """Return the column of check boxes, followed by the columns with these keys in the order of `keys`. If none of
+    the keys is a key of a column, return all columns."""
     by_key = {column.key: column for column in columns if column.kind != "check"}
     chosen = [by_key[key] for key in dict.fromkeys(keys) if key in by_key]
     return [column for column in columns if column.kind == "check"] + (chosen or list(by_key.values()))
 
 
 class ColumnChoice(QObject):
-    """The chosen columns of each queue.
+    """Stores which columns a person has chosen for the table of each queue, and changes the choice through the
+    column titles, a menu and a dialog.
 
     Signals:
-    - changed(str): the columns of this queue have changed; its tables must be made anew.
+    - changed(str): the chosen columns of this queue have changed ("" for all queues), so the page must build the
+      tables of the queue again.
     """
 
     changed = Signal(str)
 
     def __init__(self, context: WindowContext, page: QWidget, queue: Callable[[], str]) -> None:
-        """`queue` returns the name of the queue that the page shows."""
+        """`page` is the page of the queues; `queue` returns the name of the queue that the page shows."""
         super().__init__(page)
         self._context, self._page, self._queue = context, page, queue
         self._of_view: tuple[str, ...] | None = None
         context.preferences.loaded.connect(self._use_preferences)
 
-    def keys(self, queue: str) -> tuple[str, ...]:
-        """Return the keys of the chosen columns in their order; empty for the usual ones."""
+    def chosen_keys(self, queue: str) -> tuple[str, ...]:
+        """Return the keys of the chosen columns of a queue in their order; empty if the person has chosen none, so
+        that the table has its default columns."""
         if self._of_view is not None:
             return self._of_view
-        stored = self._context.preferences.value(f"{_PREFERENCE}.{queue}")
+        stored = self._context.preferences.value(f"{_COLUMNS_PREFERENCE}.{queue}")
         known = {column.key for column in self._columns_of_queue(queue)}
         return tuple(key for key in stored if key in known) if isinstance(stored, list) else ()
 
-    def use_view(self, keys: Sequence[str] | None) -> None:
-        """Use the columns of a view, while the page shows it; None for no view."""
+    def use_view_columns(self, keys: Sequence[str] | None) -> None:
+        """Use the columns with these keys while the page shows a saved view. With None, use the person's own
+        choice again."""
         of_view = None if keys is None else tuple(keys)
         if of_view != self._of_view:
             self._of_view = of_view
             self.changed.emit("")
 
     def find_unknown(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
-        """Return the keys that are no column of the queue."""
+        """Return those of `keys` that aren't keys of a column of the queue."""
         known = {column.key for column in self._columns_of_queue(queue)}
         return tuple(key for key in keys if key not in known)
 
-    def choose(self, queue: str, keys: Sequence[str]) -> None:
-        """Show these columns; none for the usual ones. Of a shown view the choice lasts until another one is opened,
-        or the view is saved.
+    def choose_columns(self, queue: str, keys: Sequence[str]) -> None:
+        """Show the columns with these keys in this order; empty `keys` mean the default columns. While the page
+        shows a saved view, the choice isn't stored as a preference: it is used until the person opens another
+        view or saves this one.
         """
-        if tuple(keys) == self.keys(queue):
+        if tuple(keys) == self.chosen_keys(queue):
             return
         if self._of_view is not None:
             self._of_view = tuple(keys)
         else:
-            self._context.preferences.store(f"{_PREFERENCE}.{queue}", list(keys) or None)
+            self._context.preferences.store(f"{_COLUMNS_PREFERENCE}.{queue}", list(keys) or None)
         self.changed.emit(queue)
 
     @Slot()
@@ -90,12 +93,12 @@ class ColumnChoice(QObject):
         return [column for column in columns if column.kind != "check"]
 
     def _shown_keys(self, queue: str) -> list[str]:
-        return [column.key for column in arrange_columns(self._columns_of_queue(queue), self.keys(queue))]
+        return [column.key for column in arrange_columns(self._columns_of_queue(queue), self.chosen_keys(queue))]
 
     # -- header
 
     def bind_header(self, table: RecordTable) -> None:
-        """Let the titles of a table be dragged, and give them a menu."""
+        """Let the person drag the column titles of a table, and open a menu on them with a right click."""
         header = table.horizontalHeader()
         header.setSectionsMovable(True)
         header.setFirstSectionMovable(False)
@@ -107,13 +110,15 @@ class ColumnChoice(QObject):
         header, columns = table.horizontalHeader(), table.rows.columns
         order = [columns[header.logicalIndex(place)] for place in range(header.count())]
         keys = [column.key for column in order if column.kind != "check"]
-        QTimer.singleShot(0, self, lambda: self.choose(self._queue(), keys))  # when the header has ended the drag
+        # The header must end the drag before its table is built again.
+        QTimer.singleShot(0, self, lambda: self.choose_columns(self._queue(), keys))
 
     def _open_menu(self, header: QHeaderView, at: QPoint) -> None:
         self.build_menu().popup(header.mapToGlobal(at))
 
     def build_menu(self) -> QMenu:
-        """Build and return the menu of the titles: each column, the dialog, and the usual columns."""
+        """Build and return the menu of the column titles: an entry to show or hide each column, an entry that
+        opens the ColumnsDialog, and an entry for the default columns."""
         queue, menu = self._queue(), QMenu(self._page)
         menu.setAccessibleName(self._context.translate("dialog.columns.title"))
         menu.aboutToHide.connect(menu.deleteLater)
@@ -126,34 +131,35 @@ class ColumnChoice(QObject):
             entry.triggered.connect(partial(self._toggle_column, column.key))
         menu.addSeparator()
         menu.addAction(self._context.translate("view.columns")).triggered.connect(self.open_dialog)
-        menu.addAction(self._context.translate("view.usual_columns")).triggered.connect(self.reset)
+        menu.addAction(self._context.translate("view.usual_columns")).triggered.connect(self.show_default_columns)
         return menu
 
     def _toggle_column(self, key: str) -> None:
         queue = self._queue()
         shown = self._shown_keys(queue)
-        self.choose(queue, [one for one in shown if one != key] if key in shown else [*shown, key])
+        self.choose_columns(queue, [one for one in shown if one != key] if key in shown else [*shown, key])
 
     @Slot()
-    def reset(self) -> None:
-        """Show the usual columns."""
-        self.choose(self._queue(), ())
+    def show_default_columns(self) -> None:
+        """Show the default columns of the queue that the page shows."""
+        self.choose_columns(self._queue(), ())
 
     @Slot()
     def open_dialog(self) -> None:
-        """Ask which columns are shown, and in which order."""
+        """Open the dialog in which the person chooses the columns of the shown queue and their order."""
         queue = self._queue()
         dialog = ColumnsDialog(self._context, self._columns_of_queue(queue), self._shown_keys(queue), self._page)
-        dialog.chosen.connect(partial(self.choose, queue))
+        dialog.chosen.connect(partial(self.choose_columns, queue))
         dialog.open()
 
 
 class ColumnsDialog(DialogFrame):
-    """Asks which columns a table shows, and in which order. Alt with an arrow key moves the column that has the
-    focus.
+    """The dialog in which a person chooses the columns of a table and their order. Alt with the Up or Down key
+    moves the column that has the focus.
 
     Signals:
-    - chosen(object): show the columns with these keys in this order; empty for the usual ones.
+    - chosen(object): the person has chosen the columns with these keys in this order; empty for the default
+      columns.
     """
 
     chosen = Signal(object)
@@ -202,11 +208,12 @@ class ColumnsDialog(DialogFrame):
 
     @property
     def order(self) -> list[str]:
-        """The keys of all columns in the order of the dialog."""
+        """The keys of all columns, shown and hidden, in the order of the dialog."""
         return sorted(self.boxes, key=lambda key: self._lines.indexOf(self.boxes[key]))
 
     def move_column(self, step: int) -> None:
-        """Move the column that has the focus one place up (-1) or down (1), and say its new place."""
+        """Move the column that has the focus one line up (`step` -1) or down (1), and announce its new position to
+        a screen reader."""
         order = self.order
         place = next((number for number, key in enumerate(order) if self.boxes[key].hasFocus()), None)
         if place is None or not 0 <= place + step < len(order):

@@ -1,6 +1,5 @@
-"""The page of the queue of changed companies: the changed facts of companies with live records in the corporation
-registry, their successors, and the actions that end an entry: its acknowledgement, or a renewed credit check.
-"""
+"""The page of the queue of changed companies: corporations with live records here whose facts in the corporation
+registry have changed. The person looks at the change and acknowledges it, or renews the credit check."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -35,10 +34,10 @@ from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording.registry import source_line
 
-_MAX_ROWS = 1_000
+_MAX_READ_ITEMS = 1_000
 _MIN_VISIBLE_ROWS = 4
 """The minimum number of visible rows of the list, also if the texts below the list are long."""
-_CHANGE_SHAPES = {
+_SHAPE_BY_CHANGED_FACT = {
     ChangedFact.DELETED: "cross",
     ChangedFact.REOPENED: "ring_check",
     ChangedFact.SUCCESSOR: "ring_arrow",
@@ -50,9 +49,10 @@ _CHANGE_SHAPES = {
 
 
 class ChangedCompaniesPage(Page):
-    """The page of the queue of changed companies, the oldest change first. The Enter key looks the current company
-    up, the S key its successor; the A key opens the dialog that acknowledges the change, the B key the one that
-    renews its credit check. Both end the entry.
+    """The page of the queue of changed companies, the oldest change first. The Enter key opens the lookup of the
+    current company, the S key the lookup of its successor. The A key opens the dialog that acknowledges the
+    change, the B key the dialog that renews the company's credit check; each of these two actions removes the
+    entry from the queue.
     """
 
     sidebar_key = "queues"
@@ -109,9 +109,9 @@ class ChangedCompaniesPage(Page):
         return self.footer
 
     def _connect_signals(self) -> None:
-        self.table.opened.connect(self._look_up)
+        self.table.opened.connect(self._open_company)
         self.table.current_changed.connect(self._show_change)
-        self.table.rows.page_applied.connect(self._go_to_first)
+        self.table.rows.page_applied.connect(self._go_to_first_row)
         self.open_button.clicked.connect(self._open_current)
         self.successor_button.clicked.connect(self._open_successor)
         self.acknowledge_button.clicked.connect(self._acknowledge_change)
@@ -138,7 +138,7 @@ class ChangedCompaniesPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.alerts.read_company_queue(_MAX_ROWS, with_related=False),
+            lambda services: services.alerts.read_company_queue(_MAX_READ_ITEMS, with_related=False),
             partial(self._show_page, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
@@ -159,14 +159,15 @@ class ChangedCompaniesPage(Page):
         return row if isinstance(row, ChangedCompanyItem) else None
 
     @Slot()
-    def _go_to_first(self) -> None:
+    def _go_to_first_row(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
         self._show_change(self.table.current_item)
 
     @Slot(object)
     def _show_change(self, item: object) -> None:
-        """Show below the list the changed facts, the next step for a person, and the source."""
+        """Show below the list the changed facts of the current company, the next step for a person, and the source
+        of the facts. If `item` isn't a ChangedCompanyItem, hide this area."""
         self.footer.setVisible(isinstance(item, ChangedCompanyItem))
         if not isinstance(item, ChangedCompanyItem):
             return
@@ -179,7 +180,7 @@ class ChangedCompaniesPage(Page):
 
     @Slot()
     def _update_renewal(self) -> None:
-        """Enable the button that renews a credit check, or disable it with the reason."""
+        """Enable the button that renews the current company's credit check, or disable it with the reason."""
         item = self.current_change
         if item is None:
             return
@@ -196,10 +197,10 @@ class ChangedCompaniesPage(Page):
     @Slot()
     def _open_current(self) -> None:
         if self.current_change is not None:
-            self._look_up(self.current_change)
+            self._open_company(self.current_change)
 
     @Slot(object)
-    def _look_up(self, item: ChangedCompanyItem) -> None:
+    def _open_company(self, item: ChangedCompanyItem) -> None:
         self.context.navigate(LookupRoute(item.change.number))
 
     @Slot()
@@ -256,12 +257,14 @@ def _change_columns(context: WindowContext) -> list[Column]:
         return wording.finding_text(item.alert.observed, context.language)
 
     def make_change_cell(item: ChangedCompanyItem) -> StateCell:
-        fact = next((fact for fact in _CHANGE_SHAPES if fact in item.change.changed), ChangedFact.NAME)
+        fact = next((fact for fact in _SHAPE_BY_CHANGED_FACT if fact in item.change.changed), ChangedFact.NAME)
         is_void = fact is ChangedFact.SUCCESSOR and item.change.after.successor is None
         word = translate(f"queue.companies.change.{'merger_void' if is_void else fact.value}")
-        return StateCell(word, _CHANGE_SHAPES[fact], "care")
+        return StateCell(word, _SHAPE_BY_CHANGED_FACT[fact], "care")
 
-    longest_change = max((translate(f"queue.companies.change.{fact.value}") for fact in _CHANGE_SHAPES), key=len)
+    longest_change = max(
+        (translate(f"queue.companies.change.{fact.value}") for fact in _SHAPE_BY_CHANGED_FACT), key=len
+    )
     return [
         Column(
             "age", translate("column.age"), 84, lambda item: words.age_cell(item.since, context), "age",

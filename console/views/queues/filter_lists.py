@@ -1,4 +1,4 @@
-"""The drop-down lists of a filter: which operators each offers, and in which words they stand."""
+"""The operators that the drop-down lists of a queue's filter offer, and the texts that the window shows for them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -18,40 +18,39 @@ from console.views.runtime.context import WindowContext
 from console.wording import catalogue as wording
 from console.wording.formats import format_amount
 
-USUAL_LISTS = ("provider", "age", "amount", "owner")
+USUAL_FILTER_LISTS = ("provider", "age", "amount", "owner")
 """Names of the filter lists that the filter sentence above a queue always contains."""
-FURTHER_LISTS = ("kind", "status", "certainty", "work", "cause", "client")
+OPTIONAL_FILTER_LISTS = ("kind", "status", "certainty", "work", "cause", "client")
 """Names of the filter lists that the filter sentence contains only while they have a condition, or after a person
 has added them.
 """
-LISTS = (*USUAL_LISTS, *FURTHER_LISTS)
+ALL_FILTER_LISTS = (*USUAL_FILTER_LISTS, *OPTIONAL_FILTER_LISTS)
 
-_AMOUNTS = {"JPY": (10_000, 50_000, 100_000), "INR": (5_000, 50_000)}
+_AMOUNT_BOUNDS_MAJOR = {"JPY": (10_000, 50_000, 100_000), "INR": (5_000, 50_000)}
 """The bounds that the list of amounts offers, in major units by currency."""
-_AGES = ("age:>5m", "age:>1h", "age:>1d", "age:>3d", "age:<1d")
+_AGE_OPERATORS = ("age:>5m", "age:>1h", "age:>1d", "age:>3d", "age:<1d")
 _STATES_BY_KIND = {
     "payment": PaymentState, "refund": RefundState, "order": OrderState, "credit-check": CheckState,
 }  # fmt: skip
-_MOST_NAMED = 2
+_MAX_NAMED_VALUES = 2
 """Number of values of one condition that are named; more are counted, so that the sentence stays short."""
 
-Offer = tuple[str, str]
+OfferedOperator = tuple[str, str]
 """A filter operator such as `amount:>10000`, and the text that a filter list shows for it."""
 
 
-def offer_operators(name: str, context: WindowContext) -> Iterator[Offer]:
-    """Yield the operators that a list offers, with their words. The causes are those of the queue, see
-    `offer_causes`.
-    """
+def operators_of_list(name: str, context: WindowContext) -> Iterator[OfferedOperator]:
+    """Yield the operators of the filter list `name`, each with its text. For the list "cause" nothing is yielded:
+    its operators depend on the queue (see `cause_operators`)."""
     match name:
         case "provider":
             for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names()):
                 yield f"provider:{provider}", provider_word(provider, context)
         case "age":
-            yield from ((operator, operator_words(operator, context)) for operator in _AGES)
+            yield from ((operator, operator_words(operator, context)) for operator in _AGE_OPERATORS)
         case "amount":
             for currency in MINOR_DIGITS:
-                for bound in _AMOUNTS.get(currency, ()):
+                for bound in _AMOUNT_BOUNDS_MAJOR.get(currency, ()):
                     operator = f"amount:>={bound}{currency}"
                     yield operator, operator_words(operator, context)
         case "owner":
@@ -69,8 +68,8 @@ def offer_operators(name: str, context: WindowContext) -> Iterator[Offer]:
             yield from ((f"{name}:{value}", value_words(name, str(value), context)) for value in values)
 
 
-def offer_causes(groups: Sequence[CauseGroup], context: WindowContext) -> list[Offer]:
-    """Return the causes of a queue's records as operators, with their words and numbers of records."""
+def cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -> list[OfferedOperator]:
+    """Return the operator `cause:…` of each group, with its text: the cause and the number of records."""
     return [
         (
             f"cause:{group.cause or NO_CAUSE}",
@@ -83,7 +82,8 @@ def offer_causes(groups: Sequence[CauseGroup], context: WindowContext) -> list[O
 
 
 def operator_words(operator: str, context: WindowContext) -> str:
-    """Return the words of an operator that no list offers: its values, or their number if there are many."""
+    """Return the text of an operator that the person has typed and that no list offers. Up to _MAX_NAMED_VALUES
+    values of the operator are named; more are only counted."""
     name, _, text = operator.partition(":")
     if name in ("age", "amount"):
         return _range_words(operator, context)
@@ -92,13 +92,13 @@ def operator_words(operator: str, context: WindowContext) -> str:
     if name not in ("kind", "status", "certainty", "work", "cause", "provider"):
         return operator
     values = text.split(",")
-    if len(values) > _MOST_NAMED:
+    if len(values) > _MAX_NAMED_VALUES:
         return context.translate(f"queue.filter.{name}.several", n=len(values))
     return context.translate("list.separator").join(value_words(name, value, context) for value in values)
 
 
 def value_words(name: str, value: str, context: WindowContext) -> str:
-    """Return the words of one value of an operator."""
+    """Return the text of one value of the operator `name`; the value itself if it isn't a known value."""
     match name:
         case "provider":
             return provider_word(value, context)
@@ -123,7 +123,7 @@ def _cause_words(cause: str, context: WindowContext) -> str:
 
 
 def _range_words(operator: str, context: WindowContext) -> str:
-    """Return the words of a condition on the age or the amount; the operator itself if it can't be understood."""
+    """Return the text of a condition on the age or the amount; the operator itself if it isn't a valid condition."""
     chosen = parse_filter(operator).chosen
     above, below = "at_least", "at_most"
     if (age := chosen.age) is not None:
@@ -145,7 +145,8 @@ def _range_words(operator: str, context: WindowContext) -> str:
 
 
 def _length_words(length: timedelta | None, context: WindowContext) -> str:
-    """Return a length of time in the largest unit of which it is a multiple: it is never rounded. None becomes ""."""
+    """Return a duration in the largest unit (days, hours, minutes) of which it is a whole multiple, so that it
+    isn't rounded; "" for None."""
     if length is None:
         return ""
     for unit, one in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):
@@ -155,7 +156,10 @@ def _length_words(length: timedelta | None, context: WindowContext) -> str:
 
 
 def _bound_words(bound: Decimal | None, currency: str | None) -> str:
-    """Return a bound in major units with its currency; without one, or with further decimals, as a plain number."""
+    """Return the text of a lowest or highest amount in major units. It is formatted with the currency, unless the
+    currency is unknown or the amount has more decimals than the currency: then it is shown as a plain number.
+    "" for None.
+    """
     if bound is None:
         return ""
     minor = bound * 10 ** MINOR_DIGITS[currency] if currency else None

@@ -1,7 +1,8 @@
-"""The filter above a queue, as a sentence: which records, how old, of which amount, taken by whom, in which order.
+"""The filter above a queue. It reads as a sentence, with drop-down lists for provider, age, amount, owner and
+order, and has a field for free text.
 
-Every condition is an operator of the filter's text form, as people type it into the field: a drop-down list of the
-sentence only offers some of them.
+Each condition of a drop-down list is an operator of the filter's text form, such as `amount:>50000`. A person can
+also type operators into the field, including those that no list offers.
 """
 
 import re
@@ -25,25 +26,27 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import FilterChip, LineEdit
 
 _TYPING_PAUSE_MS = 200
-_WIDTH_PX = 220
-_ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
-_COLUMN_WORD = {SortColumn.OWNER: "taken_by"}
+_FIELD_WIDTH_PX = 220
+_OFFERED_ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
+_WORDING_KEY_BY_COLUMN = {SortColumn.OWNER: "taken_by"}
 _PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")
 
 
 class OperatorChip(FilterChip):
-    """A drop-down list whose items are operators of a filter; "" is no condition. A condition that the list doesn't
-    offer is added to it while it is chosen.
+    """A drop-down list whose entries are filter operators; the entry "" means no condition. If the current
+    operator isn't one of the offered ones, the list has an additional entry for it until another one is
+    selected.
     """
 
     def __init__(self, name: str, offered: Sequence[tuple[str, str]]) -> None:
-        """`offered` are the operators with their words; the first is no condition."""
+        """`offered` are pairs of an operator and its text; the operator of the first pair is "", no condition."""
         super().__init__(name)
         self._offered_count = 0
         self.offer(offered)
 
     def offer(self, offered: Sequence[tuple[str, str]]) -> None:
-        """Offer these operators with their words; the first is no condition. The chosen one stays."""
+        """Replace the entries by these pairs of an operator and its text; the operator of the first pair is "", no
+        condition. The selected operator stays selected."""
         chosen, words = self.operator, self.currentText()
         self.blockSignals(True)
         self.clear()
@@ -58,7 +61,8 @@ class OperatorChip(FilterChip):
         return str(self.currentData() or "")
 
     def choose(self, operator: str, words: str = "") -> None:
-        """Choose an operator, without a signal. `words` are shown for one that the list doesn't offer."""
+        """Select an operator without emitting a signal. `words` is the text of its additional entry if the list
+        doesn't offer the operator."""
         self.blockSignals(True)
         while self.count() > self._offered_count:
             self.removeItem(self._offered_count)
@@ -72,17 +76,19 @@ class OperatorChip(FilterChip):
 
 
 class FilterSentence(Surface):
-    """The filter of a queue. The keys Down, Enter and Esc move the focus from the field to the list; Esc also removes
-    every condition.
+    """The widget in which a person filters and orders a queue. In its text field, the keys Down, Enter and Esc
+    move the focus to the table of the queue; Esc also removes every condition.
 
     Signals:
-    - changed: the filter or the order has changed; while somebody types, after a pause.
-    - causes_wanted: the person has asked for the list of causes, whose contents the page reads.
-    - focus_released: the person wants to return to the list; the page moves the focus there.
+    - changed: the filter or the order has changed. While the person types, it is emitted after a pause of
+      _TYPING_PAUSE_MS milliseconds.
+    - causes_requested: the person has opened the list of causes; the page must read the causes and call
+      `offer_causes`.
+    - focus_released: the person wants to return to the table; the page must move the focus there.
     """
 
     changed = Signal()
-    causes_wanted = Signal()
+    causes_requested = Signal()
     focus_released = Signal()
 
     def __init__(self, context: WindowContext) -> None:
@@ -95,11 +101,11 @@ class FilterSentence(Surface):
         self.match_count = TextLabel("", "small", "muted")
         self.chips = {
             name: OperatorChip(translate(f"queue.filter.{name}"), list(self._offered_operators(name)))
-            for name in _CHIPS
+            for name in _CHIP_NAMES
         }
         self._sentence = list(self._sentence_parts())
-        self._asked: set[str] = set()
-        offered = [name for name in filter_lists.FURTHER_LISTS if self._has_offer(name)]
+        self._requested_lists: set[str] = set()
+        offered = [name for name in filter_lists.OPTIONAL_FILTER_LISTS if self._has_operators(name)]
         words = translate("queue.filter.further")
         self.further = OperatorChip(
             words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered)]
@@ -127,54 +133,59 @@ class FilterSentence(Surface):
     # -- the sentence
 
     def _sentence_parts(self) -> Iterator[QWidget]:
-        """Yield the words and lists of the sentence, whose order is that of the language."""
-        sentence = self._context.translate("queue.filter_sentence", **{name: f"{{{name}}}" for name in _IN_SENTENCE})
+        """Yield the labels and drop-down lists of the sentence, in the word order of the window's language."""
+        sentence = self._context.translate(
+            "queue.filter_sentence", **{name: f"{{{name}}}" for name in _CHIP_NAMES_IN_SENTENCE}
+        )
         for place, part in enumerate(_PLACEHOLDER_PATTERN.split(sentence)):
             if place % 2:
                 yield self.chips[part]
-                if part == filter_lists.USUAL_LISTS[-1]:
-                    yield from (self.chips[name] for name in filter_lists.FURTHER_LISTS)
+                if part == filter_lists.USUAL_FILTER_LISTS[-1]:
+                    yield from (self.chips[name] for name in filter_lists.OPTIONAL_FILTER_LISTS)
             elif part.strip():
                 yield TextLabel(part.strip(), "body", "muted")
 
-    def _has_offer(self, name: str) -> bool:
+    def _has_operators(self, name: str) -> bool:
         return name != "client" or bool(self._context.settings.clients)
 
     @Slot(int)
     def _add_list(self, place: int) -> None:
-        """Show the further list that the person has chosen, and give it the focus."""
+        """Show the list that the person has selected in the list of further conditions, and give it the focus.
+        `place` is the index of the selected entry."""
         name = str(self.further.itemData(place) or "")
         self.further.choose("")
         if name:
             self._show_list(name)
 
     def _show_list(self, name: str) -> None:
-        self._asked.add(name)
-        self._show_parts()
+        self._requested_lists.add(name)
+        self._show_needed_lists()
         self.chips[name].setFocus(Qt.FocusReason.OtherFocusReason)
         if name == "cause":
-            self.causes_wanted.emit()
+            self.causes_requested.emit()
 
     def add_lists_to_menu(self, menu: QMenu) -> None:
-        """Add to a menu the choice of the lists that the sentence doesn't show at present."""
+        """Add a submenu to `menu`, with an entry for each list that is hidden at present; the entry shows the
+        list."""
         lists = menu.addMenu(self._context.translate("queue.filter.further"))
         for name, chip in self.chips.items():
-            if chip.isHidden() and self._has_offer(name):
+            if chip.isHidden() and self._has_operators(name):
                 words = self._context.translate(f"queue.filter.{name}")
                 lists.addAction(words).triggered.connect(partial(self._show_list, name))
 
     def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
-        """Offer the causes of the records of the queue."""
+        """Fill the list of causes with the causes of these groups."""
         anything = "", self._context.translate("queue.filter.cause.any")
-        self.chips["cause"].offer([anything, *filter_lists.offer_causes(groups, self._context)])
+        self.chips["cause"].offer([anything, *filter_lists.cause_operators(groups, self._context)])
 
     def _offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
-        """Yield the operators that a list offers, with their words."""
+        """Yield the entries of the list `name`, first the one without a condition; for "sort", the orders. Each
+        entry is an operator or order, and its text."""
         if name == "sort":
-            yield from ((order, self._order_words(order)) for order in _ORDERS)
+            yield from ((order, self._order_words(order)) for order in _OFFERED_ORDERS)
         else:
             yield "", self._context.translate(f"queue.filter.{name}.any")
-            yield from filter_lists.offer_operators(name, self._context)
+            yield from filter_lists.operators_of_list(name, self._context)
 
     def _order_words(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
@@ -184,20 +195,21 @@ class FilterSentence(Surface):
     def _handle_choice(self) -> None:
         for chip in self.chips.values():
             chip.updateGeometry()
-        self._show_parts()
+        self._show_needed_lists()
         self.changed.emit()
 
     # -- the filter
 
     @property
     def text(self) -> str:
-        """The conditions and the searched words as one text, without the order."""
+        """The filter in its text form: the operators of the lists, and the text in the field. The order isn't
+        included."""
         chosen = (chip.operator for name, chip in self.chips.items() if name != "sort")
         return " ".join(part for part in (*chosen, self.edit.text().strip()) if part)
 
     @property
-    def parsed(self) -> ParsedFilter:
-        """The filter: the conditions of the sentence, those typed in the field, and the other typed words."""
+    def parsed_filter(self) -> ParsedFilter:
+        """The filter: the conditions of the lists and those typed in the field, and the remaining typed words."""
         operator = self._context.operator or NOBODY
         return parse_filter(" ".join(replace_me(part, operator) for part in self.text.split()))
 
@@ -206,15 +218,17 @@ class FilterSentence(Surface):
         return parse_order(self.chips["sort"].operator) or DEFAULT_ORDER
 
     def show_order(self, order: QueueOrder) -> None:
-        """Choose an order, such as that of a clicked column."""
+        """Select this order in the list of orders, after a click on a column title, for example, and emit
+        `changed`."""
         text = "" if order == DEFAULT_ORDER else format_order(order)
-        name = self._context.translate(f"column.{_COLUMN_WORD.get(order.column, order.column.value)}")
+        name = self._context.translate(f"column.{_WORDING_KEY_BY_COLUMN.get(order.column, order.column.value)}")
         direction = "down" if order.is_descending else "up"
         self.chips["sort"].choose(text, self._context.translate(f"queue.order.column_{direction}", column=name))
         self._handle_choice()
 
     def show_filter(self, text: str, order: str = "") -> None:
-        """Show a filter in its text form, without a signal: each condition in its list, the rest in the field."""
+        """Show a filter in its text form without emitting `changed`: each operator in its list, the remaining text
+        in the field. `order` is the text form of the order; "" for the default order."""
         rest = []
         operators = {part.partition(":")[0]: part for part in text.split() if ":" in part}
         for name, chip in self.chips.items():
@@ -226,35 +240,36 @@ class FilterSentence(Surface):
                 rest.append(part)
         self.edit.setText(" ".join(rest))
         self.chips["sort"].choose(order)
-        self._show_parts()
+        self._show_needed_lists()
 
     @Slot()
     def clear(self) -> None:
-        """Remove every condition and word; the order stays."""
-        self._asked.clear()
+        """Remove every condition and the typed text, and emit `changed`. The order stays."""
+        self._requested_lists.clear()
         self.show_filter("", self.chips["sort"].operator)
         self.changed.emit()
 
     # -- size, focus, keys
 
     def set_compact(self, *, is_compact: bool) -> None:
-        """Show the filter without margins and line, as a part of a header: the field, and the lists in use."""
+        """Show only the field and the lists that have a condition, without margins and border, so that the filter
+        can stand in the header of a page. With `is_compact` False, show the whole sentence."""
         self._is_compact = is_compact
-        self._show_parts()
+        self._show_needed_lists()
         margin = tokens().px("spacing", "page_margin")
         self._box.setContentsMargins(*((0, 0, 0, 0) if is_compact else (margin, 8, margin, 8)))
         set_property(self, "edge", "none" if is_compact else "bottom")
 
-    def _show_parts(self) -> None:
+    def _show_needed_lists(self) -> None:
         names: dict[QWidget, str] = {chip: name for name, chip in self.chips.items()}
         for part in self._sentence:
             is_chosen = isinstance(part, OperatorChip) and bool(part.operator)
-            is_usual = names.get(part) not in filter_lists.FURTHER_LISTS and not self._is_compact
-            part.setVisible(is_chosen or is_usual or names.get(part) in self._asked)
+            is_usual = names.get(part) not in filter_lists.OPTIONAL_FILTER_LISTS and not self._is_compact
+            part.setVisible(is_chosen or is_usual or names.get(part) in self._requested_lists)
         self.further.setVisible(not self._is_compact)
 
     def _fit_width(self) -> None:
-        self.edit.setFixedWidth(round(_WIDTH_PX * current_appearance().scale))
+        self.edit.setFixedWidth(round(_FIELD_WIDTH_PX * current_appearance().scale))
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -267,7 +282,7 @@ class FilterSentence(Surface):
 
     @Slot()
     def focus_edit(self) -> None:
-        """Give the focus to the input field and select its text (Ctrl+F)."""
+        """Give the focus to the text field and select its text (Ctrl+F)."""
         self.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.edit.selectAll()
 
@@ -289,12 +304,11 @@ class FilterSentence(Surface):
         return False
 
 
-_CHIPS = (*filter_lists.LISTS, "sort")
-_IN_SENTENCE = (*filter_lists.USUAL_LISTS, "sort")
+_CHIP_NAMES = (*filter_lists.ALL_FILTER_LISTS, "sort")
+_CHIP_NAMES_IN_SENTENCE = (*filter_lists.USUAL_FILTER_LISTS, "sort")
 
 
 def replace_me(part: str, person: str) -> str:
-    """Replace the filter operator `owner:me` by the operator with the name of the acting person (`person`); return
-    any other operator unchanged.
-    """
+    """Return `owner:` with the name of the acting person (`person`) if `part` is the operator `owner:me`;
+    otherwise return `part` unchanged."""
     return f"owner:{person}" if part.lower() == "owner:me" else part

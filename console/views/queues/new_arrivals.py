@@ -1,6 +1,5 @@
-"""New items of a queue. A button shows how many there are; the rows of the table don't move until the person presses
-the button.
-"""
+"""The button that shows the number of new items of a queue. New items get a row only when the person presses the
+button, so that the present rows of the table don't move."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -25,11 +24,13 @@ MAX_COMPARED_ITEMS = 200
 
 
 class QueueArrivals(QObject):
-    """Compares the present items of a queue with the table that shows it, and counts the new ones on a button.
+    """Compares the stored items of a queue with the rows of its table: updates rows that have changed, marks rows
+    whose records have left the queue, and counts new items on a button.
 
     Signals:
     - renewed: rows of the table have been updated.
-    - reload_requested: the person wants to see the new items, so the page reads the list again.
+    - reload_requested: the page must read the list again, because the person wants to see the new items or because
+      the table is empty.
     """
 
     renewed = Signal()
@@ -44,14 +45,14 @@ class QueueArrivals(QObject):
         self.button.hide()
 
     def forget_arrivals(self) -> None:
-        """Forget the new items, because the list is read again or another list is shown."""
+        """Reset the number of new items and hide the button, because the page reads the list again or shows
+        another list."""
         self._new_refs.clear()
         self.button.hide()
 
     def compare_with_table(self, query: ListQuery, table: FittedTable) -> None:
-        """Read the first MAX_COMPARED_ITEMS items of the list, update the table's rows, and show on the button how
-        many of the items the table doesn't contain.
-        """
+        """Read the first MAX_COMPARED_ITEMS items of the list in the background. Then update the rows of the
+        table, and show on the button the number of items that have no row."""
 
         def read(services: "Console") -> tuple[QueueItem, ...]:
             return query.read_page(services, MAX_COMPARED_ITEMS).items
@@ -89,9 +90,8 @@ class QueueArrivals(QObject):
 
 
 def _mark_removed(table: FittedTable, present_refs: set[Ref]) -> None:
-    """Mark the rows of the table whose records have left the queue (are not in `present_refs`). These rows keep their
-    place until the list is read again.
-    """
+    """Mark the rows of the table whose records have left the queue: those that aren't in `present_refs`. These
+    rows stay in the table until the page reads the list again."""
     for row in table.visible_rows():
         if isinstance(row, QueueRow):
             key = make_record_ref(row.item.record)

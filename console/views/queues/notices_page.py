@@ -1,6 +1,5 @@
-"""The page of the queue of unmatched notices: what is known of each, why it matches nothing, similar records of ours,
-and the acknowledgement that ends an entry.
-"""
+"""The page of the queue of unmatched notices. For each notice it shows its facts, the reason why it belongs to no
+payment and no order, and similar records; a person acknowledges the notice."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -40,10 +39,10 @@ from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 from console.wording import notices as notice_words
 
-_MAX_ROWS = 1_000
+_MAX_READ_ITEMS = 1_000
 _MIN_VISIBLE_ROWS = 4
 """The minimum number of visible rows of the list, also if the texts below the list are long."""
-_PROOF_LOOKS: Mapping[NoticeProof, tuple[str, Tone]] = {
+_LOOK_BY_PROOF: Mapping[NoticeProof, tuple[str, Tone]] = {
     NoticeProof.SIGNATURE: ("ring_check", "good"),
     NoticeProof.ADDRESS: ("question", "care"),
     NoticeProof.NONE: ("cross", "bad"),
@@ -52,7 +51,8 @@ _PROOF_LOOKS: Mapping[NoticeProof, tuple[str, Tone]] = {
 
 class UnmatchedNoticesPage(Page):
     """The page of the queue of unmatched notices, the oldest notice first. The Enter key opens the most similar
-    record, the A key the dialog that acknowledges the notice, which ends the entry. No key assigns a notice.
+    record. The A key opens the dialog that acknowledges the notice, which removes it from the queue. A person
+    can't assign a notice to a payment here.
     """
 
     sidebar_key = "queues"
@@ -86,12 +86,12 @@ class UnmatchedNoticesPage(Page):
         self.add_part(self.head)
         self.add_part(tab_line)
         self.add_part(self.list, 1)
-        self.add_part(self._make_foot())
+        self.add_part(self._make_footer())
         self.add_hints()
         self._connect_signals()
         self._set_tab_order()
 
-    def _make_foot(self) -> Surface:
+    def _make_footer(self) -> Surface:
         translate = self.context.translate
         self.why_words = TextLabel("", "body", wrap=True, selectable=True)
         self.action_words = TextLabel("", "body", wrap=True)
@@ -113,7 +113,7 @@ class UnmatchedNoticesPage(Page):
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_similar)
         self.table.current_changed.connect(self._show_notice)
-        self.table.rows.page_applied.connect(self._go_to_first)
+        self.table.rows.page_applied.connect(self._go_to_first_row)
         self.acknowledge_button.clicked.connect(self._acknowledge_notice)
         self.bind_key("A", self._acknowledge_by_key)
         self.bind_key("Ctrl+C", self._copy_number)
@@ -136,7 +136,7 @@ class UnmatchedNoticesPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.notices.read_page(_MAX_ROWS, with_candidates=False),
+            lambda services: services.notices.read_page(_MAX_READ_ITEMS, with_candidates=False),
             partial(self._show_page, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
@@ -157,16 +157,15 @@ class UnmatchedNoticesPage(Page):
         return row if isinstance(row, UnmatchedNoticeItem) else None
 
     @Slot()
-    def _go_to_first(self) -> None:
+    def _go_to_first_row(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
         self._show_notice(self.table.current_item)
 
     @Slot(object)
     def _show_notice(self, item: object) -> None:
-        """Show below the list why the notice matches nothing, the next step, and what is known of it; and read the
-        similar records.
-        """
+        """Show below the list why the notice `item` belongs to no record, the next step, and its number and time;
+        then read the similar records. If `item` isn't an UnmatchedNoticeItem, hide this area."""
         self.candidates = None
         self.foot.setVisible(isinstance(item, UnmatchedNoticeItem))
         if not isinstance(item, UnmatchedNoticeItem):
@@ -185,7 +184,7 @@ class UnmatchedNoticesPage(Page):
         )
 
     def _show_candidates(self, read: UnmatchedNoticeItem) -> None:
-        """Show the similar records, unless another notice is current now."""
+        """Show links to the similar records of the notice `read`, unless another notice is the current one by now."""
         item = self.current_notice
         if item is None or item.notice.id != read.notice.id:
             return
@@ -199,7 +198,8 @@ class UnmatchedNoticesPage(Page):
         self._set_tab_order()
 
     def _show_links(self, links: Sequence[LinkButton]) -> None:
-        """Replace the line of similar records."""
+        """Replace the links to the similar records; without links, show that there is no similar record, once they
+        are read."""
         while (taken := self._similar.takeAt(0)) is not None:
             widget = taken.widget()
             if widget is not None:
@@ -256,7 +256,7 @@ def _notice_columns(context: WindowContext) -> list[Column]:
         return wording.provider_name(item.notice.source, context.language)
 
     def make_proof_cell(item: UnmatchedNoticeItem) -> StateCell:
-        shape, tone = _PROOF_LOOKS[item.notice.proof]
+        shape, tone = _LOOK_BY_PROOF[item.notice.proof]
         return StateCell(translate(f"notice.proof.{item.notice.proof}"), shape, tone)
 
     def format_occurred(item: UnmatchedNoticeItem) -> str:

@@ -1,4 +1,4 @@
-"""The page of the queues: the waiting records, with their reason and next step."""
+"""The page of the queues: the records that wait for a step, each with the reason and the next step."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
@@ -21,7 +21,14 @@ from console.views.presenters import records as case_words
 from console.views.presenters.saved_views import view_key
 from console.views.queues import rows as queue_rows
 from console.views.queues.actions import QueuePageActions
-from console.views.queues.cause_groups import CAUSE_KEY, CauseRow, GroupRow, GroupTable, group_columns, read_groups
+from console.views.queues.cause_groups import (
+    CAUSE_KEY,
+    CauseRow,
+    GroupTable,
+    GroupTableRow,
+    group_table_columns,
+    read_groups,
+)
 from console.views.queues.column_choice import ColumnChoice, arrange_columns
 from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.new_arrivals import QueueArrivals
@@ -44,14 +51,14 @@ _GROUP_KEY, _COLUMNS_KEY, _PREVIEW_KEY = "G", "C", "I"
 _PREVIEW_PREFERENCE = "queues.preview"
 
 
-def _key_of(row: GroupRow) -> Hashable:
+def _key_of(row: GroupTableRow) -> Hashable:
     return row.key if isinstance(row, CauseRow) else queue_rows.key_of(row)
 
 
 class QueuesPage(Page):
-    """The page of the queues. It has one tab per queue, the list of the chosen queue and, in a wide window, a preview
-    of the current record. New items are counted on a button and shown when the person presses it, so that no row
-    moves by itself.
+    """The page of the queues. It has one tab per queue, the table of the selected queue and, in a wide window, a
+    preview of the current record. A button counts new items; they get rows when the person presses it, so that
+    no row moves before.
     """
 
     sidebar_key = "queues"
@@ -115,13 +122,13 @@ class QueuesPage(Page):
         self.head = self.make_head(translate("screen.queues"))
         self.export = ListExport(self.context, self, self._make_export_request, self.head)
         self.shown_view = ShownView(self.context, self, self.head, self._make_view_content)
-        self.shown_view.further_entries.append(("queue.by_cause", _GROUP_KEY, self.toggle_by_cause))
-        self.bind_key(_GROUP_KEY, self.toggle_by_cause)
+        self.shown_view.further_entries.append(("queue.by_cause", _GROUP_KEY, self.toggle_grouping))
+        self.bind_key(_GROUP_KEY, self.toggle_grouping)
         self.columns = ColumnChoice(self.context, self, lambda: self.queue)
-        self.columns.changed.connect(self._use_columns)
+        self.columns.changed.connect(self._rebuild_tables)
         self.bind_key(_COLUMNS_KEY, self.columns.open_dialog)
         self.shown_view.further_entries.append(("view.columns", _COLUMNS_KEY, self.columns.open_dialog))
-        self.shown_view.further_entries.append(("view.usual_columns", "", self.columns.reset))
+        self.shown_view.further_entries.append(("view.usual_columns", "", self.columns.show_default_columns))
         self.shown_view.opened.connect(self._show_view)
         self.shown_view.changed.connect(self._show_view_name)
         self.tabs = QueueTabs(self.context, self.queue)
@@ -137,10 +144,10 @@ class QueuesPage(Page):
         self.tabs.queue_chosen.connect(self._choose_queue)
         self.context.work_counts_changed.connect(self._show_counts)
         self.filter.changed.connect(self._show_list)
-        self.filter.causes_wanted.connect(self._read_causes)
+        self.filter.causes_requested.connect(self._read_causes)
         self.filter.focus_released.connect(self.take_focus)
         self.new_arrivals.reload_requested.connect(self.show_new_records)
-        self.new_arrivals.renewed.connect(self._show_renewed)
+        self.new_arrivals.renewed.connect(self._show_updated_rows)
         self.preview.opened.connect(self.open_current_record)
         self.preview.copied.connect(self.queue_acts.record_acts.show_copied_toast)
         self.queue_acts.bind_shortcuts()
@@ -163,7 +170,7 @@ class QueuesPage(Page):
             self.shown_view.open_view(route.view)
             return
         if isinstance(route, QueuesRoute) and route.name:
-            self.shown_view.forget()
+            self.shown_view.leave_view()
         if isinstance(route, QueuesRoute) and route.name in QUEUE_NAMES and route.name != self.queue:
             self.tabs.show_queue(route.name)
             self._show_queue(route.name)
@@ -190,7 +197,7 @@ class QueuesPage(Page):
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
         order = parse_order(str(state.get("sort") or "")) or DEFAULT_ORDER
-        self.show_by_cause(by_cause=state.get("by_cause") is True)
+        self.set_grouping(by_cause=state.get("by_cause") is True)
         has_filter = self.by_cause or (isinstance(text, str) and bool(text)) or order != DEFAULT_ORDER
         if has_filter:
             self.filter.show_filter(str(text or ""), "" if order == DEFAULT_ORDER else format_order(order))
@@ -202,15 +209,17 @@ class QueuesPage(Page):
             self._show_list()
 
     def _make_view_content(self) -> ViewContent:
-        """Return what the page shows, as the content of a saved view."""
+        """Return the queue, filter, order, columns and grouping that the page shows, as the content of a saved
+        view."""
         operators, words = split_filter(self.filter.text)
         order = self.filter.order
         sort = "" if order == DEFAULT_ORDER else format_order(order)
-        return ViewContent(self.queue, operators, words, sort, self.columns.keys(self.queue), self.by_cause)
+        return ViewContent(self.queue, operators, words, sort, self.columns.chosen_keys(self.queue), self.by_cause)
 
     @Slot(object)
     def _show_view(self, view: SavedView) -> None:
-        """Show the records of a saved view. What can't be understood is told, and is no condition."""
+        """Show the records of a saved view. Parts of its filter, order or columns that this program doesn't
+        understand are ignored, and a bar names them."""
         read = read_view(view.content, self.context.operator)
         is_known = view.content.queue in QUEUE_NAMES
         problems = set(read.problems)
@@ -220,18 +229,18 @@ class QueuesPage(Page):
         if is_known:
             self.tabs.show_queue(view.content.queue)
             self.queue = view.content.queue
-        self.show_by_cause(by_cause=view.content.by_cause)
-        self.columns.use_view(view.content.columns)
+        self.set_grouping(by_cause=view.content.by_cause)
+        self.columns.use_view_columns(view.content.columns)
         self._show_list()
         unknown = self.columns.find_unknown(self.queue, view.content.columns)
-        self.shown_view.tell_problems((*read.problems, *unknown, *(() if is_known else (view.content.queue,))))
+        self.shown_view.show_problems((*read.problems, *unknown, *(() if is_known else (view.content.queue,))))
 
     @Slot()
     def _show_view_name(self) -> None:
-        """Name the view beside the title, and mark its entry in the sidebar."""
+        """Show the name of the shown view in the header, and highlight its entry in the sidebar."""
         view = self.shown_view.view
         if view is None:
-            self.columns.use_view(None)
+            self.columns.use_view_columns(None)
         self.sidebar_key = "queues" if view is None else view_key(view.id)
         self._show_sentence()
         self.screen_state_changed.emit()
@@ -245,7 +254,8 @@ class QueuesPage(Page):
         self.head.fit_sentence()
 
     def _make_export_request(self) -> ExportRequest:
-        """Return the request for the selected records; for all that match the filter if none or all are selected."""
+        """Return the export request for the selected records. If no record is selected, or all are, request all
+        records that match the filter."""
         text, chosen = self.filter.text.strip(), self.selection.selected_refs
         is_all = not chosen or self.selection.has_all_selected
         matches = queue_rows.make_filter(self.query, self.context.now())
@@ -254,8 +264,12 @@ class QueuesPage(Page):
     @property
     def table(self) -> FittedTable:
         name = self.queue
-        is_grouped = name in queue_rows.GROUPED_QUEUES and self.filter.order == DEFAULT_ORDER and not self.by_cause
-        key = name if is_grouped or name not in queue_rows.GROUPED_QUEUES else f"{name}.sorted"
+        is_grouped = (
+            name in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
+            and self.filter.order == DEFAULT_ORDER
+            and not self.by_cause
+        )
+        key = name if is_grouped or name not in queue_rows.QUEUES_GROUPED_BY_WORK_STATE else f"{name}.sorted"
         key = f"{name}.{CAUSE_KEY}" if self.by_cause else key
         if key not in self._lists:
             self._lists[key] = self._make_table(name, is_grouped=is_grouped)
@@ -263,8 +277,8 @@ class QueuesPage(Page):
 
     @property
     def query(self) -> ListQuery:
-        """The query of the displayed list: its filter, words and order."""
-        parsed = self.filter.parsed
+        """The query of the shown list: the queue with the filter, the searched words, the order and the grouping."""
+        parsed = self.filter.parsed_filter
         words = "" if self.by_cause else parsed.words  # groups are counted by the database, which searches no words
         return ListQuery(self.queue, words, parsed.chosen, self.filter.order, self.by_cause)
 
@@ -278,23 +292,23 @@ class QueuesPage(Page):
         return row_.item if isinstance(row_, QueueRow) else None
 
     def _hidden_columns(self) -> frozenset[str]:
-        """Return the keys of the columns that are hidden because the preview shows the same facts."""
-        return frozenset({"next"} if self._has_preview() and not self.columns.keys(self.queue) else ())
+        """Return the keys of the columns that the table hides because the preview shows their contents."""
+        return frozenset({"next"} if self._has_preview() and not self.columns.chosen_keys(self.queue) else ())
 
     def _make_table(self, queue: str, *, is_grouped: bool) -> FittedTable:
         context = self.context
         group = queue_rows.make_heading_function(context) if is_grouped else None
         columns = queue_rows.queue_columns(context, queue, is_grouped=is_grouped)
-        columns = arrange_columns(columns, self.columns.keys(queue))
+        columns = arrange_columns(columns, self.columns.chosen_keys(queue))
         if self.by_cause:
-            columns = group_columns(context, columns)
+            columns = group_table_columns(context, columns)
         model = PagedModel(columns, _key_of, context.runner, group_of=group, parent=self)
         kind = GroupTable if self.by_cause else FittedTable
         table = kind(
             model,
             context.translate(f"queue.{queue}.title"),
             hideable_columns=queue_rows.HIDEABLE_COLUMN_NAMES,
-            naming_columns=queue_rows.NAMING_COLUMN_NAMES,
+            naming_columns=queue_rows.RECORD_NAMING_COLUMN_KEYS,
         )
         if isinstance(table, GroupTable):
             table.toggled.connect(self._toggle_group)
@@ -316,8 +330,8 @@ class QueuesPage(Page):
 
     @Slot(str)
     def _choose_queue(self, name: str) -> None:
-        """Show a queue whose tab the person has chosen."""
-        self.shown_view.forget()
+        """Show the queue whose tab the person has selected, in place of a saved view."""
+        self.shown_view.leave_view()
         self._show_queue(name)
 
     @Slot(str)
@@ -332,11 +346,12 @@ class QueuesPage(Page):
         self._read_list()
 
     @Slot(str)
-    def _use_columns(self, queue: str) -> None:
-        """Make the tables of a queue anew whose columns have changed; those of all queues for "". A hidden page reads
-        the new table when it is next shown.
-        """
-        changed_keys = [key for key in self._lists if queue in ("", key.partition(".")[0]) and self._has_changed(key)]
+    def _rebuild_tables(self, queue: str) -> None:
+        """Delete those tables of a queue ("" for all queues) whose columns have changed, and build them again. If
+        the page is hidden, the new table is read when the page is shown next."""
+        changed_keys = [
+            key for key in self._lists if queue in ("", key.partition(".")[0]) and self._has_other_columns(key)
+        ]
         if not changed_keys:
             return
         had_focus = self.table.hasFocus()
@@ -349,17 +364,18 @@ class QueuesPage(Page):
         if had_focus:
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _has_changed(self, key: str) -> bool:
-        """True if the table with this key of `_lists` has other columns than it should have, or in another order."""
+    def _has_other_columns(self, key: str) -> bool:
+        """Return True if the table with this key of `_lists` has other columns than the person has chosen, or
+        another order."""
         queue = key.partition(".")[0]
-        is_grouped = key == queue and queue in queue_rows.GROUPED_QUEUES
+        is_grouped = key == queue and queue in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
         columns = queue_rows.queue_columns(self.context, queue, is_grouped=is_grouped)
-        wanted = arrange_columns(columns, self.columns.keys(queue))
+        wanted = arrange_columns(columns, self.columns.chosen_keys(queue))
         return [one.key for one in self._lists[key].rows.columns] != [one.key for one in wanted]
 
     @Slot()
     def _read_list(self) -> None:
-        """Read the list of the chosen queue and the typed filter text from its beginning."""
+        """Read the list of the selected queue with the present filter from its beginning."""
         self.screen_state_changed.emit()
         if self.context.is_ready:
             query = self.query
@@ -369,17 +385,17 @@ class QueuesPage(Page):
             self.row_model.read_query(self.context.page_fetch(read))
 
     def _show_sort_mark(self) -> None:
-        """Mark the title of the column by which the list is sorted."""
+        """Show an arrow in the title of the column by which the list is ordered."""
         order = self.filter.order
-        keys = [key for key, column in queue_rows.SORT_OF_COLUMN.items() if column is order.column]
+        keys = [key for key, column in queue_rows.SORT_COLUMN_BY_KEY.items() if column is order.column]
         shown = next((one.key for one in self.row_model.columns if one.key in keys), None)
         is_marked = shown is not None and order != DEFAULT_ORDER
         self.table.show_sort_mark((str(shown), order.is_descending) if is_marked else None)
 
     @Slot(str)
     def _sort_by(self, key: str) -> None:
-        """Sort the list by a column; if it is sorted by this one, reverse the order."""
-        column = queue_rows.SORT_OF_COLUMN.get(key)
+        """Order the list by the column with this key; if the list is already ordered by it, reverse the order."""
+        column = queue_rows.SORT_COLUMN_BY_KEY.get(key)
         if column is not None:
             order = self.filter.order
             is_reversed = order.column is column and not order.is_descending
@@ -410,11 +426,12 @@ class QueuesPage(Page):
             self._show_empty()
         else:
             self.list.setCurrentWidget(table)
-        self.filter.match_count.show_text(self._match_words())
+        self.filter.match_count.show_text(self._match_text())
 
     def _go_to_row(self) -> None:
-        """Make the row current that was so when the window was closed, if it is among the loaded ones; otherwise the
-        first row.
+        """Make the row `_row_to_find` the current one if it is among the loaded rows; otherwise, if no row is
+        current, the first row. `_row_to_find` is the current row of the last session, or the row of a group
+        that was opened or closed.
         """
         wanted, self._row_to_find = self._row_to_find, None
         for number in range(self.row_model.rowCount()):
@@ -425,8 +442,8 @@ class QueuesPage(Page):
         if self.table.current_item is None:
             self.table.go_to_first()
 
-    def _match_words(self) -> str:
-        parsed = self.filter.parsed
+    def _match_text(self) -> str:
+        parsed = self.filter.parsed_filter
         problems = (*parsed.problems, *(parsed.words.split() if self.by_cause else ()))
         if problems:
             return self.context.translate("queue.filter_problem", names=problems)
@@ -451,7 +468,8 @@ class QueuesPage(Page):
 
     @Slot()
     def _read_causes(self) -> None:
-        """Read the causes of the queue's records, which the filter offers."""
+        """Read the causes of the queue's records with their numbers of records, and fill the filter's list of
+        causes with them."""
         queue = self.queue
         self.context.run_read(
             lambda services: services.recovery.read_causes(queue),
@@ -463,13 +481,13 @@ class QueuesPage(Page):
 
     @Slot()
     def show_new_records(self) -> None:
-        """Read the list again, so that it contains the new items."""
+        """Read the list again, so that it contains the new items, and give the table the focus."""
         self.new_arrivals.forget_arrivals()
         self.row_model.read_again()
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
-    def _show_renewed(self) -> None:
+    def _show_updated_rows(self) -> None:
         self._show_current(self.table.current_item)
 
     # -- current row
@@ -515,23 +533,24 @@ class QueuesPage(Page):
             self.context.navigate(case_words.route_of(self.current_row.record, trail, "queues"))
 
     @Slot()
-    def toggle_by_cause(self) -> None:
-        """Group the records by their cause, or show them in their order again."""
-        self.show_by_cause(by_cause=not self.by_cause)
+    def toggle_grouping(self) -> None:
+        """Group the records by their cause; if they are grouped already, show them without groups in the selected
+        order."""
+        self.set_grouping(by_cause=not self.by_cause)
         self._show_list()
         words = self.context.translate("queue.grouped" if self.by_cause else "queue.not_grouped")
         announce(self, words)
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def show_by_cause(self, *, by_cause: bool) -> None:
-        """Choose whether the next reading groups the records by their cause, with all groups closed."""
+    def set_grouping(self, *, by_cause: bool) -> None:
+        """Store whether the next reading of the list groups the records by their cause, and close all groups."""
         self.by_cause = by_cause
         self._opened_causes.clear()
         self.new_arrivals.forget_arrivals()
 
     @Slot(object)
     def _toggle_group(self, row: CauseRow) -> None:
-        """Open or close a group. Its row stays the current one."""
+        """Open or close the group of this heading row, and keep the row as the current one."""
         self._opened_causes ^= {row.cause}
         self._row_to_find = row.key
         self._read_list()
@@ -539,9 +558,8 @@ class QueuesPage(Page):
     # -- size
 
     def show_short(self, *, is_short: bool) -> None:
-        """In a low window, also move the filter to the line of the title, so that eight rows stay visible at the
-        largest text size.
-        """
+        """Adapt the page to a low window: with `is_short`, the filter moves to the line of the title, so that
+        eight rows stay visible at the largest text size."""
         super().show_short(is_short=is_short)
         self.filter.set_compact(is_compact=is_short)
         if is_short:
@@ -551,7 +569,8 @@ class QueuesPage(Page):
 
     @Slot()
     def toggle_preview(self) -> None:
-        """Hide or show the preview. The choice is kept for the person."""
+        """Show or hide the preview, and store this as a preference of the person. In a window that is too narrow
+        for the preview, show the reason."""
         if self.window().width() < tokens().px("layout", "preview_hidden_below_width"):
             self.refuse_key(self.context.translate("queue.preview.no_room"))
             return
@@ -574,7 +593,8 @@ class QueuesPage(Page):
 
     @Slot()
     def _fit_preview(self) -> None:
-        """Show the preview if there is room for it and the person hasn't closed it."""
+        """Show the preview if the window is wide enough and the person hasn't closed it; then fit the columns of
+        the tables."""
         self.preview.setVisible(self._has_preview())
         for table in self._lists.values():
             table.hidden_keys = self._hidden_columns()

@@ -1,6 +1,5 @@
-"""The rows of a queue's table: they are read page by page, grouped by work state in some queues, and filtered by a
-text.
-"""
+"""The rows and columns of a queue's table, and the functions that read the rows page by page. In some queues the
+rows are grouped by work state."""
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -29,16 +28,15 @@ if TYPE_CHECKING:
 
 QUEUE_NAMES = ("review", "unknown", "disagree", "refunds", "incomplete", "pending", "error")
 DISAGREEMENT_QUEUE = "disagree"
-GROUPED_QUEUES = frozenset({"unknown"})
-_READ_PAGE_SIZE = 1_000
-_MAX_PAGES_READ = 5
+QUEUES_GROUPED_BY_WORK_STATE = frozenset({"unknown"})
+_SEARCH_PAGE_SIZE = 1_000
+_MAX_SEARCHED_PAGES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class QueueRow:
-    """A row of the list: one item of a queue. `group_size` is the number of rows with the same work state; None if
-    the queue was not read completely at once.
-    """
+    """A row of a queue's table: one item of the queue. `group_size` is the number of rows with the same work
+    state; None if not all rows were read in one page."""
 
     item: QueueItem
     group_size: int | None = None
@@ -56,11 +54,11 @@ HIDEABLE_COLUMN_NAMES = ("number", "kind", "owner", "provider", "next", "people"
 """Keys of the columns that a narrow window hides, the first one first. State, certainty and cause are always
 visible; the work state is hidden only at the largest text, because the cause contains more information.
 """
-NAMING_COLUMN_NAMES = ("corporation", "company")
+RECORD_NAMING_COLUMN_KEYS = ("corporation", "company")
 """Keys of the columns that say whose record a row is: they are hidden last, at the largest text."""
 
 
-SORT_OF_COLUMN: Mapping[str, SortColumn] = {
+SORT_COLUMN_BY_KEY: Mapping[str, SortColumn] = {
     "age": SortColumn.AGE,
     "corporation": SortColumn.NUMBER,
     "company": SortColumn.NUMBER,
@@ -84,10 +82,9 @@ database, so their column is sorted by the corporation number.
 
 
 def queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
-    """Return the columns of a queue's table. A table whose rows are grouped by work state has no column for that
-    state. `is_grouped`: None for the queue's own way.
-    """
-    grouped = queue in GROUPED_QUEUES if is_grouped is None else is_grouped
+    """Return the columns of a queue's table. If its rows are grouped by work state (`is_grouped`), the table has
+    no column for that state. With `is_grouped` None, QUEUES_GROUPED_BY_WORK_STATE decides."""
+    grouped = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
     return [check_column(), *_columns_of(context, queue, is_grouped=grouped), owner]
 
@@ -95,7 +92,7 @@ def queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None
 def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
     if queue == "incomplete":  # contains credit checks only
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
-        return check_columns(context, names, _check_of, lambda row: row.item.since)
+        return check_columns(context, names, _credit_check_of, lambda row: row.item.since)
     if queue == "refunds":
         names = ["age", "name", "people", "provider", "amount", "state", "certainty", "work", "cause", "next"]
         return record_columns(context, names, record_of, lambda row: row.item.since, ("refund",))
@@ -115,7 +112,8 @@ def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list
 
 
 def _difference_column(context: WindowContext) -> Column:
-    """Return the column that says which side differs from our record, and what each says."""
+    """Return the column that shows which of the provider and the order differs from our record, and the state or
+    amount of each."""
 
     def format_difference(row: QueueRow) -> str:
         item = row.item
@@ -124,14 +122,15 @@ def _difference_column(context: WindowContext) -> Column:
     return Column("cause", context.translate("column.difference"), 140, format_difference, is_stretched=True)
 
 
-def _check_of(row: QueueRow) -> CreditCheck:
+def _credit_check_of(row: QueueRow) -> CreditCheck:
     record = row.item.record
     assert isinstance(record, CreditCheck)  # noqa: S101  # what this queue holds: tells the type checker
     return record
 
 
 def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGroup]:
-    """Return a function that returns, for a row, the heading of the rows with the same work state."""
+    """Return a function that returns the heading (RowGroup) of the rows that have the same work state as the row
+    passed to it."""
 
     def make_group(row: QueueRow) -> RowGroup:
         look = tokens().badges[f"work.{row.item.record.work.state.value}"]
@@ -143,8 +142,9 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """The query of a queue's list: the list shows the records that fulfil the filter and whose texts contain the
-    words, in an order or grouped by their cause. Equal queries show the same records.
+    """The query of a queue's list: the records of the queue `queue` that fulfil the filter `chosen` and whose
+    texts contain `words`, in this order; with `by_cause`, grouped by cause. Equal queries show the same
+    records.
     """
 
     queue: str
@@ -155,18 +155,19 @@ class ListQuery:
 
     @property
     def is_whole(self) -> bool:
-        """True if every record of the queue is in the list."""
+        """True if the query has no condition, so that the list has every record of the queue."""
         return not self.chosen and not self.words.strip()
 
     def read_page(self, services: "Console", limit: int, after: str | None = None) -> QueuePage:
-        """Return a page of the records that fulfil the filter; the words aren't compared."""
+        """Return at most `limit` items of the queue that fulfil the filter. `words` isn't applied. `after` is the
+        cursor of the page; None for the first page."""
         if self.chosen or self.order != DEFAULT_ORDER:
             return services.recovery.read_queue(self.queue, limit, after, self.chosen, self.order)
         return services.recovery.read_queue(self.queue, limit, after)
 
 
 def read_rows(query: ListQuery) -> Callable[["Console", object, int], Rows]:
-    """Return a function that reads a page of the list, for a PagedModel."""
+    """Return a function that reads one page of the rows of a query, for a PagedModel."""
     filter_text = _fold_text(query.words)
 
     def read(services: "Console", cursor: object, limit: int) -> Rows:
@@ -183,13 +184,14 @@ def read_rows(query: ListQuery) -> Callable[["Console", object, int], Rows]:
 
 
 def _read_matches(services: "Console", query: ListQuery, filter_text: str, after: str | None, limit: int) -> Rows:
-    """Read items of the list until `limit` of them match `filter_text`, but at most 5,000 items, and return the
-    matches. The returned cursor continues this search when the person scrolls.
+    """Return the next items of the list whose texts contain `filter_text`: at least `limit` of them, or those
+    among the next 5,000 items. The returned cursor is the position at which the search continues when the
+    person scrolls.
     """
     found: list[QueueItem] = []
     is_first_page = after is None
-    for _ in range(_MAX_PAGES_READ):
-        page = query.read_page(services, _READ_PAGE_SIZE, after)
+    for _ in range(_MAX_SEARCHED_PAGES):
+        page = query.read_page(services, _SEARCH_PAGE_SIZE, after)
         found += [item for item in page.items if _is_match(item, filter_text)]
         after = page.next_cursor
         if after is None or len(found) >= limit:
@@ -209,7 +211,7 @@ def _is_match(item: QueueItem, filter_text: str) -> bool:
 
 
 def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
-    """Return the record's own texts in which the filter text is searched."""
+    """Return the texts of the record (names, numbers, payer) in which the typed words are searched."""
     match record:
         case CreditCheck():
             return (record.company_name or "",)
@@ -221,9 +223,8 @@ def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
 
 
 def make_filter(query: ListQuery, now: datetime) -> Callable[[QueueItem], bool] | None:
-    """Return a function that tells whether an item is in the list, with its filter as at `now`; None for a list of
-    the whole queue.
-    """
+    """Return a function that returns True if an item of the queue belongs to the list of this query; ages are
+    computed for the instant `now`. Return None if the query has no condition."""
     filter_text = _fold_text(query.words)
 
     def is_listed(item: QueueItem) -> bool:
@@ -234,9 +235,8 @@ def make_filter(query: ListQuery, now: datetime) -> Callable[[QueueItem], bool] 
 
 
 def _fold_text(text: str) -> str:
-    """Return the text with full-width and half-width characters and upper and lower case made equal, for
-    comparisons.
-    """
+    """Return the text in a form for comparisons: full-width and half-width characters are equal, and so are upper
+    and lower case."""
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 

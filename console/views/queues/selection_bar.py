@@ -1,6 +1,5 @@
-"""The selection in a queue: the bar with the number of selected records, and the actions on them. None of these
-actions moves money.
-"""
+"""The selected records of a queue, and the bar with their number and the actions on them. None of these actions
+moves money."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from console.views.bulk.request import BulkRequest
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
-from console.views.queues.cause_groups import CauseRow, add_cause
+from console.views.queues.cause_groups import CauseRow, restrict_to_cause
 from console.views.queues.rows import ListQuery, QueueRow
 from console.views.records import evidence_bundle
 from console.views.records.collaboration_actions import GIVE_BACK_KEY
@@ -33,21 +32,22 @@ if TYPE_CHECKING:
     from console.app import Console
 
 KEY_BY_ACTION = {BulkAction.PROBE: "P", BulkAction.REFETCH: "F", BulkAction.TAKE: "T", BulkAction.NOTE: "N"}
-_PAGE_SIZE = 1_000
-_MAX_RECORDS = 20_001
+_READ_PAGE_SIZE = 1_000
+_MAX_SELECTED_RECORDS = 20_001
 """One more than the largest number of records of a bulk run. A larger selection is cut to this number, so that the
 service refuses it with the right reason.
 """
-_CHECK_KIND = "credit-check"
+_CREDIT_CHECK_KIND = "credit-check"
 
 
 class SelectionBar(Surface):
-    """The bar below the list with the number of selected records and the buttons of the actions on them. The page
-    binds the shortcuts of these buttons.
+    """The bar below the list, with the number of selected records and the buttons of the actions on them. The page
+    connects the keyboard shortcuts of these buttons.
 
     Signals:
-    - action_requested(object): run this BulkAction on the selected records.
-    - all_requested, none_requested: select all matching records, or none.
+    - action_requested(object): the person wants to run this BulkAction on the selected records.
+    - all_requested: the person selects all matching records.
+    - none_requested: the person clears the selection.
     """
 
     action_requested = Signal(object)
@@ -87,11 +87,12 @@ class SelectionBar(Surface):
 
 
 class QueueSelection(QObject):
-    """The selection of one list: single records, or all records that match the filter. For each single record it
-    stores the version that the person saw when selecting it; a bulk run skips a record that has changed since.
+    """The selection of a queue's list: single records, groups of records with the same cause, or all records that
+    match the filter. The version of each single record is stored when the person selects it; a bulk run skips a
+    record whose version has changed since.
 
     Signals:
-    - action_requested(object): run this BulkAction on the selected records.
+    - action_requested(object): the person wants to run this BulkAction on the selected records.
     """
 
     action_requested = Signal(object)
@@ -105,7 +106,7 @@ class QueueSelection(QObject):
         self._query = ListQuery("")
         self._selected: dict[Ref, ChosenRecord] = {}
         self.bar.action_requested.connect(self.action_requested)
-        self.bar.all_requested.connect(self.choose_all)
+        self.bar.all_requested.connect(self.select_all)
         self.bar.none_requested.connect(self.clear_selection)
         for signal in (
             context.people_changed,
@@ -116,7 +117,7 @@ class QueueSelection(QObject):
             signal.connect(self.update_bar)
 
     def show_list(self, query: ListQuery, rows: PagedModel) -> None:
-        """Store which list is shown now, and clear the selection."""
+        """Use the selection for the list with this query and these rows from now on, and clear the selection."""
         self._query, self._rows = query, rows
         self.clear_selection()
 
@@ -126,13 +127,15 @@ class QueueSelection(QObject):
     # -- selecting
 
     def update_selection(self, rows: PagedModel) -> None:
-        """Update the bar after the person has changed the selection in the table."""
+        """Update the bar after the person has selected or deselected rows in the table. Calls for a table that
+        isn't shown are ignored."""
         if rows is self._rows:
             self.has_all_selected = False
             self.update_bar()
 
     def select_new_rows(self, rows: PagedModel) -> None:
-        """If the person has selected all matching records, also select the rows that were just read."""
+        """If all matching records are selected, also select the rows that were just read. Calls for a table that
+        isn't shown are ignored."""
         if rows is not self._rows:
             return
         if self.has_all_selected:
@@ -140,7 +143,7 @@ class QueueSelection(QObject):
         self.update_bar()
 
     @Slot()
-    def choose_all(self) -> None:
+    def select_all(self) -> None:
         """Select all matching records, including those whose rows are not read yet."""
         if self._rows is not None and self._rows.row_count:
             self.has_all_selected = True
@@ -149,7 +152,7 @@ class QueueSelection(QObject):
 
     @Slot()
     def clear_selection(self) -> None:
-        """Clear the selection."""
+        """Deselect all records."""
         self.has_all_selected = False
         if self._rows is not None:
             self._rows.select_only(())
@@ -158,25 +161,26 @@ class QueueSelection(QObject):
     # -- selection
 
     def request_for(self, action: BulkAction) -> BulkRequest:
-        """Return the request for a bulk run of this action on the selection."""
+        """Return the request for a bulk run of this action on the selected records."""
         if self.has_all_selected:
             return BulkRequest(action, _MatchingRecords(self._query), self._matching_count()[0])
         chosen, groups = self._selected_in_order(), self._selected_groups()
         if groups:
-            queries = tuple(add_cause(self._query, group.cause) for group in groups)
+            queries = tuple(restrict_to_cause(self._query, group.cause) for group in groups)
             source = _GroupedRecords(queries, tuple(chosen))
             return BulkRequest(action, source, self._selected_count())
         return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
 
     def _selected_groups(self) -> list[CauseRow]:
-        """Return the selected groups of a list that is grouped by cause."""
+        """Return the selected heading rows of a list that is grouped by cause; empty for another list."""
         rows = self._rows
         if rows is None:
             return []
         return [row for row in rows.loaded_rows() if isinstance(row, CauseRow) and row.key in rows.selected_keys]
 
     def _selected_count(self) -> int:
-        """Return the number of selected records: those of the selected groups, and single ones of other groups."""
+        """Return the number of selected records: those of the selected groups, and the single records outside of
+        these groups."""
         groups = self._selected_groups()
         causes = {group.cause for group in groups}
         rows = self._rows.loaded_rows() if groups and self._rows is not None else ()
@@ -189,33 +193,32 @@ class QueueSelection(QObject):
 
     @property
     def selected_refs(self) -> frozenset[Ref]:
-        """Kind and id of the selected records whose rows are loaded."""
+        """The kind and id of each single record that is selected."""
         return frozenset(self._selected if self else ())
 
     def _selected_in_order(self) -> list[ChosenRecord]:
-        """Return the selected records in the order of the list. Records whose rows are no longer loaded come last."""
+        """Return the selected single records in the order of the list. Records whose rows are no longer loaded
+        come last."""
         self._store_versions()
         keys = self._rows.selected_keys if self._rows is not None else set()
         return [chosen for key, chosen in self._selected.items() if key in keys]
 
     def _store_versions(self) -> None:
-        """Store each newly selected row with its present version, and remove the rows that are no longer selected. A
-        row that is still selected keeps its stored version.
-        """
+        """Store the version of each newly selected record, and remove the records that are no longer selected. A
+        record that is still selected keeps its stored version."""
         rows = self._rows
         if rows is None:
             return
         loaded = {
-            queue_rows.key_of(row): _chosen_version(row) for row in rows.loaded_rows() if isinstance(row, QueueRow)
+            queue_rows.key_of(row): _chosen_record(row) for row in rows.loaded_rows() if isinstance(row, QueueRow)
         }
         order = [key for key in loaded if key in rows.selected_keys]
         order += [key for key in self._selected if key in rows.selected_keys and key not in loaded]
         self._selected = {key: self._selected.get(key) or loaded[key] for key in order}
 
     def _matching_count(self) -> tuple[int, str]:
-        """Return the number of rows that match the filter, as a number and as text. If not all rows are read, it is
-        the number known so far.
-        """
+        """Return the number of records that match the filter, and the text for this number. If not all rows are
+        read yet and the queue is filtered, the number is that of the rows read so far."""
         rows = self._rows
         if rows is None:
             return 0, "0"
@@ -232,7 +235,8 @@ class QueueSelection(QObject):
 
     @Slot()
     def update_bar(self) -> None:
-        """Show in the bar how many records are selected, and enable the actions that are possible on them."""
+        """Show the number of selected records in the bar, and enable the buttons of the actions that are possible
+        on them; hide the bar if no record is selected."""
         self._store_versions()
         bar, translate = self.bar, self._context.translate
         bar.setVisible(bool(self))
@@ -255,21 +259,21 @@ class QueueSelection(QObject):
                 button.enable_button()
 
     def find_disabled_reason(self, action: BulkAction) -> str:
-        """Return why this action can't run on the selected records; "" if it can."""
-        has_checks = any(kind == _CHECK_KIND for kind, _ in self._selected) or bool(self._selected_groups())
+        """Return why this action can't run on the selected records; "" if the action can run."""
+        has_checks = any(kind == _CREDIT_CHECK_KIND for kind, _ in self._selected) or bool(self._selected_groups())
         if action is BulkAction.REFETCH and not has_checks:
             return self._context.translate("bulk.bar.refetch_off")
         return self._context.find_disabled_reason(action.value)
 
 
-def _chosen_version(row: QueueRow) -> ChosenRecord:
+def _chosen_record(row: QueueRow) -> ChosenRecord:
     record = row.item.record
     return ChosenRecord(*case_words.make_record_ref(record), record.version)
 
 
 @dataclass(frozen=True, slots=True)
 class _SelectedRecords:
-    """The source of a bulk run for records that the person selected one by one."""
+    """A function object that returns the records of a bulk run: those that the person has selected one by one."""
 
     chosen: tuple[ChosenRecord, ...]
 
@@ -279,7 +283,8 @@ class _SelectedRecords:
 
 @dataclass(frozen=True, slots=True)
 class _MatchingRecords:
-    """The source of a bulk run for all records of a list: those that match its filter at the time of the call."""
+    """A function object that returns the records of a bulk run: all records that match the query at the time of
+    the call; for a query without conditions, the name of the queue."""
 
     query: ListQuery
 
@@ -287,17 +292,18 @@ class _MatchingRecords:
         if self.query.is_whole:
             return self.query.queue
         read = queue_rows.read_rows(self.query)
-        page = read(services, None, _PAGE_SIZE)
-        chosen = [_chosen_version(row) for row in page.rows]
-        while page.next is not None and len(chosen) < _MAX_RECORDS:
-            page = read(services, page.next, _PAGE_SIZE)
-            chosen += [_chosen_version(row) for row in page.rows]
+        page = read(services, None, _READ_PAGE_SIZE)
+        chosen = [_chosen_record(row) for row in page.rows]
+        while page.next is not None and len(chosen) < _MAX_SELECTED_RECORDS:
+            page = read(services, page.next, _READ_PAGE_SIZE)
+            chosen += [_chosen_record(row) for row in page.rows]
         return chosen
 
 
 @dataclass(frozen=True, slots=True)
 class _GroupedRecords:
-    """The source of a bulk run for all records of some groups, and for further records that the person selected."""
+    """A function object that returns the records of a bulk run: all records of the selected groups (`queries`),
+    and the single records (`chosen`), each once."""
 
     queries: tuple[ListQuery, ...]
     chosen: tuple[ChosenRecord, ...]
@@ -309,4 +315,4 @@ class _GroupedRecords:
             assert not isinstance(records, str)  # noqa: S101  # a group has a filter: tells the type checker
             for one in records:
                 found.setdefault((one.kind, one.id), one)
-        return list(found.values())[:_MAX_RECORDS]
+        return list(found.values())[:_MAX_SELECTED_RECORDS]

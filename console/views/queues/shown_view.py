@@ -1,6 +1,5 @@
-"""The saved view that the page of the queues shows, and what a person does about views: the button `View` of the page
-with its menu.
-"""
+"""The saved view that the page of the queues shows, and the menu button with which a person saves, renames and
+deletes views."""
 
 from collections.abc import Callable
 
@@ -16,15 +15,16 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 
 SAVE_KEY, MENU_KEY = "Ctrl+S", "V"
-_BAR_NAME = "view"
+_VIEW_BAR_NAME = "view"
 
 
 class ShownView(QObject):
-    """The view that the page shows; `view` is None if it shows a queue as the person has filtered it.
+    """Holds the saved view that the page of the queues shows. `view` is None if the page shows a queue without a
+    view.
 
     Signals:
-    - opened(object): the page is to show this SavedView.
-    - changed: another view is shown, or none, or the view has another name.
+    - opened(object): the page must show the records of this SavedView.
+    - changed: `view` is another view or None, or the name of the view has changed.
     """
 
     opened = Signal(object)
@@ -33,7 +33,8 @@ class ShownView(QObject):
     def __init__(
         self, context: WindowContext, page: Page, head: PageHead, make_content: Callable[[], ViewContent]
     ) -> None:
-        """The button stands in `head`. `make_content` returns what the page shows at present."""
+        """The menu button is added to the header `head` of `page`. `make_content` returns the queue, filter,
+        order, columns and grouping that the page shows, as the content of a view to save."""
         super().__init__(page)
         self._context, self._page, self._head, self._make_content = context, page, head, make_content
         self.view: SavedView | None = None
@@ -42,19 +43,20 @@ class ShownView(QObject):
         self.button = KeyButton(context.translate("view.menu"), MENU_KEY, binds=False)
         self.button.clicked.connect(self.open_menu)
         head.add_button(self.button)
-        page.bind_key(SAVE_KEY, self.save)
+        page.bind_key(SAVE_KEY, self.open_save_dialog)
         page.bind_key(MENU_KEY, self.open_menu)
-        context.saved_views_changed.connect(self._use_changes)
+        context.saved_views_changed.connect(self._update_name)
 
-    def forget(self) -> None:
-        """Show no view: the person has opened a queue."""
-        self._page.hide_bar(_BAR_NAME)
+    def leave_view(self) -> None:
+        """Set `view` to None, because the person has opened a queue or deleted the view."""
+        self._page.hide_bar(_VIEW_BAR_NAME)
         if self.view is not None:
             self.view = None
             self.changed.emit()
 
     def open_view(self, id: int) -> None:
-        """Read the view with this id and show it. If there is none, a bar says so."""
+        """Read the view with this id, and emit `opened` with it. If the view doesn't exist, show a bar with this
+        message."""
         self._context.run_read(
             lambda services: services.saved_views.find_view(str(id)),
             self._show_view,
@@ -65,13 +67,13 @@ class ShownView(QObject):
 
     def _show_view(self, view: SavedView) -> None:
         self.view = view
-        self._page.hide_bar(_BAR_NAME)
+        self._page.hide_bar(_VIEW_BAR_NAME)
         self.opened.emit(view)
         self.changed.emit()
 
     def _show_missing(self, failure: Failure) -> None:
         self._page.show_bar(
-            _BAR_NAME,
+            _VIEW_BAR_NAME,
             NotificationBar(
                 self._context.translate("view.not_opened"),
                 self._context.failure_message(failure),
@@ -80,18 +82,18 @@ class ShownView(QObject):
             ),
         )
 
-    def tell_problems(self, problems: tuple[str, ...]) -> None:
-        """Say in a bar which parts of the view are not used."""
+    def show_problems(self, problems: tuple[str, ...]) -> None:
+        """Show a bar that names the parts of the view which the page can't use; do nothing if there are none."""
         if problems:
             words = self._context.translate("queue.filter_problem", names=problems)
             self._page.show_bar(
-                _BAR_NAME,
+                _VIEW_BAR_NAME,
                 NotificationBar(self._context.translate("view.problems"), words, tone="care", shape="square_bang"),
             )
 
     @Slot()
-    def _use_changes(self) -> None:
-        """Take over the new name of the shown view; forget the view if it was deleted."""
+    def _update_name(self) -> None:
+        """Use the new name of the shown view if another person or window has renamed it."""
         view = self.view
         if view is None:
             return
@@ -107,15 +109,15 @@ class ShownView(QObject):
         self.build_menu().popup(self._head.place_below(self.button))
 
     def build_menu(self) -> QMenu:
-        """Build and return the menu: what can be done about views, and the further entries."""
+        """Build and return the menu: save, rename and delete a view, then the entries of `further_entries`."""
         translate, menu = self._context.translate, QMenu(self._page)
         menu.setAccessibleName(self.button.text())
         menu.aboutToHide.connect(menu.deleteLater)
         reason = self._context.find_disabled_reason("save_view")
         for key, keys, act, needs_view in (
-            ("view.save", SAVE_KEY, self.save, False),
-            ("view.rename", "", self.rename, True),
-            ("view.delete", "", self.delete, True),
+            ("view.save", SAVE_KEY, self.open_save_dialog, False),
+            ("view.rename", "", self.open_rename_dialog, True),
+            ("view.delete", "", self.delete_view, True),
         ):
             if not needs_view or self.view is not None:
                 words = translate(key) if not reason else f"{translate(key)} ({reason})"
@@ -128,37 +130,39 @@ class ShownView(QObject):
         return menu
 
     @Slot()
-    def save(self) -> None:
-        """Ask for the name of a view of what the page shows."""
-        if not self._is_barred():
+    def open_save_dialog(self) -> None:
+        """Open the dialog in which the person names a new view with the contents of the page, if the person has
+        the right."""
+        if not self._refuse_without_right():
             dialog = SaveViewDialog(self._context, self._make_content(), self._page, self.view)
-            dialog.saved.connect(self._take_over)
+            dialog.saved.connect(self._show_stored_view)
             dialog.open()
 
     @Slot()
-    def rename(self) -> None:
-        if self.view is not None and not self._is_barred():
+    def open_rename_dialog(self) -> None:
+        if self.view is not None and not self._refuse_without_right():
             dialog = RenameViewDialog(self._context, self.view, self._page)
-            dialog.saved.connect(self._take_over)
+            dialog.saved.connect(self._show_stored_view)
             dialog.open()
 
-    def _is_barred(self) -> bool:
+    def _refuse_without_right(self) -> bool:
         reason = self._context.find_disabled_reason("save_view")
         if reason:
             self._context.toast_requested.emit(Toast(reason, shape="lock", tone="care"))
         return bool(reason)
 
     @Slot(object)
-    def _take_over(self, view: SavedView) -> None:
+    def _show_stored_view(self, view: SavedView) -> None:
         self.view = view
         self._context.saved_views_outdated.emit()
         self.changed.emit()
 
     @Slot()
-    def delete(self) -> None:
-        """Delete the shown view; a bar says so, with a button that restores it."""
+    def delete_view(self) -> None:
+        """Delete the shown view, if the person has the right. A bar then shows its name and a button that restores
+        it."""
         view, context = self.view, self._context
-        if view is None or self._is_barred():
+        if view is None or self._refuse_without_right():
             return
         context.run_acting_call(
             lambda services, request_id: services.saved_views.delete_view(view.id, request_id=request_id),
@@ -174,11 +178,13 @@ class ShownView(QObject):
 
     def _show_deleted(self, view: SavedView) -> None:
         context = self._context
-        self.forget()
+        self.leave_view()
         context.saved_views_outdated.emit()
         button = KeyButton(context.translate("view.restore"), kind="inline")
         button.clicked.connect(lambda: self._restore_view(view))
-        self._page.show_bar(_BAR_NAME, NotificationBar(context.translate("view.deleted"), view.name, button=button))
+        self._page.show_bar(
+            _VIEW_BAR_NAME, NotificationBar(context.translate("view.deleted"), view.name, button=button)
+        )
 
     def _restore_view(self, view: SavedView) -> None:
         context = self._context

@@ -1,6 +1,5 @@
-"""The tabs of the queues, with their counts. Notices and changed companies aren't records: their queues have pages of
-their own.
-"""
+"""The tabs of the queues, with the number of items of each. Unmatched notices and changed companies aren't
+records, so their queues have pages of their own."""
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 
@@ -13,15 +12,15 @@ from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 
 QUEUE_TABS = (*QUEUE_NAMES, NOTICE_QUEUE, COMPANY_QUEUE)
-_QUEUES_WITH_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})
+_QUEUES_WITH_OWN_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})
 
 
 class QueueTabs(Tabs):
-    """One tab per queue. The page that has them shows the queue `current`.
+    """The tabs of a page of queues: one tab per queue. `current` is the name of the queue that the page shows.
 
     Signals:
-    - queue_chosen(str): the person has chosen another queue of records, which the page with these tabs shows. A queue
-      that another page shows is opened there, and these tabs stay as they are.
+    - queue_chosen(str): the person has selected the tab of another queue that this page can show. A queue with a
+      page of its own is opened there without this signal, and the current tab of this page stays.
     """
 
     queue_chosen = Signal(str)
@@ -37,7 +36,7 @@ class QueueTabs(Tabs):
         context.work_counts_changed.connect(self._show_counts)
 
     def show_queue(self, name: str) -> None:
-        """Make the tab of this queue the current one, without the signal."""
+        """Make the tab of this queue the current one without emitting `queue_chosen`."""
         self._queue = name
         with QSignalBlocker(self):
             self.setCurrentIndex(QUEUE_TABS.index(name))
@@ -46,14 +45,14 @@ class QueueTabs(Tabs):
     @Slot(int)
     def _choose_tab(self, number: int) -> None:
         name = QUEUE_TABS[number]
-        if _QUEUES_WITH_PAGE & {name, self._queue}:
+        if _QUEUES_WITH_OWN_PAGE & {name, self._queue}:
             self._open_page(name)
         else:
             self._queue = name
             self.queue_chosen.emit(name)
 
     def _open_page(self, name: str) -> None:
-        """Open the page that shows this queue. The focus stays on the tabs, if it is there."""
+        """Open the page that shows this queue. If these tabs have the focus, the tabs of the opened page get it."""
         had_focus, window = self.hasFocus(), self.window()
         self.show_queue(self._queue)
         self._context.navigate(queue_route(name))

@@ -1,4 +1,4 @@
-"""The dialogs in which a person names a view of a queue, or gives a view another name."""
+"""The dialogs in which a person saves a view of a queue under a name, or renames a saved view."""
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -16,11 +16,11 @@ from console.views.widgets.notification_bars import NotificationBar
 
 
 class SaveViewDialog(DialogFrame):
-    """Asks for the name of a new view, and whether it is for the team. If a view has this name, the dialog offers to
-    replace it.
+    """The dialog in which a person names a new view and chooses whether the team sees it. If a view of this name
+    exists, the person can choose to replace it.
 
     Signals:
-    - saved(object): the SavedView is stored.
+    - saved(object): this SavedView has been stored.
     """
 
     saved = Signal(object)
@@ -30,7 +30,8 @@ class SaveViewDialog(DialogFrame):
     def __init__(
         self, context: WindowContext, content: ViewContent, parent: QWidget, present: SavedView | None = None
     ) -> None:
-        """`present` is the view that the page shows; its name is the first proposal."""
+        """`content` is the content of the new view. `present` is the view that the page shows, or None; its name
+        is proposed."""
         translate = context.translate
         super().__init__(
             translate(f"dialog.{self.name}.title"),
@@ -55,8 +56,8 @@ class SaveViewDialog(DialogFrame):
             edit.setMaxLength(LONGEST_NAME_CHARACTERS)
             edit.textChanged.connect(self._update_act)
             edit.selectAll()
-        self.act_button.clicked.connect(self._act)
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self._act)
+        self.act_button.clicked.connect(self._send_form)
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self._send_form)
         self._update_act()
 
     def first_focus(self) -> QWidget:
@@ -86,7 +87,7 @@ class SaveViewDialog(DialogFrame):
         )
 
     @Slot()
-    def _act(self) -> None:
+    def _send_form(self) -> None:
         name = self.name_field.text()
         if self.is_busy or not name.strip():
             return
@@ -100,17 +101,17 @@ class SaveViewDialog(DialogFrame):
             self._show_failure,
             owner=self,
             label=context.translate(f"dialog.{self.name}.title"),
-            describe=self._describe,
+            describe=self._saved_toast,
             attempt=(self.name, *given),
             key="saved views",
             provider="",
         )
 
-    def _describe(self, view: SavedView) -> Toast:
+    def _saved_toast(self, view: SavedView) -> Toast:
         return Toast(self._context.translate(f"dialog.{self.name}.done"), view.name)
 
     def _show_saved(self, view: SavedView) -> None:
-        self._context.toast_requested.emit(self._describe(view))
+        self._context.toast_requested.emit(self._saved_toast(view))
         self.saved.emit(view)
         self.accept()
 
@@ -128,7 +129,7 @@ class SaveViewDialog(DialogFrame):
 
 
 class RenameViewDialog(SaveViewDialog):
-    """Asks for another name of a view."""
+    """The dialog in which a person gives a saved view another name."""
 
     name = "rename_view"
 

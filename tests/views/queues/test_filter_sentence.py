@@ -5,9 +5,9 @@ import pytest
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import format_filter
 from console.domain.queues.order import QueueOrder, SortColumn
-from console.views.queues.filter_lists import FURTHER_LISTS
+from console.views.queues.filter_lists import OPTIONAL_FILTER_LISTS
 from console.views.queues.filter_sentence import FilterSentence
-from console.views.queues.rows import SORT_OF_COLUMN, queue_columns
+from console.views.queues.rows import SORT_COLUMN_BY_KEY, queue_columns
 from console.views.theme.design_tokens import Language
 from tests.views.invented_checks import window_context
 
@@ -22,7 +22,7 @@ def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: FilterSentence
     for name, operator in (("provider", "provider:paypay"), ("age", "age:>1d"), ("owner", "owner:me")):
         sentence.chips[name].setCurrentIndex(sentence.chips[name].findData(operator))
     sentence.edit.setText("さくら certainty:unknown amount:lots")
-    parsed = sentence.parsed
+    parsed = sentence.parsed_filter
     assert format_filter(parsed.chosen) == "provider:paypay certainty:unknown age:>1d owner:op-a"
     assert (parsed.words, parsed.problems) == ("さくら", ("amount:lots",))
 
@@ -35,9 +35,9 @@ def test_every_offered_condition_is_one(sentence: FilterSentence) -> None:
             assert chip.currentText()
             assert "queue." not in chip.currentText()
             sentence.order  # noqa: B018  # an order that can't be read is the queue's own one
-            assert not sentence.parsed.problems
-            assert not sentence.parsed.words
-            assert bool(sentence.parsed.chosen) is (place > 0 and name != "sort")
+            assert not sentence.parsed_filter.problems
+            assert not sentence.parsed_filter.words
+            assert bool(sentence.parsed_filter.chosen) is (place > 0 and name != "sort")
         chip.setCurrentIndex(0)
 
 
@@ -91,9 +91,9 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     """A list that a person asks for appears; many values of one are counted in words, and all of them count; the
     causes are those of the queue.
     """
-    assert {name for name, chip in sentence.chips.items() if chip.isHidden()} == set(FURTHER_LISTS)
+    assert {name for name, chip in sentence.chips.items() if chip.isHidden()} == set(OPTIONAL_FILTER_LISTS)
     asked: list[bool] = []
-    sentence.causes_wanted.connect(lambda: asked.append(True))
+    sentence.causes_requested.connect(lambda: asked.append(True))
     for name in ("status", "cause"):
         place = sentence.further.findData(name)
         sentence.further.activated.emit(place)
@@ -104,21 +104,21 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     words = [sentence.chips["cause"].itemText(place) for place in range(4)]
     assert [text.split(" (")[0].split("（")[0] for text in words][2:] == ["no cause", "<b>odd"]
     sentence.chips["cause"].setCurrentIndex(2)
-    assert format_filter(sentence.parsed.chosen) == "cause:-"
+    assert format_filter(sentence.parsed_filter.chosen) == "cause:-"
     states = "cancelled,completed,delivered,error,expired,failed,paid,pending,refunded,shipped"
     text = f"kind:order,payment status:{states} certainty:known,unknown work:none cause:a,b,c,d client:7"
     sentence.show_filter(text)
-    assert format_filter(sentence.parsed.chosen) == text
-    shown = [sentence.chips[name].currentText() for name in FURTHER_LISTS]
+    assert format_filter(sentence.parsed_filter.chosen) == text
+    shown = [sentence.chips[name].currentText() for name in OPTIONAL_FILTER_LISTS]
     assert shown == ["Order, Payment", "10 states", "Confirmed, Unknown", "Nothing to do", "4 causes", "client:7"]
     assert max(map(len, shown)) < 20
     sentence.clear()
     assert not sentence.text
-    assert all(sentence.chips[name].isHidden() for name in FURTHER_LISTS)
+    assert all(sentence.chips[name].isHidden() for name in OPTIONAL_FILTER_LISTS)
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
 def test_every_column_sorts(queue: str, the_look: object) -> None:
     """But the check box."""
     keys = {column.key for column in queue_columns(window_context(), queue)}
-    assert keys - set(SORT_OF_COLUMN) == {"check"}
+    assert keys - set(SORT_COLUMN_BY_KEY) == {"check"}

@@ -459,7 +459,7 @@ def save_view(at: Seat) -> Click:
     def click() -> None:
         dialog = SaveViewDialog(at.context, CONTENT, at.parent)
         dialog.name_field.edit.setText("PayPay")  # type: ignore[union-attr]  # a line
-        dialog._act()
+        dialog._send_form()
 
     return click
 
@@ -470,7 +470,7 @@ def rename_view(at: Seat) -> Click:
     def click() -> None:
         dialog = RenameViewDialog(at.context, view, at.parent)
         dialog.name_field.edit.setText("Atom")  # type: ignore[union-attr]  # a line
-        dialog._act()
+        dialog._send_form()
 
     return click
 
@@ -486,7 +486,7 @@ def on_view(act: str, *before: str) -> Callable[[Seat], Click]:
         def click() -> None:
             shown = ShownView(at.context, at.page, PageHead("Queues"), lambda: CONTENT)
             shown.view = view
-            shown.delete() if act == "delete" else shown._restore_view(view)
+            shown.delete_view() if act == "delete" else shown._restore_view(view)
 
         return click
 
