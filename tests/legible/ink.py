@@ -57,23 +57,25 @@ def drawn_texts() -> Iterator[list[DrawnText]]:
 def elided_texts() -> Iterator[list[str]]:
     """Record the whole of every text that is elided until the end of the block."""
     elided: list[str] = []
-    original = mixed_font_text.elide_runs
+    original = mixed_font_text.elide_font_runs
 
-    def elide_runs(runs: tuple[tuple[str, bool], ...], *args: Any, **options: Any) -> tuple[tuple[str, bool], ...]:
+    def elide_font_runs(
+        runs: tuple[tuple[str, bool], ...], *args: Any, **options: Any
+    ) -> tuple[tuple[str, bool], ...]:
         shown = original(runs, *args, **options)
         if shown != runs:
             elided.append("".join(piece for piece, _ in runs))
         return shown
 
     users = [module for name, module in sys.modules.items() if name.startswith("console.views")]
-    users = [module for module in users if getattr(module, "elide_runs", None) is original]
+    users = [module for module in users if getattr(module, "elide_font_runs", None) is original]
     for module in users:
-        module.elide_runs = elide_runs  # type: ignore[attr-defined]  # as its import did
+        module.elide_font_runs = elide_font_runs  # type: ignore[attr-defined]  # as its import did
     try:
         yield elided
     finally:
         for module in users:
-            module.elide_runs = original  # type: ignore[attr-defined]  # what each had imported
+            module.elide_font_runs = original  # type: ignore[attr-defined]  # what each had imported
 
 
 def _recorded(painter: QPainter, widget: QWidget, args: tuple[Any, ...]) -> DrawnText:

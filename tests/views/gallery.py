@@ -230,7 +230,7 @@ def rows() -> QWidget:
     table = RecordTable(model, "表の行", margin=12)
     model.setParent(table)
     model.read_query(lambda cursor, limit: FetchedPage(items))
-    model.choose_row(2)
+    model.set_row_selected(2)
     table.go_to(3)
     table.ring_row, table.hover_row = 3, 1
     table.mark_row("他の人が変更", "care")

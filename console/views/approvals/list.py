@@ -31,12 +31,12 @@ from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import Ref
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
-    amount_runs,
-    baseline_in,
-    draw_runs,
-    elide_runs,
-    runs_width,
-    split_runs,
+    amount_font_runs,
+    centred_baseline,
+    draw_font_runs,
+    elide_font_runs,
+    font_runs_width,
+    split_font_runs,
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
@@ -241,8 +241,8 @@ class _CardDelegate(QStyledItemDelegate):
             painter.fillRect(mark, colour("accent"))
         line_px = current_appearance().line_height("body")
         lines: tuple[tuple[str, tuple[tuple[str, bool], ...], Tone, str], ...] = (
-            (card.title, amount_runs(card.amount), "text", ""),
-            (card.detail, split_runs(card.age), "muted", ""),
+            (card.title, amount_font_runs(card.amount), "text", ""),
+            (card.detail, split_font_runs(card.age), "muted", ""),
             (card.remark, (), card.tone, card.shape),
         )
         for place, (text, runs, tone, shape) in enumerate(lines):
@@ -265,17 +265,17 @@ def _paint_card_line(
 ) -> None:
     """Paint one line of a card: at the left the icon `shape` ("" for none) and `text`; at the right an amount or
     an age, given as `runs`: pieces of text, each with True if it uses the figures font."""
-    baseline, colour = baseline_in(box.top(), box.height()), current_appearance().colour
-    width_px, x = runs_width(runs, bold=is_bold), float(box.left())
+    baseline, colour = centred_baseline(box.top(), box.height()), current_appearance().colour
+    width_px, x = font_runs_width(runs, bold=is_bold), float(box.left())
     painter.setPen(colour("text" if tone == "text" else "muted"))
-    draw_runs(painter, box.right() - width_px, baseline, runs, bold=is_bold)
+    draw_font_runs(painter, box.right() - width_px, baseline, runs, bold=is_bold)
     if shape:
         side = current_appearance().icon_px(_SHAPE_PX)
         draw_cached_shape(painter, shape, x, box.top() + (box.height() - side) / 2, side, colour(tone))
         x += side + 5
     painter.setPen(colour(tone))
     room_px = box.right() - x - (width_px + 8 if runs else 0)
-    draw_runs(painter, x, baseline, elide_runs(split_runs(text), room_px, bold=is_bold), bold=is_bold)
+    draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(text), room_px, bold=is_bold), bold=is_bold)
 
 
 class ApprovalList(Surface):

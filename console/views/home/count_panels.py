@@ -9,7 +9,13 @@ from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.tables.delegates import word_tone
 from console.views.theme.design_tokens import Tone, TypeRoleName
-from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_runs, runs_width, split_runs
+from console.views.theme.mixed_font_text import (
+    centred_baseline,
+    draw_font_runs,
+    elide_font_runs,
+    font_runs_width,
+    split_font_runs,
+)
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -69,7 +75,7 @@ class LineButton(PaintedButton):
             painter.fillRect(self.rect(), colour("selected"))
         elif self.underMouse() and self.isEnabled():
             painter.fillRect(self.rect(), colour("hover"))
-        baseline = baseline_in(box.top(), box.height())
+        baseline = centred_baseline(box.top(), box.height())
         right_x = self._draw_figure(painter, box, baseline)
         self._draw_words(painter, box, baseline, right_x)
         if self.hasFocus():
@@ -79,11 +85,11 @@ class LineButton(PaintedButton):
         """Draw the number or the state at the right end of the line. Return the x coordinate of its left edge."""
         line, right = self.line, box.right() - _PADDING_PX
         is_state = bool(line.figure_shape)
-        runs = split_runs(line.count_text) if is_state else ((line.count_text, True),)
+        runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
         role: TypeRoleName = "body" if is_state else "figure"
-        x = right - runs_width(runs, role)
+        x = right - font_runs_width(runs, role)
         painter.setPen(current_appearance().colour(word_tone(line.figure_tone) if is_state else "text"))
-        draw_runs(painter, x, baseline, runs, role)
+        draw_font_runs(painter, x, baseline, runs, role)
         if is_state:
             side = current_appearance().icon_px(14)
             x -= side + 5
@@ -99,14 +105,16 @@ class LineButton(PaintedButton):
             )
             x += side + 8
         painter.setPen(current_appearance().colour(word_tone(line.tone)))
-        draw_runs(painter, x, baseline, elide_runs(split_runs(line.word), right_x - x - 12))
-        runs = split_runs(line.detail)
+        draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(line.word), right_x - x - 12))
+        runs = split_font_runs(line.detail)
         detail_x = (
-            min(right_x, box.right() - _PADDING_PX - 48 * current_appearance().scale) - 12 - runs_width(runs, "small")
+            min(right_x, box.right() - _PADDING_PX - 48 * current_appearance().scale)
+            - 12
+            - font_runs_width(runs, "small")
         )
-        if line.detail and detail_x > x + runs_width(split_runs(line.word)) + 8:
+        if line.detail and detail_x > x + font_runs_width(split_font_runs(line.word)) + 8:
             painter.setPen(current_appearance().colour("muted"))
-            draw_runs(painter, detail_x, baseline, runs, "small")
+            draw_font_runs(painter, detail_x, baseline, runs, "small")
 
 
 class CountPanel(Surface):

@@ -148,7 +148,7 @@ def _document_columns(context: WindowContext) -> Sequence[Column]:
 
     def make_age_cell(row: CompanyDocument) -> AgeCell:
         number, _, unit = context.age_text(row.document.fetched_at).partition(" ")
-        return AgeCell(number, unit, wording.format_instant(row.document.fetched_at))
+        return AgeCell(number, unit)
 
     return [
         _time_column(context, lambda row: row.document.fetched_at),

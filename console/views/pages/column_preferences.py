@@ -24,7 +24,7 @@ class ColumnPreferences(QObject):
     def _use_widths(self) -> None:
         widths = self._preferences.numbers(self._name, _MIN_PX, _MAX_PX)
         if widths != self._table.preferred_widths:
-            self._table.use_widths(widths)
+            self._table.set_preferred_widths(widths)
 
     @Slot()
     def _store_widths(self) -> None:

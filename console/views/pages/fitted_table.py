@@ -155,8 +155,8 @@ class FittedTable(RecordTable):
     def column_width(self, number: int) -> int:
         return max(super().column_width(number), self._title_width(number))
 
-    def use_widths(self, widths: Mapping[str, float]) -> None:
-        super().use_widths(widths)
+    def set_preferred_widths(self, widths: Mapping[str, float]) -> None:
+        super().set_preferred_widths(widths)
         self.fit_columns()
 
     def _title_width(self, place: int) -> int:

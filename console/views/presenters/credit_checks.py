@@ -90,7 +90,7 @@ def longest_word(family: str, language: Language, *names: str) -> str:
 
 
 def age_cell(at: datetime | None, context: WindowContext) -> Cell:
-    """Return the table cell with the age of an instant; tooltip and screen reader have the full instant. Return ""
+    """Return the table cell with the age of an instant, as a number and a unit. Return ""
     for None, and – if the age is unknown, because a clock is wrong.
     """
     if at is None:
@@ -99,7 +99,7 @@ def age_cell(at: datetime | None, context: WindowContext) -> Cell:
     if age is None:
         return wording.NO_VALUE
     number, unit = wording.age_parts(age)
-    return AgeCell(str(number), context.translate(unit), wording.format_instant(at))
+    return AgeCell(str(number), context.translate(unit))
 
 
 def age_spoken(at: datetime | None, context: WindowContext) -> str:

@@ -321,7 +321,7 @@ class QueuesPage(Page):
         table.current_changed.connect(self._show_current)
         model.page_applied.connect(self._show_rows)
         model.page_applied.connect(partial(self.selection.select_new_rows, model))
-        model.chosen_changed.connect(partial(self.selection.update_selection, model))
+        model.selection_changed.connect(partial(self.selection.update_selection, model))
         model.failed.connect(self.show_reading_failure)
         self.list.addWidget(table)
         before = *self.head.stops, self.tabs, *self.filter.stops

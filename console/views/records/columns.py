@@ -15,7 +15,7 @@ from console.views.presenters import records as case_words
 from console.views.presenters.columns import CELL_PADDING_PX, min_column_width, width_of_text
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
-from console.views.tables.columns import Column, Kind
+from console.views.tables.columns import CellKind, Column
 from console.views.theme.theme import current_appearance
 from console.wording import catalogue as wording
 
@@ -91,7 +91,7 @@ class _RecordColumnFactory:
         name: str,
         width: int,
         text: Callable[[ShownRecord], str],
-        kind: Kind = "text",
+        kind: CellKind = "text",
         *,
         title: str = "",
         stretches: bool = False,

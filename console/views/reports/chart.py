@@ -8,7 +8,13 @@ from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent, QPen, QRes
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from console.views.reports.picture import BAND_LOOK, Bar, LegendEntry, PartStyle, Picture, Strip
-from console.views.theme.mixed_font_text import baseline_in, draw_runs, elide_runs, runs_width, split_runs
+from console.views.theme.mixed_font_text import (
+    centred_baseline,
+    draw_font_runs,
+    elide_font_runs,
+    font_runs_width,
+    split_font_runs,
+)
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import PaintedWidget, TextLabel, make_row
@@ -133,13 +139,15 @@ def _draw_strip(painter: QPainter, strip: Strip, box: QRectF, band_height: float
 
 def _draw_title(painter: QPainter, strip: Strip, box: QRectF) -> None:
     look = current_appearance()
-    baseline = baseline_in(box.top(), look.line_height("body"))
-    title = elide_runs(split_runs(strip.title), box.width(), bold=True)
+    baseline = centred_baseline(box.top(), look.line_height("body"))
+    title = elide_font_runs(split_font_runs(strip.title), box.width(), bold=True)
     painter.setPen(look.colour("text"))
-    x = draw_runs(painter, box.left(), baseline, title, bold=True) + 12
+    x = draw_font_runs(painter, box.left(), baseline, title, bold=True) + 12
     if strip.detail and x < box.right():
         painter.setPen(look.colour("muted"))
-        draw_runs(painter, x, baseline, elide_runs(split_runs(strip.detail), box.right() - x, "small"), "small")
+        draw_font_runs(
+            painter, x, baseline, elide_font_runs(split_font_runs(strip.detail), box.right() - x, "small"), "small"
+        )
 
 
 def _draw_bar(painter: QPainter, strip: Strip, bar: Bar, place: QRectF) -> None:
@@ -155,17 +163,17 @@ def _draw_bar(painter: QPainter, strip: Strip, bar: Bar, place: QRectF) -> None:
         fill_area(painter, QRectF(x, base - height, part_width, height), part.look)
         top = min(top, base - height)
     small = current_appearance().line_height("small")
-    _draw_centred(painter, bar.figure, place, baseline_in(top - small - 2, small, "small"), "text")
+    _draw_centred(painter, bar.figure, place, centred_baseline(top - small - 2, small, "small"), "text")
 
 
 def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
     """Write the words below the bars; if they don't all have room, every second, third … one, counted from the
     last.
     """
-    widest = max((runs_width(split_runs(bar.label), "small") for bar in bars), default=0.0)
+    widest = max((font_runs_width(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
     step = max(1, ceil((widest + 6) / place_width)) if place_width > 0 else 1
     small = current_appearance().line_height("small")
-    baseline = baseline_in(area.bottom() + 4, small, "small")
+    baseline = centred_baseline(area.bottom() + 4, small, "small")
     for number, bar in enumerate(bars):
         if (len(bars) - 1 - number) % step == 0:
             room = QRectF(area.left() + (number - (step - 1) / 2) * place_width, 0, step * place_width, 1)
@@ -174,11 +182,11 @@ def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_wid
 
 def _draw_centred(painter: QPainter, text: str, room: QRectF, baseline: float, colour: str) -> None:
     """Write a text in the middle of a room; leave it out if it has no room, because the table has it too."""
-    runs = split_runs(text)
-    width = runs_width(runs, "small")
+    runs = split_font_runs(text)
+    width = font_runs_width(runs, "small")
     if text and width <= room.width():
         painter.setPen(current_appearance().colour(colour))
-        draw_runs(painter, room.center().x() - width / 2, baseline, runs, "small")
+        draw_font_runs(painter, room.center().x() - width / 2, baseline, runs, "small")
 
 
 def _draw_bands(painter: QPainter, strip: Strip, area: QRectF, place_width: float) -> None:

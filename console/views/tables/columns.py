@@ -1,4 +1,4 @@
-"""Definitions of a table's columns, and the types of their cells."""
+"""Definitions of the columns of a table, and the types of their cells."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any, Literal
 from console.views.theme.design_tokens import Language, Tone, tokens
 
 _NUMBER_WITHOUT_WORD_PATTERN = re.compile(r"[\d ,./:-]*\d[\d ,./:-]*")
-Kind = Literal["text", "data", "amount", "age", "state", "check"]
+CellKind = Literal["text", "data", "amount", "age", "state", "check"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,10 @@ class StateCell:
 
 @dataclass(frozen=True, slots=True)
 class AgeCell:
-    """A table cell that shows an age: its number, its unit, and the full instant as text (for tooltip and screen
-    reader).
-    """
+    """A table cell that shows an age, such as "3 h": its number and its unit."""
 
     number: str
     unit: str
-    full: str = ""
 
 
 Cell = str | StateCell | AgeCell
@@ -48,19 +45,20 @@ Cell = str | StateCell | AgeCell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: title, width in px at text scale 1.0, and `cell`, the function that returns the cell of
-    a row.
+    """One column of a table: title, width in px at text scale 1.0, and `cell`, the function that returns the cell
+    of a row.
 
-    `cell` returns a StateCell if `kind` is "state", an AgeCell if it is "age", otherwise text; "" is shown as a muted
-    –. `spoken` returns the text for screen readers if it must differ from the cell's text; if it returns "", the
-    screen reader leaves the cell out.
+    `cell` returns a StateCell if `kind` is "state", an AgeCell if it is "age", otherwise text; "" is shown as a
+    muted –. With `is_stretched`, the column takes the free width of the table; with `is_muted`, its text has the
+    muted colour. `spoken` returns the text for screen readers if it must differ from the cell's text; if it
+    returns "", the screen reader leaves the cell out.
     """
 
     key: str
     title: str
     width: int
     cell: Callable[[Any], Cell]
-    kind: Kind = "text"
+    kind: CellKind = "text"
     is_stretched: bool = False
     is_muted: bool = False
     spoken: Callable[[Any], str] | None = None
@@ -71,20 +69,20 @@ class Column:
         return self.kind in ("amount", "age")
 
     def text(self, row: Any) -> str:
-        """Return the cell of a row of the table as plain text."""
+        """Return the text of this column's cell in a row of the table."""
         return plain_text(self.cell(row))
 
-    def spoken_row(self, row: Any) -> str:
-        """Return the text that a screen reader reads for this column of a row. A bare number has its title before
-        it, such as "Client 2".
-        """
+    def spoken_cell(self, row: Any) -> str:
+        """Return the text that a screen reader reads for this column's cell in a row. A number without a word has
+        the title of the column before it, such as "Client 2"."""
         words = self.spoken(row) if self.spoken else self.text(row)
         return f"{self.title} {words}" if self.title and _NUMBER_WITHOUT_WORD_PATTERN.fullmatch(words) else words
 
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """The heading above consecutive rows that belong to the same group; `key` identifies the group."""
+    """A heading of a table: it stands above consecutive rows of the same group. `key` identifies the group;
+    `word`, icon (`shape` and `tone`) and `count` are shown."""
 
     key: object
     word: str
@@ -106,5 +104,5 @@ def plain_text(cell: Cell) -> str:
 
 
 def check_column(width: int = 44) -> Column:
-    """Return the column with a check box in each row, with which the person selects the row."""
+    """Return the column of check boxes, with which the person selects rows. `width` is in px at text scale 1.0."""
     return Column("check", "", width, lambda _: "", "check", spoken=lambda _: "")

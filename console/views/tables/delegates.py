@@ -1,6 +1,5 @@
-"""Delegates that paint the cells of a table, one class per kind of column. RowPainter calls their method `draw`
-directly, which takes half the time of Qt's `paint`.
-"""
+"""Delegates that paint the cells of a table, one class per kind of column. RowPainter calls their method
+`draw_cell` directly, which takes half the time of Qt's `paint`."""
 
 from typing import NamedTuple
 
@@ -12,14 +11,14 @@ from console.views.tables.columns import AgeCell, Cell, Column, RowGroup, StateC
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
-    amount_runs,
-    baseline_in,
-    draw_runs,
-    elide_runs,
+    amount_font_runs,
+    centred_baseline,
+    draw_font_runs,
+    elide_font_runs,
     elide_text,
-    identifier_runs,
-    runs_width,
-    split_runs,
+    font_runs_width,
+    identifier_font_runs,
+    split_font_runs,
 )
 from console.views.theme.painting import check_box_pixmap, draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
@@ -31,9 +30,8 @@ NO_VALUE = "–"
 
 
 class CellBox(NamedTuple):
-    """The rectangle of a cell's contents, and the y coordinate of the baseline of its text; all in px of the table's
-    viewport.
-    """
+    """The rectangle inside which a delegate paints a cell, and the y coordinate of the baseline of the cell's
+    text; all in px of the table's viewport."""
 
     left: int
     top: int
@@ -57,29 +55,28 @@ class CellDelegate(QStyledItemDelegate):
         self._table, self._column = table, column
 
     def paddings(self, number: int) -> tuple[int, int]:
-        """Return the padding at the left and at the right of the cells of column `number`, in px. The contents of
-        the first visible column begin at the table's margin.
-        """
+        """Return the left and the right padding of the cells in column `number`, in px. The left padding of the
+        first visible column is the table's margin."""
         return (self._table.margin if number == self._table.first_column else CELL_PADDING_PX), CELL_PADDING_PX
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if cell == "":
-            self._draw_nothing(painter, box)
+            self._draw_no_value(painter, box)
         else:
-            self._draw_words(painter, box, str(cell))
+            self._draw_text(painter, box, str(cell))
 
-    def _draw_words(self, painter: QPainter, box: CellBox, text: str) -> None:
+    def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
         appearance = current_appearance()
         painter.setPen(appearance.colour("muted" if self._column.is_muted else "text"))
-        draw_runs(painter, box.left, box.baseline, elide_runs(self._runs(text), box.width))
+        draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_runs(text), box.width))
 
-    def _runs(self, text: str) -> tuple[tuple[str, bool], ...]:
-        return identifier_runs(text) if self._column.kind == "data" else split_runs(text)
+    def _split_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
+        return identifier_font_runs(text) if self._column.kind == "data" else split_font_runs(text)
 
-    def _draw_nothing(self, painter: QPainter, box: CellBox) -> None:
+    def _draw_no_value(self, painter: QPainter, box: CellBox) -> None:
         painter.setPen(current_appearance().colour("muted"))
         painter.setFont(current_appearance().font("data"))
-        width = runs_width(((NO_VALUE, True),))
+        width = font_runs_width(((NO_VALUE, True),))
         painter.drawText(
             round(box.right - width) if self._column.is_right_aligned else box.left, box.baseline, NO_VALUE
         )
@@ -100,7 +97,7 @@ class CellDelegate(QStyledItemDelegate):
 
     def width_of(self, cell: Cell) -> float:
         """Return the width of the cell's contents, in px."""
-        return runs_width(self._runs(str(cell)))
+        return font_runs_width(self._split_runs(str(cell)))
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
         cell = self._table.rows.cell(index.row(), index.column())
@@ -113,13 +110,13 @@ class AmountDelegate(CellDelegate):
     text font.
     """
 
-    def _draw_words(self, painter: QPainter, box: CellBox, text: str) -> None:
-        runs = amount_runs(text)
+    def _draw_text(self, painter: QPainter, box: CellBox, text: str) -> None:
+        runs = amount_font_runs(text)
         painter.setPen(current_appearance().colour("text"))
-        draw_runs(painter, box.right - runs_width(runs), box.baseline, runs)
+        draw_font_runs(painter, box.right - font_runs_width(runs), box.baseline, runs)
 
     def width_of(self, cell: Cell) -> float:
-        return runs_width(amount_runs(str(cell)))
+        return font_runs_width(amount_font_runs(str(cell)))
 
 
 class AgeDelegate(CellDelegate):
@@ -136,18 +133,17 @@ class AgeDelegate(CellDelegate):
         painter.setFont(appearance.font("body"))
         painter.drawText(unit_x, box.baseline, cell.unit)
         painter.setFont(appearance.font("data"))
-        number = round(unit_x - tokens().px("age_cell", "gap") - runs_width(((cell.number, True),)))
+        number = round(unit_x - tokens().px("age_cell", "gap") - font_runs_width(((cell.number, True),)))
         painter.drawText(number, box.baseline, cell.number)
 
     def width_of(self, cell: Cell) -> float:
         number = cell.number if isinstance(cell, AgeCell) else ""
-        return age_unit_width() + tokens().px("age_cell", "gap") + runs_width(((number, True),))
+        return age_unit_width() + tokens().px("age_cell", "gap") + font_runs_width(((number, True),))
 
 
 class StateDelegate(CellDelegate):
-    """Paints a cell that contains a state: an icon of 14 px, a gap of 5 px, and a word. Icon and word have the colour
-    of the tone; for the tone "good", only the icon has.
-    """
+    """Paints a cell that contains a state: an icon of 14 px, a gap of 5 px, and a word. Icon and word have the
+    colour of the state's tone; for the tone "good", only the icon has it."""
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if isinstance(cell, StateCell):
@@ -167,18 +163,20 @@ class CheckDelegate(CellDelegate):
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, row: int) -> None:
         side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
-        is_chosen = self._table.rows.is_chosen(row)
-        image = check_box_pixmap(current_appearance().theme, side, painter.device().devicePixelRatio(), is_chosen)
+        is_row_selected = self._table.rows.is_row_selected(row)
+        image = check_box_pixmap(
+            current_appearance().theme, side, painter.device().devicePixelRatio(), is_row_selected
+        )
         painter.drawPixmap(QPoint(box.left, box.top + (box.height - side) // 2), image)
 
     def width_of(self, _cell: Cell) -> float:
         return current_appearance().icon_px(tokens().px("control_heights", "check_box")) + CELL_PADDING_PX
 
     def draw_skeleton(self, painter: QPainter, box: CellBox) -> None:
-        """Draw nothing, because a row that isn't read yet can't be selected."""
+        """Draw nothing, because the person can't select a row that isn't read yet."""
 
 
-DELEGATES: dict[str, type[CellDelegate]] = {
+DELEGATE_BY_CELL_KIND: dict[str, type[CellDelegate]] = {
     "text": CellDelegate,
     "data": CellDelegate,
     "amount": AmountDelegate,
@@ -189,15 +187,14 @@ DELEGATES: dict[str, type[CellDelegate]] = {
 
 
 def word_tone(tone: Tone) -> Tone:
-    """Return the colour tone for the word of a state whose icon has this tone: "text" for "good", otherwise the same
-    tone.
-    """
+    """Return the tone of a state's word, when the state's icon has the tone `tone`: "text" for "good", otherwise
+    the same tone."""
     return "text" if tone == "good" else tone
 
 
 def draw_state(painter: QPainter, rect: QRect, cell: StateCell) -> None:
-    """Draw the icon and the word of a state at the left of a rectangle."""
-    baseline = int(baseline_in(rect.top(), rect.height()))
+    """Draw the icon and the word of a state at the left end of a rectangle."""
+    baseline = int(centred_baseline(rect.top(), rect.height()))
     _draw_state_in_box(painter, CellBox(rect.left(), rect.top(), rect.width(), rect.height(), baseline), cell)
 
 
@@ -213,24 +210,24 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
     word = elide_text(cell.word, box.right - x)
     painter.drawText(x, box.baseline, word)
     if cell.extra:
-        x += round(runs_width(((word + " ", False),)))
+        x += round(font_runs_width(((word + " ", False),)))
         painter.setPen(appearance.colour("text"))
-        draw_runs(painter, x, box.baseline, split_runs(cell.extra))
+        draw_font_runs(painter, x, box.baseline, split_font_runs(cell.extra))
 
 
 def state_width(cell: StateCell) -> float:
     """Return the width of a state's icon and word together, in px."""
     words = f"{cell.word} {cell.extra}" if cell.extra else cell.word
-    return current_appearance().icon_px(_SHAPE_PX) + _SHAPE_GAP_PX + runs_width(split_runs(words))
+    return current_appearance().icon_px(_SHAPE_PX) + _SHAPE_GAP_PX + font_runs_width(split_font_runs(words))
 
 
 def age_unit_width() -> int:
-    """Return the fixed width of the column part that shows the unit of an age, in px at the current text scale."""
+    """Return the fixed width of the unit in an age cell, in px at the current text scale."""
     return round(tokens().px("age_cell", "unit_width") * current_appearance().scale)
 
 
 def draw_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:
-    """Draw the heading of a group of rows over the whole width of the table."""
+    """Draw the heading of a group of rows: icon, word and count."""
     x, appearance = box.left, current_appearance()
     if group.shape:
         side = appearance.icon_px(_SHAPE_PX)
@@ -243,4 +240,4 @@ def draw_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:
     painter.drawText(x, box.baseline, group.word)
     painter.setPen(appearance.colour("muted"))
     painter.setFont(appearance.font("data"))
-    painter.drawText(x + round(runs_width(((group.word, False),))) + CELL_PADDING_PX, box.baseline, group.count)
+    painter.drawText(x + round(font_runs_width(((group.word, False),))) + CELL_PADDING_PX, box.baseline, group.count)

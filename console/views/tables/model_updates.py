@@ -1,6 +1,5 @@
-"""Apply newly read pages to the rows of a table's model. Qt gets signals about the changed rows only, so that the
-table keeps its scroll position.
-"""
+"""The part of a table's model that applies newly read pages to its rows. Qt gets signals about the changed rows
+only, so that the table keeps its scroll position."""
 
 from collections.abc import Sequence
 
@@ -45,9 +44,8 @@ class PageUpdateModel(PageCacheModel):
         self._page_cache.recompute_row_positions()
 
     def _split_slot(self, slot: CachedPage, pages: Sequence[FetchedPage]) -> list[CachedPage]:
-        """Split a slot (the stored page of a list) that contains the rows of several pages into one slot per page. A
-        heading goes to the page of the row below it.
-        """
+        """Split a stored page (slot) that contains the rows of several pages into one slot per page. A heading
+        goes to the page of the row below it."""
         parts: list[CachedPage] = []
         entries, start, group_of = slot.entries or [], slot.start, self._page_cache.group_of
         for page in pages:
@@ -58,9 +56,8 @@ class PageUpdateModel(PageCacheModel):
         return parts
 
     def _resize_slot(self, slot: CachedPage, first_row: int, old_count: int, new_count: int) -> None:
-        """Change the number of placeholders of a slot (the stored page of a list) from `old_count` to `new_count`.
-        `first_row` is the position of the slot's first row in the list.
-        """
+        """Change the number of placeholders of a stored page (slot) from `old_count` to `new_count`. `first_row`
+        is the position of the page's first row in the list."""
         if new_count > old_count:
             self.beginInsertRows(QModelIndex(), first_row + old_count, first_row + new_count - 1)
         elif new_count < old_count:
@@ -100,7 +97,8 @@ class PageUpdateModel(PageCacheModel):
             self.endRemoveRows()
 
     def _append_placeholders(self, start: object) -> None:
-        """Add placeholders for the next page, which begins at the cursor `start` and whose length is unknown."""
+        """Add placeholders for the next page of the list. `start` is the cursor at which the page begins; its
+        length is unknown."""
         row = len(self._page_cache)
         self.beginInsertRows(QModelIndex(), row, row + _NEXT_PAGE_PLACEHOLDERS - 1)
         self._page_cache.slots.append(CachedPage(start, _NEXT_PAGE_PLACEHOLDERS))
@@ -108,7 +106,7 @@ class PageUpdateModel(PageCacheModel):
         self.endInsertRows()
 
     def _remove_pages_from(self, number: int) -> None:
-        """Remove page `number` and all pages after it, because the list ends before it."""
+        """Remove page `number` and all pages after it, because the list ends with the page before."""
         first_row, total = self._page_cache.first_row(number), len(self._page_cache)
         if first_row >= total:
             del self._page_cache.slots[number:]

@@ -1,8 +1,8 @@
-"""The stored pages of a long list: loaded pages, dropped pages, and the position of each row. This module doesn't use
-Qt.
+"""The stored pages of a long list: which pages are loaded, which were dropped from memory, and the position of
+each row. This module doesn't use Qt.
 
-A page is identified by the cursor at which it starts. A page that was dropped to save memory keeps its cursor and its
-number of rows, so that the scroll bar stays correct and the page can be read again.
+A page is identified by the cursor at which it starts. A page that was dropped to save memory keeps its cursor and
+its number of rows, so that the scroll bar stays correct and the page can be read again.
 """
 
 from bisect import bisect_right
@@ -17,9 +17,11 @@ Entry = Any  # a row as the service returned it, or a RowGroup
 
 @dataclass(slots=True)
 class CachedPage:
-    """One stored page of a list. `start` is the cursor at which it starts; `count` the number of its rows and
-    headings, or of its placeholders; `entries` its rows and headings, None while it isn't loaded; `last_use` the
-    value of a counter at its last use (0: never used); `last_group` the key of the group of its last row.
+    """One stored page of a list, loaded or not.
+
+    `start` is the cursor at which the page starts; `count` the number of its entries (rows and headings), or of
+    its placeholders; `entries` its entries, None while the page isn't loaded. `last_use` is the value of a counter
+    at the last use of the page (0: never used); `last_group` is the key of the group of its last row.
     """
 
     start: object | None
@@ -31,23 +33,23 @@ class CachedPage:
 
 @dataclass(frozen=True, slots=True)
 class RowChange:
-    """One step that changes the entries (rows and headings) of a slot. `kind` "set" replaces the entry at `position`
-    by the one in `entries`; "insert" inserts that one there; "remove" removes the entry; "move" moves it to `target`.
-    Positions count from the first entry of the slot.
+    """One step that changes the entries (rows and headings) of a stored page.
+
+    The step "set" replaces the entry at `position` by the one in `entries`; "insert" inserts the one in `entries`
+    at `position`; "remove" removes the entry at `position`; "move" moves that entry to `target`. Positions count
+    from the first entry of the page.
     """
 
     kind: Literal["set", "insert", "remove", "move"]
     position: int
-    count: int = 1
     target: int = 0
     entries: tuple[Entry, ...] = ()
 
 
 @dataclass(slots=True)
 class PageCache:
-    """The stored pages of one list. `key_of` returns the key of a row; `group_of` returns its heading, or is None if
-    the list has no headings.
-    """
+    """The stored pages of one list. `key_of` returns the key of a row; `group_of` returns the heading of a row,
+    and is None if the list has no headings."""
 
     key_of: Callable[[Any], Hashable]
     group_of: Callable[[Any], RowGroup] | None
@@ -70,7 +72,7 @@ class PageCache:
         return page, row - (self._end_rows[page - 1] if page else 0)
 
     def first_row(self, page: int) -> int:
-        """Return the position in the list of the first row of page `page`."""
+        """Return the position of the first row of page `page` in the list."""
         return self._end_rows[page - 1] if page else 0
 
     def entry(self, row: int) -> Entry | None:
@@ -80,9 +82,8 @@ class PageCache:
         return None if entries is None else entries[place]
 
     def recompute_row_positions(self) -> None:
-        """Compute again at which position of the list each page ends, after a page's number of entries has
-        changed.
-        """
+        """Compute again the position at which each page ends in the list. Call this after the number of entries of
+        a page has changed."""
         total, ends = 0, []
         for slot in self.slots:
             total += slot.count
@@ -90,9 +91,8 @@ class PageCache:
         self._end_rows = ends
 
     def add_group_headings(self, page: int, rows: Sequence[Any]) -> list[Entry]:
-        """Return the rows of page `page` with a heading before each row that begins a new group. The last row of the
-        page before decides whether the first row begins one.
-        """
+        """Return the rows of page `page`, with a heading before each row that begins a new group. The first row
+        begins a new group if the last row of the page before belongs to another one."""
         if self.group_of is None:
             return list(rows)
         previous_key = self.slots[page - 1].last_group if page else None
@@ -107,9 +107,8 @@ class PageCache:
         return entries
 
     def count_entries_of_rows(self, entries: Sequence[Entry], rows: int) -> int:
-        """Return the number of entries, counted from the first one, that contain the first `rows` rows. A heading
-        counts as an entry, but not as a row.
-        """
+        """Return how many entries at the beginning of `entries` hold the first `rows` rows: these rows and the
+        headings among them."""
         for number, entry in enumerate(entries):
             if rows == 0:
                 return number
@@ -117,7 +116,7 @@ class PageCache:
         return len(entries)
 
     def entry_key(self, entry: Entry) -> Hashable:
-        """Return the key by which an entry (row or heading) is recognized in a newer version of the list."""
+        """Return the key by which an entry (row or heading) is found again in a newer version of the list."""
         return ("group", entry.key) if isinstance(entry, RowGroup) else ("row", self.key_of(entry))
 
     def limit_loaded_pages(self, max_pages: int) -> None:

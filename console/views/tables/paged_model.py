@@ -1,4 +1,4 @@
-"""The model of a long list. It reads a page of rows through the task runner when rows of the page become visible."""
+"""The model of a long list. When a row becomes visible, the model reads its page with the task runner."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,8 @@ _FIRST_PLACEHOLDERS = 8
 
 @dataclass(slots=True)
 class _PageRangeRead:
-    """A range of pages, `first` to `last`, that is being read again; `pages` are the pages of the range that have
-    arrived so far.
-    """
+    """The state of reading a range of loaded pages again, from page `first` to page `last`. `pages` are the pages
+    that have arrived so far."""
 
     first: int
     last: int
@@ -37,11 +36,11 @@ class _PageRangeRead:
 
 
 class PagedModel(PageUpdateModel):
-    """A list of any length that is read page by page. Until a row's page is read, a placeholder is shown; `data()`
-    never waits for a page.
+    """The model of a list of any length, which is read page by page. Until a row's page is read, a placeholder is
+    shown; `data()` never waits for a page.
 
     Signals:
-    - about_to_change, changed: before and after every change of rows, so that a view can restore its position.
+    - about_to_change, changed: before and after every change of rows; a table restores its scroll position.
     - page_applied: a page was read and its rows are in the model.
     - failed(Failure): a page could not be read. The shown rows stay; `read_again` tries again.
     """
@@ -62,8 +61,9 @@ class PagedModel(PageUpdateModel):
         page: int = PAGE_SIZE,
         parent: QObject | None = None,
     ) -> None:
-        """`key_of` returns the key by which a row is recognized when it is read again; `group_of` returns the heading
-        of a row. `page` is the number of rows per page; `label` names the calls that read pages.
+        """`key_of` returns the key by which a row is recognized when it is read again; `group_of` returns the
+        heading of a row. `page` is the number of rows per page; `label` is the name under which the task runner
+        lists the reading of a page.
         """
         super().__init__(columns, key_of, group_of, parent)
         self._runner, self._label, self._page_size = runner, label, page
@@ -84,7 +84,8 @@ class PagedModel(PageUpdateModel):
     # -- called by the page
 
     def read_query(self, fetch: FetchPage) -> None:
-        """Remove all rows and read the first page of another query. `fetch` runs in a worker thread."""
+        """Remove all rows and read the first page of another query. `fetch` reads one page of this query; it runs
+        in a worker thread."""
         self.beginResetModel()
         self._query_number += 1
         self._fetch, self._pending_page, self._reread, self._has_failed = fetch, None, None, False
@@ -110,9 +111,7 @@ class PagedModel(PageUpdateModel):
         self._read_next_page()
 
     def replace_row(self, row: Any) -> bool:
-        """Replace the loaded row that has the same key as `row` by `row`. Return False if no loaded row has this
-        key.
-        """
+        """Replace the loaded row that has the key of `row`. Return False if no loaded row has this key."""
         position = self.find_row(self.key_of(row))
         if position is None:
             return False
@@ -121,9 +120,8 @@ class PagedModel(PageUpdateModel):
         return True
 
     def set_visible_rows(self, first: int, last: int) -> None:
-        """Store which rows are visible, read their pages and, when the person scrolls towards its end, also the page
-        after them.
-        """
+        """Tell the model which rows are visible. The model reads their pages and, when the person scrolls towards
+        the end of the last one, also the page after it."""
         self._visible_rows = (max(0, first), max(0, last))
         self._read_next_page()
 
@@ -140,9 +138,8 @@ class PagedModel(PageUpdateModel):
 
     @property
     def row_count(self) -> int:
-        """The number of rows that were read, without headings. For a page that was dropped from memory, its headings
-        are counted too.
-        """
+        """The number of rows that were read, without headings. The headings of a page that was dropped from memory
+        are counted too."""
         row_total = 0
         for page in self._page_cache.slots:
             if page.entries is not None:
@@ -171,9 +168,8 @@ class PagedModel(PageUpdateModel):
 
     @Slot()
     def _read_next_page(self) -> None:
-        """Read the most urgent page that isn't loaded. Only one page is read at a time, so that each choice depends
-        on the latest scroll position.
-        """
+        """Read the most urgent page that isn't loaded. The model reads one page at a time, because the most urgent
+        page depends on the current scroll position."""
         if self._pending_page is not None or self._fetch is None or self._has_failed:
             return
         number = self._reread.first if self._reread else self._find_page_to_read()
@@ -232,21 +228,21 @@ class PagedModel(PageUpdateModel):
         self._read_next_page()
 
     def _apply_pages(self, change: Callable[[], None], last_number: int, page: FetchedPage) -> None:
-        """Call `change`, a function that applies newly read pages to the rows, and emit the signals about the change.
-        `page` is the last of these pages, and `last_number` its number.
-        """
+        """Call `change`, which applies newly read pages to the rows of the model, and emit the signals about the
+        change. `page` is the last of these pages, and `last_number` its number."""
         self.about_to_change.emit()
         change()
         self._use_count += 1
         self._page_cache.slots[last_number].last_use = self._use_count
-        self._update_following(last_number, page)
+        self._update_following_pages(last_number, page)
         self._page_cache.limit_loaded_pages(MAX_KEPT_PAGES)
         self.changed.emit()
         self.page_applied.emit()
 
-    def _update_following(self, number: int, page: FetchedPage) -> None:
-        """Update the pages after page `number` by the cursor of the next page: remove them at the end of the list,
-        add a page of placeholders, or change the cursor of the next page and read the loaded pages again.
+    def _update_following_pages(self, number: int, page: FetchedPage) -> None:
+        """Update the pages after page `number`, which was just read as `page`. At the end of the list they are
+        removed; a missing next page is added as placeholders; if the cursor of the next page has changed, the
+        loaded pages are read again.
         """
         slots = self._page_cache.slots
         next_slot = slots[number + 1] if number + 1 < len(slots) else None
@@ -257,10 +253,11 @@ class PagedModel(PageUpdateModel):
         elif next_slot.start != page.next:
             next_slot.start = page.next
             if next_slot.entries is not None:  # the loaded pages overlap or lack rows between them: read them again
-                self._reread = _PageRangeRead(number, self._last_loaded(number), [])
+                self._reread = _PageRangeRead(number, self._last_loaded_page(number), [])
 
-    def _last_loaded(self, number: int) -> int:
-        """Return the number of the last page in the series of loaded pages that begins with page `number`."""
+    def _last_loaded_page(self, number: int) -> int:
+        """Return the number of the last page in the unbroken series of loaded pages that begins with page
+        `number`."""
         slots = self._page_cache.slots
         while number + 1 < len(slots) and slots[number + 1].entries is not None:
             number += 1

@@ -1,4 +1,4 @@
-"""The base class of a table, with the attributes that the painters of its rows and cells read."""
+"""The base class of a table, with the attributes that the painters of its rows, cells and header read."""
 
 from PySide6.QtWidgets import QTableView
 
@@ -8,12 +8,12 @@ from console.views.theme.design_tokens import Tone
 
 
 class PaintedTable(QTableView):
-    """A table whose rows are painted by RowPainter. It declares the attributes that the delegates, the row painter
-    and the header read.
+    """A table whose rows are painted by RowPainter. This class declares the attributes that the painters read.
 
     `margin` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
     `ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_columns` is the number of columns at the
-    left that stay where they are while the others scroll sideways; 0 unless the table is too narrow for its columns.
+    left that stay at their position while the others scroll sideways; 0 unless the table is too narrow for its
+    columns. `first_column` is the number of the first visible column.
     """
 
     rows: PagedModel
@@ -27,18 +27,19 @@ class PaintedTable(QTableView):
     """The key of the column by which the rows are sorted, and True for the descending order; None for no mark."""
 
     def title_of(self, column: Column) -> str:
-        """Return the title of a column for the header, with an arrow if the rows are sorted by it."""
+        """Return the title of a column for the header, with an arrow if the rows are sorted by this column."""
         if self.sort_mark is None or self.sort_mark[0] != column.key:
             return column.title
         return f"{column.title} {'↓' if self.sort_mark[1] else '↑'}"
 
     @property
-    def pinned_right(self) -> int:
+    def pinned_columns_end(self) -> int:
         """The x coordinate of the first pixel to the right of the pinned columns."""
         return sum(self.columnWidth(number) for number in range(self.pinned_columns))
 
     def column_x(self, number: int) -> int:
-        """Return the x coordinate of a column in the viewport; that of a pinned column never changes."""
+        """Return the x coordinate of a column in the viewport, in px. The x coordinate of a pinned column never
+        changes."""
         header = self.horizontalHeader()
         return header.sectionPosition(number) - (0 if number < self.pinned_columns else header.offset())
 

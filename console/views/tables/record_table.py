@@ -1,6 +1,5 @@
-"""The table of a page. One row is current; the focus ring surrounds the whole row; single letters are the shortcuts
-of the page, so they don't search in the table.
-"""
+"""The table in which a page shows its rows. One row is current, and the focus ring surrounds the whole row. Single
+letters are the shortcuts of the page, so they don't search in the table."""
 
 from collections.abc import Mapping
 
@@ -18,7 +17,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintE
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QWidget
 
 from console.views.runtime.remembered_current import RememberedCurrentItem
-from console.views.tables.delegates import DELEGATES
+from console.views.tables.delegates import DELEGATE_BY_CELL_KIND
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.painted_table import PaintedTable
 from console.views.tables.row_painter import RowPainter, TableHeader
@@ -28,11 +27,11 @@ from console.views.theme.theme import current_appearance
 
 
 class RecordTable(RememberedCurrentItem, PaintedTable):
-    """A table that shows the rows of a PagedModel. Enter or a double click opens the current row, Space selects it,
-    and Shift with an arrow key selects several rows.
+    """A table that shows the rows of a PagedModel. Enter or a double click opens the current row, Space selects
+    it, and Shift with an arrow key selects several rows.
 
     Signals:
-    - opened(object): the person opens this row; it is a value as the service returned it.
+    - opened(object): the person opens this row; the object is the one that the service returned.
     - current_changed(object): this row is now the current one; None if no row is.
     - widths_changed: the person has changed `preferred_widths`.
     - sort_requested(str): the person has clicked the title of the column with this key, after `enable_sorting`.
@@ -61,7 +60,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._marks: dict[object, Tone] = {}
         self._top_position: tuple[QPersistentModelIndex, int] | None = None
         self.setAccessibleName(name)
-        self.delegates = [DELEGATES[column.kind](self, column) for column in rows.columns]
+        self.delegates = [DELEGATE_BY_CELL_KIND[column.kind](self, column) for column in rows.columns]
         self._painter = RowPainter(self, self.delegates)
         self._header = TableHeader(self, self.delegates)
         self.setHorizontalHeader(self._header)
@@ -93,7 +92,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
 
     def _set_column_widths(self) -> None:
-        """Set the row heights by density and text scale, and the widths of the columns by text scale."""
+        """Set the row heights by density and text scale, and the column widths by text scale."""
         self.verticalHeader().setMinimumSectionSize(16)
         self.verticalHeader().setDefaultSectionSize(current_appearance().row_height())
         header = self.horizontalHeader()
@@ -105,15 +104,14 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self.setColumnWidth(number, self.column_width(number))
 
     def column_width(self, number: int) -> int:
-        """Return the width of a column at the present text size, in px: the preferred one, or the column's own. A
-        stretched column may become wider.
-        """
+        """Return the width of a column at the current text scale, in px: the width that the person has set,
+        otherwise the width of the column's definition. A stretched column may become wider."""
         column = self.rows.columns[number]
         return round(self.preferred_widths.get(column.key, column.width) * current_appearance().scale)
 
     @Slot(int, int, int)
     def _store_width(self, number: int, _old: int, width: int) -> None:
-        """Keep the width that the person gives to a column with the mouse."""
+        """Store the width that the person has set for a column with the mouse."""
         is_fixed = self._header.sectionResizeMode(number) == QHeaderView.ResizeMode.Interactive
         if self._header.is_pressed and width > 0 and is_fixed:
             self.preferred_widths[self.rows.columns[number].key] = round(width / current_appearance().scale, 1)
@@ -122,12 +120,13 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     # -- called by the page
 
     def enable_sorting(self) -> None:
-        """Let a click on a column's title request its order."""
+        """Make the titles of the columns clickable; a click emits `sort_requested`."""
         self._header.setSectionsClickable(True)
         self._header.sectionClicked.connect(self._request_sort)
 
     def show_sort_mark(self, mark: tuple[str, bool] | None) -> None:
-        """Show by which column the rows are sorted, see `sort_mark`."""
+        """Show an arrow in the title of the column by which the rows are sorted. `mark` is the key of this column,
+        and True for the descending order; None for no arrow."""
         self.sort_mark = mark
         self._header.viewport().update()
 
@@ -135,18 +134,19 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
     def _request_sort(self, number: int) -> None:
         self.sort_requested.emit(self.rows.columns[number].key)
 
-    def use_widths(self, widths: Mapping[str, float]) -> None:
-        """Use these preferred widths, by the column's key, in px at text size 1."""
+    def set_preferred_widths(self, widths: Mapping[str, float]) -> None:
+        """Use these column widths in place of those in the columns' definitions. The widths are in px at text
+        scale 1.0, by the key of the column."""
         self.preferred_widths = dict(widths)
         self._set_column_widths()
 
     @property
     def current_item(self) -> object | None:
-        """The current row as the service returned it; None if no row is current."""
+        """The object that the service returned for the current row; None if no row is current."""
         return self.rows.row_at(self.current_row) if self.current_row >= 0 else None
 
     def go_to(self, row: int) -> None:
-        """Make a row current and scroll to it."""
+        """Make the row at this position current and scroll to it."""
         self.selectionModel().setCurrentIndex(
             self.rows.index(row, 0),
             QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows,
@@ -160,9 +160,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
                 return
 
     def mark_row(self, key: object, tone: Tone | None) -> None:
-        """Draw a mark with the colour of a tone at the left edge of the row with this key, such as for "changed by
-        another person"; None removes the mark.
-        """
+        """Draw a mark in the colour of a tone at the left edge of the row with this key, for example because
+        another person has changed the row; None removes the mark."""
         if tone is None:
             self._marks.pop(key, None)
         else:
@@ -200,7 +199,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             shift_px = self.rowViewportPosition(self._top_position[0].row()) - self._top_position[1]
             if shift_px:
                 self.verticalScrollBar().setValue(self.verticalScrollBar().value() + shift_px)
-        self._follow_current()
+        self._update_current_row()
         self._report_visible_rows()
 
     def _span_headings(self) -> None:
@@ -216,10 +215,10 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self, current: QModelIndex | QPersistentModelIndex, previous: QModelIndex | QPersistentModelIndex
     ) -> None:
         super().currentChanged(current, previous)
-        self._follow_current()
+        self._update_current_row()
         self.current_changed.emit(self.current_item)
 
-    def _follow_current(self) -> None:
+    def _update_current_row(self) -> None:
         previous_row = self.current_row
         self.current_row = self.currentIndex().row()
         self.ring_row = self.current_row if self.hasFocus() else -1
@@ -241,7 +240,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         super().focusInEvent(event)
         if self.current_row < 0:
             self.go_to_first()
-        self._follow_current()
+        self._update_current_row()
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
@@ -249,7 +248,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._repaint_row(self.current_row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if self._is_extension(event):
+        if self._extends_selection(event):
             self._extend_selection(event)
             return
         if event.key() != Qt.Key.Key_Shift:
@@ -257,37 +256,36 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _COMMAND_MODIFIERS:
             self._open_current()
         elif event.key() == Qt.Key.Key_Space and self.rows.columns[0].kind == "check":
-            self.rows.choose_row(self.current_row)
+            self.rows.set_row_selected(self.current_row)
         elif event.text() and event.text().isprintable():
             event.ignore()  # single letters are the page's shortcuts; Qt would search in the rows
         else:
             super().keyPressEvent(event)
 
-    def _is_extension(self, event: QKeyEvent) -> bool:
+    def _extends_selection(self, event: QKeyEvent) -> bool:
         is_arrow = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
         is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         return is_arrow and is_shifted and self.rows.columns[0].kind == "check"
 
     def _extend_selection(self, event: QKeyEvent) -> None:
-        """Make the next or previous row current by the arrow key, and select the rows from the row where the
-        selection began to the current row.
-        """
+        """Move to the row above or below, as the pressed arrow key says, and select all rows between this row and
+        the row where the selection began."""
         if self._selection_start < 0:
             self._selection_start = self.current_row
         old_rows = set(_rows_between(self._selection_start, self.current_row))
         super().keyPressEvent(event)
         new_rows = set(_rows_between(self._selection_start, self.current_row))
         for row in old_rows - new_rows:
-            self.rows.choose_row(row, chosen=False)
+            self.rows.set_row_selected(row, chosen=False)
         for row in new_rows:
-            self.rows.choose_row(row, chosen=True)
+            self.rows.set_row_selected(row, chosen=True)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)
         self._selection_start = -1
         row = self._row_at_check_box(event)
         if row >= 0:
-            self.rows.choose_row(row)
+            self.rows.set_row_selected(row)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         super().mouseDoubleClickEvent(event)
@@ -295,7 +293,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self._open_current()
 
     def _row_at_check_box(self, event: QMouseEvent) -> int:
-        """Return the row whose check box is at the position of the mouse pointer, -1 if none is."""
+        """Return the position of the row whose check box is under the mouse pointer; -1 if the pointer isn't on a
+        check box."""
         at = event.position().toPoint()
         number = next((place for place, column in enumerate(self.rows.columns) if column.kind == "check"), -1)
         if number < 0 or not 0 <= at.x() - self.column_x(number) < self.columnWidth(number):
@@ -321,7 +320,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._set_hover_row(-1)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint whole rows with a RowPainter, because Qt's own painting takes much longer per row."""
+        """Paint whole rows with a RowPainter, because Qt's own painting of a row takes much longer."""
         painter = QPainter(self.viewport())
         for exposed in event.region():  # type: ignore[attr-defined]  # Qt's stubs don't declare its iteration
             self._painter.paint(painter, exposed)

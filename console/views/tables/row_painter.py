@@ -1,4 +1,4 @@
-"""Paint whole rows of a table: background, mark, cells, bottom line and focus ring; and paint its header."""
+"""The painters of a table's rows (background, mark, cells, bottom line, focus ring) and of its header."""
 
 from collections.abc import Sequence
 
@@ -10,15 +10,15 @@ from console.views.tables.columns import Column, RowGroup
 from console.views.tables.delegates import CELL_PADDING_PX, CellBox, CellDelegate, draw_heading
 from console.views.tables.painted_table import PaintedTable
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import baseline_in
+from console.views.theme.mixed_font_text import centred_baseline
 from console.views.theme.theme import current_appearance
 
 # a column, its delegate, the x coordinate and the width of its contents in px
-ColumnPart = tuple[Column, CellDelegate, int, int]
+VisibleColumn = tuple[Column, CellDelegate, int, int]
 
 
 class RowPainter:
-    """Paints the rows of one table."""
+    """Paints the rows of one table, with the delegates of the table's columns."""
 
     def __init__(self, table: PaintedTable, delegates: Sequence[CellDelegate]) -> None:
         self._table, self._delegates = table, delegates
@@ -32,7 +32,7 @@ class RowPainter:
         table = self._table
         painter.fillRect(exposed, current_appearance().colour("base"))
         width = table.viewport().width()
-        parts = self._visible_parts(exposed)
+        parts = self._visible_columns(exposed)
         row, bottom = table.rowAt(exposed.top()), exposed.bottom()
         while 0 <= row < table.rows.rowCount():
             top, height = table.rowViewportPosition(row), table.rowHeight(row)
@@ -41,12 +41,11 @@ class RowPainter:
             self._paint_row(painter, row, QRect(0, top, width, height), parts)
             row += 1
 
-    def _visible_parts(self, exposed: QRect) -> tuple[list[ColumnPart], list[ColumnPart]]:
-        """Return the columns that the rectangle `exposed` touches, those that scroll and those that are pinned, each
-        with its delegate, and with the x coordinate and width of its contents.
-        """
+    def _visible_columns(self, exposed: QRect) -> tuple[list[VisibleColumn], list[VisibleColumn]]:
+        """Return the columns that the rectangle `exposed` touches, in two lists: the columns that scroll, and the
+        pinned ones."""
         table = self._table
-        parts: tuple[list[ColumnPart], list[ColumnPart]] = [], []
+        parts: tuple[list[VisibleColumn], list[VisibleColumn]] = [], []
         for number, column in enumerate(table.rows.columns):
             x, width = table.column_x(number), table.columnWidth(number)
             if x <= exposed.right() and x + width > exposed.left() and not table.isColumnHidden(number):
@@ -57,12 +56,12 @@ class RowPainter:
         return parts
 
     def _paint_row(
-        self, painter: QPainter, row: int, rect: QRect, parts: tuple[list[ColumnPart], list[ColumnPart]]
+        self, painter: QPainter, row: int, rect: QRect, parts: tuple[list[VisibleColumn], list[VisibleColumn]]
     ) -> None:
         table, colour = self._table, current_appearance().colour
         entry = table.rows.entry(row)
         top, height = rect.top(), rect.height()
-        baseline = int(baseline_in(top, height - 1))
+        baseline = int(centred_baseline(top, height - 1))
         if isinstance(entry, RowGroup):
             painter.fillRect(rect, colour("raised"))
             margin = self._delegates[0].paddings(0)[0]
@@ -76,7 +75,7 @@ class RowPainter:
             for column, delegate, x, width in scrolling:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
             if pinned:
-                edge = table.pinned_right
+                edge = table.pinned_columns_end
                 under = QRect(0, top, edge, height)
                 painter.fillRect(under, colour("base"))
                 self._paint_background(painter, row, under)
@@ -85,12 +84,13 @@ class RowPainter:
                 delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
         if row == table.ring_row:
-            self._draw_ring(painter, rect)
+            self._draw_focus_ring(painter, rect)
 
     def _paint_background(self, painter: QPainter, row: int, rect: QRect) -> None:
-        """Paint the background of a row (current or selected, or under the mouse) and the mark at its left edge."""
+        """Paint the background of a row, which differs if the row is current, selected or under the mouse pointer,
+        and the mark at its left edge."""
         table, colour = self._table, current_appearance().colour
-        selected = row == table.current_row or table.rows.is_chosen(row)
+        selected = row == table.current_row or table.rows.is_row_selected(row)
         if selected:
             painter.fillRect(rect, colour("selected"))
         elif row == table.hover_row:
@@ -99,7 +99,7 @@ class RowPainter:
         if tone:
             painter.fillRect(rect.left(), rect.top(), self._mark_px, rect.height() - 1, colour(tone))
 
-    def _draw_ring(self, painter: QPainter, rect: QRect) -> None:
+    def _draw_focus_ring(self, painter: QPainter, rect: QRect) -> None:
         """Draw the focus ring inside the row, at the edges of the row and of the viewport."""
         ring_px, colour = self._ring_px, current_appearance().colour("focus")
         rect = rect.intersected(QRect(0, rect.top(), self._table.viewport().width(), rect.height()))
@@ -110,7 +110,7 @@ class RowPainter:
 
 
 class TableHeader(QHeaderView):
-    """The header of a table: small muted titles, aligned like the cells of their columns."""
+    """The header of a table: small titles in the muted colour, aligned like the cells of their columns."""
 
     def __init__(self, table: PaintedTable, delegates: Sequence[CellDelegate]) -> None:
         super().__init__(Qt.Orientation.Horizontal, table)
@@ -128,11 +128,10 @@ class TableHeader(QHeaderView):
         self.is_pressed = False
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the background over the whole width, then the titles; the titles of pinned columns are painted
-        over the others.
-        """
+        """Paint the background over the whole width, then the titles of all columns, and at last those of the
+        pinned columns, which cover the titles that have scrolled below them."""
         painter = QPainter(self.viewport())
-        self._paint_ground(painter, self.viewport().rect())
+        self._paint_header_background(painter, self.viewport().rect())
         painter.end()
         super().paintEvent(event)
         painter = QPainter(self.viewport())
@@ -142,13 +141,13 @@ class TableHeader(QHeaderView):
                 self.paintSection(painter, at, section)
 
     @staticmethod
-    def _paint_ground(painter: QPainter, rect: QRect) -> None:
+    def _paint_header_background(painter: QPainter, rect: QRect) -> None:
         painter.fillRect(rect, current_appearance().colour("raised"))
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, current_appearance().colour("line"))
 
     def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
         colour, column = current_appearance().colour, self._table.rows.columns[section]
-        self._paint_ground(painter, rect)
+        self._paint_header_background(painter, rect)
         left_padding, _ = self._delegates[section].paddings(section)
         painter.setFont(current_appearance().font("small"))
         painter.setPen(colour("muted"))

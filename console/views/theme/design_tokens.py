@@ -32,9 +32,8 @@ TypeRoleName = Literal[
 
 
 class TypeRole(NamedTuple):
-    """The font of one text role, such as "body" or "title": the family by purpose, letter height and line height in
-    px, and the weight (400 or 700).
-    """
+    """The font of one text role, such as "body" or "title": `font` (for texts or for figures), letter height
+    (`px`) and line height (`line`) in px, and weight (400 or 700)."""
 
     font: FontPurpose
     px: int
@@ -54,10 +53,9 @@ class BadgeLook(NamedTuple):
         return self.ja if language == "ja" else self.en
 
 
-class Tokens:
-    """The design tokens of the token file, with types. Asking for an unknown name raises KeyError; there are no
-    defaults.
-    """
+class DesignTokens:
+    """The design tokens: the values of the token file as typed attributes and methods. Each method raises KeyError
+    for an unknown name."""
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = raw
@@ -70,29 +68,26 @@ class Tokens:
         return colours
 
     def families(self, purpose: FontPurpose) -> list[str]:
-        """Return the names of the font families for texts or for figures; a later one has the letters that the
-        earlier ones lack.
-        """
+        """Return the names of the font families for texts or for figures. A later family is used for letters that
+        the earlier ones lack."""
         return list(self._raw["fonts"][purpose])
 
     def px(self, section: str, name: str) -> int:
-        """Return a size in px, such as `px("radii", "control")`. A dotted name such as "omnibox.width" names an entry
-        of a nested section.
-        """
+        """Return a size in px by the section and the name in the token file, such as `px("radii", "control")`. A
+        dotted name such as "omnibox.width" names an entry of a nested section."""
         value = self._raw[section]
         for key in name.split("."):
             value = value[key]
         return int(value)
 
-    def contrast_lowest(self, theme: ThemeName) -> Mapping[str, float]:
-        """Return, by the name of each colour, the lowest contrast ratio that it has on its backgrounds, as stored in
-        the token file. A test computes these values again.
-        """
+    def lowest_contrasts(self, theme: ThemeName) -> Mapping[str, float]:
+        """Return the lowest contrast ratio of each colour on the backgrounds where it is used, by the name of the
+        colour, as stored in the token file. A test computes these ratios again."""
         ratios: Mapping[str, float] = self._raw["contrast_lowest"][theme]
         return ratios
 
 
 @cache
-def tokens() -> Tokens:
+def tokens() -> DesignTokens:
     """Return the design tokens of this installation. The token file is read at the first call only."""
-    return Tokens(json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8")))
+    return DesignTokens(json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8")))

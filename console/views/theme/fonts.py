@@ -14,22 +14,20 @@ _FALLBACK_FAMILIES = ["Noto Sans JP", "Yu Gothic UI", "DejaVu Sans"]
 
 @cache
 def _register_font(family: str, weight: int) -> None:
-    """Register one font file with Qt. If it is missing, Qt uses the system's fonts."""
+    """Register one bundled font file with Qt. If the file is missing, Qt uses the system's fonts."""
     name = f"{family.replace(' ', '')}-{'Bold' if weight == 700 else 'Regular'}.ttf"
     QFontDatabase.addApplicationFont(str(resources_dir() / "fonts" / name))
 
 
 def font_families(purpose: FontPurpose) -> list[str]:
-    """Return the families of a font for texts or for figures. Qt takes each letter from the first family that has
-    it.
-    """
+    """Return the names of the font families for texts or for figures. Qt takes each letter from the first family
+    that has it."""
     return [*tokens().families(purpose), *_FALLBACK_FAMILIES]
 
 
 def font(role: TypeRoleName, scale: float = 1.0, *, bold: bool = False, figures: bool | None = None) -> QFont:
-    """Return the font of a text role at a text scale from 1.0 to 2.0. `figures` selects the figures font or the text
-    font in place of the role's family; `bold` selects the bold weight.
-    """
+    """Return the font of a text role at a text scale from 1.0 to 2.0. `figures` True selects the figures font and
+    False the text font, in place of the font of the role; `bold` selects the bold weight."""
     type_role = tokens().type[role]
     purpose: FontPurpose = type_role.font if figures is None else ("figures" if figures else "text")
     weight = 700 if bold else type_role.weight
@@ -43,7 +41,6 @@ def font(role: TypeRoleName, scale: float = 1.0, *, bold: bool = False, figures:
 
 @cache
 def line_height(role: TypeRoleName, scale: float = 1.0) -> int:
-    """Return the line height of a text role at a text scale, in px: the token's, but never less than ascent and
-    descent of the role's font, in which every letter has room.
-    """
+    """Return the line height of a text role at a text scale, in px: the line height in the design tokens, or the
+    height of the role's font if that is larger."""
     return max(round(tokens().type[role].line * scale), ceil(QFontMetricsF(font(role, scale)).height()))

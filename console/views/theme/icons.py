@@ -1,8 +1,8 @@
 """Vector drawings of all badge shapes and icons, in a box of 16 × 16 units; the fonts lack most of these signs.
 
-A drawing is a string of strokes and, after `|`, filled parts. The commands are those of SVG paths where they exist:
-`M x y` move, `L x y …` lines, `C x1 y1 x2 y2 x y` curve, `Z` close; further `O x y r` circle, `R x y w h r` rounded
-rectangle, `A x y r start sweep` arc in degrees, anticlockwise from three o'clock.
+A drawing is a string of strokes and, after `|`, filled shapes. The commands are those of SVG paths where SVG has
+them: `M x y` move, `L x y …` lines, `C x1 y1 x2 y2 x y` curve, `Z` close. The other commands are `O x y r` circle,
+`R x y w h r` rounded rectangle, and `A x y r start sweep` arc in degrees, anticlockwise from three o'clock.
 """
 
 from dataclasses import dataclass
@@ -82,14 +82,15 @@ DRAWING_BY_NAME = {
 
 @dataclass(frozen=True, slots=True)
 class IconShape:
-    """The drawing of an icon in a box of 16 × 16 units: a path that is stroked and a path that is filled."""
+    """The drawing of an icon in a box of 16 × 16 units: a path that is stroked (`stroke`) and a path that is
+    filled (`fill`)."""
 
     stroke: QPainterPath
     fill: QPainterPath
 
 
 @cache
-def shape(name: str) -> IconShape:
+def icon_shape(name: str) -> IconShape:
     """Return the drawing of the icon shape with this name.
 
     Raises KeyError for an unknown name.

@@ -1,4 +1,5 @@
-"""Text in two fonts: words in the text font; amounts, times, identifiers and keys in the figures font."""
+"""Text in two fonts: words in the text font; amounts, times, identifiers and keys in the figures font. A font run
+is a piece of a text, with True if the piece uses the figures font."""
 
 import re
 from bisect import bisect_right
@@ -27,7 +28,8 @@ _FIGURE_PATTERN = re.compile(
 _DIGITS_PATTERN = re.compile(r"(\d+)")
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)", re.ASCII)  # lead-b
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
-ELLIPSIS = ("…", False)
+FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
+ELLIPSIS: FontRun = ("…", False)
 _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|\d{1,3},\d")
 # Spaces at which a line must not end: inside a number, and between a number and its unit.
 _NUMBER_SPACE_PATTERN = re.compile(
@@ -36,15 +38,15 @@ _NUMBER_SPACE_PATTERN = re.compile(
 
 
 @lru_cache(maxsize=4096)
-def split_runs(text: str) -> tuple[tuple[str, bool], ...]:
-    """Split a text into pieces (text, uses the figures font)."""
-    pieces: list[tuple[str, bool]] = []
+def split_font_runs(text: str) -> tuple[FontRun, ...]:
+    """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font."""
+    pieces: list[FontRun] = []
     end = 0
     for match in _FIGURE_PATTERN.finditer(text):
         if match.start() > end:
             pieces.append((text[end : match.start()], False))
         is_amount = _AMOUNT_PATTERN.match(match.group()) is not None
-        pieces += amount_runs(match.group()) if is_amount else ((match.group(), True),)
+        pieces += amount_font_runs(match.group()) if is_amount else ((match.group(), True),)
         end = match.end()
     if end < len(text) or not pieces:
         pieces.append((text[end:], False))
@@ -52,18 +54,16 @@ def split_runs(text: str) -> tuple[tuple[str, bool], ...]:
 
 
 @lru_cache(maxsize=4096)
-def amount_runs(text: str) -> tuple[tuple[str, bool], ...]:
-    """Split an amount into pieces (text, uses the figures font): digits use the figures font; sign, currency, comma
-    and point use the text font, in which a comma leaves no gap.
-    """
+def amount_font_runs(text: str) -> tuple[FontRun, ...]:
+    """Split an amount into font runs: digits use the figures font; sign, currency, comma and point use the text
+    font, in which a comma leaves no gap."""
     return tuple((piece, piece.isdigit()) for piece in _DIGITS_PATTERN.split(text) if piece)
 
 
 @lru_cache(maxsize=4096)
-def identifier_runs(text: str) -> tuple[tuple[str, bool], ...]:
-    """Split an identifier into pieces (text, uses the figures font): everything but whole words such as "Check" and
-    people's names uses the figures font.
-    """
+def identifier_font_runs(text: str) -> tuple[FontRun, ...]:
+    """Split an identifier into font runs: whole words such as "Check" and people's names use the text font, the
+    rest uses the figures font."""
     if "…" in text:
         return ((text, True),)
     return tuple((piece, _WORD_PATTERN.fullmatch(piece) is None) for piece in _WORD_PATTERN.split(text) if piece)
@@ -71,23 +71,23 @@ def identifier_runs(text: str) -> tuple[tuple[str, bool], ...]:
 
 def rich_text(text: str, role: TypeRoleName = "body", *, sentences: bool = False) -> str:
     """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text
-    without such pieces and without line breaks is returned unchanged.
+    without them and without line breaks is returned unchanged.
 
-    With `sentences`, the line height of the role is set for a text that wraps, because the own line height of the
-    bundled fonts is too small; and no line ends inside a number, an identifier, between a number and its unit or
-    inside a phrase of Japanese.
+    With `sentences`, the text may wrap: the lines have the line height of the role, because the line height of the
+    bundled fonts is too small; and no line ends inside a number, an identifier or a Japanese phrase, or between a
+    number and its unit.
     """
-    pieces = split_runs(keep_phrases_whole(keep_numbers_whole(text)) if sentences else text)
+    pieces = split_font_runs(keep_phrases_whole(keep_numbers_whole(text)) if sentences else text)
     line_px = current_appearance().line_height(role) if sentences and text else 0
     if not line_px and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
     own = tokens().type[role].font
-    spans = (escape(piece) if (font == own) else _span_html(piece, font) for piece, font in _add_fonts(pieces))
+    spans = (escape(piece) if (font == own) else _span_html(piece, font) for piece, font in _add_font_purpose(pieces))
     style = f"margin:0;line-height:{line_px}px" if line_px else "margin:0"
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
 
-def _add_fonts(pieces: tuple[tuple[str, bool], ...]) -> Iterator[tuple[str, FontPurpose]]:
+def _add_font_purpose(pieces: tuple[FontRun, ...]) -> Iterator[tuple[str, FontPurpose]]:
     return ((piece, "figures" if figures else "text") for piece, figures in pieces)
 
 
@@ -97,30 +97,28 @@ def _span_html(piece: str, font: FontPurpose) -> str:
 
 
 def keep_numbers_whole(text: str) -> str:
-    """Return the text with no-break spaces inside numbers and before their units, so that a label which wraps breaks
-    its lines elsewhere. An identifier with a hyphen before a letter, such as lead-b, gets a word joiner there.
-    """
+    """Return the text with no-break spaces inside numbers and before their units, so that a label that wraps ends
+    no line there. A word joiner after the hyphen of an identifier such as lead-b does the same."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
     return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 
 
 def tooltip_text(text: str) -> str:
-    """Return the text for a tooltip; a text with "<" is escaped, because Qt could interpret it as markup."""
+    """Return the text for a tooltip. A text with "<" is escaped, because Qt could interpret the text as markup."""
     return f"<span>{escape(text)}</span>" if "<" in text else text
 
 
-def draw_runs(
+def draw_font_runs(
     painter: QPainter,
     x: float,
     baseline: float,
-    runs: tuple[tuple[str, bool], ...],
+    runs: tuple[FontRun, ...],
     role: TypeRoleName = "body",
     *,
     bold: bool = False,
 ) -> float:
-    """Draw pieces of text (see split_runs) side by side on one baseline, with the pen of the painter. Return the x
-    coordinate of their right end.
-    """
+    """Draw font runs side by side on one baseline, with the pen of the painter. Return the x coordinate of their
+    right end, in px."""
     for piece, figures in runs:
         painter.setFont(current_appearance().font(role, bold=bold, figures=figures))
         painter.drawText(int(x), int(baseline), piece)
@@ -128,8 +126,8 @@ def draw_runs(
     return x
 
 
-def runs_width(runs: tuple[tuple[str, bool], ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
-    """Return the width in px of pieces of text (see split_runs) side by side on one line."""
+def font_runs_width(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, bold: bool = False) -> float:
+    """Return the width of font runs side by side on one line, in px."""
     scale = current_appearance().scale
     return sum(_piece_width(piece, role, bold, figures, scale) for piece, figures in runs)
 
@@ -142,22 +140,21 @@ def _piece_width(text: str, role: TypeRoleName, bold: bool, figures: bool, _scal
     return current_appearance().font_metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
 
 
-def baseline_in(top: float, height: float, role: TypeRoleName = "body") -> float:
-    """Return the y coordinate of the baseline that centres one line of text in a box."""
+def centred_baseline(top: float, height: float, role: TypeRoleName = "body") -> float:
+    """Return the y coordinate of the baseline that centres one line of text in a box with this top and height, in
+    px."""
     metrics = current_appearance().font_metrics(role)
     return round(top + (height + metrics.ascent() - metrics.descent()) / 2)
 
 
-def elide_runs(
-    runs: tuple[tuple[str, bool], ...], width: float, role: TypeRoleName = "body", *, bold: bool = False
-) -> tuple[tuple[str, bool], ...]:
-    """Return the pieces of a text; if they are wider than `width` px, their end is replaced by "…". The remaining
-    pieces keep their fonts.
-    """
-    if runs_width(runs, role, bold=bold) <= width:
+def elide_font_runs(
+    runs: tuple[FontRun, ...], width: float, role: TypeRoleName = "body", *, bold: bool = False
+) -> tuple[FontRun, ...]:
+    """Return the font runs unchanged if they are at most `width` px wide; otherwise replace their end by "…"."""
+    if font_runs_width(runs, role, bold=bold) <= width:
         return runs
-    shown: list[tuple[str, bool]] = []
-    room = width - runs_width((ELLIPSIS,), role, bold=bold)
+    shown: list[FontRun] = []
+    room = width - font_runs_width((ELLIPSIS,), role, bold=bold)
     for piece, figures in runs:
         length = _fitting_length(piece, room, role, bold, figures)
         shown.append((piece[:length], figures))
@@ -168,12 +165,12 @@ def elide_runs(
 
 
 def _fitting_length(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:
-    """Return the number of letters at the beginning of a piece that have room in `room` px."""
+    """Return how many letters at the beginning of a text fit into `room` px."""
     metrics = current_appearance().font_metrics(role, bold=bold, figures=figures)
     return bisect_right(range(1, len(piece) + 1), room, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
 def elide_text(text: str, width: float, role: TypeRoleName = "body", *, bold: bool = False) -> str:
-    """Return the text of one font; if it is wider than `width` px, its end is replaced by "…"."""
+    """Return a text that uses one font. If the text is wider than `width` px, its end is replaced by "…"."""
     figures = tokens().type[role].font == "figures"
-    return "".join(piece for piece, _ in elide_runs(((text, figures),), width, role, bold=bold))
+    return "".join(piece for piece, _ in elide_font_runs(((text, figures),), width, role, bold=bold))

@@ -5,20 +5,20 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPixmap
 
-from console.views.theme.icons import shape
+from console.views.theme.icons import icon_shape
 from console.views.theme.theme import current_appearance
 
-_DRAWING_SIDE_PX = 16.0
+_ICON_BOX_SIDE = 16.0
 _STROKE_PX = 1.5
 
 
 def draw_shape(painter: QPainter, name: str, rect: QRectF, colour: QColor) -> None:
     """Draw the icon shape with this name into a square, with strokes of 1.5 px at a size of 16 px."""
-    drawing = shape(name)
+    drawing = icon_shape(name)
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.translate(rect.topLeft())
-    painter.scale(rect.width() / _DRAWING_SIDE_PX, rect.height() / _DRAWING_SIDE_PX)
+    painter.scale(rect.width() / _ICON_BOX_SIDE, rect.height() / _ICON_BOX_SIDE)
     cap, join = Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin
     painter.strokePath(drawing.stroke, QPen(colour, _STROKE_PX, Qt.PenStyle.SolidLine, cap, join))
     painter.fillPath(drawing.fill, colour)
@@ -40,9 +40,8 @@ def shape_pixmap(name: str, colour: int, px: int, ratio: float) -> QPixmap:
 
 
 def draw_cached_shape(painter: QPainter, name: str, x: float, y: float, px: int, colour: QColor) -> None:
-    """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y). In tables this is faster than
-    `draw_shape`.
-    """
+    """Draw an icon shape from the cache of pixmaps, with its top left corner at (x, y) and a side of `px`. In
+    tables this is faster than `draw_shape`."""
     ratio = painter.device().devicePixelRatio()
     painter.drawPixmap(QPointF(round(x), round(y)), shape_pixmap(name, colour.rgba(), px, ratio))
 
@@ -62,7 +61,7 @@ def draw_frame(
 
 
 def key_cap_size(text: str) -> tuple[int, int]:
-    """Return the width and height in px of the picture of a key with this name."""
+    """Return the width and height of a key cap (the picture of a key) with this name, in px."""
     height = current_appearance().control_height("key_cap")
     return max(height, round(current_appearance().font_metrics("caption").horizontalAdvance(text)) + 10), height
 
@@ -70,7 +69,8 @@ def key_cap_size(text: str) -> tuple[int, int]:
 def draw_key_cap(
     painter: QPainter, rect: QRectF, text: str, ink: QColor, edge: QColor, fill: QColor | None = None
 ) -> None:
-    """Draw the picture of a key: a border of 1 px and the name of the key, centred, in the caption font."""
+    """Draw a key cap (the picture of a key): a border of 1 px and the name of the key, centred, in the caption
+    font."""
     draw_frame(painter, rect, 3, edge, fill)
     painter.setFont(current_appearance().font("caption"))
     painter.setPen(ink)
@@ -91,7 +91,7 @@ def draw_check_box(
     draw_shape(painter, "dash" if partly else "check", rect, colour("on_accent"))
 
 
-def draw_radio(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool = True) -> None:
+def draw_radio_button(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool = True) -> None:
     """Draw a radio button: a ring, or a filled disc with a hole if checked."""
     colour = current_appearance().colour
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -113,9 +113,8 @@ def draw_radio(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool 
 
 @lru_cache(maxsize=16)
 def check_box_pixmap(_theme: str, px: int, ratio: float, checked: bool) -> QPixmap:
-    """Return the picture of a check box in the current theme, from a cache; `px` is its side and `ratio` the
-    device pixel ratio. The cache needs the name of the theme in its key, so `_theme` is a parameter.
-    """
+    """Return the picture of a check box in the current theme, from a cache. `px` is the side of the box and
+    `ratio` the device pixel ratio. `_theme` is a parameter only because the cache needs it in its key."""
     image = QPixmap(round(px * ratio), round(px * ratio))
     image.setDevicePixelRatio(ratio)
     image.fill(Qt.GlobalColor.transparent)

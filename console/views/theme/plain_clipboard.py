@@ -1,4 +1,5 @@
-"""Remove the invisible characters by which a label keeps phrases and numbers on one line from copied text."""
+"""The removal of invisible characters from copied text. Labels contain these characters to keep phrases and
+numbers on one line."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QClipboard, QGuiApplication
@@ -7,15 +8,15 @@ from console.wording.line_breaks import WORD_JOINER, remove_line_break_marks
 
 
 def install_plain_clipboard() -> None:
-    """Remove the marks that keep phrases and numbers on one line from each text that the application puts on the
-    clipboard. Call this once.
-    """
-    QGuiApplication.clipboard().changed.connect(_make_plain)
+    """Remove the invisible characters that keep phrases and numbers on one line from every text that the person
+    copies in the application. Call this once."""
+    QGuiApplication.clipboard().changed.connect(_remove_clipboard_marks)
 
 
 @Slot(QClipboard.Mode)
-def _make_plain(mode: QClipboard.Mode) -> None:
-    """Called after a change of the clipboard. While the application is active, the change is its own."""
+def _remove_clipboard_marks(mode: QClipboard.Mode) -> None:
+    """Qt calls this after a change of the clipboard. A change while the application is active was made by the
+    application."""
     clipboard = QGuiApplication.clipboard()
     is_active = QGuiApplication.applicationState() is Qt.ApplicationState.ApplicationActive
     if is_active and WORD_JOINER in (text := clipboard.text(mode)):

@@ -1,12 +1,11 @@
-"""The Qt style sheet of a theme, for the controls that Qt draws. The program's own widgets paint themselves with the
-design tokens.
-"""
+"""The Qt style sheet of a theme, for the controls that Qt paints. The program's own widgets paint themselves with
+the design tokens."""
 
 from string import Template
 
 from console.views.theme.design_tokens import ThemeName, tokens
 
-_TEMPLATE = Template("""
+_STYLE_SHEET_TEMPLATE = Template("""
 QMainWindow, QDialog { background: $base; }
 QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: 4px 8px; }
 QLabel { background: transparent; }
@@ -129,4 +128,6 @@ def style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
         "scroller": round(design.px("control_heights", "target_min") * scale),
         "differs": design.px("borders", "differs"),
     }
-    return _TEMPLATE.substitute(design.colours(theme), **{k: str(v) for k, v in (sizes | heights).items()})
+    return _STYLE_SHEET_TEMPLATE.substitute(
+        design.colours(theme), **{k: str(v) for k, v in (sizes | heights).items()}
+    )

@@ -42,8 +42,8 @@ _TEXT_ROLES = (
 
 
 class Appearance(QObject):
-    """The current theme, text scale and density. Every widget and delegate gets its colours, fonts and sizes from
-    this object.
+    """The current theme, text scale and density of the process. Every widget and delegate gets its colours, fonts
+    and sizes from this object.
 
     Signals:
     - changed: the palette, the style sheet or a size has changed. Widgets also receive a StyleChange event.
@@ -81,53 +81,49 @@ class Appearance(QObject):
         return colour
 
     def skeleton_colour(self) -> QColor:
-        """Return the colour of the grey bars that stand for rows which aren't read yet; it is just visible in each
-        theme.
-        """
+        """Return the colour of the grey bars that stand for rows which aren't read yet. The bars are just visible
+        in each theme."""
         return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
 
     def font(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFont:
-        """Return the font of a role at the current text scale."""
+        """Return the font of a text role at the current text scale; `figures` and `bold` as in `fonts.font`."""
         key = (role, bold, figures)
         if key not in self._fonts:
             self._fonts[key] = font(role, self.scale, bold=bold, figures=figures)
         return self._fonts[key]
 
     def font_metrics(self, role: TypeRoleName, *, bold: bool = False, figures: bool | None = None) -> QFontMetricsF:
-        """Return the font metrics of a role at the current text scale."""
+        """Return the font metrics of a text role at the current text scale; `figures` and `bold` as in
+        `fonts.font`."""
         key = (role, bold, figures)
         if key not in self._metrics:
             self._metrics[key] = QFontMetricsF(self.font(role, bold=bold, figures=figures))
         return self._metrics[key]
 
     def line_height(self, role: TypeRoleName) -> int:
-        """Return the line height of a role, in px, at the current text scale."""
+        """Return the line height of a text role, in px, at the current text scale."""
         return line_height(role, self.scale)
 
     def icon_px(self, base: int = 16) -> int:
-        """Return the side of an icon that stands beside text, in px at the current text scale. `base` is its side at
-        text scale 1.0.
-        """
+        """Return the side of an icon that stands beside text, in px at the current text scale. `base` is the side
+        at text scale 1.0."""
         return round(base * self.scale)
 
     def control_height(self, kind: str) -> int:
-        """Return the height of a control (`button`, `input`, `badge` …) in px: the token's height plus the growth of
-        one text line at the current text scale.
-        """
+        """Return the height of a control (`button`, `input`, `badge` …) in px: the height in the design tokens,
+        plus the height that one line of text gains at the current text scale."""
         return self._scaled_px("control_heights", kind)
 
     def row_height(self, kind: str = "") -> int:
-        """Return a row height of tables in px at the current density: `kind` "" for a row, "header" for the header,
-        "group" for a heading.
-        """
+        """Return the height of a table's rows in px at the current density and text scale: `kind` "" for a row,
+        "header" for the header, "group" for a heading."""
         compact = self.density == "compact"
         name = self.density if not kind else f"{kind}_compact" if compact else kind
         return self._scaled_px("row_heights", name)
 
     def frame_height(self, name: str) -> int:
-        """Return a height of the window's frame (`top_bar`, `status_bar` …) in px: the token's height plus the growth
-        of one text line at the current text scale.
-        """
+        """Return the height of a bar of the window (`top_bar`, `status_bar` …) in px: the height in the design
+        tokens, plus the height that one line of text gains at the current text scale."""
         return self._scaled_px("layout", name)
 
     def _scaled_px(self, section: str, name: str) -> int:
@@ -153,7 +149,8 @@ class Appearance(QObject):
 
     @Slot()
     def follow_system(self) -> None:
-        """Apply the system's new colour scheme, unless the person has chosen a theme."""
+        """Apply the system's new theme, unless the person has chosen a theme. Qt calls this when the system's
+        theme changes."""
         if self._chosen_theme is None:
             self._apply_to_application()
 
@@ -180,13 +177,13 @@ class Appearance(QObject):
         return qt_palette
 
 
-_HAS_STYLE_PROPERTY = "console_style"
+_STYLE_INSTALLED_PROPERTY = "console_style"
 _COLOUR_BY_TINT = {"text_tint": "neutral_tint", "muted_tint": "neutral_tint", "accent_tint": "selected"}
 
 
 @lru_cache(maxsize=256)
 def parse_colour(text: str) -> QColor:
-    """Return the colour of a text such as `#RRGGBB` or `rgba(r,g,b,a)`, with a from 0 to 1."""
+    """Return the colour that a text such as `#RRGGBB` or `rgba(r,g,b,a)` describes, with a from 0 to 1."""
     if not text.startswith("rgba("):
         return QColor(text)
     red, green, blue, alpha = text[5:-1].split(",")
@@ -226,9 +223,9 @@ def install_appearance(
     """
     # Creating the style again would delay the start by milliseconds. `app.style()` isn't asked: with a style sheet it
     # returns Qt's own wrapper, which Qt replaces, and PySide then calls a deleted object.
-    if app.property(_HAS_STYLE_PROPERTY) is None:
+    if app.property(_STYLE_INSTALLED_PROPERTY) is None:
         app.setStyle("Fusion")
-        app.setProperty(_HAS_STYLE_PROPERTY, True)
+        app.setProperty(_STYLE_INSTALLED_PROPERTY, True)
     process_look = current_appearance()
     process_look.density, process_look._chosen_theme = density, theme
     process_look.set_scale(scale)  # not the attribute alone: fonts and widths of another scale would stay

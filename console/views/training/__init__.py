@@ -1,1 +1,1 @@
-"""The page of the training, which only the window of a training shows."""
+"""The page of the training. Only the window of a training shows this page."""

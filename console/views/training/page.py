@@ -1,6 +1,5 @@
-"""The page of the training: the invented incidents with their states, the situation of the current one as a caller
-tells it, and the score of the person.
-"""
+"""The page of the training: the invented incidents with their states, the description of the current incident, and
+the score of the person."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -27,19 +26,20 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.services.training.service import TrainingService
 
-_LOOKS: Mapping[TrainingState, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_STATE: Mapping[TrainingState, tuple[str, Tone]] = {
     TrainingState.NOT_BEGUN: ("ring", "muted"),
     TrainingState.OPEN: ("half_disc", "care"),
     TrainingState.RIGHT: ("ring_check", "good"),
     TrainingState.WRONG: ("cross", "bad"),
 }
-_TASK = "training"
-_BUTTON_WORDS = {"S": "training.begin", "C": "training.check", "N": "training.next"}
+_TASK_KEY = "training"
+_BUTTON_WORD_BY_KEY = {"S": "training.begin", "C": "training.check", "N": "training.next"}
 
 
 class TrainingPage(Page):
-    """The page of the training. The S key starts the current incident, or starts it again; the C key judges all that
-    are open; the N key goes to the next one that is not right. Nothing on this page settles an incident.
+    """The page of the training. The S key starts the current incident, or starts it again; the C key checks all
+    open incidents; the N key goes to the next incident that isn't solved correctly. The person settles an
+    incident on the ordinary pages, not here.
     """
 
     sidebar_key = "training"
@@ -60,16 +60,16 @@ class TrainingPage(Page):
         self.list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
         self.add_part(self.head)
         self.add_part(self.list, 1)
-        self.add_part(self._make_foot())
+        self.add_part(self._make_footer())
         self.add_hints()
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._go_to_first)
-        for button, act in self._acts:
+        for button, act in self._button_actions:
             button.clicked.connect(act)
             self.add_button_shortcut(button)
-        set_tab_order(*self.head.stops, self.table, *(button for button, _ in self._acts))
+        set_tab_order(*self.head.stops, self.table, *(button for button, _ in self._button_actions))
 
-    def _make_foot(self) -> Surface:
+    def _make_footer(self) -> Surface:
         translate = self.context.translate
         self.situation = TextLabel("", "body", wrap=True, selectable=True)
         self.verdict = TextLabel("", "body", bold=True, wrap=True, selectable=True)
@@ -77,21 +77,21 @@ class TrainingPage(Page):
             translate("training.approver", approver=INVENTED_APPROVER), "small", "muted", wrap=True
         )
         self.score = TextLabel("", "body", selectable=True)
-        self.begin_button = KeyButton(translate(_BUTTON_WORDS["S"]), "S", "primary", binds=False)
-        self.check_button = KeyButton(translate(_BUTTON_WORDS["C"]), "C", binds=False)
-        self.next_button = KeyButton(translate(_BUTTON_WORDS["N"]), "N", binds=False)
-        self._acts: Sequence[tuple[KeyButton, Callable[[], None]]] = (
-            (self.begin_button, self._begin),
-            (self.check_button, self._check),
+        self.begin_button = KeyButton(translate(_BUTTON_WORD_BY_KEY["S"]), "S", "primary", binds=False)
+        self.check_button = KeyButton(translate(_BUTTON_WORD_BY_KEY["C"]), "C", binds=False)
+        self.next_button = KeyButton(translate(_BUTTON_WORD_BY_KEY["N"]), "N", binds=False)
+        self._button_actions: Sequence[tuple[KeyButton, Callable[[], None]]] = (
+            (self.begin_button, self._begin_incident),
+            (self.check_button, self._check_incidents),
             (self.next_button, self._go_to_next),
         )
-        buttons = make_flow_widget(*(button for button, _ in self._acts), self.score, gap=12)
-        foot = self.foot = Surface(raised=True, edge="top")
-        foot.setLayout(
+        buttons = make_flow_widget(*(button for button, _ in self._button_actions), self.score, gap=12)
+        footer = self.footer = Surface(raised=True, edge="top")
+        footer.setLayout(
             make_column(self.situation, self.verdict, buttons, self.approver, gap=8, margins=(24, 12, 24, 12))
         )
-        foot.setVisible(False)
-        return foot
+        footer.setVisible(False)
+        return footer
 
     # -- reading
 
@@ -110,14 +110,14 @@ class TrainingPage(Page):
             self._show_view,
             self.show_reading_failure,
             owner=self,
-            key=_TASK,
+            key=_TASK_KEY,
         )
 
     def _show_view(self, view: TrainingView | None) -> None:
         self.hide_reading_failure()
-        self._end_act()
+        self._end_busy_buttons()
         self.list.show_rows(view.incidents if view else ())
-        self.foot.setVisible(view is not None)
+        self.footer.setVisible(view is not None)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is not None:
             self.score.show_text(words.score_text(view.score, self.context.language))
@@ -138,7 +138,7 @@ class TrainingPage(Page):
 
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
-        """Show what the caller says, and why the incident has its state."""
+        """Show the description of an incident, and the reason for its state."""
         if not isinstance(incident, TrainingIncident):
             return
         language = self.context.language
@@ -152,19 +152,18 @@ class TrainingPage(Page):
     # -- acts
 
     @Slot()
-    def _begin(self) -> None:
+    def _begin_incident(self) -> None:
         incident = self.current_incident
         if incident is not None:
-            self._run(self.begin_button, lambda training: training.begin(incident.key))
+            self._run_action(self.begin_button, lambda training: training.begin(incident.key))
 
     @Slot()
-    def _check(self) -> None:
-        self._run(self.check_button, lambda training: training.check())
+    def _check_incidents(self) -> None:
+        self._run_action(self.check_button, lambda training: training.check())
 
-    def _run(self, button: KeyButton, act: "Callable[[TrainingService], TrainingView]") -> None:
-        """Run an act of the training in a worker thread. It has no request id: an incident that is started twice is
-        started again, which is allowed.
-        """
+    def _run_action(self, button: KeyButton, act: "Callable[[TrainingService], TrainingView]") -> None:
+        """Call `act` on the training service in a worker thread; `button` shows that the call runs. The call has
+        no request id, because a repeated start may start the incident again."""
 
         def call(services: "Console") -> TrainingView | None:
             return act(services.training) if services.training else None
@@ -172,22 +171,23 @@ class TrainingPage(Page):
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
             self.context.bind_services(call), self._show_view, self._show_failure,
-            owner=self, label=button.text(), key=_TASK, lane="slow",
+            owner=self, label=button.text(), key=_TASK_KEY, lane="slow",
         )  # fmt: skip
 
-    def _end_act(self) -> None:
-        for button, _ in self._acts:
+    def _end_busy_buttons(self) -> None:
+        for button, _ in self._button_actions:
             if button.is_busy:
-                button.show_text(self.context.translate(_BUTTON_WORDS[button.key]))
+                button.show_text(self.context.translate(_BUTTON_WORD_BY_KEY[button.key]))
                 button.setEnabled(True)
 
     def _show_failure(self, failure: Failure) -> None:
-        self._end_act()
+        self._end_busy_buttons()
         self.refuse_key(self.context.failure_message(failure))
 
     @Slot()
     def _go_to_next(self) -> None:
-        """Make the next incident current that isn't right; after the last one, go on with the first."""
+        """Make the next incident current that isn't solved correctly. After the last incident, the search goes on
+        with the first."""
         rows = [row for row in self.table.all_rows if isinstance(row, TrainingIncident)]
         here = next((place for place, row in enumerate(rows) if row is self.current_incident), -1)
         for place in (*range(here + 1, len(rows)), *range(here + 1)):
@@ -200,7 +200,7 @@ def _columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def state(incident: TrainingIncident) -> StateCell:
-        shape, tone = _LOOKS[incident.state]
+        shape, tone = _ICON_AND_TONE_BY_STATE[incident.state]
         return StateCell(translate(f"training.state.{incident.state}"), shape, tone)
 
     longest_state = max((translate(f"training.state.{state}") for state in TrainingState), key=len)

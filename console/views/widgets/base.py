@@ -9,12 +9,12 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea,
 
 from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.theme.mixed_font_text import (
-    baseline_in,
-    draw_runs,
-    elide_runs,
+    centred_baseline,
+    draw_font_runs,
+    elide_font_runs,
+    font_runs_width,
     rich_text,
-    runs_width,
-    split_runs,
+    split_font_runs,
     tooltip_text,
 )
 from console.views.theme.painting import draw_cached_shape
@@ -134,7 +134,7 @@ class TextLabel(QLabel):
 
     def line_width(self) -> int:
         """Return the width of the text on one line, in px."""
-        return ceil(runs_width(split_runs(self.plain), self._role, bold=self._bold)) + 1
+        return ceil(font_runs_width(split_font_runs(self.plain), self._role, bold=self._bold)) + 1
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
@@ -206,7 +206,7 @@ class ElidedLabel(PaintedWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        width = runs_width(split_runs(self.plain), self._role, bold=self._bold)
+        width = font_runs_width(split_font_runs(self.plain), self._role, bold=self._bold)
         return QSize(ceil(width) + 1, current_appearance().line_height(self._role))
 
     def minimumSizeHint(self) -> QSize:
@@ -215,8 +215,8 @@ class ElidedLabel(PaintedWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setPen(current_appearance().colour(self._tone))
-        runs = elide_runs(split_runs(self.plain), self.width(), self._role, bold=self._bold)
-        draw_runs(painter, 0, baseline_in(0, self.height(), self._role), runs, self._role, bold=self._bold)
+        runs = elide_font_runs(split_font_runs(self.plain), self.width(), self._role, bold=self._bold)
+        draw_font_runs(painter, 0, centred_baseline(0, self.height(), self._role), runs, self._role, bold=self._bold)
 
 
 class ShapeIcon(PaintedWidget):

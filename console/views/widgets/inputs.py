@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 
 from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
-from console.views.theme.painting import draw_cached_shape, draw_check_box, draw_frame, draw_radio
+from console.views.theme.painting import draw_cached_shape, draw_check_box, draw_frame, draw_radio_button
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_property
 from console.views.widgets.focus_ring import refresh_ring
@@ -213,7 +213,7 @@ class RadioButton(QRadioButton):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        draw_radio(painter, _box_rect(self), checked=self.isChecked(), enabled=self.isEnabled())
+        draw_radio_button(painter, _box_rect(self), checked=self.isChecked(), enabled=self.isEnabled())
         _draw_box_words(painter, self)
 
 

@@ -14,12 +14,12 @@ from console.views.tables.columns import StateCell
 from console.views.tables.delegates import draw_state
 from console.views.theme.design_tokens import tokens
 from console.views.theme.mixed_font_text import (
-    amount_runs,
-    baseline_in,
-    draw_runs,
-    elide_runs,
-    runs_width,
-    split_runs,
+    amount_font_runs,
+    centred_baseline,
+    draw_font_runs,
+    elide_font_runs,
+    font_runs_width,
+    split_font_runs,
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
 from console.views.theme.theme import current_appearance
@@ -199,7 +199,7 @@ class _EntryDelegate(QStyledItemDelegate):
     def _draw_entry(self, painter: QPainter, rect: QRect, entry: ResultEntry, *, is_current: bool) -> None:
         colour, scale = current_appearance().colour, current_appearance().scale
         is_off = bool(entry.disabled_reason)
-        baseline, side = baseline_in(rect.top(), rect.height()), current_appearance().icon_px(16)
+        baseline, side = centred_baseline(rect.top(), rect.height()), current_appearance().icon_px(16)
         icon = colour("accent" if is_current else "muted")
         draw_cached_shape(
             painter, entry.icon, rect.left() + _MARGIN_PX, rect.top() + (rect.height() - side) / 2, side, icon
@@ -207,10 +207,10 @@ class _EntryDelegate(QStyledItemDelegate):
         painter.setPen(colour("muted" if is_off else "text"))
         x, detail = rect.left() + _TITLE_X * scale, rect.left() + _DETAIL_X * scale
         title_width = (detail - x - 8) if entry.detail or is_off or entry.amount else rect.width() * 0.6
-        title = elide_runs(split_runs(entry.title), title_width, bold=is_current)
-        draw_runs(painter, x, baseline, title, bold=is_current)
+        title = elide_font_runs(split_font_runs(entry.title), title_width, bold=is_current)
+        draw_font_runs(painter, x, baseline, title, bold=is_current)
         painter.setPen(colour("muted"))
-        draw_runs(painter, detail, baseline, split_runs(entry.disabled_reason or entry.detail))
+        draw_font_runs(painter, detail, baseline, split_font_runs(entry.disabled_reason or entry.detail))
         self._draw_figures(painter, rect, entry, baseline)
         self._draw_right(painter, rect, entry, baseline)
 
@@ -218,12 +218,12 @@ class _EntryDelegate(QStyledItemDelegate):
     def _draw_figures(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
         scale = current_appearance().scale
         if entry.amount:
-            runs = amount_runs(entry.amount)
+            runs = amount_font_runs(entry.amount)
             painter.setPen(current_appearance().colour("text"))
-            draw_runs(painter, rect.left() + _AMOUNT_RIGHT_X * scale - runs_width(runs), baseline, runs)
+            draw_font_runs(painter, rect.left() + _AMOUNT_RIGHT_X * scale - font_runs_width(runs), baseline, runs)
         if entry.provider:
             painter.setPen(current_appearance().colour("muted"))
-            draw_runs(painter, rect.left() + _PROVIDER_X * scale, baseline, ((entry.provider, False),))
+            draw_font_runs(painter, rect.left() + _PROVIDER_X * scale, baseline, ((entry.provider, False),))
         if entry.state:
             state_x = round(_STATE_X * scale)
             draw_state(painter, rect.adjusted(state_x, 0, -120, 0), entry.state)
@@ -244,6 +244,6 @@ class _EntryDelegate(QStyledItemDelegate):
             )
             right_x -= 12
         if entry.right_text:
-            runs = split_runs(entry.right_text)
+            runs = split_font_runs(entry.right_text)
             painter.setPen(current_appearance().colour("muted"))
-            draw_runs(painter, right_x - runs_width(runs), baseline, runs)
+            draw_font_runs(painter, right_x - font_runs_width(runs), baseline, runs)

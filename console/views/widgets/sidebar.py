@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptio
 
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import baseline_in, tooltip_text
+from console.views.theme.mixed_font_text import centred_baseline, tooltip_text
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 
@@ -210,7 +210,7 @@ class _PlaceDelegate(QStyledItemDelegate):
     @staticmethod
     def _draw_words(painter: QPainter, box: QRectF, place: SidebarPlace, *, is_current: bool) -> None:
         colour, side = current_appearance().colour, current_appearance().icon_px(16)
-        baseline = int(baseline_in(box.top(), box.height()))
+        baseline = int(centred_baseline(box.top(), box.height()))
         x = box.left() + (24 if place.is_nested else 8)
         ink = colour("accent" if is_current else "text")
         draw_cached_shape(painter, place.icon, x, box.top() + (box.height() - side) / 2, side, ink)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QAccessible, QIcon, QPainter, QPaintEvent, QResizeEven
 from PySide6.QtWidgets import QTabBar, QToolButton, QWidget
 
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import baseline_in
+from console.views.theme.mixed_font_text import centred_baseline
 from console.views.theme.painting import draw_frame, shape_pixmap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
@@ -122,7 +122,7 @@ class Tabs(QTabBar):
         colour, is_current = current_appearance().colour, number == self.currentIndex()
         word, count, _ = self.tabData(number)
         inner = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
-        baseline = baseline_in(rect.top(), rect.height())
+        baseline = centred_baseline(rect.top(), rect.height())
         if not self._is_whole(inner):
             self._draw_part(painter, inner, baseline)
             return

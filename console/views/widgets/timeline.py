@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewIt
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import Tone
 from console.views.theme.mixed_font_text import (
-    baseline_in,
-    draw_runs,
-    elide_runs,
-    split_runs,
+    centred_baseline,
+    draw_font_runs,
+    elide_font_runs,
+    split_font_runs,
     tooltip_text,
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
@@ -121,15 +121,17 @@ class _LineDelegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         item, rect, colour = self._view.line_at(index.row()), option.rect, current_appearance().colour
-        baseline = baseline_in(rect.top(), rect.height())
+        baseline = centred_baseline(rect.top(), rect.height())
         scale, x = current_appearance().scale, rect.left() + self._view.margin
         painter.setPen(colour("muted"))
-        draw_runs(painter, x, baseline, ((item.time_text, True),))
+        draw_font_runs(painter, x, baseline, ((item.time_text, True),))
         x += self._view.time_width()
         self._draw_sign(painter, rect, x, item, is_last=index.row() == self._view.model().rowCount() - 1)
         x += round((_SIGN_PX + 4) * scale)
         painter.setPen(colour("muted"))
-        draw_runs(painter, x, baseline, elide_runs(split_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8))
+        draw_font_runs(
+            painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8)
+        )
         x += round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4
         self._draw_words(painter, rect, x, baseline, item)
         if index.row() == self._view.currentIndex().row() and self._view.hasFocus():
@@ -147,10 +149,12 @@ class _LineDelegate(QStyledItemDelegate):
     @staticmethod
     def _draw_words(painter: QPainter, rect: QRect, x: int, baseline: float, item: TimelineLine) -> None:
         text_width = rect.right() - 12 - x
-        runs = elide_runs(split_runs(item.action_text), text_width)
+        runs = elide_font_runs(split_font_runs(item.action_text), text_width)
         painter.setPen(current_appearance().colour("text"))
-        text_right = draw_runs(painter, x, baseline, runs)
+        text_right = draw_font_runs(painter, x, baseline, runs)
         detail_width = rect.right() - 12 - text_right - 8
         if item.detail and detail_width > 40:
             painter.setPen(current_appearance().colour("muted"))
-            draw_runs(painter, text_right + 8, baseline, elide_runs(split_runs(item.detail), detail_width))
+            draw_font_runs(
+                painter, text_right + 8, baseline, elide_font_runs(split_font_runs(item.detail), detail_width)
+            )

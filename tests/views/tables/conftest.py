@@ -36,7 +36,7 @@ class Store:
 
 COLUMNS = (
     check_column(),
-    Column("age", "Age", 76, lambda row: AgeCell(str(row.id % 60), "min", "2026-11-20 15:04:05 JST"), "age"),
+    Column("age", "Age", 76, lambda row: AgeCell(str(row.id % 60), "min"), "age"),
     Column("record", "Record", 104, lambda row: f"A-{row.id}", "data"),
     Column(
         "amount", "Amount", 80, lambda row: "¥12,000" if row.id % 2 else "", "amount", spoken=lambda _: "12,000 yen"

@@ -165,13 +165,13 @@ def test_the_answer_to_an_old_question_is_dropped(watched_model: MakeModel) -> N
 def test_chosen_rows_are_chosen_by_key(watched_model: MakeModel) -> None:
     """A choice outlives a re-read that moves the row, and another question forgets it."""
     list_model = watched_model(10)
-    list_model.model.choose_row(4)
-    list_model.model.choose_row(5)
-    list_model.model.choose_row(5)
+    list_model.model.set_row_selected(4)
+    list_model.model.set_row_selected(5)
+    list_model.model.set_row_selected(5)
     del list_model.store.rows[0]
     list_model.model.read_again()
     assert list_model.model.selected_keys == {4}
-    assert list_model.model.is_chosen(3)
+    assert list_model.model.is_row_selected(3)
     assert list_model.model.index(3, 0).data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
     list_model.model.read_query(list_model.store.fetch)
     assert list_model.model.selected_keys == set()
@@ -189,7 +189,7 @@ def test_a_row_is_read_out_whole(watched_model: MakeModel) -> None:
 def test_a_bare_number_is_read_with_its_title() -> None:
     """ "2" alone says nothing; "Client 2" does. A word or an amount needs no title."""
     spoken = [
-        Column("client", "Client", 80, lambda row: row).spoken_row(text) for text in ("2", "–", "¥500", "Bought")
+        Column("client", "Client", 80, lambda row: row).spoken_cell(text) for text in ("2", "–", "¥500", "Bought")
     ]
     assert spoken == ["Client 2", "–", "¥500", "Bought"]
 
@@ -206,7 +206,7 @@ def test_headings_stand_where_a_group_begins(watched_model: MakeModel) -> None:
     assert model.row_at(0) is None
     assert model.flags(model.index(0, 0)) == Qt.ItemFlag.NoItemFlags
     assert model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) == "Needs a person 3"
-    model.choose_row(0)
+    model.set_row_selected(0)
     assert model.selected_keys == set()
 
 

@@ -5,12 +5,12 @@ from PySide6.QtGui import QTextLayout
 
 from console.views.theme.mixed_font_text import (
     ELLIPSIS,
-    amount_runs,
-    elide_runs,
+    amount_font_runs,
+    elide_font_runs,
+    font_runs_width,
     keep_numbers_whole,
     rich_text,
-    runs_width,
-    split_runs,
+    split_font_runs,
     tooltip_text,
 )
 from console.views.theme.theme import current_appearance
@@ -32,7 +32,7 @@ from console.views.theme.theme import current_appearance
 )
 def test_figures_are_found(text: str, figures: list[str]) -> None:
     """Times, days, amounts, record and corporation numbers stand in the figures font, words do not."""
-    runs = split_runs(text)
+    runs = split_font_runs(text)
     assert [piece for piece, is_figure in runs if is_figure] == figures
     assert "".join(piece for piece, _ in runs) == text
 
@@ -40,21 +40,21 @@ def test_figures_are_found(text: str, figures: list[str]) -> None:
 def test_a_comma_is_no_figure() -> None:
     """The comma of an amount is drawn in the text font."""
     parts = (("¥", False), ("12", True), (",", False), ("000", True))
-    assert amount_runs("¥12,000") == parts
-    assert split_runs("残り ¥12,000") == (("残り ", False), *parts)
+    assert amount_font_runs("¥12,000") == parts
+    assert split_font_runs("残り ¥12,000") == (("残り ", False), *parts)
 
 
 def test_what_is_elided_keeps_its_fonts() -> None:
     """The beginning of an elided text is drawn in the same fonts as before, and no wider than the room."""
-    runs = split_runs("11-20 08:49 購入を送信しました")
-    for width in range(20, round(runs_width(runs)), 7):
-        *begin, end = elide_runs(runs, width)
+    runs = split_font_runs("11-20 08:49 購入を送信しました")
+    for width in range(20, round(font_runs_width(runs)), 7):
+        *begin, end = elide_font_runs(runs, width)
         assert end == ELLIPSIS
-        assert runs_width((*begin, end)) <= width
+        assert font_runs_width((*begin, end)) <= width
         assert all(
             runs[place][0].startswith(text) and runs[place][1] == font for place, (text, font) in enumerate(begin)
         )
-    assert elide_runs(runs, runs_width(runs)) == runs
+    assert elide_font_runs(runs, font_runs_width(runs)) == runs
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
 def test_a_number_that_is_kept_whole_keeps_its_font() -> None:
     """The no-break spaces in it are no reason to set its parts in another font."""
     for text in ("2026-11-20 15:04:05 JST", "1 9938 3111 5170", "11-20 10:49"):
-        assert len(split_runs(keep_numbers_whole(text))) == 1
+        assert len(split_font_runs(keep_numbers_whole(text))) == 1
 
 
 def test_text_of_others_is_never_markup() -> None:
