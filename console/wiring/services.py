@@ -35,7 +35,7 @@ from console.services.evidence.pack_bundle import EvidenceBundles
 from console.services.evidence.pack_text import TimelineText
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import unsent_operations
-from console.services.guarded.action import GuardedService, Services, services_by_action
+from console.services.guarded.action import GuardedService, ServicesByAction, map_services_by_action
 from console.services.guarded.operation import Progress
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
@@ -256,12 +256,12 @@ class ServiceBuilder:
         )
 
     @cached_property
-    def guarded_actions(self) -> Services:
+    def guarded_actions(self) -> ServicesByAction:
         """The services of all guarded actions, by the action's name. An action that is missing here could not
         settle its late answers and its operations whose lease has lapsed.
         """
         checks = self._purchases, self._refetch_service.refetches
-        return services_by_action(*checks, self._payment_builder.start_action, self._refund_builder.submit_action)
+        return map_services_by_action(*checks, self._payment_builder.start_action, self._refund_builder.submit_action)
 
     def end_unsent_operations(self) -> None:
         """Settle as not sent those operations of this desk whose stored intent proves that nothing was sent."""

@@ -98,9 +98,9 @@ def watch_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[Repeated
     if getattr(args, "request_id", None) is None:
         yield RepeatedAnswer(lambda: False, "")
         return
-    from console.services.guarded.request_ids import require_valid, watch_repeats
+    from console.services.guarded.request_ids import require_valid_request_id, watch_repeats
 
-    note = writer.translator("cli.repeated", id=require_valid(args.request_id))
+    note = writer.translator("cli.repeated", id=require_valid_request_id(args.request_id))
     with watch_repeats() as watch:
         yield RepeatedAnswer(lambda: watch.is_repetition, note)
 

@@ -190,7 +190,7 @@ def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetim
 
     Raises usage for a malformed id, and possible_repeat if the id belongs to another backup.
     """
-    request_ids.require_valid(request_id)
+    request_ids.require_valid_request_id(request_id)
     with closing(Spool(settings.home, cipher=None)) as spool:
         text = spool.read_value(_request_name(settings, request_id)) if spool.file_exists else None
     if text is None:

@@ -33,7 +33,7 @@ from console.services.guarded.request_ids import (
     RequestIds,
     find_no_answer,
     mark_repetition,
-    require_valid,
+    require_valid_request_id,
 )
 from console.services.process.context import ServiceContext
 from console.services.process.passwords import connected_with, typed_password
@@ -151,7 +151,7 @@ class AskingRequestIds(RequestIds):
             amount_minor=facts.amount_minor,
             proposed=facts.proposed,
             evidence_sha256=None if file is None else hashlib.sha256(file).hexdigest(),
-            request_id=None if request_id is None else require_valid(request_id),
+            request_id=None if request_id is None else require_valid_request_id(request_id),
         )
         return request, file
 

@@ -1,9 +1,9 @@
-"""Declarations of guarded actions, and the service that runs one of them.
+"""Declarations of guarded actions (`GuardedAction`), and the service that runs one of them (`GuardedService`).
 
-The services of credit checks, payments and refunds declare each action as a `GuardedAction`: its facts (name, right,
-effect) and its own steps. A `GuardedService` runs one action in this process: it performs attempts, delivers late
-answers and records lapses. `console.wiring` keeps the services by the names of their actions; the delivery of the
-spool and the due tasks look them up there.
+The services of credit checks, payments and refunds declare each action once. A `GuardedService` performs the
+attempts of its action, settles operations whose answer arrived late, and records lapses. A lapse means that the
+process of an operation ended during the call. `console.wiring` stores the services in a mapping by action name;
+the delivery of spooled answers and the due tasks use this mapping.
 """
 
 from collections.abc import Callable, Mapping
@@ -41,28 +41,35 @@ ResultT = TypeVar("ResultT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
-    """The declaration of one guarded action.
+    """The declaration of one guarded action. An attempt is one call of the action by a person or a worker.
 
-    Creating one raises ValueError if `has_effect`, `settle` or `answer` contradict `journal.EFFECTIVE_ACTION_OF_KIND`
-    or the answers that the spool can store.
+    Raises ValueError on creation if `has_effect`, `settle` or `answer` contradict
+    `journal.EFFECTIVE_ACTION_OF_KIND` or the answers that the spool can store.
 
-    Facts: `name` is the action in the journal, the spool and the audit trail; `kind` is the kind of its records;
-    `right` is the right that the person needs; `has_effect` is True if the action costs or moves money;
-    `waits_for_lease` is True if an attempt waits for a lease that is already held, and False if it raises in_progress
-    then; `answer` is the type of the answer that the spool stores, None without effect. With `audits_ending`, an
-    error that `make_result` raises gets an audit entry.
+    Data:
+    - `name`: the action's name in the journal, the spool and the audit trail.
+    - `kind`: the kind of the records that the action changes.
+    - `right`: the right that the acting person needs.
+    - `has_effect`: True if the action costs or moves money.
+    - `waits_for_lease`: True if an attempt waits for a lease that is held; False if it raises in_progress then.
+    - `answer`: type of the answer that the spool stores; None for an action without effect.
+    - `audits_ending`: True if an error that `make_result` raises gets an audit entry.
 
-    Steps of an attempt, in this order: `prepare` checks the attempt before anything is written; if it returns a
-    result, the call returns this result and the other steps don't run. `lease` returns the name of the lease, None if
-    the attempt needs none. `check` raises the refusal of an attempt that can't succeed, before and during the wait
-    for the lease. `claim` repeats the checks and writes the claim, in the first transaction (tx1). `call` asks the
-    provider, while no transaction is open. `record` writes the meaning of the outcome, in the second transaction
-    (tx2). `convert_exception` gets an exception of the pipeline and returns the exception to raise. `make_result`
-    returns the result, or raises the error that the recorded outcome means.
+    Steps of an attempt, called in this order:
+    - `prepare` checks the attempt before anything is written. If it returns a result, the caller gets this result and
+      no other step runs.
+    - `lease` returns the name of the lease, None if the attempt needs none.
+    - `check` raises the refusal of an attempt that can't succeed, before and during the wait for the lease.
+    - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
+    - `call` calls the provider, while no transaction is open.
+    - `record` writes the outcome into the record, in the second transaction (tx2).
+    - `convert_exception` gets an exception of the pipeline and returns the exception to raise.
+    - `make_result` returns the result, or raises the error that the recorded outcome means.
 
-    Steps without an attempt, each in a transaction of its own: `settle` gets the operation id, an outcome that was
-    not recorded in tx2, and the answer key, and writes the outcome; it returns False if the operation or its record
-    is missing. `record_lapse` writes to the record that the process of the operation ended during the call.
+    Steps after the process of the attempt has ended, each in a transaction of its own:
+    - `settle` writes an outcome that tx2 did not record. It gets the operation id, the outcome and the answer key
+      (`ServiceContext.answer_key`), and returns False if the operation or its record is missing.
+    - `record_lapse` writes the lapse into the record.
     """
 
     name: AuditAction
@@ -95,10 +102,10 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
 
 
 class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
-    """Runs one guarded action in this process. Safe from any thread.
+    """Runs the attempts of one guarded action in this process. Safe from any thread.
 
-    `make_settler` returns the first argument of the action's `settle` and `record_lapse`. It is called before their
-    transaction begins.
+    `make_settler` makes the object that `settle` and `record_lapse` of the action get as their first argument. The
+    service calls it before their transaction begins.
     """
 
     def __init__(
@@ -121,8 +128,9 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     ) -> ResultT:
         """Run one attempt until its outcome is recorded; return its result.
 
-        `subject_id` and `facts` describe the attempt in the audit entry of a refusal. Raises not_allowed, the errors
-        of the action's steps, and those of `GuardedPipeline.run`. A signal takes effect after the attempt has ended.
+        `subject_id` (id of the record) and `facts` describe the attempt in the audit entry of a refusal. Raises
+        not_allowed, the errors of the action's steps, and those of `GuardedPipeline.run`. A signal (Ctrl+C,
+        SIGTERM) takes effect after the attempt has ended.
         """
         context, action = self._context, self.action
         with interrupts.defer_signals():
@@ -173,7 +181,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         )
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
-        """Settle an operation with an answer that its own second transaction (tx2) did not record. Safe to repeat.
+        """Settle an operation with the outcome that its second transaction (tx2) did not record. Safe to repeat.
 
         Return False if the operation or its record is missing. For an action without effect, do nothing and return
         True.
@@ -208,20 +216,20 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         )
 
 
-Services: TypeAlias = Mapping[str, GuardedService[Any, Any, Any, Any]]
+ServicesByAction: TypeAlias = Mapping[str, GuardedService[Any, Any, Any, Any]]
 """Type: the guarded actions of this process, by name of the action."""
 
 
-def services_by_action(*services: GuardedService[Any, Any, Any, Any]) -> Services:
-    """Return a mapping with these services; its keys are the names of their actions."""
+def map_services_by_action(*services: GuardedService[Any, Any, Any, Any]) -> ServicesByAction:
+    """Return a mapping of these services; the keys are the names of their actions."""
     return {service.action.name: service for service in services}
 
 
 def record_operation_lapse(
     context: ServiceContext, operation_id: str, record_lapse: Callable[[Transaction, Operation], None]
 ) -> bool:
-    """Record the lapse of an operation in the journal, and call `record_lapse` to write it to the record, in one
-    transaction.
+    """Record in the journal that the process of the operation ended during the call, and call `record_lapse` to
+    write it into the record, in the same transaction.
 
     Return False if the operation has not lapsed or another process has recorded the lapse.
     """
@@ -240,6 +248,7 @@ def record_operation_lapse(
 
 
 def record_reading_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Write the audit entry about the lapse of an operation that only read, so that its record stays unchanged."""
+    """Write an audit entry: the process of an operation without effect ended during the call. The record stays
+    unchanged."""
     audit_action, kind = AuditAction(f"{operation.action}.lapsed"), operation.subject_kind
     context.record_audit(tx, audit_action, operation.subject_id, kind=kind, result="failed", reason="lapsed")

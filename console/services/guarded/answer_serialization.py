@@ -1,8 +1,8 @@
 """Serialize the answers of services, so that a repeated request id gets an answer equal to the first one.
 
-An answer consists of values of the domain (frozen dataclasses and enumerations), error codes and facts. The payer of
-a payment is stored masked, as on the screen. Text creates only objects of classes of the domain, because another
-program may have changed the stored text.
+An answer consists of domain values (frozen dataclasses and enumerations), error codes and error details. The payer
+of a payment is stored masked, as on the screen. Because another program may have changed the stored text,
+`deserialize_answer` creates objects of domain classes only.
 """
 
 import importlib
@@ -20,19 +20,19 @@ from console.domain.records import WorkReason
 
 LONGEST_ANSWER_CHARACTERS = 4 * 1024 * 1024
 """Length of the longest answer that is stored, in characters."""
-_DOMAIN = "console.domain."
+_DOMAIN_PACKAGE_PREFIX = "console.domain."
 
 
 @dataclass(frozen=True, slots=True)
 class CallAnswer:
-    """The end of a call: the value that it returned, or the error that it raised."""
+    """The result of a call of a service: the value that it returned, or the error that it raised."""
 
     value: Any = None
     error: ConsoleError | None = None
 
 
 def serialize_answer(answer: CallAnswer) -> str:
-    """Return the answer as JSON text, which `deserialize_answer` reads."""
+    """Return the answer as JSON text. `deserialize_answer` converts it back."""
     error = answer.error
     content = (
         {"value": serialize_value(answer.value)}
@@ -57,9 +57,8 @@ def deserialize_answer(text: str) -> CallAnswer:
 
 
 def serialize_value(value: object) -> Any:
-    """Return the value in the types of JSON; a value of another type becomes an object whose first key tells the
-    type.
-    """
+    """Return the value as JSON types. A value that JSON can't express becomes a JSON object whose first key
+    identifies the type, such as {"day": "2026-01-31"}; an object of an unknown type becomes its str()."""
     match value:
         case ErrorCode() | WorkReason() | Reason():  # stored as plain text before they had a type
             return value.value
@@ -117,11 +116,10 @@ def deserialize_value(stored: Any) -> Any:
 
 
 def _find_class(name: str, kind: type | None) -> Any:
-    """Return the class of the domain with this name ("module:class"): a dataclass, or with `kind` a subclass of
-    `kind`. Raises ValueError for any other name.
-    """
+    """Return the domain class with this name ("module:class"). It must be a dataclass if `kind` is None, otherwise
+    a subclass of `kind`. Raises ValueError for any other name."""
     module, _, class_name = name.partition(":")
-    if not module.startswith(_DOMAIN) or not class_name.isidentifier():
+    if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():
         raise ValueError("not a class of the domain")
     candidate = getattr(importlib.import_module(module), class_name)
     fits = isinstance(candidate, type) and candidate.__module__ == module

@@ -30,8 +30,8 @@ def require_safe_settings(context: ServiceContext, provider: str) -> None:
 
 
 def require_disk_space(context: ServiceContext) -> None:
-    """Refuse an operation before anything is written if a disk of the desk is full: without space, the operation
-    could not record its outcome.
+    """Refuse an operation, before anything is written, if less than NEEDED_FREE_BYTES are free on a disk of the
+    desk: the operation could not record its outcome then.
 
     Raises storage_full with detail.folder, detail.free and detail.needs (bytes).
     """

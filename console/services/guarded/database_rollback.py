@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseWentBack
     from console.domain.tasks.records import Alert
 
-ALERT_RULE, DATABASE_KIND, SUBJECT = anchors.WENT_BACK_RULE, "database", 1
+ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID = anchors.WENT_BACK_RULE, "database", 1
 ANCHORS_COMPARED, ANCHORS_COMPARED_PER_OPERATION = 50, 10
 """Number of the newest anchors that are looked for: when the database is opened, and before each operation. More than
 one is needed, because rows can be committed in another order than that of their ids. The number before an operation
@@ -42,8 +42,11 @@ _log = logging.getLogger("console.guard")
 
 @dataclass(frozen=True, slots=True)
 class RollbackFinding:
-    """The reason why this database is stopped: the open alert (None if this account may not raise alerts) and the
-    intents of the operations that the database has lost.
+    """The finding that the database has gone back to an earlier state, for which operations with effect are
+    refused.
+
+    `alert` is the open alert, None if this database account may not raise alerts. `lost_operations` are the
+    intents, from the spools of desks, of the operations that the database has lost.
     """
 
     alert: "Alert | None"
@@ -52,7 +55,7 @@ class RollbackFinding:
     def make_refusal(self) -> ConsoleError:
         """Return the error database_went_back; its detail contains the lost operations and the alert."""
         facts: DatabaseWentBack = {
-            "missing": [_intent_facts(intent) for intent in self.lost_operations[:_MAX_LISTED_OPERATIONS]]
+            "missing": [_make_intent_facts(intent) for intent in self.lost_operations[:_MAX_LISTED_OPERATIONS]]
         }
         facts |= {
             "count": len(self.lost_operations),
@@ -64,10 +67,10 @@ class RollbackFinding:
 
 
 def find_rollback(context: ServiceContext) -> RollbackFinding | None:
-    """Compare this desk's anchors with the database. If anchors are missing, report the loss; otherwise store the
+    """Compare this desk's anchors with the database. If anchors are missing, raise the alert; otherwise store the
     newest audit entry in the spool as an anchor.
 
-    Return the finding, None if no anchor is missing or the comparison failed. Never raises an Exception, so that
+    Return the finding; None if no anchor is missing or the comparison failed. Never raises an Exception, so that
     people can still read the database.
     """
     try:
@@ -112,10 +115,11 @@ def find_open_rollback(conn: Connection) -> RollbackFinding | None:
 
 
 def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
-    """Return the number of this desk's newest anchors that are missing from the database. Writes nothing; used by
-    `doctor`.
+    """Return the number of this desk's newest anchors that are missing from the database, for the command
+    `doctor`. Writes nothing.
 
-    Always 0 at a desk whose account may only read and ask, because such an account can't read the whole audit trail.
+    Always 0 at a desk whose database account may only read and write desk requests, because such an account can't
+    read the whole audit trail.
     """
     if not spool.file_exists:
         return 0
@@ -166,8 +170,10 @@ def accept_new_database(database: Database, spool: Spool, database_id: str) -> N
 
 
 def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> RollbackFinding | None:
-    """Compare this desk's anchors and the id of the database. A desk whose account reads views compares the id only:
-    it sees a part of the audit trail, and to find the newest entry the server would read the whole view.
+    """Compare this desk's newest anchors (at most `limit`) and the stored id of the database with the database.
+
+    Only the id is compared if the desk's account reads through SQL views: it sees a part of the audit trail, and
+    the server would read the whole view to find the newest entry.
     """
     spool, database_id = context.spool, context.database_id
     old_database_id = _find_old_database_id(context)
@@ -231,9 +237,10 @@ def _report_rollback(
     old_database_id: str | None,
     acknowledgers: frozenset[str],
 ) -> RollbackFinding | None:
-    """Write the loss to the database and return it. Return None if the write transaction finds all anchors, or if
-    people have already acknowledged this loss. A replica with a delay is not reported, because it refuses write
-    transactions.
+    """Write the lost operations and the alert to the database and return the finding. Return None if the write
+    transaction finds all anchors, or if people have already acknowledged this loss.
+
+    A replica that is behind refuses write transactions, so its delay is not reported as a loss.
     """
     spooled = _operations_not_in_journal(context, old_database_id)
     try:
@@ -273,9 +280,11 @@ def _write_rollback(
     acknowledgers: frozenset[str],
     spooled: Sequence[SpoolEntry],
 ) -> tuple[RollbackFinding | None, frozenset[str] | None]:
-    """Store the lost operations, and raise the alert if the loss is new or a lost operation that was not yet stored
-    holds a claim. Return the open stop and the people who have acknowledged alerts of this rule; (None, None) without
-    a loss.
+    """Store the lost operations, and raise the alert if the loss is new or if a lost operation that was not yet
+    stored holds a claim.
+
+    Return the finding and the people who have acknowledged alerts of this rule; (None, None) if no anchor is
+    missing.
     """
     from console.store.operations import lost_operations
 
@@ -306,7 +315,9 @@ def _raise_alert(
     )
     observed = f"{observation}; operations that only a desk remembers: {operation_count}"
     expected = f"what desk {context.spool.desk_id} saw committed"
-    alert = alerts.raise_alert(tx.conn, ALERT_RULE, DATABASE_KIND, SUBJECT, None, observed, expected, context.now())
+    alert = alerts.raise_alert(
+        tx.conn, ALERT_RULE, DATABASE_KIND, DATABASE_SUBJECT_ID, None, observed, expected, context.now()
+    )
     if alert is not None:
         outbox.add_alert_event(tx.conn, "AlertRaised", alert, context.database_id, context.now())
         facts = {
@@ -322,9 +333,8 @@ def _raise_alert(
 
 
 def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
-    """Mark the missing anchors of an acknowledged loss as given up, so that they are not looked for again.
-    `audit verify` still reports them.
-    """
+    """Mark the missing anchors of an acknowledged loss as given up, so that the program doesn't look for them
+    again. `audit verify` still reports them."""
     spool, database_id = context.spool, context.database_id
     if old_database_id is not None:
         spool.store_value(make_address_key(context.database), database_id, durable=True)
@@ -339,7 +349,7 @@ def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> No
     spool.store_value(f"seen:{database_id}", "null", durable=True)
 
 
-def _intent_facts(intent: Intent) -> dict[str, object]:
+def _make_intent_facts(intent: Intent) -> dict[str, object]:
     return {
         "operation_id": intent.operation_id,
         "kind": journal.kind_of_action(intent.action) or "operation",

@@ -24,9 +24,9 @@ from console.store.operations.idempotency import KeyUse
 from console.store.operations.idempotency_cache import NoCache
 from console.store.operations.journal import NewOperation
 
-RUNNING_SECONDS = 30.0
+ATTEMPT_LEASE_SECONDS = 30.0
 LONGEST_KEY_CHARACTERS = 200
-_MAX_ATTEMPTS = 5
+_MAX_UNIQUE_VIOLATIONS = 5
 _UNESCAPED_SIGNS = "".join(set(string.punctuation) - {":", "%"})
 
 
@@ -34,8 +34,8 @@ _UNESCAPED_SIGNS = "".join(set(string.punctuation) - {":", "%"})
 class HeldKey:
     """An idempotency key that this process holds until it stores a result or releases the key.
 
-    `fence` is the fencing token of the journal row; `epoch` is the epoch of the cache when the key was taken, None if
-    the cache had none.
+    `fence` is the fencing token of the journal row. `epoch` is the epoch of the Redis cache (`idempotency_cache`)
+    when the key was taken, None if Redis was not used.
     """
 
     operation_id: str
@@ -46,15 +46,15 @@ class HeldKey:
 
 
 def make_payment_key(merchant_id: str, order_no: str, repeat: int | None = None) -> str:
-    """Return the idempotency key of an order's payment; `repeat` is the number of an intended repetition, None for
-    the first payment.
-    """
+    """Return the idempotency key of an order's payment. `repeat` is the number of an intentional repetition, None
+    for the first payment."""
     return _join_key("payment", merchant_id, order_no, repeat)
 
 
 def make_refund_key(payment_no: int, operator_id: str, amount: int, repeat: int | None = None) -> str:
     """Return the idempotency key of a refund. `payment_no` is the id of our payment, `operator_id` the name of the
-    operator, `amount` in minor units.
+    operator, `amount` in minor units, `repeat` the number of an intentional repetition (None for the first
+    refund).
     """
     return _join_key("refund", payment_no, operator_id, amount, repeat)
 
@@ -65,9 +65,8 @@ def make_request_key(person: str, request_id: str) -> str:
 
 
 def _join_key(*parts: str | int | None) -> str:
-    """Join the parts with colons; colons inside a part are escaped, so that different parts never make the same key.
-    In a key longer than LONGEST_KEY_CHARACTERS characters, the SHA-256 of the key replaces its end.
-    """
+    """Join the parts with colons. Colons inside a part are escaped, so that different parts never make the same
+    key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end."""
     key = ":".join(["idempotent", *(quote(str(part), safe=_UNESCAPED_SIGNS) for part in parts if part is not None)])
     if len(key) <= LONGEST_KEY_CHARACTERS:
         return key
@@ -97,8 +96,9 @@ class Idempotency:
         )
 
     def take_key(self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]) -> HeldKey | str:
-        """Take the key and return it as a HeldKey, or return the result that is stored under it. `subject` is the
-        kind and the id of the record. Raises the errors of `find_result`.
+        """Hold the key for one attempt and return a HeldKey, or return the result that is stored under the key.
+        `action` is the name of the attempted action, `subject` the kind and the id of its record. Raises the
+        errors of `find_result`.
         """
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored = cache_answer.result
@@ -115,11 +115,12 @@ class Idempotency:
                 stored, violations = self._read_result(key, fingerprint, None), violations + 1
                 if stored is not None:
                     return stored
-                if violations == _MAX_ATTEMPTS:
+                if violations == _MAX_UNIQUE_VIOLATIONS:
                     raise
 
     def store_result(self, held_key: HeldKey, result: str) -> bool:
-        """Store the result for later callers. Return False if another process has taken the key meanwhile."""
+        """End the attempt and store its result for later callers. Return False, and store nothing, if another
+        process has taken the key meanwhile."""
         is_stored = self._end_attempt(held_key, OperationState.DONE, result)
         if is_stored:
             self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
@@ -150,19 +151,19 @@ class Idempotency:
 
     @property
     def cache_state(self) -> Literal["on", "off"] | None:
-        """The state of the cache: "on" while Redis answers, "off" while it doesn't, None if no Redis is
-        configured.
-        """
+        """The state of the Redis cache: "on" while Redis answers, "off" while it doesn't, None if no Redis is
+        configured."""
         return self._cache.state
 
     @property
     def cache_counts(self) -> tuple[int, int]:
-        """The number of queries that the cache answered, and the number of all queries, of all desks together."""
+        """Two counts over all desks: queries that the Redis cache answered, and all queries to it."""
         return self._cache.counts
 
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
-        """Return the stored result from the database and put it into the cache. `epoch` is the epoch that the cache
-        had when it could not answer.
+        """Return the stored result of the key from the database and copy it into the cache; None if the key has
+        none. `epoch` is the epoch that the cache had when it did not answer. Raises the errors of
+        `find_stored_result`.
         """
         with self._context.database.read() as conn:
             self._cache.refresh_epoch(lambda: idempotency.current_epoch(conn, self._context.now()))
@@ -184,7 +185,9 @@ class Idempotency:
                 return stored
             idempotency.free_key(tx.conn, attempt.operation_id, key)
         operation = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
-        fence = journal.begin_operation(tx, operation, holder, now, context.scale.lease_seconds(RUNNING_SECONDS))
+        fence = journal.begin_operation(
+            tx, operation, holder, now, context.scale.lease_seconds(ATTEMPT_LEASE_SECONDS)
+        )
         if epoch is None and self._cache.state is not None and not idempotency.current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, holder, now)
         return HeldKey(operation.id, fence, key, fingerprint, epoch)
@@ -202,8 +205,8 @@ class Idempotency:
 
 
 def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
-    """Return the stored result of a used key for a caller with this fingerprint; None if the attempt ended without
-    effect, so that the caller may take the key.
+    """Return the result that `attempt` stored under its key, for a caller with this fingerprint. Return None if
+    the attempt ended without effect, so that the caller may take the key.
 
     Raises possible_repeat for another fingerprint, in_progress while the attempt runs, and outcome_unknown if the
     outcome of the attempt is unknown.
@@ -226,8 +229,8 @@ def find_stored_result(attempt: KeyUse, fingerprint: str) -> str | None:
 
 
 def refuse_repeat(conn: Connection, key: str, fingerprint: str) -> None:
-    """Called after a unique index was violated: raise the refusal that the last attempt under `key` means. Return if
-    no attempt holds the key, because then another index was violated.
+    """Raise the refusal for a caller whose insert violated a unique index, because an earlier attempt holds `key`.
+    Return if no attempt holds the key: then another index was violated.
 
     Raises already_decided if a result is stored, and the errors of `find_stored_result`.
     """

@@ -1,4 +1,5 @@
-"""Build records from the claim and the outcome in this process's memory, while the database can't be read."""
+"""Build records from the claim and the outcome in this process's memory, for the answer to the caller while the
+database can't be read."""
 
 from dataclasses import replace
 
@@ -51,9 +52,8 @@ def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] 
 
 
 def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome[RefundReport] | None) -> Refund:
-    """Return the refund in its state after the request was sent, built from its row, its claim and its outcome;
-    without an outcome its certainty is unknown.
-    """
+    """Return the refund as it is after the request was sent, built from its row, its claim and its outcome.
+    Without an outcome its certainty is unknown."""
     submitted = replace(
         refund_row,
         provider_refund_key=claimed.subject.provider_key,
@@ -61,7 +61,7 @@ def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome
         sent_count=refund_row.sent_count + 1,
         version=refund_row.version + (2 if outcome else 1),
     )
-    state = _refund_state(outcome) if outcome else None
+    state = _find_refund_state(outcome) if outcome else None
     if outcome is None or state is None:
         work = Work(WorkState.SCHEDULED, reason=WorkReason.UNKNOWN)
         return replace(submitted, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=work)
@@ -71,7 +71,7 @@ def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome
     return replace(submitted, state=state, work=Work(), provider_refund_id=number, error_code=cause)
 
 
-def _refund_state(outcome: Outcome[RefundReport]) -> RefundState | None:
+def _find_refund_state(outcome: Outcome[RefundReport]) -> RefundState | None:
     if outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not Sent.NO:
         return RefundState.FAILED
     return {

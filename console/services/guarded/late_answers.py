@@ -1,6 +1,5 @@
-"""Build the error for a provider's answer that arrived after a person or another process had decided about its
-record. The record stays unchanged, and a case describes the contradiction.
-"""
+"""Build the error for a provider's late answer: a person or another process has already decided about its record.
+The record stays unchanged, and a case describes the contradiction."""
 
 import logging
 
@@ -12,7 +11,7 @@ from console.domain.records import CreditCheck, WorkReason
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 
-CASE_RULE = WorkReason.CONTRADICTED
+LATE_ANSWER_CASE_RULE = WorkReason.CONTRADICTED
 _log = logging.getLogger("console.guard")
 
 
@@ -25,7 +24,7 @@ def make_already_decided_error(
     case: int | None = None
     try:
         with context.database.read() as conn:
-            case = cases.open_case_id(conn, CASE_RULE, kind, record.id)
+            case = cases.open_case_id(conn, LATE_ANSWER_CASE_RULE, kind, record.id)
     except Exception:
         _log.warning("the case about %s %s can't be read", kind, record.id, exc_info=True)
     facts: AlreadyDecided = {

@@ -1,6 +1,4 @@
-"""Named leases for services. During `hold_lease` and `keep_renewed`, the heartbeat of the process renews the
-lease.
-"""
+"""Named leases for services. The heartbeat of the process renews a lease during `hold_lease` and `keep_renewed`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +16,7 @@ from console.store.operations.leases import Lease
 @contextmanager
 def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress]) -> Iterator[Lease]:
     """Hold the lease `name` until the end of the block. Never waits: if another process or thread holds the lease,
-    raises in_progress with `facts` and the holder.
-    """
+    raises in_progress, whose detail contains `facts` and the holder."""
     lease = acquire(context, name)
     if lease is None:
         with context.database.read() as conn:
@@ -30,9 +27,8 @@ def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress
 
 
 def acquire(context: ServiceContext, name: str) -> Lease | None:
-    """Acquire the lease and return it, or None if it is already held. The caller must pass the lease to
-    `keep_renewed`, because nothing renews it before that.
-    """
+    """Acquire the lease `name` and return it; return None if another process or thread holds it. The caller must
+    pass the lease to `keep_renewed`, because nothing renews it before that."""
     return context.write(
         lambda tx: leases.acquire(tx, name, context.holder(), context.now(), context.heartbeat.lease_seconds)
     )

@@ -1,4 +1,5 @@
-"""The data that a service gives the pipeline for a guarded operation, and the results of the pipeline."""
+"""The description of a guarded operation that a service gives the pipeline, and the types of its claim, errors and
+settling."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,11 +26,12 @@ EFFECT_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRecord:
-    """The record that the first transaction (tx1) claimed.
+    """The record of an operation, as the first transaction (tx1) has claimed it.
 
-    `kind` and `id` name the record; `key` is the idempotency key and `fingerprint` the fingerprint of the request. A
-    purchase has `client_id` and `corporation_number`, the pair that the unique index admits only once. A refund has
-    `payment_id`, `provider_key` (our idempotency key at the provider) and `amount_minor` (minor units).
+    `kind` and `id` identify the record; `key` is the idempotency key and `fingerprint` the fingerprint of the
+    request. A purchase has `client_id` and `corporation_number`, the pair that the unique index admits only once.
+    A refund has `payment_id`, `provider_key` (our idempotency key at the provider) and `amount_minor` (minor
+    units).
     """
 
     kind: str
@@ -45,16 +47,16 @@ class ClaimedRecord:
 
 @dataclass(frozen=True, slots=True)
 class GuardedOperation(Generic[T]):
-    """Description of one guarded operation. All callables run in the caller's thread.
+    """Description of one guarded operation for the pipeline, which calls the callables in the caller's thread.
 
     - `lease`: name of the lease, None if the operation needs none.
-    - `waits_for_lease`: True if the caller waits for a lease that is already held; if False, the operation is refused
-      with in_progress then.
+    - `waits_for_lease`: True if the operation waits for a lease that is held; if False, the pipeline refuses it with
+      in_progress then.
     - `has_effect`: True if the operation costs or moves money.
     - `check` raises the refusal of an operation that can't succeed, before and during the wait for the lease.
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
-    - `call` asks the provider; no transaction is open.
-    - `record` writes the meaning of the outcome, in the second transaction (tx2).
+    - `call` calls the provider, while no transaction is open.
+    - `record` writes the outcome into the record, in the second transaction (tx2).
     - `deliver` settles the operation with an outcome that tx2 did not record, because another process had ended the
       operation; it returns False if the operation or its record is missing.
     """
@@ -72,7 +74,8 @@ class GuardedOperation(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedOperation:
-    """An operation whose first transaction (tx1) is committed; `fence` is the fencing token of its journal row."""
+    """An operation whose first transaction (tx1) is committed. `fence` is the fencing token of its journal row;
+    `subject` is the claimed record; `lease` is the held lease, None if the operation needs none."""
 
     operation_id: str
     fence: int
@@ -83,8 +86,8 @@ class ClaimedOperation:
 class OutcomeUnrecorded(ConsoleError):
     """The error outcome_unknown of a call whose outcome could not be written to the database.
 
-    With `is_spooled` the answer is in the desk's spool and will be delivered from there. Otherwise people must
-    decide; detail.provider_id, if the answer had one, helps them.
+    If `is_spooled` is True, the answer is in the desk's spool and a process of the desk will deliver it. Otherwise
+    people must decide; detail.provider_id is the provider's id for the record, None if the answer had none.
     """
 
     def __init__(self, claimed: ClaimedOperation, *, is_spooled: bool, provider_id: int | str | None) -> None:
@@ -95,12 +98,11 @@ class OutcomeUnrecorded(ConsoleError):
 
 
 class Settler(Protocol):
-    """Settles operations of one kind of record that their own process did not end."""
+    """Settles operations that their own process did not end, for one kind of record."""
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
-        """Settle the operation with an answer that its second transaction (tx2) did not record. Return False if the
-        operation or its record is missing.
-        """
+        """Settle the operation with the outcome that its second transaction (tx2) did not record. Return False if
+        the operation or its record is missing."""
         ...
 
     def record_lapse(self, operation_id: str) -> bool:
@@ -126,7 +128,7 @@ reasons is never reported as the provider's fault.
 
 
 def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
-    """Return the error code for a call that should cost or move money and whose outcome is not a success."""
+    """Return the error code for the outcome of a call that should cost or move money and did not succeed."""
     if outcome.reason in OWN_FAULT_CODES and outcome.kind is not OutcomeClass.UNKNOWN:
         return ErrorCode(outcome.reason)
     if outcome.reason == ErrorCode.INTERNAL_ERROR and (outcome.sent is Sent.NO or outcome.kind is OutcomeClass.AUTH):
@@ -143,9 +145,8 @@ def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
 
 
 def find_ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
-    """Return the journal state that an outcome means. `effect`: the call costs or moves something. Without an
-    effect an unknown outcome counts as failed, because nobody needs to learn whether a read has succeeded.
-    """
+    """Return the journal state for an outcome. `effect` is True if the call costs or moves money. Without an
+    effect, an unknown outcome counts as failed, because the read can simply be repeated."""
     if outcome.kind in EFFECT_CLASSES:
         return OperationState.DONE
     if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:

@@ -36,7 +36,7 @@ from console.services.guarded.operation import (
     Progress,
     find_ended_state,
 )
-from console.services.guarded.unsent_operations import not_sent_outcome
+from console.services.guarded.unsent_operations import make_not_sent_outcome
 from console.services.process.context import ServiceContext
 from console.services.process.heartbeat import Heartbeat
 from console.store.database import row_counters
@@ -49,7 +49,7 @@ from console.store.operations.leases import Lease
 from console.store.spool.answer_codec import Answer, provider_id_of, storable_report
 from console.store.spool.spool import Intent
 
-WAIT_SECONDS = 60.0
+LEASE_WAIT_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.1
 _log = logging.getLogger("console.guard")
 
@@ -77,10 +77,10 @@ class GuardedPipeline:
     def run(self, operation: GuardedOperation[T], progress: Progress) -> tuple[ClaimedOperation, Outcome[T]]:
         """Run the operation until its outcome is recorded; return the claim and the outcome.
 
-        `progress` is called with "waiting", "asking" and "answered". Before anything is sent, raises the refusals of
-        `check` and `claim`, lease_timeout, in_progress, database_went_back, storage_full, and Interrupted if a signal
-        arrived before the claim. Raises Unrecorded if the outcome could not be written to the database. A signal that
-        arrived after the claim takes effect after the outcome is written.
+        The pipeline calls `progress` with "waiting", "asking" and "answered". Before anything is sent, raises the
+        refusals of `check` and `claim`, lease_timeout, in_progress, database_went_back, storage_full, and
+        Interrupted if a signal arrived before the claim. Raises OutcomeUnrecorded if the outcome could not be
+        written to the database. A signal that arrives after the claim takes effect after the outcome is written.
         """
         with tracing.start_correlation(), interrupts.defer_signals():
             if operation.has_effect:
@@ -114,7 +114,7 @@ class GuardedPipeline:
     def _wait_and_claim(self, operation: GuardedOperation[T], progress: Progress) -> ClaimedOperation:
         started_at = self._context.clock.monotonic()
         try:
-            return self._wait_until(operation, progress, started_at)
+            return self._claim_when_free(operation, progress, started_at)
         except ConsoleError as refusal:
             self._context.counters.count_refusal(refusal.code)
             raise
@@ -122,9 +122,11 @@ class GuardedPipeline:
             if operation.lease is not None:
                 self._context.counters.count_wait(self._context.clock.monotonic() - started_at)
 
-    def _wait_until(self, operation: GuardedOperation[T], progress: Progress, started_at: float) -> ClaimedOperation:
+    def _claim_when_free(
+        self, operation: GuardedOperation[T], progress: Progress, started_at: float
+    ) -> ClaimedOperation:
         context = self._context
-        deadline = started_at + context.scale.scaled_seconds(WAIT_SECONDS)
+        deadline = started_at + context.scale.scaled_seconds(LEASE_WAIT_SECONDS)
         while True:
             interrupts.raise_if_pending()
             try:
@@ -136,9 +138,11 @@ class GuardedPipeline:
             self._await_free_lease(operation, deadline)
 
     def _write_claim(self, operation: GuardedOperation[T], waited_seconds: float) -> ClaimedOperation:
-        """Run the first transaction (tx1); `waited_seconds` is the time that the caller has waited for the lease.
+        """Run the first transaction (tx1) and return the claim. `waited_seconds` is the time that the caller has
+        waited for the lease.
 
-        If a unique index refuses the claim, raises the refusal that fits the record or attempt which holds the claim.
+        If a unique index refuses the claim, raises the refusal for the record or attempt that holds the claim.
+        Raises _LeaseTaken if the lease is held.
         """
         context, operation_id = self._context, str(uuid.uuid4())
         subject: ClaimedRecord | None = None
@@ -186,19 +190,20 @@ class GuardedPipeline:
     ) -> int:
         journal_row = NewOperation(
             operation_id, operation.action, subject.kind, subject.id, subject.client_id, subject.corporation_number,
-            subject.key, subject.fingerprint, self._answer_key(operation, operation_id),
+            subject.key, subject.fingerprint, self._make_answer_key(operation, operation_id),
         )  # fmt: skip
         context = self._context
         return journal.begin_operation(
             tx, journal_row, context.holder(), context.now(), self._heartbeat.lease_seconds
         )
 
-    def _answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
+    def _make_answer_key(self, operation: GuardedOperation[T], operation_id: str) -> str | None:
         return self._context.answer_key(operation_id) if operation.has_effect else None
 
     def _await_free_lease(self, operation: GuardedOperation[T], deadline: float) -> None:
-        """Read the lease repeatedly until it is free. Each round also runs `check`, so that an operation that can't
-        succeed any more is refused before the deadline. Raises lease_timeout at `deadline` (monotonic seconds).
+        """Read the lease repeatedly until it is free. Each round also calls `check`, so that an operation that
+        can't succeed any more is refused before the deadline. Raises lease_timeout at `deadline` (seconds of
+        the monotonic clock).
         """
         context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
         started_at = context.clock.monotonic()
@@ -236,13 +241,12 @@ class GuardedPipeline:
             reason = error.code if isinstance(error, ConsoleError) else "stopped_before_sending"
             # If this write fails too, the spool row stays `prepared`, and `unsent_operations` records it later.
             with suppress(Exception):
-                self._record_outcome(operation, claimed, not_sent_outcome(reason))
+                self._record_outcome(operation, claimed, make_not_sent_outcome(reason))
             raise
 
     def _mark_calling(self, operation_id: str) -> None:
-        """Set the spool row to `calling`: from now on the request may have been sent. Raises interrupted if this desk
-        has already settled the operation as not sent.
-        """
+        """Set the operation's spool row to `calling`: from now on the request may have been sent. Raises
+        interrupted if this desk has already settled the operation as not sent."""
         if not self._context.spool.mark_calling(operation_id):
             raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "told_not_sent", "operation_id": operation_id})
 
@@ -271,7 +275,7 @@ class GuardedPipeline:
         the request may have arrived. If a signal ends it, an answer that has arrived is returned or recorded.
         """
         if operation.has_effect and interrupts.is_pending():
-            return not_sent_outcome(interrupts.INTERRUPT_REASON)
+            return make_not_sent_outcome(interrupts.INTERRUPT_REASON)
         outcome: Outcome[T] | None = None
         try:
             outcome = operation.call(claimed.subject)
@@ -295,8 +299,11 @@ class GuardedPipeline:
     # Recording
 
     def _record_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> None:
-        """Write the outcome in the second transaction (tx2), or into the desk's spool if tx2 fails and the operation
-        has an effect. Both are tried before an exception leaves this method.
+        """Write the outcome in the second transaction (tx2), or into the desk's spool if tx2 fails and the
+        operation has an effect.
+
+        Raises OutcomeUnrecorded if tx2 failed for an operation with effect. A signal during tx2 is raised only
+        after both were tried.
         """
         try:
             self._context.failpoints.reach("before_tx2")
@@ -345,7 +352,7 @@ class GuardedPipeline:
 
     def _write_outcome(self, operation: GuardedOperation[T], claimed: ClaimedOperation, outcome: Outcome[T]) -> bool:
         context, state = self._context, find_ended_state(outcome, operation.has_effect)
-        key = self._answer_key(operation, claimed.operation_id)
+        key = self._make_answer_key(operation, claimed.operation_id)
 
         def tx2(tx: Transaction) -> bool:
             is_owner = journal.end_operation(
@@ -387,9 +394,8 @@ class GuardedPipeline:
 
 
 def _report_step(progress: Progress, step: str) -> None:
-    """Call `progress` with the step. An Exception that `progress` raises is only logged, so that the operation
-    continues.
-    """
+    """Call `progress` with the step's name. An Exception that `progress` raises is only logged, so that the
+    operation continues."""
     try:
         progress(step)
     except Exception:
@@ -397,9 +403,8 @@ def _report_step(progress: Progress, step: str) -> None:
 
 
 def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]) -> None:
-    """Mark the intent as ended in the spool. With an unknown outcome the intent stays open, so that it holds its
-    claim.
-    """
+    """Mark the operation's intent in the spool as ended. With an unknown outcome the intent stays open, so that it
+    holds its claim."""
     if outcome.kind is OutcomeClass.UNKNOWN:
         return
     identifier = provider_id_of(outcome.found)

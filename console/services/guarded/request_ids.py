@@ -1,10 +1,10 @@
 """Request ids: a call that repeats an id gets the first call's answer, and nothing is sent or written again.
 
-The steps are: check the id, take its row, run the act, store the answer. If the act is refused, the id is released.
-The transactions of the act store in the row of the id which record they changed
-(`ServiceContext.bind_to_request_id`), so that after a crash the answer can be found from this record, and also if the
-database fails after the act has written it: then the caller is told the success. A Redis cache, if it is configured,
-returns final answers faster; the answers are the same without it.
+The act is the function that does the work of a call, such as a purchase. The steps of a call are: check the id,
+take its row, run the act, store the answer. If the act is refused, the id is released. The transactions of the act
+store in the row of the id which record they changed (`ServiceContext.bind_to_request_id`). From this record a
+later call finds the answer after a crash, and this call finds its success if the database fails after the act has
+written. A Redis cache, if it is configured, returns final answers faster; the answers are the same without it.
 """
 
 import hashlib
@@ -46,13 +46,13 @@ from console.store.records import any_record
 from console.store.refunds import refunds
 
 LONGEST_REQUEST_ID_CHARACTERS = 64
-_ALPHABET = frozenset(string.ascii_letters + string.digits + "._-")
+_REQUEST_ID_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._-")
 REQUEST_ID_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
 """Roles whose database accounts on a server may store request ids (`store/access/grants.py`)."""
-_STORED_STATUSES = (0, 4, 5)
+_STORED_EXIT_STATUSES = (0, 4, 5)
 """Exit statuses of calls that wrote or sent something; after any other status the id is free again."""
-_UNKNOWN_STATUS = 4
-_UNSURE_CODES = (
+_OUTCOME_UNKNOWN_EXIT_STATUS = 4
+_CODES_OF_UNSURE_EFFECT = (
     ErrorCode.DATABASE_UNREACHABLE,
     ErrorCode.DATABASE_LOCKED,
     ErrorCode.STORAGE_FULL,
@@ -66,7 +66,7 @@ the row of its id.
 _ANSWER_TRIES = 3
 """Number of times that the answer of an act is stored, or searched for, before this process gives up."""
 _ANSWER_PAUSE_SECONDS = 0.1
-_CACHE_KIND = "request"
+_REQUEST_ID_KIND = "request"
 _KIND_OF_RECORD: Mapping[type, str] = {
     CreditCheck: credit_checks.CREDIT_CHECK_KIND,
     Order: orders.ORDER_KIND,
@@ -84,41 +84,44 @@ answer is missing or says that the outcome is unknown, and returns None if the a
 
 
 def find_no_answer(_: RequestIdUse) -> CallAnswer | None:
-    """Return None. Used for acts that may run again, because they only read or return an existing record."""
+    """Return None. Use it as `find_answer` for acts that may run again, because they only read or return an
+    existing record."""
     return None
 
 
 @dataclass
 class RepeatMark:
-    """Result of `watch_repeats`: `is_repetition` is True if a call got the stored answer of an earlier call."""
+    """Whether a call in the block of `watch_repeats` was a repetition: `is_repetition` is True if the caller got
+    the stored answer of an earlier call."""
 
     is_repetition: bool = False
 
 
-_repeats: ContextVar[RepeatMark | None] = ContextVar("repeats", default=None)
+_current_repeat_mark: ContextVar[RepeatMark | None] = ContextVar("repeats", default=None)
 
 
 @contextmanager
 def watch_repeats() -> Iterator[RepeatMark]:
-    """Yield a RepeatMark that shows at the end of the block whether a call of this thread was a repetition."""
+    """Yield a RepeatMark. At the end of the block it shows whether a call of this thread was a repetition."""
     repeats = RepeatMark()
-    token = _repeats.set(repeats)
+    token = _current_repeat_mark.set(repeats)
     try:
         yield repeats
     finally:
-        _repeats.reset(token)
+        _current_repeat_mark.reset(token)
 
 
 def mark_repetition() -> None:
-    """Tell `watch_repeats` that the call of this thread got the stored answer of an earlier call."""
-    repeats = _repeats.get()
+    """Set the RepeatMark of `watch_repeats`: the call of this thread got the stored answer of an earlier call."""
+    repeats = _current_repeat_mark.get()
     if repeats is not None:
         repeats.is_repetition = True
 
 
-def require_valid(request_id: str) -> str:
-    """Return the id. Raises usage (detail.problem `request_id`) unless it is 1 to 64 ASCII letters, digits, `._-`."""
-    if 0 < len(request_id) <= LONGEST_REQUEST_ID_CHARACTERS and _ALPHABET.issuperset(request_id):
+def require_valid_request_id(request_id: str) -> str:
+    """Return the request id. Raises usage (detail.problem `request_id`) unless it has 1 to 64 ASCII letters,
+    digits and `._-`."""
+    if 0 < len(request_id) <= LONGEST_REQUEST_ID_CHARACTERS and _REQUEST_ID_CHARACTERS.issuperset(request_id):
         return request_id
     raise ConsoleError(
         ErrorCode.USAGE, {"problem": UsageProblem.INVALID_REQUEST_ID, "longest": LONGEST_REQUEST_ID_CHARACTERS}
@@ -126,7 +129,8 @@ def require_valid(request_id: str) -> str:
 
 
 class RequestIds:
-    """Runs acts under the request ids of their callers. Safe from any thread and any process."""
+    """Runs acts under the request ids of their callers, so that no act runs twice for one id. Safe from any thread
+    and any process."""
 
     def __init__(self, context: ServiceContext, cache: NoCache) -> None:
         self._context = context
@@ -142,21 +146,23 @@ class RequestIds:
         find_answer: FindAnswer = find_no_answer,
         progress: Progress | None = None,
     ) -> T:
-        """Run `act` and store its answer under the id; if the id was used before, return or raise the first call's
+        """Run `act` and store its answer under the id. If the id was used before, return or raise the first call's
         answer.
 
-        Without an id, `act` always runs. `act` itself calls `progress`. `find_answer` is called if the stored answer
-        is missing or says that the outcome is unknown. Raises the errors of `act` (with detail.duplicate if the error
-        is the stored answer), usage for a malformed id, possible_repeat if the id was used for another request within
-        24 hours, in_progress with the holder while the first call runs, and not_allowed on a server for auditors and
-        admins.
+        Without an id, `act` always runs. `command` and `arguments` identify the request. `find_answer` is called
+        if the stored answer is missing or says that the outcome is unknown. Raises the errors of `act` (with
+        detail.duplicate if the error is the stored answer), usage for a malformed id, possible_repeat if the id
+        was used for another request within 24 hours, in_progress with the holder while the first call runs, and
+        not_allowed on a server for auditors and admins.
         """
         if request_id is None:
             return act()
         person = self._context.operator or WORKER
-        request = RequestKey(person, require_valid(request_id), command, compute_fingerprint(command, arguments))
+        request = RequestKey(
+            person, require_valid_request_id(request_id), command, compute_fingerprint(command, arguments)
+        )
         facts = {"command": command, "request_id": request_id}
-        with refusals.audit_refusals(self._context, AuditAction.REQUEST_REPEATED, None, facts, kind=_CACHE_KIND):
+        with refusals.audit_refusals(self._context, AuditAction.REQUEST_REPEATED, None, facts, kind=_REQUEST_ID_KIND):
             taken_or_answer = self._take_or_answer(request, find_answer)
         if isinstance(taken_or_answer, HeldRequestId):
             with interrupts.defer_signals():  # the answer is stored under its id before a signal ends the process
@@ -171,9 +177,9 @@ class RequestIds:
     # Check and take the id
 
     def _require_role(self) -> None:
-        """Raise not_allowed for auditors and admins who act on a server, because it stores request ids only for the
-        accounts of roles that change records. A worker that executes a desk request needs no check: its account has
-        such a role.
+        """Raise not_allowed if an auditor or admin acts on a database server: there, only the accounts of roles
+        that change records may store request ids. A worker that executes a desk request needs no check: its
+        account has such a role.
         """
         context = self._context
         if not context.database.is_server or executed_request() is not None:
@@ -192,7 +198,7 @@ class RequestIds:
     def _take_or_answer(self, request: RequestKey, find_answer: FindAnswer) -> HeldRequestId | CallAnswer:
         """Take the request id for a first call, or return the answer that is stored under it."""
         context = self._context
-        cache_answer = self._cache.announce_use(*_cache_key(request))
+        cache_answer = self._cache.announce_use(*_make_cache_key(request))
         if cache_answer.result is not None:
             return answer_serialization.deserialize_answer(cache_answer.result)
         self._require_role()
@@ -221,16 +227,17 @@ class RequestIds:
         if self._cache.state is not None and not idempotency.current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, context.holder(), now)
         row = request_ids.find_use(tx.conn, request)
-        if _row_state(row) != _row_state(expected_row):
+        if _describe_row_state(row) != _describe_row_state(expected_row):
             return None
         return request_ids.take_request_id(tx, request, row, context.holder(), now, self._heartbeat.lease_seconds)
 
     def _find_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
     ) -> CallAnswer | None:
-        """Return the answer for this call from the row of a used id; None if the call may act.
+        """Return the answer for this call from the row of a used id; None if the call may run its act.
 
-        Raises possible_repeat if the id was used for another request, and in_progress while the first call runs.
+        `epoch` is the epoch of the Redis cache. Raises possible_repeat if the id was used for another request, and
+        in_progress while the first call runs.
         """
         running = row.state == request_ids.ACT_RUNNING
         if row.is_free or (running and not row.has_live_lease and row.subject_kind is None):
@@ -247,14 +254,16 @@ class RequestIds:
         if running:
             self._refuse_running(request, row)
             return self._answer_for_ended_call(request, row, find_answer)
-        return self._stored_answer(request, row, find_answer, epoch)
+        return self._read_stored_answer(request, row, find_answer, epoch)
 
     def _answer_for_ended_call(
         self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer
     ) -> CallAnswer | None:
-        """Return the answer, from the record, of a first call whose process ended before it stored the answer. A
-        final answer is stored, so that later calls get the same one, whatever becomes of the record. If the first
-        process lives after all, it can't write under the id any more.
+        """Find the answer of a first call whose process ended before it stored the answer, from the record that
+        the act changed. None if the act had no effect.
+
+        A final answer is stored, so that later calls get the same one even if the record changes. The row's new
+        state also prevents the first process, if it still runs, from writing under the id.
         """
         answer = find_answer(row)
         if answer is not None and _is_final(answer):
@@ -279,11 +288,12 @@ class RequestIds:
         }
         raise self._count_refusal(ConsoleError(ErrorCode.IN_PROGRESS, facts))
 
-    def _stored_answer(
+    def _read_stored_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer, epoch: str | None
     ) -> CallAnswer:
-        """Return the stored first answer. If it says that the outcome is unknown, return an answer with the present
-        state of the record.
+        """Return the stored answer of the first call. If its outcome is unknown, return an answer with the present
+        state of the record. Raises possible_repeat if the stored text can't be read and the record gives no
+        answer.
         """
         try:
             answer = answer_serialization.deserialize_answer(row.answer or "")
@@ -297,11 +307,11 @@ class RequestIds:
         if not _is_final(answer):
             return find_answer(row) or self._replace_with_present_record(answer)
         if row.age < _LONGEST_CACHED_AGE:
-            self._cache.store_result(*_cache_key(request), row.answer or "", epoch)
+            self._cache.store_result(*_make_cache_key(request), row.answer or "", epoch)
         return answer
 
     def _replace_with_present_record(self, answer: CallAnswer) -> CallAnswer:
-        """Return an answer with an unknown outcome, in which the record is replaced by its present state."""
+        """Return `answer`, whose outcome is unknown, with the present state of its record."""
         error = answer.error
         record = error.detail.get("record") if error is not None else None
         kind = _KIND_OF_RECORD.get(type(record))
@@ -344,9 +354,10 @@ class RequestIds:
         return value
 
     def _find_success(self, held_request: HeldRequestId, find_answer: FindAnswer, error: Exception) -> Any:
-        """The act has committed a write and then raised `error`, because the database failed afterwards or because of
-        a bug. Return the act's value if the record shows that the act has succeeded. Otherwise, and if the database
-        can't be read within _ANSWER_TRIES tries, raise `error`.
+        """Return the act's value if the record shows that the act succeeded before it raised `error`: the act had
+        committed a write, and then the database failed or a bug raised an exception.
+
+        Raises `error` if the act did not succeed, or if the database can't be read within _ANSWER_TRIES tries.
         """
         _log.warning("a request failed after it had written", exc_info=error)
 
@@ -364,16 +375,14 @@ class RequestIds:
         return answer.value
 
     def _end_lease(self, held_request: HeldRequestId) -> None:
-        """End the lease of an id whose act broke off. If the act has written something, `find_answer` answers later
-        calls; otherwise the id is free.
-        """
+        """End the lease of an id whose act ended with an unexpected exception. If the act has written something,
+        `find_answer` answers later calls; otherwise the id is free."""
         with log_and_suppress("end of a request that broke off"):
             self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
 
     def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
-        """Store the answer, or release the id after a refusal. If that fails, the lease of the id expires and
-        `find_answer` answers later calls.
-        """
+        """Store the answer, or release the id after a refusal. If the database fails, nothing is raised: the lease
+        of the id expires and `find_answer` answers later calls."""
         if isinstance(answer.error, OutcomeUnrecorded):
             return
         with log_and_suppress("keeping the answer of a request"):
@@ -382,9 +391,8 @@ class RequestIds:
             self._context.failpoints.reach("after_answer_kept")
 
     def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
-        """Store the answer in the row of the id if this use of the id still runs, and in the cache if it is final. An
-        answer of an act that had no effect isn't stored; the id is free then.
-        """
+        """Store the answer in the row of the id if this call still holds the id, and also in the cache if the
+        answer is final. If the act had no effect, release the id instead."""
         is_stored = _had_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
@@ -392,11 +400,12 @@ class RequestIds:
         state = request_ids.ANSWER_STORED if is_stored else request_ids.ID_FREE
         is_owner, epoch = self._context.write(lambda tx: self._store_end(tx, held_request, state, text))
         if is_owner and text is not None and _is_final(answer):
-            self._cache.store_result(*_cache_key(held_request.request), text, epoch)
+            self._cache.store_result(*_make_cache_key(held_request.request), text, epoch)
 
     def _try_again(self, step: Callable[[], T]) -> T:
-        """Run `step` until it succeeds, at most _ANSWER_TRIES times; raise the error of the last try. Each try uses
-        another connection if the last one was lost, and itself waits for the database as `retry_policy` says.
+        """Run `step` until it succeeds, at most _ANSWER_TRIES times, and return its result; raise the error of the
+        last try. Each try gets a new connection if the last one was lost, and waits for the database as
+        `retry_policy` says.
         """
         for tries_left in reversed(range(_ANSWER_TRIES)):
             try:
@@ -411,9 +420,8 @@ class RequestIds:
     def _store_end(
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
-        """Write the end of the act into the row of the id. Return True if this call still held the id, and the epoch
-        of the cache.
-        """
+        """Write the state and the answer (`text`) of the ended act into the row of the id. Return whether this
+        call still held the id, and the epoch of the Redis cache."""
         epoch = self._cache.refresh_epoch(lambda: idempotency.current_epoch(tx.conn, self._context.now()))
         return request_ids.end_use(tx.conn, held_request, state, text), epoch
 
@@ -422,9 +430,8 @@ class RequestIds:
 
 
 def compute_fingerprint(command: str, arguments: tuple[object, ...]) -> str:
-    """Return the SHA-256 (hex) of the command and its arguments. Instead of the path of a file, the first 10 MiB + 1
-    byte of its content are hashed.
-    """
+    """Return the SHA-256 (hex) of the command and its arguments. For a Path argument, the first 10 MiB + 1 byte of
+    the file's content are hashed instead of the path."""
     facts = [
         command,
         *(answer_serialization.serialize_value(_replace_file_by_digest(argument)) for argument in arguments),
@@ -443,43 +450,39 @@ def _replace_file_by_digest(argument: object) -> object:
         return str(argument)
 
 
-def _cache_key(request: RequestKey) -> tuple[str, str]:
+def _make_cache_key(request: RequestKey) -> tuple[str, str]:
     """Return the key and the fingerprint under which the cache stores the answer of a request."""
     return make_request_key(request.person, request.request_id), request.fingerprint
 
 
-def _row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
+def _describe_row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
     return None if row is None else (row.fence, row.state, row.has_live_lease)
 
 
 def _had_effect(answer: CallAnswer) -> bool:
-    """True if the act wrote or sent something. That includes already_decided with a case: the request was sent, but
-    people decided before its answer arrived.
-    """
+    """True if the act wrote or sent something. This includes the error already_decided with a case: the request
+    was sent, but people decided before its answer arrived."""
     error = answer.error
     if error is None:
         return True
-    return error.exit_status in _STORED_STATUSES or (
+    return error.exit_status in _STORED_EXIT_STATUSES or (
         error.code == ErrorCode.ALREADY_DECIDED and "case" in error.detail
     )
 
 
 def _hides_success(error: Exception) -> bool:
-    """True if this error of an act doesn't tell whether the act had an effect: the database failed, possibly after
-    the act's COMMIT, or the program has a bug.
-    """
-    return not isinstance(error, ConsoleError) or error.code in _UNSURE_CODES
+    """True if `error` doesn't show whether the act had an effect: the database failed, possibly after the act's
+    COMMIT, or the program has a bug."""
+    return not isinstance(error, ConsoleError) or error.code in _CODES_OF_UNSURE_EFFECT
 
 
 def _is_final(answer: CallAnswer) -> bool:
     """True if the answer can't change later. Only an answer that says that the outcome is unknown can change."""
-    return answer.error is None or answer.error.exit_status != _UNKNOWN_STATUS
+    return answer.error is None or answer.error.exit_status != _OUTCOME_UNKNOWN_EXIT_STATUS
 
 
 def _repeat_answer(answer: CallAnswer) -> Any:
-    """Return the value of the first call, or raise its error with detail.duplicate. Marks the call as a
-    repetition.
-    """
+    """Return the value of the first call, or raise its error with detail.duplicate. Calls `mark_repetition`."""
     mark_repetition()
     if answer.error is None:
         return answer.value

@@ -20,12 +20,12 @@ MAX_PROPOSALS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PersonDecision:
-    """The decision of one of the two people that the state of `record` is `target`.
+    """A person's decision that an unknown outcome is `target`, as the first or as the second of two people.
 
-    `subject` is the kind and the id of the record; for an operation whose row is lost, the id is None and
-    `operation_id` identifies it. `proof` is stored as evidence. `refusal_facts` are further facts of the refusal
-    not_allowed. `may_replace_proposal`: True if this decision replaces an open proposal with another target; if
-    False, it is refused in that case.
+    `subject` is the kind and the id of the record `record`; for an operation whose row is lost, the id is None and
+    `operation_id` identifies it. `proof` is the content of the evidence to store. `refusal_facts` are added to the
+    detail of the refusal not_allowed. `may_replace_proposal` is True if the decision may replace an open proposal
+    with another target; if False, it is refused in that case.
     """
 
     subject: tuple[str, int | None]
@@ -49,10 +49,10 @@ def decide(
 ) -> bool:
     """Write the first person's proposal, or settle the record with the second person's decision.
 
-    Return True if a second person must still decide, False if the record is settled. For the second person, `check`
-    and `settle` are called with the first person's name; `check` may raise a refusal. For the first person, `propose`
-    is called with the id of the evidence; it changes the record and returns the facts of the audit entry. Raises
-    same_person, not_allowed, and evidence_mismatch (detail.reason other_proposal).
+    Return True if a second person must still decide, False if the record is settled. For the second person,
+    `check` and then `settle` are called with the first person's name; `check` may raise a refusal. For the first
+    person, `propose` is called with the id of the stored evidence; it changes the record and returns the facts of
+    the audit entry. Raises same_person, not_allowed, and evidence_mismatch (detail.reason other_proposal).
     """
     kind, number = decision.subject
     subject_id = str(number) if number is not None else decision.operation_id or ""
@@ -79,9 +79,8 @@ def decide(
 
 
 def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
-    """Return the proposals that wait for a second person, oldest first, and for each whether the acting person can be
-    the second person. Raises not_allowed if the acting person may not read.
-    """
+    """Return at most MAX_PROPOSALS proposals that wait for a second person, oldest first. Each shows whether the
+    acting person can be the second person. Raises not_allowed if the acting person may not read."""
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
         proposals = approvals.list_open_proposals(conn, MAX_PROPOSALS)
@@ -89,9 +88,8 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
 
 
 def _find_refusal(person: Person | None, proposer: str) -> str | None:
-    """Return the reason for which `_require_second` refuses this person: `own_first_half` or `role`; None if it
-    doesn't.
-    """
+    """Return the reason why this person can't be the second person: `own_first_half` for the proposer, `role` for
+    a person without the right; None if the person can."""
     if person is not None and is_same_person(person.name, proposer):
         return "own_first_half"
     may_decide = person is not None and has_right(person, "resolve") and has_right(person, "resolve_second")

@@ -1,9 +1,8 @@
-"""Settle operations that were certainly never sent: their row in the spool of this desk is still `prepared`, because
-the process ended before it sent the request, or could not record that the request was not sent. They are settled as
-not sent instead of unknown.
+"""Settle operations whose request was certainly never sent, as not sent instead of unknown.
 
-Only the desk of that process has the proof. Every other desk sees an unknown outcome until this desk has settled the
-operation.
+The proof is the operation's row in the spool of this desk: it is still `prepared`, because the process ended
+before it sent the request, or could not record that the request was not sent. Only the desk of that process has
+the proof. Every other desk sees an unknown outcome until this desk has settled the operation.
 """
 
 import logging
@@ -28,19 +27,21 @@ may still be running.
 _log = logging.getLogger("console.guard")
 
 
-def not_sent_outcome(reason: str = "stopped_before_sending") -> Outcome[Any]:
-    """Return the outcome of an operation that certainly did not reach the provider."""
+def make_not_sent_outcome(reason: str = "stopped_before_sending") -> Outcome[Any]:
+    """Return the outcome of an operation whose request certainly did not reach the provider. `reason` is stored
+    with it."""
     return Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
 
 
 def settle_unsent(context: ServiceContext, operation_id: str, deliver: Callable[[str, Outcome[Any]], bool]) -> bool:
     """Settle an operation as not sent if its spool row is still `prepared`; return True if it is settled.
+    `deliver` settles the operation in the database.
 
-    Never raises an Exception: after a failure the next caller tries again. If the process of the operation continues
-    after that, the changed spool row prevents it from sending.
+    Never raises an Exception: after a failure the next caller tries again. If the process of the operation still
+    runs, the changed spool row prevents it from sending.
     """
     try:
-        return context.spool.mark_void(operation_id) and deliver(operation_id, not_sent_outcome())
+        return context.spool.mark_void(operation_id) and deliver(operation_id, make_not_sent_outcome())
     except ConsoleError as error:
         _log.info("operation %s: it was not sent, which could not be told: %s", operation_id, error.code)
     except Exception:
@@ -49,8 +50,9 @@ def settle_unsent(context: ServiceContext, operation_id: str, deliver: Callable[
 
 
 def find_unsent(context: ServiceContext) -> tuple[SpoolEntry, ...]:
-    """Return the unsent operations that this desk must settle, oldest first. Skips operations that may still be sent;
-    removes from the spool those that the journal does not have or has as failed.
+    """Return the spool entries of unsent operations that this desk must settle, oldest first. Skips operations
+    that may still be sent. Deletes from the spool the entries whose operation is missing in the journal or has
+    failed there.
     """
     return tuple(entry for entry in context.spool.unsent_entries(context.database_id) if _must_settle(context, entry))
 
@@ -70,7 +72,7 @@ def _must_settle(context: ServiceContext, entry: SpoolEntry) -> bool:
 
 
 def has_unsent(context: ServiceContext) -> bool:
-    """True if there is an unsent operation to settle. Never raises an Exception; False if the look-up fails."""
+    """True if this desk has an unsent operation to settle. Never raises an Exception; False if the look-up fails."""
     try:
         return bool(find_unsent(context))
     except ConsoleError as error:
@@ -81,7 +83,8 @@ def has_unsent(context: ServiceContext) -> bool:
 
 
 def settle_all_unsent(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
-    """Settle the unsent operations; return how many were settled. The keys of `settlers` are the names of actions."""
+    """Settle this desk's unsent operations; return the number of settled operations. The keys of `settlers` are
+    action names."""
     entries = find_unsent(context)
     results = (
         settle_unsent(context, entry.intent.operation_id, settlers[entry.intent.action].deliver) for entry in entries

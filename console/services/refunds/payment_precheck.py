@@ -24,7 +24,7 @@ from console.store.database.engine import Transaction
 from console.store.payments import payments
 from console.store.records import evidence
 
-CASE_RULE = WorkReason.UNKNOWN_REFUND
+UNKNOWN_REFUND_CASE_RULE = WorkReason.UNKNOWN_REFUND
 _ANSWERED_CLASSES = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,
@@ -81,11 +81,11 @@ def _store_answer(
     if not unknown_keys:
         return False
     observed = ", ".join(unknown_keys)
-    payment_work.open_case(context, tx, payment.id, CASE_RULE, observed, "no refund of ours")
+    payment_work.open_case(context, tx, payment.id, UNKNOWN_REFUND_CASE_RULE, observed, "no refund of ours")
     case_alerts = [
         refund
         for refund in alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment.id)
-        if refund.rule_id == CASE_RULE
+        if refund.rule_id == UNKNOWN_REFUND_CASE_RULE
     ]
     return not any(
         refund.observed == observed[: alerts.LONGEST_TEXT_CHARACTERS] and refund.acknowledged_by

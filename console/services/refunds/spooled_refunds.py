@@ -25,7 +25,7 @@ from console.store.payments import payments
 from console.store.records import evidence
 from console.store.spool.spool import SpoolEntry
 
-CASE_RULE = WorkReason.UNKNOWN_REFUND
+UNKNOWN_REFUND_CASE_RULE = WorkReason.UNKNOWN_REFUND
 
 
 class SpooledRefunds:
@@ -80,7 +80,7 @@ class SpooledRefunds:
         )
         if outcome.kind in EFFECT_CLASSES:
             observed = f"{intent.provider_key} {intent.amount_minor} {payment.currency}"
-            payment_work.open_case(context, tx, payment.id, CASE_RULE, observed, "no refund of ours")
+            payment_work.open_case(context, tx, payment.id, UNKNOWN_REFUND_CASE_RULE, observed, "no refund of ours")
 
 
 def _make_refund_order(entry: SpoolEntry, payment: Payment) -> RefundOrder:

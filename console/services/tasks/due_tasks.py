@@ -15,7 +15,7 @@ from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.readings import PDF
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
-from console.services.guarded.action import Services, record_operation_lapse, record_reading_lapse
+from console.services.guarded.action import ServicesByAction, record_operation_lapse, record_reading_lapse
 from console.services.guarded.operation import OWN_FAULT_CODES
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
@@ -55,7 +55,7 @@ class DueTasks:
         context: ServiceContext,
         refetch_service: RefetchService,
         check_probes: CreditCheckProbes,
-        actions: Services,
+        actions: ServicesByAction,
         further: Sequence[Task] = (),
     ) -> None:
         self._context = context

@@ -20,7 +20,7 @@ from console.domain.queues.saved_views import ViewContent
 from console.domain.reconciliation.service_results import RunItem, RunState
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.domain.tasks.records import AlertItem, BulkAction, BulkRun
-from console.services.guarded.request_ids import require_valid
+from console.services.guarded.request_ids import require_valid_request_id
 from console.services.process.failpoints import Failpoints
 from console.store.alerts import alerts
 from console.views.admin.switch_dialog import SwitchDialog
@@ -589,7 +589,7 @@ def test_a_click_after_a_lost_answer(sit: Callable[[str], Seat], place: Place, a
     ids = [id for called, name, id in seat.lossy.sent if (called, name) == (service, method)]
     assert len(ids) == 2
     assert len(set(ids)) == 1, seat.lossy.endings
-    assert require_valid(ids[0] or "") == ids[0]
+    assert require_valid_request_id(ids[0] or "") == ids[0]
     states = "SELECT state, COUNT(*) FROM request_ids GROUP BY state"
     assert place.sql(states) == [("kept", 1)]
     click()

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
-from console.services.guarded.request_ids import require_valid
+from console.services.guarded.request_ids import require_valid_request_id
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.context import WindowContext
 from console.views.runtime.request_id import AttemptIds
@@ -75,7 +75,7 @@ def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlon
     opened("called").act()
     assert len(desk.ids) == 3
     assert len(set(desk.ids)) == 1
-    assert require_valid(desk.ids[0]) == desk.ids[0]
+    assert require_valid_request_id(desk.ids[0]) == desk.ids[0]
 
 
 @pytest.mark.parametrize("code", ["outcome_unknown", "provider_refused", "possible_repeat"])
