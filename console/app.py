@@ -583,13 +583,13 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
     from console.services.backup import backup
 
     clock = SystemClock()
-    if request_id is not None and (earlier := backup.find_earlier(settings, folder, request_id, clock.now())):
+    if request_id is not None and (earlier := backup.find_earlier_restore(settings, folder, request_id, clock.now())):
         return earlier, True
     restored = backup.restore(settings, folder, clock)
     with open_console(settings) as console:
         restored = backup.record_restore(console._context, restored)
     if request_id is not None:
-        backup.remember(settings, restored, request_id, clock.now())
+        backup.store_restore_result(settings, restored, request_id, clock.now())
     return restored, False
 
 

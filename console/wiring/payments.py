@@ -114,7 +114,7 @@ class PaymentService:
         try:
             self._payment_probes.probe(id)
         except ConsoleError as ending:
-            if ending.exit_status != refusals.REFUSED_STATUS:
+            if ending.exit_status != refusals.REFUSED_EXIT_STATUS:
                 self._timeouts.resume_stuck_saga(id)
             raise
         self._timeouts.resume_stuck_saga(id)

@@ -1,6 +1,5 @@
-"""Parse the file of `db accounts apply`: people, their roles, and the names of the environment variables with their
-passwords. The file itself contains no passwords.
-"""
+"""Parse the JSON file of the terminal command `db accounts apply`. The file lists people, their roles, and the
+names of the environment variables that contain their passwords; the file itself contains no password."""
 
 import json
 import re
@@ -14,9 +13,9 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import Usage
 from console.domain.records import Person
 
-_NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
-_VARIABLE_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_PERSON_KEYS = ("name", "roles", "may_buy", "password_env", "disabled", "acts", "asks")
+_PERSON_NAME_PATTERN = re.compile(r"[a-z0-9._-]{1,32}")
+_VARIABLE_NAME_PATTERN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_ALLOWED_ENTRY_KEYS = ("name", "roles", "may_buy", "password_env", "disabled", "acts", "asks")
 ASKING_ROLES = ALL_ROLES - {WORKER}
 """Roles with which a person's account may ask a worker to act: every role except `worker`."""
 # Accounts of the database server itself: a new password for one of them could lock everybody out of the server.
@@ -25,31 +24,32 @@ _SYSTEM_ACCOUNTS = frozenset({"root", "mysql", "mariadb.sys", "mysql.sys", "mysq
 
 @dataclass(frozen=True, slots=True)
 class AccountEntry:
-    """One person of the file of `db accounts apply`.
+    """One person in the JSON file of the command `db accounts apply`.
 
-    `asks_worker`: True if a worker acts for the person, whose own account may then only read and ask.
-    `has_no_choice_of_way`: True if the entry has neither the key `acts` nor the key `asks`. `password_env`: name of
-    the environment variable with the password; None without one. `line`: number of the line that contains the name.
+    `is_disabled`: True if the person may no longer work. `asks_worker`: True if a worker acts for the person,
+    whose own account may then only read and write desk requests. `has_no_acts_key`: True if the entry has neither
+    the key `acts` nor its earlier form `asks`. `password_env`: name of the environment variable that contains the
+    password; None if the entry names none. `line`: number of the line of the file that contains the person's name.
     """
 
     person: Person
-    disabled: bool
+    is_disabled: bool
     asks_worker: bool
-    has_no_choice_of_way: bool
+    has_no_acts_key: bool
     password_env: str | None
     line: int
 
 
 def read_entries(content: str) -> tuple[AccountEntry, ...]:
-    """Parse the text of the file and return its entries, in the sequence of the file.
+    """Parse `content`, the text of the file, and return its entries in the order of the file.
 
-    Raises ConsoleError `usage` with problem, line and name (None if the mistake concerns no person) for every
-    deviation from the expected form: the parser never guesses a right.
+    Raises ConsoleError `usage` if the file deviates from the expected form. The error's detail has the problem,
+    the line and the person's name (None if the mistake concerns no single person).
     """
     document = _parse_json(content)
     if not isinstance(document, dict) or not isinstance(document.get("operators"), list):
         raise make_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
-    _refuse_unknown(document, ("operators",), 1)
+    _refuse_unknown_keys(document, ("operators",), 1)
     entries = tuple(_parse_entry(row, content) for row in document["operators"])
     names: set[str] = set()
     for entry in entries:
@@ -60,9 +60,8 @@ def read_entries(content: str) -> tuple[AccountEntry, ...]:
 
 
 def make_file_error(problem: UsageProblem, line: int, name: str = "", /, **facts: Unpack[Usage]) -> ConsoleError:
-    """Return the ConsoleError `usage` about a mistake in the file. An empty `name` means that the mistake concerns no
-    single person.
-    """
+    """Return the ConsoleError `usage` about a mistake in the file. An empty `name` means that the mistake concerns
+    no single person. `facts` are added to the error's detail."""
     return ConsoleError(ErrorCode.USAGE, {"problem": problem, "line": line, "name": name or None, **facts})
 
 
@@ -76,9 +75,8 @@ def _parse_json(content: str) -> object:
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return the object's pairs as a dict. Raises ValueError for a repeated key, because Python's parser would
-    silently use the last one.
-    """
+    """Return the (key, value) pairs of one JSON object as a dict. Raises ValueError for a repeated key, because
+    Python's JSON parser would silently use the last value."""
     if len({key for key, _ in pairs}) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return dict(pairs)
@@ -88,26 +86,26 @@ def _parse_entry(row: object, content: str) -> AccountEntry:
     if not isinstance(row, dict):
         raise make_file_error(UsageProblem.ACCOUNTS_WRONG_FORM, 1)
     name = row.get("name")
-    line = _line_of(content, name)
-    if not isinstance(name, str) or not _NAME_PATTERN.fullmatch(name) or name in _SYSTEM_ACCOUNTS:
+    line = _find_line(content, name)
+    if not isinstance(name, str) or not _PERSON_NAME_PATTERN.fullmatch(name) or name in _SYSTEM_ACCOUNTS:
         raise make_file_error(UsageProblem.ACCOUNTS_INVALID_NAME, line, str(name)[:40])
-    _refuse_unknown(row, _PERSON_KEYS, line, name)
+    _refuse_unknown_keys(row, _ALLOWED_ENTRY_KEYS, line, name)
     for key in ("may_buy", "disabled", "acts"):
         if not isinstance(row.get(key, False), bool):
             raise make_file_error(UsageProblem.ACCOUNTS_FLAG_NOT_BOOLEAN, line, name, key=key)
     variable = row.get("password_env")
-    if variable is not None and not (isinstance(variable, str) and _VARIABLE_PATTERN.fullmatch(variable)):
+    if variable is not None and not (isinstance(variable, str) and _VARIABLE_NAME_PATTERN.fullmatch(variable)):
         raise make_file_error(UsageProblem.ACCOUNTS_INVALID_VARIABLE_NAME, line, name)
     person = Person(name, _parse_roles(row.get("roles"), line, name), row.get("may_buy", False))
     asks = _parse_asks_worker(row, person, line)
-    is_default = not {"acts", "asks"} & set(row)
-    return AccountEntry(person, row.get("disabled", False), asks, is_default, variable, line)
+    has_no_acts_key = not {"acts", "asks"} & set(row)
+    return AccountEntry(person, row.get("disabled", False), asks, has_no_acts_key, variable, line)
 
 
 def _parse_asks_worker(row: Mapping[str, object], person: Person, line: int) -> bool:
-    """Return True if a worker acts for the person: the person has a role of ASKING_ROLES, and the entry `row` doesn't
-    say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`. Raises ConsoleError `usage` if both
-    keys are set, or if one is set for a person without such a role.
+    """Return True if a worker acts for the person: the person has a role of ASKING_ROLES, and the person's entry
+    `row` doesn't say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`. Raises
+    ConsoleError `usage` if both keys are set, or if one is set for a person without such a role.
     """
     if "asks" in row and ("acts" in row or row["asks"] is not True):
         raise make_file_error(UsageProblem.ACCOUNTS_ASKS_WITH_ACTS, line, person.name)
@@ -118,8 +116,9 @@ def _parse_asks_worker(row: Mapping[str, object], person: Person, line: int) -> 
 
 
 def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
-    """Return the roles of an entry; `row` is its value `roles`. `worker` must be the only role of an account, because
-    a worker never decides. Raises ConsoleError `usage` for an unknown, repeated or forbidden role and for no role.
+    """Return the roles of one person; `row` is the value of the key `roles` in the person's entry. `worker` must
+    be the only role of an account, because a worker never decides. Raises ConsoleError `usage` for an unknown
+    or repeated role, for `worker` with another role, and if there is no role.
     """
     if not isinstance(row, list) or not row or not all(isinstance(role, str) for role in row):
         raise make_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)
@@ -137,7 +136,7 @@ def _parse_roles(row: object, line: int, name: str) -> frozenset[str]:
     return roles
 
 
-def _refuse_unknown(row: Mapping[str, object], allowed_keys: tuple[str, ...], line: int, name: str = "") -> None:
+def _refuse_unknown_keys(row: Mapping[str, object], allowed_keys: tuple[str, ...], line: int, name: str = "") -> None:
     unknown = sorted(set(row) - set(allowed_keys))
     if unknown:
         raise make_file_error(
@@ -145,11 +144,12 @@ def _refuse_unknown(row: Mapping[str, object], allowed_keys: tuple[str, ...], li
         )
 
 
-def _line_of(content: str, name: object) -> int:
-    """Return the number of the line that contains the name; 1 if the name is not found in this spelling."""
-    return 1 + content[: max(0, next(_positions_of(content, name), 0))].count("\n")
+def _find_line(content: str, name: object) -> int:
+    """Return the number of the line of the file that contains the person's name; 1 if the name is not found in
+    this spelling."""
+    return 1 + content[: max(0, next(_find_positions(content, name), 0))].count("\n")
 
 
-def _positions_of(content: str, name: object) -> Iterator[int]:
+def _find_positions(content: str, name: object) -> Iterator[int]:
     quoted = re.escape(json.dumps(name, ensure_ascii=False))
     yield from (match.start(1) for match in re.finditer(rf'"name"\s*:\s*({quoted})', content))

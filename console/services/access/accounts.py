@@ -1,5 +1,6 @@
-"""Apply a file of people: write the rows of `operators`, and on a database server also accounts with only the
-necessary rights. Used only by the commands of `db`.
+"""Apply the file of the terminal command `db accounts apply`: write the people of the file to the table
+`operators`, and on a database server create and change their accounts, which get only the rights that their
+roles need.
 """
 
 import re
@@ -29,7 +30,7 @@ from console.store.database.sqlalchemy_names import Connection, DatabaseFailure
 
 OPERATOR_KIND = "operator"
 _ACTING_ROLES = frozenset({OPERATOR, APPROVER, WORKER})
-Passwords = Callable[[str], str | None]
+ReadPassword = Callable[[str], str | None]
 """Type of a function that takes the name of an environment variable and returns the password in it; None if the
 variable is unset.
 """
@@ -37,8 +38,9 @@ variable is unset.
 
 @dataclass(frozen=True, slots=True)
 class _AccountTask:
-    """One person of the file with the data that the run needs: the stored row of the same person (None: not stored
-    yet) and the new password (None: the password stays unchanged).
+    """The changes that one run must make for one person of the file. `stored` is the person's present row in the
+    table `operators` (None: there is none yet), `password` the new password (None: the password stays
+    unchanged).
     """
 
     entry: AccountEntry
@@ -47,17 +49,16 @@ class _AccountTask:
 
     @property
     def has_changed(self) -> bool:
-        """True if the stored row of `operators` differs from the entry in the file."""
-        return self.stored != StoredPerson(self.entry.person, self.entry.disabled, self.entry.asks_worker)
+        """True if the person's row in the table `operators` differs from the entry in the file."""
+        return self.stored != StoredPerson(self.entry.person, self.entry.is_disabled, self.entry.asks_worker)
 
     @property
     def has_moved(self) -> bool:
-        """True if the file changes how an enabled person works: today the account acts itself and will ask a worker,
-        or the reverse.
-        """
+        """True if the file changes who sends the calls of an enabled person to providers: until now the person's
+        own desk, from now on a worker, or the reverse."""
         return (
             self.stored is not None
-            and not (self.stored.is_disabled or self.entry.disabled)
+            and not (self.stored.is_disabled or self.entry.is_disabled)
             and bool(self.stored.person.roles & self.entry.person.roles & ASKING_ROLES)
             and self.stored.asks_worker != self.entry.asks_worker
         )
@@ -66,7 +67,7 @@ class _AccountTask:
         """Return the result for this person: created, updated, disabled or unchanged, and whether the password was
         set. `has_passwords` is False on a database without accounts.
         """
-        change = "disabled" if self.entry.disabled else "updated" if self.stored else "created"
+        change = "disabled" if self.entry.is_disabled else "updated" if self.stored else "created"
         password_state = "none" if not has_passwords else "set" if self.password else "kept"
         return AccountDone(
             self.entry.person,
@@ -74,7 +75,7 @@ class _AccountTask:
             password_state,
             asks=self.entry.asks_worker,
             has_moved=self.has_moved,
-            is_default=self.entry.has_no_choice_of_way,
+            is_default=self.entry.has_no_acts_key,
         )
 
     def make_target_account(self, *, needs_tls: bool) -> DesiredAccount:
@@ -91,7 +92,7 @@ class _AccountTask:
             ),
             password=self.password,
             is_new=self.stored is None,
-            is_locked=self.entry.disabled,
+            is_locked=self.entry.is_disabled,
             needs_tls=needs_tls,
             has_limits=self.entry.asks_worker or not self.entry.person.roles & _ACTING_ROLES,
         )
@@ -106,16 +107,16 @@ class Accounts:
         self._context, self._request_ids = context, request_ids
 
     def apply(
-        self, content: str, passwords: Passwords, *, dry_run: bool = False, request_id: str | None = None
+        self, content: str, passwords: ReadPassword, *, dry_run: bool = False, request_id: str | None = None
     ) -> AccountsApplied:
-        """Create and change accounts, roles and rows of `operators` for the people of the file `content`. `passwords`
-        returns a password by the name of its environment variable. If a run was interrupted, a repeated run completes
-        it.
+        """Create and change accounts, roles and rows of `operators` for the people of the file whose text is
+        `content`. `passwords` returns the password in the environment variable of the given name. If a run was
+        interrupted, a repeated run completes it.
 
-        All errors are raised before anything is written: `usage` for a mistake in the file, and for people whose
-        account acts itself today and whose entry doesn't say whether it stays so (a dry run lists these people
-        instead); `bad_profile` for a missing or unsuitable password; `not_allowed` if the connected account may not
-        create accounts. A dry run ignores the request id.
+        All errors are raised before anything is written: `usage` for a mistake in the file, and if a person's
+        account would change between acting itself and asking a worker although the entry has neither the key
+        `acts` nor `asks` (a dry run lists these people instead); `bad_profile` for a missing or unsuitable
+        password; `not_allowed` if the connected account may not create accounts. A dry run ignores the request id.
         """
         return self._request_ids.act_once(
             "db accounts apply",
@@ -124,7 +125,7 @@ class Accounts:
             lambda: self._apply_file(content, passwords, dry_run=dry_run),
         )
 
-    def _apply_file(self, content: str, passwords: Passwords, *, dry_run: bool) -> AccountsApplied:
+    def _apply_file(self, content: str, passwords: ReadPassword, *, dry_run: bool) -> AccountsApplied:
         context, server = self._context, self._context.database.is_server
         entries = read_entries(content)
         with context.database.read() as conn:
@@ -137,7 +138,7 @@ class Accounts:
             context.write(lambda tx: self._write_rows(tx, tasks))
         return AccountsApplied(tuple(task.make_result(has_passwords=server) for task in tasks), statements, dry_run)
 
-    def _make_task(self, entry: AccountEntry, stored: StoredPerson | None, passwords: Passwords) -> _AccountTask:
+    def _make_task(self, entry: AccountEntry, stored: StoredPerson | None, passwords: ReadPassword) -> _AccountTask:
         name, server = entry.person.name, self._context.database.is_server
         entry = entry if server else replace(entry, asks_worker=False)  # no accounts: each person acts directly
         if name == self._context.database.account:
@@ -146,7 +147,7 @@ class Accounts:
         if stored and WORKER in stored.person.roles - entry.person.roles:
             raise make_file_error(UsageProblem.ACCOUNTS_NEW_ROLE_FOR_WORKER, entry.line, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
-        if server and stored is None and not password and not entry.disabled:
+        if server and stored is None and not password and not entry.is_disabled:
             variable = entry.password_env or "password_env"
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE,
@@ -169,7 +170,7 @@ class Accounts:
             if not task.has_changed and not task.password:
                 continue
             people.save_person(
-                tx.conn, StoredPerson(task.entry.person, task.entry.disabled, task.entry.asks_worker), now
+                tx.conn, StoredPerson(task.entry.person, task.entry.is_disabled, task.entry.asks_worker), now
             )
             result = task.make_result(has_passwords=context.database.is_server)
             facts = {
@@ -178,7 +179,9 @@ class Accounts:
                 "password": result.password,
                 "asks": result.asks,
             }
-            context.record_audit(tx, _ACTIONS[result.done], result.person.name, facts, kind=OPERATOR_KIND)
+            context.record_audit(
+                tx, _AUDIT_ACTION_BY_CHANGE[result.done], result.person.name, facts, kind=OPERATOR_KIND
+            )
 
     # On a server
 
@@ -193,17 +196,17 @@ class Accounts:
 
 
 def _refuse_implicit_changes(tasks: Sequence[_AccountTask]) -> None:
-    """Raise ConsoleError `usage` for people whose way to work would change although their entries have neither the
-    key `acts` nor `asks`. Without this check, an old file, written when accounts acted by default, would make the
-    accounts of the whole team ask a worker at once.
+    """Raise ConsoleError `usage` if people would change between acting themselves and asking a worker although
+    their entries have neither the key `acts` nor `asks`. Without this check, a file from an earlier version, in
+    which accounts acted themselves by default, would make the accounts of the whole team ask a worker at once.
     """
-    unsaid = [task.entry for task in tasks if task.has_moved and task.entry.has_no_choice_of_way]
+    unsaid = [task.entry for task in tasks if task.has_moved and task.entry.has_no_acts_key]
     if unsaid:
         names = [entry.person.name for entry in unsaid]
         raise make_file_error(UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unsaid[0].line, names[0], names=names)
 
 
-_ACTIONS = {
+_AUDIT_ACTION_BY_CHANGE = {
     "created": AuditAction.OPERATOR_ADDED,
     "updated": AuditAction.OPERATOR_CHANGED,
     "disabled": AuditAction.OPERATOR_DISABLED,
@@ -211,9 +214,8 @@ _ACTIONS = {
 
 
 class _StatementExecutor:
-    """Executes the statements that create and change the roles and accounts of a server, in one run. Each statement
-    is committed by itself.
-    """
+    """Executes, in one run, the SQL statements that create and change the roles and accounts of a database server.
+    The server commits each statement separately."""
 
     def __init__(self, database: Database, conn: Connection, *, dry_run: bool) -> None:
         self._database = database
@@ -222,7 +224,8 @@ class _StatementExecutor:
         self._statements: list[str] = []
 
     def run_all(self, tasks: Sequence[_AccountTask]) -> list[str]:
-        """Run all statements; in a dry run, only list them. Return the statements without passwords."""
+        """Run all SQL statements for these people; in a dry run, only list them. Return the statements without
+        passwords."""
         self._grant_roles(
             {
                 role
@@ -231,7 +234,7 @@ class _StatementExecutor:
             }
         )
         for task in tasks:
-            if task.stored is not None or not task.entry.disabled:
+            if task.stored is not None or not task.entry.is_disabled:
                 self._apply_account(task)
         return self._statements
 
@@ -254,14 +257,13 @@ class _StatementExecutor:
         if self._dry_run:
             return
         if account and statement.runs_as_account:
-            self._run_as(account, statement)
+            self._run_as_account(account, statement)
         else:
-            _explain_refusal(self._conn, lambda: statement.run(self._conn))
+            _call_with_explained_refusal(self._conn, lambda: statement.run(self._conn))
 
-    def _run_as(self, account: DesiredAccount, statement: AccountStatement) -> None:
-        """Run the statement on a new connection of the account itself. This also proves that the account can sign
-        in.
-        """
+    def _run_as_account(self, account: DesiredAccount, statement: AccountStatement) -> None:
+        """Run the SQL statement on a new connection that signs in as `account`. This also proves that the account
+        can sign in."""
         url = self._database.url.set(username=account.name, password=account.password, database="")
         account_database = Database(url.render_as_string(hide_password=False), without_time_limit=True)
         try:
@@ -271,10 +273,11 @@ class _StatementExecutor:
             account_database.close()
 
 
-def _needed_rights(conn: Connection, *, has_asking_people: bool = True) -> Mapping[str, str]:
-    """Return the rights that the connected account needs, each with the regular expression that finds it in a line of
-    SHOW GRANTS. On MySQL, the creator of a role needs ROLE_ADMIN to grant it. `has_asking_people`: the file has
-    people who ask a worker; they read through views, which must be created.
+def _list_needed_rights(conn: Connection, *, has_asking_people: bool = True) -> Mapping[str, str]:
+    """Return the database rights that the connected account needs to create accounts, each with the regular
+    expression that finds the right in a line of SHOW GRANTS. On MySQL, the creator of a role needs ROLE_ADMIN
+    to grant it. `has_asking_people`: the file has people who ask a worker; they read through SQL views, which
+    must be created.
     """
     patterns = {"CREATE USER": "(CREATE USER|ALL PRIVILEGES).* ON [*]", "GRANT OPTION": "WITH GRANT OPTION"}
     if not grants.is_mariadb(conn):
@@ -288,27 +291,26 @@ def _needed_rights(conn: Connection, *, has_asking_people: bool = True) -> Mappi
 
 
 def _accepts_remote_clients(conn: Connection) -> bool:
-    """True if the server accepts encrypted connections from other machines, even if the connected account uses a
-    local address.
-    """
+    """True if the server accepts encrypted connections from other machines. The connected account may itself use a
+    local address."""
     return account_properties.accepts_remote_clients(conn) and account_properties.supports_encryption(conn)
 
 
 def _require_rights(conn: Connection, *, has_asking_people: bool) -> None:
     """Raise not_allowed, before anything is written, if SHOW GRANTS of the connected account lacks a needed right.
-    `has_asking_people` is passed to `_needed_rights`.
+    `has_asking_people` is passed to `_list_needed_rights`.
     """
     lines = list(conn.exec_driver_sql("SHOW GRANTS").scalars())
     missing = [
         right
-        for right, pattern in _needed_rights(conn, has_asking_people=has_asking_people).items()
+        for right, pattern in _list_needed_rights(conn, has_asking_people=has_asking_people).items()
         if not any(re.search(pattern, line) for line in lines)
     ]
     if missing:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.SCHEMA_RIGHTS, "needs_rights": missing})
 
 
-def _explain_refusal(conn: Connection, act: Callable[[], None]) -> None:
+def _call_with_explained_refusal(conn: Connection, act: Callable[[], None]) -> None:
     """Call `act`, which runs a statement. If the server refuses the statement for lack of rights, raise not_allowed
     with the needed rights; a repeated run continues at this statement. Other errors of the database are raised
     unchanged.
@@ -323,7 +325,7 @@ def _explain_refusal(conn: Connection, act: Callable[[], None]) -> None:
             raise
         facts: NotAllowed = {
             "reason": NotAllowedReason.SCHEMA_RIGHTS,
-            "needs_rights": list(_needed_rights(conn)),
+            "needs_rights": list(_list_needed_rights(conn)),
             "problem": ForeignText(str(error.orig)),
         }
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts) from error

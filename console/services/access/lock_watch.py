@@ -12,7 +12,7 @@ from console.store.database.engine import Database
 
 MAX_SESSIONS_ENDED_PER_PASS = 100
 """Largest number of sessions that one pass ends on one node."""
-FORGET_SECONDS = 10.0
+FORGET_PREPARED_AFTER_SECONDS = 10.0
 """Time without a blocking prepared transaction after which earlier findings are forgotten. A write that waits for a
 lock gives up after some seconds and tries again, and a pass between the two finds no blocking transaction.
 """
@@ -26,7 +26,7 @@ class LockWatch:
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._nodes = [_Node(database) for database in _databases_of_nodes(context.database)]
+        self._nodes = [_ServerNode(database) for database in _open_node_databases(context.database)]
 
     def end_blocking_sessions(self) -> int:
         """End all sessions of people that block other sessions now. Return the number of ended sessions and
@@ -52,9 +52,10 @@ class LockWatch:
             node.database.close()
 
 
-class _Node:
-    """One node of the server. `_detected_at` has the prepared transactions by id, each with the time (monotonic
-    seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found one that blocks.
+class _ServerNode:
+    """One node of the database server. `_detected_at` maps the id of each prepared transaction to the time
+    (monotonic seconds) at which a pass first found it. `_last_pass_at` is the time of the last pass that found
+    a prepared transaction that blocks others.
     """
 
     def __init__(self, database: Database) -> None:
@@ -63,9 +64,9 @@ class _Node:
         self._last_pass_at = float("-inf")
 
     def end_blocking_sessions(self, now: float) -> list[EndedSession]:
-        """End the blocking sessions on this node. If a prepared transaction blocks others, roll back the prepared
-        transactions that passes have found for BLOCKING_SECONDS. Return the ended sessions. `now` is in monotonic
-        seconds.
+        """End the sessions of people that block others on this node. If a prepared transaction blocks others, roll
+        back the prepared transactions that were first found at least BLOCKING_SECONDS ago. Return the ended
+        sessions. `now` is in monotonic seconds.
         """
         ended: list[EndedSession] = []
         with self.database.read() as conn:
@@ -75,7 +76,7 @@ class _Node:
                     break
                 if found.reason == lock_holders.PREPARED_REASON:
                     ids = lock_holders.prepared_transactions(conn)
-                    known = self._detected_at if now - self._last_pass_at <= FORGET_SECONDS else {}
+                    known = self._detected_at if now - self._last_pass_at <= FORGET_PREPARED_AFTER_SECONDS else {}
                     self._detected_at, self._last_pass_at = {id: known.get(id, now) for id in ids}, now
                     old = [
                         id for id, since in self._detected_at.items() if now - since >= lock_holders.BLOCKING_SECONDS
@@ -86,10 +87,9 @@ class _Node:
         return ended
 
 
-def _databases_of_nodes(database: Database) -> list[Database]:
-    """Return one database object for each node of the server, because each node has its own locks; empty without a
-    server.
-    """
+def _open_node_databases(database: Database) -> list[Database]:
+    """Return one database object for each node of the server, because each node has its own locks; empty if the
+    database is an SQLite file."""
     if database.server is None:
         return []
     plain = database.url.difference_update_query(["fallback"])

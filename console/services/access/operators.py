@@ -1,4 +1,4 @@
-"""Services for the person who acts and for the list of all operators."""
+"""Find the acting person, list the operators, and add an operator."""
 
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Person
@@ -8,13 +8,14 @@ from console.store.database.engine import Transaction
 
 
 class People:
-    """Reads and adds operators with their roles."""
+    """Reads and adds operators: people with roles."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def find_acting_person(self) -> Person:
-        """Return the acting person. Raises no_operator if no name is set, not_allowed for an unknown name."""
+        """Return the person in whose name this process acts. Raises no_operator if no name is set, not_allowed for
+        an unknown name."""
         return self._context.person()
 
     def list_people(self) -> tuple[Person, ...]:
@@ -23,7 +24,7 @@ class People:
             return people.enabled_people(conn)
 
     def add_person(self, person: Person) -> None:
-        """Store a new operator and an audit entry."""
+        """Store a new operator, and write an audit entry about it."""
 
         def keep(tx: Transaction) -> None:
             people.insert_person(tx.conn, person)

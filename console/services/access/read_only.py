@@ -1,4 +1,4 @@
-"""Set and list the read-only switches."""
+"""Set and list the read-only switches, which stop what costs or moves money and what people change."""
 
 from console.domain.access.read_only import (
     EVERYTHING,
@@ -18,25 +18,25 @@ from console.store.database.engine import Transaction
 
 
 class ReadOnlySwitches:
-    """Sets the read-only switches, for approvers and administrators, and lists them for everybody."""
+    """Sets the read-only switches (right `set_read_only`), and lists them for every person."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_switches(self) -> tuple[ReadOnlySwitch, ...]:
-        """Return the newest setting of each scope that was ever set, ordered by scope. Needs no right: everybody sees
-        why a change is refused.
-        """
+        """Return the newest setting of each scope whose switch was ever set, ordered by scope. Needs no right:
+        every person may see why a change is refused."""
         with self._context.database.read() as conn:
             return read_only_switches.read_switches(conn)
 
     def list_scopes(self) -> tuple[str, ...]:
-        """Return the scopes that have a switch: EVERYTHING, the provider of credit checks, each payment provider."""
+        """Return the names of the scopes that have a switch: EVERYTHING, the provider of credit checks, each
+        payment provider."""
         return (EVERYTHING, CREDIT_CHECK_PROVIDER, *provider_names())
 
     def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
-        """Set the switch of a scope: EVERYTHING or the name of a provider. Return its setting; if it is set so
-        already, that is the earlier setting with its own reason.
+        """Set the switch of `scope`, which is EVERYTHING or the name of a provider, and return its setting. If the
+        switch already has this value, write nothing and return the stored setting with its earlier reason.
 
         Raises not_found for an unknown scope, usage for a reason that is empty or longer than
         LONGEST_REASON_CHARACTERS, and not_allowed.

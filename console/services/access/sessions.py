@@ -1,4 +1,5 @@
-"""Sign-in: the person of this process at its database, confirmation of a password, and sign-out."""
+"""Sign-in to the database: the acting person of this process, the record of a sign-in, confirmation of the
+password, and sign-out."""
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import NotAllowedReason
@@ -12,18 +13,16 @@ from console.store.database.engine import Transaction
 
 
 class Sessions:
-    """Sign-in and sign-out. A database server requires a database account; SQLite has no accounts and accepts the
-    configured name.
-    """
+    """The sign-in of this process at its database, and the sign-out. A database server requires a database
+    account; SQLite has no accounts, and the program accepts the configured name."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._sign_in = context.settings.sign_in
 
     def whoami(self) -> Identity:
-        """Return the acting person with the address of the database and the source of the sign-in (entered,
-        configured or from the keyring). Raises no_operator if no name is set.
-        """
+        """Return the acting person with the person's roles, the address of the database, and where the sign-in
+        came from (typed in, configured, or read from the keyring). Raises no_operator if no name is set."""
         context, sign_in = self._context, self._sign_in
         place = sign_in.database_place or str(context.settings.database_path)
         try:
@@ -35,10 +34,11 @@ class Sessions:
         return Identity(person, is_known, place, sign_in.source, sign_in.is_server and sign_in.is_password_stored())
 
     def record_sign_in(self, *, keep: bool) -> bool:
-        """Record a sign-in that the database has accepted: write an audit entry and, with `keep`, store the password
-        in the keyring. Return True if the password was stored; otherwise only this process has it.
+        """Write an audit entry about a sign-in that the database has accepted and, with `keep`, store the password
+        in the keyring of the machine. Return True if the password was stored there; otherwise only this process
+        has it.
         """
-        missing_reason, is_stored = self._sign_in.sign_in_reason, keep and self._keep_password()
+        missing_reason, is_stored = self._sign_in.sign_in_reason, keep and self._store_password()
 
         def tell(tx: Transaction) -> None:
             if missing_reason is not None:
@@ -51,8 +51,9 @@ class Sessions:
         return is_stored
 
     def confirm_password(self, password: str) -> bool:
-        """Return True if this is the password of the database account in use. It is tried on a new connection; a
-        wrong password is written to the audit trail. Always True on SQLite, which has no passwords.
+        """Return True if `password` is the password of the database account in use, which this method tries on a
+        new connection. A wrong password is written to the audit trail. Always True on SQLite, which has no
+        passwords.
 
         Raises database_unreachable and similar codes if the database does not answer.
         """
@@ -81,7 +82,7 @@ class Sessions:
             return False
         return True
 
-    def _keep_password(self) -> bool:
+    def _store_password(self) -> bool:
         try:
             self._sign_in.store_password()
         except ConsoleError:  # no keyring, or a locked one: the password is stored nowhere else

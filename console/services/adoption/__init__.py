@@ -1,1 +1,1 @@
-"""Adoption of another application's table of credit checks."""
+"""Adoption: take over a table of credit checks that another application has created and filled."""

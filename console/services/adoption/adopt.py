@@ -1,4 +1,5 @@
-"""Adopt another application's table of credit checks in place, while that application continues to write to it."""
+"""The service of the command `db adopt`: adopt another application's table of credit checks in place, while that
+application continues to write to it."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,7 +17,7 @@ from console.store.migrations import upgrade as migrate
 from console.store.migrations import upgrade_lock
 from console.store.schema import legacy_table
 
-DEFAULT_ZONE = "Asia/Tokyo"
+DEFAULT_TIME_ZONE = "Asia/Tokyo"
 
 
 class Adoption:
@@ -32,34 +33,36 @@ class Adoption:
         self._open_context = open_context
 
     def make_plan(self, zone: str | None = None) -> AdoptionPlan:
-        """Return the plan of the changes that `run` would make, and change nothing. `zone` is the time zone of the
-        table's times (None: Japan). Raises usage for an unknown time zone, not_found if the database has no such
-        table.
+        """Return the plan of the changes that `run` would make, and change nothing. `zone` is the name of the time
+        zone in which the table's times are stored (None: Japan). Raises usage for an unknown time zone,
+        not_found if the database has no such table, not_our_database if it has only tables of other
+        applications.
         """
-        return adoption_plan.make_plan(self._database, _require_zone(zone) or DEFAULT_ZONE)
+        return adoption_plan.make_plan(self._database, _require_known_time_zone(zone) or DEFAULT_TIME_ZONE)
 
     def run(self, zone: str | None = None, *, convert: bool = False) -> AdoptionResult:
-        """Adopt the table, or continue an interrupted adoption. `zone` is the time zone of the table's times (None:
-        the zone of the interrupted adoption, otherwise Japan). `convert` allows steps during which the table is
-        copied and nobody can write to it.
+        """Adopt the table, or continue an interrupted adoption. `zone` is the name of the time zone in which the
+        table's times are stored (None: the zone of the interrupted adoption, otherwise Japan). `convert` allows
+        steps during which the database copies the table and no program can write to it.
 
         Raises usage if `zone` differs from the zone with which the adoption began, schema_mismatch if an obstacle
-        remains (detail.obstacles), database_locked if other transactions never left the table free; completed steps
-        stay.
+        remains (detail.obstacles), database_locked if a step can't get the table's lock because of other
+        transactions. Completed steps stay.
         """
-        requested_zone = _require_zone(zone)
+        requested_zone = _require_known_time_zone(zone)
         _require_adoptable(self._database, convert=convert)
         migrate.upgrade(self._database)
         with upgrade_lock.hold_upgrade_lock(self._database) as lock:
             zone_in_force = self._begin_adoption(requested_zone)
-            _require_same_zone(requested_zone, zone_in_force)
+            _require_same_time_zone(requested_zone, zone_in_force)
             return AdoptionRun(self._open_context(), zone_in_force, convert, lock).run()
 
     def accept_incomplete(self) -> int:
-        """Accept, by one decision, that the incomplete credit checks of other applications stay incomplete, so that
-        they leave the queue of incomplete records. Return their number.
+        """Accept, by one decision of a person, that the incomplete credit checks of other applications stay
+        incomplete: they leave the queue of incomplete records. Return their number.
 
-        Their parts stay missing; a re-fetch can still fetch them. Raises schema_mismatch before the table is adopted.
+        The missing parts of these credit checks can still be re-fetched. Raises schema_mismatch before the table
+        is adopted.
         """
         if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) != "adopted":
             raise ConsoleError(
@@ -68,22 +71,25 @@ class Adoption:
         return accept_incomplete(self._open_context())
 
     def _begin_adoption(self, requested_zone: str | None) -> str | None:
-        """Begin the adoption if none has begun. Return the time zone in force: that of the adoption that began
-        earlier, otherwise `requested_zone` (None: Japan). Return None for a table that this program created.
+        """Store the beginning of the adoption if none has begun. Return the time zone in force: that of the
+        adoption that began earlier, otherwise `requested_zone` (None: Japan). Return None for a table that this
+        program created.
         """
         if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) == "adopted":
             return adoption_plan.read_stored_zone(self._database)
-        return self._database.write(lambda tx: adopt_table.begin_adoption(tx.conn, requested_zone or DEFAULT_ZONE))
+        return self._database.write(
+            lambda tx: adopt_table.begin_adoption(tx.conn, requested_zone or DEFAULT_TIME_ZONE)
+        )
 
 
-def _require_same_zone(requested_zone: str | None, zone_in_force: str | None) -> None:
+def _require_same_time_zone(requested_zone: str | None, zone_in_force: str | None) -> None:
     if requested_zone is not None and requested_zone != zone_in_force:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.OTHER_TIMEZONE, "timezone": zone_in_force or "UTC"}
         )
 
 
-def _require_zone(name: str | None) -> str | None:
+def _require_known_time_zone(name: str | None) -> str | None:
     if name is not None:
         try:
             find_zone(name)
@@ -102,9 +108,8 @@ def _require_adoptable(database: Database, *, convert: bool) -> None:
 
 
 def find_refusal(obstacles: Sequence[AdoptionObstacle], *, convert: bool) -> ConsoleError | None:
-    """Return the error with which a run would end; None if it can run, because there are no obstacles or `convert`
-    removes them all.
-    """
+    """Return the error that `Adoption.run` would raise because of these obstacles; None if the adoption can run,
+    because there are no obstacles or because `convert` is True and removes them all."""
     hard_obstacles = [obstacle for obstacle in obstacles if not obstacle.is_convertible]
     if not hard_obstacles and (convert or not obstacles):
         return None

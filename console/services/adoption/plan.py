@@ -1,4 +1,5 @@
-"""Plan the adoption of another application's table: read its original columns and change nothing."""
+"""Plan the adoption of another application's table: read the columns that the other application created, and
+change nothing."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -16,16 +17,15 @@ from console.store.migrations import upgrade as migrate
 from console.store.schema import legacy_table
 from console.store.schema.legacy_table import LegacyTable
 
-MAX_EXAMPLES = 5
+MAX_LISTED_EXAMPLES = 5
 IDS_PER_RANGE = 5_000
 _ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the rows and creation of the indexes
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateClaim:
-    """A claim (client and corporation number) that several rows of the table have; `rows` is their number. Only one
-    of these rows keeps the claim.
-    """
+    """A claim (client and corporation number) that more than one row of the table has; `rows` is the number of
+    these rows. After the adoption only one of them has the claim."""
 
     client_id: str
     corporation_number: str
@@ -34,7 +34,8 @@ class DuplicateClaim:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableNumber:
-    """A row whose corporation number can't be read. `id` is the row's id, `text` the stored text."""
+    """A row of the table whose corporation number can't be read as 13 digits. `id` is the row's id, `text` the
+    stored value."""
 
     id: int
     text: str
@@ -44,10 +45,11 @@ class UnreadableNumber:
 class RowCount:
     """Numbers of rows in the table, by the result that the adoption will have for them.
 
-    `duplicates`: rows that lose their claim to another row. `duplicate_claims`: claims that several rows have;
-    `duplicate_examples` are examples. `unreadable`: rows whose corporation number can't be read. `normalised`: rows
-    whose corporation number is rewritten as 13 digits. `to_pending`: rows that become pending. `by_status`: all rows
-    by their state after the adoption. `success_without_id`: successful rows without the provider's id.
+    `rows`: all rows. `duplicates`: rows that lose their claim to another row. `duplicate_claims`: claims that more
+    than one row has; `duplicate_examples` are examples. `unreadable`: rows whose corporation number can't be read.
+    `normalised`: rows whose corporation number is rewritten as 13 digits. `to_pending`: rows in the state pending
+    after the adoption. `by_status`: all rows by their state after the adoption. `success_without_id`: successful
+    rows without the provider's id.
     """
 
     rows: int = 0
@@ -64,11 +66,11 @@ class RowCount:
 
 @dataclass(frozen=True, slots=True)
 class AdoptionPlan:
-    """The changes that an adoption would make.
+    """The changes that an adoption would make to the table.
 
-    `state` is waiting, begun or adopted; `zone` is the time zone of the table's times; `cluster` is True on Galera;
-    `seconds` is an estimate of the duration. A run with `convert` removes each obstacle with `is_convertible`; people
-    must remove all others first.
+    `state` is waiting (not begun), begun or adopted; `zone` is the time zone of the table's times; `cluster` is
+    True on a Galera cluster; `seconds` is an estimate of the duration. A run with `convert` removes each obstacle
+    with `is_convertible`; people must remove all other obstacles first.
     """
 
     state: str
@@ -81,15 +83,14 @@ class AdoptionPlan:
 
     @property
     def table(self) -> str:
-        """The name of the table of credit checks that is adopted."""
+        """The name of the table that is to be adopted."""
         return legacy_table.TABLE_NAME
 
 
 @dataclass(slots=True)
 class _RowCounter:
-    """Counts the rows of the table while they are read. To save memory, it stores a hash of each claim (8 bytes)
-    instead of the claim.
-    """
+    """Counts the rows of the table while `count_rows` reads them. To save memory, it stores a hash of each claim
+    (8 bytes) instead of the claim."""
 
     rows: int = 0
     by_status: Counter[str] = field(default_factory=Counter)
@@ -110,8 +111,8 @@ class _RowCounter:
         number = parse_stored_number(raw)
         if number is None:
             self.unreadable += 1
-            if len(self.unreadable_rows) < MAX_EXAMPLES:
-                self.unreadable_rows.append(UnreadableNumber(record_id, stored_value_as_text(raw)[:64]))
+            if len(self.unreadable_rows) < MAX_LISTED_EXAMPLES:
+                self.unreadable_rows.append(UnreadableNumber(record_id, format_stored_number(raw)[:64]))
             return
         self.normalised += number != str(raw)
         if state == CheckState.ERROR:  # such a row has no claim
@@ -123,7 +124,9 @@ class _RowCounter:
 
     def make_row_count(self) -> RowCount:
         """Return the counts of all rows that were read."""
-        most_repeated = sorted(self.repeated_claims.items(), key=lambda item: (-item[1], item[0]))[:MAX_EXAMPLES]
+        most_repeated = sorted(self.repeated_claims.items(), key=lambda item: (-item[1], item[0]))[
+            :MAX_LISTED_EXAMPLES
+        ]
         return RowCount(
             rows=self.rows,
             duplicates=self.repeated_claims.total(),
@@ -141,10 +144,9 @@ class _RowCounter:
 
 
 def parse_stored_number(raw: object) -> str | None:
-    """Return the 13 digits of a corporation number in any notation; None if it has no 13 digits. A wrong check digit
-    is accepted, because the claim does not check it.
-    """
-    text = stored_value_as_text(raw)
+    """Return the 13 digits of a stored corporation number in any notation; None if the value doesn't have 13
+    digits. A wrong check digit is accepted, because the unique index over claims does not check it."""
+    text = format_stored_number(raw)
     if len(text) == DIGIT_COUNT and text.isascii() and text.isdigit():
         return text
     try:
@@ -153,14 +155,15 @@ def parse_stored_number(raw: object) -> str | None:
         return unfit.normalized if unfit.reason == "CHECK_DIGIT" else None
 
 
-def stored_value_as_text(raw: object) -> str:
+def format_stored_number(raw: object) -> str:
     """Return a stored corporation number as text; empty for NULL."""
     return "" if raw is None else str(raw)
 
 
 def make_plan(database: Database, zone: str) -> AdoptionPlan:
-    """Read the table and return the plan of its adoption; nothing is changed. `zone` is the time zone of the table's
-    times; the stored zone of an adoption that has begun takes precedence. Raises not_found, not_our_database.
+    """Read the table and return the plan of its adoption; nothing is changed. `zone` is the time zone of the
+    table's times; if an adoption has begun, its stored time zone takes precedence. Raises not_found,
+    not_our_database.
     """
     table = find_adoptable_table(database)
     zone_in_force = read_stored_zone(database) or zone
@@ -180,8 +183,9 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
 
 
 def find_adoptable_table(database: Database) -> LegacyTable:
-    """Return the existing table of credit checks, created by this program or another. Raises not_found (a missing
-    SQLite file is not created), not_our_database.
+    """Return the database's table of credit checks, which this program or another application has created. Raises
+    not_found if there is no such table (a missing SQLite file is not created), not_our_database if the database
+    has only tables of other applications.
     """
     if database.file is not None and not database.file.exists():
         raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": legacy_table.TABLE_NAME})
@@ -190,7 +194,8 @@ def find_adoptable_table(database: Database) -> LegacyTable:
 
 
 def read_adoption_state(database: Database, table: LegacyTable) -> str:
-    """Return waiting, begun or adopted. A table that this program created is adopted."""
+    """Return the state of the adoption: waiting (not begun), begun or adopted. A table that this program created
+    counts as adopted."""
     try:
         state = migrate.read_state(database)
     except ConsoleError:
@@ -230,7 +235,7 @@ def count_rows(database: Database, table: LegacyTable) -> RowCount:
 
 
 def is_in_cluster(database: Database) -> bool:
-    """True on a Galera cluster, where a change of the table blocks all nodes."""
+    """True if the database is a Galera cluster, in which a change of the table's columns blocks all nodes."""
     if not database.is_server:
         return False
     with database.read() as conn:

@@ -1,6 +1,5 @@
-"""Run an adoption: change the table in steps and process its rows between the steps. Each step is small and is done
-only once, also if a run is interrupted and repeated.
-"""
+"""Run an adoption: change the columns and indexes of the table in steps, and process its rows between the steps.
+Each step is small and is done only once, also if a run is interrupted and repeated."""
 
 import logging
 from collections import Counter
@@ -14,7 +13,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
-from console.services.adoption.plan import parse_stored_number, stored_value_as_text
+from console.services.adoption.plan import format_stored_number, parse_stored_number
 from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_rows, adopt_table
 from console.store.alerts import cases
@@ -42,16 +41,18 @@ error.
 _log = logging.getLogger("console.adoption")
 
 T = TypeVar("T")
-RowCounts = Counter[str]
-_NO_ROWS: RowCounts = Counter()
+ChangeCounts = Counter[str]
+_NO_CHANGES: ChangeCounts = Counter()
 
 
 @dataclass(frozen=True, slots=True)
 class AdoptionResult:
-    """Result of a run of the adoption.
+    """The result of one run of the adoption.
 
     `rows` counts all rows of the table, `incomplete` the rows of other applications in the queue of incomplete
-    records. The other numbers and `steps` (the names of the steps) concern this run only.
+    records. The other fields concern this run only: `taken_in` (rows that became credit checks), `duplicates`,
+    `unreadable`, `respelled` (rows whose corporation number was rewritten as 13 digits), and `steps` (names of the
+    steps).
     """
 
     zone: str | None
@@ -70,7 +71,7 @@ class AdoptionResult:
 
 
 class AdoptionRun:
-    """One run of the adoption, from its first remaining step to its end."""
+    """One run of the adoption, from the first step that remains to the end of the adoption."""
 
     def __init__(
         self, context: ServiceContext, zone: str | None, convert: bool, lock: upgrade_lock.UpgradeLock | None
@@ -81,18 +82,17 @@ class AdoptionRun:
         self._convert = convert
         self._lock = lock
         self._steps: list[str] = []
-        self._counts: RowCounts = Counter()
+        self._counts: ChangeCounts = Counter()
 
     def run(self) -> AdoptionResult:
-        """Run all remaining steps. Raises database_locked if new duplicates prevent the unique index
-        MAX_INDEX_ATTEMPTS times, and the errors of the steps.
-        """
+        """Run all remaining steps. Raises database_locked if the unique index could not be created
+        MAX_INDEX_ATTEMPTS times because new duplicates appeared, and the errors of `adopt_table.apply_change`."""
         rounds = 0
         while not self._run_remaining_steps():
             rounds += 1
             if rounds >= MAX_INDEX_ATTEMPTS:
                 raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.DUPLICATES_KEEP_COMING})
-        self._decide_late_rows()
+        self._process_late_rows()
         if self._database.is_server:
             migrate.renew_constraints(self._database)
         self._reach_failpoint("before_adopt_end")
@@ -100,12 +100,11 @@ class AdoptionRun:
         return self._make_result()
 
     def _run_remaining_steps(self) -> bool:
-        """Run every remaining step: first the columns, then the rows, then the indexes. Return False if a new
-        duplicate prevented the unique index.
-        """
+        """Run every remaining step: first the columns, then the rows, then the indexes. Return False if the unique
+        index could not be created because of a new duplicate."""
         try:
             self._run_steps(lambda step: not step.name.startswith("index") and step.name != "claims")
-            self._decide_all_rows()
+            self._process_all_rows()
             self._run_steps(lambda _step: True)
         except adopt_table.DuplicateLiveRows:
             return False
@@ -133,15 +132,15 @@ class AdoptionRun:
 
     # Rows that exist before the indexes: first the unreadable numbers, then the duplicates, then all others
 
-    def _decide_all_rows(self) -> None:
-        """Process all rows in bulk: normalise their corporation numbers, mark unreadable numbers and duplicates, and
-        take in all other rows. Repeat this, at most MAX_PASSES times, until fewer than FEW_ROWS_LEFT rows arrived
-        during the pass: a pass in bulk is quicker than the later work on each row.
+    def _process_all_rows(self) -> None:
+        """Process all rows in passes: normalise their corporation numbers, mark unreadable numbers and duplicates,
+        and take in all other rows. Repeat the pass, at most MAX_PASSES times, until fewer than FEW_ROWS_LEFT
+        rows arrived during it: a pass over many rows is quicker than the later work on each single row.
         """
         after_id = 0
         for _ in range(MAX_PASSES):
             upto = self._read_highest_id()
-            self._decide_range(after_id, upto)
+            self._process_id_range(after_id, upto)
             after_id = max(0, upto - LATE_ROW_ID_MARGIN)
             if self._read_highest_id() - upto < FEW_ROWS_LEFT:
                 return
@@ -150,59 +149,58 @@ class AdoptionRun:
         with self._database.read() as conn:
             return adopt_rows.highest_id(conn)
 
-    def _decide_range(self, from_id: int, horizon: int) -> None:
+    def _process_id_range(self, from_id: int, horizon: int) -> None:
         for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE * 10):
-            self._read_numbers(after_id, upto)
+            self._normalise_numbers(after_id, upto)
         self._reach_failpoint("after_adopt_numbers")
         self._mark_all_duplicates()
         self._reach_failpoint("after_adopt_duplicates")
         for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE):
-            self._write_and_count(partial(self._accept_rows, after_id, upto))
+            self._write_and_count(partial(self._take_in_rows, after_id, upto))
             self._reach_failpoint("after_adopt_rows")
 
     def _split_id_range(self, after_id: int, horizon: int, size: int) -> list[tuple[int, int]]:
         with self._database.read() as conn:
             return list(adopt_rows.id_ranges(conn, after_id, horizon, size))
 
-    def _write_and_count(self, work: Callable[[Transaction], RowCounts]) -> None:
-        """Run `work` in a short transaction, and add the counts that it returns to the totals of the run after the
-        COMMIT.
-        """
+    def _write_and_count(self, work: Callable[[Transaction], ChangeCounts]) -> None:
+        """Run `work` in a short transaction. After the COMMIT, add the counts that `work` returned to the totals
+        of the run."""
         if self._lock is not None:
             self._lock.require_held()
         self._counts.update(self._database.write(work))
 
-    def _accept_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> RowCounts:
+    def _take_in_rows(self, after_id: int, up_to_id: int, tx: Transaction) -> ChangeCounts:
         return Counter(taken_in=adopt_rows.decide_remaining(tx.conn, after_id, up_to_id, self._now()))
 
-    def _read_numbers(self, after_id: int, up_to_id: int) -> None:
+    def _normalise_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:
             rows = adopt_rows.unnormalised_rows(conn, after_id, up_to_id)
         for chunk in _split_rows(rows, ROWS_PER_TRANSACTION):
-            self._write_and_count(partial(self._read_some_numbers, chunk))
+            self._write_and_count(partial(self._normalise_rows, chunk))
 
-    def _read_some_numbers(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> RowCounts:
-        return sum((self._read_number(tx, *row) for row in rows), _NO_ROWS)
+    def _normalise_rows(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
+        return sum((self._normalise_number(tx, *row) for row in rows), _NO_CHANGES)
 
-    def _read_number(self, tx: Transaction, record_id: int, raw: object) -> RowCounts:
+    def _normalise_number(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
         number = parse_stored_number(raw)
         if number is None:
             return self._mark_unreadable(tx, record_id, raw)
-        if number == stored_value_as_text(raw):
-            return _NO_ROWS
+        if number == format_stored_number(raw):
+            return _NO_CHANGES
         try:
             if not adopt_rows.write_number(tx.conn, record_id, raw, number, self._now()):
-                return _NO_ROWS
+                return _NO_CHANGES
         except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
             live_id = adopt_rows.other_row_with_number(tx.conn, record_id, number)
-            return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_ROWS
+            return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_CHANGES
         self._audit_row(tx, record_id, raw, None)
         return Counter(respelled=1)
 
-    def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> RowCounts:
+    def _mark_unreadable(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
         if not adopt_rows.mark_unreadable(tx.conn, record_id, self._now()):
-            return _NO_ROWS
-        facts = (credit_checks.CREDIT_CHECK_KIND, record_id, stored_value_as_text(raw), "13 digits", self._now())
+            return _NO_CHANGES
+        facts = (credit_checks.CREDIT_CHECK_KIND, record_id, format_stored_number(raw), "13 digits", self._now())
         cases.open_case(tx.conn, WorkReason.NUMBER_UNREADABLE, *facts)
         self._audit_row(tx, record_id, raw, WorkReason.NUMBER_UNREADABLE)
         return Counter(unreadable=1)
@@ -213,7 +211,7 @@ class AdoptionRun:
         for chunk in _split_rows(tuple(doubled_claims), ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._mark_duplicates, chunk))
 
-    def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> RowCounts:
+    def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> ChangeCounts:
         marked_rows = [row for row in rows if adopt_rows.mark_duplicate(tx.conn, *row[:2], self._now())]
         adopt_rows.open_duplicate_cases(tx.conn, marked_rows, self._now())
         for record_id, live_id, number in marked_rows:
@@ -221,31 +219,30 @@ class AdoptionRun:
         return Counter(duplicates=len(marked_rows))
 
     def _mark_last_duplicates(self, tx: Transaction) -> None:
-        """Mark the duplicates that exist directly before the unique index is created. On SQLite, the index is created
-        under the same write lock.
-        """
+        """Mark the duplicates that exist directly before the unique index is created. Used only on SQLite, where
+        the transaction `tx` also creates the index."""
         self._counts.update(self._mark_duplicates(tuple(adopt_rows.find_duplicates(tx.conn)), tx))
 
     # Rows that arrived during the adoption
 
-    def _decide_late_rows(self) -> None:
-        """Process the rows that arrived before the unique index existed. A due task processes later rows."""
+    def _process_late_rows(self) -> None:
+        """Process the rows that arrived before the unique index existed. A due task processes the rows that arrive
+        afterwards."""
         horizon = self._read_highest_id()
         while True:
             with self._database.read() as conn:
                 rows = [row for row in adopt_rows.undecided_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon]
             if not rows:
                 return
-            self._write_and_count(partial(self._compare_some, tuple(rows)))
+            self._write_and_count(partial(self._compare_rows_with_live, tuple(rows)))
 
-    def _compare_some(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> RowCounts:
-        return sum((self._compare_with_live(tx, *row) for row in rows), _NO_ROWS)
+    def _compare_rows_with_live(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
+        return sum((self._compare_row_with_live(tx, *row) for row in rows), _NO_CHANGES)
 
-    def _compare_with_live(self, tx: Transaction, record_id: int, raw: object) -> RowCounts:
-        """Compare one row with the row that holds its claim: the row of higher rank gets the claim, the other one
-        becomes a duplicate. `raw` is the stored corporation number. Return the counts of the changes.
-        """
-        counts, number = self._read_number(tx, record_id, raw), parse_stored_number(raw)
+    def _compare_row_with_live(self, tx: Transaction, record_id: int, raw: object) -> ChangeCounts:
+        """Compare one row with the live row that has the same claim: the row of higher rank keeps the claim, the
+        other one becomes a duplicate. `raw` is the stored corporation number. Return the counts of the changes."""
+        counts, number = self._normalise_number(tx, record_id, raw), parse_stored_number(raw)
         record = credit_checks.find(tx.conn, record_id)
         if record is None or number is None or counts["duplicates"]:
             return counts
@@ -261,7 +258,7 @@ class AdoptionRun:
             + self._keep_claim(tx, record, number)
         )
 
-    def _keep_claim(self, tx: Transaction, record: CreditCheck, number: str) -> RowCounts:
+    def _keep_claim(self, tx: Transaction, record: CreditCheck, number: str) -> ChangeCounts:
         needs_review = record.credit_check_id is None and record.state is not CheckState.ERROR
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER) if needs_review else Work()
         columns = {"corporation_number": number, "duplicate_of": None, **credit_checks.work_values(work)}
@@ -273,14 +270,14 @@ class AdoptionRun:
 
     # End
 
-    def _finish_adoption(self, tx: Transaction) -> RowCounts:
+    def _finish_adoption(self, tx: Transaction) -> ChangeCounts:
         if not self._database.is_server:
             migrate.renew_sqlite_constraints(tx.conn)
         if migrate.mark_adopted(tx.conn):
             self._context.record_audit(
                 tx, AuditAction.DATABASE_ADOPTED, None, {"zone": self._zone, **self._counts}, kind="database"
             )
-        return _NO_ROWS
+        return _NO_CHANGES
 
     def _make_result(self) -> AdoptionResult:
         with self._database.read() as conn:
@@ -299,7 +296,7 @@ class AdoptionRun:
         reason: str | None,
         further_facts: dict[str, object] | None = None,
     ) -> None:
-        facts = {"written": stored_value_as_text(raw)[:64], **(further_facts or {})}
+        facts = {"written": format_stored_number(raw)[:64], **(further_facts or {})}
         self._context.record_audit(tx, AuditAction.CREDIT_CHECK_ADOPTED, record_id, facts, reason=reason)
 
     def _now(self) -> datetime:
@@ -335,9 +332,8 @@ def _accept_incomplete_rows(context: ServiceContext, ids: tuple[int, ...], tx: T
 
 
 def _make_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
-    """Return the sort key by which rows compete for a claim; the larger key wins. The SQL of `console.store.adoption`
-    ranks rows in the same way.
-    """
+    """Return the sort key that decides which of two rows keeps a claim; the larger key wins. The SQL of
+    `console.store.adoption` ranks rows in the same way."""
     purchased_at, expired_at = record.purchased_at, record.expired_at
     return (
         record.credit_check_id is not None,
@@ -352,7 +348,8 @@ def _split_rows(rows: tuple[T, ...], size: int) -> list[tuple[T, ...]]:
 
 
 def _raise_known_error(error: DatabaseFailure) -> None:
-    """Raise the ConsoleError that corresponds to the database's error. Return if there is no such ConsoleError."""
+    """Raise the ConsoleError that corresponds to this error of the database. Return without an error if there is
+    no such ConsoleError."""
     code = error_codes.error_code_of(error)
     if code is not None:
         raise rebuild_error(code, error_codes.error_detail_of(error, code)) from error

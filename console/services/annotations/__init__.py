@@ -1,1 +1,1 @@
-"""Notes and assignments of records."""
+"""Annotations of records: notes, mentions of people in them, takes and hand-overs."""

@@ -1,4 +1,4 @@
-"""Annotations of a record for its screen: its take (who works on it now) and its notes."""
+"""Read the annotations of one record for its screen: its take (the person who works on it now) and its notes."""
 
 from typing import TypedDict
 
@@ -10,13 +10,15 @@ from console.store.records import notes
 
 
 class Annotations(TypedDict):
-    """The fields that the view of each record has; `taken` is None if nobody has taken the record."""
+    """The annotations of one record, as keyword arguments for the view of the record. `taken` is None if nobody
+    has taken the record."""
 
     taken: Take | None
     notes: tuple[Note, ...]
 
 
 def read_annotations(context: ServiceContext, conn: Connection, kind: str, record_id: int) -> Annotations:
-    """Return the annotations of a record, read in the caller's transaction."""
+    """Return the annotations of a record, read in the caller's transaction. `kind` is the kind of the record, such
+    as `payment`."""
     assignments = takes.takes_of(conn, kind, (record_id,), context.now())
     return {"taken": assignments.get(record_id), "notes": notes.notes_of(conn, kind, record_id)}

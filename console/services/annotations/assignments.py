@@ -1,4 +1,5 @@
-"""Takes of records: a person marks that they work on a record; the mark ends after TAKE_DURATION."""
+"""Take a record and give it up. A take is a person's mark that they work on the record; it ends after
+TAKE_DURATION."""
 
 from datetime import timedelta
 
@@ -14,30 +15,29 @@ from console.store.operations import journal
 from console.store.records import any_record
 from console.store.records import assignments as takes
 
-ACTION = AuditAction.RECORD_TAKE
+TAKE_ACTION = AuditAction.RECORD_TAKE
 TAKE_DURATION = timedelta(minutes=30)
 
 
 class AssignmentService:
     """Stores and ends takes of records of every kind. A take is no lock: of the program's actions, only bulk runs
-    respect it.
-    """
+    skip a record that another person has taken."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def take_record(self, kind: str, record_id: int) -> Take:
-        """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take. Raises
-        not_found, not_allowed, and in_progress with the person who has the take and its end.
+        """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take.
+        Raises not_found, not_allowed, and in_progress if another person has the take (the error's detail names
+        the person and the end of the take).
         """
-        with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
+        with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.take_record_in_transaction(tx, kind, record_id))
 
     def take_record_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> Take:
-        """Take the record in the caller's transaction; the caller has checked the right. Raises not_found and
-        in_progress.
-        """
+        """Do the same as `take_record` in the caller's transaction, without the check of the right. Raises
+        not_found and in_progress."""
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         name, until = context.holder().operator, now + context.scale.scaled_delta(TAKE_DURATION)
@@ -45,21 +45,18 @@ class AssignmentService:
         if not takes.take_record(tx.conn, kind, record_id, name, now, until):
             raise _make_taken_error(kind, record_id, takes.takes_of(tx.conn, kind, (record_id,), now).get(record_id))
         if earlier is None:
-            context.record_audit(tx, ACTION, record_id, {"until": until}, kind=kind)
+            context.record_audit(tx, TAKE_ACTION, record_id, {"until": until}, kind=kind)
         return takes.takes_of(tx.conn, kind, (record_id,))[record_id]
 
     def give_up(self, kind: str, record_id: int) -> bool:
-        """End the person's own take. Return False if the person has no take of the record. Raises not_allowed if
-        the acting person may not do this.
-        """
-        with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
+        """End the acting person's own take. Return False if the person has no take of the record. Raises
+        not_allowed if the acting person may not do this."""
+        with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.give_up_in_transaction(tx, kind, record_id))
 
     def give_up_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> bool:
-        """End the person's own take in the caller's transaction; the caller has checked the right. Return False if
-        the person has none.
-        """
+        """Do the same as `give_up` in the caller's transaction, without the check of the right."""
         context = self._context
         is_released = takes.release_take(tx.conn, kind, record_id, context.holder().operator, context.now())
         if is_released:

@@ -1,9 +1,9 @@
-"""Hand-over of a record: the person ends their own take and leaves a note for the next person."""
+"""Hand over a record: the acting person ends their own take and leaves a note for the next person."""
 
 from console.domain.annotations.mentions import MentionSource
 from console.services.annotations import assignments
 from console.services.annotations.assignments import AssignmentService
-from console.services.annotations.notes import NoteService, require_storable
+from console.services.annotations.notes import NoteService, require_valid_note
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
@@ -17,11 +17,11 @@ def hand_over(
     record_id: int,
     note_text: str,
 ) -> bool:
-    """End the acting person's own take of the record and add their note, both or neither. Return False, and write
-    nothing, if the person has no take of the record. Raises usage if the text is empty or too long, not_allowed
-    if the acting person may not do this.
+    """End the acting person's own take of the record and add the person's note, in one transaction. Return False,
+    and write nothing, if the person has no take of the record. Raises usage if the note is empty or too long,
+    not_allowed if the acting person may not do this.
     """
-    text = require_storable(note_text)
+    text = require_valid_note(note_text)
 
     def write(tx: Transaction) -> bool:
         is_released = assignment_service.give_up_in_transaction(tx, kind, record_id)
@@ -29,7 +29,7 @@ def hand_over(
             note_service.add_note_in_transaction(tx, kind, record_id, text, mentions_by=MentionSource.HAND_OVER)
         return is_released
 
-    with refusals.audit_refusals(context, assignments.ACTION, record_id, kind=kind):
+    with refusals.audit_refusals(context, assignments.TAKE_ACTION, record_id, kind=kind):
         for right in ("take", "note"):
             context.require_right(right)
         return context.write(write)

@@ -1,4 +1,4 @@
-"""The service `console.mentions`: the notes that mention the acting person, until the person ends the mention."""
+"""The service `console.mentions`: list the notes that mention the acting person, and mark a mention as done."""
 
 from console.domain.access.permissions import has_right
 from console.domain.annotations.mentions import MAX_LISTED_MENTIONS, MENTION_KIND, Mention, MentionSource, find_names
@@ -17,23 +17,21 @@ MENTION_RIGHT = "note"
 
 
 class MentionService:
-    """Lists the open mentions of the acting person, and ends them."""
+    """Lists the open mentions of the acting person, and marks them as done."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_open(self) -> tuple[Mention, ...]:
-        """Return the newest MAX_LISTED_MENTIONS open mentions of the acting person, the newest first; none if no
-        person is named. Raises not_allowed.
-        """
+        """Return the newest MAX_LISTED_MENTIONS open mentions of the acting person, the newest first; empty if no
+        name is set. Raises not_allowed."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             return () if person is None else mentions.list_open(conn, person.name, MAX_LISTED_MENTIONS)
 
     def mark_done(self, id: int, *, request_id: str | None = None) -> Mention:
-        """End a mention of the acting person; nothing changes if it is done already. Raises not_found, also for a
-        mention of another person, and not_allowed.
-        """
+        """Mark a mention of the acting person as done; nothing changes if it is done already. Raises not_allowed,
+        and not_found also for a mention of another person."""
         return self._request_ids.act_once("mention done", request_id, (id,), lambda: self._mark_done(id))
 
     def _mark_done(self, id: int) -> Mention:
@@ -55,7 +53,8 @@ class MentionService:
 
 
 def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, ...]:
-    """Return the names of the people whom the text of a note mentions, without its author."""
+    """Return the names of the people whom the text of a note mentions by `@` and the name. The author is left out,
+    and so are people without MENTION_RIGHT."""
     if not any(sign in note_text for sign in "@＠﹫"):
         return ()
     names = [person.name for person in people.enabled_people(tx.conn) if has_right(person, MENTION_RIGHT)]
@@ -63,6 +62,7 @@ def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, .
 
 
 def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...], how: MentionSource) -> None:
-    """Store that the note mentions these people, and how."""
+    """Store one mention for each of these people: the note mentions them. `how` says whether the note belongs to a
+    hand-over."""
     for name in names:
         mentions.add_mention(tx.conn, note.id, name, note.at, how)

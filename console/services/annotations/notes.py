@@ -12,7 +12,7 @@ from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.records import notes
 
-ACTION = AuditAction.RECORD_NOTE
+NOTE_ACTION = AuditAction.RECORD_NOTE
 LONGEST_NOTE_CHARACTERS = 2_000
 """Length of the longest note, in characters."""
 
@@ -27,8 +27,8 @@ class NoteService:
         """Add a note of the acting person to a record. Raises usage if the text is empty or too long, not_found,
         not_allowed.
         """
-        text = require_storable(note_text)
-        with refusals.audit_refusals(self._context, ACTION, record_id, kind=kind):
+        text = require_valid_note(note_text)
+        with refusals.audit_refusals(self._context, NOTE_ACTION, record_id, kind=kind):
             self._context.require_right("note")
             return self._context.write(lambda tx: self.add_note_in_transaction(tx, kind, record_id, text))
 
@@ -41,8 +41,9 @@ class NoteService:
         *,
         mentions_by: MentionSource | None = MentionSource.NOTE,
     ) -> Note:
-        """Add a note and its mentions of people, in the caller's transaction; with `mentions_by` None it mentions
-        nobody. The caller has checked the right. Raises not_found if there is no such record.
+        """Add a note, and the mentions in it, in the caller's transaction; the caller has checked the right.
+        `mentions_by` says whether the note belongs to a hand-over; None stores no mentions. Raises not_found if
+        there is no such record.
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
@@ -50,23 +51,22 @@ class NoteService:
         mentioned = () if mentions_by is None else find_mentioned(tx, note_text, author)
         note_id = notes.add_note(tx.conn, kind, record_id, author, note_text, now)
         facts = {"note": note_id, **({"mentioned": mentioned} if mentioned else {})}
-        context.record_audit(tx, ACTION, record_id, facts, kind=kind)
+        context.record_audit(tx, NOTE_ACTION, record_id, facts, kind=kind)
         note = next(note for note in notes.notes_of(tx.conn, kind, record_id) if note.id == note_id)
         if mentions_by is not None:
             add_mentions(tx, note, mentioned, mentions_by)
         return note
 
     def list_notes(self, kind: str, record_id: int) -> tuple[Note, ...]:
-        """Return a record's notes, oldest first. Raises not_allowed if a named person may not read."""
+        """Return a record's notes, oldest first. Raises not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return notes.notes_of(conn, kind, record_id)
 
 
-def require_storable(note_text: str) -> str:
-    """Return the text of a note without white space at both ends. Raises usage if it is empty or longer than
-    LONGEST_NOTE_CHARACTERS.
-    """
+def require_valid_note(note_text: str) -> str:
+    """Return the text of a note without white space at both ends. Raises usage if nothing remains or if it is
+    longer than LONGEST_NOTE_CHARACTERS."""
     text = note_text.strip()
     if not text or len(text) > LONGEST_NOTE_CHARACTERS:
         raise ConsoleError(

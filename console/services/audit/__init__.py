@@ -1,1 +1,2 @@
-"""The audit trail: refusals, reads, hourly roots, listing and verification."""
+"""The audit trail: entries about refusals and about opened records, the hourly roots, and its list, verification
+and export."""

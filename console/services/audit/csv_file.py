@@ -1,4 +1,5 @@
-"""Write the exported audit trail as a CSV file: UTF-8 with a byte order mark, and no cell is read as a formula."""
+"""Write the exported audit trail as a CSV file in UTF-8 with a byte order mark. Cells that a spreadsheet would
+read as a formula are escaped."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -12,10 +13,10 @@ from console.settings.private_files import make_private_file
 
 
 def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
-    """Write the rows `heads` and `rows` to a new CSV file that only the present user of the machine can read. Return
-    the number of `rows`.
+    """Write the header rows `heads` and then `rows` to a new CSV file that only the present user of the machine
+    can read. Return the number of `rows`.
 
-    Raises usage if the file exists, and storage_full if it can't be written.
+    Raises usage if the file exists, and storage_full if the file can't be written.
     """
     count = 0
     try:
@@ -33,8 +34,6 @@ def write_csv(path: Path, heads: Sequence[Sequence[str]], rows: Iterable[Sequenc
 
 
 def escape_formulas(cells: Sequence[str]) -> list[str]:
-    """Return the cells; each cell that a spreadsheet would read as a formula gets an apostrophe in front.
-
-    Such a cell begins with one of FORMULA_CHARACTERS.
-    """
+    """Return the cells. Each cell that begins with one of FORMULA_CHARACTERS gets an apostrophe in front, because
+    a spreadsheet would read it as a formula."""
     return ["'" + text if text.startswith(FORMULA_CHARACTERS) else text for text in cells]

@@ -1,4 +1,4 @@
-"""Write audit entries about the opening of records, PDFs and exports, in batches."""
+"""Write audit entries about the records, PDFs and exports that people have opened, several entries at a time."""
 
 from collections.abc import Sequence
 from threading import Lock
@@ -12,9 +12,8 @@ ENTRIES_PER_WRITE = 20
 
 
 class ReadLog:
-    """Collects audit entries about opened records and writes them in batches. If the write fails, people can still
-    read.
-    """
+    """Collects audit entries about opened records and writes ENTRIES_PER_WRITE of them at a time. If the write
+    fails, people can still read."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -25,7 +24,7 @@ class ReadLog:
     def record_opening(self, action: AuditAction, kind: str, subject_id: int | str | None) -> None:
         """Collect an audit entry: the acting person has opened a record, a PDF or an export.
 
-        If this is the same as the person's last opening, nothing is collected, because a screen reads its record
+        If this is the same as the person's last opening, no entry is collected, because a screen reads its record
         again after each change.
         """
         entry = NewAuditEntry(self._context.operator or WORKER, action, kind, subject_id)
@@ -39,7 +38,7 @@ class ReadLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write the collected entries in one transaction; a failure is only logged."""
+        """Write the collected entries in one transaction; an error is logged and not raised."""
         with self._lock:
             batch: Sequence[NewAuditEntry] = self._unwritten
             self._unwritten = []

@@ -1,4 +1,4 @@
-"""Audit entries about refusals: the person, the requested action and the error code."""
+"""Write audit entries about refusals: the person, the requested action and the error code."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from console.domain.records import CreditCheck, LeaseHolder
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 
-REFUSED_STATUS = 3
+REFUSED_EXIT_STATUS = 3
 
 
 @contextmanager
@@ -24,17 +24,19 @@ def audit_refusals(
     *,
     kind: str = "credit-check",
 ) -> Iterator[None]:
-    """If the block raises a refusal (exit status 3), write an audit entry about it in a transaction of its own and
-    raise the refusal again. In nested blocks, only the innermost block writes the entry. The entry has the error code
-    as its reason and, as the fact `refusal`, the reason within this code (`detail.reason`), if there is one.
+    """Context manager: if the `with` block raises a refusal (exit status 3), write an audit entry about it in a
+    separate transaction and raise the refusal again. In nested blocks, only the innermost block writes the
+    entry. The entry has the error code as its reason and `detail.reason` of the error, if there is one, as the
+    fact `refusal`.
 
-    A signal does not end the block: it only aborts a running call to a provider, and takes effect after the block.
+    A signal of the operating system does not end the block: it only aborts a running call to a provider, and takes
+    effect after the block.
     """
     with interrupts.defer_signals():
         try:
             yield
         except ConsoleError as refusal:
-            if refusal.exit_status == REFUSED_STATUS and not refusal.is_audited:
+            if refusal.exit_status == REFUSED_EXIT_STATUS and not refusal.is_audited:
                 refusal.is_audited = True
                 record = refusal.detail.get("record")
                 subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
@@ -51,9 +53,8 @@ def audit_refusals(
 
 
 def make_holder_detail(holder: LeaseHolder | None) -> InProgress:
-    """Return the facts about the holder of a lease for the detail of a refusal: the holder, and the beginning and end
-    of the lease. If `holder` is None, the facts are None too.
-    """
+    """Return the entries about the holder of a lease for the detail of the error in_progress: the holder, and the
+    beginning and end of the lease. If `holder` is None, the holder and the beginning are None."""
     if holder is None:
         return {"holder": None, "since": None}
     person = Holder(operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process)

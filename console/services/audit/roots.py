@@ -1,5 +1,6 @@
-"""Roots of the audit trail: every hour, the last entries (heads) of all chains are stored in the chain of the process
-that runs the due tasks. A root shows later whether the end of a chain was deleted.
+"""Roots of the audit trail. Each process adds its entries to a chain; every hour a due task stores the last entry
+(head) of each chain as a root in the chain of its own process. If the end of a chain is deleted later, the root
+shows it.
 """
 
 from console.services.process.context import ServiceContext
@@ -7,40 +8,38 @@ from console.store.audit import roots as audit_roots
 from console.store.database.engine import Transaction
 
 ROOT_INTERVAL_SECONDS = 3600.0
-SETTLED_AGE_SECONDS = 60.0
+COMMITTED_AGE_SECONDS = 60.0
 """Age of an entry, in seconds, from which all entries with smaller ids are committed, because no transaction of this
 program lasts longer.
 """
 
 
 class AuditRoots:
-    """Writes a root when the oldest entry that no root covers is an hour old."""
+    """Writes a root when the oldest audit entry that no root covers is an hour old."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def write_root_if_due(self) -> int:
         """If a root is due, store the heads of the chains up to the newest entry that is older than
-        SETTLED_AGE_SECONDS, in several transactions. Return the number of heads; 0 if no root is due.
-        """
+        COMMITTED_AGE_SECONDS, in several transactions. Return the number of stored heads; 0 if no root is due."""
         context = self._context
         with context.database.read() as conn:
             age = audit_roots.oldest_uncovered_age_seconds(conn, audit_roots.covered_rows(conn), context.now())
             newest_id = audit_roots.newest_row_older_than(
-                conn, context.now(), context.scale.scaled_seconds(SETTLED_AGE_SECONDS)
+                conn, context.now(), context.scale.scaled_seconds(COMMITTED_AGE_SECONDS)
             )
         # The age is negative if the clock was ahead when the entry was written.
         if age is None or abs(age) < context.scale.scaled_seconds(ROOT_INTERVAL_SECONDS):
             return 0
         head_count = 0
-        while written := context.write(lambda tx: self._write_next(tx, newest_id)):
+        while written := context.write(lambda tx: self._write_next_heads(tx, newest_id)):
             head_count += written
         return head_count
 
-    def _write_next(self, tx: Transaction, newest_id: int) -> int:
-        """Store the next heads up to the entry `newest_id`, in the transaction `tx`. Return their number; 0 if a root
-        already covers all these entries.
-        """
+    def _write_next_heads(self, tx: Transaction, newest_id: int) -> int:
+        """Store the next heads up to the entry with the id `newest_id`, in the caller's transaction. Return their
+        number; 0 if a root already covers all these entries."""
         since = audit_roots.covered_rows(tx.conn)
         if since.last_end >= newest_id:
             return 0

@@ -1,4 +1,4 @@
-"""The audit trail as a service for people: list, verify and export its entries."""
+"""List, verify and export the audit trail for people."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from console.store.audit import roots as audit_roots
 from console.store.audit import trail as audit
 from console.store.records import any_record
 
-_COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
+_CSV_COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
 
 ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], int]], int]
@@ -28,15 +28,16 @@ command, and the function whose answer is stored under the request id.
 
 
 class AuditService:
-    """Lists, verifies and exports audit entries. Operators and approvers get their own entries, auditors all."""
+    """Lists, verifies and exports audit entries. Operators and approvers see their own entries, auditors see all."""
 
     def __init__(self, context: ServiceContext, reads: ReadLog, once: ActOnceFunction) -> None:
         self._context, self._act_once = context, once
         self._reads = reads
 
     def list_entries(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
-        """Return a page of at most `limit` (up to 1,000) entries, newest first. `before` is the last id of the
-        previous page, None for the first page. Raises not_allowed and no_operator.
+        """Return a page of at most `limit` (up to 1,000) entries that the acting person may read, newest first.
+        `before` is the last id of the previous page, None for the first page. Raises not_allowed and
+        no_operator.
         """
         who = self._find_visible_person()
         with self._context.database.read() as conn:
@@ -46,8 +47,8 @@ class AuditService:
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 
     def verify_chains(self) -> int:
-        """Verify all chains of the audit trail; return the number of entries. Without a named person no right is
-        needed. For a person who sees only a part of the trail, a worker verifies it.
+        """Verify all chains of the audit trail; return the number of entries. If no name is set, no right is
+        needed. If the acting person's database account reads only a part of the trail, a worker verifies it.
 
         Raises audit_broken with detail.first_bad (the id of the first entry that doesn't match its chain, or the
         first missing one if the end of a chain was deleted), and not_allowed.
@@ -72,22 +73,20 @@ class AuditService:
         return result.row_count
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
-        """Write the entries that the person may read to a CSV file (UTF-8 with a byte order mark); return their
-        number. Raises usage if the file exists, storage_full, not_allowed, no_operator.
-        """
+        """Write the entries that the acting person may read to the new CSV file `path`; return their number.
+        Raises usage if the file exists, storage_full, not_allowed, no_operator."""
         return self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
 
     def _export_entries(self, path: Path) -> int:
         who = self._find_visible_person()
         with self._context.database.read() as conn:
-            rows = write_csv(path, [_COLUMNS], map(_make_cells, audit.walk_entries(conn, who=who)))
+            rows = write_csv(path, [_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, who=who)))
         self._reads.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 
     def _find_visible_person(self) -> str | None:
-        """Return None if the person may read all entries, otherwise the person's name: only their entries may be
-        read. Raises not_allowed and no_operator.
-        """
+        """Return None if the acting person may read all entries; otherwise the person's name, because the person
+        may read only their own entries. Raises not_allowed and no_operator."""
         person = self._context.person()
         if person.roles & {AUDITOR}:
             return None
@@ -99,7 +98,7 @@ class AuditService:
         )
 
 
-def _make_cells(entry: AuditEntry) -> tuple[str, ...]:
+def _make_csv_cells(entry: AuditEntry) -> tuple[str, ...]:
     detail = json.dumps(dict(entry.detail), ensure_ascii=False, sort_keys=True)
     at = instant_text(entry.at)
     return (str(entry.id), at, entry.who, entry.what, entry.subject, entry.result, entry.reason or "", detail)

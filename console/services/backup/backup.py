@@ -1,7 +1,7 @@
-"""Make, check and restore a backup: the database, the documents, and the spool of this desk.
+"""Make, check and restore a backup of the database, the documents, and the spool of this desk.
 
-The store key is not in a backup, only its fingerprint. Parts of the corporation registry are left out: they are
-public and can be imported again.
+A backup contains the fingerprint of the store key, the key that encrypts the spool and stored secrets, and never
+the key. It contains no data of the corporation registry, because they are public and can be imported again.
 """
 
 import json
@@ -43,8 +43,9 @@ _VERSION_TABLES = frozenset({"alembic_version", migrate.OWN_VERSION_TABLE})
 
 @dataclass(frozen=True, slots=True)
 class VerifiedBackup:
-    """A complete backup. `store_key` is the result of the comparison of this desk's store key with the one of the
-    backup: `same`, `missing` (this desk has none), or `unused` (the backup needs none).
+    """A complete backup that `check_backup` has read. `store_key` is the result of the comparison of this desk's
+    store key with the fingerprint in the backup: `same`, `missing` (this desk has no store key), or `unused`
+    (the backup needs none).
     """
 
     folder: Path
@@ -54,10 +55,11 @@ class VerifiedBackup:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """The result of a restore. `kept`: the earlier database file; `spool`: `kept` (this desk had one, which
-    contains more operations than the backup), `restored`, or `none`; `documents`: number of documents that were
-    put back; `schema_before`: the schema of the backup, if it was upgraded; `missing`: facts of the operations in
-    this desk's spool that the restored database lacks (see `database_rollback`).
+    """The result of a restore. `kept`: path of the database file that was there before, which stays under another
+    name; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the backup has none);
+    `documents`: number of documents that were restored; `schema_before`: version of the backup's schema if the
+    restore upgraded it; `missing`: facts of the operations that are in this desk's spool and not in the
+    restored database (see `database_rollback`).
     """
 
     backup: VerifiedBackup
@@ -73,8 +75,9 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     in its state at one moment, and the documents after that, so that the backup has every document of its
     records.
 
-    Raises bad_backup (not_empty), storage_full, not_allowed for an account that may only ask, bad_profile
-    (dump_program), and the errors of an unusable database or of the documents.
+    Raises bad_backup (not_empty) if the folder is not empty, storage_full, not_allowed for an account that may
+    only read and write desk requests, bad_profile (dump_program) without the server's dump program, and the errors
+    of the database and of the documents.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.new_archive(folder) as writer:
         taken_at = clock.now()
@@ -104,10 +107,11 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
 
 
 def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
-    """Read the whole backup at `folder`, and compare it with this desk; nothing is changed.
+    """Read the whole backup in `folder`, and compare it with this desk; nothing is changed.
 
-    Raises bad_backup; not_our_database if it is of another database than the one at this desk's address;
-    schema_mismatch if it was made by a newer program; bad_profile (other_key) if this desk has another store key.
+    Raises bad_backup if a file is missing or altered; not_our_database if this desk's address has another database
+    than that of the backup; schema_mismatch if a newer program made the backup; bad_profile (other_key) if this
+    desk has another store key.
     """
     manifest = archive.read_manifest(folder)
     archive.require_whole(folder, manifest)
@@ -127,7 +131,7 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
 
 
 def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
-    """Refuse a backup whose spool or documents could not be put back. Raises bad_backup."""
+    """Raise bad_backup if the spool or a document of the backup could not be restored."""
     if archive.SPOOL_FILE in manifest.files:
         sqlite_copy.require_readable(folder / archive.SPOOL_FILE)
     for path in manifest.documents:
@@ -137,13 +141,15 @@ def _require_restorable(folder: Path, manifest: BackupManifest) -> None:
 
 
 def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
-    """Put the backup at `folder` in the place of this desk's database, after `check_backup`. An embedded database's
-    earlier file is kept; a server's database must be empty. Documents that are there stay, missing ones are put back.
-    The spool of this desk stays if there is one, because it knows the operations that the backup lacks.
+    """Check the backup in `folder` with `check_backup`, and replace this desk's database with it. The earlier file
+    of an SQLite database stays under another name; a server's database must be empty. Missing documents are
+    restored, existing ones stay. An existing spool of this desk stays, because it has the operations that the
+    backup lacks.
 
-    A restore that was broken off leaves the earlier database or one that no program uses; a second run finishes it.
-    Raises what `check_backup` raises; bad_backup (kind: a server's backup for a file, or the other way round;
-    target_not_empty); database_locked (in_use) if a process has the database file open.
+    After an interrupted restore, this desk has the earlier database or one that no program uses; a repeated
+    restore completes it. Raises the errors of `check_backup`; bad_backup if the backup is of the other kind of
+    database (SQLite or server) or if a server's database is not empty; database_locked (in_use) if a process has
+    the database file open.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
@@ -151,7 +157,7 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
     with closing(database):
         if database.is_server != (manifest.kind == _SERVER):
             raise archive.bad_backup_error(BackupProblem.OTHER_KIND_OF_DATABASE, str(folder))
-        with _prepared(database, manifest):
+        with _prepare_restore_target(database, manifest):
             spool_outcome = _restore_spool(folder, manifest, spool_file)
             kept = None
             if database.file is None:
@@ -169,9 +175,9 @@ def restore(settings: Settings, folder: Path, clock: Clock) -> RestoreResult:
 
 
 def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreResult:
-    """After a restore, write its audit entry, begin a new epoch of the cache, so that no process uses a result
-    that the backup lacks, and look for lost operations. Lost operations stop guarded operations until a person
-    has acknowledged them. Return the result of the restore with the lost operations.
+    """Write the audit entry of a restore, begin a new epoch of the cache, so that no process uses an answer that
+    the backup lacks, and search for operations that the restored database lacks. If there are any, guarded
+    operations stop until a person has acknowledged the alert. Return `restored` with the missing operations.
     """
     loss = database_rollback.find_rollback(context)
 
@@ -184,15 +190,15 @@ def record_restore(context: ServiceContext, restored: RestoreResult) -> RestoreR
     return replace(restored, missing=() if loss is None else tuple(loss.make_refusal().detail["missing"]))
 
 
-def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
-    """Return the result of the restore under this request id, if the same person began it at this desk in the
-    last 24 hours. The id is stored in the spool, because the restore replaces the database.
+def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
+    """Return the result of the restore that the same person made at this desk under this request id in the last 24
+    hours; None if there is none. The result is stored in the spool, because a restore replaces the database.
 
-    Raises usage for a malformed id, and possible_repeat if the id belongs to another backup.
+    Raises usage for a malformed id, and possible_repeat if the id belongs to the restore of another folder.
     """
     request_ids.require_valid_request_id(request_id)
     with closing(Spool(settings.home, cipher=None)) as spool:
-        text = spool.read_value(_request_name(settings, request_id)) if spool.file_exists else None
+        text = spool.read_value(_make_request_key(settings, request_id)) if spool.file_exists else None
     if text is None:
         return None
     stored = json.loads(text)
@@ -205,8 +211,8 @@ def find_earlier(settings: Settings, folder: Path, request_id: str, now: datetim
     return RestoreResult(check_backup(settings, folder), kept, *done)
 
 
-def remember(settings: Settings, restored: RestoreResult, request_id: str, now: datetime) -> None:
-    """Store the result of a restore under its request id."""
+def store_restore_result(settings: Settings, restored: RestoreResult, request_id: str, now: datetime) -> None:
+    """Store the result of a restore under its request id in the spool of this desk."""
     stored = {
         "at": now.isoformat(),
         "folder": str(restored.backup.folder),
@@ -217,10 +223,10 @@ def remember(settings: Settings, restored: RestoreResult, request_id: str, now: 
         "missing": restored.missing,
     }
     with closing(Spool(settings.home, cipher=None)) as spool:
-        spool.store_value(_request_name(settings, request_id), json.dumps(stored, default=str), durable=True)
+        spool.store_value(_make_request_key(settings, request_id), json.dumps(stored, default=str), durable=True)
 
 
-def _request_name(settings: Settings, request_id: str) -> str:
+def _make_request_key(settings: Settings, request_id: str) -> str:
     return f"restore:{settings.operator or ''}:{request_id}"
 
 
@@ -236,14 +242,15 @@ def _open_database_and_spool(settings: Settings) -> Iterator[tuple[Database, Spo
 
 
 def _require_full_access(database: Database) -> None:
-    """Refuse an account that reads views only: it sees neither all tables nor all columns."""
+    """Raise not_allowed for a database account that reads only SQL views: it can't read all tables and columns."""
     with database.read() as conn:
         if reads_views(conn):
             raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.RIGHT_MISSING})
 
 
 def _copy_documents(documents: Documents, writer: ArchiveWriter) -> tuple[str, ...]:
-    """Copy all documents, and return the paths of those that can't be read because they are damaged."""
+    """Copy all documents to the backup, and return the paths of the documents that can't be read because they are
+    damaged."""
     unreadable = []
     for path in documents.paths():
         try:
@@ -267,10 +274,9 @@ def _dump_server(database: Database, writer: ArchiveWriter) -> None:
 
 
 @contextmanager
-def _prepared(database: Database, manifest: BackupManifest) -> Iterator[None]:
-    """Make the place for the database ready before anything is restored: a file that nobody has open, or an empty
-    server database, which no other restore uses during the block.
-    """
+def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Iterator[None]:
+    """Context manager: make the target of the restore ready. Raises database_locked if a process has the database
+    file open; a server's database is emptied and stays locked against other restores during the block."""
     if database.file is not None:
         sqlite_copy.require_unused(database.file)
         yield
@@ -287,7 +293,7 @@ def _prepared(database: Database, manifest: BackupManifest) -> Iterator[None]:
 
 
 def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path) -> str:
-    """Put back the spool if this desk has none. Return the outcome (`RestoreResult.spool`)."""
+    """Restore the spool of the backup if this desk has none. Return the outcome (`RestoreResult.spool`)."""
     if spool_file.exists():
         return "kept"
     if archive.SPOOL_FILE not in manifest.files:
@@ -302,9 +308,8 @@ def _load_server(database: Database, folder: Path) -> None:
 
 
 def _require_same_database(database: Database, spool: Spool, manifest: BackupManifest) -> None:
-    """Refuse a backup of another database than the one that is at this desk's address, or was when the desk last used
-    it.
-    """
+    """Raise not_our_database if the backup is of another database than the one that is at this desk's address now,
+    or was there when this desk last used it."""
     known = spool.read_value(database_rollback.make_address_key(database)) if spool.file_exists else None
     for found in (_find_present_id(database), known):
         if found not in (None, manifest.database_id):
@@ -341,7 +346,7 @@ def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
 
 
 def _restore_documents(documents: Documents, folder: Path, manifest: BackupManifest) -> int:
-    """Put back the documents that are missing, and return their number."""
+    """Restore the documents that are missing, and return their number."""
     present = set(documents.paths())
     missing = [path for path in manifest.documents if path not in present]
     for path in missing:

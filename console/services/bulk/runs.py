@@ -19,7 +19,7 @@ from console.domain.records import Person
 from console.domain.recovery.decision_table import RULES_OF_KIND, kind_of
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
-from console.services.annotations.notes import require_storable
+from console.services.annotations.notes import require_valid_note
 from console.services.audit import refusals
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import Eligibility
@@ -94,7 +94,7 @@ class BulkRuns(BulkRunViews):
 
     def _freeze_set(self, action: str, chosen: Sequence[ChosenRecord] | str, note_text: str | None) -> BulkRun:
         act = _parse_action(action)
-        note_text = require_storable(note_text or "") if act is BulkAction.NOTE else None
+        note_text = require_valid_note(note_text or "") if act is BulkAction.NOTE else None
         with refusals.audit_refusals(
             self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=BULK_RUN_KIND
         ):

@@ -118,7 +118,7 @@ class ProviderAuthorisation:
 
     def _record_failure(self, error: ConsoleError, reason: str) -> None:
         """Write the audit entry about an authorisation that the provider refused or left unanswered."""
-        if error.exit_status == refusals.REFUSED_STATUS:  # `audit_refusals` writes it
+        if error.exit_status == refusals.REFUSED_EXIT_STATUS:  # `audit_refusals` writes it
             return
         with log_and_suppress("audit of an authorisation"):
             self._context.write(

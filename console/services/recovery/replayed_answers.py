@@ -20,7 +20,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, Operation
 from console.domain.tasks.records import BulkRun
 from console.domain.views.any_record import ResolveResult
-from console.services.annotations.notes import require_storable
+from console.services.annotations.notes import require_valid_note
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import FindAnswer
 from console.services.process.context import ServiceContext
@@ -169,7 +169,7 @@ def make_note_answer_finder(context: ServiceContext, kind: str, record_id: int, 
     this record that has the text `note_text`."""
 
     def find_answer(_: RequestIdUse) -> CallAnswer | None:
-        own_name, text = context.holder().operator, require_storable(note_text)
+        own_name, text = context.holder().operator, require_valid_note(note_text)
         with context.database.read() as conn:
             own_notes = [
                 candidate
