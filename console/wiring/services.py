@@ -284,7 +284,7 @@ class ServiceBuilder:
                 *refund_builder.due_tasks(),
                 ("reconciliation", lambda: self.reconciliation_service.run_due()),
                 ("registry", lambda: self._registry_updates.run()),
-                ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_run()),
+                ("bulk_runs", lambda: self.bulk_runs.continue_unfinished_runs()),
                 ("alert_rules", AlertRules(self._context).run),
                 ("company_changes", self.watch_companies),
                 ("outbox", OutboxSender(self._context, self._open_publisher).run),

@@ -253,7 +253,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
         return
     assert (run.run.state, run.run.done, run.holder) == ("running", 1, None)
     with act_as(WORKER):
-        assert console.bulk.continue_unfinished_run() == 2
+        assert console.bulk.continue_unfinished_runs() == 2
     assert console.bulk.read_run(run.run.id).state == "done"
 
 

@@ -12,7 +12,7 @@ from console.domain.records import Certainty, CreditCheck
 from console.domain.registry.watched_facts import CORPORATION_KIND, number_of_subject
 from console.domain.tasks.records import Alert
 from console.domain.transitions.tables import ENDED_REFUND_STATES
-from console.services.alerts.provider_outage import PROVIDER_KIND, compute_subject_id
+from console.services.alerts.provider_outage import PROVIDER_KIND, compute_provider_subject_id
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
@@ -22,24 +22,23 @@ from console.store.payments import orders, payments
 from console.store.queues import queues
 from console.store.refunds import refunds
 
-MAX_RECORDS = 200
+MAX_RECORDS_PER_CAUSE = 200
 """Largest number of records of a queue that are read for one cause."""
-_CHECKS_PROVIDER = "alarmbox"
-_QUEUES_OF_PROVIDER = ("unknown", "refunds")
+_CREDIT_CHECK_PROVIDER = "alarmbox"
+_QUEUES_WAITING_FOR_PROVIDER = ("unknown", "refunds")
 """Queues with records that wait for an answer of a provider."""
 
-_CHAIN_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
+_ORDER_CHAIN_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
 
 Record = CreditCheck | Payment | Refund | Order
 
 
 def find_causes(conn: Connection, found: Iterable[Alert]) -> Mapping[int, Cause]:
-    """Return the cause of each alert by alert id. Alerts about an order, its payments and their refunds have one
-    cause; so have all alerts about scheduled tasks.
-    """
+    """Return the cause of each alert, by the alert's id. All alerts about an order, its payments and their refunds
+    have the same cause; so have all alerts about scheduled tasks."""
     given = tuple(found)
-    payment_of_refund = _payments_of_refunds(conn, _subject_ids(given, refunds.REFUND_KIND))
-    payment_ids = _subject_ids(given, payments.PAYMENT_KIND) | set(payment_of_refund.values())
+    payment_of_refund = _find_payment_ids(conn, _list_subject_ids(given, refunds.REFUND_KIND))
+    payment_ids = _list_subject_ids(given, payments.PAYMENT_KIND) | set(payment_of_refund.values())
     order_of_payment = {
         payment.id: payment.order_id
         for payment in payments.find_by_ids(conn, payment_ids)
@@ -59,17 +58,17 @@ def find_causes(conn: Connection, found: Iterable[Alert]) -> Mapping[int, Cause]
     return {alert.id: cause_of(alert) for alert in given}
 
 
-def _subject_ids(found: Iterable[Alert], kind: str) -> set[int]:
+def _list_subject_ids(found: Iterable[Alert], kind: str) -> set[int]:
     return {alert.subject_id for alert in found if alert.subject_kind == kind}
 
 
-def _payments_of_refunds(conn: Connection, ids: Collection[int]) -> dict[int, int]:
+def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:
     found = (refunds.find(conn, id) for id in ids)
     return {refund.id: refund.payment_id for refund in found if refund is not None}
 
 
-def read_alerts_of(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
-    """Return all alerts of these causes, also the resolved ones."""
+def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
+    """Return all alerts that have one of these causes, also the resolved ones."""
     subjects = {(cause.kind, cause.id) for cause in causes}
     order_ids = [cause.id for cause in causes if cause.kind == orders.ORDER_KIND]
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
@@ -85,24 +84,24 @@ def read_alerts_of(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, 
         by_kind.setdefault(kind, set()).add(id)
     found = [alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
     if TASKS_CAUSE in causes:
-        found.append(alerts.newest_of_kind(conn, TASKS_CAUSE.kind, MAX_RECORDS))
+        found.append(alerts.newest_of_kind(conn, TASKS_CAUSE.kind, MAX_RECORDS_PER_CAUSE))
     return tuple(alert for group in found for alert in group)
 
 
 class AffectedRecords:
-    """Reads the records that causes affect. Each amount counts once: the amount of an order counts through its
-    payment, and a refund counts only if its payment isn't affected itself.
-    """
+    """Reads the records that a cause of alerts affects. Each amount is counted once: the amount of an order counts
+    through its payment, and the amount of a refund counts only if its payment is not an affected record."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, tuple[AffectedRecord, ...]]:
-        """Return the affected records of each cause. Orders and payments are read together in a few queries."""
+        """Return the affected records of each cause. The orders and payments of all causes are read together in a
+        few queries."""
         lapsed = journal.lapsed_by_kind(conn)
-        records = _read_chains(conn, causes, lapsed.get(refunds.REFUND_KIND, frozenset()))
+        records = _read_order_chains(conn, causes, lapsed.get(refunds.REFUND_KIND, frozenset()))
         for cause in causes:
-            if cause.kind not in _CHAIN_KINDS:
+            if cause.kind not in _ORDER_CHAIN_KINDS:
                 records[cause] = self._find_records_of_cause(conn, cause, lapsed)
         return {cause: _make_affected_records(records.get(cause, ())) for cause in causes}
 
@@ -138,14 +137,14 @@ class AffectedRecords:
 
     def _find_records_of_queue(self, conn: Connection, name: str, lapsed: queues.LapsedIds) -> Sequence[Record]:
         cutoff = self._context.now() - self._context.scale.scaled_delta(AGE_LIMITS[name])
-        page = queues.queue_page(conn, name, None, MAX_RECORDS, lapsed)
+        page = queues.queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
         return [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
 
     def _find_records_of_provider(self, conn: Connection, number: int, lapsed: queues.LapsedIds) -> Sequence[Record]:
         waiting = [
             record
-            for name in _QUEUES_OF_PROVIDER
-            for _, record in queues.queue_page(conn, name, None, MAX_RECORDS, lapsed)
+            for name in _QUEUES_WAITING_FOR_PROVIDER
+            for _, record in queues.queue_page(conn, name, None, MAX_RECORDS_PER_CAUSE, lapsed)
         ]
         of_refunds = payments.find_by_ids(
             conn, {record.payment_id for record in waiting if isinstance(record, Refund)}
@@ -153,18 +152,20 @@ class AffectedRecords:
         provider_of = {payment.id: payment.provider for payment in of_refunds}
         unique = {(type(record), record.id): record for record in waiting}
         return [
-            record for record in unique.values() if compute_subject_id(_provider_of(record, provider_of)) == number
+            record
+            for record in unique.values()
+            if compute_provider_subject_id(_find_provider(record, provider_of)) == number
         ]
 
 
-def _provider_of(record: Record, provider_of_payment: Mapping[int, str]) -> str:
+def _find_provider(record: Record, provider_of_payment: Mapping[int, str]) -> str:
     match record:
         case Payment():
             return record.provider
         case Refund():
             return provider_of_payment.get(record.payment_id, "")
         case CreditCheck():
-            return _CHECKS_PROVIDER
+            return _CREDIT_CHECK_PROVIDER
         case _:
             return ""
 
@@ -177,10 +178,11 @@ def _drop_none(record: Record | None) -> Sequence[Record]:
     return () if record is None else (record,)
 
 
-def _read_chains(
+def _read_order_chains(
     conn: Connection, causes: Collection[Cause], lapsed: AbstractSet[int]
 ) -> dict[Cause, Sequence[Record]]:
-    """Return, for each order and payment among the causes, the order, its payments and their unfinished refunds."""
+    """Return, for each cause that is an order or a payment, the order, its payments and their unfinished refunds.
+    `lapsed` has the ids of the refunds whose lease has lapsed."""
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
     found_orders = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
@@ -206,14 +208,14 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
     def affected(record: Record) -> AffectedRecord:
         match record:
             case Payment():
-                amount = _find_amount(record.captured_minor or record.asked_minor, record.currency)
+                amount = _make_amount(record.captured_minor or record.asked_minor, record.currency)
                 return AffectedRecord(payments.PAYMENT_KIND, record.id, record.merchant_payment_id, amount)
             case Refund():
                 counts = record.payment_id not in payment_ids
-                amount = _find_amount(record.amount_minor, record.currency) if counts else None
+                amount = _make_amount(record.amount_minor, record.currency) if counts else None
                 return AffectedRecord(refunds.REFUND_KIND, record.id, None, amount)
             case Order():
-                amount = _find_amount(record.total_minor, record.currency) if record.id not in paid_orders else None
+                amount = _make_amount(record.total_minor, record.currency) if record.id not in paid_orders else None
                 return AffectedRecord(orders.ORDER_KIND, record.id, record.merch_txn_id, amount)
             case _:
                 return AffectedRecord(credit_checks.CREDIT_CHECK_KIND, record.id, record.corporation_number)
@@ -221,6 +223,7 @@ def _make_affected_records(records: Sequence[Record]) -> tuple[AffectedRecord, .
     return tuple(map(affected, records))
 
 
-def _find_amount(amount_minor: int, currency: str) -> Money | None:
-    """Return the amount; None for a currency that the console doesn't know, or a value that is too large."""
+def _make_amount(amount_minor: int, currency: str) -> Money | None:
+    """Return the amount in minor units as Money; None for a currency that the console doesn't know, or for a value
+    that is too large. A negative value counts as 0."""
     return stored_money(max(0, amount_minor), currency)

@@ -1,12 +1,13 @@
 """Watch the corporations with a live credit check, an open payment or an open refund: raise an alert when the
-registry says that the name, the address, the closing or the successor of one has changed, and settle the alert when
-its credit checks were renewed.
+corporation registry says that the name, the address, the closing or the successor of one has changed, and
+resolve the alert when the corporation's credit checks were renewed.
 
-A due task. The table `watched_corporations` has the facts of each corporation at its last comparison. After the
-registry in use was replaced by a newer one, a run compares all rows with it, page by page; then it searches all live
-records for corporations without a row. While the registry stays the same, a run searches only the newest records.
+A due task. The table `watched_corporations` has the facts of each corporation at its last comparison. After this
+desk has imported a newer registry, a run compares all rows with the registry, page by page; then it searches all
+live records for corporations without a row. While the registry stays the same, a run searches only the newest
+records.
 
-Changed facts and the alert are written in one transaction, which compares the row's version. So each change is
+Changed facts and their alert are written in one transaction, which compares the row's version. So each change is
 reported once, also with two workers, after a killed run, or if the registry is replaced during the run. A registry
 older than that of the last run is ignored: another desk has a newer one.
 """
@@ -64,9 +65,8 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class WatchPosition:
-    """The registry that the last finished run compared (its date and number of rows), and for each kind of record the
-    highest id that it has read.
-    """
+    """The stored position of the task: date and number of rows of the registry that the last finished run
+    compared, and for each kind of record (LIVE_RECORD_KINDS) the highest id that the run has read."""
 
     registry_date: date = date.min
     registry_rows: int = 0
@@ -74,27 +74,31 @@ class WatchPosition:
 
     @property
     def registry(self) -> tuple[date, int]:
-        """Date and number of rows. A registry with a higher value is newer, or covers more."""
+        """Date and number of rows of the registry. A registry with a higher value is newer, or has more
+        corporations."""
         return self.registry_date, self.registry_rows
 
 
 class _RegistryReplaced(Exception):
-    """Another registry was put in use during a run. The next run begins anew."""
+    """Raised inside this module when a newer registry was imported during a run. The next run starts from the
+    beginning."""
 
 
 class ChangedCompanies:
-    """Compares the watched corporations with the registry in use, and raises and settles alerts accordingly."""
+    """The due task that compares the watched corporations with this desk's corporation registry, and raises and
+    resolves alerts about changed corporations."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def run(self) -> int:
-        """Compare the watched corporations with the registry and search for new ones, if something has changed
-        since the last run. Return the number of alerts that were raised or settled. Raises not_allowed if the
-        acting person may not do this.
+        """Resolve the alerts about corporations with renewed credit checks; compare the watched corporations with
+        the registry if it is newer than at the last run, and search the new records for corporations. Return
+        the number of alerts that were raised or resolved. Raises not_allowed if the acting person may not do
+        this.
         """
         self._context.require_right("due_tasks")
-        settled = sum(iterate_until_stopped(self._settle_renewed()))
+        settled = sum(iterate_until_stopped(self._resolve_renewed()))
         registry = self._context.open_registry()
         return settled if registry is None else settled + self._compare_with_registry(registry)
 
@@ -108,8 +112,9 @@ class ChangedCompanies:
         return count
 
     def _compare_pages(self, registry: "RegistryReader", day: date, rows: int) -> Iterator[int]:
-        """Yield the number of changed alerts after each page. The position is stored after the last page, so a run
-        that was stopped begins at the same position again.
+        """Yield the number of raised and resolved alerts after each page. The position is stored after the last
+        page, so a run that was stopped starts at the same position again. `day` and `rows` are date and number
+        of rows of the registry.
         """
         with self._context.database.read() as conn:
             position = _read_position(conn)
@@ -120,13 +125,13 @@ class ChangedCompanies:
         last_ids = [max(0, last_id - reread) for last_id in position.last_ids]
         if (day, rows) > position.registry:
             last_ids = [0] * len(last_ids)
-            yield from self._compare_all(registry, day)
+            yield from self._compare_all_rows(registry, day)
         for kind, last_id, newest_id in zip(live_records.LIVE_RECORD_KINDS, last_ids, newest_ids, strict=True):
-            yield from self._find_new(registry, day, kind, range(last_id, newest_id, IDS_PER_PAGE))
-        self._context.write(lambda tx: self._keep_position(tx, WatchPosition(day, rows, newest_ids)))
+            yield from self._find_new_corporations(registry, day, kind, range(last_id, newest_id, IDS_PER_PAGE))
+        self._context.write(lambda tx: self._store_position(tx, WatchPosition(day, rows, newest_ids)))
         yield 0
 
-    def _keep_position(self, tx: Transaction, position: WatchPosition) -> None:
+    def _store_position(self, tx: Transaction, position: WatchPosition) -> None:
         task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())
         text = json.dumps([position.registry_date.isoformat(), position.registry_rows, *position.last_ids])
         if task.position != text:
@@ -134,7 +139,7 @@ class ChangedCompanies:
 
     # Comparison with a newer registry
 
-    def _compare_all(self, registry: "RegistryReader", day: date) -> Iterator[int]:
+    def _compare_all_rows(self, registry: "RegistryReader", day: date) -> Iterator[int]:
         last_number = ""
         while True:
             with self._context.database.read() as conn:
@@ -143,7 +148,7 @@ class ChangedCompanies:
                 return
             last_number = rows[-1].number
             facts = self._read_facts(registry, day, rows)
-            names = _successor_names(registry, facts.values())
+            names = _read_successor_names(registry, facts.values())
             stored = {row.number: row.facts for row in rows}
             differing = {number: present for number, present in facts.items() if present != stored[number]}
             yield self._write_differing(differing, names, day) if differing else 0
@@ -151,9 +156,8 @@ class ChangedCompanies:
     def _read_facts(
         self, registry: "RegistryReader", day: date, rows: Sequence[WatchedCorporation]
     ) -> dict[str, WatchedFacts]:
-        """Return the present facts of the rows' corporations, by number. A corporation that the registry doesn't have
-        is left out, unless a difference file deleted it.
-        """
+        """Return the present facts of the corporations of these rows, by corporation number. A corporation that is
+        not in the registry is left out, unless a difference file deleted it."""
         corporations = registry.find_many([row.number for row in rows])
         facts = {number: watched_facts(corporation) for number, corporation in corporations.items()}
         missing = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
@@ -162,7 +166,7 @@ class ChangedCompanies:
                 stored = missing[change.number].facts
                 if ChangedFact.DELETED in change.facts and stored is not None:
                     facts[change.number] = replace(stored, is_deleted=True)
-        _require_same(registry, day)
+        _require_same_registry(registry, day)
         return facts
 
     def _write_differing(self, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date) -> int:
@@ -171,12 +175,13 @@ class ChangedCompanies:
     def _write_changes(
         self, tx: Transaction, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date
     ) -> int:
-        """Compare again in the transaction `tx`, and write what differs: an alert for a corporation that is watched
-        now, the facts alone for one without live records. Return the number of changed alerts.
+        """Compare these facts with the stored rows again in the transaction `tx`, and write the differences: facts
+        and an alert for a corporation with live records, otherwise the facts alone. Return the number of raised
+        and resolved alerts.
         """
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_beginnings(tx.conn, facts, now)
-        open_alerts = self._open_alerts(tx.conn, facts)
+        open_alerts = self._find_open_alerts(tx.conn, facts)
         count = 0
         for number, row in sorted(rows.items()):
             present = facts[number]
@@ -198,8 +203,9 @@ class ChangedCompanies:
         successor_name: str,
         open_alert: Alert | None,
     ) -> int:
-        """Store the present facts of a row, and raise an alert about the changed facts. An open alert about the same
-        corporation is resolved, and the new one includes its changes. Return the number of changed alerts.
+        """Store the present facts of a row, and raise an alert about the changed facts. An open alert about the
+        same corporation is resolved, and the new alert includes its changes. Return the number of raised and
+        resolved alerts.
         """
         before = row.facts_before if open_alert is not None and row.facts_before is not None else row.facts
         if before is None:
@@ -212,7 +218,9 @@ class ChangedCompanies:
 
     # Corporations that are seen for the first time
 
-    def _find_new(self, registry: "RegistryReader", day: date, kind: str, starts: range) -> Iterator[int]:
+    def _find_new_corporations(
+        self, registry: "RegistryReader", day: date, kind: str, starts: range
+    ) -> Iterator[int]:
         for start in starts:
             with self._context.database.read() as conn:
                 numbers = live_records.numbers_in_range(
@@ -220,11 +228,15 @@ class ChangedCompanies:
                 )
                 new_numbers = sorted(numbers - watched_corporations.find_by_numbers(conn, numbers).keys())
                 beginnings = live_records.find_beginnings(conn, new_numbers, self._context.now())
-            yield self._add_rows(registry, day, beginnings) if beginnings else 0
+            yield self._add_corporations(registry, day, beginnings) if beginnings else 0
 
-    def _add_rows(self, registry: "RegistryReader", day: date, beginnings: Mapping[str, datetime | None]) -> int:
-        """Add the rows of new corporations. Alerts report the changes since their oldest live record began: those of
-        difference files that the registry still has, and a closing.
+    def _add_corporations(
+        self, registry: "RegistryReader", day: date, beginnings: Mapping[str, datetime | None]
+    ) -> int:
+        """Insert rows for corporations that have none, and raise alerts about the changes since each corporation's
+        oldest live record was created: a closing, and the changes of the difference files that the registry
+        still has. `beginnings` has the time of creation by corporation number. Return the number of raised
+        alerts.
         """
         corporations = registry.find_many(list(beginnings))
         present = {number: watched_facts(corporation) for number, corporation in corporations.items()}
@@ -234,8 +246,8 @@ class ChangedCompanies:
             if begun_at is not None and number in present
         }
         earlier = _find_earlier_facts(registry, present, first_days)
-        names = _successor_names(registry, present.values())
-        _require_same(registry, day)
+        names = _read_successor_names(registry, present.values())
+        _require_same_registry(registry, day)
         rows = [WatchedCorporation(number, earlier.get(number, facts), day) for number, facts in present.items()]
         changed = {number: present[number] for number in earlier}
         return self._context.write(lambda tx: self._insert_rows(tx, rows, changed, names, day)) if rows else 0
@@ -256,7 +268,7 @@ class ChangedCompanies:
 
     # Alerts
 
-    def _open_alerts(self, conn: Connection, numbers: Collection[str]) -> dict[str, Alert]:
+    def _find_open_alerts(self, conn: Connection, numbers: Collection[str]) -> dict[str, Alert]:
         by_subject = alerts.open_of_subjects(conn, CORPORATION_KIND, [subject_id_of(number) for number in numbers])
         return {
             number_of_subject(subject_id): alert
@@ -312,10 +324,9 @@ class ChangedCompanies:
         detail = {"rule": alert.rule_id, "number": number, "observed": alert.observed, "expected": alert.expected}
         context.record_audit(tx, action, alert.id, detail, kind=alerts.ALERT_KIND, reason=alert.rule_id)
 
-    def _settle_renewed(self) -> Iterator[int]:
-        """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield the
-        number of resolved alerts of each page.
-        """
+    def _resolve_renewed(self) -> Iterator[int]:
+        """Resolve the alerts about corporations whose live credit checks were all bought after the alert. Yield
+        the number of resolved alerts of each page."""
         last_id = 0
         while True:
             with self._context.database.read() as conn:
@@ -326,18 +337,17 @@ class ChangedCompanies:
                 return
             last_id = page[-1].id
             settled = [alert for alert in page if number_of_subject(alert.subject_id) in renewed]
-            yield self._resolve_all(settled) if settled else 0
+            yield self._resolve_alerts(settled) if settled else 0
 
-    def _resolve_all(self, settled: Sequence[Alert]) -> int:
+    def _resolve_alerts(self, settled: Sequence[Alert]) -> int:
         return self._context.write(lambda tx: sum(self._resolve_alert(tx, alert) for alert in settled))
 
 
 def _find_earlier_facts(
     registry: "RegistryReader", present: Mapping[str, WatchedFacts], first_days: Mapping[str, date]
 ) -> dict[str, WatchedFacts]:
-    """Return the facts at the beginning of the oldest live record, of those corporations whose facts have changed
-    since. `first_days` has the Japanese day of this beginning, by number.
-    """
+    """Return, by corporation number, the facts at the creation of the oldest live record, for the corporations
+    whose facts have changed since. `first_days` has the Japanese day of this creation, by corporation number."""
     earlier: dict[str, WatchedFacts] = {}
     changes = registry.changes(min(first_days.values()), list(first_days)) if first_days else ()
     for change in sorted(changes, key=lambda change: change.day):
@@ -350,18 +360,18 @@ def _find_earlier_facts(
     return {number: facts for number, facts in earlier.items() if find_changes(facts, present[number])}
 
 
-def _successor_names(registry: "RegistryReader", facts: Collection[WatchedFacts]) -> dict[str, str]:
+def _read_successor_names(registry: "RegistryReader", facts: Collection[WatchedFacts]) -> dict[str, str]:
     numbers = {one.successor for one in facts if one.successor is not None}
     return {number: corporation.name for number, corporation in registry.find_many(sorted(numbers)).items()}
 
 
-def _require_same(registry: "RegistryReader", day: date) -> None:
+def _require_same_registry(registry: "RegistryReader", day: date) -> None:
     if registry.registry_date != day:
         raise _RegistryReplaced
 
 
 def _read_position(conn: Connection) -> WatchPosition:
-    """Return the stored position of the last run; the first position if there is none, or if it can't be read."""
+    """Return the stored position of the last run; the default position if none is stored, or if it can't be read."""
     stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
     if stored:
         try:

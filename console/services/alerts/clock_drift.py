@@ -1,9 +1,9 @@
 """Raise an alert about each desk or worker whose clock differs from the database server's, and resolve it when the
 clock is right again.
 
-A process measures its own clock by asking the server for the time. An account that may only read and ask can't write
-an alert; for such a desk, a worker compares the time in the ids of its requests with the time at which the server
-stored them. A database that is a file has no clock of its own.
+A process measures its own clock by reading the server's time. An account that may only read and write desk
+requests can't write an alert; for such a desk, a worker compares the time in the ids of the desk's requests with
+the time at which the server stored them. An SQLite database has no clock of its own.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,27 +28,26 @@ from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.monitoring import clocks
 
-_MAX_ALERTS = 1_000
+_MAX_OPEN_ALERTS = 1_000
 
 
-class ClockDrift:
-    """Raises and resolves the alerts about clocks that differ from the database server's clock."""
+class ClockDriftAlerts:
+    """Raises and resolves the alerts about desks and workers whose clock differs from the database server's."""
 
     def __init__(self, context: ServiceContext, machine_time: Callable[[], datetime] | None = None) -> None:
         self._context, self._machine_time = context, machine_time or SystemClock().now
 
     def update_alerts(self) -> int:
-        """Raise and resolve alerts. Return the number of changed alerts. Does nothing on a database without a
-        clock.
-        """
+        """Raise and resolve alerts. Return the number of changed alerts; 0 on an SQLite database, which has no
+        clock."""
         context = self._context
         if not context.database.is_server:
             return 0
         with context.database.read() as conn:
-            drifts = self._measure_own(conn)
+            drifts = self._measure_own_clock(conn)
             if WORKER in context.person().roles:
-                drifts |= _measure_requests(conn)
-            open_alerts = alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_ALERTS)
+                drifts |= _measure_clocks_of_requests(conn)
+            open_alerts = alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
         open_ids = {alert.subject_id for alert in open_alerts}
         new = {
             desk: observed_text(name, seconds)
@@ -62,8 +61,9 @@ class ClockDrift:
             context.write(lambda tx: self._write_alerts(tx, new, ended))
         return len(new) + len(ended)
 
-    def _measure_own(self, conn: Connection) -> dict[str, tuple[str, float]]:
-        """Return the difference of this machine's clock by the desk's id; empty if the answer took too long."""
+    def _measure_own_clock(self, conn: Connection) -> dict[str, tuple[str, float]]:
+        """Return, by the id of this desk, the name of this machine and the difference of its clock from the
+        server's, in seconds; empty if the server's answer took too long."""
         before = self._machine_time()
         server = clocks.server_time(conn)
         after = self._machine_time()
@@ -82,9 +82,8 @@ class ClockDrift:
             alerts.resolve(tx.conn, alert_id, now)
 
 
-def _measure_requests(conn: Connection) -> dict[str, tuple[str, float]]:
-    """Return the difference of the clocks of desks that have asked lately, by desk. The person's name tells people
-    which desk it is.
-    """
+def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
+    """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and
+    the difference of the desk's clock from the server's, in seconds."""
     measured = {desk: (who, drift_of_requests(delays)) for (desk, who), delays in clocks.request_delays(conn).items()}
     return {desk: (who, seconds) for desk, (who, seconds) in measured.items() if seconds is not None}

@@ -1,9 +1,9 @@
-"""Evaluate the alert rules about orders and payments: raise and resolve alerts, and add an event for each change to
-the outbox.
+"""Evaluate the alert rules about orders and payments: raise and resolve alerts, and add an event for each change
+to the outbox.
 
-A due task. Each run judges five groups of orders: those that changed since the last run, those that changed one
-longest grace period ago, those with an open alert, the newest ones, and the next range of all orders by id. The last
-two groups are necessary because the shop writes its orders without an entry in the change feed.
+A due task. Each run evaluates the rules for five groups of orders: those that changed since the last run, those
+that changed LONGEST_GRACE_PERIOD ago, those with an open alert, the newest ones, and the next range of all orders
+by id. The last two groups are necessary because the shop writes its orders without an entry in the change feed.
 """
 
 import json
@@ -19,7 +19,7 @@ from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.tasks.intervals import interval_of
 from console.domain.tasks.records import Alert, AlertRule
-from console.services.alerts.clock_drift import ClockDrift
+from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.services.alerts.provider_outage import ProviderOutages
 from console.services.alerts.queue_age import QueueAgeAlerts
 from console.services.process.context import ServiceContext
@@ -50,16 +50,17 @@ WORK_REASON_OF_RULE: Mapping[AlertRule, str] = {
 }
 """By alert rule: the reason that is written into the work of an order when the rule sets the order to `needs_review`.
 """
-_PAID_AFTER_CANCEL = WorkReason.PAID_AFTER_CANCEL
-_OWN_REASONS = frozenset({*WORK_REASON_OF_RULE.values(), _PAID_AFTER_CANCEL})
+_PAID_AFTER_CANCEL_REASON = WorkReason.PAID_AFTER_CANCEL
+_REASONS_OF_ALERT_RULES = frozenset({*WORK_REASON_OF_RULE.values(), _PAID_AFTER_CANCEL_REASON})
 _log = logging.getLogger("console.worker")
 
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """Stored position of the task, as ids. `last_read_change`: the last row of the change feed that was read.
-    `last_aged_change`: the last row that was read a second time, after the grace period. `last_order_id`: the last id
-    in the pass over all orders. `last_alert_id`: the last open alert that was read (0: begin again).
+    """The stored position of the task. `last_read_change`: id of the last row of the change feed that was read.
+    `last_aged_change`: id of the last row that was read a second time, after the longest grace period.
+    `last_order_id`: the last order id in the pass over all orders. `last_alert_id`: id of the last open alert
+    that was read (0: the next run starts with the oldest open alert).
     """
 
     last_read_change: int
@@ -78,16 +79,16 @@ _FIELD_OF_STORED_KEY = {
 
 
 class AlertRules:
-    """Judges orders and their payments by the alert rules, and raises or resolves alerts accordingly."""
+    """The due task that evaluates the alert rules for orders and their payments, and raises or resolves alerts
+    accordingly."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
-        self._checks = (ProviderOutages(context), QueueAgeAlerts(context), ClockDrift(context))
+        self._checks = (ProviderOutages(context), QueueAgeAlerts(context), ClockDriftAlerts(context))
 
     def run(self) -> int:
-        """Judge the orders of the present run. Return the number of alerts that were raised or resolved. Raises
-        not_allowed.
-        """
+        """Evaluate the rules for the orders of this run, and update the alerts about providers, queues and clocks.
+        Return the number of alerts that were raised or resolved. Raises not_allowed."""
         self._context.require_right("due_tasks")
         with self._context.database.read() as conn:
             position = _read_position(conn)
@@ -97,10 +98,10 @@ class AlertRules:
         if len(change_counts) == len(
             batches
         ):  # a run that was stopped before its end begins at the same position again
-            self._context.write(lambda tx: self._keep_position(tx, next_position))
+            self._context.write(lambda tx: self._store_position(tx, next_position))
         return sum(change_counts) + sum(check.update_alerts() for check in self._checks)
 
-    def _keep_position(self, tx: Transaction, position: FeedPosition) -> None:
+    def _store_position(self, tx: Transaction, position: FeedPosition) -> None:
         task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())
         text = json.dumps({key: getattr(position, field) for key, field in _FIELD_OF_STORED_KEY.items()})
         if task.position != text:
@@ -116,7 +117,7 @@ class AlertRules:
             conn, position.last_order_id, upto
         ) | candidates.candidate_order_ids(conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id)
         open_alerts = alerts.open_alerts(conn, OPEN_ALERTS_PER_RUN, position.last_alert_id)
-        alert_orders = {alert.subject_id for alert in open_alerts if _is_own(alert)}
+        alert_orders = {alert.subject_id for alert in open_alerts if _is_about_order(alert)}
         next_position = FeedPosition(
             changed_orders[1],
             aged_orders[1],
@@ -126,9 +127,9 @@ class AlertRules:
         return frozenset(changed_orders[0] | aged_orders[0] | range_orders | alert_orders), next_position
 
     def _find_changed_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
-        """Return the orders that changed since the last run, and the new position in the feed. On a server the last
-        `change_feed.FIRST_OPEN_IDS` ids of the feed are read again, because a row with a lower id may be committed
-        later.
+        """Return the ids of the orders that changed since the last run, and the new position in the change feed.
+        On a server the last `change_feed.FIRST_OPEN_IDS` ids of the feed are read again, because a row with a
+        lower id may be committed later.
         """
         last_id, order_ids = position.last_read_change, frozenset[int]()
         start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.FIRST_OPEN_IDS)
@@ -137,8 +138,9 @@ class AlertRules:
         return order_ids, last_id
 
     def _find_aged_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
-        """Return the orders that changed one longest grace period ago, because it was too early to judge them then,
-        and the new position in the feed. A change time in the future was written by a wrong clock and counts as old.
+        """Return the ids of the orders that changed LONGEST_GRACE_PERIOD ago, because some rules could not yet be
+        evaluated then, and the new position in the change feed. A change time in the future was written by a
+        wrong clock and counts as old.
         """
         now = self._context.now()
         judged_until, latest_valid = (
@@ -168,9 +170,8 @@ class AlertRules:
     # Judgement
 
     def _judge_orders(self, ids: Sequence[int]) -> int:
-        """Judge the orders in one read. Then, in one transaction per order, update the alerts of each order whose
-        open alerts differ from the finding. Return the number of raised and resolved alerts.
-        """
+        """Evaluate the rules for these orders in one read. Then, in one transaction per order, update the alerts
+        of each order whose open alerts differ from the result. Return the number of raised and resolved alerts."""
         with self._context.database.read() as conn:
             differing_ids = [
                 order.id
@@ -189,7 +190,7 @@ class AlertRules:
         now, scale = self._context.now(), self._context.scale
         open_alerts = alerts.open_of_subjects(conn, orders.ORDER_KIND, ids)
         for order, payments in candidates.read_orders_with_payments(conn, ids):
-            own_alerts = tuple(alert for alert in open_alerts.get(order.id, ()) if _is_own(alert))
+            own_alerts = tuple(alert for alert in open_alerts.get(order.id, ()) if _is_about_order(alert))
             yield (
                 order,
                 find_broken_rule(order, payments, now, scale, [alert.rule_id for alert in own_alerts]),
@@ -198,9 +199,8 @@ class AlertRules:
 
     @orders.run_again_if_stale()
     def _update_alerts(self, tx: Transaction, order_id: int) -> int:
-        """Judge an order again in the transaction `tx`, raise and resolve its alerts accordingly, and add their
-        outbox events. Return the number of changes.
-        """
+        """Evaluate the rules for an order again in the transaction `tx`, raise and resolve its alerts accordingly,
+        and add their outbox events. Return the number of changed alerts."""
         count = 0
         for order, finding, own_alerts in self._judge_each(tx.conn, (order_id,)):
             for alert in own_alerts:
@@ -244,26 +244,31 @@ class AlertRules:
         context.record_audit(tx, action, alert.id, facts, kind=ALERT_KIND, reason=alert.rule_id)
 
     def _update_order_work(self, tx: Transaction, order: Order, finding: BrokenRule | None) -> None:
-        """Set the work of an order with an open alert to needs_review, and clear it after the alert. A needs_review
-        that something other than an alert rule has set stays unchanged.
-        """
+        """Set the work of an order with an open alert to needs_review, and clear it after the alert is resolved. A
+        needs_review with a reason that no alert rule sets stays unchanged."""
         work = order.work
         if finding is None:
-            if work.state is not WorkState.NEEDS_REVIEW or work.reason not in _OWN_REASONS:
+            if work.state is not WorkState.NEEDS_REVIEW or work.reason not in _REASONS_OF_ALERT_RULES:
                 return
             planned = Work()
         else:
-            reason = _PAID_AFTER_CANCEL if order.state is OrderState.CANCELLED else WORK_REASON_OF_RULE[finding.rule]
-            if work.reason == reason or (work.state is WorkState.NEEDS_REVIEW and work.reason not in _OWN_REASONS):
+            reason = (
+                _PAID_AFTER_CANCEL_REASON
+                if order.state is OrderState.CANCELLED
+                else WORK_REASON_OF_RULE[finding.rule]
+            )
+            if work.reason == reason or (
+                work.state is WorkState.NEEDS_REVIEW and work.reason not in _REASONS_OF_ALERT_RULES
+            ):
                 return
             planned = Work(WorkState.NEEDS_REVIEW, reason=reason)
         orders.plan_work(tx.conn, order, self._context.now(), planned)
 
 
 def _read_position(conn: Connection) -> FeedPosition:
-    """Return the stored position of the last run. Without one, or if it can't be read, return the first position: the
-    end of the change feed for new changes, ROWS_PER_FEED_READ rows earlier for the second reading, and the first
-    order.
+    """Return the stored position of the last run. If none is stored, or if it can't be read, return the first
+    position: the end of the change feed, ROWS_PER_FEED_READ rows before the end for the second reading, and the
+    first order.
     """
     stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
     latest_change_id = candidates.latest_change_id(conn)
@@ -276,9 +281,8 @@ def _read_position(conn: Connection) -> FeedPosition:
 
 
 def _parse_position(stored: dict[str, object], latest_change_id: int) -> FeedPosition:
-    """Return the stored position. Raises ValueError or a similar error for malformed values and for a position after
-    the end of the feed.
-    """
+    """Return the position from its stored JSON object. Raises one of `unreadable_rows.READ_ERRORS` for malformed
+    values and for a position after `latest_change_id`, the end of the change feed."""
     numbers = {_FIELD_OF_STORED_KEY[key]: int(str(number)) for key, number in stored.items()}
     position = FeedPosition(**numbers)
     if (
@@ -294,7 +298,7 @@ def _split_ids(ids: Sequence[int]) -> list[Sequence[int]]:
     return [ids[start : start + ORDERS_PER_BATCH] for start in range(0, len(ids), ORDERS_PER_BATCH)]
 
 
-def _is_own(alert: Alert) -> bool:
+def _is_about_order(alert: Alert) -> bool:
     return alert.rule_id in RULES and alert.subject_kind == orders.ORDER_KIND
 
 

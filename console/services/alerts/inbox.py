@@ -1,6 +1,5 @@
-"""The service `console.alerts`: the open alerts and cases, their acknowledgement, and the action with which a person
-can end each of them.
-"""
+"""The service `console.alerts`: list the open alerts and cases, each with the action with which a person can end
+it, and store their acknowledgements."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -31,21 +30,21 @@ from console.store.payments import orders, payments
 from console.store.records import any_record
 from console.store.registry import watched_corporations
 
-ACTION = AuditAction.ALERT_ACKNOWLEDGED
+ACKNOWLEDGE_ACTION = AuditAction.ALERT_ACKNOWLEDGED
 RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, CHANGE_RULE})
 ALERT_KIND = alerts.ALERT_KIND
 MAX_COUNTED_ALERTS = 1_000
 LONGEST_NOTE_CHARACTERS = 2_000
-_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
+_RECORD_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
 _LONGEST_CURSOR_DIGITS = 18
 
 
 class AlertService:
-    """Reads alerts and cases, and stores acknowledgements.
+    """Lists alerts and cases, and stores acknowledgements.
 
-    An alert is resolved only by facts. Two exceptions: acknowledging the alert about a database that went back in
-    time resolves it and ends the stop of operations with money; acknowledging the alert about a changed corporation
-    resolves it, because the change itself stays.
+    An alert is resolved when the facts match again. Two rules are exceptions (RULES_RESOLVED_BY_ACKNOWLEDGEMENT):
+    to acknowledge the alert that the database went back in time resolves it and lets operations with money run
+    again; to acknowledge the alert about a changed corporation resolves it, because the change itself stays.
     """
 
     def __init__(
@@ -54,18 +53,18 @@ class AlertService:
         request_ids: RequestIds,
         complete_payments: Callable[[Connection, Sequence[Payment]], Sequence[Payment]],
     ) -> None:
-        """`complete_payments` reads the relations of payments, which decide about the action of an alert."""
+        """`complete_payments` returns the given payments with their orders and refunds, from which the service
+        decides about the action of an alert."""
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
-        """Return the open alerts, newest first, then resolved ones. Raises not_allowed if the acting person may
-        not do this.
-        """
+        """Return at most `limit` alerts: the open ones, newest first, then resolved ones. Raises not_allowed if
+        the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, limit)
             resolved_alerts = [alert for alert in alerts.all_alerts(conn, limit) if alert.resolved_at is not None]
-            return _add_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
+            return _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return the open alerts, oldest first, each with the action that can end it. Raises not_allowed if the
@@ -76,18 +75,19 @@ class AlertService:
             return tuple(self.find_items(conn, alerts.open_alerts(conn, limit)).values())
 
     def find_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
-        """Return these open alerts by their ids, in the same sequence, each with the action that can end it."""
+        """Return these open alerts by their ids, in the same order, each with the action that can end it."""
         ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.ORDER_KIND]
-        items = self._items_by_alert(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
+        items = self._find_items_of_orders(conn, open_alerts, candidates.read_orders_with_payments(conn, ids))
         payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.PAYMENT_KIND}
         numbers = {payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, payment_ids)}
         return {alert.id: items.get(alert.id) or _make_case_item(alert, numbers) for alert in open_alerts}
 
-    def _items_by_alert(
+    def _find_items_of_orders(
         self, conn: Connection, open_alerts: Sequence[Alert], facts: Sequence[candidates.OrderWithPayments]
     ) -> dict[int, AlertItem]:
-        """Return, by alert id, the alert with the action that can end it and the record of that action. Alerts whose
-        rule the present facts no longer break are left out.
+        """Return, by alert id, the alert with the action that can end it and the record of that action, for alerts
+        about orders. Alerts whose rule the order no longer breaks are left out. `facts` has each order with its
+        payments.
         """
         now, scale = self._context.now(), self._context.scale
         all_payments = [payment for _, paid in facts for payment in paid]
@@ -110,10 +110,10 @@ class AlertService:
     def read_company_queue(
         self, limit: int = 50, after: str | None = None, *, with_related: bool = True
     ) -> ChangedCompanyPage:
-        """Return one page of the queue of changed corporations, the oldest change first, each with the actions on
-        it. `after` is the cursor that the previous page contains. `with_related` also reads the registry for each
-        corporation, to tell which others it was merged with. Raises usage for an unknown cursor, not_allowed if
-        the acting person may not do this.
+        """Return one page of the queue of changed corporations, the oldest change first, each with the actions
+        that a person can start. `after` is the cursor of the next page in the previous page. `with_related`
+        also reads from the registry with which other corporations each one was merged. Raises usage for an
+        unknown cursor, not_allowed if the acting person may not do this.
         """
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
         last_id = parse_cursor(after)
@@ -135,25 +135,24 @@ class AlertService:
         return ChangedCompanyPage(QUEUE_NAME, items, str(open_alerts[-1].id) if len(open_alerts) == limit else None)
 
     def count_changed_companies(self) -> QueueCount:
-        """Return the number of corporations that are in the queue of changed ones, at most MAX_COUNTED_ALERTS, and
-        since when the oldest change waits. Raises not_allowed if the acting person may not do this.
-        """
+        """Return the number of corporations in the queue of changed corporations, at most MAX_COUNTED_ALERTS, and
+        the time since which the oldest change waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             count, oldest = alerts.count_open_of_rule(conn, CHANGE_RULE, MAX_COUNTED_ALERTS + 1)
         return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest)
 
     def count_unacknowledged(self) -> int:
-        """Return the number of open alerts that have no acknowledgement; at most MAX_COUNTED_ALERTS open alerts are
-        counted. Raises not_allowed if the acting person may not do this.
-        """
+        """Return the number of open alerts that no person has acknowledged; at most MAX_COUNTED_ALERTS open alerts
+        are counted. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return sum(alert.acknowledged_by is None for alert in alerts.open_alerts(conn, MAX_COUNTED_ALERTS))
 
     def find_rollback(self) -> RollbackFinding | None:
-        """Check whether the database went back in time. Return the finding that stops the operations with money; None
-        if there is no stop. Raises not_allowed if the acting person may not do this.
+        """Check whether the database went back to an earlier state. Return the finding because of which operations
+        with money are stopped; None if they are not stopped. Raises not_allowed if the acting person may not do
+        this.
         """
         loss = database_rollback.find_rollback(self._context)
         with self._context.database.read() as conn:
@@ -161,16 +160,17 @@ class AlertService:
             return loss or database_rollback.find_open_rollback(conn)
 
     def count_lost_operations(self) -> int | None:
-        """Return the number of operations that are missing in a database that went back in time; None if it did not
-        go back. Raises not_allowed if the acting person may not do this.
+        """Return the number of operations that this desk has stored and that the database lacks, because it went
+        back to an earlier state; None if it did not go back. Raises not_allowed if the acting person may not do
+        this.
         """
         loss = self.find_rollback()
         return None if loss is None else len(loss.lost_operations)
 
     def acknowledge(self, id: int, note: str, *, request_id: str | None = None) -> Alert:
-        """Acknowledge an alert in the acting person's name. `note` says which step the person takes next; it may be
-        empty, except for the alert that the database went back in time, which the acknowledgement also resolves. If
-        the same person repeats the acknowledgement, nothing changes.
+        """Acknowledge an alert in the acting person's name. `note` says which step the person takes next; it may
+        be empty, except for the alert that the database went back in time. If the same person repeats the
+        acknowledgement, nothing changes.
 
         Raises not_found, usage (detail.problem `note`) if the note is too long or missing, not_allowed, and
         already_decided if another person has acknowledged the alert first (detail.who).
@@ -183,18 +183,21 @@ class AlertService:
     def acknowledge_each(
         self, ids: Collection[int], note: str, *, request_id: str | None = None
     ) -> tuple[Alert, ...]:
-        """Acknowledge the alerts of one incident with the same note. Each acknowledgement has a request id of its
-        own, which is derived from `request_id`; so a repeated call continues an interrupted one. Raises the
-        errors of `acknowledge`.
+        """Acknowledge the alerts with these ids, which belong to one incident, with the same note. Each
+        acknowledgement has a request id of its own, derived from `request_id`; so a repeated call continues an
+        interrupted one. Raises the errors of `acknowledge`.
         """
-        return tuple(self.acknowledge(id, note, request_id=_id_of_part(request_id, id, ids)) for id in ids)
+        return tuple(self.acknowledge(id, note, request_id=_make_part_request_id(request_id, id, ids)) for id in ids)
 
     def undo_each(self, ids: Collection[int], *, request_id: str | None = None) -> tuple[Alert, ...]:
-        """Take back the acting person's acknowledgements of the alerts of one incident."""
-        return tuple(self.undo_acknowledgement(id, request_id=_id_of_part(request_id, id, ids)) for id in ids)
+        """Withdraw the acting person's acknowledgements of the alerts with these ids, which belong to one
+        incident. Raises the errors of `undo_acknowledgement`."""
+        return tuple(
+            self.undo_acknowledgement(id, request_id=_make_part_request_id(request_id, id, ids)) for id in ids
+        )
 
     def undo_acknowledgement(self, id: int, *, request_id: str | None = None) -> Alert:
-        """Take back the acting person's own acknowledgement of an open alert. If there is none, nothing changes.
+        """Withdraw the acting person's own acknowledgement of an open alert. If there is none, nothing changes.
 
         Raises not_found, not_allowed, and already_decided if another person has acknowledged the alert, or if the
         acknowledgement has resolved it.
@@ -221,7 +224,7 @@ class AlertService:
         words = note.strip()
         if len(words) > LONGEST_NOTE_CHARACTERS:
             raise _make_note_refusal()
-        with refusals.audit_refusals(self._context, ACTION, id, kind=ALERT_KIND):
+        with refusals.audit_refusals(self._context, ACKNOWLEDGE_ACTION, id, kind=ALERT_KIND):
             person = self._context.require_right("note").name
             return self._context.write(lambda tx: self._acknowledge_alert(tx, id, person, words))
 
@@ -238,11 +241,14 @@ class AlertService:
                 raise _make_note_refusal()
             alert = self._resolve_acknowledged(tx, alert)
         if is_acknowledged:
-            context.record_audit(tx, ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=ALERT_KIND)
-        return _add_numbers(tx.conn, (alert,))[0]
+            context.record_audit(
+                tx, ACKNOWLEDGE_ACTION, alert_id, {"rule": alert.rule_id, "note": note_text}, kind=ALERT_KIND
+            )
+        return _add_record_numbers(tx.conn, (alert,))[0]
 
     def _resolve_acknowledged(self, tx: Transaction, alert: Alert) -> Alert:
-        """Resolve an alert by its acknowledgement, and add the event to the outbox. Return the resolved alert."""
+        """Resolve an alert because a person has acknowledged it, and add the event to the outbox. Return the
+        resolved alert."""
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return alert
@@ -251,12 +257,13 @@ class AlertService:
         return resolved
 
 
-def _id_of_part(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
+def _make_part_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
     return request_id if request_id is None or len(ids) == 1 else f"{request_id[:40]}.{alert_id}"
 
 
 def parse_cursor(text: str | None) -> int:
-    """Return the alert id of a page's cursor; 0 for the first page. Raises usage."""
+    """Return the alert id in the text of a page's cursor; 0 for None, which is the first page. Raises usage for
+    another text."""
     if text is None:
         return 0
     if text.isascii() and text.isdecimal() and len(text) <= _LONGEST_CURSOR_DIGITS:
@@ -264,8 +271,8 @@ def parse_cursor(text: str | None) -> int:
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-def _add_numbers(conn: Connection, some: Sequence[Alert]) -> tuple[Alert, ...]:
-    """Return the alerts, each with the number by which people know its record."""
+def _add_record_numbers(conn: Connection, some: Sequence[Alert]) -> tuple[Alert, ...]:
+    """Return the alerts, each with the number by which people know the alert's record."""
     numbers = any_record.numbers_of(conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in some})
     return tuple(replace(alert, number=numbers.get(f"{alert.subject_kind} {alert.subject_id}")) for alert in some)
 
@@ -275,12 +282,12 @@ def _make_note_refusal() -> ConsoleError:
 
 
 def _make_case_item(alert: Alert, numbers: Mapping[int, str]) -> AlertItem:
-    """Return the list item of a case. Its action is `open` if the record's kind has a page, where a person can end
-    the case; otherwise None. `numbers` are our numbers of payments by their ids. The action of a changed corporation
-    is `look_up`.
+    """Return the list item of a case. Its action is `look_up` for a changed corporation, `open` if the kind of the
+    record has a page on which a person can end the case, otherwise None. `numbers` has our payment numbers by
+    the payments' ids.
     """
     if alert.subject_kind == CORPORATION_KIND:
         return AlertItem(alert, "look_up", alert.subject_kind, alert.subject_id, number_of_subject(alert.subject_id))
-    has_page = alert.subject_kind in _KINDS_WITH_PAGE
+    has_page = alert.subject_kind in _RECORD_KINDS_WITH_PAGE
     number = numbers.get(alert.subject_id) if alert.subject_kind == payments.PAYMENT_KIND else None
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

@@ -1,6 +1,5 @@
-"""The service `console.incidents`: it reads all alerts with one cause as one incident, and stores the acts of people
-on it.
-"""
+"""The service `console.incidents`: it reads all alerts with one cause as one incident, and stores the actions of
+people on the incident."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +24,7 @@ from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import InProgress
 from console.domain.tasks.records import Alert, AlertItem
-from console.services.alerts.causes import AffectedRecords, find_causes, read_alerts_of
+from console.services.alerts.causes import AffectedRecords, find_causes, read_alerts_of_causes
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
@@ -39,7 +38,7 @@ MAX_LISTED_RECORDS = 50
 LONGEST_WORDS_CHARACTERS = 2_000
 MAX_CLOSED_ALERTS = 200
 """Closed incidents are searched for among this number of the newest alerts."""
-AUDIT_ACTIONS: Mapping[IncidentAction, AuditAction] = {
+AUDIT_ACTION_BY_INCIDENT_ACTION: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.TAKE: AuditAction.INCIDENT_TAKEN,
     IncidentAction.RELEASE: AuditAction.INCIDENT_RELEASED,
     IncidentAction.HAND_OVER: AuditAction.INCIDENT_HANDED_OVER,
@@ -48,15 +47,15 @@ AUDIT_ACTIONS: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.RESOLVE: AuditAction.INCIDENT_RESOLVED,
     IncidentAction.REOPEN: AuditAction.INCIDENT_REOPENED,
 }
-_RIGHT = "note"
+_INCIDENT_RIGHT = "note"
 ListItems = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem]]
 """Function that returns, by alert id, the alert with the action that ends it."""
 
 
 class IncidentService:
-    """Reads incidents, and stores the acts of people on them as steps. An incident closes when all its alerts are
-    resolved, because the facts match again. A person who resolves it earlier only gives the reason why nothing more
-    has to be done: no alert and no record changes, and the incident opens again if it becomes worse.
+    """Reads incidents, and stores the actions of people on them as steps. An incident closes when all its alerts
+    are resolved, because the facts match again. A person can resolve it earlier with a reason: no alert and no
+    record changes, and the incident opens again if it becomes worse.
     """
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds, list_items: ListItems) -> None:
@@ -65,8 +64,7 @@ class IncidentService:
 
     def list_incidents(self, *, include_closed: bool = False) -> tuple[Incident, ...]:
         """Return the incidents with an open alert, the oldest first; with `include_closed` also the newest closed
-        ones after them, the newest first. Raises not_allowed if the acting person may not do this.
-        """
+        incidents, the newest first. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS)
@@ -77,49 +75,63 @@ class IncidentService:
         return (*open_ones, *reversed(closed))
 
     def read_incident(self, id: int) -> Incident:
-        """Return one incident by the id of any of its alerts. Raises not_found, not_allowed."""
+        """Return the incident that has the alert with this id. Raises not_found, not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return self._find_incident(conn, id)
 
     def count_waiting(self) -> int:
-        """Return how many incidents are open and have an alert that nobody has acknowledged. Raises not_allowed
-        if the acting person may not do this.
+        """Return the number of incidents that are open and have an alert that no person has acknowledged. Raises
+        not_allowed if the acting person may not do this.
 
-        The affected records are read only for incidents with steps, because only a snooze or a resolution ends by
-        their number and sums.
+        The affected records are read only for incidents with steps, because only a snooze or a resolution can end
+        when the number or the amounts of the records grow.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            runs = _read_runs(conn, alerts.open_alerts(conn, MAX_OPEN_ALERTS))
-            waiting = [(cause, run) for cause, run in runs if any(map(_is_unacknowledged, run))]
-            steps = incident_steps.find_by_incidents(conn, {alert.id for _, run in waiting for alert in run})
-            aside = {cause for cause, run in waiting if any(alert.id in steps for alert in run)}
+            alert_groups = _group_alerts_by_incident(conn, alerts.open_alerts(conn, MAX_OPEN_ALERTS))
+            waiting = [
+                (cause, alert_group)
+                for cause, alert_group in alert_groups
+                if any(map(_is_unacknowledged, alert_group))
+            ]
+            steps = incident_steps.find_by_incidents(
+                conn, {alert.id for _, alert_group in waiting for alert in alert_group}
+            )
+            aside = {cause for cause, alert_group in waiting if any(alert.id in steps for alert in alert_group)}
             records = self._records.read(conn, aside)
         return sum(
             find_status(
-                _steps_of(run, steps), measure_extent(run, records.get(cause, ())), now, has_open_alert=True
+                _list_steps(alert_group, steps),
+                measure_extent(alert_group, records.get(cause, ())),
+                now,
+                has_open_alert=True,
             ).state
             is IncidentState.OPEN
-            for cause, run in waiting
+            for cause, alert_group in waiting
         )
 
     def list_owned(self) -> tuple[Incident, ...]:
-        """Return the incidents with an open alert that the acting person owns, the oldest first; none if no person is
-        named. Raises not_allowed if the acting person may not do this.
-
-        Incidents without a step that names the person aren't read.
-        """
+        """Return the incidents with an open alert whose owner is the acting person, the oldest first; empty if no
+        name is set. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS) if person is not None else ()
             if person is None or not open_alerts:
                 return ()
-            runs = _read_runs(conn, open_alerts)
-            steps = incident_steps.find_by_incidents(conn, {alert.id for _, run in runs for alert in run})
-            named = [run for _, run in runs if _names_person(_steps_of(run, steps), person.name)]
-            incidents = self._read_incidents(conn, [alert for run in named for alert in run]) if named else ()
+            alert_groups = _group_alerts_by_incident(conn, open_alerts)
+            steps = incident_steps.find_by_incidents(
+                conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
+            )
+            named = [
+                alert_group
+                for _, alert_group in alert_groups
+                if _names_person(_list_steps(alert_group, steps), person.name)
+            ]
+            incidents = (
+                self._read_incidents(conn, [alert for alert_group in named for alert in alert_group]) if named else ()
+            )
         return tuple(one for one in incidents if one.owner is not None and is_same_person(one.owner, person.name))
 
     def list_possible_owners(self) -> tuple[str, ...]:
@@ -128,42 +140,45 @@ class IncidentService:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return tuple(person.name for person in people.enabled_people(conn) if has_right(person, _RIGHT))
+            return tuple(person.name for person in people.enabled_people(conn) if has_right(person, _INCIDENT_RIGHT))
 
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
-        """Make the acting person the owner. Raises in_progress (detail.holder, since) if another person is the owner,
-        already_decided if the incident is closed, not_found, not_allowed.
-        """
+        """Make the acting person the owner of the incident. Raises in_progress (detail.holder, since) if another
+        person is the owner, already_decided if the incident is closed, not_found, not_allowed."""
         return self._act_once(IncidentAction.TAKE, (id,), request_id)
 
     def release(self, id: int, *, request_id: str | None = None) -> Incident:
-        """End the acting person's ownership. Raises in_progress if another person is the owner; nothing changes if
-        nobody is.
-        """
+        """End the acting person's ownership of the incident; nothing changes if it has no owner. Raises
+        in_progress if another person is the owner, and the other errors of `take`."""
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
     def hand_over(self, id: int, new_owner: str, words: str, *, request_id: str | None = None) -> Incident:
-        """Make `new_owner` the owner, with a note. Anybody with the right may do so, so that an incident isn't stuck
-        with a person who is away. Raises usage without a note or for a person who can't own it.
+        """Make `new_owner` the owner of the incident, with the note `words`. Every person with the right may do
+        so, so that an incident does not stay with a person who is away. Raises usage without a note or for a
+        person who can't be an owner, and already_decided, not_found and not_allowed as `take`.
         """
         return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, words), request_id)
 
     def snooze(self, id: int, until: datetime, words: str = "", *, request_id: str | None = None) -> Incident:
-        """Put the incident aside until a moment in the next two weeks; it opens earlier if it becomes worse. Raises
-        usage (problem `until`) for another moment.
+        """Put the incident aside until a time within LONGEST_SNOOZE; it opens earlier if it becomes worse. `words`
+        is an optional note. Raises usage (problem `until`) for another time, and already_decided, not_found and
+        not_allowed as `take`.
         """
         return self._act_once(IncidentAction.SNOOZE, (id, until, words), request_id)
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
-        """End a snooze before its time."""
+        """End a snooze before its time; nothing changes if the incident is not snoozed. Raises already_decided,
+        not_found and not_allowed as `take`."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, because: str, *, request_id: str | None = None) -> Incident:
-        """Say why nothing more has to be done. Raises usage (problem `note`) without a reason."""
+        """Resolve the incident with the reason `because`: nothing more has to be done. Raises usage (problem
+        `note`) without a reason, and already_decided, not_found and not_allowed as `take`."""
         return self._act_once(IncidentAction.RESOLVE, (id, because), request_id)
 
     def reopen(self, id: int, because: str, *, request_id: str | None = None) -> Incident:
-        """Open an incident that a person has resolved. Raises usage (problem `note`) without a reason."""
+        """Open an incident that a person has resolved, with the reason `because`. Raises usage (problem `note`)
+        without a reason, and already_decided, not_found and not_allowed as `take`."""
         return self._act_once(IncidentAction.REOPEN, (id, because), request_id)
 
     # Steps
@@ -175,14 +190,15 @@ class IncidentService:
 
     def _act_on_incident(self, action: IncidentAction, id: object, *given: object) -> Incident:
         alert_id, context = int(str(id)), self._context
-        with refusals.audit_refusals(context, AUDIT_ACTIONS[action], alert_id, kind=INCIDENT_KIND):
-            person = context.require_right(_RIGHT).name
+        with refusals.audit_refusals(context, AUDIT_ACTION_BY_INCIDENT_ACTION[action], alert_id, kind=INCIDENT_KIND):
+            person = context.require_right(_INCIDENT_RIGHT).name
             return context.write(lambda tx: self._add_step(tx, action, alert_id, person, given))
 
     def _add_step(
         self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, given: tuple[object, ...]
     ) -> Incident:
-        """Add the step if the incident's state admits it. An act that would change nothing adds no step."""
+        """Store the step of an action if the incident's state admits it, and return the incident. An action that
+        would change nothing stores no step. `given` has the arguments of the action without the incident's id."""
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
         step = self._make_step(tx.conn, incident, action, person, given, now)
@@ -192,7 +208,7 @@ class IncidentService:
         facts = {"position": stored.position, "owner": step.new_owner, "until": step.until, "note": step.words}
         context.record_audit(
             tx,
-            AUDIT_ACTIONS[action],
+            AUDIT_ACTION_BY_INCIDENT_ACTION[action],
             incident.id,
             {name: fact for name, fact in facts.items() if fact},
             kind=INCIDENT_KIND,
@@ -212,32 +228,30 @@ class IncidentService:
         step = IncidentStep(incident.id, 0, action, person, now)
         match action, given:
             case IncidentAction.TAKE | IncidentAction.RELEASE, ():
-                return _owner_step(incident, step)
+                return _make_owner_step(incident, step)
             case IncidentAction.HAND_OVER, (str() as new_owner, str() as words):
-                return _changed_step(
-                    step, new_owner=self._require_owner(conn, new_owner), words=_require_words(words)
-                )
+                return _change_step(step, new_owner=self._require_owner(conn, new_owner), words=_require_note(words))
             case IncidentAction.SNOOZE, (datetime() as until, str() as words):
                 if not now < until <= now + LONGEST_SNOOZE:
                     raise ConsoleError(
                         ErrorCode.USAGE, {"problem": UsageProblem.INVALID_SNOOZE_END, "n": LONGEST_SNOOZE.days}
                     )
-                return _changed_step(
-                    step, until=until, words=_require_short_text(words) or None, extent=incident.extent
+                return _change_step(
+                    step, until=until, words=_require_short_note(words) or None, extent=incident.extent
                 )
             case IncidentAction.WAKE, ():
                 return step if incident.state is IncidentState.SNOOZED else None
             case IncidentAction.RESOLVE, (str() as words,):
-                return _changed_step(step, words=_require_words(words), extent=incident.extent)
+                return _change_step(step, words=_require_note(words), extent=incident.extent)
             case IncidentAction.REOPEN, (str() as words,):
-                found = _require_words(words)
-                return _changed_step(step, words=found) if incident.state is IncidentState.RESOLVED else None
+                found = _require_note(words)
+                return _change_step(step, words=found) if incident.state is IncidentState.RESOLVED else None
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
     def _require_owner(self, conn: Connection, name: str) -> str:
-        """Return the stored name of a person who may own incidents. Raises usage for anybody else."""
+        """Return the stored name of a person who may own incidents. Raises usage for every other name."""
         person = people.find(conn, name.strip(), admit_unlisted=self._context.admits_unlisted_names)
-        if person is None or not has_right(person, _RIGHT):
+        if person is None or not has_right(person, _INCIDENT_RIGHT):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_INCIDENT_OWNER, "name": name})
         return person.name
 
@@ -251,33 +265,40 @@ class IncidentService:
         return found[0]
 
     def _read_incidents(self, conn: Connection, given: Iterable[Alert]) -> tuple[Incident, ...]:
-        """Return the incidents to which the given alerts belong, the oldest first."""
-        runs = _read_runs(conn, given)
-        steps = incident_steps.find_by_incidents(conn, {alert.id for _, run in runs for alert in run})
-        items = self._list_items(conn, [alert for _, run in runs for alert in run if alert.resolved_at is None])
-        records = self._records.read(conn, {cause for cause, _ in runs})
-        made = [self._make_incident(cause, run, steps, items, records[cause]) for cause, run in runs]
+        """Return the incidents that have one of the alerts `given`, the oldest first."""
+        alert_groups = _group_alerts_by_incident(conn, given)
+        steps = incident_steps.find_by_incidents(
+            conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
+        )
+        items = self._list_items(
+            conn, [alert for _, alert_group in alert_groups for alert in alert_group if alert.resolved_at is None]
+        )
+        records = self._records.read(conn, {cause for cause, _ in alert_groups})
+        made = [
+            self._make_incident(cause, alert_group, steps, items, records[cause])
+            for cause, alert_group in alert_groups
+        ]
         return tuple(sorted(made, key=lambda one: (one.since, one.id)))
 
     def _make_incident(
         self,
         cause: Cause,
-        run: tuple[Alert, ...],
+        alert_group: tuple[Alert, ...],
         steps: Mapping[int, tuple[IncidentStep, ...]],
         items: Mapping[int, AlertItem],
         records: tuple[AffectedRecord, ...],
     ) -> Incident:
-        extent = measure_extent(run, records)
-        own_steps = _steps_of(run, steps)
-        has_open_alert = any(alert.resolved_at is None for alert in run)
+        extent = measure_extent(alert_group, records)
+        own_steps = _list_steps(alert_group, steps)
+        has_open_alert = any(alert.resolved_at is None for alert in alert_group)
         status = find_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
-        item = _choose_item([items[alert.id] for alert in run if alert.id in items])
-        closed = [alert.resolved_at for alert in run if alert.resolved_at is not None]
+        item = _choose_item([items[alert.id] for alert in alert_group if alert.id in items])
+        closed = [alert.resolved_at for alert in alert_group if alert.resolved_at is not None]
         return Incident(
-            id=run[0].id,
+            id=alert_group[0].id,
             cause=cause,
             state=status.state,
-            alerts=run,
+            alerts=alert_group,
             steps=own_steps,
             records=records[:MAX_LISTED_RECORDS],
             extent=extent,
@@ -293,30 +314,32 @@ class IncidentService:
         )
 
 
-def _read_runs(conn: Connection, given: Iterable[Alert]) -> list[tuple[Cause, tuple[Alert, ...]]]:
-    """Return cause and alerts of each incident to which one of the given alerts belongs."""
+def _group_alerts_by_incident(conn: Connection, given: Iterable[Alert]) -> list[tuple[Cause, tuple[Alert, ...]]]:
+    """Return the cause and all alerts of each incident that has one of the alerts `given`."""
     wanted = {alert.id: alert for alert in given}
     causes = find_causes(conn, wanted.values())
-    related = {alert.id: alert for alert in read_alerts_of(conn, set(causes.values()))} | wanted
+    related = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | wanted
     cause_of = find_causes(conn, related.values())
     by_cause: dict[Cause, list[Alert]] = {}
     for alert in related.values():
         by_cause.setdefault(cause_of[alert.id], []).append(alert)
     return [
-        (cause, run)
+        (cause, alert_group)
         for cause, found in by_cause.items()
-        for run in split_into_incidents(found)
-        if any(alert.id in wanted for alert in run)
+        for alert_group in split_into_incidents(found)
+        if any(alert.id in wanted for alert in alert_group)
     ]
 
 
-def _steps_of(run: tuple[Alert, ...], steps: Mapping[int, tuple[IncidentStep, ...]]) -> tuple[IncidentStep, ...]:
-    own_steps = (step for alert in run for step in steps.get(alert.id, ()))
+def _list_steps(
+    alert_group: tuple[Alert, ...], steps: Mapping[int, tuple[IncidentStep, ...]]
+) -> tuple[IncidentStep, ...]:
+    own_steps = (step for alert in alert_group for step in steps.get(alert.id, ()))
     return tuple(sorted(own_steps, key=lambda step: (step.at, step.position)))
 
 
 def _names_person(steps: Iterable[IncidentStep], person: str) -> bool:
-    """True if the person has made one of the steps, or became the owner by it."""
+    """True if the person has stored one of these steps, or became the owner by one of them."""
     return any(is_same_person(name, person) for step in steps for name in (step.person, step.new_owner) if name)
 
 
@@ -325,14 +348,14 @@ def _is_unacknowledged(alert: Alert) -> bool:
 
 
 def _choose_item(items: Sequence[AlertItem]) -> AlertItem | None:
-    """Return the item whose action leads on: one that does something before one that only opens a record."""
+    """Return the item with the most helpful action: an action that repairs before the action `open`, which only
+    shows the record; None if there are no items."""
     return min(items, key=lambda item: (item.action is None, item.action == "open", item.alert.id), default=None)
 
 
-def _owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | None:
+def _make_owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | None:
     """Return the step that takes or releases the incident; None if it would change nothing. Raises in_progress if
-    another person owns it.
-    """
+    another person owns the incident."""
     owner = incident.owner
     if owner is not None and not is_same_person(owner, step.person):
         facts: InProgress = {
@@ -348,18 +371,19 @@ def _owner_step(incident: Incident, step: IncidentStep) -> IncidentStep | None:
 
 
 def _require_open(incident: Incident) -> None:
-    """Raise already_decided if the facts have resolved every alert of the incident."""
+    """Raise already_decided if the incident is closed: all its alerts are resolved."""
     if incident.state is IncidentState.CLOSED:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": incident.state, "at": incident.closed_at})
 
 
-def _changed_step(step: IncidentStep, **values: object) -> IncidentStep:
+def _change_step(step: IncidentStep, **values: object) -> IncidentStep:
     return replace(step, **values)  # type: ignore[arg-type]  # fields of the step
 
 
-def _require_words(words: str) -> str:
-    """Return the words without white space at both ends. Raises usage (problem `note`) if there are none."""
-    text = _require_short_text(words)
+def _require_note(words: str) -> str:
+    """Return the note without white space at both ends. Raises usage (problem `note`) if nothing remains or if it
+    is too long."""
+    text = _require_short_note(words)
     if not text:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_WORDS_CHARACTERS}
@@ -367,7 +391,7 @@ def _require_words(words: str) -> str:
     return text
 
 
-def _require_short_text(words: str) -> str:
+def _require_short_note(words: str) -> str:
     text = words.strip()
     if len(text) > LONGEST_WORDS_CHARACTERS:
         raise ConsoleError(

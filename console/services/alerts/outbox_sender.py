@@ -1,8 +1,8 @@
-"""Publish the events of the outbox: each at least once and always with the same event id. Events with the same record
-key are published in the sequence in which they were added.
+"""Publish the events of the outbox: each at least once and always with the same event id. Events with the same
+record key are published in the order in which they were added.
 
-A due task. If the publisher doesn't accept an event, the task sends it again after growing waits. If the oldest event
-has waited longer than UNPUBLISHED_ALERT_AGE, the task raises an alert.
+A due task. If the publisher doesn't accept an event, the task sends it again after growing waits. If the oldest
+event has waited longer than UNPUBLISHED_ALERT_AGE, the task raises an alert.
 """
 
 import logging
@@ -30,15 +30,14 @@ attempts.
 JITTER_FRACTION = 0.2
 UNPUBLISHED_ALERT_AGE = timedelta(hours=1)
 """Age of the oldest event in the outbox after which an alert is raised."""
-RAISED_EVENT: EventName = "AlertRaised"
-ALERT_RULE, OUTBOX_KIND, SUBJECT = outbox.UNPUBLISHED_RULE, "outbox", 1
+ALERT_RAISED_EVENT: EventName = "AlertRaised"
+ALERT_RULE, OUTBOX_KIND, OUTBOX_SUBJECT_ID = outbox.UNPUBLISHED_RULE, "outbox", 1
 _log = logging.getLogger("console.worker")
 
 
 class OutboxSender:
-    """Sends events from the outbox to the publisher. If several processes run at the same time, an event may arrive
-    twice, with the same event id.
-    """
+    """The due task that sends events from the outbox to the publisher, such as a webhook. If several processes run
+    at the same time, the publisher may receive an event twice, with the same event id."""
 
     def __init__(self, context: ServiceContext, open_publisher: Callable[[], Publisher | None]) -> None:
         self._context = context
@@ -61,23 +60,25 @@ class OutboxSender:
         return sent_count
 
     def _add_missing_rollback_event(self) -> None:
-        """Add the outbox event of the alert that stops this database, if the event is missing: an older version of
-        the program did not write the event, and a restored backup of the outbox table alone lacks it.
+        """If an open alert says that the database went back in time and the outbox lacks its event, add the event:
+        an older version of the program did not write it, and a restored backup of the outbox table alone lacks
+        it.
         """
         context = self._context
         with context.database.read() as conn:
             stop = database_rollback.find_open_rollback(conn)
             alert = None if stop is None else stop.alert
-            if alert is None or outbox.find(conn, alert_message(RAISED_EVENT, alert, context.database_id).event_id):
+            if alert is None or outbox.find(
+                conn, alert_message(ALERT_RAISED_EVENT, alert, context.database_id).event_id
+            ):
                 return
         context.write(
-            lambda tx: outbox.add_alert_event(tx.conn, RAISED_EVENT, alert, context.database_id, context.now())
+            lambda tx: outbox.add_alert_event(tx.conn, ALERT_RAISED_EVENT, alert, context.database_id, context.now())
         )
 
     def _send_all(self, publisher: Publisher) -> int:
-        """Send the due events in rounds: the next event with the same record key is read only after the previous one
-        was accepted. Return the number of accepted events.
-        """
+        """Send the due events in rounds: the next event with the same record key is read only after the publisher
+        has accepted the previous one. Return the number of accepted events."""
         sent_count, failure_count = 0, 0
         while events := self._read_due_events():
             count_before = sent_count
@@ -107,11 +108,11 @@ class OutboxSender:
             context.write(lambda tx: outbox.mark_published(tx.conn, event, context.now()))
         else:
             _log.warning("event %s was not taken: %s", event.event_id, error)
-            next_at = self._next_attempt_at(event)
+            next_at = self._compute_next_attempt_at(event)
             context.write(lambda tx: outbox.postpone_event(tx.conn, event, next_at, error[:64]))
         return error
 
-    def _next_attempt_at(self, event: OutboxEvent) -> datetime:
+    def _compute_next_attempt_at(self, event: OutboxEvent) -> datetime:
         wait = RETRY_WAITS[min(event.attempts, len(RETRY_WAITS) - 1)]
         jitter_factor = 1 + JITTER_FRACTION * (secrets.randbelow(2001) - 1000) / 1000
         return self._context.now() + self._context.scale.scaled_delta(wait * jitter_factor)
@@ -135,5 +136,5 @@ class OutboxSender:
 
     def _raise_alert(self, tx: Transaction, observed: str) -> None:
         alerts.raise_alert(
-            tx.conn, ALERT_RULE, OUTBOX_KIND, SUBJECT, None, observed, "published", self._context.now()
+            tx.conn, ALERT_RULE, OUTBOX_KIND, OUTBOX_SUBJECT_ID, None, observed, "published", self._context.now()
         )

@@ -1,6 +1,5 @@
-"""Raise one alert for each payment or credit-check provider that gives no usable answers, and resolve the alert after
-the provider has given one.
-"""
+"""Raise one alert for each provider (payments or credit checks) that gives no usable answers, and resolve the
+alert when the provider has given one."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -25,52 +24,50 @@ MIN_CONSECUTIVE_FAILED_CALLS, SHORTEST_OUTAGE = 3, timedelta(minutes=10)
 """A provider counts as away after MIN_CONSECUTIVE_FAILED_CALLS consecutive calls without a usable answer, if the
 first of these calls was at least SHORTEST_OUTAGE ago.
 """
-_MAX_ALERTS = 1_000
-_SINCE = " since "
+_MAX_OPEN_ALERTS = 1_000
+_SINCE_SEPARATOR = " since "
 
 
-def compute_subject_id(provider: str) -> int:
+def compute_provider_subject_id(provider: str) -> int:
     """Return the number that stands for a provider in the column `subject_id` of its alerts, which holds only
-    numbers: the CRC-32 of the provider's name, the same on every desk.
-    """
+    numbers: the CRC-32 of the provider's name, the same on every desk."""
     return crc32(provider.encode())
 
 
-def find_begin(alert: Alert) -> datetime:
-    """Return the time of the first call without a usable answer, which the alert names; if its text doesn't name one,
-    return the time of the alert.
-    """
+def find_outage_start(alert: Alert) -> datetime:
+    """Return the time of the first call without a usable answer, which the text of the alert contains; the time of
+    the alert if its text contains no time."""
     with suppress(ValueError):
-        return datetime.fromisoformat(alert.observed.partition(_SINCE)[2])
+        return datetime.fromisoformat(alert.observed.partition(_SINCE_SEPARATOR)[2])
     return alert.detected_at
 
 
 class ProviderOutages:
-    """Decides from the calls in the stored evidence whether a provider is away. The calls of all desks and workers
-    count.
-    """
+    """Decides from the provider calls in the stored evidence, of all desks and workers, whether a provider is
+    away, and raises and resolves alerts accordingly."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def update_alerts(self) -> int:
-        """Raise alerts for providers that are away, and resolve the alerts of providers that answer again. Return the
-        number of providers whose alert changed.
-        """
+        """Raise alerts for providers that are away, and resolve the alerts of providers that answer again. Return
+        the number of changed alerts."""
         context = self._context
         with context.database.read() as conn:
             series_by_provider = _find_failing_series(conn, context.now())
             alerted_numbers = {
-                alert.subject_id for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_ALERTS)
+                alert.subject_id for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
             }
         away_providers = {
             name: since for name, since in series_by_provider.items() if since is not None and self._is_outage(*since)
         }
-        new_names = [name for name in sorted(away_providers) if compute_subject_id(name) not in alerted_numbers]
+        new_names = [
+            name for name in sorted(away_providers) if compute_provider_subject_id(name) not in alerted_numbers
+        ]
         returned_names = [
             name
             for name, since in sorted(series_by_provider.items())
-            if since is None and compute_subject_id(name) in alerted_numbers
+            if since is None and compute_provider_subject_id(name) in alerted_numbers
         ]
         if new_names or returned_names:
             context.write(
@@ -89,12 +86,12 @@ class ProviderOutages:
     def _write_alerts(self, tx: Transaction, away_since: Mapping[str, datetime], returned_names: list[str]) -> None:
         now = self._context.now()
         for name, since in away_since.items():
-            observed = f"{name}: no usable answer{_SINCE}{instant_text(since)}"
+            observed = f"{name}: no usable answer{_SINCE_SEPARATOR}{instant_text(since)}"
             alerts.raise_alert(
-                tx.conn, ALERT_RULE, PROVIDER_KIND, compute_subject_id(name), None, observed, "answers", now
+                tx.conn, ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id(name), None, observed, "answers", now
             )
-        numbers = {compute_subject_id(name) for name in returned_names}
-        for alert in alerts.open_alerts_of_rule(tx.conn, ALERT_RULE, _MAX_ALERTS):
+        numbers = {compute_provider_subject_id(name) for name in returned_names}
+        for alert in alerts.open_alerts_of_rule(tx.conn, ALERT_RULE, _MAX_OPEN_ALERTS):
             if alert.subject_id in numbers:
                 alerts.resolve(tx.conn, alert.id, now)
 
@@ -116,9 +113,8 @@ def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[dat
 
 
 def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
-    """Yield the calls since LOOK_BACK_PERIOD before `now`, newest first: time, provider, and True for a usable
-    answer.
-    """
+    """Yield the calls to providers since LOOK_BACK_PERIOD before `now`, newest first: the time, the provider, and
+    True if its answer was usable."""
     for at, source, summary in recent_activity.provider_calls(conn, now - LOOK_BACK_PERIOD):
         if is_call(source):
             yield at, source.partition(".")[0], classify_answer(summary)[1]

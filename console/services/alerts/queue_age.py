@@ -1,6 +1,5 @@
-"""Raise one alert for each queue whose oldest record is older than the queue's limit, and resolve it when no record
-is.
-"""
+"""Raise one alert for each queue whose oldest record is older than the queue's limit, and resolve the alert when
+the queue has no such record."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +20,8 @@ from console.store.queues import queues
 
 
 class QueueAgeAlerts:
-    """Compares the age of the oldest record of each queue with the queue's limit."""
+    """Compares the age of the oldest record of each queue with the queue's limit (AGE_LIMITS), and raises and
+    resolves alerts."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context

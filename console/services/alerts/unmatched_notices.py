@@ -1,8 +1,10 @@
-"""The service `console.notices`: the queue of notices that belong to no record of ours.
+"""The service `console.notices`: read the queue of unmatched notices, which belong to no payment and no order of
+ours.
 
-A notice leaves the queue when a due task has found its record, or when a person has acknowledged the case about it.
-An acknowledged notice stays stored: if its record appears later, the due task still applies it. No person and no
-program assigns a notice to a record by hand, because only the signed body, or the provider's own answer, is proof.
+A notice leaves the queue when a due task has found its record, or when a person has acknowledged the case about
+it. An acknowledged notice stays stored: if its record appears later, the due task still applies it. No person and
+no program assigns a notice to a record by hand, because only the signed body of the notice, or the provider's own
+answer, is proof.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -35,7 +37,7 @@ from console.store.payments import notice_candidates
 from console.store.payments.events import PaymentEvent
 
 MAX_COUNTED_NOTICES = 1_000
-_RULE = WorkReason.UNMATCHED_NOTICE
+_UNMATCHED_NOTICE_RULE = WorkReason.UNMATCHED_NOTICE
 _ONE_DAY = timedelta(days=1)
 _EARLIEST, _LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 """Bounds of the instants of a notice. Outside of them an instant may have no day in another time zone, because the
@@ -44,9 +46,8 @@ calendar of Python has the years 1 to 9999.
 
 
 class UnmatchedNotices:
-    """Reads the queue of unmatched notices. It writes nothing and calls no provider. A notice is acknowledged through
-    the alerts (`console.alerts.acknowledge_each` with the ids of `UnmatchedNoticeItem.cases`).
-    """
+    """Reads the queue of unmatched notices. It writes nothing and calls no provider. A person acknowledges a
+    notice with `console.alerts.acknowledge_each` and the ids of `UnmatchedNoticeItem.cases`."""
 
     def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
         self._context, self._payment_providers = context, payment_providers
@@ -54,44 +55,42 @@ class UnmatchedNotices:
     def read_page(
         self, limit: int = 50, after: str | None = None, *, with_candidates: bool = True
     ) -> UnmatchedNoticePage:
-        """Return one page of the queue, the oldest notice first. `after` is the cursor that the previous page
-        contains. `with_candidates` also reads the records that share amount and day with each notice. Raises usage
-        for an unknown cursor, not_allowed.
+        """Return one page of the queue, the oldest notice first. `after` is the cursor of the next page in the
+        previous page. `with_candidates` also reads our records with the amount and the day of each notice.
+        Raises usage for an unknown cursor, not_allowed.
         """
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_cases = alerts.unacknowledged_alerts_of_rule(conn, _RULE, limit, last_id)
+            open_cases = alerts.unacknowledged_alerts_of_rule(conn, _UNMATCHED_NOTICE_RULE, limit, last_id)
             items = tuple(self._make_items(conn, open_cases, with_candidates=with_candidates))
         return UnmatchedNoticePage(QUEUE_NAME, items, str(open_cases[-1].id) if len(open_cases) == limit else None)
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
-        """Return the notice of this open case with its candidates. Raises not_found if the case is closed or
-        acknowledged, not_allowed.
-        """
+        """Return the notice of this open case with its candidates: our records to which it may belong. Raises
+        not_found if the case is closed or acknowledged, not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             case = alerts.find(conn, case_id)
-            is_open = case is not None and case.rule_id == _RULE and case.resolved_at is None
+            is_open = case is not None and case.rule_id == _UNMATCHED_NOTICE_RULE and case.resolved_at is None
             cases = [case] if case is not None and is_open and case.acknowledged_by is None else []
             for item in self._make_items(conn, cases, with_candidates=True):
                 return item
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": alerts.ALERT_KIND, "id": str(case_id)})
 
     def count(self) -> QueueCount:
-        """Return the number of notices in the queue, at most MAX_COUNTED_NOTICES, and since when the oldest of them
-        waits. Raises not_allowed if the acting person may not do this.
-        """
+        """Return the number of notices in the queue, at most MAX_COUNTED_NOTICES, and the time since which the
+        oldest notice waits. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            count, oldest = alerts.count_unacknowledged_of_rule(conn, _RULE, MAX_COUNTED_NOTICES + 1)
+            count, oldest = alerts.count_unacknowledged_of_rule(conn, _UNMATCHED_NOTICE_RULE, MAX_COUNTED_NOTICES + 1)
         return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest)
 
     def _make_items(
         self, conn: Connection, unseen_cases: Sequence[Alert], *, with_candidates: bool
     ) -> Iterator[UnmatchedNoticeItem]:
-        """Yield the notices of these cases. A notice whose record was found meanwhile is left out."""
+        """Yield the notices of these cases. A notice whose record a due task has found meanwhile is left out."""
         ids = [case.subject_id for case in unseen_cases]
         events = {
             event.id: event for event in payment_events.find_by_ids(conn, ids) if event.done == RESULT_UNMATCHED
@@ -124,15 +123,16 @@ class UnmatchedNotices:
 
 
 def _group_by_number(records: Collection[Order | Payment]) -> Mapping[str, list[Order | Payment]]:
-    """Return the records by each of their numbers."""
+    """Return the records by each of their numbers: the order's number, or the payment's number here and at the
+    provider."""
     groups: dict[str, list[Order | Payment]] = {}
     for record in records:
-        for number in _numbers_of(record):
+        for number in _list_numbers(record):
             groups.setdefault(number, []).append(record)
     return groups
 
 
-def _numbers_of(record: Order | Payment) -> Collection[str]:
+def _list_numbers(record: Order | Payment) -> Collection[str]:
     if isinstance(record, Order):
         return (record.merch_txn_id,)
     return [number for number in (record.merchant_payment_id, record.provider_payment_id) if number]
@@ -150,14 +150,16 @@ def _make_notice(event: PaymentEvent, case: Alert, others: Sequence[Alert]) -> U
 
 
 def _limit_instant(at: datetime) -> datetime:
-    """Return the instant; the nearest of the bounds for one outside of them, which only another program writes."""
+    """Return the instant, limited to the range from _EARLIEST to _LATEST. Only another program writes an instant
+    outside of this range."""
     return min(max(at, _EARLIEST), _LATEST)
 
 
 def _find_candidates(
     conn: Connection, notice: UnmatchedNotice, same_number: Sequence[Order | Payment]
 ) -> tuple[NoticeCandidate, ...]:
-    """Return our records that share the number of the notice, or its amount and day; those that share most first."""
+    """Return our records that have the number of the notice, or its amount and day; those with the most equal
+    facts first."""
     found = {(type(record), record.id): record for record in same_number}
     if notice.amount_minor is not None and notice.currency is not None:
         day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.time_zone(notice.source))
@@ -166,11 +168,11 @@ def _find_candidates(
             conn, notice.source, notice.amount_minor, notice.currency, since, since + _ONE_DAY
         )
         found |= {(type(record), record.id): record for record in of_day}
-    candidates = [NoticeCandidate(record, _shared_facts(notice, record)) for record in found.values()]
+    candidates = [NoticeCandidate(record, _find_shared_facts(notice, record)) for record in found.values()]
     return tuple(sorted(candidates, key=lambda one: (-len(one.shared), one.record.id)))
 
 
-def _shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:
+def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:
     if isinstance(record, Payment):
         minor, instants = record.captured_minor or record.asked_minor, (record.begun_at, record.paid_at)
     else:
@@ -178,7 +180,7 @@ def _shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[Sha
     zone = provider_registry.time_zone(notice.source)
     day = (notice.occurred_at or notice.received_at).astimezone(zone).date()
     shared = {
-        SharedFact.NUMBER: notice.order_no in _numbers_of(record),
+        SharedFact.NUMBER: notice.order_no in _list_numbers(record),
         SharedFact.AMOUNT: (minor, record.currency) == (notice.amount_minor, notice.currency),
         SharedFact.DAY: any(at is not None and _limit_instant(at).astimezone(zone).date() == day for at in instants),
     }

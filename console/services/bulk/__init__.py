@@ -1,1 +1,1 @@
-"""Bulk runs: one action on a fixed list of records. Creation, dry run, execution and views."""
+"""Bulk runs: one action on a fixed list of records, executed row by row."""

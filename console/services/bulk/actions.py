@@ -1,5 +1,5 @@
-"""Execute the action of a bulk run on one record, through the services that people use, and convert errors into
-results of the row.
+"""Execute the action of a bulk run on one record, with the services that people use, and convert their errors into
+the result of the row.
 
 No action in this module moves money, buys a credit check or decides about a record.
 """
@@ -37,9 +37,8 @@ _CALLS_PER_ROW = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """Result of one row of a bulk run, with its reason (an error code or another fixed word; None without one).
-    `is_provider_refusal` is True if the provider refused the call or failed.
-    """
+    """The result of one row of a bulk run. `reason` is an error code or another fixed word (None without one).
+    `is_provider_refusal` is True if the provider refused the call or could not answer it."""
 
     result: RowResult
     reason: str | None = None
@@ -47,9 +46,8 @@ class RowOutcome:
 
 
 class BulkActionRunner:
-    """Executes the actions of bulk runs. `probe` and `refetch` are methods of the services: `probe` takes a record's
-    kind and id, `refetch` a record's id and expected version (None: any version).
-    """
+    """Executes the actions of bulk runs. `probe` and `refetch` are methods of other services: `probe` gets a
+    record's kind and id, `refetch` the id of a credit check and its expected version (None: any version)."""
 
     def __init__(
         self,
@@ -67,11 +65,11 @@ class BulkActionRunner:
         return action in _CALLS_PER_ROW
 
     def run_provider_action(self, run: BulkRun, row: BulkRow, provider: str | None, *, was_begun: bool) -> RowOutcome:
-        """Probe or re-fetch the row's record, after waiting for the minimum time between calls. `was_begun` is True
-        for a row that an earlier process had begun: the record may then have a newer version. Raises the errors of
+        """Wait for the minimum time between calls, and probe or re-fetch the row's record. `was_begun` is True if
+        an earlier process had started this row: the record may then have a newer version. Raises the errors of
         OWN_FAULT_CODES, which concern this program and not the row.
         """
-        self._wait_turn(provider, _CALLS_PER_ROW[run.action])
+        self._wait_for_call_start(provider, _CALLS_PER_ROW[run.action])
         try:
             if run.action is BulkAction.PROBE:
                 self._probe(row.kind, row.subject_id)
@@ -96,7 +94,7 @@ class BulkActionRunner:
             return convert_error(error)
         return RowOutcome(RowResult.DONE)
 
-    def _wait_turn(self, provider: str | None, calls: int) -> None:
+    def _wait_for_call_start(self, provider: str | None, calls: int) -> None:
         spacing = self.get_call_spacing_seconds(provider) * calls
         if provider is None or spacing <= 0:
             return
@@ -104,17 +102,15 @@ class BulkActionRunner:
         self._context.clock.sleep(wait)
 
     def get_call_spacing_seconds(self, provider: str | None) -> float:
-        """Return the minimum time between the starts of two calls to the provider, in seconds; 0 without a provider
-        and for one on this machine.
-        """
+        """Return the minimum time between the starts of two calls to the provider, in seconds; 0 if `provider` is
+        None or runs on this machine."""
         if provider is None or self._context.settings.is_on_loopback(provider):
             return 0.0
         return self._context.scale.scaled_seconds(SPACING_SECONDS)
 
     def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
-        """Return the shortest time that one row of a run can take, in seconds: the sum of the minimum times between
-        its calls.
-        """
+        """Return the shortest time that one row of a run can take, in seconds: the sum of the minimum times
+        between the calls of the row."""
         return self.get_call_spacing_seconds(provider) * _CALLS_PER_ROW.get(action, 0)
 
 

@@ -1,6 +1,5 @@
-"""Forecast the treatment of one row of a bulk run: the action is executed, the row is skipped (its record is taken by
-another person, or has changed), or the action is refused.
-"""
+"""Forecast what a bulk run will do with one row: execute the action, skip the row (its record is taken by another
+person, or has changed), or refuse the action."""
 
 from dataclasses import dataclass, replace
 
@@ -28,9 +27,9 @@ class Eligibility:
     def make_forecast(
         self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, was_begun: bool = False
     ) -> RowForecast:
-        """Return the forecast of a row. `person` is the acting person; None if no name is set. `was_begun` is True if
-        an earlier process ended while it executed this row, so that a change of the record may come from that
-        process.
+        """Return the forecast of a row. `person` is the acting person; None if no name is set. `was_begun` is True
+        if an earlier process ended while it executed this row, so that a change of the record may come from
+        that process.
         """
         try:
             facts = self.choices.read_facts_in_transaction(
@@ -47,29 +46,27 @@ def _judge_row(
     run: BulkRun, row: BulkRow, facts: ChoiceFacts, person: Person | None, *, was_begun: bool
 ) -> RowForecast:
     has_changed = facts.record.version != row.expected_version
-    if has_changed and was_begun and is_settled(run.action, facts):
+    if has_changed and was_begun and is_action_complete(run.action, facts):
         return RowForecast(row, ForecastKind.SKIP, ALREADY_DONE_REASON)
     if (other := _find_other_person(facts, run, person)) is not None:
         return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN_BY_OTHER_PERSON, other)
     if has_changed and not was_begun:
         return RowForecast(row, ForecastKind.SKIP, "changed")
-    return _judge_by_table(run, row, facts)
+    return _judge_by_decision_table(run, row, facts)
 
 
-def is_settled(action: BulkAction, facts: ChoiceFacts) -> bool:
-    """True if the action has nothing more to do on the record: nothing is missing for a re-fetch, or the outcome is
-    known for a probe.
-    """
+def is_action_complete(action: BulkAction, facts: ChoiceFacts) -> bool:
+    """True if the action has nothing to do on the record: a re-fetch, because no part is missing, or a probe,
+    because the outcome is known."""
     record = facts.record
     if action is BulkAction.REFETCH:
         return isinstance(record, CreditCheck) and not record.incomplete
     return action is BulkAction.PROBE and getattr(record, "certainty", None) is Certainty.KNOWN
 
 
-def _judge_by_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> RowForecast:
-    """Return the forecast of a row by the decision table. An action that the table does not have for this kind of
-    record is refused.
-    """
+def _judge_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> RowForecast:
+    """Return the forecast of a row by the decision table. The forecast is a refusal if the table does not have the
+    run's action for this kind of record."""
     provider = find_provider(facts)
     try:
         option = find_choice(facts, run.action.value)
@@ -81,9 +78,8 @@ def _judge_by_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> RowForeca
 
 
 def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
-    """Return the other person who has taken the record. None if nobody has taken it, or if the run's maker or the
-    acting person has.
-    """
+    """Return the name of another person who has taken the record. None if the record is not taken, or if the maker
+    of the run or the acting person has taken it."""
     if facts.taken is None:
         return None
     own = {run.made_by, person.name if person else run.made_by}
@@ -91,7 +87,8 @@ def _find_other_person(facts: ChoiceFacts, run: BulkRun, person: Person | None) 
 
 
 def find_provider(facts: ChoiceFacts) -> str | None:
-    """Return the name of the provider that a probe or re-fetch of the record calls; None without one."""
+    """Return the name of the provider that a probe or re-fetch of the record calls; None if the record has no
+    provider."""
     if isinstance(facts.record, CreditCheck):
         return CREDIT_CHECK_PROVIDER
     return facts.payment.provider if facts.payment is not None else None

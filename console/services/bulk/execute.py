@@ -1,8 +1,8 @@
-"""Execute a bulk run in this process, under the lease of the run. For each row, the forecast, the action and its
-stored result are complete before the next row begins.
+"""Execute a bulk run in this process, under the lease of the run. For each row, the forecast, the action and the
+stored result are complete before the next row starts.
 
-While a run is in the state running, its column `reason` names the present row. If the process crashes, the next
-process forecasts that row again.
+While a run is in the state running, its column `reason` contains the position of the present row. If the process
+crashes, the next process forecasts that row again.
 """
 
 import logging
@@ -33,7 +33,7 @@ BULK_RUN_KIND = bulk.BULK_RUN_KIND
 MAX_CONSECUTIVE_REFUSALS = 3
 """Number of consecutive refusals by one provider after which a run pauses."""
 _ROWS_PER_PAGE = 200
-_ROW_MARK = "row:"
+_ROW_REASON_PREFIX = "row:"
 _log = logging.getLogger("console.worker")
 
 Progress = Callable[[BulkProgress], None]
@@ -42,8 +42,9 @@ ShouldStop = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class BulkExecution:
-    """Parameters of one execution of a bulk run: the acting person; `progress`, called after each row; `should_stop`,
-    which returns True to stop the run; and `max_rows`, the largest number of rows to process (None: no limit).
+    """The parameters of one execution of a bulk run. `person`: the acting person; `progress`: called after each
+    row; `should_stop`: returns True to stop the run; `max_rows`: the largest number of rows to process (None:
+    no limit).
     """
 
     person: Person
@@ -54,9 +55,9 @@ class BulkExecution:
 
 @dataclass
 class _ExecutedRun:
-    """A run that this process executes under its lease. `begun_position` is the position of the row that an earlier
-    process had begun when it ended (None without one). `refusals_by_provider` counts the consecutive refusals of each
-    provider.
+    """A bulk run that this process executes under the run's lease. `begun_position` is the position of the row
+    that an earlier process was executing when it ended (None without one). `refusals_by_provider` counts the
+    consecutive refusals of each provider.
     """
 
     run: BulkRun
@@ -74,24 +75,23 @@ class _ExecutedRun:
 
 
 class _LeaseLost(Exception):
-    """Raised inside this module to end an execution: another process has the lease of the run, or the run was
-    stopped.
-    """
+    """Raised inside this module to end an execution: another process has the lease of the run, or a person has
+    stopped the run."""
 
 
 class BulkExecutor:
-    """Executes stored bulk runs row by row. The caller must have checked the person's right."""
+    """Executes stored bulk runs row by row. The caller has checked the person's right."""
 
     def __init__(self, context: ServiceContext, eligibility: Eligibility, actions: BulkActionRunner) -> None:
         self._context, self._eligibility, self._actions = context, eligibility, actions
 
     def run(self, run_id: int, max_rows: int | None, execution: BulkExecution) -> int:
-        """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored with
-        the run). Return the number of executed rows. Raises in_progress while another process executes the run,
-        database_went_back, not_found.
+        """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored
+        with the run). Return the number of executed rows. Raises in_progress while another process executes the
+        run, database_went_back, not_found.
         """
         database_rollback.require_no_rollback(self._context)
-        with hold_lease(self._context, lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
+        with hold_lease(self._context, make_lease_name(run_id), reason=InProgressReason.BULK_RUN_RUNNING) as lease:
             run, begun_position = self._context.write(lambda tx: self._begin_run(tx, run_id, max_rows))
             work = _ExecutedRun(run, execution, lease, begun_position)
             try:
@@ -102,13 +102,12 @@ class BulkExecutor:
 
     @compare_and_swap.run_again_if_stale()
     def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
-        """Set the run to running. Return it, and the position of the row that an earlier process had begun when it
-        ended (None without one).
-        """
+        """Set the run to the state running. Return the run, and the position of the row that an earlier process
+        was executing when it ended (None without one)."""
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUN_DONE:
             return run, None
-        begun_text = (run.reason or "").removeprefix(_ROW_MARK) if run.state == bulk.RUN_RUNNING else ""
+        begun_text = (run.reason or "").removeprefix(_ROW_REASON_PREFIX) if run.state == bulk.RUN_RUNNING else ""
         running_run = bulk.set_state(
             tx.conn, run, self._context.now(), bulk.RUN_RUNNING, max_rows, run.reason if begun_text else None
         )
@@ -128,12 +127,12 @@ class BulkExecutor:
             with self._context.database.read() as conn:
                 rows = bulk.next_unprocessed(conn, work.run.id, _ROWS_PER_PAGE)
             if not rows:
-                self._end_run(work, *_final_state(work.run))
+                self._end_run(work, *_find_final_state(work.run))
                 return
-            if not self._run_some_rows(work, rows):
+            if not self._run_page(work, rows):
                 return
 
-    def _run_some_rows(self, work: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
+    def _run_page(self, work: _ExecutedRun, rows: Sequence[BulkRow]) -> bool:
         """Execute these rows one after the other. Return False if the run was stopped or paused meanwhile."""
         for row in cancellation.iterate_until_stopped(rows):
             if work.has_reached_limit:
@@ -146,7 +145,7 @@ class BulkExecutor:
         return True
 
     def _run_row(self, work: _ExecutedRun, row: BulkRow) -> bool:
-        """Forecast a row, execute it and store its result. Return False if the run is paused."""
+        """Forecast a row, execute its action and store the result. Return False if the run is paused."""
         was_begun = work.begun_position == row.position
         with self._context.database.read() as conn:
             if (current := bulk.find(conn, work.run.id)) is None or current.version != work.run.version:
@@ -163,17 +162,17 @@ class BulkExecutor:
     def _perform_row(self, work: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
         row, acts = forecast.row, self._actions
         if forecast.verdict is not ForecastKind.WOULD_RUN:
-            outcome = _outcome_of_forecast(forecast)
+            outcome = _make_outcome_of_forecast(forecast)
         elif acts.calls_provider(work.run.action):
-            self._context.write(lambda tx: self._mark_begun(tx, work, row))
+            self._context.write(lambda tx: self._mark_row_begun(tx, work, row))
             self._context.failpoints.reach("before_bulk_row")
             outcome = self._call_provider(work, forecast, was_begun=was_begun)
             self._context.failpoints.reach("after_bulk_row")
         else:
             return self._context.write(
-                lambda tx: self._keep_result(tx, work, row, acts.run_local_action(tx, work.run, row))
+                lambda tx: self._store_result(tx, work, row, acts.run_local_action(tx, work.run, row))
             )
-        return self._context.write(lambda tx: self._keep_result(tx, work, row, outcome))
+        return self._context.write(lambda tx: self._store_result(tx, work, row, outcome))
 
     def _call_provider(self, work: _ExecutedRun, forecast: RowForecast, *, was_begun: bool) -> RowOutcome:
         try:
@@ -184,19 +183,18 @@ class BulkExecutor:
             _log.exception("bulk run %s, row %s", work.run.name, forecast.row.position)
             return RowOutcome(RowResult.FAILED, ErrorCode.INTERNAL_ERROR, is_provider_refusal=True)
 
-    def _mark_begun(self, tx: Transaction, work: _ExecutedRun, row: BulkRow) -> None:
-        """Store that this row has begun, so that after a crash the next process knows that the row may already be
-        executed.
-        """
+    def _mark_row_begun(self, tx: Transaction, work: _ExecutedRun, row: BulkRow) -> None:
+        """Store that the execution of this row starts, so that after a crash the next process knows that the
+        action may have been executed."""
         self._renew_lease(tx, work)
-        at = f"{_ROW_MARK}{row.position}"
+        at = f"{_ROW_REASON_PREFIX}{row.position}"
         try:
             marked_run = bulk.set_state(tx.conn, work.run, self._context.now(), bulk.RUN_RUNNING, reason=at)
         except bulk.StaleRow:
             raise _LeaseLost from None
         tx.call_after_commit(lambda: setattr(work, "run", marked_run))
 
-    def _keep_result(self, tx: Transaction, work: _ExecutedRun, row: BulkRow, outcome: RowOutcome) -> RowOutcome:
+    def _store_result(self, tx: Transaction, work: _ExecutedRun, row: BulkRow, outcome: RowOutcome) -> RowOutcome:
         self._renew_lease(tx, work)
         bulk.write_result(
             tx.conn, work.run.id, row.position, outcome.result.value, outcome.reason, self._context.now()
@@ -204,14 +202,13 @@ class BulkExecutor:
         return outcome
 
     def _renew_lease(self, tx: Transaction, work: _ExecutedRun) -> None:
-        """Renew the lease in the transaction of a write. Raises _LeaseLost if another process has the lease."""
+        """Renew the lease in the caller's transaction. Raises _LeaseLost if another process has the lease."""
         if not leases.renew(tx.conn, work.lease, self._context.now(), self._context.heartbeat.lease_seconds):
             raise _LeaseLost
 
     def _count_refusal(self, work: _ExecutedRun, forecast: RowForecast, outcome: RowOutcome) -> bool:
-        """Count the consecutive refusals of the row's provider. After MAX_CONSECUTIVE_REFUSALS of them, pause the run
-        and return False; otherwise return True.
-        """
+        """Count the consecutive refusals of the row's provider. At MAX_CONSECUTIVE_REFUSALS, pause the run and
+        return False; otherwise return True."""
         provider = forecast.provider or ""
         if not outcome.is_provider_refusal:
             if outcome.result is RowResult.DONE:
@@ -245,19 +242,18 @@ def require_run(conn: Connection, run_id: int) -> BulkRun:
     return run
 
 
-def lease_name(run_id: int) -> str:
+def make_lease_name(run_id: int) -> str:
     """Return the name of the lease under which only one process at a time executes the run."""
     return f"bulk_{run_id}"
 
 
-def _final_state(run: BulkRun) -> tuple[str, str | None]:
-    """Return the state and the reason with which a run ends whose rows, up to the limit of the run, all have a
-    result.
-    """
+def _find_final_state(run: BulkRun) -> tuple[str, str | None]:
+    """Return the final state and its reason for a run whose rows all have a result: done, or stopped at the run's
+    limit of rows."""
     return (bulk.RUN_DONE, None) if run.most >= run.size else (bulk.RUN_STOPPED, "most")
 
 
-def _outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
+def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
     """Return the result of a row whose action is not executed because of its forecast."""
     if forecast.reason == ALREADY_DONE_REASON:
         return RowOutcome(RowResult.DONE, ALREADY_DONE_REASON)

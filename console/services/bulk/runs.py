@@ -1,8 +1,8 @@
 """Bulk runs: store a fixed list of records with their versions, show a dry run, and execute the action row by row.
 
-A run is a row of the database under the lease `bulk_{id}` and belongs to no window. If the process that executes the
-run ends, another process continues the run: it repeats the forecast of the row that had begun, and counts this row as
-done if the action was already executed.
+A run is stored in the database, and the process that executes it has the lease `bulk_{id}`. If that process ends,
+another process continues the run: it repeats the forecast of the interrupted row, and counts this row as done if
+the action was already executed.
 """
 
 import logging
@@ -29,10 +29,10 @@ from console.services.bulk.execute import (
     BulkExecutor,
     Progress,
     ShouldStop,
-    lease_name,
+    make_lease_name,
     require_run,
 )
-from console.services.bulk.view import ROWS_PER_PAGE, BulkRunViews
+from console.services.bulk.view import ROWS_PER_PAGE, BulkRunReader
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
 from console.services.recovery.queues import Queues
@@ -43,16 +43,15 @@ from console.store.database.engine import Transaction
 from console.store.operations import leases
 from console.store.tasks import bulk_runs as bulk
 
-ACTION = AuditAction.BULK_RUN
+BULK_RUN_ACTION = AuditAction.BULK_RUN
 MAX_ROWS = 20_000
 """Largest number of records in one run."""
 _log = logging.getLogger("console.worker")
 
 
-class BulkRuns(BulkRunViews):
-    """The service `console.bulk`: creates and executes bulk runs. The actions are probe, refetch, take and note; none
-    of them moves money.
-    """
+class BulkRuns(BulkRunReader):
+    """The service `console.bulk`: creates, executes, stops and discards bulk runs. Their actions are probe,
+    refetch, take and note; none of them moves money."""
 
     def __init__(
         self,
@@ -77,29 +76,29 @@ class BulkRuns(BulkRunViews):
         *,
         request_id: str | None = None,
     ) -> BulkRun:
-        """Store a run with a fixed list of records and their versions: the records in `chosen`, or all records that
-        the queue named `chosen` has now. Records that enter the queue later are not added.
+        """Store a run with a fixed list of records and their versions: the records in `chosen`, or all records
+        that the queue named `chosen` has now. Records that enter the queue later are not added.
 
-        `note_text` is the text of the note, for the action note only. Raises usage for an unknown action, and for no
-        records or more than MAX_ROWS; and not_allowed.
+        `note_text` is the text of the note if the action is note. Raises usage for an unknown action, an invalid
+        note, or a list of no records or more than MAX_ROWS records; and not_allowed.
         """
         arguments = (action, chosen if isinstance(chosen, str) else tuple(chosen), note_text)
         return self._request_ids.act_once(
             "bulk freeze",
             request_id,
             arguments,
-            lambda: self._freeze_set(action, chosen, note_text),
+            lambda: self._freeze_selection(action, chosen, note_text),
             make_bulk_run_answer_finder(self.read_run),
         )
 
-    def _freeze_set(self, action: str, chosen: Sequence[ChosenRecord] | str, note_text: str | None) -> BulkRun:
+    def _freeze_selection(self, action: str, chosen: Sequence[ChosenRecord] | str, note_text: str | None) -> BulkRun:
         act = _parse_action(action)
         note_text = require_valid_note(note_text or "") if act is BulkAction.NOTE else None
         with refusals.audit_refusals(
             self._context, AuditAction.BULK_FROZEN, None, {"action": act.value}, kind=BULK_RUN_KIND
         ):
             person = self._context.require_right(act.value).name
-            rows = self._queue_rows(chosen) if isinstance(chosen, str) else _rows_to_freeze(chosen)
+            rows = self._list_queue_rows(chosen) if isinstance(chosen, str) else _make_rows(chosen)
             if not 0 < len(rows) <= MAX_ROWS:
                 raise ConsoleError(
                     ErrorCode.USAGE, {"problem": UsageProblem.INVALID_RECORD_COUNT, "n": len(rows), "most": MAX_ROWS}
@@ -107,13 +106,13 @@ class BulkRuns(BulkRunViews):
             run_id = self._context.write(lambda tx: self._freeze_rows(tx, act, rows, person, note_text))
         return self.read_run(run_id)
 
-    def _queue_rows(self, queue: str) -> list[BulkRow]:
+    def _list_queue_rows(self, queue: str) -> list[BulkRow]:
         page = self._queues.read_page(queue, ROWS_PER_PAGE)
         records = [item.record for item in page.items]
         while page.next_cursor is not None and len(records) <= MAX_ROWS:
             page = self._queues.read_page(queue, ROWS_PER_PAGE, page.next_cursor)
             records += [item.record for item in page.items]
-        return _rows_to_freeze([ChosenRecord(kind_of(record), record.id, record.version) for record in records])
+        return _make_rows([ChosenRecord(kind_of(record), record.id, record.version) for record in records])
 
     def _freeze_rows(
         self, tx: Transaction, action: BulkAction, rows: Sequence[BulkRow], person: str, note_text: str | None
@@ -137,12 +136,12 @@ class BulkRuns(BulkRunViews):
         *,
         request_id: str | None = None,
     ) -> BulkRun:
-        """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored with
-        the run). Return the run after it has ended, paused or stopped.
+        """Execute the rows without a result among the first `max_rows` rows of the run (None: the limit stored
+        with the run). Return the run after it has ended, paused or stopped.
 
-        `should_stop` and `should_leave` are called between two rows. If `should_stop` returns True, the run is
-        stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the run.
-        Raises not_found, usage, not_allowed, and in_progress while another process executes the run.
+        The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run
+        is stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the
+        run. Raises not_found, usage, not_allowed, and in_progress while another process executes the run.
         """
         return self._request_ids.act_once(
             "bulk run",
@@ -159,7 +158,7 @@ class BulkRuns(BulkRunViews):
         should_stop: ShouldStop | None,
         should_leave: ShouldStop | None,
     ) -> BulkRun:
-        with refusals.audit_refusals(self._context, ACTION, run_id, kind=BULK_RUN_KIND):
+        with refusals.audit_refusals(self._context, BULK_RUN_ACTION, run_id, kind=BULK_RUN_KIND):
             run = self.read_run(run_id)
             if max_rows is not None and not 0 < max_rows <= run.size:
                 raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_BULK_LIMIT, "most": run.size})
@@ -195,9 +194,8 @@ class BulkRuns(BulkRunViews):
         return self.read_run(run_id)
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
-        """End a run that is not running; its rows without a result are never executed. Raises not_found, in_progress
-        while the run is running, and not_allowed for a person who is not its maker.
-        """
+        """End a run that is not running; its rows without a result are never executed. Raises not_found,
+        in_progress while a process executes the run, and not_allowed for a person who is not its maker."""
         return self._request_ids.act_once(
             "bulk discard", request_id, (run_id,), lambda: self._discard_audited(run_id)
         )
@@ -230,10 +228,9 @@ class BulkRuns(BulkRunViews):
                 tx, AuditAction.BULK_DISCARDED, run_id, {"done": run.done, "n": run.size}, kind=BULK_RUN_KIND
             )
 
-    def continue_unfinished_run(self) -> int:
-        """Due task: continue each run whose process ended, up to BATCH rows per run. Return the number of rows that
-        were executed in all runs.
-        """
+    def continue_unfinished_runs(self) -> int:
+        """Due task: continue each run whose process ended, up to BATCH rows of each run. Return the number of rows
+        that were executed in all runs."""
         with self._context.database.read() as conn:
             unfinished = bulk.unfinished_runs(conn)
         return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished))
@@ -250,11 +247,10 @@ class BulkRuns(BulkRunViews):
             return 0
 
     def _pause_run_of_other_maker(self, run: BulkRun) -> int:
-        """Pause the run unless another process executes it: its action takes records or writes notes, and nobody may
-        do that in the name of another person. Return 0, the number of executed rows.
-        """
+        """Pause the run unless another process executes it: its action takes records or writes notes, and a
+        process may do that only in the name of the run's maker. Return 0, the number of executed rows."""
         with self._context.database.read() as conn:
-            is_held = leases.holder_of(conn, lease_name(run.id)) is not None
+            is_held = leases.holder_of(conn, make_lease_name(run.id)) is not None
         if not is_held:
             with suppress(bulk.StaleRow):  # another process has changed the run meanwhile
                 self._context.write(
@@ -282,7 +278,7 @@ def _parse_action(name: str) -> BulkAction:
         ) from None
 
 
-def _rows_to_freeze(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
+def _make_rows(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
     for record in chosen:
         if record.kind not in RULES_OF_KIND:
             raise ConsoleError(
@@ -292,7 +288,7 @@ def _rows_to_freeze(chosen: Sequence[ChosenRecord]) -> list[BulkRow]:
 
 
 def _ignore_progress(_done: BulkProgress) -> None:
-    """Ignore the progress: the default if the caller gives no callback."""
+    """Ignore the progress: used if the caller passes no callback."""
 
 
 def _never_stop() -> bool:

@@ -1,4 +1,4 @@
-"""Views of bulk runs: lists of runs, and the result or forecast of each row."""
+"""Read bulk runs: lists of runs, and the result or forecast of each row."""
 
 from collections.abc import Callable, Iterator
 
@@ -17,7 +17,7 @@ from console.domain.bulk.records import (
 from console.domain.tasks.records import BulkRow, BulkRun
 from console.services.bulk.actions import BulkActionRunner
 from console.services.bulk.eligibility import Eligibility
-from console.services.bulk.execute import lease_name, require_run
+from console.services.bulk.execute import make_lease_name, require_run
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import complete_with_corporations
 from console.store.database.sqlalchemy_names import Connection
@@ -30,10 +30,9 @@ _MAX_FINISHED_RUNS = 20
 """Number of finished runs that are listed below the unfinished ones."""
 
 
-class BulkRunViews:
-    """Reads bulk runs; calls no provider and changes no run. Every method raises not_allowed if a named person may
-    not read.
-    """
+class BulkRunReader:
+    """Reads bulk runs; calls no provider and changes no run. Every method raises not_allowed if the acting person
+    may not read."""
 
     def __init__(self, context: ServiceContext, eligibility: Eligibility, actions: BulkActionRunner) -> None:
         self._context, self._eligibility, self._actions = context, eligibility, actions
@@ -73,7 +72,8 @@ class BulkRunViews:
             return sum(run.state in (bulk.RUN_RUNNING, bulk.RUN_PAUSED) for run in bulk.open_runs(conn))
 
     def count_results(self, run_id: int) -> BulkProgress:
-        """Return the progress of a run and the number of rows by outcome. Raises not_found if there is none."""
+        """Return the progress of a run and the number of rows by result. Raises not_found if there is no run with
+        this id."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             run = require_run(conn, run_id)
@@ -83,9 +83,8 @@ class BulkRunViews:
     def list_rows(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = 1_000
     ) -> tuple[BulkRow, ...]:
-        """Return rows in the sequence of their positions. `result_filter` is one result, or `not_done` for every row
-        that is not done (None: all rows); `after_position` is the last position of the previous page.
-        """
+        """Return rows of the run, ordered by position. `result_filter` is one result, or `not_done` for every row
+        that is not done (None: all rows); `after_position` is the last position of the previous page."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_FILTER:
@@ -111,13 +110,14 @@ class BulkRunViews:
         )
 
     def dry_run(self, run_id: int, progress: Callable[[int], None] | None = None) -> BulkPlan:
-        """Return the forecast of each row without a result, with totals. Calls no provider and writes nothing.
-        `progress` is called with the number of rows judged so far. Raises not_found if there is none.
+        """Return the forecast of each row without a result, with totals. Calls no provider and writes nothing. The
+        method calls `progress` with the number of rows that have a forecast so far. Raises not_found if there
+        is no run with this id.
         """
         run = self.read_run(run_id)
         person = self._context.person() if self._context.operator else None
         forecasts: list[RowForecast] = []
-        for rows in self._open_pages(run):
+        for rows in self._read_pages(run):
             with self._context.database.read() as conn:
                 forecasts += [self._eligibility.make_forecast(conn, run, row, person) for row in rows]
             if progress is not None:
@@ -127,7 +127,7 @@ class BulkRunViews:
             run, forecasts, {name: self._actions.get_shortest_row_seconds(run.action, name) for name in providers}
         )
 
-    def _open_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:
+    def _read_pages(self, run: BulkRun) -> Iterator[list[BulkRow]]:
         after_position = 0
         while True:
             with self._context.database.read() as conn:
@@ -139,5 +139,5 @@ class BulkRunViews:
 
 
 def _read_item(conn: Connection, run: BulkRun) -> BulkItem:
-    """Return the run with the holder of its lease; None as holder unless the run is running."""
-    return BulkItem(run, leases.holder_of(conn, lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None)
+    """Return the run with the holder of its lease; the holder is None unless the run is in the state running."""
+    return BulkItem(run, leases.holder_of(conn, make_lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None)

@@ -38,9 +38,9 @@ def _read_series(conn: Connection, provider: str, period: Period) -> ProviderSer
 
 def _read_outages(conn: Connection, provider: str, period: Period) -> Iterator[Outage]:
     """Yield the provider's outages that touch the period, oldest first."""
-    subject = provider_outage.compute_subject_id(provider)
+    subject = provider_outage.compute_provider_subject_id(provider)
     for alert in reversed(alerts.newest_of_subject(conn, provider_outage.PROVIDER_KIND, subject, _MAX_OUTAGES)):
-        since = provider_outage.find_begin(alert)
+        since = provider_outage.find_outage_start(alert)
         is_in_period = since < period.end and (alert.resolved_at is None or alert.resolved_at > period.start)
         if alert.rule_id == provider_outage.ALERT_RULE and is_in_period:
             yield Outage(provider, since, alert.resolved_at)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from console.domain.alerts.clock_drift import drift_of_requests
-from console.services.alerts.clock_drift import ClockDrift
+from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.services.process.context import WORKER, act_as
 from tests.support.payment_desks import Scene
 
@@ -14,7 +14,7 @@ _OPEN = "SELECT observed, resolved_at IS NULL FROM alerts WHERE rule_id = 'clock
 
 def look(scene: Scene, seconds: float) -> int:
     """Measure with a machine whose clock is so many seconds ahead."""
-    drift = ClockDrift(scene.context, lambda: datetime.now(UTC) + timedelta(seconds=seconds))
+    drift = ClockDriftAlerts(scene.context, lambda: datetime.now(UTC) + timedelta(seconds=seconds))
     with act_as(WORKER):
         return drift.update_alerts()
 

@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.payments.records import RefundRequest
 from console.sandbox.server import Sandbox
-from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, compute_subject_id
+from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id
 from tests.support.desks import MovedClock
 from tests.support.money_desks import ending
 from tests.support.payment_desks import Scene, paying, told
@@ -56,7 +56,7 @@ def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: Mov
     later(scene, clock, timedelta(minutes=2))
     for _ in range(12):
         later(scene, clock, 2 * HOUR)
-    number = compute_subject_id("paypay")
+    number = compute_provider_subject_id("paypay")
     assert scene.place.sql(_AWAY) == [(PROVIDER_KIND, number, 1)]
     assert len(scene.control.read_requests()) - before < 5 * 40
     scene.control.clear_faults()

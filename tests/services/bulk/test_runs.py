@@ -340,7 +340,7 @@ def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
         run = console.bulk.freeze("probe", chosen[2:])
         _killed(place, run.id, FEW, "after_bulk_row:2:kill")
         with act_as(WORKER if not console.database.is_server else None):
-            assert console.bulk.continue_unfinished_run() == FEW - 3
+            assert console.bulk.continue_unfinished_runs() == FEW - 3
         assert console.bulk.read_run(run.id).state == "done"
         assert console.bulk.read_run(stopped.id).done == 0
     assert set(settled(place).values()) == {1}
@@ -352,7 +352,7 @@ def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
         run = console.bulk.freeze("take", unknown_checks(console, 2))
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {run.id}")
         with place.acting(console, "lead-b") as other:
-            assert other.bulk.continue_unfinished_run() == 0
+            assert other.bulk.continue_unfinished_runs() == 0
         assert (console.bulk.read_run(run.id).state, console.bulk.read_run(run.id).reason) == ("paused", "maker")
         assert console.bulk.run(run.id).state == "done"
 

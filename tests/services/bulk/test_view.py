@@ -102,7 +102,7 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
     assert (left.state, left.done) == ("running", 2)
     assert console.bulk.read_item(run.id).holder is None
     with act_as(WORKER if not console.database.is_server else None):
-        assert console.bulk.continue_unfinished_run() == FEW - 2
+        assert console.bulk.continue_unfinished_runs() == FEW - 2
     assert console.bulk.read_run(run.id).state == "done"
     assert set(settled(place).values()) == {1}
 

@@ -9,7 +9,7 @@ import pytest
 from console.app import Console
 from console.domain.desk_requests import records as request_records
 from console.sandbox.server import Sandbox
-from console.services.alerts.clock_drift import ClockDrift
+from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.store.monitoring import clocks
 from tests.support.asking import ask_only, executing
 from tests.support.places import Place
@@ -39,7 +39,7 @@ def test_a_desk_that_is_ahead(
         ((desk_found, _), delays), *_ = clocks.request_delays(conn).items()
     assert desk_found == desk_id
     assert -5.1 < min(delays) < -2.0
-    ClockDrift(worker._context, lambda: datetime.now(UTC)).update_alerts()
+    ClockDriftAlerts(worker._context, lambda: datetime.now(UTC)).update_alerts()
     ((observed,),) = place.sql("SELECT observed FROM alerts WHERE rule_id = 'clock_drift'")
     assert str(observed).startswith(f"clock of {place.named('op-a')}: ")
     assert str(observed).endswith("ahead")

@@ -7,7 +7,7 @@ import pytest
 
 from console.app import Console
 from console.domain.reports.provider_success import Outage, ProviderDay
-from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, compute_subject_id
+from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id
 from console.store.reports import provider_success as store
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -63,7 +63,7 @@ def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None
     rows = Rows(place)
     rows.payment("paypay", "completed", NOW)
     words = "paypay: no usable answer since 2026-11-18T01:00:00Z"
-    facts = {"subject_kind": PROVIDER_KIND, "subject_id": compute_subject_id("paypay"), "expected": ""}
+    facts = {"subject_kind": PROVIDER_KIND, "subject_id": compute_provider_subject_id("paypay"), "expected": ""}
     alert = {**facts, "rule_id": ALERT_RULE, "observed": words, "detected_at": NOW - 49 * HOUR}
     old = {**alert, "observed": "paypay: no usable answer since 2026-10-01T00:00:00Z"}
     rows.insert("alerts", {**old, "resolved_at": NOW - 40 * 24 * HOUR})
