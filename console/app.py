@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from console.services.guarded.request_ids import RequestIds
     from console.services.lookup.record_search import Lookup
     from console.services.monitoring.doctor import HealthChecks
-    from console.services.monitoring.live_feed import LiveView
+    from console.services.monitoring.live_feed import LiveFeedReader
     from console.services.monitoring.metrics import FigureReader
     from console.services.notifications.personal_events import PersonalEvents
     from console.services.person_state.encrypted_file import PersonState
@@ -388,10 +388,10 @@ class Console:
         return ReportService(self._context)
 
     @cached_property
-    def live(self) -> "LiveView":
-        from console.services.monitoring.live_feed import LiveView
+    def live(self) -> "LiveFeedReader":
+        from console.services.monitoring.live_feed import LiveFeedReader
 
-        return LiveView(self._context, self._service_builder.readers.queues)
+        return LiveFeedReader(self._context, self._service_builder.readers.queues)
 
     def _cache_counts(self) -> tuple[int, int]:
         return self._answer_cache.counts

@@ -18,7 +18,7 @@ from console.domain.process import interrupts
 if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
     from console.domain.errors.details import InternalError
-    from console.services.monitoring.installation import InstallationState
+    from console.services.monitoring.installation import InstallationComparison
 
 log = logging.getLogger("console.cli")
 
@@ -95,13 +95,13 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
         writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, facts))
 
 
-def _find_damage() -> "InstallationState | None":
+def _find_damage() -> "InstallationComparison | None":
     """Return the state of the program's files if this is a built application and some of them are altered or
     missing; None otherwise, and always None in a clone or an installed wheel.
     """
     from console.services.monitoring import installation
 
-    folder = installation.installed_folder()
+    folder = installation.find_installed_folder()
     state = installation.check_files(folder) if folder is not None else None
     return state if state is not None and state.damaged else None
 
@@ -141,7 +141,7 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
         command.run(args, writer)
 
 
-def _versions_json(damage: "InstallationState | None") -> "JsonObject":
+def _versions_json(damage: "InstallationComparison | None") -> "JsonObject":
     from console.services.monitoring.versions import read_versions
 
     versions: JsonObject = {**read_versions()}
@@ -150,7 +150,7 @@ def _versions_json(damage: "InstallationState | None") -> "JsonObject":
     return versions
 
 
-def _version_lines(program: str, damage: "InstallationState | None", translator: Translator) -> list[str]:
+def _version_lines(program: str, damage: "InstallationComparison | None", translator: Translator) -> list[str]:
     lines = [f"{program} {__version__}"]
     if damage is not None:
         lines += [

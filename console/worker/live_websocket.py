@@ -21,7 +21,7 @@ from console.domain.calendar_days import instant_text
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.service_results import FeedMark
 from console.domain.setting_problems import SettingProblem
-from console.services.monitoring.live_feed import CHANNELS, FeedSnapshot, RecordSummary
+from console.services.monitoring.live_feed import FEED_CHANNELS, FeedSnapshot, RecordSummary
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.worker.connection_limits import (
     SLOT_KEY,
@@ -413,8 +413,8 @@ def _token_of_message(text: str) -> str | None:
 
 def _parse_channels(queries: Collection[str]) -> frozenset[str] | None:
     """Return the channels in `?channels=payment,refund`; all channels if none is named, None if one is unknown."""
-    channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(CHANNELS)
-    return channels if channels <= frozenset(CHANNELS) else None
+    channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(FEED_CHANNELS)
+    return channels if channels <= frozenset(FEED_CHANNELS) else None
 
 
 def snapshot_text(snapshot: FeedSnapshot, channels: frozenset[str]) -> str:

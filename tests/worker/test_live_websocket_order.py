@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from console.services.monitoring.live_feed import CHANNELS, RecordSummary
+from console.services.monitoring.live_feed import FEED_CHANNELS, RecordSummary
 from console.worker import uvicorn_protocols as door
 from console.worker.live_websocket import FeedChanges
 from tests.support.payment_desks import Scene
@@ -22,7 +22,7 @@ from tests.worker.calling import LONG, TOKEN, Running, read_all, serving
 from tests.worker.test_live_websocket import BEARER, code_of, heard, listening
 
 pytestmark = pytest.mark.engines("sqlite")
-ALL = frozenset(CHANNELS)
+ALL = frozenset(FEED_CHANNELS)
 HANDSHAKE = (
     b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nauthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"

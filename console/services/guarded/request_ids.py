@@ -67,7 +67,7 @@ _ANSWER_TRIES = 3
 """Number of times that the answer of an act is stored, or searched for, before this process gives up."""
 _ANSWER_PAUSE_SECONDS = 0.1
 _REQUEST_ID_KIND = "request"
-_KIND_OF_RECORD: Mapping[type, str] = {
+_KIND_OF_RECORD_CLASS: Mapping[type, str] = {
     CreditCheck: credit_checks.CREDIT_CHECK_KIND,
     Order: orders.ORDER_KIND,
     Payment: payments.PAYMENT_KIND,
@@ -314,7 +314,7 @@ class RequestIds:
         """Return `answer`, whose outcome is unknown, with the present state of its record."""
         error = answer.error
         record = error.detail.get("record") if error is not None else None
-        kind = _KIND_OF_RECORD.get(type(record))
+        kind = _KIND_OF_RECORD_CLASS.get(type(record))
         if error is None or kind is None:
             return answer
         with self._context.database.read() as conn:

@@ -1,1 +1,1 @@
-"""The search for records."""
+"""The searches for companies, records and operations by a text that a person types."""

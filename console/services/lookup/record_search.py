@@ -1,4 +1,5 @@
-"""Find records by a corporation number, by the first characters of a number or name, or by an id."""
+"""Find records by a corporation number, by an id, or by the first characters of a number or name; read notes,
+documents and events of records."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -28,31 +29,32 @@ if TYPE_CHECKING:
     R = TypeVar("R", bound=QueuedRecord)
 
 _LONGEST_QUERY_CHARACTERS = 200
-_WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
+_ASCII_OF_WIDE_DIGITS = {0xFF10 + i: 0x30 + i for i in range(10)} | {
     ord(c): None for c in " \u3000-\u2010\u2212\uff0d\u30fc"
 }
 
 
 class Lookup:
-    """Finds records for a person's search text. Each query uses an index. Lookups are not written to the audit
-    trail.
-    """
+    """Finds records for a person's search text. Each query uses a database index. Lookups are not written to the
+    audit trail."""
 
     def __init__(self, context: ServiceContext, complete_records: "RecordsCompleter") -> None:
-        """`complete_records` reads the relations of records, by which they are explained."""
+        """`complete_records` reads the `relations` of records: related facts, such as the payments of an order,
+        from which texts explain the record."""
         self._context = context
         self._complete_records = complete_records
 
     def find_records(self, text: str) -> LookupResult:
-        """Return all records of the corporation number in `text`, newest first; empty if there are none.
+        """Return all records of the corporation number in `text`, newest first, with the number's registry entry
+        and totals.
 
         Raises invalid_corporation_number with at most three similar stored numbers (detail.candidates), and
-        not_allowed if a named person may not read.
+        not_allowed if the acting person may not read.
         """
         try:
             number = parse_number(text, allow_dummies=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber as invalid:
-            invalid.detail["candidates"] = list(self._similar_numbers(invalid))
+            invalid.detail["candidates"] = list(self._list_similar_numbers(invalid))
             raise
         self._context.ask_publisher(number.value)
         name = self._context.reader_name
@@ -85,16 +87,18 @@ class Lookup:
         )
 
     def _sum_money(self, conn: Connection, number: str) -> "tuple[CompanyTotals, ...]":
-        """Return the totals of the number. The modules are imported only if there are payments."""
+        """Return the corporation's paid, refunded and open amounts, one total for each currency (minor units).
+
+        The modules are imported here because only a lookup with payments needs them.
+        """
         from console.domain.views.company import TOTALS_PERIOD
         from console.store.records import company
 
         return company.sum_money(conn, number, self._context.now() - TOTALS_PERIOD)
 
     def read_notes(self, refs: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
-        """Return the newest notes of these records, newest first. Raises not_allowed if the acting person may not
-        do this.
-        """
+        """Return the newest notes of these records (pairs of kind and id), newest first. Raises not_allowed if the
+        acting person may not read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -102,9 +106,8 @@ class Lookup:
             return company.read_notes(conn, refs)
 
     def read_documents(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
-        """Return the newest documents of these records, newest first. Raises not_allowed if the acting person may
-        not do this.
-        """
+        """Return the newest documents of these records (pairs of kind and id), newest first. Raises not_allowed if
+        the acting person may not read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -112,9 +115,8 @@ class Lookup:
             return company.read_documents(conn, refs)
 
     def read_history(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
-        """Return the newest events of these records together, newest first. Raises not_allowed if the acting
-        person may not do this.
-        """
+        """Return the newest events of these records (pairs of kind and id) together, newest first. Raises
+        not_allowed if the acting person may not read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -122,7 +124,8 @@ class Lookup:
             return company.read_history(conn, refs)
 
     def _read_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
-        """Return the registry's facts about the number. Its modules are imported only if this desk has one."""
+        """Return the corporation registry's facts about the number; None if this desk has no registry. The
+        registry's modules are imported only if it has one."""
         if self._context.open_registry() is None:
             return None
         from console.services.registry.facts import read_facts
@@ -130,17 +133,17 @@ class Lookup:
         return read_facts(self._context, conn, number)
 
     def _complete_groups(self, conn: Connection, *groups: "Sequence[QueuedRecord]") -> "list[tuple[Any, ...]]":
-        """Return the records with their relations, each group in its sequence. Nothing is read for credit checks
-        whose explanation needs no related facts.
-        """
+        """Return each group of records with their relations, in the same sequence. For groups of credit checks
+        whose explanation needs no related facts, nothing is read."""
         if not any(_needs_relations(record) for group in groups for record in group):
             return [tuple(map(_add_empty_relations, group)) for group in groups]
         completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
         return [tuple(islice(completed, len(group))) for group in groups]
 
     def complete_record(self, kind: str, record: "R") -> "R":
-        """Return a record, which an act or a stored answer has returned, with its relations, by which it is
-        explained. Return it without relations if its row has another version by now: the present relations don't
+        """Return `record`, the result of an act or of a stored answer, with its present relations.
+
+        If its row has another version by now, return it without relations, because the present relations don't
         belong to that version.
         """
         from console.store.records import any_record
@@ -153,8 +156,9 @@ class Lookup:
         return replace(record, relations=completed.relations)
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
-        """Return the registry's facts about the corporation number in `text`; None without a registry, and if `text`
-        is not a corporation number. Raises not_allowed if a named person may not read.
+        """Return the corporation registry's facts about the corporation number in `text`; None if `text` is no
+        corporation number, or if this desk has no registry. Raises not_allowed if the acting person may not
+        read.
         """
         if self._context.open_registry() is None:
             return None
@@ -168,9 +172,8 @@ class Lookup:
             return self._read_facts(conn, number.value)
 
     def read_records(self, refs: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
-        """Return the existing records among these pairs of kind and id, by that pair. Raises not_allowed if the
-        acting person may not do this.
-        """
+        """Return the existing records among `refs` (pairs of kind and id); the keys of the mapping are these
+        pairs. Raises not_allowed if the acting person may not read."""
         from console.store.records import any_record
 
         self._context.require_right("read")
@@ -180,8 +183,9 @@ class Lookup:
         return {ref: record for ref, record in found.items() if record is not None}
 
     def find_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
-        """Return the numbers by which people know these records ("payment 17"), by subject; records that don't exist
-        are left out. Raises not_allowed if the acting person may not do this.
+        """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people
+        know the record. Records that don't exist are left out. Raises not_allowed if the acting person may not
+        read.
         """
         from console.store.records import any_record
 
@@ -190,16 +194,15 @@ class Lookup:
             return any_record.numbers_of(conn, subjects)
 
     def find_similar_numbers(self, text: str) -> tuple[str, ...]:
-        """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`
-        is valid.
-        """
+        """Return at most three stored corporation numbers that differ from `text` by one typing error; none if
+        `text` is a valid number. Raises not_allowed if the acting person may not read."""
         try:
             parse_number(text)
         except InvalidCorporationNumber as invalid:
-            return self._similar_numbers(invalid)
+            return self._list_similar_numbers(invalid)
         return ()
 
-    def _similar_numbers(self, invalid: InvalidCorporationNumber) -> tuple[str, ...]:
+    def _list_similar_numbers(self, invalid: InvalidCorporationNumber) -> tuple[str, ...]:
         typing_variants = (
             list_numbers_with_one_typing_error(invalid.normalized)
             if invalid.reason in ("CHECK_DIGIT", "LENGTH") and invalid.normalized
@@ -212,12 +215,13 @@ class Lookup:
             return credit_checks.known_numbers(conn, typing_variants, 3)
 
     def suggest_records(self, text: str, limit: int = 20) -> "tuple[QueuedRecord, ...]":
-        """Return records that match `text`, at most `limit`. Raises not_allowed if a named person may not read.
+        """Return at most `limit` records that match `text`. Raises not_allowed if the acting person may not read.
 
-        A credit check matches if its corporation number or corporation name begins with `text`, or if its id or the
-        provider's id equals it. Orders, payments and refunds match if their number, the merchant's or the provider's
-        id, the idempotency key or the payer begins with it. Exact matches come first. After them the kinds take turns
-        (one credit check, one order, one payment, one refund, and again), each kind newest first.
+        A credit check matches if its corporation number or corporation name begins with `text`, or if its id or
+        the provider's id equals it. Orders, payments and refunds match if their number, the merchant's or the
+        provider's id, the idempotency key or the payer begins with `text`. Exact matches come first. The other
+        matches alternate between the kinds (one credit check, one order, one payment, one refund, and again), the
+        newest of each kind first.
         """
         from console.store.records import prefix_search as beginnings
 
@@ -240,9 +244,10 @@ class Lookup:
             return self._complete_groups(conn, tuple(matches)[:limit])[0]
 
     def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
-        """Return everything that `text` finds: companies, at most `limit` records of each kind, operations and the
-        open alerts about them. The text may have operators, amounts and days, see `domain.lookup.query`. Raises
-        not_allowed if a named person may not read.
+        """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and
+        the open alerts about the records. `text` may contain operators, amounts and days (see
+        `domain.lookup.query`). With `prefecture`, only companies of that prefecture. Raises not_allowed if the
+        acting person may not read.
         """
         from console.services.lookup.search import EverythingSearch
 
@@ -250,7 +255,7 @@ class Lookup:
 
 
 def _needs_relations(record: "QueuedRecord") -> bool:
-    """True if the explanation of the record depends on related facts."""
+    """True if the explanation of the record depends on its relations."""
     return (
         not isinstance(record, CreditCheck)
         or record.certainty is Certainty.UNKNOWN
@@ -263,7 +268,8 @@ def _add_empty_relations(record: "QueuedRecord") -> "QueuedRecord":
 
 
 def _add_registry_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | None") -> "tuple[Any, ...]":
-    """Return the records with the registry's corporation of their number, which all of them share."""
+    """Return the records, which share one corporation number, with the registry's entry of that number; unchanged
+    without an entry."""
     entry = None if facts is None else facts.entry
     return records if entry is None else tuple(replace(record, registry_entry=entry) for record in records)
 
@@ -273,8 +279,7 @@ def _find_money_records(
 ) -> tuple[tuple["Order", ...], tuple["Payment", ...], tuple["Refund", ...]]:
     """Return the orders, payments and refunds of a corporation number.
 
-    The function imports the module with their queries, because a lookup in a database without payments doesn't need
-    it.
+    The module with the queries is imported here because a lookup in a database without payments doesn't need it.
     """
     from console.store.records import money_by_corporation
 
@@ -283,7 +288,7 @@ def _find_money_records(
 
 
 def _find_checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:
-    digits = query.translate(_WIDE_TO_ASCII).removeprefix("T")
+    digits = query.translate(_ASCII_OF_WIDE_DIGITS).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed)
     if digits and len(digits) < 10:

@@ -1,4 +1,4 @@
-"""Search everything by one text: companies, records of all kinds, operations, and the alerts about them."""
+"""Search companies, records of all kinds, operations, and the alerts about the records by one text."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -31,29 +31,29 @@ if TYPE_CHECKING:
 
     CompleteGroups = Callable[..., list[tuple[QueuedRecord, ...]]]
 
-MOST_RECORDS = 1_000
-_MOST_ALERTS = 50
-_MOST_NUMBERS = 20
+MAX_RECORDS_PER_KIND = 1_000
+_MAX_ALERTS = 50
+_MAX_CORPORATION_NUMBERS = 20
 """Companies with records here whose records a search by name includes."""
-_MOST_BY_PREFIX = 200
+_MAX_PREFIX_MATCHES = 200
 """Records that are read for each column whose values begin with the words of a search with conditions."""
-_LONGEST_ID = 64
-_REQUEST_SECONDS = 24 * 3600.0
+_LONGEST_ID_CHARACTERS = 64
+_MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600.0
 """Age of the oldest own desk request that is found by its id: as long as a request id gets its answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class _NamedRecords:
-    """The records that the words of a search name, by kind. `is_partial`: there are more."""
+class _MatchedRecordIds:
+    """The ids, by kind, of the records that the words of a search match. `is_partial` is True if there are more
+    matches."""
 
     ids: dict[str, set[int]]
     is_partial: bool = False
 
 
 class EverythingSearch:
-    """Answers the searches of the search box, the lookup page and the terminal. Nothing is written. Every statement
-    reads a bounded part of an index.
-    """
+    """Answers the searches of the search box, the lookup page and the terminal. Writes nothing. Every statement
+    reads a limited range of a database index."""
 
     def __init__(
         self,
@@ -61,23 +61,23 @@ class EverythingSearch:
         complete_groups: "CompleteGroups",
         find_checks: Callable[..., Sequence[CreditCheck]],
     ) -> None:
-        """`complete_groups` reads the relations of records; `find_checks` finds credit checks by a text."""
+        """`complete_groups` returns groups of records with their relations (`Lookup._complete_groups`);
+        `find_checks` returns the credit checks that match a text."""
         self._context = context
         self._complete_groups = complete_groups
         self._find_checks = find_checks
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
-        """Return the matches of `text`, at most `limit` records of each kind. Raises not_allowed if a named
-        person may not read.
-        """
-        limit, context = max(1, min(limit, MOST_RECORDS)), self._context
+        """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, only companies of
+        that prefecture. Raises not_allowed if the acting person may not read."""
+        limit, context = max(1, min(limit, MAX_RECORDS_PER_KIND)), self._context
         query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")
         with context.database.read() as conn:
             context.find_reading_person(conn)
             if not query.words and not query.has_conditions:
                 return SearchResult(query)
             companies = self._find_companies(conn, query, prefecture, limit)
-            named = self._find_named(conn, query, companies, limit) if query.words else None
+            named = self._find_records_by_words(conn, query, companies, limit) if query.words else None
             found = self._find_records(conn, query, named, limit)
             operations = tuple(self._find_operations(conn, query.words))
             result = SearchResult(
@@ -99,34 +99,33 @@ class EverythingSearch:
             return RegistryMatches((), None)
         return find_matches(self._context, conn, query.words, prefecture, limit)
 
-    def _find_named(
+    def _find_records_by_words(
         self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int
-    ) -> _NamedRecords:
-        """Return the records that the words name: by a corporation number, by the name of a company, or by the
-        beginning of an identifier.
-        """
+    ) -> _MatchedRecordIds:
+        """Return the records that the words of the query match: by a corporation number, by the name of a company,
+        or by the first characters of an identifier."""
         words = query.words
-        number = _find_number(words, allow_dummies=self._context.settings.allows_test_numbers)
+        number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
-            return _NamedRecords(*record_search.ids_of_numbers(conn, [number]))
-        most = _MOST_BY_PREFIX if query.has_conditions else limit + 1
+            return _MatchedRecordIds(*record_search.ids_of_numbers(conn, [number]))
+        most = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
         checks = self._find_checks(conn, words, most, frozenset())
         numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
-        if not _is_digits(words):
+        if not _has_digits_only(words):
             numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
-        ids, is_partial = record_search.ids_of_numbers(conn, tuple(numbers)[:_MOST_NUMBERS])
+        ids, is_partial = record_search.ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])
         for kind, more in prefix_search.find_ids_by_prefix(conn, words, most).items():
             ids.setdefault(kind, set()).update(more)
         ids.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
         for kind, record_id in self._find_own_request(conn, words):
             ids.setdefault(kind, set()).add(record_id)
-        return _NamedRecords(ids, is_partial or len(numbers) > _MOST_NUMBERS)
+        return _MatchedRecordIds(ids, is_partial or len(numbers) > _MAX_CORPORATION_NUMBERS)
 
     def _find_records(
-        self, conn: Connection, query: SearchQuery, named: _NamedRecords | None, limit: int
+        self, conn: Connection, query: SearchQuery, named: _MatchedRecordIds | None, limit: int
     ) -> dict[str, FoundRecords]:
         search = RecordSearch(
-            self._make_choice(conn, query),
+            self._make_queue_choice(conn, query),
             query.days,
             journal.lapsed_by_kind(conn),
             limit,
@@ -140,8 +139,9 @@ class EverythingSearch:
             for (kind, group), records in zip(found.items(), completed, strict=True)
         }
 
-    def _make_choice(self, conn: Connection, query: SearchQuery) -> QueueChoice:
-        """Return the filter of the search, with the running takes if it has a condition on the owner."""
+    def _make_queue_choice(self, conn: Connection, query: SearchQuery) -> QueueChoice:
+        """Return the filter of the query. If the filter has a condition on the owner, add the people who have
+        taken records."""
         choice = QueueChoice(query.chosen, now=self._context.now())
         if not choice.needs_owners:
             return choice
@@ -153,7 +153,8 @@ class EverythingSearch:
     # -- operations and request ids
 
     def _find_operations(self, conn: Connection, words: str) -> Iterator[Operation]:
-        """Yield the operation with this id, or the last one of the person's request with this id."""
+        """Yield the operation whose id is `words`. If there is none, yield the last operation of the acting
+        person's request id `words`."""
         if not _may_be_id(words):
             return
         operation = journal.find_with_effective_state(conn, words.lower())
@@ -164,13 +165,12 @@ class EverythingSearch:
             yield operation
 
     def _find_own_request(self, conn: Connection, words: str) -> Iterator[tuple[str, int]]:
-        """Yield the record that the person's request with this id has written. A request id belongs to one person;
-        nobody finds that of another one.
-        """
+        """Yield the kind and id of the record that the acting person's request with the id `words` has changed.
+        Requests of other people are not found."""
         if not _may_be_id(words):
             return
         subject = (
-            requests.find_own_subject(conn, oldest_request_id(_REQUEST_SECONDS), words)
+            requests.find_own_subject(conn, oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), words)
             if reads_views(conn)
             else request_ids.find_subject(conn, self._context.operator or "", words)
         )
@@ -178,20 +178,20 @@ class EverythingSearch:
             yield subject[0], int(subject[1])
 
 
-def _find_number(text: str, *, allow_dummies: bool) -> str | None:
+def _parse_corporation_number(text: str, *, allow_dummies: bool) -> str | None:
     try:
         return parse_number(text, allow_dummies=allow_dummies).value
     except InvalidCorporationNumber:
         return None
 
 
-def _is_digits(words: str) -> bool:
+def _has_digits_only(words: str) -> bool:
     return all(one.isdecimal() or not one.isalnum() for one in words)
 
 
 def _may_be_id(words: str) -> bool:
-    """True if a text may be the id of an operation or of a request."""
-    return 0 < len(words) <= _LONGEST_ID and words.isascii() and " " not in words
+    """True if `words` has the form of an operation id or a request id."""
+    return 0 < len(words) <= _LONGEST_ID_CHARACTERS and words.isascii() and " " not in words
 
 
 def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple[Alert, ...]:
@@ -205,15 +205,16 @@ def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple
         for of_record in alerts.open_of_subjects(conn, kind, of_kind).values()
         for alert in of_record
     ]
-    return tuple(sorted(found, key=_id_of_alert, reverse=True)[:_MOST_ALERTS])
+    return tuple(sorted(found, key=_get_alert_id, reverse=True)[:_MAX_ALERTS])
 
 
-def _id_of_alert(alert: Alert) -> int:
+def _get_alert_id(alert: Alert) -> int:
     return alert.id
 
 
 def _find_exact(result: SearchResult) -> SearchSubject | None:
-    """Return the record or operation whose identifier is the whole text; the payment of several with the same one."""
+    """Return the kind and id of the record or operation whose identifier is the whole text; the payment if several
+    records have the same identifier; None without a match."""
     words = result.query.words
     if result.query.has_conditions or not words:
         return None

@@ -1,1 +1,1 @@
-"""Health checks, metrics and the live feed."""
+"""Health checks, metrics and the live feed of changed records."""

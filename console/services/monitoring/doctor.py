@@ -1,4 +1,5 @@
-"""Health checks of this desk, with the next step for each failed check; creation and upgrade of the schema."""
+"""Health checks of this desk (the command `doctor`), with the next step for each failed check; creation and
+upgrade of the schema."""
 
 import os
 import shutil
@@ -15,7 +16,7 @@ from console.domain.setting_problems import SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
 from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
-from console.services.monitoring.installation import check_files, installed_folder
+from console.services.monitoring.installation import check_files, find_installed_folder
 from console.services.monitoring.versions import SchemaVersions, read_versions
 from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
@@ -37,7 +38,7 @@ _SIGN_IN_PROBLEMS = (
     SettingProblem.ACCESS_DENIED,
 )
 """Problems that a person can remove by signing in to the database."""
-_DATABASE_CODES = (
+_DATABASE_ERROR_CODES = (
     ErrorCode.DATABASE_UNREACHABLE,
     ErrorCode.DATABASE_LOCKED,
     ErrorCode.SCHEMA_MISMATCH,
@@ -46,9 +47,8 @@ _DATABASE_CODES = (
 
 
 class HealthChecks:
-    """Runs the health checks one after the other. A failed check is part of the result and is never raised. The
-    object opens the database and the spool itself.
-    """
+    """Runs the health checks one after the other. A failed check is a part of the result and raises nothing. The
+    object itself opens the database and the spool."""
 
     def __init__(self, settings: Settings, open_database: Callable[[], Database], clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -56,14 +56,15 @@ class HealthChecks:
 
     @cached_property
     def _database(self) -> Database:
-        """The database. The first check that needs it opens it, so that the other checks work without a sign-in."""
+        """The database. The first check that needs the database opens it, so that the other checks work without a
+        sign-in."""
         return self._open_database()
 
     def run_all_checks(self) -> tuple[HealthCheck, ...]:
         """Return the results of all checks of this desk."""
         checks = (
             ("version", self._check_version),
-            *((("installation", self._check_installation),) if installed_folder() else ()),
+            *((("installation", self._check_installation),) if find_installed_folder() else ()),
             ("home", self._check_home),
             ("privacy", self._check_privacy),
             ("room", self._check_free_space),
@@ -99,11 +100,11 @@ class HealthChecks:
         return (schema, *map(_make_health_check, fitness.check_fitness(self._database)))
 
     def upgrade(self, *, accepts_new_database: bool = False) -> SchemaVersions:
-        """Create or upgrade the schema; safe at any time, also if several desks do it at the same time. Return the
-        versions of the schema before (`from`) and after (`to`).
+        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe
+        at any time, also if several desks do it at the same time.
 
-        With `accepts_new_database`, this desk accepts the present database even if it has seen another one at this
-        address. Raises database_unreachable, database_went_back and the errors of the upgrade.
+        With `accepts_new_database`, this desk accepts the present database even if the desk has used another one
+        at this address. Raises database_unreachable, database_went_back and the errors of the upgrade.
         """
         spool = Spool(self._settings.home, cipher=None)
         database = Database(self._settings.database_url, without_time_limit=True)
@@ -126,7 +127,7 @@ class HealthChecks:
         try:
             facts = check()
         except ConsoleError as error:
-            verdict, next_step = self._wording_keys(name, error)
+            verdict, next_step = self._make_wording_keys(name, error)
             facts = {"code": error.code, **error.detail}
             return HealthCheck(name, False, f"doctor.{verdict}.bad", f"doctor.{next_step}.next", facts)
         is_good = bool(facts.pop("ok", True))
@@ -135,27 +136,27 @@ class HealthChecks:
         next_step = f"doctor.{name}.given.next" if verdict == "given" else next_step
         return HealthCheck(name, is_good, f"doctor.{name}.{verdict}", next_step, facts)
 
-    def _wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
+    def _make_wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
         """Return the middle parts of two wording keys: of the text about the failed check `name`, and of the text
-        about its next step. A check that needs the database reports only that the database is unavailable or that a
-        sign-in is missing.
+        about its next step. If a check fails because the database is unavailable or a sign-in is missing, both
+        texts say only that.
         """
         problem = error.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
             error.detail["place"] = self._settings.sign_in.database_place
             verdict = name if name == "sign_in" else "unsigned"
             return verdict, "unnamed" if problem == SettingProblem.ACCOUNT_NAME_MISSING else "sign_in"
-        if error.code in _DATABASE_CODES and name != "database":
+        if error.code in _DATABASE_ERROR_CODES and name != "database":
             return "unseen", "unseen"
         return name, name
 
     def _check_version(self) -> dict[str, object]:
-        """Report the versions of the program, its schema, Python and Qt; nothing is compared."""
+        """Report the versions of the program, its schema, Python and Qt. This check always passes."""
         return {**read_versions()}
 
     def _check_installation(self) -> dict[str, object]:
-        """Compare the files of the built application with the hashes of its build."""
-        folder = installed_folder()
+        """Compare the files of the built application with the hashes that were written when it was built."""
+        folder = find_installed_folder()
         if folder is None:
             return {}
         state = check_files(folder)
@@ -192,9 +193,8 @@ class HealthChecks:
 
     @cached_property
     def _asks_worker(self) -> bool | ConsoleError:
-        """True if a worker acts for this desk's person, False if the desk acts itself; the error if the database
-        can't be read.
-        """
+        """True if a worker makes the calls for this desk's person, False if the desk makes them itself; the error
+        if the database can't be read."""
         if not self._settings.sign_in.is_server:
             return False
         try:
@@ -204,9 +204,8 @@ class HealthChecks:
             return unreadable
 
     def _require_known_need(self) -> None:
-        """Raise the error because of which this desk can't know whether it needs credentials: the database could not
-        be read. Return if the desk knows it.
-        """
+        """Raise the database error because of which `_asks_worker` is unknown, and so also whether this desk needs
+        credentials. Otherwise return."""
         if isinstance(self._asks_worker, ConsoleError):
             raise self._asks_worker
 
@@ -221,16 +220,15 @@ class HealthChecks:
         return {}
 
     def _check_worker(self) -> dict[str, object]:
-        """Check that there is a worker that acts for this desk's person."""
+        """Check that a running worker makes the calls for this desk's person."""
         worker = find_alive_worker(self._database, TimeScale(self._settings.time_scale))
         if worker is None:
             return {"ok": False}
         return {"worker": worker.name, "seconds": round(worker.seconds_ago)}
 
     def _check_leftover_credentials(self) -> dict[str, object]:
-        """Look for credentials that this desk doesn't need, because a worker acts for its person. The check is ok
-        also if there are some; they are reported as advice.
-        """
+        """Look for credentials that this desk doesn't need, because a worker makes the calls for its person. The
+        check always passes; credentials that are found are reported as advice."""
         leftovers = find_unneeded_credentials(self._settings)
         facts: dict[str, object] = {"entries": leftovers.entries, "variables": leftovers.variables}
         if leftovers.entries or leftovers.variables:
@@ -239,9 +237,8 @@ class HealthChecks:
         return facts
 
     def _check_operator(self) -> dict[str, object]:
-        """Check that the name of the acting person is known: on a server it is the database account, otherwise the
-        configured name.
-        """
+        """Check that the acting person has a name: the database account on a server, otherwise the configured
+        name. Raises bad_profile if a server's account has no name or a sign-in is missing."""
         sign_in = self._settings.sign_in
         name = sign_in.user_if_readable() if sign_in.is_server else self._settings.operator
         if name is None and sign_in.is_server:
@@ -265,9 +262,8 @@ class HealthChecks:
         return {"ok": is_enabled, "url": url or "https://api.alarmbox.jp"}
 
     def _is_authorised_at_alarmbox(self) -> bool:
-        """False if this console has neither stored tokens nor a first refresh token. True also if the database can't
-        be read, which another check reports.
-        """
+        """False if this console has neither stored AlarmBox tokens nor a first refresh token. Also True if the
+        database can't be read, because another check reports that."""
         if self._settings.secret("ALARMBOX_REFRESH_TOKEN"):
             return True
         try:
@@ -278,9 +274,8 @@ class HealthChecks:
             return True
 
     def _check_gateway(self, name: str) -> HealthCheck:
-        """Check that a configured payment provider has all its secrets. A provider that is not configured is no
-        problem.
-        """
+        """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if it
+        is not configured."""
         facts: dict[str, object] = {"provider": name, "url": self._settings.provider_url(name)}
         if self._asks_worker is True:
             return HealthCheck(name, True, "doctor.gateway.unneeded", "", facts)
@@ -296,7 +291,7 @@ class HealthChecks:
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
     def _check_tasks(self) -> dict[str, object]:
-        """Check that no due task is overdue. If no task has ever run, the check is ok."""
+        """Check that no due task is overdue. The check passes if no task has ever run."""
         migrate.ensure_schema(self._database)
         try:
             with self._database.read() as conn:
@@ -310,9 +305,8 @@ class HealthChecks:
         return {"ok": not overdue_names, "late": ", ".join(overdue_names) or "-", "n": len(stored)}
 
     def _check_rollback(self) -> dict[str, object]:
-        """Check that the database still has all audit entries that this desk has seen, and that no stop of operations
-        with money is open.
-        """
+        """Check that the database still has all audit entries that this desk knows, and that no open alert of the
+        rule `database_went_back` stops operations."""
         database_id = migrate.ensure_schema(self._database)["database_id"]
         spool = Spool(self._settings.home, cipher=None)
         try:
@@ -339,16 +333,16 @@ class HealthChecks:
         return {"uptime_s": boot_clock.uptime_ms() // 1000}
 
     def _check_cache(self) -> dict[str, object]:
-        """Check that Redis answers. A failure is advice only: without Redis the program works, and no operation is
-        done twice.
-        """
+        """Check that Redis answers. A failure is only advice: the program also works without Redis, and repeats no
+        operation."""
         from console.store.operations.redis_client import is_usable
 
         url = self._settings.redis_url or ""
         return {"ok": is_usable(url), "url": mask_password(url)}
 
     def _check_publishing(self) -> dict[str, object]:
-        """Check that the publisher of alerts is configured completely, and that no event has waited too long."""
+        """Check that the publisher of alerts is configured completely, and that no alert has waited too long in
+        the outbox."""
         from console.store.alerts import alerts, outbox
 
         self._settings.alerts.require_usable(self._settings.secret)
@@ -365,13 +359,12 @@ class HealthChecks:
         }
 
     def _has_registry(self) -> bool:
-        """True if this desk has a corporation registry, or a folder in which its files appear."""
+        """True if this desk has a corporation registry, or a watched folder for the registry's files."""
         return self._settings.registry_folder is not None or (self._settings.home / "registry").is_dir()
 
     def _check_registry(self) -> dict[str, object]:
-        """Check that the folder of the registry's files can be read, and tell up to which day the registry is
-        complete. A folder that has brought nothing yet is no fault.
-        """
+        """Check that the watched folder of the registry's files can be read, and report the registry date. The
+        check passes if no file was imported yet."""
         from console.store.registry.reader import open_registry
 
         watched = self._settings.registry_folder
@@ -385,9 +378,8 @@ class HealthChecks:
         return {"day": status.registry_date.isoformat(), "n": status.rows}
 
     def _check_switches(self) -> dict[str, object]:
-        """List the test switches that are on, and the names of all failpoints, at which a test can stop a process.
-        The check fails if a switch is on.
-        """
+        """List the test switches that are on, and the names of all failpoints (points at which a test can stop a
+        process). The check fails if a switch is on."""
         active_switches = self._settings.active_switches
         return {
             "ok": not active_switches,
@@ -397,9 +389,8 @@ class HealthChecks:
 
 
 def _make_health_check(finding: fitness.FitnessFinding) -> HealthCheck:
-    """Return a finding about the database's settings as a health check. If the finding doesn't stop purchases, the
-    check is ok and has a next step as advice.
-    """
+    """Return a health check for a finding about the database's settings. If the finding doesn't stop purchases,
+    the check passes and contains a next step as advice."""
     verdict = "ok" if finding.has_passed else "bad" if finding.stops_purchases else "advice"
     name = f"doctor.{finding.name}"
     return HealthCheck(

@@ -1,4 +1,4 @@
-"""Compares the files of the built application with the hashes that its build wrote beside the program."""
+"""Compare the files of the built application with the hashes that its build wrote into the same folder."""
 
 import hashlib
 import sys
@@ -9,14 +9,13 @@ MANIFEST_NAME = "MANIFEST.sha256"
 """File in the folder of the built application. One line per file: SHA-256 in hexadecimal digits, two spaces, path
 from the folder; `sha256sum --check` reads it too.
 """
-_HASH_LENGTH = 64
+_HASH_CHARACTERS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class InstallationState:
-    """Paths, from the folder of the application, of files that are not as they were built; `files` is the number of
-    files that were compared.
-    """
+class InstallationComparison:
+    """Result of the comparison of the installed files with the hashes of the build. `files` is the number of
+    compared files; `altered` and `missing` are paths relative to the application's folder."""
 
     files: int
     altered: tuple[str, ...]
@@ -24,29 +23,27 @@ class InstallationState:
 
     @property
     def damaged(self) -> tuple[str, ...]:
-        """The altered and the missing files."""
+        """The paths of the altered and the missing files."""
         return (*self.altered, *self.missing)
 
 
-def installed_folder() -> Path | None:
-    """Return the folder of the built application that runs. It is None in a clone and in an installed wheel, where
-    pip knows the hashes, and on macOS, where the signature of the application covers its files.
-    """
+def find_installed_folder() -> Path | None:
+    """Return the folder of the running built application. Return None in a clone and in an installed wheel (pip
+    knows the hashes there), and on macOS (the signature of the application covers its files there)."""
     if not getattr(sys, "frozen", False) or sys.platform == "darwin":
         return None
     return Path(sys.executable).resolve().parent
 
 
-def check_files(folder: Path) -> InstallationState:
-    """Read every file that the manifest in `folder` lists and compare it with its hash. A manifest that can't be read
-    is itself reported. Nothing is raised, because the result explains other failures.
-    """
+def check_files(folder: Path) -> InstallationComparison:
+    """Compare every file that the manifest in `folder` lists with its hash. A manifest that is missing or can't be
+    read is reported as missing or altered itself. Raises nothing, because the result explains other failures."""
     try:
         hash_by_path = _read_manifest(folder / MANIFEST_NAME)
     except FileNotFoundError:
-        return InstallationState(0, (), (MANIFEST_NAME,))
+        return InstallationComparison(0, (), (MANIFEST_NAME,))
     except (OSError, ValueError):
-        return InstallationState(0, (MANIFEST_NAME,), ())
+        return InstallationComparison(0, (MANIFEST_NAME,), ())
     altered, missing = [], []
     for path, expected in hash_by_path.items():
         try:
@@ -56,23 +53,22 @@ def check_files(folder: Path) -> InstallationState:
             missing.append(path)
         except OSError:
             altered.append(path)
-    return InstallationState(len(hash_by_path), tuple(altered), tuple(missing))
+    return InstallationComparison(len(hash_by_path), tuple(altered), tuple(missing))
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits. Raises OSError if the file can't be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_manifest(path: Path) -> dict[str, str]:
-    """Return the hash of each listed file. Raises OSError, and ValueError for a line that is not of the form, or for
-    an empty manifest.
-    """
+    """Return the hash of each listed file by path. Raises OSError if the manifest can't be read, and ValueError if
+    it is empty or has a malformed line."""
     hash_by_path: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         digits, _, name = line.partition("  ")
-        if len(digits) != _HASH_LENGTH or not name:
+        if len(digits) != _HASH_CHARACTERS or not name:
             raise ValueError(line)
         hash_by_path[name] = digits
     if not hash_by_path:

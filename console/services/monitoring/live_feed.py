@@ -1,6 +1,5 @@
-"""The live feed for other programs: each changed record with its state, certainty and work. It contains no names,
-corporation numbers or amounts.
-"""
+"""The live feed for other programs: each changed record with its state, certainty and work. The feed contains no
+names, corporation numbers or amounts."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -22,10 +21,10 @@ from console.store.payments import orders, payments
 from console.store.records import any_record
 from console.store.refunds import refunds
 
-CHANNELS = (credit_checks.CREDIT_CHECK_KIND, payments.PAYMENT_KIND, orders.ORDER_KIND, refunds.REFUND_KIND)
+FEED_CHANNELS = (credit_checks.CREDIT_CHECK_KIND, payments.PAYMENT_KIND, orders.ORDER_KIND, refunds.REFUND_KIND)
 MAX_ITEMS_PER_QUEUE = 20
 _MAX_RECORDS_READ = 200
-_KIND_OF_RECORD: Mapping[type, str] = {
+_KIND_OF_RECORD_CLASS: Mapping[type, str] = {
     CreditCheck: credit_checks.CREDIT_CHECK_KIND,
     Payment: payments.PAYMENT_KIND,
     Order: orders.ORDER_KIND,
@@ -35,9 +34,8 @@ _KIND_OF_RECORD: Mapping[type, str] = {
 
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
-    """The part of a record that the live feed publishes. A field is None if the record was not read or has no such
-    field.
-    """
+    """The fields of a record that the live feed publishes. A field is None if the record was not read or doesn't
+    have the field."""
 
     kind: str
     id: int
@@ -51,26 +49,23 @@ class RecordSummary:
 
 @dataclass(frozen=True, slots=True)
 class FeedSnapshot:
-    """The counts of all queues, and the first records of each queue by its name; records that need a person come
-    first.
-    """
+    """The present content of the queues, which a listener gets first: the count of each queue, and by queue name
+    its first records. Records that a person must look at come first."""
 
     counts: tuple[QueueCount, ...]
     items: Mapping[str, tuple[RecordSummary, ...]]
 
 
-class LiveView:
-    """Reads queues and changes by database indexes, in limited numbers. Writes nothing but audit entries about
-    refused listeners.
-    """
+class LiveFeedReader:
+    """Reads queues and changed records for the live feed by database indexes, in limited numbers. Writes only
+    audit entries about refused listeners."""
 
     def __init__(self, context: ServiceContext, queues: Queues) -> None:
         self._context, self._queues = context, queues
 
     def read_snapshot(self) -> FeedSnapshot:
-        """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if a
-        named person may not read.
-        """
+        """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if
+        the acting person may not read."""
         counts = self._queues.read_counts()
         filled = [count.queue for count in counts if count.count]
         items = {
@@ -80,9 +75,8 @@ class LiveView:
         return FeedSnapshot(counts, items)
 
     def record_refusal(self, reason: str, peer: str | None, skipped_count: int) -> None:
-        """Write an audit entry about a refused listener. `peer` is its network address; `skipped_count` is the number
-        of refusals without an entry since the last such entry.
-        """
+        """Write an audit entry about a refused listener. `peer` is the listener's network address; `skipped_count`
+        is the number of refusals since the last such entry that got no entry."""
         facts: dict[str, object] = {"peer": (peer or "")[:64]}
         if skipped_count:
             facts["passed_over"] = skipped_count
@@ -93,13 +87,14 @@ class LiveView:
         )
 
     def read_changes(self, after: FeedMark | None) -> tuple[FeedMark, tuple[RecordSummary, ...]]:
-        """Return a position for the next call, and the records that changed since the position `after`, in their
-        present state. Raises not_allowed if a named person may not read.
+        """Return the present position in the changes, for the next call, and the records that changed after the
+        position `after`, in their present state. Only the first _MAX_RECORDS_READ records are read. Raises
+        not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             mark, changed_ids = change_feed.changes_since(conn, after)
-            changed_ids = tuple(change for change in changed_ids if change[0] in CHANNELS)
+            changed_ids = tuple(change for change in changed_ids if change[0] in FEED_CHANNELS)
             lapsed = journal.lapsed_by_kind(conn) if changed_ids else {}
             summaries = tuple(
                 _read_summary(conn, kind, record_id, lapsed) for kind, record_id in changed_ids[:_MAX_RECORDS_READ]
@@ -125,7 +120,7 @@ def _make_summary(record: CreditCheck | Order | Payment | Refund, since: datetim
     certainty = None if isinstance(record, Order) else record.certainty.value
     work = record.work
     return RecordSummary(
-        _KIND_OF_RECORD[type(record)],
+        _KIND_OF_RECORD_CLASS[type(record)],
         record.id,
         str(record.state),
         certainty,

@@ -1,4 +1,5 @@
-"""Metrics: ratios of the last fifteen minutes, sizes of queues, overdue tasks, and counters."""
+"""Figures for the metrics of the worker: ratios of the last fifteen minutes, sizes of queues, overdue tasks, and
+counters."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -36,11 +37,12 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class MetricFigures:
-    """Figures of the last fifteen minutes before `read_at`, from the database.
+    """The figures that were read at `read_at` from the database, for the fifteen minutes before.
 
-    Ratios: `payments_paid` of the payments that ended, `calls_failed` (no usable answer) and `calls_answered` of the
-    calls to providers, `notices_refused` of the signed notices. `response_seconds` is the mean duration of calls,
-    None if no call has ended; `queues` are the counts of the queues; `late_tasks` are the names of overdue tasks.
+    Ratios: `payments_paid` of the payments that ended, `calls_failed` (no usable answer) and `calls_answered` of
+    the calls to providers, `notices_refused` of the signed notices. `response_seconds` is the mean duration of
+    calls, None if no call has ended; `queues` are the counts of the queues; `late_tasks` are the names of overdue
+    tasks.
     """
 
     payments_paid: Ratio
@@ -53,12 +55,12 @@ class MetricFigures:
     read_at: datetime
 
     def get_queue_age_seconds(self, queue: QueueCount) -> float:
-        """Return the seconds for which the oldest record of a queue has waited; 0 for an empty queue."""
+        """Return the time in seconds for which the oldest record of the queue has waited; 0 for an empty queue."""
         return max(0.0, (self.read_at - queue.oldest).total_seconds()) if queue.oldest else 0.0
 
 
 class FigureReader:
-    """Reads the figures of the metrics by database indexes, in limited numbers; writes nothing to the database."""
+    """Reads the figures of the metrics by database indexes, in limited numbers. Writes nothing to the database."""
 
     def __init__(self, context: ServiceContext, queues: Queues, cache_counts: Callable[[], tuple[int, int]]) -> None:
         self._context, self._queues, self._cache_counts = context, queues, cache_counts
@@ -86,7 +88,7 @@ class FigureReader:
             calls_failed=Ratio(sum(not fine for _, fine in answer_facts), len(answer_facts)),
             calls_answered=Ratio(sum(answers for answers, _ in answer_facts), len(answer_facts)),
             notices_refused=Ratio(
-                sum(count for (_, done), count in signed_notices.items() if done in _REFUSED_RESULTS),
+                sum(count for (_, done), count in signed_notices.items() if done in _REFUSED_NOTICE_RESULTS),
                 sum(signed_notices.values()),
             ),
             response_seconds=sum(durations) / len(durations) if durations else None,
@@ -102,9 +104,8 @@ class FigureReader:
             return tuple(task.name for task in tasks.all_tasks(conn) if is_overdue(task, now, self._context.scale))
 
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
-        """Return the number of waits for leases by class of duration, and their sum in seconds: those of this
-        process, and those of other processes since it began. See `ProcessCounters.waits` for the classes.
-        """
+        """Return the number of waits for leases in each class of WAIT_BOUNDS_SECONDS, and the sum of all waits in
+        seconds: waits of this process, and of other processes since this one began to count."""
         (own, seconds), (foreign_counts, foreign_seconds) = (
             self._context.counters.waits,
             self._counters_of_others.waits,
@@ -112,21 +113,18 @@ class FigureReader:
         return tuple(map(sum, zip(own, foreign_counts, strict=True))), seconds + foreign_seconds
 
     def count_duplicates(self) -> int:
-        """Return the number of duplicate operations that were refused: by this process, and by other processes since
-        it began.
-        """
+        """Return the number of duplicate operations that were refused by this process, and by other processes
+        since this one began to count."""
         return self._context.counters.duplicates + self._counters_of_others.duplicates
 
     def count_cache_hits(self) -> Ratio:
-        """Return the number of reads that the cache answered and the number of all reads. Redis counts them for all
-        desks.
-        """
+        """Return the number of queries that the Redis cache answered, of all queries to it. Redis counts them for
+        all desks."""
         return Ratio(*self._cache_counts())
 
     def _count_other_processes(self) -> None:
         """Add the counts that other processes have written to the audit trail since the last call. The first call
-        finds the present end of the audit trail and counts from there.
-        """
+        only finds the end of the audit trail."""
         with self._follow_lock, self._context.database.read() as conn:
             if self._trail_position is None:
                 self._trail_position = recent_activity.newest_trail_id(conn)
@@ -137,7 +135,7 @@ class FigureReader:
             self._counters_of_others.add_counts(foreign_activity.duplicate_count, foreign_activity.wait_seconds)
 
 
-_REFUSED_RESULTS = frozenset((REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED))
+_REFUSED_NOTICE_RESULTS = frozenset((REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED))
 
 
 def _is_unsigned(source: str) -> bool:

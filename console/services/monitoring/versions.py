@@ -1,4 +1,4 @@
-"""The versions of the program, of its database schema, of Python and of Qt."""
+"""Read the versions of the program, of its database schema, of Python and of Qt."""
 
 import platform
 from importlib import metadata
@@ -24,7 +24,7 @@ SchemaVersions = TypedDict("SchemaVersions", {"from": str | None, "to": str})
 
 
 def read_versions() -> Versions:
-    """Return the versions. Qt is not imported: its version is read from the installed package."""
+    """Return the versions. Qt is not imported: its version is read from the metadata of the installed package."""
     try:
         qt = metadata.version("PySide6-Essentials")
     except metadata.PackageNotFoundError:

@@ -1,1 +1,1 @@
-"""The service that finds the events of which the acting person is notified."""
+"""The service that lists the events about which the acting person is notified."""

@@ -1,4 +1,5 @@
-"""The service `console.notifications`: the events that concern the acting person. Own acts are no events."""
+"""The service `console.notifications`: the events that concern the acting person. The person's own acts are no
+events."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -26,13 +27,13 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.notifications import own_requests
 from console.store.refunds.approvals import REFUND_KIND
 
-_OLDEST_REQUEST = timedelta(days=30)
-_ACT_OF_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
+_LONGEST_REQUEST_AGE = timedelta(days=30)
+_EVENT_ACT_OF_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
 """What has happened to a decided request; every other state of a refund follows an approval."""
 
 
 class PersonalEvents:
-    """Lists the events that concern the acting person. Reads only; the caller finds out which of them are new."""
+    """Lists the events that concern the acting person. Reads only; the caller finds out which events are new."""
 
     def __init__(self, context: ServiceContext, incidents: IncidentService) -> None:
         self._context, self._incidents = context, incidents
@@ -40,27 +41,28 @@ class PersonalEvents:
     def list_events(
         self, to_decide: Sequence[Refund | WaitingProposal] = (), mentions: Sequence[Mention] = ()
     ) -> tuple[PersonalEvent, ...]:
-        """Return the present events of the acting person; none if no person is named. `to_decide` and `mentions` are
-        what waits for the person's decision and the person's open mentions, which the caller has read. Raises
-        not_allowed.
+        """Return the present events of the acting person; none if the desk has no named person.
+
+        The caller has read `to_decide` (refunds and proposals that wait for the person's decision) and `mentions`
+        (the person's open mentions). Raises not_allowed if the person may not read.
         """
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             if person is None:
                 return ()
             events = [
-                *map(_make_approval, to_decide),
-                *map(_make_mention, mentions),
-                *self._read_own(conn, person.name),
+                *map(_make_approval_event, to_decide),
+                *map(_make_mention_event, mentions),
+                *self._list_own_request_events(conn, person.name),
             ]
         for incident in self._incidents.list_owned():
             events += _list_incident_events(incident, person.name)
         return tuple(events)
 
-    def _read_own(self, conn: Connection, person: str) -> Iterator[PersonalEvent]:
-        since = self._context.now() - _OLDEST_REQUEST
+    def _list_own_request_events(self, conn: Connection, person: str) -> Iterator[PersonalEvent]:
+        since = self._context.now() - _LONGEST_REQUEST_AGE
         for refund in own_requests.decided_refunds(conn, person, since):
-            act = _ACT_OF_STATE.get(refund.state, "approved")
+            act = _EVENT_ACT_OF_REFUND_STATE.get(refund.state, "approved")
             key, number = f"refund/{refund.id}/{act}", refund.payment_number
             yield PersonalEvent(EventKind.DECISION, key, act, REFUND_KIND, str(refund.id), number)
         for proposal in own_requests.closed_proposals(conn, person, since):
@@ -72,7 +74,7 @@ class PersonalEvents:
                 yield PersonalEvent(EventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)
 
 
-def _make_approval(waiting: Refund | WaitingProposal) -> PersonalEvent:
+def _make_approval_event(waiting: Refund | WaitingProposal) -> PersonalEvent:
     if isinstance(waiting, Refund):
         return PersonalEvent(
             EventKind.APPROVAL, f"approval/{REFUND_KIND}/{waiting.id}", "arrived", REFUND_KIND, str(waiting.id)
@@ -87,16 +89,17 @@ def _make_approval(waiting: Refund | WaitingProposal) -> PersonalEvent:
     )
 
 
-def _make_mention(mention: Mention) -> PersonalEvent:
+def _make_mention_event(mention: Mention) -> PersonalEvent:
     kind = EventKind.HAND_OVER if mention.how is MentionSource.HAND_OVER else EventKind.MENTION
     note = mention.note
     return PersonalEvent(kind, f"mention/{mention.id}", "note", note.kind, str(note.subject_id))
 
 
 def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalEvent]:
-    """Yield that the incident was handed over to this person, its owner, and that it has become worse since."""
+    """Yield the events of an incident that `person` owns: somebody handed it over to the person, and it has become
+    worse."""
     id = str(incident.id)
-    last = next((step for step in reversed(incident.steps) if step.action in _OWNER_ACTIONS), None)
+    last = next((step for step in reversed(incident.steps) if step.action in _OWNER_CHANGING_ACTIONS), None)
     if last is not None and last.action is IncidentAction.HAND_OVER and not is_same_person(last.person, person):
         key = f"incident/{id}/handed/{last.position}"
         yield PersonalEvent(EventKind.HAND_OVER, key, "incident", INCIDENT_KIND, id, incident.number)
@@ -105,23 +108,23 @@ def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalE
         yield PersonalEvent(EventKind.INCIDENT, key, "worse", INCIDENT_KIND, id, incident.number)
 
 
-_OWNER_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVER)
+_OWNER_CHANGING_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVER)
 
 
 def _has_become_worse(incident: Incident, person: str) -> bool:
-    """True if a snooze or a resolution has ended because the incident became worse, or if an alert was added after
-    the incident became this person's, and after the person's last act on it.
-    """
+    """True if the incident has become worse for its owner `person`: a snooze or resolution ended because of that,
+    or an alert was added after the person became the owner and after the person's last act on the incident."""
     if incident.woken_by is WakeReason.WORSE:
         return True
     known_at = max(
-        (step.at for step in _acts_of(incident.steps, person)), default=incident.owner_since or incident.since
+        (step.at for step in _list_owner_steps(incident.steps, person)),
+        default=incident.owner_since or incident.since,
     )
     return any(alert.detected_at > known_at for alert in incident.alerts if alert.resolved_at is None)
 
 
-def _acts_of(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:
-    """Yield the steps by this person, and those that made this person the owner."""
+def _list_owner_steps(steps: Iterable[IncidentStep], person: str) -> Iterator[IncidentStep]:
+    """Yield the incident's steps that `person` took, and the steps that made `person` the owner."""
     for step in steps:
         if is_same_person(step.person, person) or (step.new_owner and is_same_person(step.new_owner, person)):
             yield step

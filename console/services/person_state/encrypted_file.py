@@ -1,9 +1,9 @@
 """Values that the windows of a person store encrypted at this desk: the last screen, visited records, drafts of
 dialogs, and the request ids of calls without an answer.
 
-The values belong to one database, whose id is part of their names in the file: the id of a record means another
-record in another database. Each value has the time of its last change. Old values are deleted: drafts and
-request ids after 24 hours, others after 30 days.
+Each value belongs to one database, whose id is a prefix of the value's name in the file, because the same record
+id means another record in another database. Each value has the time of its last change. Drafts and request ids are
+deleted after 24 hours, other values after 30 days.
 """
 
 from collections.abc import Mapping
@@ -16,19 +16,20 @@ from console.settings.entries_file import EntriesFile, JsonValue, StoredEntries,
 from console.settings.person_files import person_file
 from console.store.spool.cipher import Cipher, DecryptionFailed
 
-_SEPARATOR = "/"
+_DATABASE_ID_SEPARATOR = "/"
 
 
 class PersonState:
-    """Reads and changes the encrypted file of the person who acts. Safe from any thread and any process."""
+    """Reads and changes the acting person's encrypted file. Safe from any thread and any process."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
         self._cipher: Cipher | None = None
 
     def read(self) -> StoredEntries:
-        """Return the entries of this database by name, each as {"at": time, "value": value}. Raises bad_profile if
-        this desk has no key and no keyring, and storage_full if an unusable file can't be renamed.
+        """Return the entries of this database by name, each as {"at": time, "value": value}, without outdated
+        entries. Raises bad_profile if this desk has no key and no keyring, and storage_full if an unusable file
+        can't be renamed.
         """
         return self._select_entries(self._open_file().read())
 
@@ -37,16 +38,15 @@ class PersonState:
         return list_drafts(self.read().values, self._context.now())
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
-        """Replace the entries of these names (None deletes an entry) and return all entries. Entries that are too old
-        are deleted. Raises bad_profile and storage_full like `read`.
-        """
+        """Replace the entries with these names (None deletes an entry), delete outdated entries, and return all
+        remaining entries. Raises bad_profile and storage_full like `read`."""
         file, now = self._open_file(), self._context.now()
-        entries = {self._full_name(name): entry for name, entry in changes.items()}
+        entries = {self._make_full_name(name): entry for name, entry in changes.items()}
         outdated = {name: None for name, entry in file.read().values.items() if _is_outdated(name, entry, now)}
         return self._select_entries(file.change({**outdated, **entries}))
 
     def _select_entries(self, stored: StoredEntries) -> StoredEntries:
-        prefix, now = self._full_name(""), self._context.now()
+        prefix, now = self._make_full_name(""), self._context.now()
         values = {
             name.removeprefix(prefix): entry
             for name, entry in stored.values.items()
@@ -54,8 +54,8 @@ class PersonState:
         }
         return StoredEntries(values, stored.set_aside)
 
-    def _full_name(self, name: str) -> str:
-        return f"{self._context.database_id}{_SEPARATOR}{name}"
+    def _make_full_name(self, name: str) -> str:
+        return f"{self._context.database_id}{_DATABASE_ID_SEPARATOR}{name}"
 
     def _open_file(self) -> EntriesFile:
         context = self._context
@@ -74,10 +74,10 @@ class PersonState:
 
 
 def _is_outdated(name: str, entry: JsonValue, now: datetime) -> bool:
-    """True if the entry is older than its kind is kept, or isn't an entry of this module."""
+    """True if the entry is older than the retention time of its kind, or if it has no valid time."""
     try:
         age = now - datetime.fromisoformat(entry["at"])
     except (KeyError, TypeError, ValueError):
         return True
-    is_short = name.partition(_SEPARATOR)[2].startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
+    is_short = name.partition(_DATABASE_ID_SEPARATOR)[2].startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
     return age > (DRAFT_RETENTION if is_short else STATE_RETENTION)

@@ -1,4 +1,7 @@
-"""The type of the function that reads the relations of records, by which lists, screens and texts explain them."""
+"""The type of the function that reads the relations of records.
+
+Relations are related facts, such as the refunds of a payment; lists, screens and texts explain a record by them.
+"""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
@@ -10,11 +13,11 @@ R = TypeVar("R", bound=QueuedRecord)
 
 
 class RecordsCompleter(Protocol):
-    """Function that returns records with their relations, in the same sequence."""
+    """A function that returns the records with their relations, in the same sequence."""
 
     def __call__(self, conn: Connection, records: Sequence[R], /) -> tuple[R, ...]: ...
 
 
 def complete_record(complete_records: RecordsCompleter, conn: Connection, record: R) -> R:
-    """Return one record with its relations."""
+    """Return the record with its relations, which `complete_records` reads."""
     return complete_records(conn, (record,))[0]
