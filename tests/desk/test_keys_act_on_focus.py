@@ -121,18 +121,18 @@ def test_company(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -
         person.press("P")
         assert acts == [("probe", ref)]
         person.press("Down")
-    for stop in company.open_items.stops:
+    for stop in company.open_items.focus_stops:
         stop.setFocus()
         acts.clear()
         person.press("P")
-        assert acts == [("probe", make_record_ref(company.open_items.record_of(stop)))]  # type: ignore[arg-type]  # a record
-    assert company.open_items.stops
-    for stop in company.panel.stops:
+        assert acts == [("probe", make_record_ref(company.open_items.find_record(stop)))]  # type: ignore[arg-type]  # a record
+    assert company.open_items.focus_stops
+    for stop in company.panel.focus_stops:
         stop.setFocus()
         acts.clear()
         person.press("P")
-        assert acts == [("probe", ("credit-check", company.panel.id_at(stop)))]
-    assert company.panel.stops
+        assert acts == [("probe", ("credit-check", company.panel.find_check_id(stop)))]
+    assert company.panel.focus_stops
 
 
 def test_a_payment_and_the_refunds_in_its_tab(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -> None:

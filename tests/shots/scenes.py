@@ -133,7 +133,7 @@ def compare(stage: Stage) -> None:
     page = stage.find(ComparePage)
     stage.until(lambda: len(page.list.all_rows) > 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare")
-    page.step(1)
+    page.move_selection(1)
     stage.until(lambda: page.page_index == 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare-changed")
 

@@ -64,7 +64,7 @@ class AlertsPage(Page):
         (("H",), "key.hand_over"),
         (("S",), "key.snooze"),
         (("E",), "key.resolve_incident"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

@@ -70,7 +70,7 @@ class ApprovalsPage(Page):
         (("Space",), "key.read_on"),
         (("Enter",), "key.into_request"),
         *_DECISION_KEY_HINTS,
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
     )
     hints_of_proposal: tuple[KeyHint, ...] = (
         (("↓", "↑"), "key.other_request"),

@@ -45,7 +45,7 @@ class AuditPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("V",), "key.verify"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         (("F5",), "key.reread"),
     )
 

@@ -1,1 +1,1 @@
-"""Dialogs in which a person begins, watches and ends a bulk run."""
+"""The dialogs in which a person starts a bulk run, watches its progress, and stops, resumes or discards it."""

@@ -1,4 +1,5 @@
-"""Execution of a bulk run in a worker thread of this window. The run continues when its page or dialog is closed."""
+"""Executes a bulk run in a worker thread of this window. The execution continues after its page or dialog is
+closed."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -20,10 +21,12 @@ def begin_run(
     on_end: Callable[[], None],
     on_refused: Callable[[Failure], None],
 ) -> TaskHandle:
-    """Execute the rows of a bulk run up to position `max_rows` in a worker thread, and return the handle of the call.
+    """Execute the rows of a bulk run up to position `max_rows` in a worker thread, and return the handle of this
+    thread's task.
 
-    When the window closes, only the row in progress is finished; the remaining rows stay open. The GUI thread calls
-    `on_end` after the run, or `on_refused` with the failure, even if the dialog was closed before.
+    If the window closes, the thread finishes only the row in progress; the remaining rows stay open. After the
+    last row, the GUI thread shows a toast and calls `on_end`; if the service refuses the run, it calls
+    `on_refused` with the failure. It calls them even if the dialog is already closed.
     """
 
     def call(services: "Console", request_id: str, report: ProgressReporter) -> tuple[BulkRun, BulkProgress]:
@@ -33,7 +36,7 @@ def begin_run(
         return executed, services.bulk.count_results(run.id)
 
     def report_end(end: tuple[BulkRun, BulkProgress]) -> None:
-        context.toast_requested.emit(_end_toast(context, *end))
+        context.toast_requested.emit(_make_end_toast(context, *end))
         on_end()
 
     context.own_bulk_runs.add(run.id)
@@ -47,7 +50,7 @@ def begin_run(
     )
 
 
-def _end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress) -> Toast:
+def _make_end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress) -> Toast:
     words = context.translate("bulk.ended", name=run.name, done=run.done, of=run.most, state=run.state)
     tally = bulk_words.tally_text(progress.result_counts, run.action, context)
     if not bulk_words.has_ended(run):

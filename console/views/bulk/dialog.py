@@ -1,7 +1,8 @@
-"""The dialog of a bulk run: freeze the records, make a dry run, confirm, watch the progress, and show the result of
-each row.
+"""The dialog of a bulk run. It stores the list of records as a new run ("freezes" it), makes a dry run, lets the
+person confirm, and shows the progress and the result of each row.
 
-The service stores the run, so the dialog may be closed at any time and opened again from the unfinished work.
+The service stores the run, so a person may close the dialog at any time and open it again from the list of
+unfinished work.
 """
 
 from PySide6.QtCore import Signal, Slot
@@ -21,11 +22,11 @@ from console.views.widgets.notification_bars import NotificationBar
 
 
 class BulkDialog(RunDialog):
-    """The dialog of a bulk run. For a BulkRequest, the dialog first freezes (stores) the records of the request as a
-    new run; a BulkRun is an existing run, which the dialog shows.
+    """The dialog of a bulk run. For a BulkRequest, the dialog first stores the requested records as a new run; a
+    BulkRun is an existing run, which the dialog shows.
 
     Signals:
-    - begun: the person has confirmed the run; the list then clears its selection.
+    - begun: the person has confirmed the run, so that the page with the list of records can clear its selection.
     """
 
     begun = Signal()
@@ -38,31 +39,31 @@ class BulkDialog(RunDialog):
         if isinstance(request_or_run, BulkRun):
             self.watch_run(request_or_run)
         elif request_or_run.action is BulkAction.NOTE:
-            self._show_words_form(request_or_run)
+            self._show_note_form(request_or_run)
         else:
             self._freeze_records(request_or_run, None)
 
     # -- text of a note
 
-    def _show_words_form(self, request: BulkRequest, *above: QWidget, written: str = "") -> None:
+    def _show_note_form(self, request: BulkRequest, *above: QWidget, written: str = "") -> None:
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
         self.words_field = Field(translate("dialog.note.words"), area=True)
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.setPlainText(written)
-            self.words_field.edit.textChanged.connect(self._update_words_button)
-        self.show_parts(*above, self.words_field)
-        self.show_act_button(translate("bulk.next"), self._submit_words)
-        self._update_words_button()
+            self.words_field.edit.textChanged.connect(self._update_note_button)
+        self.show_widgets(*above, self.words_field)
+        self.show_act_button(translate("bulk.next"), self._submit_note)
+        self._update_note_button()
 
     @Slot()
-    def _update_words_button(self) -> None:
+    def _update_note_button(self) -> None:
         if self.words_field is None or not self.words_field.text().strip():
             self.disable_act_button(self._context.translate("dialog.note.needs_words"))
         else:
             self.enable_act_button(self._context.translate("dialog.enter_cancels"))
 
-    def _submit_words(self) -> None:
+    def _submit_note(self) -> None:
         if self._request is not None and self.words_field is not None and not self.is_busy:
             self._freeze_records(self._request, self.words_field.text())
 
@@ -95,18 +96,17 @@ class BulkDialog(RunDialog):
         self.allow_closing(context.translate("action.close"), "")
         bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
-            self._show_words_form(self._request, bar, written=written)
+            self._show_note_form(self._request, bar, written=written)
             return
         self.show_title(context.translate("act.refused"))
-        self.show_parts(bar)
+        self.show_widgets(bar)
         self.act_button.hide()
 
     # -- dry run
 
     def show_dry_run(self, run: BulkRun) -> None:
-        """Make the dry run and show the plan with the forecast of each row. A dry run sends nothing to a provider,
-        and the person can close the dialog at any time.
-        """
+        """Make the dry run and show its plan, with a forecast of each row's result. A dry run sends nothing to a
+        provider, and the person can close the dialog meanwhile."""
         context = self._context
         self.run, self.outcome = run, None
         self._timer.stop()
@@ -115,7 +115,7 @@ class BulkDialog(RunDialog):
             context.translate("bulk.looking"), context.translate("bulk.frozen", name=run.name, at=run.made_at)
         )
         progress = TextLabel(context.translate("bulk.looked", n=0, of=run.size - run.done), wrap=True)
-        self.show_parts(progress)
+        self.show_widgets(progress)
         self.act_button.hide()
 
         def call(report: ProgressReporter) -> BulkPlan:
@@ -132,19 +132,21 @@ class BulkDialog(RunDialog):
 
     def _show_plan(self, plan: BulkPlan) -> None:
         self.plan = PlanView(self._context, plan)
-        self.plan.resized.connect(self._update_act)
+        self.plan.resized.connect(self._update_run_button)
         self.plan.table.rows.page_applied.connect(self.fit_size)
-        self.show_parts(self.plan)
+        self.show_widgets(self.plan)
         self.show_act_button(" ", self._begin_run)
         self.cancel_button.setFocus()
-        self._update_act()
+        self._update_run_button()
 
     def _show_plan_failure(self, failure: Failure) -> None:
         self.show_title(self._context.translate("bulk.not_looked"))
-        self.show_parts(NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang"))
+        self.show_widgets(
+            NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
+        )
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_run_button(self) -> None:
         if self.plan is None or self.run is None:
             return
         context, run = self._context, self.run
@@ -166,7 +168,7 @@ class BulkDialog(RunDialog):
         if self.plan is None or self.run is None or self.is_busy:
             return
         run, most = self.run, self.plan.max_rows
-        self.task = background_run.begin_run(self._context, run, most, self.show_end, self.show_run_refusal)
+        self.task = background_run.begin_run(self._context, run, most, self.read_final_result, self.show_run_refusal)
         self.begun.emit()
         self.plan = None
         self.watch_run(run)
@@ -174,9 +176,8 @@ class BulkDialog(RunDialog):
     # -- closing
 
     def reject(self) -> None:
-        """Close the dialog. If this dialog has created the run and the person has not confirmed it, discard the
-        run.
-        """
+        """Close the dialog (Qt calls this for Esc and the close button). If this dialog has created the run and
+        the person has not confirmed it, discard the run."""
         run = self.run
         is_unconfirmed = self._request is not None and run is not None and run.state == "frozen" and self.task is None
         if is_unconfirmed and not self.is_busy and run is not None:
@@ -195,4 +196,4 @@ class BulkDialog(RunDialog):
 
 
 def _ignore_value(_value: object) -> None:
-    """Do nothing with the result or failure of discarding the run, because the dialog is already closed."""
+    """Ignore the result or the failure of a call to the service, because the dialog is already closed."""

@@ -1,4 +1,4 @@
-"""The two pages of the bulk dialog: the plan of the dry run, and the result of each row."""
+"""The two views inside the bulk dialog: the plan of the dry run, and the results of the rows."""
 
 from collections.abc import Callable
 from functools import partial
@@ -29,17 +29,17 @@ from console.views.widgets.notification_bars import NotificationBar
 if TYPE_CHECKING:
     from console.app import Console
 
-PART_SIZES = (1, 5, 20, 100)
+ROW_COUNT_OPTIONS = (1, 5, 20, 100)
 _MIN_TABLE_ROWS, _MAX_TABLE_ROWS = 3, 8
 _HIDEABLE_COLUMN_NAMES, _NAMING_COLUMN_NAMES = ("place",), ("company",)
 _RESULT_FILTERS = (None, NOT_DONE_FILTER)
 
 
 class PlanView(QWidget):
-    """Shows the plan of a dry run, and lets the person choose how many rows are executed.
+    """The view with the plan of a dry run. The person selects here how many rows the run will execute.
 
     Signals:
-    - resized: the person has chosen another number of rows.
+    - resized: the person has selected another number of rows.
     """
 
     resized = Signal()
@@ -50,10 +50,10 @@ class PlanView(QWidget):
         translate, run = context.translate, plan.run
         self.chosen_plan = plan
         self.size_choice = DropDownList(translate("bulk.size"))
-        for most in (len(plan.rows), *(size for size in PART_SIZES if size < len(plan.rows))):
+        for most in (len(plan.rows), *(size for size in ROW_COUNT_OPTIONS if size < len(plan.rows))):
             key = "bulk.size.first" if self.size_choice.count() else "bulk.size.all"
             self.size_choice.addItem(translate(key, n=most), most)
-        self.size_choice.currentIndexChanged.connect(self._show_part)
+        self.size_choice.currentIndexChanged.connect(self._show_selected_rows)
         self.totals = TextLabel("", bold=True, wrap=True)
         self.time = TextLabel("", "small", "muted", wrap=True)
         label = TextLabel(translate("bulk.size"), "body", "muted")
@@ -61,7 +61,7 @@ class PlanView(QWidget):
         what = TextLabel(translate(f"bulk.what.{run.action.value}"), wrap=True)
         note = TextLabel(translate("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
         note.setVisible(run.words is not None)
-        self.table = _make_table(
+        self.table = _make_row_table(
             context,
             _plan_columns(context, run.action),
             lambda forecast: forecast.row.position,
@@ -71,11 +71,11 @@ class PlanView(QWidget):
         self.table.rows.read_query(self._read_page)
         sizes = make_row(label, self.size_choice, None, gap=8)
         self.setLayout(make_column(what, note, sizes, self.totals, self.time, self.table, gap=8))
-        self._show_part()
+        self._show_selected_rows()
 
     @property
     def max_rows(self) -> int:
-        """The position of the last row that will be executed; 0 if the plan has no rows."""
+        """The position of the last row that the run will execute; 0 if the plan has no rows."""
         return self.chosen_plan.rows[-1].row.position if self.chosen_plan.rows else 0
 
     def _read_page(self, cursor: object, limit: int) -> FetchedPage:
@@ -84,7 +84,7 @@ class PlanView(QWidget):
         return FetchedPage(self._plan.rows[begin:end], end if end < len(self._plan.rows) else None)
 
     @Slot()
-    def _show_part(self) -> None:
+    def _show_selected_rows(self) -> None:
         context = self._context
         self.chosen_plan = self._plan.first_rows(int(self.size_choice.currentData() or 0))
         self.totals.show_text(bulk_words.totals_text(self.chosen_plan, context))
@@ -94,10 +94,10 @@ class PlanView(QWidget):
 
 
 class OutcomeView(QWidget):
-    """Shows the progress of a bulk run, and the table of its rows with their results.
+    """The view with the progress of a bulk run and the table of its rows with their results.
 
     Signals:
-    - discard_requested: the person wants to discard the rows that are still open.
+    - discard_requested: the person has pressed the button that discards the rows still open.
     """
 
     discard_requested = Signal()
@@ -118,7 +118,7 @@ class OutcomeView(QWidget):
         self.discard = bind_worker(context, KeyButton(translate("bulk.discard")))
         self.discard.clicked.connect(self.discard_requested)
         self.discard.hide()
-        self.table = _make_table(
+        self.table = _make_row_table(
             context,
             _result_columns(context, run.action),
             lambda line: line.row.position,
@@ -135,7 +135,8 @@ class OutcomeView(QWidget):
         self._filter_rows()
 
     def show_item(self, item: BulkItem, bulk_progress: BulkProgress, *, runs_here: bool) -> None:
-        """Show the state, progress and results of the run; `runs_here` is True if this window executes the run."""
+        """Show the state, the progress and the results of the run `item`; `runs_here` is True if this window
+        executes it."""
         context = self._context
         status = bulk_words.run_status(item, context, bulk_progress.result_counts, runs_here=runs_here)
         if status != self._status:
@@ -151,26 +152,29 @@ class OutcomeView(QWidget):
 
     @property
     def result_filter(self) -> str | None:
-        """The result (such as "failed") whose rows are shown; None if all rows are shown."""
+        """The result (such as "failed") to which the person has restricted the table; None if the table shows all
+        rows."""
         filter_index: str | None = self.filter.currentData()
         return filter_index
 
     @Slot()
     def _filter_rows(self) -> None:
-        read = partial(_read_lines, run_id=self._run.id, only=self.result_filter)
+        read = partial(_read_result_rows, run_id=self._run.id, only=self.result_filter)
         self.table.rows.read_query(self._context.page_fetch(read))
 
     def _make_export_request(self) -> ExportRequest:
         return ExportRequest(ListName.BULK, str(self._run.id), self.result_filter or "")
 
 
-def _read_lines(services: "Console", cursor: object, limit: int, *, run_id: int, only: str | None) -> FetchedPage:
+def _read_result_rows(
+    services: "Console", cursor: object, limit: int, *, run_id: int, only: str | None
+) -> FetchedPage:
     after = cursor if isinstance(cursor, int) else 0
     lines = services.bulk.list_lines(run_id, only, after, limit)
     return FetchedPage(lines, lines[-1].row.position if len(lines) == limit else None)
 
 
-def _make_table(
+def _make_row_table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int
 ) -> FittedTable:
     table = FittedTable(
@@ -214,17 +218,15 @@ def _row_columns(
             format_place,
             "amount",
         ),
-        Column("record", translate("column.record"), _name_width() + 20, format_record, "data"),
+        Column("record", translate("column.record"), _record_name_width_px() + 20, format_record, "data"),
         Column("company", translate("column.corporation"), 150, format_company),
         state,
         Column("why", translate("column.reason"), 220, why, is_stretched=True),
     ]
 
 
-def _name_width() -> int:
-    """Return the width in px (at text scale 1.0) of a long record name, such as an order number, for the column of
-    names.
-    """
+def _record_name_width_px() -> int:
+    """Return the width in px, at text scale 1.0, of a long record name such as an order number."""
     return round(
         current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
         / current_appearance().scale

@@ -1,4 +1,4 @@
-"""The request for a bulk run, before its records are frozen."""
+"""The request from which the bulk dialog creates a bulk run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ that a repeated request keeps its request id.
 
 @dataclass(frozen=True, slots=True)
 class BulkRequest:
-    """A person's request for a bulk run: the action, the source of its records, and the number of records
-    (`record_count`). If the list isn't read to its end, `record_count` is only the number known so far.
+    """A person's request for a bulk run: the action, a function that returns the records, and their number
+    (`record_count`). While the window has not read the list to its end, `record_count` is only the number known
+    so far.
     """
 
     action: BulkAction

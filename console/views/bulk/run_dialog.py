@@ -1,6 +1,5 @@
-"""The base class of the bulk dialog: it shows the progress of a run and offers to stop, resume or discard it. Any
-process may execute the run.
-"""
+"""The base class of the bulk dialog: it shows the progress of a run, which any process may execute, and has
+buttons that stop, resume or discard the run."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -25,14 +24,13 @@ from console.views.widgets.dialog import DialogFrame
 if TYPE_CHECKING:
     from console.app import Console
 
-_WIDTH_PX = 960
-_READ_INTERVAL_MS = 400
+_DIALOG_WIDTH_PX = 960
+_PROGRESS_READ_INTERVAL_MS = 400
 
 
 class RunDialog(DialogFrame):
-    """Base class of the dialog of a bulk run: it shows the progress and offers to stop, resume or discard the run. A
-    subclass implements `show_dry_run`. `run` is the run as it was last read.
-    """
+    """Base class of the dialog of a bulk run: it shows the progress and has buttons that stop, resume or discard
+    the run. A subclass implements `show_dry_run`. `run` is the run as the dialog last read it."""
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
         super().__init__(
@@ -43,33 +41,33 @@ class RunDialog(DialogFrame):
             parent=parent,
         )
         bind_worker(context, self.act_button)
-        self.setFixedWidth(min(round(_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
+        self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
         self._context = context
         self.run: BulkRun | None = None
         self.outcome: OutcomeView | None = None
         self.task: TaskHandle | None = None
         self._is_reading = self._is_act_delayed = False
         self._shown_state, self._button_text_number = "", 0
-        self._timer = QTimer(self, interval=_READ_INTERVAL_MS)
+        self._timer = QTimer(self, interval=_PROGRESS_READ_INTERVAL_MS)
         self._timer.timeout.connect(self._read_progress)
-        self.act_button.clicked.connect(self._run_act)
+        self.act_button.clicked.connect(self._call_button_function)
         self._act_function: Callable[[], None] = _do_nothing
 
     def show_dry_run(self, run: BulkRun) -> None:
-        """Make the dry run of the rows that are not executed yet, and show its plan. Implemented by the subclass."""
+        """Make the dry run of the rows that are not executed yet, and show its plan. Abstract: the subclass
+        implements it."""
         raise NotImplementedError  # the dialog of the bulk plan overrides it; its module imports this one
 
     # -- the acting button's meaning
 
     @Slot()
-    def _run_act(self) -> None:
+    def _call_button_function(self) -> None:
         self._act_function()
 
     @Slot()
     def fit_size(self) -> None:
-        """Set the height that the content needs and keep the dialog centred over the window: the parts of this dialog
-        differ much in height.
-        """
+        """Set the height that the content needs and centre the dialog over the window again, because the heights
+        of the plan and the results differ much."""
         old_height, parent = self.height(), self.parentWidget()
         super().fit_size()
         if self.isVisible() and parent is not None and self.height() != old_height:
@@ -84,9 +82,8 @@ class RunDialog(DialogFrame):
             self.act_button.setEnabled(False)
 
     def show_act_button(self, text: str, on_press: Callable[[], None]) -> None:
-        """Set the text of the dialog's acting button and the function that a press runs. The new function is active
-        only after a short delay, so that the second click of a double click doesn't run it.
-        """
+        """Set the text of the dialog's main button and the function that a press calls. The button calls the new
+        function only after a short delay, so that the second click of a double click doesn't call it."""
         self._act_function, self._is_act_delayed = _do_nothing, True
         self.act_button.show_text(text)
         self.act_button.setVisible(True)
@@ -107,9 +104,8 @@ class RunDialog(DialogFrame):
     # -- progress and result
 
     def watch_run(self, run: BulkRun) -> None:
-        """Show the run and read its progress repeatedly. The run may be executed by this window or by another
-        process.
-        """
+        """Show the run, and read its progress every 0.4 seconds until it stops. This window or another process may
+        execute it."""
         context, translate = self._context, self._context.translate
         self.run = run
         self.show_title(
@@ -120,7 +116,7 @@ class RunDialog(DialogFrame):
         )
         self.outcome = OutcomeView(context, run)
         self.outcome.discard_requested.connect(self._discard_run)
-        self.show_parts(self.outcome)
+        self.show_widgets(self.outcome)
         self.cancel_button.show_text(translate("action.close"))
         self.hint.show_text("")
         self.act_button.hide()
@@ -135,7 +131,8 @@ class RunDialog(DialogFrame):
 
     @Slot()
     def _read_progress(self) -> None:
-        """Read the progress of the run from the database, and show it after the answer."""
+        """Read the run and its result counts from the database in a worker thread, then show them. Do nothing
+        while the previous reading lasts."""
         if self._is_reading or self.outcome is None or self.run is None:
             return
         self._is_reading, run_id = True, self.run.id
@@ -155,18 +152,19 @@ class RunDialog(DialogFrame):
         running = runs_here or item.run.state == "running"
         if not running:
             self._timer.stop()
-        self._show_act(item.run, running=running)
+        self._show_run_button(item.run, running=running)
 
-    def _show_act(self, run: BulkRun, *, running: bool) -> None:
-        """Show the action that is possible in the run's state: stop a running run, resume a stopped one, none after
-        the end. Do nothing if the state is the shown one. `running` is True if this window executes the run.
+    def _show_run_button(self, run: BulkRun, *, running: bool) -> None:
+        """Show the button for the action that the run's state allows: stop for a running run, resume for a stopped
+        one, no button after the end. Do nothing if the button for this state is already shown. `running` is
+        True if a process executes the run.
         """
         state = "running" if running else run.state
         if state == self._shown_state or self.outcome is None:
             return
         self._shown_state = state
         translate = self._context.translate
-        self._show_discard(run, state)
+        self._show_discard_button(run, state)
         disabled_reason = self._context.lost_connection_text() or self._context.missing_right_text(run.action.value)
         if state == "done":
             self.act_button.hide()
@@ -180,7 +178,7 @@ class RunDialog(DialogFrame):
         if self._disabled_reason and state != "done":
             self.disable_act_button(self._disabled_reason)
 
-    def _show_discard(self, run: BulkRun, state: str) -> None:
+    def _show_discard_button(self, run: BulkRun, state: str) -> None:
         if self.outcome is None:
             return
         self.outcome.discard.setVisible(state not in ("running", "done"))
@@ -192,9 +190,8 @@ class RunDialog(DialogFrame):
             )
 
     def _find_resume_disabled_reason(self, run: BulkRun) -> str:
-        """Return why the acting person can't resume the run; "" if this is possible. Only the maker of a run may
-        resume one that writes takes or notes.
-        """
+        """Return why the acting person can't resume the run; "" if the person can. A run that writes takes or
+        notes can be resumed only by the person who created it."""
         is_own = run.action not in (BulkAction.TAKE, BulkAction.NOTE) or is_same_person(
             run.made_by, self._context.operator or ""
         )
@@ -246,13 +243,13 @@ class RunDialog(DialogFrame):
         self._shown_state = ""
         self._read_progress()
 
-    def show_end(self) -> None:
-        """Read and show the result after this window has executed the run. Do nothing if the dialog is closed."""
+    def read_final_result(self) -> None:
+        """Read and show the results after this window has executed the run. Do nothing if the dialog is closed."""
         if shiboken6.isValid(self):
             self._read_progress()
 
     def show_run_refusal(self, failure: Failure) -> None:
-        """Show why this window couldn't execute the run: in the dialog or, if the dialog is closed, as a toast."""
+        """Show why this window couldn't execute the run: in the dialog or, if the dialog is closed, in a toast."""
         if shiboken6.isValid(self):
             self._show_refusal(failure)
         else:
@@ -260,12 +257,12 @@ class RunDialog(DialogFrame):
                 self._context.translate("act.refused"), self._context.failure_message(failure), "square_bang", "bad"
             )
 
-    def show_parts(self, *parts: QWidget) -> None:
-        """Replace the content of the dialog by these widgets, one below the other."""
+    def show_widgets(self, *parts: QWidget) -> None:
+        """Replace the content of the dialog with these widgets, one below the other."""
         content = QWidget()
         content.setLayout(make_column(*parts, gap=12))
         self.show_content(content)
 
 
 def _do_nothing() -> None:
-    """Do nothing: the function of the acting button while a press must have no effect."""
+    """Do nothing. The main button calls this function during the delay after its meaning has changed."""

@@ -1,1 +1,1 @@
-"""The page of a credit check."""
+"""The page of the window that shows one credit check."""

@@ -1,6 +1,5 @@
-"""The page of one credit check: its state, certainty and work, the state here and at the provider, explanation,
-documents, timeline and actions.
-"""
+"""The page of one credit check: its state, certainty and next step, a comparison with the provider's record, an
+explanation, documents, timeline and actions."""
 
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,11 +25,12 @@ from console.views.widgets.record_parts import DocumentStrip
 if TYPE_CHECKING:
     from console.app import Console
 
-_PROVIDER_SIDE = 1  # index of the provider in the list of sides
+_PROVIDER_SIDE_INDEX = 1  # index of the provider in the list of sides
 
 
 class CreditCheckPage(RecordPage[CreditCheckView]):
-    """The page of one credit check. The documents stand above the tabs, with a button that opens the current PDF."""
+    """The page of one credit check. Above the tabs is a strip with its documents and a button that opens the
+    current PDF."""
 
     kind = "credit-check"
     tabs: CreditCheckTabs
@@ -50,8 +50,8 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         super().__init__(context, tabs, below=(make_column(self.documents, margins=(margin, 4, margin, 12)),))
         self._provider_id = self.copyable(translate("field.provider_id"), role="small", tone="muted")
         self.pdf_button.clicked.connect(self._open_pdf)
-        tabs.pdf_requested.connect(self._open_copy)
-        tabs.comparison_requested.connect(self._compare_copy)
+        tabs.pdf_requested.connect(self._open_stored_pdf)
+        tabs.comparison_requested.connect(self._compare_stored_pdf)
         self.bind_key(KEY_BY_ACTION["open_pdf"], partial(self._act_by_key, "open_pdf"))
 
     def read_view(self, services: "Console", id: int) -> CreditCheckView:
@@ -74,7 +74,9 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         client = context.translate("record.client", client=record.client_id)
         badges = case_words.view_badges(view)
         self.head.show_identity(record.corporation_number, company, client, badges)
-        self.show_sides(facts.compared_sides(view, context), {_PROVIDER_SIDE: (self._provider_id, self.answers)})
+        self.show_sides(
+            facts.compared_sides(view, context), {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)}
+        )
         number = record.credit_check_id
         self._provider_id.setVisible(number is not None)
         self._provider_id.show_id(context.translate("record.side.number", credit_check_id=number), str(number or ""))
@@ -107,9 +109,8 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         return words.is_opening(entry)
 
     def show_change(self, before: CreditCheckView, view: CreditCheckView, last_entry: TimelineEntry) -> None:
-        """Show a bar which says that another person has changed the record, with the names of the changed fields. Its
-        button shows the old and the new values.
-        """
+        """Show a bar which says that another person has changed the record, with the names of the changed fields.
+        A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""
         context, changed_names = self.context, facts.changed_fields(before.record, view.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
         self._difference = facts.difference_text(before.record, view.record, context)
@@ -155,12 +156,13 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self.context.navigate(PdfRoute(self.id))
 
     @Slot(str)
-    def _compare_copy(self, sha256: str) -> None:
-        """Compare an older PDF with the newest one; the newest one with the one before."""
+    def _compare_stored_pdf(self, sha256: str) -> None:
+        """Open the page that compares the stored PDF with this SHA-256 with the newest one. For the newest PDF or
+        "", compare the newest one with the one before it."""
         documents = () if self.view is None else self.view.documents
         old = None if not documents or sha256 in ("", documents[0].sha256) else sha256
         self.context.navigate(CompareRoute(self.id, old))
 
     @Slot(str)
-    def _open_copy(self, sha256: str) -> None:
+    def _open_stored_pdf(self, sha256: str) -> None:
         self.context.navigate(PdfRoute(self.id, sha256))

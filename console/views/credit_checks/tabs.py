@@ -1,4 +1,5 @@
-"""The tabs of a credit check: timeline, documents, earlier records, notes, stored answers, audit entries."""
+"""The tabs of a credit check's page: timeline, documents, earlier credit checks of the corporation, notes, stored
+answers of the provider, and audit entries."""
 
 from dataclasses import dataclass
 
@@ -21,8 +22,8 @@ from console.views.widgets.timeline import TimelineList
 from console.wording import catalogue as wording
 
 _MIN_TABLE_ROWS = 4
-_HISTORY_COLUMNS = ("day", "record", "client", "state", "certainty", "result", "until", "work")
-_FETCH_ACTIONS = (
+_HISTORY_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "until", "work")
+_FETCH_AUDIT_ACTIONS = (
     AuditAction.CREDIT_CHECK_PDF_STORED,
     AuditAction.CREDIT_CHECK_PDF_FAILED,
     AuditAction.CREDIT_CHECK_DETAIL_STORED,
@@ -33,7 +34,8 @@ _FETCH_ACTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class DocumentRow:
-    """One row of the table of documents: a stored PDF, or the PDF that is missing."""
+    """One row of the table of documents: a stored PDF of the credit check, or (`document` is None) the PDF that is
+    missing."""
 
     key: str
     name: str
@@ -45,8 +47,9 @@ class CreditCheckTabs(RecordTabs):
     """The tabs of a credit check's page.
 
     Signals:
-    - pdf_requested(str): the person opens the stored PDF with this SHA-256.
-    - comparison_requested(str): the person compares the stored PDF with this SHA-256 with another version.
+    - pdf_requested(str): the person wants to open the stored PDF with this SHA-256.
+    - comparison_requested(str): the person wants to compare the stored PDF with this SHA-256 ("" for the newest)
+      with another version.
     """
 
     pdf_requested = Signal(str)
@@ -59,7 +62,7 @@ class CreditCheckTabs(RecordTabs):
         self._attempts.setMinimumHeight(1)  # Qt's least height is more than the tab has beside its documents
         self._history = StaticTable(
             context,
-            check_columns(context, _HISTORY_COLUMNS, lambda record: record),
+            check_columns(context, _HISTORY_COLUMN_NAMES, lambda record: record),
             lambda record: record.id,
             context.translate("record.tab.history"),
         )
@@ -84,14 +87,14 @@ class CreditCheckTabs(RecordTabs):
         self._history.opened.connect(self.related_record_requested)
 
     def show_view(self, view: CreditCheckView) -> None:
-        """Replace the contents of all tabs; the visible tab stays."""
+        """Replace the contents of all tabs with those of `view`; the visible tab stays the same."""
         entries = [entry for entry in reversed(view.timeline) if not words.is_opening(entry)]
         next_lines = planned_lines(view.record, self._context)
-        rows = _make_rows(view, self._context)
+        rows = _make_document_rows(view, self._context)
         self._document_table.show_rows(rows)
         self._document_table.setFixedHeight(self._document_table.height_for(min(len(rows), 4)))
         self._compare_button.setVisible(len(view.documents) > 1)
-        attempts = [entry for entry in entries if entry.what in _FETCH_ACTIONS]
+        attempts = [entry for entry in entries if entry.what in _FETCH_AUDIT_ACTIONS]
         self._attempts.show_lines(
             [*next_lines, *(words.entry_timeline_line(entry, self._context) for entry in attempts)]
         )
@@ -102,19 +105,20 @@ class CreditCheckTabs(RecordTabs):
 
     @Slot()
     def compare_document(self) -> None:
-        """Compare the stored PDF on which the table stands with another version."""
+        """Emit `comparison_requested` for the stored PDF of the selected row, or for the newest one if no row with
+        a PDF is selected."""
         row = self._document_table.current_item
         document = row.document if isinstance(row, DocumentRow) else None
         self.comparison_requested.emit("" if document is None else document.sha256)
 
     @Slot(object)
     def open_document(self, row: DocumentRow) -> None:
-        """Open the stored PDF of a row of the table of documents; do nothing if the row's PDF is missing."""
+        """Emit `pdf_requested` for the stored PDF of `row`; do nothing if the PDF of this row is missing."""
         if row.document is not None:
             self.pdf_requested.emit(row.document.sha256)
 
 
-def _make_rows(view: CreditCheckView, context: WindowContext) -> list[DocumentRow]:
+def _make_document_rows(view: CreditCheckView, context: WindowContext) -> list[DocumentRow]:
     record, language = view.record, context.language
     name = context.translate("record.paper.pdf")
     current_state = StateCell(context.translate("record.document.current"), "check", "good")

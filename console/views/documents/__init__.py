@@ -1,1 +1,1 @@
-"""The page of a PDF document."""
+"""The pages of the window that show a stored PDF, or compare two versions of one."""

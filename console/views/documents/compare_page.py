@@ -1,4 +1,5 @@
-"""The page with two versions of a PDF side by side, their differences marked, and the list of the differences."""
+"""The page that shows two versions of a stored PDF side by side, marks their differences, and lists the
+differences."""
 
 import threading
 from collections.abc import Sequence
@@ -32,23 +33,24 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.services.credit_checks.pdf import PdfComparison
 
-_LEAST_PAGE_WIDTH = 240  # px
-_PAGE_MARGINS = 60  # px beside a page, with its scroll bar
+_MIN_PAGE_WIDTH_PX = 240  # px
+_PAGE_MARGINS_PX = 60  # px beside a page, with its scroll bar
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the list: a difference and its number, from 1."""
+class _DifferenceRow:
+    """One row in the list of differences: a difference, and its number counted from 1."""
 
     number: int
     difference: PageDifference
 
 
 class ComparePage(Page):
-    """The page that compares two versions of a credit check's PDF. A difference has a colour and a sign: + for words
-    that only the new version has, − for those of the old one, ≠ where words were replaced. The list of differences is
-    walked with the arrow keys, or from anywhere with N and B; the pages follow. The child processes that read the
-    PDFs end when the person leaves the page.
+    """The page that compares two versions of a credit check's PDF. A mark has a colour and a sign: + for words
+    only in the new version, − for words only in the old one, ≠ for replaced words. The arrow keys select a
+    difference in the list; the keys N and B select the next or the previous one from anywhere on the page; both
+    PDFs then show the page with this difference. When the person leaves the page, the child processes that read
+    the PDFs end.
     """
 
     sidebar_key = "lookup"
@@ -97,11 +99,11 @@ class ComparePage(Page):
         self.add_part(self._rows, 1)
         self.add_hints()
         self.back.clicked.connect(self._leave_page)
-        self.list.current_changed.connect(self._show_current)
+        self.list.current_changed.connect(self._show_current_difference)
         self.list.rows.page_applied.connect(self._select_first)
         for keys, act in (
-            ("N", partial(self.step, 1)),
-            ("B", partial(self.step, -1)),
+            ("N", partial(self.move_selection, 1)),
+            ("B", partial(self.move_selection, -1)),
             ("PgDown", partial(self._turn_pages, 1)),
             ("PgUp", partial(self._turn_pages, -1)),
         ):
@@ -128,7 +130,7 @@ class ComparePage(Page):
     def read_data(self, reason: str) -> None:
         route = self.route
         for view in (self.old_view, self.new_view):
-            view.show_words(self.context.translate("pdf.reading"))
+            view.show_message(self.context.translate("pdf.reading"))
 
         def open_both(services: "Console") -> "tuple[PdfComparison, tuple[Document, ...]]":
             versions = services.pdfs.list_versions(route.record)
@@ -136,13 +138,15 @@ class ComparePage(Page):
 
         self.context.run_read(
             open_both,
-            lambda opened: self._show_opened(route, *opened),
+            lambda opened: self._show_opened_pdfs(route, *opened),
             self._show_unreadable,
             owner=self,
             key=self,
         )
 
-    def _show_opened(self, route: CompareRoute, documents: "PdfComparison", versions: tuple[Document, ...]) -> None:
+    def _show_opened_pdfs(
+        self, route: CompareRoute, documents: "PdfComparison", versions: tuple[Document, ...]
+    ) -> None:
         if route != self.route:
             self._end_processes(documents)
             return
@@ -188,7 +192,7 @@ class ComparePage(Page):
         self._comparison = comparison
         self.summary.show_text(" ".join(document_words.summary_lines(comparison, self.context.language)))
         announce(self.summary, self.summary.plain, is_stored=False)
-        self._rows.show_rows([_Row(number, item) for number, item in enumerate(comparison.differences, 1)])
+        self._rows.show_rows([_DifferenceRow(number, item) for number, item in enumerate(comparison.differences, 1)])
         self._show_pages()
         self.improve_focus()
 
@@ -201,7 +205,7 @@ class ComparePage(Page):
         if failure.code != ErrorCode.PROVIDER_ANSWER_UNUSABLE:
             words = self.context.failure_message(failure)
         for view in (self.old_view, self.new_view):
-            view.show_words(words)
+            view.show_message(words)
         self.summary.show_text(words)
         announce(self, words, shape="cross", tone="bad")
 
@@ -210,7 +214,7 @@ class ComparePage(Page):
         self._close_documents()
 
     def _close_documents(self) -> None:
-        """Cancel the comparison, end the child processes and forget the differences."""
+        """Cancel the comparison, end the child processes that read the PDFs, and clear the list of differences."""
         documents, self._documents = self._documents, None
         self._cancelled.set()
         self._comparison = None
@@ -226,12 +230,12 @@ class ComparePage(Page):
 
     @property
     def current_difference(self) -> PageDifference | None:
-        """The difference on which the list stands."""
+        """The selected difference in the list; None if no row is selected."""
         row = self.list.current_item
-        return row.difference if isinstance(row, _Row) else None
+        return row.difference if isinstance(row, _DifferenceRow) else None
 
-    def step(self, step: int) -> None:
-        """Go to the next difference or, with −1, to the one before."""
+    def move_selection(self, step: int) -> None:
+        """Select the difference that is `step` rows further down in the list (−1 is the previous one)."""
         rows = self.list.all_rows
         if rows:
             self.list.go_to(min(max(self.list.current_row + step, 0), len(rows) - 1))
@@ -242,7 +246,7 @@ class ComparePage(Page):
             self.list.go_to_first()
 
     @Slot()
-    def _show_current(self) -> None:
+    def _show_current_difference(self) -> None:
         difference = self.current_difference
         if difference is not None:
             self.page_index = difference.page
@@ -258,7 +262,7 @@ class ComparePage(Page):
             announce(self.position, self.position.plain, is_stored=False)
 
     def _show_pages(self) -> None:
-        """Let the child processes render the visible page of both versions."""
+        """Let the child processes render the page at `page_index` of both PDFs, and show the two images."""
         documents, comparison, index = self._documents, self._comparison, self.page_index
         if documents is None or comparison is None:
             return
@@ -270,25 +274,25 @@ class ComparePage(Page):
         )
         for view, document, pages, side in sides:
             if index >= pages:
-                view.show_words(self.context.translate(f"compare.no_page.{side}"))
+                view.show_message(self.context.translate(f"compare.no_page.{side}"))
                 continue
-            width = max(view.width() - _PAGE_MARGINS, _LEAST_PAGE_WIDTH)
+            width = max(view.width() - _PAGE_MARGINS_PX, _MIN_PAGE_WIDTH_PX)
             self.context.runner.run(
                 partial(document.page_image, index, round(width * self.devicePixelRatioF())),
-                partial(self._show_side, view, side, index, width),
-                partial(self._show_side_failure, view),
+                partial(self._show_page_image, view, side, index, width),
+                partial(self._show_page_failure, view),
                 owner=self,
                 key=("compare", side),
                 cancellable=True,
             )
 
-    def _show_side(self, view: PdfView, side: str, index: int, width: int, image: PageImage) -> None:
+    def _show_page_image(self, view: PdfView, side: str, index: int, width: int, image: PageImage) -> None:
         comparison = self._comparison
         if comparison is None or index != self.page_index:
             return
         current = self.current_difference
         marks = [
-            PageMark(box, SIGNS[item.kind], _TONE_BY_KIND[item.kind], item is current)
+            PageMark(box, SIGNS[item.kind], _TONE_BY_DIFFERENCE_KIND[item.kind], item is current)
             for item in comparison.differences
             if item.page == index
             for box in (item.old_boxes if side == "old" else item.new_boxes)
@@ -296,15 +300,15 @@ class ComparePage(Page):
         name = self.context.translate(f"compare.{side}")
         view.show_marked_page(image, width, marks, f"{name}. {self.position.plain}")
 
-    def _show_side_failure(self, view: PdfView, failure: Failure) -> None:
-        view.show_words(self.context.translate("pdf.unreadable", reason=failure.detail.get("reason")))
+    def _show_page_failure(self, view: PdfView, failure: Failure) -> None:
+        view.show_message(self.context.translate("pdf.unreadable", reason=failure.detail.get("reason")))
 
     @Slot()
     def _leave_page(self) -> None:
         self.context.back_requested.emit()
 
 
-_TONE_BY_KIND: dict[DifferenceKind, Tone] = {
+_TONE_BY_DIFFERENCE_KIND: dict[DifferenceKind, Tone] = {
     DifferenceKind.ADDED: "good",
     DifferenceKind.REMOVED: "bad",
     DifferenceKind.CHANGED: "care",
@@ -315,7 +319,7 @@ _TONE_BY_KIND: dict[DifferenceKind, Tone] = {
 def _difference_columns(context: WindowContext) -> Sequence[Column]:
     translate, language = context.translate, context.language
 
-    def format_text(row: _Row) -> str:
+    def format_text(row: _DifferenceRow) -> str:
         return document_words.difference_text(row.difference, language)
 
     return [

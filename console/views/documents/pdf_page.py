@@ -1,6 +1,5 @@
-"""The page of a stored PDF, as images of its pages or as its text. A child process reads the PDF; the process of the
-window never parses the file.
-"""
+"""The page that shows a stored PDF, as images of its pages or as its text. A child process reads the PDF, so that
+the window's own process never parses the file."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -36,19 +35,19 @@ if TYPE_CHECKING:
     from console.services.exports.pdf_copies import SavedPdf
 
 _ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
-_NO_ZOOM_INDEX = _ZOOMS_PERCENT.index(100)
-_PAGE_WIDTH_PX = 760
+_DEFAULT_ZOOM_INDEX = _ZOOMS_PERCENT.index(100)
+_FULL_SIZE_PAGE_WIDTH_PX = 760
 _FIT_WIDTH, _FIT_PAGE = "width", "page"
 _FIT_MODES = (_FIT_WIDTH, _FIT_PAGE)
-_FRAME_PX = 52  # px of the view beside a page that fits: margins and scroll bar
-_LEAST_WIDTH_PX = 120
+_FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and scroll bar
+_MIN_PAGE_WIDTH_PX = 120
 _ZOOM_PREFERENCE, _FIT_PREFERENCE = "pdf_zoom", "pdf_fit"
 
 
 class PdfPage(Page):
-    """The page that shows one stored PDF. The key T switches between the images of its pages and its text, which a
-    screen reader can read; the choice stays for the next PDF. The child process that reads the PDF ends when another
-    PDF is opened or the person leaves the page.
+    """The page that shows one stored PDF. The T key switches between the images of its pages and its text, which a
+    screen reader can read; the next PDF opens in the same form. The child process that reads the PDF ends when
+    the person opens another PDF or leaves the page.
     """
 
     sidebar_key = "lookup"
@@ -74,7 +73,7 @@ class PdfPage(Page):
         self.page_count = 0
         self.page_index = 0
         percent = context.preferences.number(_ZOOM_PREFERENCE, _ZOOMS_PERCENT[0], _ZOOMS_PERCENT[-1])
-        self._zoom_index = _ZOOMS_PERCENT.index(int(percent)) if percent in _ZOOMS_PERCENT else _NO_ZOOM_INDEX
+        self._zoom_index = _ZOOMS_PERCENT.index(int(percent)) if percent in _ZOOMS_PERCENT else _DEFAULT_ZOOM_INDEX
         self._fit = context.preferences.text(_FIT_PREFERENCE, _FIT_MODES) or ""
         self.quarter_turns = 0
         self._aspect = 2**0.5  # height by width of the visible page, as it is turned
@@ -93,10 +92,10 @@ class PdfPage(Page):
         for view in (self.canvas, self.text):
             self._views.addWidget(view)
         self.printing = PagePrint(context, self)
-        self._build_tools()
+        self._build_toolbar()
         self._connect_signals()
 
-    def _build_tools(self) -> None:
+    def _build_toolbar(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
         self.back = KeyButton(translate("action.back"), "Esc", binds=False)
         self.previous = IconButton("arrow_up", translate("action.previous_page"))
@@ -165,7 +164,7 @@ class PdfPage(Page):
             ("R", self.rotate_pages),
             ("+", self.zoom_in),
             ("-", self.zoom_out),
-            ("Ctrl+F", self._go_to_search),
+            ("Ctrl+F", self._focus_search_field),
             ("=", self.zoom_in),
         ):
             self.bind_key(keys, act)
@@ -190,7 +189,7 @@ class PdfPage(Page):
 
     def read_data(self, reason: str) -> None:
         route = self.route
-        self.canvas.show_words(self.context.translate("pdf.reading"))
+        self.canvas.show_message(self.context.translate("pdf.reading"))
 
         def open_pdf(services: "Console") -> tuple["PdfDocument", int]:
             pages = services.pdfs.open_pages(route.record, route.sha256)
@@ -218,19 +217,19 @@ class PdfPage(Page):
     def _show_unreadable(self, failure: Failure) -> None:
         reason = failure.detail.get("reason")
         words = self.context.translate("pdf.unreadable", reason=reason)
-        self.canvas.show_words(
+        self.canvas.show_message(
             words if failure.code == ErrorCode.PROVIDER_ANSWER_UNUSABLE else self.context.failure_message(failure)
         )
         self.position.show_text("")
-        self.text.show_words(self.canvas.words)
+        self.text.show_message(self.canvas.words)
         announce(self, self.canvas.words, shape="cross", tone="bad")
 
     def _close_document(self) -> None:
-        """End the child process of the shown PDF and forget the search matches."""
+        """End the child process that reads the shown PDF, and clear the matches of the search."""
         pages, self._pages = self._pages, None
         self._hits, self._hit_index, self.page_count, self.quarter_turns = (), -1, 0, 0
         self._matches, self._searched_text, self._has_read_text = [], "", False
-        self.text.show_words("")
+        self.text.show_message("")
         self.match_count.show_text("")
         if pages is not None:
             self.context.runner.run(pages.close, lambda _: None, lambda _: None, owner=self.context)
@@ -243,7 +242,7 @@ class PdfPage(Page):
 
     @Slot()
     def switch_view(self) -> None:
-        """Show the text of the PDF in place of the images of its pages, or the images again, at the same page."""
+        """Switch from the images of the PDF's pages to its text, or back, and stay at the same page."""
         self.shows_text = not self.shows_text
         translate = self.context.translate
         self._views.setCurrentWidget(self.text if self.shows_text else self.canvas)
@@ -264,12 +263,12 @@ class PdfPage(Page):
         self.take_focus()
 
     def _read_text(self) -> None:
-        """Let the child process read the text of all pages."""
+        """Let the child process read the text of all pages, then show the text."""
         pages, count = self._pages, self.page_count
         if pages is None:
             return
         self._has_read_text = True
-        self.text.show_words(self.context.translate("pdf.reading"))
+        self.text.show_message(self.context.translate("pdf.reading"))
         self.context.runner.run(
             lambda: [pages.page_text(index) for index in range(count)],
             self._show_text,
@@ -280,7 +279,7 @@ class PdfPage(Page):
 
     def _show_text(self, texts: list[str]) -> None:
         if not any(clean_text(text) for text in texts):
-            self.text.show_words(self.context.translate("pdf.no_text"))
+            self.text.show_message(self.context.translate("pdf.no_text"))
             announce(self.text, self.context.translate("pdf.no_text"), shape="square_bang", tone="care")
             return
         headings = [
@@ -292,13 +291,14 @@ class PdfPage(Page):
     # -- pages
 
     def _render_page(self) -> None:
-        """Let the child process render the visible page of the PDF as an image, at the resolution of the screen."""
+        """Let the child process render the current page of the PDF at the resolution of the screen, then show the
+        image."""
         pages, index = self._pages, self.page_index
         if pages is None:
             return
         self.position.show_text(self.context.translate("pdf.page", page=index + 1, count=self.page_count))
-        width = self._shown_width()
-        percent = round(100 * width / _PAGE_WIDTH_PX)
+        width = self._shown_width_px()
+        percent = round(100 * width / _FULL_SIZE_PAGE_WIDTH_PX)
         self.zoom_words.show_text(self.context.translate("menu.percent", percent=percent))
         is_turned = self.quarter_turns % 2 == 1
         # A page that lies on its side is as wide as the unturned page is high.
@@ -313,15 +313,16 @@ class PdfPage(Page):
             cancellable=True,
         )
 
-    def _shown_width(self) -> int:
-        """Return the width of the page in px: the zoom, or what fits the view."""
+    def _shown_width_px(self) -> int:
+        """Return the width of the page on the screen in px: by the selected zoom, or by the size of the view if
+        the page is fitted to its width or height."""
         view = self.canvas.viewport()
-        room = self.canvas.width() - _FRAME_PX
+        room = self.canvas.width() - _FIT_MARGIN_PX
         if self._fit == _FIT_PAGE:
-            room = min(room, round((max(view.height(), 1) - _FRAME_PX) / self._aspect))
+            room = min(room, round((max(view.height(), 1) - _FIT_MARGIN_PX) / self._aspect))
         elif self._fit != _FIT_WIDTH:
-            return round(_PAGE_WIDTH_PX * _ZOOMS_PERCENT[self._zoom_index] / 100)
-        return max(room, _LEAST_WIDTH_PX)
+            return round(_FULL_SIZE_PAGE_WIDTH_PX * _ZOOMS_PERCENT[self._zoom_index] / 100)
+        return max(room, _MIN_PAGE_WIDTH_PX)
 
     def _show_page(self, index: int, image: PageImage) -> None:
         if index == self.page_index:
@@ -329,7 +330,7 @@ class PdfPage(Page):
             shown_aspect = 1 / aspect if self.quarter_turns % 2 else aspect
             has_other_form = abs(shown_aspect - self._aspect) > 0.01
             self._aspect = shown_aspect
-            width = self._shown_width()
+            width = self._shown_width_px()
             if has_other_form and (self._fit or self.quarter_turns % 2):
                 self._render_page()  # at the resolution of its true width
             current_hit = self._hits[self._hit_index] if 0 <= self._hit_index < len(self._hits) else None
@@ -364,9 +365,10 @@ class PdfPage(Page):
         self._change_zoom(-1)
 
     def _change_zoom(self, step: int) -> None:
-        """Show the next larger or smaller zoom, from a fitted page the nearest one. The person's choice is kept."""
+        """Show the next larger (`step` 1) or smaller (−1) zoom and store it as the person's preference. If the
+        page was fitted to the view, use the nearest zoom in this direction."""
         if self._fit:
-            percent = 100 * self._shown_width() / _PAGE_WIDTH_PX
+            percent = 100 * self._shown_width_px() / _FULL_SIZE_PAGE_WIDTH_PX
             nearest = [place for place, zoom in enumerate(_ZOOMS_PERCENT) if (zoom - percent) * step > 0]
             self._zoom_index = (nearest[0] if step > 0 else nearest[-1]) if nearest else self._zoom_index
         else:
@@ -390,7 +392,7 @@ class PdfPage(Page):
 
     @Slot()
     def rotate_pages(self) -> None:
-        """Turn the pages clockwise by 90 degrees, until another PDF is opened."""
+        """Rotate the pages clockwise by 90 degrees. The rotation ends when another PDF is opened."""
         self.quarter_turns = (self.quarter_turns + 1) % 4
         self._aspect = 1 / self._aspect
         self._render_page()
@@ -405,15 +407,14 @@ class PdfPage(Page):
     # -- search
 
     @Slot()
-    def _go_to_search(self) -> None:
+    def _focus_search_field(self) -> None:
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search.selectAll()
 
     @Slot()
     def _search_text(self) -> None:
-        """Search the PDF for the typed text and show the first match. If the text is the same as in the last search,
-        show the next match.
-        """
+        """Search the PDF for the text that the person has typed and show the first match. If it is the same text
+        as in the last search, show the next match."""
         words, pages = self.search.text().strip(), self._pages
         if not words or pages is None:
             return
@@ -421,53 +422,56 @@ class PdfPage(Page):
             self._search_in_text(words)
             return
         if self._hits and words == self._searched_text:
-            self._show_hit(self._hit_index + 1)
+            self._show_match(self._hit_index + 1)
             return
         self._searched_text = words
         self.context.runner.run(
-            lambda: pages.search(words), self._show_hits, self._show_unreadable, owner=self, cancellable=True
+            lambda: pages.search(words), self._show_matches, self._show_unreadable, owner=self, cancellable=True
         )
 
     def _search_in_text(self, words: str) -> None:
-        """Select the first match in the text; the next one if the typed text is that of the last search."""
+        """Search the PDF's text for `words` and select the first match, or the next match if `words` are those of
+        the last search."""
         if words != self._searched_text:
             self._searched_text, self._hit_index = words, -1
             self._matches = find_text(self.text.toPlainText(), words)
         if not self._matches:
-            self._show_match_words(self.context.translate("pdf.none_found"))
+            self._show_match_position(self.context.translate("pdf.none_found"))
             return
         self._hit_index = (self._hit_index + 1) % len(self._matches)
         self.text.select_match(self._matches[self._hit_index])
         self.page_index = self.text.page_at_cursor()
         line = self.text.textCursor().block().text().strip()
-        self._show_match_words(self._position_text(len(self._matches)), line)
+        self._show_match_position(self._match_position_text(len(self._matches)), line)
 
-    def _position_text(self, total: int) -> str:
+    def _match_position_text(self, total: int) -> str:
         return self.context.translate("queue.position", position=self._hit_index + 1, total=total)
 
-    def _show_match_words(self, words: str, line: str = "") -> None:
-        """Show the number of the shown match, and announce it with the line of text in which it stands."""
+    def _show_match_position(self, words: str, line: str = "") -> None:
+        """Show `words`, which say the number of the current match, and announce them to the screen reader together
+        with the line of text that contains the match."""
         self.match_count.show_text(words)
         announce(self.match_count, spoken_text(words, line), is_stored=False)
 
-    def _show_hits(self, hits: tuple[PageHit, ...]) -> None:
+    def _show_matches(self, hits: tuple[PageHit, ...]) -> None:
         self._hits = hits
         if hits:
-            self._show_hit(0)
+            self._show_match(0)
         else:
-            self._show_match_words(self.context.translate("pdf.none_found"))
+            self._show_match_position(self.context.translate("pdf.none_found"))
             self._render_page()
 
-    def _show_hit(self, number: int) -> None:
+    def _show_match(self, number: int) -> None:
         if self._hits:
             self._hit_index = number % len(self._hits)
             self.page_index = self._hits[self._hit_index].page
-            self._show_match_words(self._position_text(len(self._hits)))
+            self._show_match_position(self._match_position_text(len(self._hits)))
         self._render_page()
 
     @Slot()
     def _compare_versions(self) -> None:
-        """Compare the shown PDF with the newest one; the newest one with the one before it."""
+        """Open the page that compares the shown PDF with the newest version; for the newest version, with the one
+        before it. If only one version is stored, show a toast."""
         route = self.route
         self.context.run_read(
             lambda services: services.pdfs.list_versions(route.record),
@@ -489,18 +493,18 @@ class PdfPage(Page):
 
     @Slot()
     def print_document(self) -> None:
-        """Ask for a printer and print the shown PDF."""
+        """Open the dialog in which the person selects a printer, and print the shown PDF."""
         self.printing.print_pdf(self.route.record, self.route.sha256)
 
     @Slot()
     def choose_file(self) -> None:
-        """Ask for the path of a copy of the shown PDF."""
+        """Open the dialog in which the person selects the path for a copy of the shown PDF."""
         name = f"credit-check-{self.route.record}.pdf"
         ask_for_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_to, name)
 
     @Slot(str)
     def save_to(self, path: str) -> None:
-        """Save a copy of the shown PDF to a new file at `path`; a toast then names it."""
+        """Save a copy of the shown PDF to a new file at `path`, then show a toast with the file's name."""
         context, route = self.context, self.route
 
         def save(report: ProgressReporter) -> "SavedPdf":

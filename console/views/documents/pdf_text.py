@@ -1,4 +1,4 @@
-"""The text of a PDF as a person reads and searches it, with or without a screen reader."""
+"""A text field that shows the text of a PDF, in which a person can read and search it, also with a screen reader."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -7,13 +7,12 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit
 
 _HYPHEN_MARK = "\ufffe"  # pdfium's mark for a hyphen at the end of a line
-_NULL = "\0"
+_NULL_CHARACTER = "\0"
 
 
 class PdfText(QPlainTextEdit):
-    """Shows the text layer of a PDF, page after page, each under its heading. The text is selected and copied, and
-    read by the keys of a text field.
-    """
+    """A read-only text field that shows the text layer of a PDF, page after page, each under a heading. The person
+    can select and copy the text and move the cursor with the keys of a text field."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -23,7 +22,7 @@ class PdfText(QPlainTextEdit):
         self._page_starts: list[int] = []
 
     def show_pages(self, headings: Sequence[str], texts: Sequence[str]) -> None:
-        """Show the text of all pages; `headings` are the lines above them."""
+        """Show the texts of all pages, each below its heading; both sequences have one item per page."""
         parts, length = [], 0
         self._page_starts = []
         for heading, text in zip(headings, texts, strict=True):
@@ -34,13 +33,13 @@ class PdfText(QPlainTextEdit):
         self.setPlainText("".join(parts).rstrip())
         self.go_to_page(0)
 
-    def show_words(self, words: str) -> None:
-        """Show words in place of the text."""
+    def show_message(self, words: str) -> None:
+        """Show a message in place of the PDF's text, for example while the text is being read."""
         self._page_starts = []
         self.setPlainText(words)
 
     def go_to_page(self, index: int) -> None:
-        """Put the cursor on the heading of a page, at the top of the view."""
+        """Put the cursor on the heading of the page with this index (from 0) and scroll the heading to the top."""
         if index < len(self._page_starts):
             self.moveCursor(QTextCursor.MoveOperation.End)
             cursor = self.textCursor()
@@ -48,12 +47,12 @@ class PdfText(QPlainTextEdit):
             self.setTextCursor(cursor)
 
     def page_at_cursor(self) -> int:
-        """Return the index of the page in which the cursor is."""
+        """Return the index (from 0) of the page that contains the cursor."""
         at = self.textCursor().selectionStart()
         return max((index for index, start in enumerate(self._page_starts) if start <= at), default=0)
 
     def select_match(self, match: tuple[int, int]) -> None:
-        """Select a match of `find_text` and scroll to it."""
+        """Select a match, given as (start, end) in characters as `find_text` returns it, and scroll to it."""
         text = self.toPlainText()
         start, end = (_utf16_length(text[:place]) for place in match)
         cursor = self.textCursor()
@@ -64,15 +63,15 @@ class PdfText(QPlainTextEdit):
 
 
 def clean_text(text: str) -> str:
-    """Return the text of a page without the marks of the PDF library, with one kind of line break."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace(_HYPHEN_MARK, "-").replace(_NULL, "")
+    """Return the text of a page with line feeds as its only line breaks, and without the special characters that
+    the PDF library inserts, such as its mark for a hyphen."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").replace(_HYPHEN_MARK, "-").replace(_NULL_CHARACTER, "")
     return "\n".join(line.rstrip() for line in lines.split("\n")).strip()
 
 
 def find_text(text: str, words: str) -> list[tuple[int, int]]:
-    """Return the places of `words` in the text as (start, end). Character width, case and line breaks are ignored, as
-    in the search on the images of the pages.
-    """
+    """Return all matches of `words` in `text` as (start, end), in characters. The comparison ignores character
+    width, case and white space, as the search on the page images does."""
     letters = [(form, place) for place, letter in enumerate(text) for form in _comparable_form(letter)]
     plain = "".join(form for form, _ in letters)
     searched = "".join(form for letter in words for form in _comparable_form(letter))
@@ -89,5 +88,5 @@ def _comparable_form(letter: str) -> str:
 
 
 def _utf16_length(text: str) -> int:
-    """Return the length as Qt counts it: a character outside the basic plane has two units."""
+    """Return the length of `text` in UTF-16 code units, in which Qt counts positions."""
     return len(text.encode("utf-16-le")) // 2

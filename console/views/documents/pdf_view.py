@@ -1,6 +1,5 @@
-"""The widget that paints one page of a PDF with marked search matches; it scrolls if the page is larger than the
-widget.
-"""
+"""The widget that shows the image of one PDF page, with marked search matches or differences. It scrolls if the
+page is larger than the widget."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,15 +14,16 @@ from console.views.theme.painting import draw_frame
 from console.views.theme.theme import current_appearance
 from console.wording.line_breaks import keep_phrases_whole
 
-_MARGIN_PX = 16
+_PAGE_MARGIN_PX = 16
 _MATCH_COLOUR = QColor(255, 232, 120)
-_CURRENT_COLOUR = QColor(255, 190, 70)
+_CURRENT_MATCH_COLOUR = QColor(255, 190, 70)
 _SIGN_COLUMNS, _SIGN_COLUMN_PX = "+−≠", 14
 
 
 @dataclass(frozen=True, slots=True)
 class PageMark:
-    """A marked place of a page: its box, the sign beside it, the tone of its colour, and whether it is current."""
+    """A marked rectangle on a PDF page: the rectangle in fractions (0 to 1) of the page's width and height, the
+    sign at the page's left edge, the tone of its colour, and whether it is the current mark."""
 
     box: Box
     sign: str
@@ -32,7 +32,8 @@ class PageMark:
 
 
 def rotate_box(box: Box, quarter_turns: int) -> Box:
-    """Return a box of a page on the page turned clockwise by this number of quarter turns."""
+    """Return the rectangle of `box` after the page was rotated clockwise by this number of quarter turns. All
+    values are fractions (0 to 1) of the page's width and height."""
     left, top, right, bottom = box
     for _ in range(quarter_turns % 4):
         left, top, right, bottom = 1 - bottom, left, 1 - top, right
@@ -40,7 +41,7 @@ def rotate_box(box: Box, quarter_turns: int) -> Box:
 
 
 class PdfView(QScrollArea):
-    """Shows one page of a PDF on a grey background; the arrow keys and page keys scroll."""
+    """The widget that shows one PDF page on a grey background. The arrow keys and the page keys scroll it."""
 
     focus_ring = -2  # inside its edges
 
@@ -78,9 +79,8 @@ class PdfView(QScrollArea):
             self.ensureVisible(round(x), round(y), 120, 160)
 
     def show_marked_page(self, image: PageImage, width: int, marks: Sequence[PageMark], name: str) -> None:
-        """Show the image of a PDF page, `width` px wide, with marked places; scroll to the current one. `name` is the
-        description for screen readers.
-        """
+        """Show the image of a PDF page, `width` px wide, with `marks`, and scroll to the current mark. `name` is
+        the description for screen readers."""
         self._sheet.show_page(image, width, (), (), marks)
         self.setAccessibleDescription(name)
         current = next((mark.box for mark in marks if mark.is_current), None)
@@ -93,9 +93,10 @@ class PdfView(QScrollArea):
     def marks(self) -> Sequence[PageMark]:
         return self._sheet.marks
 
-    def show_words(self, words: str) -> None:
-        """Show a text in place of the PDF page, while the page is being read or because it can't be shown."""
-        self._sheet.show_words(words)
+    def show_message(self, words: str) -> None:
+        """Show a message in place of the PDF page, while the page is being read or because the program can't read
+        it."""
+        self._sheet.show_message(words)
         self.setAccessibleDescription(words)
 
     def scroll_to_top(self) -> None:
@@ -103,7 +104,7 @@ class PdfView(QScrollArea):
 
     @property
     def page_size(self) -> QSize:
-        """The size in px of the shown page with its margins."""
+        """The size in px of the shown page, including its margins."""
         return self._sheet.size()
 
     @property
@@ -139,10 +140,10 @@ class _PageSheet(QWidget):
         self.image = image.transformed(QTransform().rotate(90 * quarter_turns)) if quarter_turns else image.copy()
         self.words, self._boxes, self._current, self.marks = "", boxes, current, marks
         height = round(width * self.image.height() / self.image.width())
-        self.resize(width + 2 * _MARGIN_PX, height + 2 * _MARGIN_PX)
+        self.resize(width + 2 * _PAGE_MARGIN_PX, height + 2 * _PAGE_MARGIN_PX)
         self.update()
 
-    def show_words(self, words: str) -> None:
+    def show_message(self, words: str) -> None:
         self.image, self.words, self.marks = None, words, ()
         self.resize(QSize(720, 160))
         self.update()
@@ -150,7 +151,7 @@ class _PageSheet(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.fillRect(self.rect(), current_appearance().colour("sunken"))
-        sheet = QRectF(self.rect()).adjusted(_MARGIN_PX, _MARGIN_PX, -_MARGIN_PX, -_MARGIN_PX)
+        sheet = QRectF(self.rect()).adjusted(_PAGE_MARGIN_PX, _PAGE_MARGIN_PX, -_PAGE_MARGIN_PX, -_PAGE_MARGIN_PX)
         if self.image is None:
             painter.setFont(current_appearance().font("body"))
             painter.setPen(current_appearance().colour("muted"))
@@ -161,17 +162,17 @@ class _PageSheet(QWidget):
         painter.drawImage(sheet, self.image)
         # The colour of a match is multiplied with the page: black letters stay black, white paper takes the colour.
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Multiply)
-        for boxes, colour in ((self._boxes, _MATCH_COLOUR), (self._current, _CURRENT_COLOUR)):
+        for boxes, colour in ((self._boxes, _MATCH_COLOUR), (self._current, _CURRENT_MATCH_COLOUR)):
             for box in boxes:
-                painter.fillRect(_place_of(box, sheet), colour)
+                painter.fillRect(_scale_box(box, sheet), colour)
         painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, current_appearance().colour("line"), None)
         for mark in self.marks:
-            _draw_mark(painter, mark, _place_of(mark.box, sheet), sheet.left())
+            _draw_mark(painter, mark, _scale_box(mark.box, sheet), sheet.left())
 
 
-def _place_of(box: Box, sheet: QRectF) -> QRectF:
-    """Return the place of a box on the painted page."""
+def _scale_box(box: Box, sheet: QRectF) -> QRectF:
+    """Return the rectangle of `box` in px, where `sheet` is the rectangle of the whole painted page."""
     left, top, right, bottom = box
     return QRectF(
         sheet.left() + left * sheet.width(),
@@ -182,9 +183,9 @@ def _place_of(box: Box, sheet: QRectF) -> QRectF:
 
 
 def _draw_mark(painter: QPainter, mark: PageMark, place: QRectF, page_left: float) -> None:
-    """Draw a mark: a frame in the colour of its tone, thick for the current one, and its sign at the left edge of the
-    page, where it hides no letter. Each sign has a column of its own there. The page is always white, so the colours
-    are those of the light theme.
+    """Draw a mark: a frame in the colour of its tone, thick if the mark is the current one, and its sign at the
+    left edge of the page, where it covers no text. `place` is the mark's rectangle in px, `page_left` the left
+    edge of the page. The page is always white, so the colours are those of the light theme.
     """
     colour = QColor(tokens().colours("light")[mark.tone])
     frame = place.adjusted(-2, -2, 2, 2)

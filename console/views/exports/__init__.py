@@ -1,1 +1,1 @@
-"""The export of a list to a file, from any page."""
+"""The export of a list to a file, which pages and dialogs of the window offer."""

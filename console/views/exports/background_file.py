@@ -1,4 +1,5 @@
-"""Write one file in the background: a bar of the page shows the progress and cancels it; a toast names the file."""
+"""Writes a file in a worker thread while the page shows the progress in a bar with a cancel button. A toast names
+the written file."""
 
 import threading
 from collections.abc import Callable
@@ -16,15 +17,14 @@ from console.views.widgets.notification_bars import NotificationBar
 if TYPE_CHECKING:
     from console.app import Console
 
-T = TypeVar("T")
-Progress = Callable[..., None]
+WrittenFile = TypeVar("WrittenFile")
+ProgressCallback = Callable[..., None]
 """Function that the writing service calls with its progress. It raises Cancelled when the person has cancelled."""
 
 
 class BackgroundFile(QObject):
-    """Writes one file of a page or a dialog at a time. The writing goes on when another page is shown; `name` is the
-    name of the bar and `label` that of the work.
-    """
+    """Writes files for a page or a dialog in a worker thread, one file at a time. The writing continues while
+    another page is shown. `name` identifies the progress bar on the page; `label` names the task on screen."""
 
     def __init__(self, context: WindowContext, parent: QWidget, name: str, label: str) -> None:
         super().__init__(parent)
@@ -34,20 +34,21 @@ class BackgroundFile(QObject):
         self._words: Callable[..., str] = str
         self.is_running = False
 
-    def write(
+    def write_file(
         self,
-        call: Callable[["Console", Progress], T],
-        make_toast: Callable[[T], Toast],
+        call: Callable[["Console", ProgressCallback], WrittenFile],
+        make_toast: Callable[[WrittenFile], Toast],
         progress_words: Callable[..., str],
     ) -> None:
-        """Write a file by `call(services, progress)`. `progress_words` returns the words of the bar for the arguments
-        with which the service calls `progress`; `make_toast` returns the toast about the written file.
+        """Write a file by calling `call(services, progress)` in a worker thread. `progress_words` returns the text
+        of the progress bar for the arguments with which the service calls `progress`; `make_toast` returns the
+        toast about the written file.
         """
         context, self.is_running, self._words = self._context, True, progress_words
         self._cancelled.clear()
         cancelled = self._cancelled
 
-        def write(report: ProgressReporter) -> T:
+        def write_in_thread(report: ProgressReporter) -> WrittenFile:
             def show(*facts: object) -> None:
                 if cancelled.is_set() or report.is_cancelled:
                     raise Cancelled
@@ -55,21 +56,28 @@ class BackgroundFile(QObject):
 
             return context.bind_services(lambda services: call(services, show))()
 
-        def show_written(written: T) -> None:
-            self._end()
+        def show_written(written: WrittenFile) -> None:
+            self._end_writing()
             context.toast_requested.emit(make_toast(written))
 
         context.runner.watch(
-            write, show_written, self._show_failure, self._show_progress, owner=self, label=self._label, lane="long"
+            write_in_thread,
+            show_written,
+            self._show_failure,
+            self._show_progress,
+            owner=self,
+            label=self._label,
+            lane="long",
         )
 
     @Slot()
     def cancel(self) -> None:
-        """Cancel the writing after its present part. The answer says whether a file was written."""
+        """Cancel the writing at its next progress report. A toast then says that the person has cancelled it, or
+        names the file if it was already complete."""
         self._cancelled.set()
 
-    def show_words(self, words: str) -> None:
-        """Show the progress in a bar of the page; a dialog has none."""
+    def show_progress_text(self, words: str) -> None:
+        """Show the text of the progress in a bar of the page; a dialog has no such bar."""
         if not isinstance(self._parent, Page):
             return
         if self._bar is None:
@@ -82,15 +90,15 @@ class BackgroundFile(QObject):
         self._bar.show_text("", words)
 
     def _show_progress(self, facts: tuple[object, ...]) -> None:
-        self.show_words(self._words(*facts))
+        self.show_progress_text(self._words(*facts))
 
-    def _end(self) -> None:
+    def _end_writing(self) -> None:
         self.is_running, self._bar = False, None
         if isinstance(self._parent, Page):
             self._parent.hide_bar(self._name)
 
     def _show_failure(self, failure: Failure) -> None:
-        self._end()
+        self._end_writing()
         translate = self._context.translate
         if failure.code == "cancelled":
             self._context.show_toast(translate("export.cancelled"), "", "ring_slash", "muted")

@@ -1,4 +1,5 @@
-"""The action `export` of a page or dialog: it asks for a file, and writes the list to it in the background."""
+"""The action "export" of a page or dialog: it opens the dialog for the file's path, and writes the list to this
+file in a worker thread."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, ExportWritten, FileFormat
-from console.views.exports.background_file import BackgroundFile, Progress
+from console.views.exports.background_file import BackgroundFile, ProgressCallback
 from console.views.pages.base import Page, PageHead
 from console.views.printing.page_print import PagePrint
 from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
     from console.app import Console
 
 EXPORT_KEY = "Ctrl+E"
-KEY_HINTS = (((EXPORT_KEY,), "key.export"), PRINT_KEY_HINT)
+EXPORT_KEY_HINTS = (((EXPORT_KEY,), "key.export"), PRINT_KEY_HINT)
 _FILE_FORMATS = [file_format.value for file_format in FileFormat]
 
 
 class ListExport(QObject):
-    """Exports the list of a page or a dialog. One export runs at a time; it goes on when another page is shown, and a
-    toast names the written file. While it runs, a bar of the page shows its progress and a button that cancels it.
+    """Exports the list of a page or a dialog to a file, one file at a time. The export continues while another
+    page is shown, and a toast names the written file. During the export a bar of the page shows the progress
+    and a button that cancels it.
     """
 
     def __init__(
@@ -37,7 +39,8 @@ class ListExport(QObject):
         head: PageHead | None = None,
     ) -> None:
         """`make_request` returns the request for the list as it is displayed and selected at the time of the call,
-        None if there is no list to export. The button stands in `head`; without one, the caller places it.
+        or None if there is no list to export. The constructor adds the export button to `head`; without `head`,
+        the caller adds `button` to a layout.
         """
         super().__init__(parent)
         self._context, self._parent, self._make_request = context, parent, make_request
@@ -59,19 +62,21 @@ class ListExport(QObject):
 
     @property
     def has_list(self) -> bool:
-        """True if there is a list to export at present."""
+        """True if there is a list to export and no export is being written."""
         return not self.is_running and self._make_request() is not None
 
     @Slot()
     def print_list(self) -> None:
-        """Ask for a printer and print the list as it is displayed and selected."""
+        """Open the dialog in which the person selects a printer, and print the list as it is displayed and
+        selected."""
         request = self._make_request()
         if request is not None:
             self.printing.print_list(request)
 
     @Slot()
     def choose_file(self) -> None:
-        """Ask for the path of the new file. Do nothing while an export runs."""
+        """Open the dialog in which the person selects the path of the new file. Do nothing if an export is running
+        or there is no list."""
         self._request = None if self.is_running else self._make_request()
         if self._request is None:
             return
@@ -83,13 +88,13 @@ class ListExport(QObject):
 
     @Slot(str)
     def export_to(self, path: str) -> None:
-        """Write the list to a new file at `path`, whose suffix names the format."""
+        """Write the list to a new file at `path`, whose suffix names the file format."""
         context, request = self._context, self._request or self._make_request()
         if request is None or self.is_running:
             return
         language, translate = context.language, context.translate
 
-        def call(services: "Console", report: Progress) -> ExportWritten:
+        def call(services: "Console", report: ProgressCallback) -> ExportWritten:
             return services.exports.write(request, Path(path), language, report)
 
         def make_toast(written: ExportWritten) -> Toast:
@@ -99,10 +104,11 @@ class ListExport(QObject):
         def progress_words(rows: int) -> str:
             return translate("progress.export", rows=rows)
 
-        self._file.show_words(progress_words(0))
-        self._file.write(call, make_toast, progress_words)
+        self._file.show_progress_text(progress_words(0))
+        self._file.write_file(call, make_toast, progress_words)
 
     @Slot()
     def cancel(self) -> None:
-        """Cancel the running export after its present page. The answer says whether a file was written."""
+        """Cancel the running export at its next progress report. A toast then says that the person has cancelled
+        it, or names the file if it was already complete."""
         self._file.cancel()

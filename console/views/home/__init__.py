@@ -1,1 +1,1 @@
-"""The home page."""
+"""The home page of the window, with the counts of the queues and the acting person's work."""

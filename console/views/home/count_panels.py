@@ -1,4 +1,5 @@
-"""The panels of the home page: lines that have a text, the age of the oldest record, and a count."""
+"""The panel widget of the home page: a title above lines, each with a text, the age of the oldest record, and a
+count."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,17 +22,17 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import PaintedButton
 
-_PADDING_PX = 16
+_LINE_PADDING_PX = 16
 
 
 @dataclass(frozen=True, slots=True)
 class CountLine:
-    """The contents of one line of a CountPanel: `key` names the target that the line opens ("" for none); an icon
-    (`shape` in the colour `tone`), a text (`word`), a muted text (`detail`), and a figure (`count_text`) at the
-    right.
+    """The contents of one line of a CountPanel: an icon (`shape` in the colour `tone`), a text (`word`), a muted
+    text (`detail`), and a number (`count_text`) at the right. `key` says what a press on the line opens, such
+    as the name of a queue; "" if nothing.
 
-    If `figure_shape` is given, the right end shows a state and not a number: that shape in `figure_tone`, and
-    `count_text` as a word.
+    If `figure_shape` is given, the right end shows a state in place of the number: this icon in the colour
+    `figure_tone`, and `count_text` as its name.
     """
 
     key: str
@@ -45,7 +46,7 @@ class CountLine:
 
 
 class LineButton(PaintedButton):
-    """One line of a CountPanel, which the person can press. Its focus ring is drawn inside the line."""
+    """A button that shows one CountLine. It draws its focus ring inside its own rectangle."""
 
     def __init__(self, line: CountLine) -> None:
         super().__init__(line.word)
@@ -76,14 +77,15 @@ class LineButton(PaintedButton):
         elif self.underMouse() and self.isEnabled():
             painter.fillRect(self.rect(), colour("hover"))
         baseline = centred_baseline(box.top(), box.height())
-        right_x = self._draw_figure(painter, box, baseline)
-        self._draw_words(painter, box, baseline, right_x)
+        right_x = self._draw_count_or_state(painter, box, baseline)
+        self._draw_texts(painter, box, baseline, right_x)
         if self.hasFocus():
             draw_frame(painter, box, 0, colour("focus"), None, 2)
 
-    def _draw_figure(self, painter: QPainter, box: QRectF, baseline: float) -> float:
-        """Draw the number or the state at the right end of the line. Return the x coordinate of its left edge."""
-        line, right = self.line, box.right() - _PADDING_PX
+    def _draw_count_or_state(self, painter: QPainter, box: QRectF, baseline: float) -> float:
+        """Draw the number or the state at the right end of the line. Return the x coordinate of its left edge in
+        px."""
+        line, right = self.line, box.right() - _LINE_PADDING_PX
         is_state = bool(line.figure_shape)
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
         role: TypeRoleName = "body" if is_state else "figure"
@@ -97,8 +99,8 @@ class LineButton(PaintedButton):
             draw_cached_shape(painter, line.figure_shape, x, (box.height() - side) / 2, side, ink)
         return x
 
-    def _draw_words(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
-        line, side, x = self.line, current_appearance().icon_px(16), box.left() + _PADDING_PX
+    def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
+        line, side, x = self.line, current_appearance().icon_px(16), box.left() + _LINE_PADDING_PX
         if line.shape:
             draw_cached_shape(
                 painter, line.shape, x, (box.height() - side) / 2, side, current_appearance().colour(line.tone)
@@ -108,7 +110,7 @@ class LineButton(PaintedButton):
         draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(line.word), right_x - x - 12))
         runs = split_font_runs(line.detail)
         detail_x = (
-            min(right_x, box.right() - _PADDING_PX - 48 * current_appearance().scale)
+            min(right_x, box.right() - _LINE_PADDING_PX - 48 * current_appearance().scale)
             - 12
             - font_runs_width(runs, "small")
         )
@@ -118,10 +120,10 @@ class LineButton(PaintedButton):
 
 
 class CountPanel(Surface):
-    """A panel with a title and lines that show counts. The arrow keys move the focus between the lines.
+    """A panel with a title and a button per CountLine. The arrow keys move the focus between the buttons.
 
     Signals:
-    - chosen(str): the person has pressed the line with this key.
+    - chosen(str): the person has pressed the button of the line with this key.
     """
 
     chosen = Signal(str)
@@ -130,13 +132,15 @@ class CountPanel(Surface):
         super().__init__(edge="all")
         self.setAccessibleName(title)
         head = Surface(edge="bottom")
-        head.setLayout(make_row(TextLabel(title, "panel_title"), None, margins=(_PADDING_PX, 8, _PADDING_PX, 8)))
+        head.setLayout(
+            make_row(TextLabel(title, "panel_title"), None, margins=(_LINE_PADDING_PX, 8, _LINE_PADDING_PX, 8))
+        )
         self._lines = QVBoxLayout()
         self._lines.setSpacing(0)
         self._buttons: list[LineButton] = []
         self._foot_words = TextLabel("", "small", "muted")
         footer = Surface(edge="top")
-        footer.setLayout(make_row(self._foot_words, margins=(_PADDING_PX, 6, _PADDING_PX, 6)))
+        footer.setLayout(make_row(self._foot_words, margins=(_LINE_PADDING_PX, 6, _LINE_PADDING_PX, 6)))
         self.setLayout(make_column(head, self._lines, None, footer, gap=0, margins=(1, 1, 1, 1)))
 
     def show_lines(self, lines: Sequence[CountLine], footer: str = "") -> None:
@@ -150,17 +154,17 @@ class CountPanel(Surface):
 
     @property
     def focus_stops(self) -> list[QWidget]:
-        """The lines of the panel that can have the focus, in tab order."""
+        """The visible buttons of the panel, in tab order."""
         return [button for button in self._buttons if not button.isHidden()]
 
     def _add_line(self, line: CountLine) -> None:
         button = LineButton(line)
-        button.clicked.connect(self._open_sender)
+        button.clicked.connect(self._open_pressed_line)
         self._buttons.append(button)
         self._lines.addWidget(button)
 
     @Slot()
-    def _open_sender(self) -> None:
+    def _open_pressed_line(self) -> None:
         button = self.sender()
         if isinstance(button, LineButton):
             self.chosen.emit(button.line.key)

@@ -1,4 +1,4 @@
-"""The bars of the home page about drafts: each can be continued or discarded."""
+"""The bars of the home page about drafts (unfinished forms). The buttons of a bar continue or discard its draft."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -8,11 +8,11 @@ from console.views.presenters.drafts import continue_draft, draft_text
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 
-_MAX_BARS = 3
+_MAX_DRAFT_BARS = 3
 
 
 class DraftBars(QObject):
-    """Shows one bar for each of the acting person's newest drafts on a page."""
+    """Shows one bar on the page for each of the acting person's newest drafts (unfinished forms), at most three."""
 
     def __init__(self, page: Page) -> None:
         super().__init__(page)
@@ -22,8 +22,9 @@ class DraftBars(QObject):
 
     @Slot()
     def show_drafts(self) -> None:
-        """Show the bars of the present drafts. The bar of an unchanged draft stays."""
-        drafts = self._context.own_state.drafts()[-_MAX_BARS:]
+        """Show a bar for each of the newest stored drafts and remove the other bars. The bar of an unchanged draft
+        stays."""
+        drafts = self._context.own_state.drafts()[-_MAX_DRAFT_BARS:]
         words_by_name = {draft.name: draft_text(draft, self._context) for draft in drafts}
         for name in set(self._shown) - {
             name for name, words in words_by_name.items() if self._shown.get(name) == words

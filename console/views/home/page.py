@@ -1,4 +1,5 @@
-"""The home page: counts of the queues, unfinished work, the oldest records for review, and recent records."""
+"""The home page: counts of the queues, unfinished work, the records that have waited longest for a review, and
+recently opened records."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,7 +39,7 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_QUEUE_LOOKS = (
+_QUEUE_ICONS_AND_TONES = (
     ("review", "square_bang", "care"),
     ("unknown", "question", "unknown"),
     ("disagree", "not_equal", "bad"),
@@ -51,13 +52,16 @@ _QUEUE_LOOKS = (
 )
 _MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
 _MIN_NARROW_PANEL_PX = 240  # the same for four panels, of which the ages give way first
-_MIN_ROWS = 4  # rows of the table that stay visible at any text size
+_MIN_VISIBLE_ROWS = 4  # rows of the table that stay visible at any text size
 _MAX_VIEW_LINES = 7
-_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
+_REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
 
 class HomePage(Page):
-    """The home page: the counts of the queues and of the acting person's work. Pressing a count opens its queue."""
+    """The home page: panels with the counts of the queues, of the acting person's unfinished work and of the saved
+    views, and a table of the records that have waited longest for a review. A press on a count opens its queue
+    or view.
+    """
 
     sidebar_key = "home"
     help_key = "help.home"
@@ -80,14 +84,14 @@ class HomePage(Page):
         self.team_panel = CountPanel(translate("home.team"))
         self.provider_panel = CountPanel(translate("home.providers"))
         self.views_panel = CountPanel(translate("home.views"))
-        self.views_panel.chosen.connect(self._open_view)
+        self.views_panel.chosen.connect(self._open_saved_view)
         context.saved_views_changed.connect(self._show_saved_views)
-        self.my_panel.chosen.connect(self._open_line)
-        self.team_panel.chosen.connect(self._open_line)
+        self.my_panel.chosen.connect(self._open_queue)
+        self.team_panel.chosen.connect(self._open_queue)
         self.add_part(self.head)
         self.add_bars_above()
-        self.add_part(self._make_panels())
-        self.add_part(self._make_lower_part(), 1)
+        self.add_part(self._make_count_panels())
+        self.add_part(self._make_table_and_recent_panel(), 1)
         self.add_hints()
         for signal in (context.work_counts_changed, context.connection_state_changed):
             signal.connect(self._show_work_counts)
@@ -98,7 +102,7 @@ class HomePage(Page):
             *self.head.stops, *self.my_panel.focus_stops, *self.team_panel.focus_stops, self.link, self.table
         )
 
-    def _make_panels(self) -> QHBoxLayout:
+    def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
         box = self._panel_box = make_row(
             self.my_panel,
@@ -112,23 +116,26 @@ class HomePage(Page):
             box.setStretch(place, 1)
         return box
 
-    def _make_lower_part(self) -> QWidget:
+    def _make_table_and_recent_panel(self) -> QWidget:
         context = self.context
         self.rows = PagedModel(
-            record_columns(context, _COLUMN_NAMES, _record_of, _waiting_since), _item_ref, context.runner, parent=self
+            record_columns(context, _REVIEW_COLUMN_NAMES, _record_of, _waiting_since),
+            _item_ref,
+            context.runner,
+            parent=self,
         )
         self.table = FittedTable(self.rows, context.translate("home.oldest"), naming_columns=("company",))
         ColumnPreferences(context, self.table, "home")
-        self.table.opened.connect(self._open_item)
+        self.table.opened.connect(self._open_queue_item)
         self.rows.failed.connect(self.show_reading_failure)
         self.rows.page_applied.connect(self._show_rows)
         self.list = QStackedWidget()
         self.list.addWidget(self.table)
         self.list.addWidget(self._make_empty_state())
-        self._keep_rows()
+        self._set_min_table_height()
         self._review_count = TextLabel("", "small_data", "muted")
         link = self.link = LinkButton(context.translate("home.open_queue"))
-        link.clicked.connect(self._open_review)
+        link.clicked.connect(self._open_review_queue)
         margin = tokens().px("spacing", "page_margin")
         title = make_row(
             TextLabel(context.translate("home.oldest"), "panel_title"),
@@ -146,16 +153,17 @@ class HomePage(Page):
         lower.setLayout(box)
         return lower
 
-    def _keep_rows(self) -> None:
-        """Keep room for some rows of the table at any text size; the page scrolls if it needs more."""
+    def _set_min_table_height(self) -> None:
+        """Set the least height of the table so that four rows stay visible at any text size; the page scrolls if
+        the window is too low for it."""
         look = current_appearance()
-        self.list.setMinimumHeight(look.row_height("header") + _MIN_ROWS * look.row_height())
+        self.list.setMinimumHeight(look.row_height("header") + _MIN_VISIBLE_ROWS * look.row_height())
 
     def _make_empty_state(self) -> QWidget:
-        """Return the widget that is shown if no record needs review."""
+        """Return the widget that replaces the table if no record needs a review."""
         translate = self.context.translate
         self._empty_button = KeyButton(translate("home.open_queue"))
-        self._empty_button.clicked.connect(self._open_review)
+        self._empty_button.clicked.connect(self._open_review_queue)
         self.nothing = EmptyState(translate("home.empty"), translate("home.hint"), button=self._empty_button)
         return self.nothing
 
@@ -180,7 +188,7 @@ class HomePage(Page):
 
     def read_data(self, reason: str) -> None:
         if reason in ("arrived", "entered", "person"):
-            self.rows.read_query(self.context.page_fetch(_read_oldest))
+            self.rows.read_query(self.context.page_fetch(_read_oldest_reviews))
         else:
             self.rows.read_again()
 
@@ -189,20 +197,21 @@ class HomePage(Page):
     @Slot()
     def _show_work_counts(self) -> None:
         context, standing = self.context, self.context.work_counts
-        self.head.sentence.show_text(_today_words(context))
+        self.head.sentence.show_text(_format_today(context))
         self.head.read_at.show_text(
             context.translate("screen.last_read", at=standing.read_at) if standing.read_at else ""
         )
         self.team_panel.show_lines(
-            [_queue_line(context, *queue) for queue in _QUEUE_LOOKS], context.translate("home.team_foot")
+            [_make_queue_line(context, *queue) for queue in _QUEUE_ICONS_AND_TONES],
+            context.translate("home.team_foot"),
         )
-        self.my_panel.show_lines(_own_lines(context), context.translate("home.my_work_foot"))
+        self.my_panel.show_lines(_make_own_work_lines(context), context.translate("home.my_work_foot"))
         due = (
             context.translate("home.providers_foot", at=context.due_at)
             if context.due_at
             else context.translate("home.providers_foot_none")
         )
-        self.provider_panel.show_lines(_provider_lines(context), due)
+        self.provider_panel.show_lines(_make_provider_lines(context), due)
         review = standing.find_count("review")
         self._review_count.show_text(wording.format_count(review.count, is_capped=review.capped) if review else "")
         self._show_unfinished()
@@ -210,27 +219,28 @@ class HomePage(Page):
 
     @Slot()
     def _show_saved_views(self) -> None:
-        """Show the saved views with their counts; without a view there is no panel."""
+        """Show the saved views with their record counts. If no view is saved, hide the panel."""
         views, translate = self.context.saved_views, self.context.translate
         self.views_panel.setVisible(bool(views))
         further = len(views) - _MAX_VIEW_LINES
         foot = translate("home.views_further", n=further) if further > 0 else translate("home.views_foot")
-        self.views_panel.show_lines([_view_line(self.context, one) for one in views[:_MAX_VIEW_LINES]], foot)
+        self.views_panel.show_lines([_make_view_line(self.context, one) for one in views[:_MAX_VIEW_LINES]], foot)
         set_tab_order(*self.team_panel.focus_stops, *self.views_panel.focus_stops, self.link)
-        self._fit_parts()
+        self._fit_panels()
 
     def _show_unfinished(self) -> None:
-        """Show a bar about the acting person's oldest unfinished operation whose record is known. If there is no such
-        operation, hide the bar.
-        """
+        """Show a bar about the acting person's oldest unfinished operation among those whose record is known. If
+        there is none, hide the bar."""
         stopped_works = [
-            work for work in _own_work(self.context, self.context.work_counts.unfinished) if work.record is not None
+            work
+            for work in _list_own_work(self.context, self.context.work_counts.unfinished)
+            if work.record is not None
         ]
         if not stopped_works:
             self.hide_bar("unfinished")
             return
         work = min(stopped_works, key=lambda item: item.operation.started_at)
-        words = _unfinished_words(self.context, work)
+        words = _describe_unfinished_work(self.context, work)
         if "unfinished" in self.bar_names() and words == self._shown_words:
             return
         self._shown_words, self._shown_work = words, work
@@ -244,7 +254,7 @@ class HomePage(Page):
     # -- navigation
 
     @Slot(object)
-    def _open_item(self, item: QueueItem) -> None:
+    def _open_queue_item(self, item: QueueItem) -> None:
         trail = tuple(_item_ref(row_) for row_ in self.table.rows_around_current(MAX_TRAIL_LENGTH))
         self.context.navigate(case_words.route_of(item.record, trail, "queues"))
 
@@ -255,28 +265,28 @@ class HomePage(Page):
             self.context.navigate(case_words.route_of(record, (), "home"))
 
     @Slot()
-    def _open_review(self) -> None:
+    def _open_review_queue(self) -> None:
         self.context.navigate(QueuesRoute("review"))
 
     @Slot(str)
-    def _open_view(self, key: str) -> None:
+    def _open_saved_view(self, key: str) -> None:
         self.context.navigate(QueuesRoute(view=parse_view_key(key)))
 
     @Slot(str)
-    def _open_line(self, queue: str) -> None:
+    def _open_queue(self, queue: str) -> None:
         self.context.navigate(queue_route(queue))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_parts()
+        self._fit_panels()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange and hasattr(self, "recent"):
-            self._keep_rows()
-            self._fit_parts()
+            self._set_min_table_height()
+            self._fit_panels()
 
-    def _fit_parts(self) -> None:
+    def _fit_panels(self) -> None:
         needed = _MIN_PANEL_PX * 3 if self.views_panel.isHidden() else _MIN_NARROW_PANEL_PX * 4
         side_by_side = self.width() >= needed * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
@@ -286,7 +296,7 @@ class HomePage(Page):
         self.recent.setFixedWidth(tokens().px("layout", "preview_width" if is_wide else "approval_list"))
 
 
-def _read_oldest(services: "Console", cursor: object, limit: int) -> Rows:
+def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Rows:
     page = services.recovery.read_queue("review", limit, str(cursor) if cursor else None)
     return Rows(page.items, page.next_cursor)
 
@@ -303,43 +313,43 @@ def _waiting_since(item: QueueItem) -> datetime | None:
     return item.since
 
 
-def _today_words(context: WindowContext) -> str:
+def _format_today(context: WindowContext) -> str:
     now = context.now()
     weekday = context.translate(f"weekday.{now.astimezone(JST).weekday()}")
     return context.translate("home.today", at=now, weekday=weekday)
 
 
-def _queue_line(context: WindowContext, queue: str, shape: str, tone: str) -> CountLine:
+def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) -> CountLine:
     queue_count = context.work_counts.find_count(queue)
     word = context.translate(f"queue.{queue}.title")
     if queue_count is None or not queue_count.count:
         return CountLine(queue, shape, "muted", word, "", "0" if queue_count else "")
     oldest = context.translate("queue.oldest", age=context.age_text(queue_count.oldest)) if queue_count.oldest else ""
     count = wording.format_count(queue_count.count, is_capped=queue_count.capped)
-    return CountLine(queue, shape, tone, word, oldest, count)  # type: ignore[arg-type]  # one of the tones in _QUEUES
+    return CountLine(queue, shape, tone, word, oldest, count)  # type: ignore[arg-type]  # one of the tones in _QUEUE_ICONS_AND_TONES
 
 
-def _view_line(context: WindowContext, view: ViewCount) -> CountLine:
+def _make_view_line(context: WindowContext, view: ViewCount) -> CountLine:
     tone = "care" if view.problems else ("text" if view.count else "muted")
     oldest = context.translate("queue.oldest", age=context.age_text(view.oldest)) if view.oldest else ""
     shape = view_shape(view)
     return CountLine(view_key(view.view.id), shape, tone, view.view.name, oldest, count_text(view))  # type: ignore[arg-type]  # a tone
 
 
-def _own_lines(context: WindowContext) -> list[CountLine]:
-    own_works = _own_work(context, context.work_counts.unfinished)
+def _make_own_work_lines(context: WindowContext) -> list[CountLine]:
+    own_works = _list_own_work(context, context.work_counts.unfinished)
     calling_works = [work for work in own_works if work.operation.state == "calling"]
     unknown_works = [work for work in own_works if work.operation.state != "calling"]
     scheduled_works = [work for work in unknown_works if work.record is not None and work.record.work.at is not None]
     person_works = [work for work in unknown_works if work not in scheduled_works]
     return [
-        _work_line(context, "pending", "half_disc", "progress", "home.running", calling_works),
-        _work_line(context, "unknown", "question", "unknown", "home.to_settle", person_works),
-        _work_line(context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_works),
+        _make_work_line(context, "pending", "half_disc", "progress", "home.running", calling_works),
+        _make_work_line(context, "unknown", "question", "unknown", "home.to_settle", person_works),
+        _make_work_line(context, "unknown", "circle_arrow", "progress", "home.by_itself", scheduled_works),
     ]
 
 
-def _work_line(
+def _make_work_line(
     context: WindowContext, queue: str, shape: str, tone: str, key: str, works: Sequence[UnfinishedWork]
 ) -> CountLine:
     word = context.translate(key)
@@ -350,17 +360,17 @@ def _work_line(
     return CountLine(queue, shape, tone, word, detail, str(len(works)))  # type: ignore[arg-type]  # a tone
 
 
-def _provider_lines(context: WindowContext) -> list[CountLine]:
+def _make_provider_lines(context: WindowContext) -> list[CountLine]:
     gateways = (gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
     cells = (service_cell(context), *gateways, provider_cell(context))
     return [CountLine("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
 
 
-def _own_work(context: WindowContext, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
+def _list_own_work(context: WindowContext, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
     return [work for work in works if work.operation.operator == context.operator]
 
 
-def _unfinished_words(context: WindowContext, work: UnfinishedWork) -> str:
+def _describe_unfinished_work(context: WindowContext, work: UnfinishedWork) -> str:
     record = work.record
     if record is not None and not isinstance(record, CreditCheck):
         title, started_at = case_words.title(record, context), work.operation.started_at

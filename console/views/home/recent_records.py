@@ -1,4 +1,4 @@
-"""The panel of the recently opened records."""
+"""The panel of the home page that lists the records which the acting person has opened recently."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout
@@ -17,9 +17,8 @@ _MAX_VISITS = 12
 
 
 class RecentPanel(Surface):
-    """The panel with one line for each record that the acting person has opened recently; a press on a line opens the
-    record again.
-    """
+    """The panel with one line for each record that the acting person has opened recently; a press on a line opens
+    the record again."""
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="left")
@@ -50,7 +49,7 @@ class RecentPanel(Surface):
             button.deleteLater()
         del self._lines[len(visits) :]
         for number, visit in enumerate(visits):
-            line = _visit_line(self._context, visit)
+            line = _make_visit_line(self._context, visit)
             if number < len(self._lines):
                 self._lines[number].show_line(line)
             else:
@@ -60,19 +59,19 @@ class RecentPanel(Surface):
     def _add_line(self, line: CountLine) -> None:
         button = LineButton(line)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        button.clicked.connect(self._open_sender)
+        button.clicked.connect(self._open_pressed_line)
         self._box.insertWidget(2 + len(self._lines), button)
         self._lines.append(button)
 
     @Slot()
-    def _open_sender(self) -> None:
+    def _open_pressed_line(self) -> None:
         button = self.sender()
         if isinstance(button, LineButton):
             kind, _, id = button.line.key.rpartition(" ")
             self._context.navigate(route_to(kind, int(id), (), "home"))
 
 
-def _visit_line(context: WindowContext, visit: Visit) -> CountLine:
+def _make_visit_line(context: WindowContext, visit: Visit) -> CountLine:
     record, time_text = visit.record, wording.format_instant(visit.at, "clock")[:5]
     badge = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
     if isinstance(record, CreditCheck):

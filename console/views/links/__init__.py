@@ -1,1 +1,2 @@
-"""Links in the window: receiving them, and the routes that they open."""
+"""Links such as `support-console:record/payment/5` in the window: it receives them from other processes, and finds
+the page of a link and the link of a page."""

@@ -1,4 +1,4 @@
-"""Receive links from other processes of the same user, and show them in this window."""
+"""Receives links from other processes of the same operating-system user, over a local socket."""
 
 import logging
 from pathlib import Path
@@ -15,16 +15,17 @@ from console.settings.window_socket import (
     socket_name,
 )
 
-_MAX_WAITING = 4
-_log = logging.getLogger("console.window")
+_MAX_WAITING_CLIENTS = 4
+_window_log = logging.getLogger("console.window")
 
 
 class LinkListener(QObject):
-    """Listens for links of other processes of this user. If another window of the same home listens already, this one
-    doesn't: links reach the first window.
+    """Listens on a local socket for links from other processes of this operating-system user. If another window
+    with the same home folder already listens, this one doesn't, so that links reach the first window.
 
     Signals:
-    - link_received(object): a well-formed Link. Any other message is refused, and nothing happens.
+    - link_received(object): a process has sent this well-formed Link. The listener refuses any other message and
+      emits nothing.
     """
 
     link_received = Signal(object)
@@ -33,12 +34,12 @@ class LinkListener(QObject):
         super().__init__(parent)
         self._server = QLocalServer(self)
         self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
-        self._server.setMaxPendingConnections(_MAX_WAITING)
+        self._server.setMaxPendingConnections(_MAX_WAITING_CLIENTS)
         self._server.newConnection.connect(self._accept_clients)
         try:
             self._listen_at(socket_name(home))
         except OSError as trouble:
-            _log.info("links can't be received: %s", trouble)
+            _window_log.info("links can't be received: %s", trouble)
 
     @property
     def is_listening(self) -> bool:
@@ -52,27 +53,28 @@ class LinkListener(QObject):
             return
         QLocalServer.removeServer(name)  # what a process left that was killed
         if not self._server.listen(name):
-            _log.info("links can't be received: %s", self._server.errorString())
+            _window_log.info("links can't be received: %s", self._server.errorString())
 
     @Slot()
     def _accept_clients(self) -> None:
         while (client := self._server.nextPendingConnection()) is not None:
             client.setParent(self)
             client.setReadBufferSize(MAX_MESSAGE_BYTES)
-            client.readyRead.connect(self._read_sender)
+            client.readyRead.connect(self._read_signal_sender)
             client.disconnected.connect(client.deleteLater)
             QTimer.singleShot(int(TIMEOUT_SECONDS * 1000), client, client.abort)
             if client.bytesAvailable():
                 self._read_from(client)
 
     @Slot()
-    def _read_sender(self) -> None:
+    def _read_signal_sender(self) -> None:
         client = self.sender()
         if isinstance(client, QLocalSocket):
             self._read_from(client)
 
     def _read_from(self, client: QLocalSocket) -> None:
-        """Read one line of the client, answer and disconnect."""
+        """Read one line from the client, send the answer (shown or refused), and disconnect. If no complete line
+        has arrived yet, do nothing."""
         if not client.canReadLine() and client.bytesAvailable() < MAX_MESSAGE_BYTES:
             return
         link = _parse_line(bytes(client.readLine(MAX_MESSAGE_BYTES).data()))

@@ -1,4 +1,4 @@
-"""Links of the window's pages: the link of a route, and the route of a link."""
+"""Converts a link to the route of its page in the window, and a route to its link."""
 
 from console.domain.links.link import SCREENS, Link
 from console.domain.registry.watched_facts import QUEUE_NAME
@@ -25,13 +25,12 @@ from console.views.runtime.routes import (
     screen_route,
 )
 
-_LONGEST_NUMBER = 13
+_CORPORATION_NUMBER_LENGTH = 13
 
 
 def route_of_link(link: Link) -> Route:
-    """Return the route to the page of the record, queue, incident or screen that the link names. The route opens no
-    dialog, so a link never acts.
-    """
+    """Return the route to the page that the link names: a record, operation, corporation, queue, saved view,
+    incident or screen. The route opens no dialog, so a link never acts."""
     match link.place:
         case "record":
             return route_to(link.kind, int(link.value))
@@ -50,7 +49,7 @@ def route_of_link(link: Link) -> Route:
 
 
 def link_of_route(route: Route | None) -> Link | None:
-    """Return the link to the page of a route; None for a page without a link."""
+    """Return the link to the page that `route` opens; None if no link can name this page."""
     match route:
         case RecordRoute() | PaymentRoute() | OrderRoute() | RefundRoute():
             kind, id = ref_of(route)
@@ -59,7 +58,9 @@ def link_of_route(route: Route | None) -> Link | None:
             return Link("record", str(route.record), "credit-check")
         case OperationRoute():
             return Link("operation", route.id)
-        case LookupRoute() if len(route.text) == _LONGEST_NUMBER and route.text.isascii() and route.text.isdecimal():
+        case LookupRoute() if (
+            len(route.text) == _CORPORATION_NUMBER_LENGTH and route.text.isascii() and route.text.isdecimal()
+        ):
             return Link("corporation", route.text)
         case ChangedCompaniesRoute():
             return Link("queue", QUEUE_NAME)

@@ -1,6 +1,5 @@
-"""All records of one corporation: open items, one list per kind of record, and at the right the live credit check
-(the one that blocks another purchase for its client).
-"""
+"""The widget with all records of one corporation: its open items, a tab for each kind of record, and at the right
+the live credit check (the one that blocks another purchase for the same client)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import LookupResult
-from console.views.lookup.company_tabs import TAB_NAMES, CompanyTab
+from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsView
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
@@ -42,18 +41,18 @@ from console.wording import catalogue as wording
 from console.wording import registry as registry_words
 from console.wording.company import summary_text
 
-_MIN_WIDTH_WITH_PANEL = 900  # px at text size 1
+_MIN_WIDTH_WITH_PANEL_PX = 900  # px at text size 1
 _RECORD_KINDS = ("credit-check", "payment", "order", "refund")
-_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
+_CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
 
 
 class CompanyView(QWidget):
-    """Shows all records of one corporation number.
+    """The widget that shows all records of one corporation number, as part of the lookup page.
 
     Signals:
-    - opened(object): the person opens this record.
-    - counted(str): the position of the current row in the visible list, as text; "" if no row is current.
-    - number_requested(str): the person opens the company with this corporation number.
+    - opened(object): the person wants to open the page of this record.
+    - counted(str): the position of the selected row in the visible list, as text; "" if no row is selected.
+    - number_requested(str): the person wants to look up this corporation number.
     """
 
     opened = Signal(object)
@@ -77,7 +76,7 @@ class CompanyView(QWidget):
             hideable_columns=("next", "client", "work"),
         )
         ColumnPreferences(context, self.table, "company.checks")
-        self.money = {name: self._money_table(name) for name in MONEY_LISTS}
+        self.money = {name: self._make_money_list(name) for name in MONEY_LIST_COLUMNS}
         self.tabs = Tabs(context.translate("record.tabs"))
         self.panel = LiveCheckPanel(context)
         self._empty = QStackedWidget()
@@ -120,7 +119,7 @@ class CompanyView(QWidget):
         return head
 
     def _make_lists(self) -> QWidget:
-        """Return the tabs with one list per kind of record."""
+        """Return the widget with the tabs: one per kind of record, and those for documents, notes and history."""
         translate = self._context.translate
         self.lists = QStackedWidget()
         for name in ("payments", "refunds", "orders"):
@@ -132,7 +131,7 @@ class CompanyView(QWidget):
         self.checks.addWidget(self.table)
         self.checks.addWidget(self.no_records)
         self.lists.addWidget(self.checks)
-        self.company_tabs = [CompanyTab(self._context, name) for name in TAB_NAMES]
+        self.company_tabs = [CompanyTab(self._context, name) for name in COMPANY_TAB_NAMES]
         for tab in self.company_tabs:
             tab.place = self.tabs.add(translate(f"company_page.tab.{tab.name}"), data=tab.name)
             tab.counted.connect(self._count_rows)
@@ -145,29 +144,28 @@ class CompanyView(QWidget):
         holder.setLayout(make_column(head, self.lists, gap=0))
         return holder
 
-    def _money_table(self, name: str) -> TableOrEmptyState:
-        table = money_table(self._context, name)
+    def _make_money_list(self, name: str) -> TableOrEmptyState:
+        table = make_money_table(self._context, name)
         table.opened.connect(self.opened)
         table.current_changed.connect(self._show_position)
-        table.rows.page_applied.connect(partial(self._go_to_first, table))
+        table.rows.page_applied.connect(partial(self._select_first_row, table))
         return TableOrEmptyState(table, EmptyState(self._context.translate(f"lookup.no_{name}"), shape="dash"))
 
     def _connect_signals(self) -> None:
-        self.table.opened.connect(self._open_row)
-        self.table.current_changed.connect(self._show_current)
+        self.table.opened.connect(self._open_check_row)
+        self.table.current_changed.connect(self._show_selected_check)
         self.table.current_changed.connect(self._show_position)
-        self.table.rows.page_applied.connect(self._go_to_first_check)
+        self.table.rows.page_applied.connect(self._select_first_check)
         self.open_items.opened.connect(self.opened)
-        self.panel.opened.connect(self._open_id)
+        self.panel.opened.connect(self._open_check)
         self.panel.refetched.connect(self._refetch_live_check)
         self.panel.pdf_requested.connect(self._open_pdf)
 
     # -- display
 
     def show_result(self, result: LookupResult, *, is_automatic: bool = False) -> None:
-        """Show the records of a corporation number. `is_automatic` is True if the program has read the records again
-        without a request of the person; then no row may move under the mouse pointer.
-        """
+        """Show the records of a corporation number. `is_automatic` is True if the program has read them again
+        without a request of the person; then no row may move while the mouse pointer is over the list."""
         context, is_other_number = self._context, result.corporation_number != self.number
         self.result = result
         self.number, self.records = result.corporation_number, result.credit_checks
@@ -176,7 +174,7 @@ class CompanyView(QWidget):
         self.totals.show_totals(result.totals)
         refs = tuple(case_words.make_record_ref(record) for record in self.all_records)
         for tab in self.company_tabs:
-            tab.forget(refs, is_other_company=is_other_number)
+            tab.mark_outdated(refs, is_other_company=is_other_number)
             if is_other_number:
                 self.tabs.set_count(tab.place, "")
         self.copyable.show_id(wording.format_number(self.number), self.number)
@@ -196,17 +194,16 @@ class CompanyView(QWidget):
         if is_other_number:
             self.tabs.setCurrentIndex(0 if result.payments else len(lists))
         self._show_list(self.tabs.currentIndex())
-        self._show_current(self.table.current_item)
+        self._show_selected_check(self.table.current_item)
         tables = [table_or_nothing.table for table_or_nothing in self.money.values()]
         head_stops = (self.copyable, *self.registry_facts.stops, self.copy_button, self.buy_button)
         late_tables = [tab.table for tab in self.company_tabs]
-        stops = (*head_stops, *self.open_items.stops, self.tabs, *tables, self.table, *late_tables)
-        set_tab_order(*stops, *self.panel.stops)
+        stops = (*head_stops, *self.open_items.focus_stops, self.tabs, *tables, self.table, *late_tables)
+        set_tab_order(*stops, *self.panel.focus_stops)
 
     def _show_names(self, result: LookupResult) -> None:
-        """Show the official name of the company with its reading, else the name that a record has, and the facts of
-        the registry.
-        """
+        """Show the company's official name and its reading in kana from the corporation registry (without a
+        registry entry, the name from one of the credit checks), and the registry's data about it."""
         context, facts = self._context, result.corporation
         corporation = facts.corporation if facts is not None else None
         our_names = [record.company_name for record in self.records]
@@ -220,9 +217,8 @@ class CompanyView(QWidget):
 
     @Slot(int)
     def _show_list(self, place: int) -> None:
-        """Show the list of the tab with the index `place`. The panel with the live credit check is shown only beside
-        the list of credit checks.
-        """
+        """Show the list of the tab with the index `place`. The panel with the live credit check is visible only
+        beside the list of credit checks."""
         self.lists.setCurrentIndex(place)
         shown = self.lists.currentWidget()
         if isinstance(shown, CompanyTab):
@@ -232,15 +228,16 @@ class CompanyView(QWidget):
 
     @property
     def visible_list_name(self) -> str:
-        """The name of the visible list: payments, refunds, orders or checks; "" for a tab that lists no records."""
+        """The name of the visible list of records: payments, refunds, orders or checks; "" for documents, notes
+        and history."""
         name = str(self.tabs.data(self.tabs.currentIndex()))
-        return name if name in (*MONEY_LISTS, "checks") else ""
+        return name if name in (*MONEY_LIST_COLUMNS, "checks") else ""
 
     @property
     def shows_checks(self) -> bool:
         return self.lists.currentWidget() is self.checks
 
-    def _current_table(self) -> StaticTable:
+    def _visible_table(self) -> StaticTable:
         visible_list = self.lists.currentWidget()
         if isinstance(visible_list, CompanyTab):
             return visible_list.table
@@ -248,8 +245,9 @@ class CompanyView(QWidget):
 
     @Slot()
     def _show_position(self) -> None:
-        """Emit `counted` with the position of the current row in the visible list."""
-        table = self._current_table()
+        """Emit `counted` with the position of the selected row, and show the actions that are possible for its
+        record."""
+        table = self._visible_table()
         position, total = table.current_row + 1, wording.format_count(len(table.all_rows))
         words = self._context.translate("queue.position", position=position, total=total) if position else ""
         self.counted.emit(words)
@@ -257,28 +255,27 @@ class CompanyView(QWidget):
         if isinstance(record, CreditCheck | Order | Payment | Refund):
             self._acts.show_current(case_words.make_record_ref(record))
 
-    def _go_to_first(self, table: StaticTable) -> None:
+    def _select_first_row(self, table: StaticTable) -> None:
         if table.current_item is None:
             table.go_to_first()
         self._show_position()
 
     @Slot()
-    def _go_to_first_check(self) -> None:
+    def _select_first_check(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
-        self._show_current(self.table.current_item)
+        self._show_selected_check(self.table.current_item)
 
     @Slot(object)
-    def _show_current(self, record: object) -> None:
+    def _show_selected_check(self, record: object) -> None:
         current_check = record if isinstance(record, CreditCheck) else None
         self.panel.show_records(current_check, self.records)
-        self._show_purchase_button()
+        self._update_purchase_button()
         self._show_position()
 
-    def _show_purchase_button(self) -> None:
-        """Disable the purchase button while it is unknown whether the client of the current row has bought
-        already.
-        """
+    def _update_purchase_button(self) -> None:
+        """Disable the purchase button while the live credit check of the selected row's client has an unknown
+        outcome, so that the client may already have bought one."""
         live = self.panel.record
         is_unknown = live is not None and live.certainty is Certainty.UNKNOWN
         client = live.client_id if live is not None else ""
@@ -287,21 +284,21 @@ class CompanyView(QWidget):
         self.buy_button.update()
 
     def focus_targets(self) -> Sequence[QWidget | None]:
-        """Return the widgets that may get the focus first: the rows of the visible list, else the number."""
-        table = self._current_table()
+        """Return the widgets that may get the focus when the page opens, in order of preference: the visible table
+        if it has rows, the purchase button, and the corporation number."""
+        table = self._visible_table()
         return table if table.all_rows else None, self.buy_button, self.copyable
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Return True if one of the changed records, as (kind, id), is shown here, or has a higher id than all shown
-        records of its kind and may therefore be a new record of this number.
-        """
+        """Return True if one of the changed records, given as (kind, id), is shown here, or has a higher id than
+        all shown records of its kind and may therefore be a new record of this corporation."""
         refs = {case_words.make_record_ref(record) for record in self.all_records}
         newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
         return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS)
 
     @Slot()
     def _count_rows(self) -> None:
-        """Show the number of rows beside the names of the tabs that were read."""
+        """Show the number of rows in the titles of the tabs documents, notes and history, if they have been read."""
         for tab in self.company_tabs:
             if tab.table.all_rows:
                 self.tabs.set_count(tab.place, wording.format_count(len(tab.table.all_rows)))
@@ -309,16 +306,15 @@ class CompanyView(QWidget):
 
     @Slot(object)
     def _open_ref(self, ref: Ref) -> None:
-        """Open the record of a document, note or event."""
+        """Emit `opened` for the record with this kind and id, to which a document, note or event belongs."""
         record = next((one for one in self.all_records if case_words.make_record_ref(one) == ref), None)
         if record is not None:
             self.opened.emit(record)
 
-    def trail(self) -> tuple[Ref, ...]:
-        """Return kind and id of the records of the visible list. A route stores them, so that the record's page can
-        step to the previous and the next record.
-        """
-        rows = self._current_table().all_rows
+    def list_trail(self) -> tuple[Ref, ...]:
+        """Return kind and id of all records in the visible list; () for documents, notes and history. A route
+        stores them, so that the page of a record has keys for the previous and the next record of this list."""
+        rows = self._visible_table().all_rows
         if isinstance(self.lists.currentWidget(), CompanyTab):
             return ()
         return tuple(case_words.make_record_ref(record) for record in rows)
@@ -327,20 +323,20 @@ class CompanyView(QWidget):
 
     @property
     def current_record(self) -> ShownRecord | None:
-        """The record on which a key acts: that of the focused open item, or of the focused part of the panel;
-        otherwise the current row of the visible list. None if there is none.
-        """
+        """The record on which a key acts: that of the focused open item, or of the focused widget in the panel at
+        the right; otherwise that of the selected row in the visible list. None if there is no such record."""
         focus = find_focus(self.window())
         if focus is not None and self.open_items.isAncestorOf(focus):
-            return self.open_items.record_of(focus)
-        if focus is not None and (id := self.panel.id_at(focus)) is not None:
+            return self.open_items.find_record(focus)
+        if focus is not None and (id := self.panel.find_check_id(focus)) is not None:
             return next((check for check in self.records if check.id == id), None)
-        row = self._current_table().current_item
+        row = self._visible_table().current_item
         return row if isinstance(row, CreditCheck | Payment | Refund | Order) else None
 
     @Slot()
     def open_purchase(self) -> None:
-        """Open the purchase dialog for this corporation, if the purchase button is enabled."""
+        """Open the dialog that buys a credit check for this corporation. If the purchase button is disabled, show
+        the reason."""
         if self.number and self.buy_button.isEnabled():
             self._acts.purchase(self.number)
         else:
@@ -348,7 +344,8 @@ class CompanyView(QWidget):
 
     @Slot()
     def refetch_current(self) -> None:
-        """Open the re-fetch dialog for the current record; do nothing if it isn't a purchased credit check."""
+        """Open the re-fetch dialog for the current record. If no re-fetch of this record is possible, show the
+        reason."""
         self._refetch_record(self.current_record)
 
     @Slot()
@@ -364,7 +361,7 @@ class CompanyView(QWidget):
 
     @Slot()
     def probe_current(self) -> None:
-        """Ask the provider for the outcome of the current record."""
+        """Ask the provider for the outcome of the current record. If there is no current record, say so."""
         record = self.current_record
         if record is not None:
             self._acts.probe(record)
@@ -373,7 +370,8 @@ class CompanyView(QWidget):
 
     @Slot()
     def refund_current(self) -> None:
-        """Open the refund request for the current record; do nothing if it is no payment."""
+        """Open the dialog that requests a refund of the current record. If the record is no payment, show the
+        reason."""
         record = self.current_record
         if isinstance(record, Payment):
             self._acts.refund(record.id)
@@ -381,7 +379,8 @@ class CompanyView(QWidget):
             self._refuse_key(record, "act.only_payments")
 
     def _refuse_key(self, record: ShownRecord | None, reason_key: str) -> None:
-        """Say why a typed shortcut does nothing: no record is selected, or the selected one can't have the action."""
+        """Show why a shortcut does nothing: no record is selected, or the sentence with the key `reason_key` about
+        the selected one."""
         self._acts.page.refuse_key(self._context.translate(reason_key if record is not None else "act.none_selected"))
 
     @Slot()
@@ -392,7 +391,8 @@ class CompanyView(QWidget):
 
     @Slot()
     def copy_summary(self) -> None:
-        """Copy a summary of the company for a ticket to the clipboard, without personal data."""
+        """Copy a summary of the company, without personal data, to the clipboard, so that the person can paste it
+        into a support ticket."""
         if self.result is None:
             return
         context = self._context
@@ -402,11 +402,11 @@ class CompanyView(QWidget):
         context.show_toast(context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy")
 
     @Slot(object)
-    def _open_row(self, record: CreditCheck) -> None:
+    def _open_check_row(self, record: CreditCheck) -> None:
         self.opened.emit(record)
 
     @Slot(int)
-    def _open_id(self, id: int) -> None:
+    def _open_check(self, id: int) -> None:
         record = next((check for check in self.records if check.id == id), None)
         if record is not None:
             self.opened.emit(record)
@@ -419,15 +419,16 @@ class CompanyView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._has_room = self.width() >= _MIN_WIDTH_WITH_PANEL * current_appearance().scale
+        self._has_room = self.width() >= _MIN_WIDTH_WITH_PANEL_PX * current_appearance().scale
         self.panel.setVisible(self._has_room and bool(self.records) and self.shows_checks)
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         self.panel.setFixedWidth(tokens().px("layout", "company_side_panel" if is_wide else "approval_list"))
 
 
 def _check_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the list of credit checks. The column `work` takes the remaining width."""
-    columns = check_columns(context, _COLUMN_NAMES, _row_record)
+    """Return the columns of the table of credit checks. The column `work` (the next step) takes the remaining
+    width."""
+    columns = check_columns(context, _CHECK_COLUMN_NAMES, _row_record)
     return [replace(column, is_stretched=column.key == "work") for column in columns]
 
 
@@ -439,17 +440,17 @@ def _record_id(record: CreditCheck) -> int:
     return record.id
 
 
-MONEY_LISTS: Mapping[str, tuple[str, ...]] = {
+MONEY_LIST_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "payments": ("day", "name", "provider", "amount", "state", "certainty", "work", "payer", "next", "age"),
     "refunds": ("day", "name", "amount", "state", "certainty", "work", "people", "next", "age"),
     "orders": ("day", "name", "amount", "state", "certainty", "work", "age"),
 }
 
 
-def money_table(context: WindowContext, name: str) -> StaticTable:
-    """Return the table for one kind of record; `name` is "payments", "refunds" or "orders"."""
+def make_money_table(context: WindowContext, name: str) -> StaticTable:
+    """Return the table for the records of one kind; `name` is "payments", "refunds" or "orders"."""
     kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
-    columns = record_columns(context, MONEY_LISTS[name], return_record, kinds=kinds)
+    columns = record_columns(context, MONEY_LIST_COLUMNS[name], return_record, kinds=kinds)
     table = StaticTable(
         context,
         columns,

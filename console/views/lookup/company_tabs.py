@@ -1,4 +1,5 @@
-"""The tabs of a company that are read when they are opened: documents, notes and the history of all its records."""
+"""The tabs documents, notes and history of a company. Each covers all of the company's records, and reads its rows
+only when the person opens it."""
 
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
@@ -24,8 +25,8 @@ from console.wording.timelines import event_sentence
 if TYPE_CHECKING:
     from console.app import Console
 
-TAB_NAMES = ("documents", "notes", "history")
-_READERS: dict[str, "Callable[[Console, tuple[Ref, ...]], tuple[Any, ...]]"] = {
+COMPANY_TAB_NAMES = ("documents", "notes", "history")
+_ROW_READERS: dict[str, "Callable[[Console, tuple[Ref, ...]], tuple[Any, ...]]"] = {
     "documents": lambda services, refs: services.lookup.read_documents(refs),
     "notes": lambda services, refs: services.lookup.read_notes(refs),
     "history": lambda services, refs: services.lookup.read_history(refs),
@@ -33,12 +34,13 @@ _READERS: dict[str, "Callable[[Console, tuple[Ref, ...]], tuple[Any, ...]]"] = {
 
 
 class CompanyTab(QWidget):
-    """One of the tabs of a company's page. Its rows are read when the tab is shown, if the company has changed since
-    the last reading. If the reading fails, the earlier rows stay, greyed, with the time at which they were read.
+    """The tab with the documents, the notes or the history of a company (`name`). It reads its rows when it
+    becomes visible and the company's records have changed since the last reading. If the reading fails, the
+    earlier rows stay, greyed, with the time at which they were read.
 
     Signals:
-    - opened(object): the person opens the record with this kind and id.
-    - counted: the number of rows is known.
+    - opened(object): the person wants to open the record with this kind and id.
+    - counted: the rows have been read, so their number is known.
     """
 
     opened = Signal(object)
@@ -55,7 +57,7 @@ class CompanyTab(QWidget):
         self.failure = TextLabel("", "small", "care", wrap=True)
         self.failure.hide()
         self.table = StaticTable(
-            context, _COLUMNS[name](context), _row_key, context.translate(f"company_page.tab.{name}")
+            context, _COLUMNS_BY_TAB[name](context), _row_key, context.translate(f"company_page.tab.{name}")
         )
         self.table.opened.connect(self._open_row)
         empty_state = EmptyState(context.translate(f"company_page.{name}.empty"), shape="dash")
@@ -67,8 +69,9 @@ class CompanyTab(QWidget):
         layout.addWidget(self.rows, 1)
         self.setLayout(layout)
 
-    def forget(self, refs: tuple[Ref, ...], *, is_other_company: bool) -> None:
-        """Read the tab again when it is next shown, for these records. Rows of another company are removed."""
+    def mark_outdated(self, refs: tuple[Ref, ...], *, is_other_company: bool) -> None:
+        """Mark the rows as outdated, so that the tab reads those of `refs` (the company's records) when it is next
+        visible. If `is_other_company` is True, also remove the shown rows."""
         self._refs, self._is_read = refs, False
         if is_other_company:
             self._read_at = None
@@ -79,8 +82,8 @@ class CompanyTab(QWidget):
 
     @Slot()
     def read_rows(self) -> None:
-        """Read the rows, unless they are up to date."""
-        refs, reader = self._refs, _READERS[self.name]
+        """Read the rows from the service, unless they are up to date."""
+        refs, reader = self._refs, _ROW_READERS[self.name]
         if refs is None or self._is_read or not self._context.is_ready:
             return
         self._is_read = True
@@ -101,7 +104,7 @@ class CompanyTab(QWidget):
         self.counted.emit()
 
     def _show_failure(self, failure: Failure) -> None:
-        """Grey the rows, and say when they were read and why they can't be read now."""
+        """Grey the rows, and show when they were read and why the program can't read them now."""
         translate = self._context.translate
         words_ = (
             translate("company_page.stale", at=self._read_at) if self._read_at else translate("company_page.not_read")
@@ -113,10 +116,10 @@ class CompanyTab(QWidget):
 
     @Slot(object)
     def _open_row(self, row: object) -> None:
-        self.opened.emit(_record_of(row))
+        self.opened.emit(_row_record_ref(row))
 
 
-def _record_of(row: Any) -> Ref:
+def _row_record_ref(row: Any) -> Ref:
     return row.record if isinstance(row, CompanyDocument | CompanyEvent) else (row.kind, row.subject_id)
 
 
@@ -128,7 +131,7 @@ def _row_key(row: Any) -> Hashable:
 
 def _record_column(context: WindowContext) -> Column:
     def format_name(row: Any) -> str:
-        kind, id = _record_of(row)
+        kind, id = _row_record_ref(row)
         return f"{context.translate(f'kind.{kind}')} {id}"
 
     return Column("record", context.translate("column.record"), 150, format_name)
@@ -203,7 +206,7 @@ def _history_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-_COLUMNS: dict[str, Callable[[WindowContext], Sequence[Column]]] = {
+_COLUMNS_BY_TAB: dict[str, Callable[[WindowContext], Sequence[Column]]] = {
     "documents": _document_columns,
     "notes": _note_columns,
     "history": _history_columns,

@@ -1,4 +1,5 @@
-"""The money of a company in the head of its page: one line per currency, never added."""
+"""The widget with the money totals of a company: one line per currency, because amounts in different currencies
+are never added."""
 
 from collections.abc import Sequence
 
@@ -14,7 +15,8 @@ from console.wording.company import totals_text
 
 
 class CompanyTotalsView(QWidget):
-    """Shows the totals of a company. It is hidden if there are none."""
+    """The widget that shows a company's totals per currency: paid, refunded, refunds being sent, and refunds with
+    an unknown outcome. It is hidden if the company has no totals."""
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()
@@ -34,22 +36,22 @@ class CompanyTotalsView(QWidget):
                 widget.hide()
                 widget.deleteLater()
         for one in self._shown:
-            self._layout.addWidget(self._make_line(one))
+            self._layout.addWidget(self._make_currency_line(one))
         self.setVisible(bool(self._shown))
 
-    def _make_line(self, totals: CompanyTotals) -> QWidget:
+    def _make_currency_line(self, totals: CompanyTotals) -> QWidget:
         sums: list[tuple[str, int, Tone]] = [
             ("paid", totals.paid_minor, "text"),
             ("refunded", -totals.refunded_minor, "text"),
             ("sending", -totals.sending_minor, "text" if totals.sending_minor else "muted"),
             ("unknown", -totals.unknown_minor, "unknown" if totals.unknown_minor else "muted"),
         ]
-        parts = [self._make_part(key, minor, totals.currency, tone) for key, minor, tone in sums]
+        parts = [self._make_amount_label(key, minor, totals.currency, tone) for key, minor, tone in sums]
         line = make_flow_widget(TextLabel(totals.currency, "small", "muted"), *parts, gap=24)
         line.setAccessibleName(totals_text(totals, self._context.language))
         return line
 
-    def _make_part(self, key: str, amount_minor: int, currency: str, tone: Tone) -> QWidget:
+    def _make_amount_label(self, key: str, amount_minor: int, currency: str, tone: Tone) -> QWidget:
         part = QWidget()
         amount = wording.format_amount(amount_minor, currency)
         word = TextLabel(self._context.translate(f"company_page.{key}"), "small", "muted")

@@ -1,6 +1,4 @@
-"""The results of a search on the screen Lookup: companies, and a table of records grouped by kind, more of them
-on demand.
-"""
+"""The results of a search on the lookup page: a list of companies, and a table of records grouped by kind."""
 
 from collections.abc import Hashable, Sequence
 
@@ -20,18 +18,18 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.wording.search import group_note
 
-_COLUMNS = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")
+_FOUND_COLUMN_NAMES = ("company", "number", "name", "provider", "amount", "state", "certainty", "work", "age")
 _MAX_COMPANY_ROWS = 6
-_ICONS = {"payment": "card", "refund": "arrow_back", "credit-check": "document", "order": "list"}
+_ICON_BY_RECORD_KIND = {"payment": "card", "refund": "arrow_back", "credit-check": "document", "order": "list"}
 
 
 class FoundRecords(QWidget):
-    """The companies and records that a text has found. The records are grouped by kind.
+    """The widget with the companies and records that a search by text has found. The records are grouped by kind.
 
     Signals:
-    - company_opened(str): the person opens the company with this corporation number.
-    - record_opened(object): the person opens this record.
-    - more_requested: the person asks for more records.
+    - company_opened(str): the person wants to look up this corporation number.
+    - record_opened(object): the person wants to open the page of this record.
+    - more_requested: the person has pressed the button that shows more records.
     """
 
     company_opened = Signal(str)
@@ -52,12 +50,12 @@ class FoundRecords(QWidget):
         self.note = TextLabel(" ".join(note for note in notes if note), "small", "muted", wrap=True)
         self.table = StaticTable(
             context,
-            record_columns(context, _COLUMNS, return_record),
-            _key_of,
+            record_columns(context, _FOUND_COLUMN_NAMES, return_record),
+            _record_key,
             title,
             hideable_columns=("number",),
             naming_columns=("company",),
-            group_of=lambda record: self._group_of(record, found),
+            group_of=lambda record: self._row_group_of(record, found),
         )
         self.table.opened.connect(self.record_opened)
         head = Surface(edge="bottom")
@@ -82,21 +80,21 @@ class FoundRecords(QWidget):
         layout = make_column(*parts, gap=0)
         layout.setStretch(len(parts) - 1, 1)
         self.setLayout(layout)
-        self.table.rows.page_applied.connect(self._go_to_first)
+        self.table.rows.page_applied.connect(self._select_first_row)
         self.table.show_rows(records)
 
-    def _group_of(self, record: ShownRecord, found: SearchResult) -> RowGroup:
+    def _row_group_of(self, record: ShownRecord, found: SearchResult) -> RowGroup:
         kind = case_words.kind_of(record)
         group = found.groups[kind]
         title = self._context.translate(f"search.group.{kind}")
         count = f"{len(group.records)}+" if group.has_more else str(len(group.records))
-        return RowGroup(kind, title, _ICONS[kind], "text", count)
+        return RowGroup(kind, title, _ICON_BY_RECORD_KIND[kind], "text", count)
 
     @Slot()
-    def _go_to_first(self) -> None:
+    def _select_first_row(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
 
 
-def _key_of(record: ShownRecord) -> Hashable:
+def _record_key(record: ShownRecord) -> Hashable:
     return case_words.kind_of(record), record.id

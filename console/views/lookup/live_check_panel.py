@@ -1,6 +1,5 @@
-"""The panel beside a corporation's credit checks. For the client of the current row it shows the live credit check
-(the one that blocks another purchase) and the earlier ones.
-"""
+"""The panel beside a corporation's credit checks. For the client of the selected row it shows the live credit
+check (the one that blocks another purchase) and the earlier ones."""
 
 from collections.abc import Sequence
 
@@ -19,17 +18,17 @@ from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
-_PADDING_PX = 16
+_PANEL_PADDING_PX = 16
 
 
 class LiveCheckPanel(Surface):
-    """Shows the live credit check of one client (`record`; None if there is none) and the client's earlier credit
-    checks.
+    """The panel that shows a client's live credit check (`record`; None if the client has none) and the client's
+    earlier credit checks.
 
     Signals:
-    - opened(int): the person opens the credit check with this id.
-    - pdf_requested(int): the person opens the PDF of the credit check with this id.
-    - refetched: the person requests a re-fetch of `record`.
+    - opened(int): the person wants to open the page of the credit check with this id.
+    - pdf_requested(int): the person wants to open the PDF of the credit check with this id.
+    - refetched: the person wants to re-fetch `record`.
     """
 
     opened = Signal(int)
@@ -48,9 +47,8 @@ class LiveCheckPanel(Surface):
         box.addWidget(self._area)
 
     def show_records(self, current: CreditCheck | None, records: Sequence[CreditCheck]) -> None:
-        """Show those credit checks of `records` that have the same client as `current`. If they are the shown ones,
-        the panel isn't built again.
-        """
+        """Show those credit checks of `records` that belong to the client of `current` (the selected one). Do
+        nothing if the panel already shows them."""
         client = current.client_id if current else None
         of_client = [record for record in records if record.client_id == client]
         live_check = next((record for record in of_client if record.is_live), None)
@@ -62,19 +60,20 @@ class LiveCheckPanel(Surface):
         content = Surface(raised=True)
         parts: list[QWidget] = [self._make_head(live_check, client)]
         if live_check is not None:
-            parts.append(self._live_check_part(live_check))
+            parts.append(self._make_live_check_section(live_check))
         if earlier_checks:
-            parts.append(self._earlier_part(earlier_checks))
+            parts.append(self._make_earlier_checks_section(earlier_checks))
         content.setLayout(make_column(*parts, None, gap=0))
         self._area.setWidget(content)
 
     @property
-    def stops(self) -> list[QWidget]:
-        """The widgets of the panel that can have the focus, in tab order."""
+    def focus_stops(self) -> list[QWidget]:
+        """The buttons of the panel, in tab order."""
         return [*self._area.findChildren(PaintedButton)]
 
-    def id_at(self, widget: QWidget) -> int | None:
-        """Return the id of the credit check to which this widget of the panel belongs; None outside the panel."""
+    def find_check_id(self, widget: QWidget) -> int | None:
+        """Return the id of the credit check that `widget` of this panel belongs to; None for a widget outside the
+        panel."""
         if not self.isAncestorOf(widget):
             return None
         id = widget.property("record")
@@ -83,13 +82,13 @@ class LiveCheckPanel(Surface):
     def _make_head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         translate = self._context.translate
         head = Surface(raised=True, edge="bottom")
-        key = "lookup.live" if live is None else f"lookup.{_panel_kind(live)}"
+        key = "lookup.live" if live is None else f"lookup.{_live_check_kind(live)}"
         title = TextLabel(translate(f"{key}_of", client=client) if client else translate(key), "panel_title")
         number = TextLabel(str(live.id) if live else "", "data", "muted")
-        head.setLayout(make_row(title, None, number, margins=(_PADDING_PX, 8, _PADDING_PX, 8)))
+        head.setLayout(make_row(title, None, number, margins=(_PANEL_PADDING_PX, 8, _PANEL_PADDING_PX, 8)))
         return head
 
-    def _live_check_part(self, record: CreditCheck) -> QWidget:
+    def _make_live_check_section(self, record: CreditCheck) -> QWidget:
         context = self._context
         part = Surface(raised=True, edge="bottom")
         keys = [words.state_key(record, derived=False)]
@@ -99,16 +98,20 @@ class LiveCheckPanel(Surface):
         link = LinkButton(context.translate("action.open_record"), chevron=True)
         link.setProperty("record", record.id)
         link.clicked.connect(self._open_clicked_check)
-        buttons = self._buttons(record)
+        buttons = self._make_buttons(record)
         acts = make_column(make_row(*buttons, link, None, gap=8), DisabledReasons(*buttons), gap=4)
         part.setLayout(
             make_column(
-                badges, self._make_fact_list(record), acts, gap=12, margins=(_PADDING_PX, 14, _PADDING_PX, 14)
+                badges,
+                self._make_fact_list(record),
+                acts,
+                gap=12,
+                margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14),
             )
         )
         return part
 
-    def _buttons(self, record: CreditCheck) -> list[KeyButton]:
+    def _make_buttons(self, record: CreditCheck) -> list[KeyButton]:
         translate = self._context.translate
         if record.incomplete and record.state == "success":
             # Without a key cap: F means the credit check that has the focus, which may be another one.
@@ -134,7 +137,7 @@ class LiveCheckPanel(Surface):
             translate("record.document.until", until=record.expired_at) if record.expired_at else nothing_text
         )
         facts.add_fact(translate("field.expired_at"), TextLabel(until_text))
-        facts.add_fact(translate("column.document"), self._document_line(record))
+        facts.add_fact(translate("column.document"), self._make_document_line(record))
         if record.work.at is not None:
             next_text = translate(f"record.planned.{record.work.reason}", attempt=record.work.attempt + 1)
             due_text = case_words.next_attempt_text(record, context.now())
@@ -144,7 +147,7 @@ class LiveCheckPanel(Surface):
             )
         return facts
 
-    def _document_line(self, record: CreditCheck) -> QWidget:
+    def _make_document_line(self, record: CreditCheck) -> QWidget:
         translate, has_pdf = self._context.translate, record.pdf_file_path is not None
         holder = QWidget()
         if not has_pdf and record.state is not CheckState.SUCCESS:
@@ -158,10 +161,11 @@ class LiveCheckPanel(Surface):
         holder.setLayout(make_row(sign, words_, None, gap=5))
         return holder
 
-    def _earlier_part(self, records: Sequence[CreditCheck]) -> QWidget:
+    def _make_earlier_checks_section(self, records: Sequence[CreditCheck]) -> QWidget:
         context = self._context
         title = make_row(
-            TextLabel(context.translate("lookup.earlier"), "small", "muted"), margins=(_PADDING_PX, 0, _PADDING_PX, 0)
+            TextLabel(context.translate("lookup.earlier"), "small", "muted"),
+            margins=(_PANEL_PADDING_PX, 0, _PANEL_PADDING_PX, 0),
         )
         buttons = []
         for record in records[:6]:
@@ -186,10 +190,9 @@ class LiveCheckPanel(Surface):
         self.pdf_requested.emit(int(self.sender().property("record")))
 
 
-def _panel_kind(record: CreditCheck) -> str:
-    """Return the kind of live record that the panel shows: `unknown` (the outcome of its purchase is unknown),
-    `running` (it is being bought) or `live` (a bought credit check).
-    """
+def _live_check_kind(record: CreditCheck) -> str:
+    """Return the kind of `record`, which decides the panel's title: `unknown` (the outcome of its purchase is
+    unknown), `running` (it is being bought) or `live` (it is bought and valid)."""
     if record.certainty is Certainty.UNKNOWN:
         return "unknown"
     return "running" if record.state is CheckState.PENDING else "live"

@@ -1,4 +1,4 @@
-"""The list of open items: one line with the next step for each record that still needs a step."""
+"""The list of a company's open items: one line for each record that still needs a step, with this step."""
 
 from collections.abc import Sequence
 
@@ -18,10 +18,11 @@ _MAX_OPEN_ITEMS = 3
 
 
 class OpenItemList(QWidget):
-    """The list of the records that still need a step, three lines at most; the tables below it contain all records.
+    """The list of the records that still need a step, at most three lines; the tables below it contain all
+    records.
 
     Signals:
-    - opened(object): the person opens this record.
+    - opened(object): the person wants to open the page of this record.
     """
 
     opened = Signal(object)
@@ -50,21 +51,23 @@ class OpenItemList(QWidget):
                 widget.deleteLater()
         self._records = []
         for number, record in enumerate(records[:_MAX_OPEN_ITEMS]):
-            self._lines.addWidget(self._make_line(record, is_last=number == min(len(records), _MAX_OPEN_ITEMS) - 1))
+            self._lines.addWidget(
+                self._make_item_line(record, is_last=number == min(len(records), _MAX_OPEN_ITEMS) - 1)
+            )
         self._count.show_text(str(len(records)))
         self.setVisible(bool(records))
 
     @property
-    def stops(self) -> list[QWidget]:
-        """The widgets of the list that can have the focus, in tab order."""
+    def focus_stops(self) -> list[QWidget]:
+        """The buttons of the list, in tab order."""
         return [*self._box.findChildren(KeyButton)]
 
-    def record_of(self, widget: QWidget) -> ShownRecord | None:
-        """Return the record of the line that contains this widget; None if no line contains it."""
+    def find_record(self, widget: QWidget) -> ShownRecord | None:
+        """Return the record of the line that contains `widget`; None if no line contains it."""
         place = widget.property("place") if self.isAncestorOf(widget) else None
         return self._records[int(place)] if place is not None else None
 
-    def _make_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
+    def _make_item_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
         context = self._context
         badge = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
         explanation = case_words.explanation_of(record, context.now())
@@ -80,7 +83,7 @@ class OpenItemList(QWidget):
         button.setAccessibleName(button_name)
         button.setProperty("place", len(self._records))
         self._records.append(record)
-        button.clicked.connect(self._open_sender)
+        button.clicked.connect(self._open_pressed_item)
         line = Surface(edge="none" if is_last else "bottom")
         word = TextLabel(badge.word, "body", badge.tone if badge.tone != "good" else "text")
         word.setMinimumWidth(72)
@@ -95,5 +98,5 @@ class OpenItemList(QWidget):
         return line
 
     @Slot()
-    def _open_sender(self) -> None:
+    def _open_pressed_item(self) -> None:
         self.opened.emit(self._records[int(self.sender().property("place"))])

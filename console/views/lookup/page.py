@@ -1,4 +1,5 @@
-"""The lookup page: the field for a corporation number, and all records of that number."""
+"""The lookup page: an input field for a corporation number or a search text, and below it the records found for
+it."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -44,9 +45,8 @@ _FIRST_RECORDS, _MORE_FACTOR, _MOST_RECORDS = 50, 4, 1_000
 
 
 class LookupPage(Page):
-    """The page with the input field for a corporation number and, below it, the records of the number that was last
-    looked up.
-    """
+    """The page with the input field for a corporation number or a search text. Below it are all records of the
+    corporation, or the companies and records that the search has found."""
 
     sidebar_key = "lookup"
     help_key = "help.lookup"
@@ -59,7 +59,7 @@ class LookupPage(Page):
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "company_page.copy_summary"),
         (("Ctrl+F",), "key.number"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         evidence_bundle.KEY_HINT,
         (("F1",), "key.help"),
     )
@@ -106,7 +106,7 @@ class LookupPage(Page):
             self.bind_key(key, act)
         self.bind_key("Ctrl+C", self.company.copy_current)
         self.add_button_shortcut(self.company.copy_button)
-        self.bind_key("Ctrl+F", self._go_to_field)
+        self.bind_key("Ctrl+F", self._focus_number_field)
 
     def show_route(self, route: object) -> None:
         if not isinstance(route, LookupRoute) or not route.text:
@@ -114,7 +114,7 @@ class LookupPage(Page):
         self._opens_purchase = route.buy
         self.number.show_text(route.text)
         if route.text != self._number:
-            self._read_number(route.text)
+            self._start_lookup(route.text)
         else:
             self.refresh("entered")
 
@@ -143,19 +143,21 @@ class LookupPage(Page):
 
     @Slot(str)
     def _clear_result(self, text: str) -> None:
-        """Remove the records of the previous number when the person changes the typed text."""
+        """Remove the shown records when the person edits the text in the input field."""
         if text != self._number and self._number:
             self._number = ""
-            self._replace_first(QWidget())
+            self._replace_result(QWidget())
 
     @Slot()
     def _choose_primary_button(self) -> None:
-        """Looking up is the primary action until a corporation is shown; then it is that corporation's."""
+        """Paint the button "look up" as the primary one until a corporation is shown; then its purchase button is
+        the primary one."""
         is_company = self.content.currentWidget() is self.company
         self.number.button.set_kind("default" if is_company else "primary")
 
     def _make_export_request(self) -> ExportRequest | None:
-        """Return the request for the visible tab of a company, or for the companies that a search has found."""
+        """Return the export request for the shown list: the visible tab of a company, or the records or companies
+        that a search has found. Return None if no list is shown."""
         shown = self.content.currentWidget()
         if shown is self.company and self.company.number:
             return ExportRequest(ListName.LOOKUP, self.company.number, self.company.visible_list_name)
@@ -165,23 +167,24 @@ class LookupPage(Page):
 
     @Slot()
     def _export_evidence(self) -> None:
-        """Export the evidence packs of the records in the visible tab of a company (of all its records in a tab
-        without records), or of those that a search has found."""
+        """Export the evidence packs of the records in the visible tab of a company (for documents, notes and
+        history: of all the company's records), or of the records that a search has found."""
         request = self._make_export_request()
         if request is None or request.name is ListName.COMPANIES:
             self.refuse_key(self.context.translate("bundle.none"))
         else:
-            self.evidence_bundle.choose_file(partial(_read_refs, request))
+            self.evidence_bundle.choose_file(partial(_list_export_refs, request))
 
     # -- lookup
 
     @Slot(str)
     def _look_up_text(self, text: str) -> None:
-        """Look up the typed text by opening its route, so that the history contains the lookup."""
+        """Look up the typed text by navigating to its route, so that going back in the window's history returns to
+        this lookup."""
         if text.strip():
             self.context.navigate(LookupRoute(text))
 
-    def _read_number(self, text: str) -> None:
+    def _start_lookup(self, text: str) -> None:
         self._number, self._limit = text, _FIRST_RECORDS
         if self.isVisible():
             self.read_data("asked")
@@ -220,8 +223,9 @@ class LookupPage(Page):
             self.company.open_purchase()
 
     def _show_refusal(self, text: str, failure: Failure) -> None:
-        """Show the failure of a lookup: an invalid number in place of the records, any other failure in a bar. Ignore
-        the failure if the person has looked up another text since.
+        """Show why the lookup of `text` failed: a wrong corporation number in place of the records, any other
+        failure in a bar. If `text` isn't meant as a number, search for it. Ignore the failure if the person has
+        looked up another text since.
         """
         if text != self._number:
             return
@@ -238,15 +242,14 @@ class LookupPage(Page):
                 self.context.failure_message(failure),
                 shape="square_bang",
             )
-            self._replace_first(empty_state)
+            self._replace_result(empty_state)
             self.take_focus()
         else:
             self.show_reading_failure(failure)
 
     def _search_text(self, text: str) -> None:
-        """Search a text that is no corporation number. If it is the identifier of one record, or means one company,
-        show that one; otherwise list what was found, or show the searched sources and the next steps.
-        """
+        """Search for a text that is no corporation number. If exactly one record or company matches, open its
+        page; otherwise list the matches or, if there are none, show the next steps."""
         limit = self._limit
         self.context.run_read(
             lambda services: services.lookup.search(text, limit),
@@ -274,27 +277,27 @@ class LookupPage(Page):
             self._show_companies(found, companies)
         else:
             self._number = ""
-            self._replace_first(self._nothing_found(text.strip()[:40], found.companies))
+            self._replace_result(self._make_nothing_found_message(text.strip()[:40], found.companies))
             self.take_focus()
 
     def _show_records(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
         view = FoundRecords(self.context, found, companies)
         view.company_opened.connect(self._open_number)
         view.record_opened.connect(self._open_found_record)
-        view.more_requested.connect(self._read_more)
-        self._replace_first(view)
+        view.more_requested.connect(self._search_more)
+        self._replace_result(view)
         self.take_focus()
 
     def _show_companies(self, found: SearchResult, companies: Sequence[FoundCompany]) -> None:
         title = self.context.translate("corporation.found_for", text=found.query.words[:40], n=len(companies))
         company_list = CompanyList(self.context, companies, title, found.companies.registry_date)
         company_list.opened.connect(self._open_number)
-        self._replace_first(company_list)
+        self._replace_result(company_list)
         self.take_focus()
 
     @Slot()
-    def _read_more(self) -> None:
-        """Read more records of the same text."""
+    def _search_more(self) -> None:
+        """Search for the same text again with a higher limit of records per kind."""
         self._limit = min(self._limit * _MORE_FACTOR, _MOST_RECORDS)
         self._search_text(self._number)
 
@@ -302,10 +305,9 @@ class LookupPage(Page):
     def _open_found_record(self, record: ShownRecord) -> None:
         self.context.navigate(case_words.route_of(record, (), "lookup"))
 
-    def _nothing_found(self, typed: str, matches: RegistryMatches) -> EmptyState:
-        """Return the text in place of a result: the searched sources, the registry's date, and the next steps.
-        Without a registry it also says that a search by name needs one.
-        """
+    def _make_nothing_found_message(self, typed: str, matches: RegistryMatches) -> EmptyState:
+        """Return the message that replaces the list if nothing matches the typed text, with the time of the search
+        and the next steps. Without a corporation registry it also says that a search by company name needs one."""
         translate = self.context.translate
         hint = translate("lookup.nothing_hint", at=self.context.now())
         if matches.registry_date is None:
@@ -316,7 +318,7 @@ class LookupPage(Page):
     def _open_number(self, number: str) -> None:
         self.context.navigate(LookupRoute(wording.format_number(number)))
 
-    def _replace_first(self, widget: QWidget) -> None:
+    def _replace_result(self, widget: QWidget) -> None:
         old_widget = self.content.widget(0)
         self.content.insertWidget(0, widget)
         self.content.setCurrentWidget(widget)
@@ -326,16 +328,17 @@ class LookupPage(Page):
 
     @Slot(object)
     def _open_record(self, record: ShownRecord) -> None:
-        self.context.navigate(case_words.route_of(record, self.company.trail(), "lookup"))
+        self.context.navigate(case_words.route_of(record, self.company.list_trail(), "lookup"))
 
     @Slot()
-    def _go_to_field(self) -> None:
+    def _focus_number_field(self) -> None:
         self.number.edit.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.number.edit.selectAll()
 
 
-def _read_refs(request: ExportRequest, services: "Console") -> Sequence[Ref]:
-    """Return kind and id of the records of a list: of a corporation number, or of a search."""
+def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[Ref]:
+    """Return kind and id of all records in the list that `request` names: records of a corporation number, or of a
+    search."""
     if request.name is ListName.SEARCH:
         return list(map(case_words.make_record_ref, services.lookup.search(request.subject, _MOST_RECORDS).records))
     found = services.lookup.find_records(request.subject)

@@ -47,7 +47,7 @@ class SetAsidesPage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("R",), "key.refund"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

@@ -64,7 +64,7 @@ class ChangedCompaniesPage(Page):
         (("B",), "key.renew"),
         (("A",), "key.acknowledge"),
         (("Ctrl+C",), "key.copy"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

@@ -62,7 +62,7 @@ class UnmatchedNoticesPage(Page):
         (("Enter",), "key.open_similar"),
         (("A",), "key.acknowledge"),
         (("Ctrl+C",), "key.copy"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

@@ -83,7 +83,7 @@ class QueuesPage(Page):
         (("Shift+↓", "Shift+↑"), "key.extend"),
         (("Ctrl+A",), "key.choose_all"),
         (("Ctrl+D",), "key.choose_none"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         evidence_bundle.KEY_HINT,
         (("Ctrl+/",), "key.list"),
     )

@@ -57,7 +57,7 @@ class ReconcilePage(Page):
         (("[", "]"), "key.other_run"),
         (("L",), "key.runs"),
         (("S",), "key.reconcile"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

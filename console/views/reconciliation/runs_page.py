@@ -36,7 +36,7 @@ class ReconcileRunsPage(Page):
         (("Enter",), "key.open"),
         (("S",), "key.reconcile"),
         (("Ctrl+F",), "key.filter"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         (("Esc",), "key.back"),
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
-from console.views.exports.background_file import BackgroundFile, Progress
+from console.views.exports.background_file import BackgroundFile, ProgressCallback
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import Ref
@@ -60,13 +60,13 @@ class EvidenceBundleExport(QObject):
         if read_records is None or self.is_running:
             return
 
-        def call(services: "Console", report: Progress) -> "BundleWritten":
+        def call(services: "Console", report: ProgressCallback) -> "BundleWritten":
             return services.recovery.write_evidence_bundle(read_records(services), Path(path), report)
 
         def progress_words(done: int, of: int) -> str:
             return context.translate("progress.evidence", done=done, of=of)
 
-        self._file.write(call, self._make_toast, progress_words)
+        self._file.write_file(call, self._make_toast, progress_words)
 
     @Slot()
     def cancel(self) -> None:

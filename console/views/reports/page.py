@@ -39,7 +39,7 @@ class ReportsPage(Page):
     hints = (
         (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
         ((PICTURE_KEY,), "key.picture_or_table"),
-        *list_export.KEY_HINTS,
+        *list_export.EXPORT_KEY_HINTS,
         (("↓", "↑"), "key.move"),
         (("F5",), "key.reread"),
         (("F1",), "key.help"),
