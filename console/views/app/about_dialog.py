@@ -1,4 +1,4 @@
-"""The dialog About: the versions of the program, of Qt and of other parts on which it depends."""
+"""The dialog "About": the versions of the program, of Qt and of the other libraries that it uses."""
 
 from PySide6.QtCore import QLibraryInfo
 from PySide6.QtWidgets import QGridLayout, QWidget
@@ -10,7 +10,7 @@ from console.views.widgets.dialog import DialogFrame
 
 
 def open_about_dialog(frame: Frame) -> DialogFrame:
-    """Open the dialog over the window and return it. Its values can be selected and copied."""
+    """Open the dialog "About" over the window and return it. The person can select and copy the versions."""
     translate = frame.context.translate
     dialog = DialogFrame(
         translate("about.title"),

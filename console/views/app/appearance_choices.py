@@ -1,6 +1,5 @@
-"""The acting person's choices of language, theme, density and text size: applied to the window and kept as
-preferences.
-"""
+"""The acting person's settings of language, theme, density and text size. The functions apply them to the window
+and store them as preferences."""
 
 from typing import cast
 
@@ -17,7 +16,8 @@ TEXT_SIZES_PERCENT = (100, 125, 150, 200)
 
 
 def choose_theme(context: WindowContext, name: str) -> None:
-    """Use a theme, one of THEMES; "system" follows the system."""
+    """Apply the theme `name`, one of THEMES, and store it as the person's preference; "system" means the theme of
+    the operating system."""
     context.preferences.store("theme", name)
     context.theme = theme_of(context.preferences)
     current_appearance().choose_theme(context.theme)
@@ -34,20 +34,19 @@ def choose_text_size(context: WindowContext, percent: int) -> None:
 
 
 def theme_of(preferences: Preferences) -> ThemeName | None:
-    """Return the preferred theme; None means the theme of the system."""
+    """Return the theme that the person prefers; None means the theme of the operating system."""
     name = preferences.text("theme", THEMES)
     return None if name in (None, SYSTEM_THEME) else cast("ThemeName", name)
 
 
 def language_of(preferences: Preferences) -> Language | None:
-    """Return the preferred language; None if the person has chosen none."""
+    """Return the language that the person prefers; None if the person has stored none."""
     return cast("Language | None", preferences.text("language", tuple(wording.LANGUAGES)))
 
 
 def apply_preferences(context: WindowContext) -> None:
-    """Apply the preferences of the acting person: text size, density, theme and language. A setting without a stored
-    preference stays unchanged.
-    """
+    """Apply the acting person's stored text size, density, theme and language to the window. A setting without a
+    stored preference stays unchanged."""
     preferences, appearance = context.preferences, current_appearance()
     percent = preferences.number("text_size", 100, 200)
     if percent is not None and percent / 100 != appearance.scale:

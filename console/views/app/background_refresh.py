@@ -1,7 +1,7 @@
-"""The calls that an open window repeats: it reads the change feed every 1.5 s, whether a worker is present and which
-read-only switches are on every 6 s, and the counts and the saved views every minute; it runs the due tasks every
-minute, and checks for a newer corporation registry of the team every ten minutes. While nobody is at the desk, it
-reads the feed and the counts less often.
+"""The calls that an open window repeats in the background: the change feed every 1.5 s; the presence of workers
+and the read-only switches every 6 s; the counts and the saved views every minute; the due tasks every minute;
+the team's corporation registry every ten minutes. While no person uses the desk, the window reads the feed and
+the counts less often.
 """
 
 from collections.abc import Callable
@@ -50,9 +50,8 @@ switches; None if this reading doesn't read them.
 
 
 class BackgroundRefresh(QObject):
-    """The timers of the calls that an open window repeats (see the module's docstring). The timers start when the
-    services are open. If the previous call of a timer is still running, the timer begins no second one.
-    """
+    """The timers of the calls that an open window repeats (the module's docstring lists them). They start when the
+    services are open. A timer skips its call while its previous call is still running."""
 
     def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
@@ -105,7 +104,8 @@ class BackgroundRefresh(QObject):
 
     @Slot(bool)
     def set_attended(self, is_attended: bool) -> None:
-        """Read less often while nobody is at the desk. When a person comes back, read immediately."""
+        """Read less often if no person uses the desk (`is_attended` False). If True, read at the usual intervals
+        and once immediately."""
         self._feed_timer.setInterval(FEED_INTERVAL_MS if is_attended else UNATTENDED_FEED_INTERVAL_MS)
         for timer in (self._counts_timer, self._views_timer):
             timer.setInterval(COUNTS_INTERVAL_MS if is_attended else UNATTENDED_COUNTS_INTERVAL_MS)
@@ -164,9 +164,9 @@ class BackgroundRefresh(QObject):
                 self.read_saved_views()
 
     def _show_lost_connection(self, failure: Failure) -> None:
-        """Handle a failed reading of the change feed: store since when the database doesn't answer, so that the
-        window shows a bar; the rows on screen stay. If the database refuses the account in use, emit
-        `sign_in_refused` instead, so that the person signs in again.
+        """Handle a failed reading of the change feed: store in the context since when the database doesn't answer,
+        so that the window shows a bar. The rows on screen stay. If the database refuses the account in use,
+        emit the context's signal `sign_in_refused` instead, so that the person signs in again.
         """
         self._running_kinds.discard("feed")
         self._switches_version = None  # a database that is restored may use an id again
@@ -186,8 +186,8 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_work_counts(self) -> None:
         """Read the numbers of records in the queues, of unfinished operations and bulk runs, of refunds and
-        proposals that wait for a decision, of unacknowledged alerts and of mentions, and the events that concern the
-        person; store them in the context as WorkCounts.
+        proposals that the acting person may decide, of unacknowledged alerts and of mentions, and the events
+        that concern the person. Store them in the context as WorkCounts.
         """
         if not self._begin_call("standing"):
             return
@@ -238,9 +238,8 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_saved_views(self) -> None:
-        """Read the saved views with their counts. They aren't read after each change of a record: that would read
-        the queues anew for each change of a colleague.
-        """
+        """Read the saved views with the numbers of their records, and store them in the context. The window
+        doesn't call this after every change of a record, because each call reads all queues that have a view."""
         if not self._begin_call("views"):
             return
         person = self._context.operator
@@ -256,7 +255,7 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def _forget_saved_views(self) -> None:
-        """Forget the views of the person who acted before, and read those of the new one."""
+        """Remove the previous person's saved views from the context, and read those of the new acting person."""
         self._context.store_saved_views(())
         self.read_saved_views()
 
@@ -292,9 +291,9 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def run_due(self) -> None:
-        """Run the due tasks, such as probes and re-fetches, in a worker thread. They act as the worker, not as the
-        signed-in person. With a database server, run them only if the signed-in person has the right `due_tasks`. A
-        desk that asks a worker runs no task itself.
+        """Run the due tasks, such as probes and re-fetches, in a worker thread, with the identity of a worker and
+        not of the signed-in person. With a database server, run them only if the signed-in person has the right
+        `due_tasks`. A desk that asks a worker to act runs no task.
         """
         lacks_right = self._context.settings.sign_in.is_server and self._context.missing_right_text("due_tasks")
         if lacks_right or not self._begin_call("due"):
@@ -309,9 +308,8 @@ class BackgroundRefresh(QObject):
         )
 
     def _handle_due(self, runs: tuple[TaskRun, ...] | None) -> None:
-        """Store in the context that the due tasks have just run. `runs` None means that this desk has run no task,
-        because it asks a worker; then store nothing.
-        """
+        """Store in the context that this desk has just run the due tasks. Store nothing if `runs` is None, which
+        means that a worker runs them for this desk."""
         self._running_kinds.discard("due")
         if runs is not None:
             self._context.store_due_run()
@@ -321,9 +319,8 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def fetch_registry(self) -> None:
-        """In a team, update this desk's corporation registry to the team's registry, in a thread of its own. After a
-        failure the desk uses its present registry, and the next call tries again.
-        """
+        """In a team, replace this desk's copy of the corporation registry with the team's newer one, in a worker
+        thread. After a failure the desk keeps its present copy, and the next call tries again."""
         if not self._context.settings.sign_in.is_server or not self._begin_call("registry"):
             return
         call = self._context.bind_services(lambda services: services.registry.fetch_published())
@@ -333,9 +330,8 @@ class BackgroundRefresh(QObject):
         self._running_kinds.discard("registry")
 
     def _begin_call(self, kind: str) -> bool:
-        """Mark a periodic call of this kind as running and return True. Return False if the services aren't open, or
-        if a call of the same kind is still running.
-        """
+        """Mark the repeated call `kind` as running and return True. Return False if the services aren't open, or
+        if the previous call of this kind is still running."""
         if kind in self._running_kinds or not self._context.is_ready:
             return False
         self._running_kinds.add(kind)

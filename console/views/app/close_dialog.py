@@ -1,4 +1,5 @@
-"""The dialog that opens when a person closes the window while acting calls (writes, requests to a provider) run."""
+"""The dialog that opens if a person closes the window while acting calls (writes, or requests to a provider) are
+running."""
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
@@ -12,8 +13,9 @@ _CHECK_INTERVAL_MS = 200
 
 
 class CloseDialog(DialogFrame):
-    """Lists the acting calls (writes, requests to a provider) that still run. After the person presses its button,
-    the dialog waits until the answers of these calls are recorded, and then closes the window.
+    """The dialog that lists the acting calls (writes, or requests to a provider) that are still running. If the
+    person presses its main button, the dialog waits until the results of these calls are recorded, and then
+    closes the window.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -53,7 +55,7 @@ class CloseDialog(DialogFrame):
 
 
 def open_close_dialog(frame: Frame) -> CloseDialog:
-    """Open the dialog that lists the running calls over the window, and return it."""
+    """Open the dialog with the running calls over the window, and return it."""
     dialog = CloseDialog(frame)
     dialog.open()
     return dialog

@@ -1,4 +1,4 @@
-"""The shortcuts of the whole window, by the names of its commands."""
+"""The keyboard shortcuts that work in the whole window."""
 
 from collections.abc import Mapping
 

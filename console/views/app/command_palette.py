@@ -1,5 +1,6 @@
-"""The search box over the window: it finds companies, records, operations, alerts, pages and commands, and completes
-conditions. The services read the text (`domain/lookup/query.py`); this module shows what they answer.
+"""The search box over the window. It finds companies, records, operations, alerts, pages and commands, and
+completes search conditions. The services parse the text and search (`domain/lookup/query.py`); this module
+shows the results.
 """
 
 from collections.abc import Sequence
@@ -44,9 +45,8 @@ _ALL_RECORDS = ""
 
 
 class CommandPalette(QObject):
-    """Connects the search box with the services. It lists matching commands immediately, and everything else after
-    the services have answered. The answer to an earlier text is dropped.
-    """
+    """Connects the search box with the services. It lists matching commands at once, and the other results after
+    the services have answered. An answer to an earlier text is ignored."""
 
     def __init__(self, frame: Frame, acts: Acts) -> None:
         super().__init__(frame)
@@ -101,12 +101,14 @@ class CommandPalette(QObject):
                 self._show_results(keeps_current=False)
 
     def _completes_value(self) -> bool:
-        """True if the word at the cursor is a condition whose value can be completed: then completions come first."""
+        """Return True if the word at the cursor is a condition such as `state:` whose value can be completed; then
+        the completions are listed first."""
         word = self._text[: self.box.input.cursorPosition()].rpartition(" ")[2]
         return ":" in word and bool(list_completions(self._text, self.box.input.cursorPosition()))
 
     def _show_number_check(self) -> None:
-        """Show the typed corporation number in groups of digits, and whether its check digit is right."""
+        """If the typed text is a corporation number, show it in groups of digits, and whether its check digit is
+        correct."""
         try:
             number = parse_number(self._text)
         except InvalidCorporationNumber as invalid:
@@ -151,9 +153,8 @@ class CommandPalette(QObject):
                 self.box.pick_first()
 
     def _show_problems(self) -> None:
-        """Show beside the field what could not be understood. A condition that is still being typed, whose
-        completions are listed, is no problem.
-        """
+        """Show beside the input field which words of the text the search did not understand. Leave out a condition
+        that the person is still typing and whose completions are listed."""
         problems = self._result.query.problems if self._result is not None else ()
         if self._command_group().entries:  # "Colours: Dark" is a command
             problems = tuple(one for one in problems if one.kind is not SearchProblemKind.UNKNOWN_OPERATOR)
@@ -169,9 +170,8 @@ class CommandPalette(QObject):
             self.box.footer.count.show_text(self._context.failure_message(failure))
 
     def _may_pick(self) -> bool:
-        """True if the results are those of the typed text, or the text is a corporation number. Otherwise the exact
-        match is opened when the results are here.
-        """
+        """Return True if Enter may open a result now: the results belong to the typed text, or the text is a
+        corporation number. Otherwise return False; an exact match is then opened as soon as the results arrive."""
         if self._searched_text == self._text or _parsed_number(self._text) is not None:
             return True
         self._waits_for_exact = True
@@ -180,8 +180,9 @@ class CommandPalette(QObject):
     # -- results
 
     def _show_results(self, *, keeps_current: bool) -> None:
-        """Show what was found for the text. While a new text is searched, the results of the one before it stay; the
-        commands and completions are those of the new one.
+        """Show the results, commands and completions for the text. While a new text is being searched, the results
+        of the previous one stay; the commands and completions already belong to the new text. `keeps_current`
+        is True if the selected entry stays selected.
         """
         has_text = bool(self._text.strip())
         groups = self._result_groups() if has_text else self._recent_groups()
@@ -194,9 +195,8 @@ class CommandPalette(QObject):
         self.box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
 
     def _nothing_group(self) -> ResultGroup:
-        """Return the group that says that nothing was found, with the searched sources, the registry's date and the
-        next steps.
-        """
+        """Return the group that is shown if nothing matches: the searched text, where the search looked, and the
+        next steps."""
         translate = self._context.translate
         title = translate("search.none", text=_shorten_name(self._text.strip()), at=self._context.now())
         entries = (
@@ -206,7 +206,8 @@ class CommandPalette(QObject):
         return ResultGroup(title, entries)
 
     def _completion_group(self) -> ResultGroup:
-        """Return the conditions that continue the word at the cursor. Picking one changes the text."""
+        """Return the group with the conditions that complete the word at the cursor. Selecting an entry inserts it
+        into the text."""
         cursor = self.box.input.cursorPosition()
         entries = tuple(
             ResultEntry(
@@ -220,9 +221,8 @@ class CommandPalette(QObject):
         return ResultGroup(self._context.translate("search.conditions"), entries)
 
     def _result_groups(self) -> list[ResultGroup]:
-        """Return the groups of results in the order on screen: the exact match first, then companies and their open
-        records, then the other records. Enter opens the first entry.
-        """
+        """Return the groups of results in the order on screen: the exact match, the companies, their open records,
+        then the other records, alerts and operations. The Enter key opens the first entry."""
         found = self._result
         exact = [] if found is None else self._exact_groups(found)
         groups = [*exact, self._corporation_group()]
@@ -241,7 +241,8 @@ class CommandPalette(QObject):
         return groups
 
     def _exact_groups(self, result: SearchResult) -> list[ResultGroup]:
-        """Return the group with the record whose identifier is the text."""
+        """Return a group with the record or operation whose identifier is exactly the typed text; no group if
+        there is none."""
         if result.exact is None:
             return []
         kind, record_id = result.exact
@@ -287,7 +288,8 @@ class CommandPalette(QObject):
         return ResultGroup(context.translate("search.group.operation"), entries)
 
     def _rest_group(self, result: SearchResult) -> ResultGroup:
-        """Return the entry that shows all found records in Lookup, if the box doesn't list all of them."""
+        """Return a group with one entry, which opens the lookup page with all found records. Return an empty group
+        if the search box already lists all of them."""
         translate = self._context.translate
         counts = [len(group.records) for group in result.groups.values()]
         has_more = any(group.has_more for group in result.groups.values())
@@ -298,10 +300,8 @@ class CommandPalette(QObject):
         return ResultGroup(translate("search.records"), (entry,))
 
     def _corporation_group(self) -> ResultGroup:
-        """Return one group of results: the companies of the found records, and those of the registry. If the typed
-        text is a corporation number and no found company has this number, the group also has an entry that looks the
-        number up.
-        """
+        """Return the group of companies: those of the found records and those of the corporation registry. If the
+        typed text is a corporation number that no found company has, the first entry looks this number up."""
         by_number: dict[str, list[ShownRecord]] = {}
         for record in self._matches:
             if number := case_words.number_of(record):
@@ -320,7 +320,8 @@ class CommandPalette(QObject):
         return ResultGroup(self._corporation_heading(), tuple(entries))
 
     def _corporation_heading(self) -> str:
-        """Return the heading of the companies. It names the registry and its date if there is one."""
+        """Return the heading above the companies. If this desk has a corporation registry, it names the registry's
+        date and publisher."""
         translate = self._context.translate
         registry_date = self._result.companies.registry_date if self._result is not None else None
         if registry_date is None:
@@ -332,7 +333,8 @@ class CommandPalette(QObject):
         return [ResultGroup(self._context.translate("search.recent"), entries)]
 
     def _command_group(self) -> ResultGroup:
-        """Return the commands that match the text in one of the languages, those that the person used last first."""
+        """Return the group of commands whose title matches the text in Japanese or English. The commands that the
+        person has used most recently come first."""
         typed_words = fold_words(self._text)
         used = {name: place for place, name in enumerate(used_commands(self._context))}
         commands = [command for command in self._commands.values() if command.matches(typed_words)]
@@ -351,7 +353,8 @@ class CommandPalette(QObject):
         )
 
     def entry_of(self, record: ShownRecord) -> ResultEntry:
-        """Return the entry of a record: what it is, its amount, its state, and how long it has been so."""
+        """Return the search result entry of a record: its title, amount and state, and how long it has been in
+        this state."""
         context = self._context
         state = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
         since = record.state_since or case_words.began_at(record)
@@ -386,9 +389,8 @@ class CommandPalette(QObject):
 
 
 def _company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:
-    """Return the entry of a company. The text at the right is its closure, the number of its found records, or its
-    place.
-    """
+    """Return the search result entry of a company. The text at the right is the first of these that exists: when
+    it was closed, the number of its found records, a text about its records here, its prefecture and city."""
     checks = sum(isinstance(record, CreditCheck) for record in records)
     payments = sum(isinstance(record, Payment) for record in records)
     counts = [("search.payments", payments), ("search.checks", checks)]

@@ -1,7 +1,7 @@
-"""Collect cyclic garbage in the GUI thread only.
+"""Collects cyclic garbage in the GUI thread only.
 
-Python collects cycles in whichever thread allocates when a threshold is reached. A closed page is such a cycle, and
-destroying a widget in a worker thread crashes the process: Qt allows widgets in the GUI thread only
+Python collects reference cycles in whichever thread allocates when a threshold is reached. A closed page is such a
+cycle, and destroying a widget in a worker thread crashes the process: Qt allows widgets in the GUI thread only
 (https://doc.qt.io/qt-6/threads-qobject.html).
 """
 
@@ -13,19 +13,19 @@ COLLECTION_INTERVAL_MS = 1_000
 
 
 def collect_due_generations() -> None:
-    """Collect garbage in the calling thread: those generations of objects whose allocation count exceeds its
-    threshold, as Python's automatic collection would do.
-    """
+    """Collect garbage in the calling thread, in those generations of Python's garbage collector whose allocation
+    count exceeds its threshold, as Python's automatic collection does."""
     is_exceeded = [count > threshold for count, threshold in zip(gc.get_count(), gc.get_threshold(), strict=True)]
     if is_exceeded[0]:
         gc.collect(2 if is_exceeded[2] else 1 if is_exceeded[1] else 0)
 
 
 class GarbageCollectionTimer(QTimer):
-    """A timer that replaces Python's automatic garbage collection until `stop`.
+    """A timer that collects garbage in the GUI thread once a second, in place of Python's automatic collection,
+    until `stop`.
 
-    Objects that exist at its first run (modules, the built window) are frozen with gc.freeze: no collection scans
-    them, and a full collection is short enough not to delay the painting.
+    Its first run calls gc.freeze, so that no collection scans the objects that exist then (modules, the built
+    window). Even a full collection is therefore short enough not to delay the painting.
     """
 
     def __init__(self, parent: QObject) -> None:

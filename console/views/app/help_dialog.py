@@ -1,4 +1,4 @@
-"""The dialog with the help of the page: what the page is for, and the meaning of each word of the screens."""
+"""The help dialog: what the visible page is for, and the meaning of the terms on the screens."""
 
 from collections.abc import Iterator
 
@@ -25,12 +25,12 @@ _READ_ROWS = 50
 
 
 class HelpDialog(DialogFrame):
-    """Explains the page and the terms. The person can search the terms; below their list stands the whole meaning of
-    the current one.
-    """
+    """The dialog that explains the page and the terms; the terms that the page shows come first. The person can
+    search the terms; below the list is the meaning of the selected term."""
 
     def __init__(self, context: WindowContext, about: str, page_text: str, parent: QWidget) -> None:
-        """`about` is the purpose of the page; `page_text` is all text that the page shows."""
+        """`about` says what the page is for; `page_text` is all text that the page shows, in which the dialog
+        looks for terms."""
         translate = context.translate
         super().__init__(
             translate("screen.help"),
@@ -99,7 +99,7 @@ def _term_columns(context: WindowContext) -> list[Column]:
 
 
 def open_help_dialog(frame: Frame, page: Page | None) -> HelpDialog:
-    """Open the help of `page` over the window and return the dialog. None shows the help of the home page."""
+    """Open the help of `page` (None: of the home page) over the window, and return the dialog."""
     about = frame.context.translate(page.help_key if page else "help.home")
     dialog = HelpDialog(frame.context, about, "\n".join(_visible_texts(frame.window)), frame.window)
     dialog.open()

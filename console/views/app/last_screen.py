@@ -1,4 +1,4 @@
-"""The last screen of the acting person: it is stored while the person works, and opened again at the next start."""
+"""Stores which page the acting person sees, and opens the same page at the next start of the program."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -8,9 +8,9 @@ from console.views.runtime.routes import HomeRoute, decode_route, encode_route
 
 
 class LastScreen(QObject):
-    """Stores the route of the visible page and the page's own state (filter, tab, current row). When the stored
-    state of the first person has been read, it opens the last screen, unless the person has already opened
-    another page.
+    """Stores the route of the visible page and the page's own state (filter, tab, selected row) after each change.
+    When the stored state of the window's first person has been read, it opens the stored page, unless the
+    person has already opened another page.
     """
 
     def __init__(self, frame: Frame) -> None:

@@ -1,4 +1,4 @@
-"""Ask once, before the window closes or the person signs out, about what the person leaves open."""
+"""The question before the window closes or the person signs out, if the person leaves unfinished work."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 class LeavingQuestion(QObject):
-    """Lists what the acting person leaves open, when the person wants to leave. It asks once in the life of a window,
-    and holds nobody: a second attempt leaves at once, and so does one while the database is unreachable, while the
-    window is covered, while the system ends the person's session, and after a failed reading.
+    """Shows the acting person a list of the own unfinished work when the person closes the window or signs out.
+    Each window shows it at most once, and the second attempt to leave always succeeds. It is also not shown
+    while the database is unreachable, while the window is covered, while the operating system ends the session,
+    or if the list can't be read.
     """
 
     def __init__(self, frame: Frame) -> None:
@@ -26,8 +27,9 @@ class LeavingQuestion(QObject):
         self._is_asked = False
 
     def may_leave(self, leave: Callable[[], object], key: str) -> bool:
-        """Return True if the person may leave now. Otherwise read what is open and return False; then call `leave` if
-        there is nothing, or open the list with a button that calls it. `key` is the wording key of that button.
+        """Return True if the person may leave now. Otherwise return False and read the person's unfinished work;
+        if there is none, call `leave`, else show the list with a button that calls `leave`. `key` is the
+        wording key of the button's text.
         """
         context = self._context
         application = QGuiApplication.instance()
@@ -54,7 +56,7 @@ class LeavingQuestion(QObject):
         return False
 
     def skip(self) -> None:
-        """Don't ask any more, because another dialog has asked the person whether to leave."""
+        """Don't show the list any more, because another dialog has already asked the person about leaving."""
         self._is_asked = True
 
     def _open_list(self, leave: Callable[[], object], key: str) -> None:

@@ -1,4 +1,5 @@
-"""The rows about what the acting person leaves open: their columns, words and pages."""
+"""The rows of the table with the acting person's own unfinished work: the columns, the name and the page of each
+row."""
 
 from console.domain.links.link import RECORD_KINDS
 from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftReason
@@ -21,7 +22,8 @@ _SIGNS = {
 
 
 def left_open_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the list."""
+    """Return the columns of the table with the person's own unfinished work: reason, record, since when, and until
+    when."""
     translate = context.translate
 
     def reason_cell(item: LeftOpen) -> StateCell:
@@ -44,7 +46,7 @@ def left_open_columns(context: WindowContext) -> list[Column]:
 
 
 def subject_text(item: LeftOpen, context: WindowContext) -> str:
-    """Return the record, the bulk run or the dialog of a draft, in words."""
+    """Return the name of the record, the bulk run or the draft that the row is about."""
     if item.reason is LeftReason.BULK_RUN:
         return item.name
     if item.reason is LeftReason.DRAFT:
@@ -58,7 +60,8 @@ def subject_text(item: LeftOpen, context: WindowContext) -> str:
 
 
 def route_of(item: LeftOpen) -> Route | None:
-    """Return the page on which the person goes on; None for a draft, a bulk run, and a request about no record."""
+    """Return the route to the page on which the person continues this work; None for a draft, a bulk run, or a
+    request that concerns no record."""
     if item.reason in (LeftReason.DRAFT, LeftReason.BULK_RUN):
         return None
     if item.reason is LeftReason.REFUND:

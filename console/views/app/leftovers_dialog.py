@@ -1,4 +1,4 @@
-"""The dialog about credentials that this desk no longer needs, because a worker acts for its person."""
+"""The dialog about stored credentials that this desk no longer needs, because a worker acts for its person."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
@@ -12,9 +12,8 @@ from console.views.widgets.notification_bars import NotificationBar
 
 
 class LeftoversDialog(DialogFrame):
-    """Lists the credentials that this desk no longer needs, and deletes those in the keyring. The dialog can't delete
-    environment variables; it only shows their names.
-    """
+    """The dialog that lists the credentials which this desk no longer needs, and deletes those in the operating
+    system's keyring. It can't delete environment variables, so it only shows their names."""
 
     def __init__(self, context: WindowContext, leftovers: LeftoverCredentials, parent: QWidget) -> None:
         translate = context.translate

@@ -1,6 +1,7 @@
-"""Open the window: paint an empty first frame, then open the services in a worker thread.
+"""Starts the window: it paints an empty first frame, then opens the services in a worker thread.
 
-The first frame is painted only after this module's imports, so most imports are inside functions; see splash_window.
+The first frame is painted only after this module's imports, so most imports are inside functions; see
+splash_window.
 """
 
 import sys
@@ -44,10 +45,11 @@ def run_window(
     is_end_requested: Callable[[], bool] = lambda: False,
     link: "Link | None" = None,
 ) -> int:
-    """Show the window until it is closed or `is_end_requested` returns True (after a signal). Return the exit status.
+    """Show the window until the person closes it or `is_end_requested` returns True (after a process signal).
+    Return the exit status of the process.
 
-    `open_services` runs in a worker thread. The caller closes the services. `link` is the link of the page that is
-    shown first.
+    `open_services` runs in a worker thread. The caller of run_window closes the services. If `link` is given, the
+    window first shows the page that it names.
     """
     existing = QApplication.instance()
     QGuiApplication.setDesktopFileName("support-console")
@@ -64,8 +66,9 @@ def run_window(
 
 
 class WindowOpening(QObject):
-    """Manages the window from its first frame to its first page, and after a sign-out. It builds the window and opens
-    the services in a worker thread; if this fails, it offers a sign-in or another attempt.
+    """Manages the window from its empty first frame until the first page, and again after a sign-out. It builds
+    the window and opens the services in a worker thread; if this fails, it shows the sign-in form or a button
+    that tries again.
     """
 
     def __init__(
@@ -102,9 +105,8 @@ class WindowOpening(QObject):
 
     @Slot()
     def _begin_opening(self) -> None:
-        """Open the services in a worker thread and meanwhile build the contents of the window. Called after Qt has
-        painted the first frame.
-        """
+        """Start opening the services in a worker thread, and meanwhile build the contents of the window.
+        FirstWindow calls this after Qt has painted the first frame."""
         from console.views.runtime.task_runner import TaskRunner
 
         is_rebuilt = hasattr(self, "runner")
@@ -115,7 +117,7 @@ class WindowOpening(QObject):
 
     @Slot()
     def open_services(self) -> None:
-        """Open the services in a worker thread, unless they are already being opened."""
+        """Open the services in a worker thread. Do nothing if they are already being opened."""
         if self._pending_step != "opening":
             self._pending_step = "opening"
             self._retry_timer.stop()
@@ -154,9 +156,8 @@ class WindowOpening(QObject):
 
     @Slot()
     def _apply_preferences(self) -> None:
-        """Apply the preferences that were just read. The window of a person who had to sign in moves to its kept
-        place; the window of a person who follows another one at the same window stays where it is.
-        """
+        """Apply the preferences that the program has just read. For the first person of this window, also restore
+        the stored position of the window, unless the program did so at the start."""
         from console.views.app.appearance_choices import apply_preferences
 
         apply_preferences(self.context)
@@ -171,12 +172,13 @@ class WindowOpening(QObject):
             self._show_set_aside()
 
     def _write_changes(self) -> None:
-        """Write the person's latest changes, which aren't stored yet, because the window closes."""
+        """Write the person's unsaved preferences and state to their files, because the window closes."""
         self.context.preferences.write_changes()
         self.context.own_state.write_changes()
 
     def _show_set_aside(self) -> None:
-        """Tell the person that the file of preferences could not be used, and where it is now."""
+        """Show the person that the preferences file could not be read, and the path to which the program has moved
+        it."""
         if self._set_aside_file is not None:
             words = self.context.translate("preferences.set_aside")
             self.context.show_toast(words, str(self._set_aside_file), "warning", "care")
@@ -188,16 +190,15 @@ class WindowOpening(QObject):
 
     @Slot()
     def _load_preferences(self) -> None:
-        """Read the stored values of the person who acts from now on."""
+        """Read the stored preferences and state of the new acting person."""
         self.context.preferences.load(self.context.operator or "")
         if self.context.is_ready:
             self.context.own_state.load(self.context.operator or "")
 
     @Slot()
     def _rebuild_frame(self) -> None:
-        """Build the frame again in the new language while the services aren't open. After that, the WindowController
-        does this.
-        """
+        """Build the frame again in the new language, if the services aren't open yet. Later the WindowController
+        does this."""
         if self.controller is None:
             self.frame.rebuild()
 
@@ -222,9 +223,8 @@ class WindowOpening(QObject):
     # -- services that can't be opened
 
     def _show_failure(self, failure: "Failure") -> None:
-        """Show why the services could not be opened, and offer the sign-in form or a button that tries again. If the
-        database is unreachable, try again automatically after RETRY_INTERVAL_MS.
-        """
+        """Show why the services could not be opened, with the sign-in form or a button that tries again. If the
+        database is unreachable, try again automatically after RETRY_INTERVAL_MS."""
         from console.views.sign_in.sign_in_flow import needs_sign_in
 
         self._pending_step = ""
@@ -251,9 +251,8 @@ class WindowOpening(QObject):
         retry_button.setFocus()
 
     def _ask_for_account(self, failure: "Failure", *, fixed: bool = False) -> None:
-        """Show the sign-in form with the reason for the sign-in. With `fixed`, the person can sign in only with the
-        account that is already in use.
-        """
+        """Show the sign-in form, with `failure` as the reason for it. If `fixed` is True, the person can sign in
+        only with the account that is already in use."""
         from console.views.sign_in.sign_in_flow import SignInFlow
 
         if self._pending_step != "person":
@@ -262,7 +261,7 @@ class WindowOpening(QObject):
 
     @Slot(object)
     def _sign_in_again(self, failure: "Failure") -> None:
-        """Ask the person to sign in again after the database has refused the account in use."""
+        """Show the sign-in form after the database has refused the account in use."""
         if not self.frame.window_cover.is_covered:
             self._ask_for_account(failure, fixed=True)
 
@@ -270,8 +269,9 @@ class WindowOpening(QObject):
 
     @Slot()
     def sign_out(self) -> None:
-        """Delete the stored sign-in and open a new window without an acting person and without typed texts. If acting
-        calls (writes, requests to a provider) still run, only show a toast that refuses the sign-out.
+        """Sign the person out and open a new window without an acting person and without typed texts. If acting
+        calls (writes, or requests to a provider) are still running, only show a toast which says that a
+        sign-out isn't possible now.
         """
         if self.context.running_acts:
             self.context.show_toast(self.context.translate("menu.sign_out.busy"), shape="square_bang", tone="care")
@@ -285,7 +285,7 @@ class WindowOpening(QObject):
         )
 
     def _begin_after_sign_out(self, _audited: bool) -> None:
-        """Replace the window by a new first window after a sign-out; the objects of the old window are destroyed."""
+        """Replace the window with a new first window after a sign-out, and destroy the objects of the old window."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
         self._write_changes()
@@ -304,9 +304,8 @@ class WindowOpening(QObject):
         old_window.deleteLater()
 
     def close(self) -> None:
-        """Wait for the running calls; after MAX_CLOSING_SECONDS interrupt the calls that still run, and then destroy
-        the window.
-        """
+        """Wait for the running calls; after MAX_CLOSING_SECONDS interrupt those that are still running. Then
+        destroy the window."""
         import shiboken6
 
         if hasattr(self, "runner"):

@@ -1,6 +1,5 @@
-"""The main window: the bars around the current page, the navigation and its history. It takes the place of the
-empty first window (`FirstWindow`) when the services are open.
-"""
+"""The bars around the current page (top bar, sidebar, status bar), the navigation between pages, and the history
+of routes. Frame puts them into the empty first window (`FirstWindow`)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,20 +65,22 @@ _SIDEBAR_MIN_WINDOW_PX = 800  # width of the smallest window with a sidebar, at 
 
 @dataclass(slots=True)
 class _Visit:
-    """One entry of the history: a route, and the widget that had the focus when the person left its page."""
+    """One entry of the navigation history: a route, and the widget that had the focus when the person left its
+    page."""
 
     route: Route
     focus: QWidget | None = None
 
 
 class Frame(CoveredWindow):
-    """Fills the first window with bars and pages, and connects their signals. The attribute `make_page` is the
-    function that builds a page when the page is first opened.
+    """Fills the first window with the bars and the pages, and opens the page of a route. `make_page` is the
+    function that creates a page when the person opens it for the first time.
 
     Signals:
-    - closing: the window is being closed, or replaced after a sign-out.
+    - closing: the window is about to close, or a new window replaces it after a sign-out.
     - mentions_requested: the person wants to see the notes that mention them.
-    - page_shown: another route is shown, or the person sees something else on the page (`Page.screen_state`).
+    - page_shown: another route is shown, or the state of the page (`Page.screen_state`), such as its filter, has
+      changed.
     """
 
     closing = Signal()
@@ -162,7 +163,8 @@ class Frame(CoveredWindow):
         self._show_saved_views()
 
     def _fit_sidebar(self) -> None:
-        """Show the sidebar, or a button with its entries if the window is narrow for the text size."""
+        """Show the sidebar or, if the window is narrow for the text size, a button that opens its entries as a
+        menu."""
         is_narrow = self.window.width() < _SIDEBAR_MIN_WINDOW_PX * current_appearance().scale
         self.side.setVisible(not is_narrow)
         self.top.show_places_button(shown=is_narrow)
@@ -173,7 +175,7 @@ class Frame(CoveredWindow):
         self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
     def sidebar_places(self) -> list[SidebarPlace]:
-        """Return the entries of the sidebar, in their order."""
+        """Return the entries of the sidebar, from top to bottom."""
         translate = self.context.translate
         places = [
             SidebarPlace("home", "home", translate("screen.home"), "Alt+1"),
@@ -192,7 +194,7 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _show_training_place(self) -> None:
-        """Add the entry of the training to the sidebar, if the opened services are those of a training."""
+        """Add the entry "training" to the sidebar, if the opened services are those of a training."""
         if self.context.has_training and not self.side.has_place("training"):
             self.side.add_place(self.sidebar_places()[-1], self._frame)
 
@@ -210,9 +212,8 @@ class Frame(CoveredWindow):
 
     @Slot()
     def rebuild(self) -> None:
-        """Build the bars and the visible page again in the language of the context. Each other page is built again
-        when it is next opened. The current route and the history are kept.
-        """
+        """Build the bars and the visible page again in the context's language. Every other page is built again
+        when the person next opens it. The current route and the history stay."""
         self._pages.clear()
         self._scroll_areas.clear()
         self._build()
@@ -223,9 +224,8 @@ class Frame(CoveredWindow):
 
     @Slot(object)
     def show_route(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
-        """Open the page of a route, and add the route to the history. `state` is the stored `Page.screen_state` of
-        this page from the time when the window was closed.
-        """
+        """Open the page of `route` and add the route to the history. `state` is the stored `Page.screen_state` of
+        this page from an earlier window."""
         if self.current_route != route:
             if self._visits:
                 self._visits[-1].focus = self.window.focusWidget()
@@ -234,9 +234,8 @@ class Frame(CoveredWindow):
 
     @Slot()
     def go_back(self) -> None:
-        """Open the previous route of the history, if there is one. A list still has its scroll position, and the
-        focus returns to the widget that had it.
-        """
+        """Open the previous route of the history; do nothing if there is none. The page keeps the scroll position
+        of its list, and the focus returns to the widget that had it."""
         if len(self._visits) > 1:
             self._visits.pop()
             visit = self._visits[-1]
@@ -247,7 +246,7 @@ class Frame(CoveredWindow):
 
     @Slot(object)
     def replace_route(self, route: Route) -> None:
-        """Open the page of a route, and replace the current route of the history by it."""
+        """Open the page of `route`, and replace the newest entry of the history with this route."""
         if self._visits:
             self._visits[-1].route = route
         self._show_page(route)
@@ -279,12 +278,12 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _mark_place(self) -> None:
-        """Mark the entry of the sidebar to which the visible page belongs now."""
+        """Mark the sidebar entry of the visible page, after this page has changed its `sidebar_key`."""
         if self.current_page is not None and self.current_page is self.sender():
             self._mark_current(self.current_page)
 
     def _mark_current(self, page: Page) -> None:
-        """Mark the entry of the page; the one of the queues if the page shows a view that has no entry."""
+        """Mark the sidebar entry of `page`. A saved view without an entry marks the entry of the queues."""
         is_unlisted_view = parse_view_key(page.sidebar_key) and not self.side.has_place(page.sidebar_key)
         self.side.show_current("queues" if is_unlisted_view else page.sidebar_key)
 
@@ -321,7 +320,7 @@ class Frame(CoveredWindow):
 
     @Slot()
     def read_page_again(self) -> None:
-        """Read the visible page again (F5)."""
+        """Read the data of the visible page again (F5 key)."""
         if self.current_page is not None:
             self.current_page.refresh("asked")
 
@@ -329,7 +328,7 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _show_title(self) -> None:
-        """Name the window by its page, the program and the environment."""
+        """Set the window's title: the name of the page, the name of the program, and the environment."""
         translate = self.context.translate
         environment = translate(f"environment.{self.context.settings.environment}")
         program = translate("app.window_title", environment=environment)
@@ -345,9 +344,10 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _show_counts(self) -> None:
-        """Show counts in the sidebar: the number of records that need review and of changed companies, of refunds and
-        proposals about which the acting person may decide, of alerts that nobody has acknowledged, and of the
-        person's mentions. Their entry, under the home page, is there only while there is one.
+        """Show the counts of the sidebar entries: records that need a review together with changed companies and
+        unmatched notices; refunds and proposals that the acting person may decide; unacknowledged alerts; and
+        the person's mentions. The entry of the mentions is below the home page and only exists while there is a
+        mention.
         """
         counts = [count for name in _COUNTED_QUEUES if (count := self.context.work_counts.find_count(name))]
         total, is_capped = sum(one.count for one in counts), any(one.capped for one in counts)
@@ -365,7 +365,7 @@ class Frame(CoveredWindow):
 
     @Slot()
     def _show_saved_views(self) -> None:
-        """Show the saved views under the queues; the search box has those for which there is no room."""
+        """Show the first ten saved views below the sidebar entry of the queues. The search box lists all of them."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
         self.side.show_nested("queues", [view_place(one) for one in views])
         if self.current_page is not None:
@@ -390,20 +390,19 @@ class Frame(CoveredWindow):
         self.toasts.show_toast(frame)
 
     def _find_lower_bars(self) -> list[QWidget]:
-        """Return the bars that toasts must not cover: those of the visible page, and the status bar."""
+        """Return the bars that a toast must not cover: the lower bars of the visible page, and the status bar."""
         return [self.status, *(self.current_page.lower_bars if self.current_page is not None else [])]
 
     @Slot()
     def _show_covered_toasts(self) -> None:
-        """Show the toasts that were requested while the privacy cover hid the window."""
+        """Show the toasts that arrived while the privacy cover hid the window."""
         toasts, self._covered_toasts = self._covered_toasts, []
         for toast in toasts:
             self._show_toast(toast)
 
     def show_bar(self, bar: NotificationBar | None) -> None:
-        """Show a bar with a message about the whole window above the page; it replaces the previous one. None removes
-        the bar.
-        """
+        """Show a bar with a message about the whole window, above the page. It replaces the previous bar; None
+        only removes that one."""
         while item := self.bars.takeAt(0):
             if widget := item.widget():
                 widget.hide()
@@ -418,9 +417,8 @@ class Frame(CoveredWindow):
 
     @Slot("QWidget*", "QWidget*")
     def _keep_focus_visible(self, old: QWidget | None, new: QWidget | None) -> None:
-        """Give the focus to the page if the widget that had it has been hidden or deleted: a person at the keyboard
-        must always see where the focus is.
-        """
+        """Give the focus to the page if the widget `old`, which had the focus, was hidden or deleted, so that a
+        person at the keyboard always sees the focus."""
         if not shiboken6.isValid(self.window):
             return  # the window is being destroyed, and its widgets lose the focus
         page = self.current_page
@@ -433,7 +431,8 @@ class Frame(CoveredWindow):
     # -- keys and closing
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        """Handle keys that no child widget has handled, and requests to close the window."""
+        """Handle the keys that no child widget has handled, a request to close the window, and a change of its
+        size or style."""
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
             return self._handle_key(event)
         if event.type() == QEvent.Type.Close:
@@ -443,7 +442,8 @@ class Frame(CoveredWindow):
         return False
 
     def _handle_key(self, event: QKeyEvent) -> bool:
-        """Press the focused button on Enter, navigate back on Esc. Return True if the key was handled."""
+        """Press the focused button if the key is Enter; go back in the history if it is Esc. Return True if the
+        key was handled."""
         focus = self.window.focusWidget()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focus, QAbstractButton):
             focus.click()

@@ -1,4 +1,4 @@
-"""The rows about the notes that mention the acting person, and the button that ends a mention."""
+"""The rows of the table with notes that mention the acting person, and the button that marks a mention as done."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ DONE_KEY = "D"
 
 
 def mention_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the list."""
+    """Return the columns of the table with mentions: record, note, how it reached the person, author and time."""
     translate = context.translate
 
     def record_text(mention: Mention) -> str:
@@ -45,20 +45,21 @@ def mention_columns(context: WindowContext) -> list[Column]:
 
 
 def one_line_text(mention: Mention) -> str:
-    """Return the text of the note in one line."""
+    """Return the text of the mention's note in one line."""
     return " ".join(mention.note.words.split())
 
 
 def route_of_mention(mention: Mention) -> RecordPageRoute:
-    """Return the page of the record with the note."""
+    """Return the route to the page of the record that has the note."""
     return route_to(mention.note.kind, mention.note.subject_id)
 
 
 class MentionButtons(QWidget):
-    """The button that marks the current mention of a list as done. While it is disabled, the reason is beside it.
+    """The button that marks the selected mention as done. While the button is disabled, a label beside it shows
+    the reason.
 
     Signals:
-    - ended: a mention is done.
+    - ended: the person has marked the mention as done.
     """
 
     ended = Signal()
@@ -74,7 +75,7 @@ class MentionButtons(QWidget):
         self.setLayout(make_row(self.done_button, ReasonLabel(self.done_button, self), None))
 
     def show_item(self, item: object) -> None:
-        """Enable the button for this row of a list; disable it if the row is no mention."""
+        """Enable the button if `item`, the selected row of the table, is a mention; otherwise disable it."""
         self._mention = item if isinstance(item, Mention) else None
         reason = self._context.missing_right_text("note") or (
             "" if self._mention else self._context.translate("reason.mention_choose")

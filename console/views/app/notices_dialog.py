@@ -1,4 +1,4 @@
-"""The dialog that lists the earlier messages of the window: the sentences of toasts, bars and dialog results."""
+"""The dialog that lists the earlier messages of the window: the sentences of its toasts, bars and dialogs."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QWidget
@@ -21,9 +21,9 @@ _VISIBLE_ROWS = 10
 
 
 class NoticesDialog(DialogFrame):
-    """Lists the notices of the window, the newest first, with the whole sentence of the current one below the list.
-    The person can open the record that a notice is about, and
-    the folder of a file that it names.
+    """The dialog that lists the messages which the window has shown, the newest first; below the list is the full
+    sentence of the selected one. The person can open the record that a message is about, or the folder of the
+    file that it names.
     """
 
     def __init__(self, context: WindowContext, announcer: Announcer, parent: QWidget) -> None:
@@ -110,7 +110,7 @@ def _notice_columns(context: WindowContext) -> list[Column]:
 
 
 def open_notices(frame: Frame) -> NoticesDialog:
-    """Open the list of the messages that the window has shown, and return the dialog."""
+    """Open the dialog with the earlier messages of the window over the window, and return it."""
     dialog = NoticesDialog(frame.context, frame.announcer, frame.window)
     dialog.open()
     return dialog

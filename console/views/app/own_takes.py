@@ -1,6 +1,5 @@
-"""The buttons that end a take of the acting person, or the ownership of an incident: give back, and hand over with a
-note.
-"""
+"""The two buttons with which a person gives back a taken record or an owned incident, or hands it over to a
+colleague with a note."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,11 +27,12 @@ _Subject = tuple[str, int]
 
 
 class OwnTakeButtons(QWidget):
-    """Two buttons about the current row of a list. They are disabled, with the reason beside them, unless the row is
-    a record that the acting person has taken, or an incident that the person owns.
+    """Two buttons about the selected row of a list: give back, and hand over with a note. They are enabled if the
+    acting person has taken the row's record or owns its incident; otherwise a label beside them shows the
+    reason.
 
     Signals:
-    - ended: a take or an ownership has ended.
+    - ended: the person has given the record or incident back, or handed it over.
     """
 
     ended = Signal()
@@ -51,7 +51,8 @@ class OwnTakeButtons(QWidget):
         self.setLayout(make_row(self.give_button, self.hand_over_button, reason, None))
 
     def show_item(self, item: object) -> None:
-        """Enable the buttons if they can act on this row of a list; None means no row."""
+        """Enable the buttons if the acting person has taken the record, or owns the incident, of `item`, the
+        selected row; otherwise disable them. None means that no row is selected."""
         self._subject = _find_subject(item, self._context.operator or "")
         for button in (self.give_button, self.hand_over_button):
             if self._subject is None:
@@ -116,7 +117,8 @@ class OwnTakeButtons(QWidget):
 
 
 def _find_subject(item: object, operator: str) -> _Subject | None:
-    """Return kind and id of the record or incident that the acting person has taken; None for any other row."""
+    """Return kind and id of the record that the person has taken, or of the incident that the person owns; None
+    for any other row."""
     if isinstance(item, Take) and is_same_person(item.person, operator):
         return item.kind, item.subject_id
     if isinstance(item, LeftOpen) and item.reason in (LeftReason.TAKEN, LeftReason.INCIDENT):

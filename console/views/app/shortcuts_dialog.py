@@ -1,4 +1,4 @@
-"""The dialog that lists the keyboard shortcuts: the global ones and those of the visible page."""
+"""The dialog that lists the keyboard shortcuts of the whole window and of the visible page."""
 
 from collections.abc import Sequence
 
@@ -28,7 +28,8 @@ _GLOBAL_HINTS: Sequence[KeyHint] = (
 
 
 def open_shortcuts_dialog(frame: Frame, page: Page | None) -> DialogFrame:
-    """Open the list over the window and return the dialog. `page` None lists the global shortcuts only."""
+    """Open the dialog with the shortcuts over the window and return it. If `page` is None, it lists only the
+    shortcuts of the whole window."""
     translate = frame.context.translate
     dialog = DialogFrame(
         translate("dialog.keys.title"),

@@ -1,4 +1,4 @@
-"""Quit the application after a process signal by ending Qt's event loop, so that running calls can still end."""
+"""Ends the application after a process signal by quitting Qt's event loop, so that running calls can still end."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,8 @@ CHECK_INTERVAL_MS = 250
 
 class EndRequestTimer(QTimer):
     """A timer that quits the application when the function `is_end_requested` returns True. Each tick of the timer
-    also lets Python run its handlers of process signals, which can't run while only Qt's event loop is active.
+    also lets Python run its handlers of process signals, because Python can't run them while only Qt's event
+    loop is active.
     """
 
     def __init__(self, app: QCoreApplication, is_end_requested: Callable[[], bool]) -> None:
@@ -20,6 +21,6 @@ class EndRequestTimer(QTimer):
 
     @Slot()
     def end_if_requested(self) -> None:
-        """Quit the application if the function `is_end_requested`, which was given to the timer, returns True."""
+        """Quit the application if the function `is_end_requested` returns True."""
         if self._is_end_requested():
             self._app.quit()

@@ -1,8 +1,8 @@
-"""The window's first frame: empty bars and areas, painted milliseconds after Qt has started.
+"""The first frame of the window: empty bars and areas, which Qt paints milliseconds after its start.
 
-This module and its imports must not use any enumeration of Qt's namespace `Qt`: PySide creates all of them when the
-first is used, and that takes longer than all else before the first frame. QPainter.fillRect and layouts with
-alignments are therefore excluded; plain frames and one style sheet do the painting.
+This module and its imports must not use any enumeration of Qt's namespace `Qt`: PySide creates all of them when
+the first one is used, and this takes longer than everything else before the first frame. The module therefore
+doesn't use QPainter.fillRect or layouts with alignments; plain frames and one style sheet do the painting.
 """
 
 from string import Template
@@ -22,17 +22,18 @@ _TEMPLATE = Template("""
 
 
 class FirstWindow(QMainWindow):
-    """The main window of the program. It shows an empty first frame and emits a signal when Qt has painted this
-    frame.
+    """The main window of the program. It first shows empty bars and areas, and emits a signal when Qt has painted
+    them.
 
     Signals:
-    - painted: the first frame is painted; the receiver now imports and builds the contents of the window.
+    - painted: Qt has painted the first frame; the receiver now imports and builds the contents of the window.
     """
 
     painted = Signal()
 
     def __init__(self, environment: str, theme: ThemeName | None = None) -> None:
-        """`environment` is "production", "test" or "training". `theme` None means the theme of the system."""
+        """`environment` is "production", "test" or "training". If `theme` is None, the window uses the theme of
+        the operating system."""
         super().__init__()
         self._has_painted = False
         self.resize(1440, 900)
@@ -46,9 +47,8 @@ class FirstWindow(QMainWindow):
             QTimer.singleShot(0, self.painted.emit)
 
     def setCentralWidget(self, widget: QWidget) -> None:
-        """Replace the first frame with `widget` and remove the first frame's style sheet, so that the style sheet of
-        the application applies.
-        """
+        """Replace the empty first frame with `widget`, and remove the style sheet of the first frame, so that the
+        application's style sheet applies."""
         if self._has_painted:
             self.setStyleSheet("")
         super().setCentralWidget(widget)
@@ -84,7 +84,8 @@ def _style_sheet(environment: str, theme: ThemeName) -> str:
 
 
 def _system_theme() -> ThemeName:
-    """Return the light or dark theme, whichever fits the brightness of the system's palette. Qt's own colour scheme
-    isn't read, because it is in the namespace `Qt` (see the module's docstring).
+    """Return the light or the dark theme, whichever fits the brightness of the operating system's palette. The
+    function doesn't read Qt's own colour scheme, because that is in the namespace `Qt` (see the module's
+    docstring).
     """
     return "dark" if QApplication.palette().window().color().lightness() < 128 else "light"

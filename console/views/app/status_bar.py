@@ -1,4 +1,5 @@
-"""The cells of the status bar: response times of database and providers, unfinished work, due tasks."""
+"""The cells of the status bar: the state and response times of the database and the providers, unfinished work,
+and due tasks."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -13,9 +14,8 @@ SLOW_SECONDS = 3.0
 
 
 class StatusCells(QObject):
-    """Shows the state of the WindowContext in the cells of the status bar, and updates the cells when this state
-    changes.
-    """
+    """Shows the state of the WindowContext in the cells of the status bar, and updates the cells after each change
+    of this state."""
 
     def __init__(self, context: WindowContext, bar: StatusBar) -> None:
         super().__init__(bar)
@@ -68,9 +68,8 @@ class StatusCells(QObject):
 
 
 def service_cell(context: WindowContext) -> StatusBarCell:
-    """Return the contents of the status bar's cell for the database: its response time, or the text that it is
-    unreachable.
-    """
+    """Return the status bar's cell for the database: its response time, or the text that the database is
+    unreachable or is still being opened."""
     name, reach = context.translate("status.service"), context.connection_state
     if reach.lost_since is not None:
         return StatusBarCell(name, "offline", "bad", context.translate("status.unreachable"))
@@ -80,9 +79,8 @@ def service_cell(context: WindowContext) -> StatusBarCell:
 
 
 def provider_cell(context: WindowContext) -> StatusBarCell:
-    """Return the contents of the status bar's cell for AlarmBox: the response time of its last answer to this window,
-    or why there is none. No request is sent for this cell.
-    """
+    """Return the status bar's cell for AlarmBox: the response time of its last answer to this window, or the
+    reason why there is none. The function sends no request."""
     name, reach = context.translate("status.alarmbox"), context.connection_state
     if reach.is_provider_missing:
         return StatusBarCell(name, "dash", "muted", context.translate("status.not_configured"))
@@ -95,9 +93,8 @@ def provider_cell(context: WindowContext) -> StatusBarCell:
 
 
 def gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusBarCell:
-    """Return the contents of the status bar's cell for a payment provider: the response time of its last answer to
-    this window, or why there is none. No request is sent for this cell.
-    """
+    """Return the status bar's cell for a payment provider: the response time of its last answer to this window, or
+    the reason why there is none. The function sends no request."""
     name = provider_word(gateway.name, context)
     if gateway.seconds is None:
         return StatusBarCell(name, "dash", "muted", context.translate("status.not_asked"))

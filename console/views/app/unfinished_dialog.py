@@ -1,5 +1,6 @@
-"""The dialog of unfinished work: operations that haven't ended, bulk runs, leases and takes, what the acting person
-leaves open, the notes that mention the person, and the person's own requests at a desk that asks a worker.
+"""The dialog of unfinished work, in tabs: operations that have not ended; bulk runs; leases and takes; the acting
+person's own unfinished work; notes that mention the person; and, at a desk that asks a worker to act, the
+person's own requests.
 """
 
 import textwrap
@@ -53,9 +54,8 @@ Holder = LeaseHolder | Take
 
 
 class UnfinishedLists(NamedTuple):
-    """The rows of the tabs of the dialog: unfinished operations; bulk runs; leases, and records that people have
-    taken; what the acting person leaves open; the open mentions of the person; the person's own requests.
-    """
+    """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting
+    person's own unfinished work; the person's open mentions; the person's own desk requests."""
 
     works: tuple[UnfinishedWork, ...]
     runs: tuple[BulkItem, ...]
@@ -66,11 +66,11 @@ class UnfinishedLists(NamedTuple):
 
 
 class UnfinishedDialog(DialogFrame):
-    """Lists unfinished work in tabs (operations, bulk runs, leases with takes, what the acting person leaves open,
-    and the mentions of the person); the acting person's own work comes first. The person can open the record of an
-    operation but can't discard the operation here; a bulk run is stopped, resumed or discarded in its own dialog. A
-    desk that asks has a sixth tab: the person's own requests of the last 24 hours, which the person can withdraw
-    until a worker takes them.
+    """The dialog that lists unfinished work in five tabs: operations, bulk runs, leases with takes, the acting
+    person's own unfinished work, and the person's mentions. The person's own work comes first. From the tab of
+    operations the person can only open a record; a bulk run is stopped, resumed or discarded in its own dialog.
+    At a desk that asks a worker to act, a sixth tab lists the person's own requests of the last 24 hours; the
+    person can withdraw a request until a worker takes it.
     """
 
     TAB_NAMES = ("works", "runs", "held", "own", "mentions", "requests")
@@ -197,7 +197,7 @@ class UnfinishedDialog(DialogFrame):
 
     @Slot()
     def _read_after_mention(self) -> None:
-        """Read the lists again, and let the window count the mentions again."""
+        """Read the lists again after a mention was marked as done, and let the window read its counts again."""
         self._context.work_counts_outdated.emit()
         self.read()
 
@@ -212,9 +212,8 @@ class UnfinishedDialog(DialogFrame):
         )
 
     def _show_requests(self, own_requests: tuple[OwnRequest, ...]) -> None:
-        """Show the requests: first the open ones and those whose answer this desk never got, which are counted. Read
-        again every second while one is open.
-        """
+        """Show the person's desk requests. Those that are open, or whose answer never reached this desk, come
+        first and are counted in the tab's title. While one is open, read the list again every second."""
         if self.requests is None:
             return
         number, is_done = self._tables.index(self.requests), lambda request: not _needs_a_look(request)
@@ -239,7 +238,7 @@ class UnfinishedDialog(DialogFrame):
     # -- tabs
 
     def show_tab(self, name: str) -> None:
-        """Show the tab of this name, one of TAB_NAMES."""
+        """Show the tab with this name, one of TAB_NAMES."""
         self.tabs.setCurrentIndex(self.TAB_NAMES.index(name))
 
     @Slot(int)
@@ -258,14 +257,15 @@ class UnfinishedDialog(DialogFrame):
         self._keep_focus()
 
     def _keep_focus(self) -> None:
-        """Give the focus to the bar of tabs if the widget that had it is hidden with its tab."""
+        """Give the focus to the bar of tabs if the focused widget has been hidden together with its tab."""
         focused = cast("QWidget | None", self.focusWidget())  # None when it is hidden; Qt's types don't say so
         if focused is None or not focused.isVisible():
             self.tabs.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def _update_button(self) -> None:
-        """Enable the button "open" if the current row of the visible table can be opened, otherwise disable it."""
+        """Enable the button "open" if the selected row of the visible table has a page or dialog to open;
+        otherwise disable it with the reason. Update the other buttons and the sentence below the table, too."""
         number = self.tabs.currentIndex()
         table, translate = self._tables[number], self._context.translate
         has_rows = self._lists[number].currentWidget() is table
@@ -286,8 +286,9 @@ class UnfinishedDialog(DialogFrame):
         self._show_sentence(item)
 
     def _show_sentence(self, item: object) -> None:
-        """Show below the table what the current row means: the next step, the result of a run, or an answer. In the
-        rows, the same long sentence would stand many times.
+        """Show a sentence about the selected row below the table: the next step of an operation, the result of a
+        run, the answer to a request, or the text of a note. The table doesn't contain it, because many rows
+        have the same long sentence.
         """
         sentence = ""
         if isinstance(item, UnfinishedWork):
@@ -302,7 +303,8 @@ class UnfinishedDialog(DialogFrame):
         self.answer.setVisible(self._tables[self.tabs.currentIndex()] not in (self.holders, self.own_items))
 
     def _update_request(self, request: OwnRequest | None) -> None:
-        """Show whether the current request can be withdrawn; nothing on other tabs."""
+        """On the tab of the desk requests, show the button that withdraws the selected request, or the reason why
+        it can't be withdrawn. Hide the button on the other tabs."""
         is_shown, translate = self.tabs.currentIndex() == self.TAB_NAMES.index("requests"), self._context.translate
         for widget in (self.withdraw_button, self.withdraw_reason):
             widget.setVisible(is_shown)
@@ -326,7 +328,8 @@ class UnfinishedDialog(DialogFrame):
         self._context.runner.run(work, self._show_withdrawal, self._show_withdrawal_failure, owner=self)
 
     def _show_withdrawal(self, is_withdrawn: bool) -> None:
-        """Tell whether the request is withdrawn or was taken meanwhile, and read the list again."""
+        """Show a toast which says that the request is withdrawn, or that a worker had already taken it. Then read
+        the list again."""
         if is_withdrawn:
             self._context.show_toast(self._context.translate("request.withdrawn"), "", "arrow_back", "text")
         else:
@@ -370,7 +373,8 @@ class UnfinishedDialog(DialogFrame):
             self._context.navigate(route_to(item.kind, item.subject_id))
 
     def _has_page(self, item: object) -> bool:
-        """Return False for a request, and for an own row, that is about no record that can be opened."""
+        """Return True if there is a page or dialog to open for this row. A desk request or own work without a
+        record has none."""
         if isinstance(item, LeftOpen):
             return any(found is not None for found in (route_of(item), self._find_draft(item), self._find_run(item)))
         return not isinstance(item, OwnRequest) or _can_be_opened(item)
@@ -383,7 +387,7 @@ class UnfinishedDialog(DialogFrame):
         return next((one for one in self.runs.all_rows if is_run and str(one.run.id) == item.id), None)
 
     def _open_own(self, item: LeftOpen) -> None:
-        """Open the page or the dialog in which the acting person goes on."""
+        """Open the page or dialog in which the acting person continues this unfinished work."""
         route, draft, run = route_of(item), self._find_draft(item), self._find_run(item)
         if run is not None:
             self._open_item(run)
@@ -395,7 +399,8 @@ class UnfinishedDialog(DialogFrame):
             self._context.navigate(route)
 
     def offer_to_leave(self, words: str, leave_text: str, leave: Callable[[], object]) -> None:
-        """Show the own tab, and above it a bar with a button that leaves everything as it is and calls `leave`."""
+        """Show the tab with the person's own unfinished work, and above it a bar with the text `words` and a
+        button. The button closes this dialog and calls `leave`, without a change to the work."""
         self.show_tab("own")
 
         def leave_now() -> None:
@@ -407,7 +412,8 @@ class UnfinishedDialog(DialogFrame):
         self._bars.addWidget(NotificationBar("", words, tone="care", shape="warning", button=self.leave_button))
 
     def _open_request(self, request: OwnRequest) -> None:
-        """Open the page of the request's record. Bulk runs are in a tab of this dialog."""
+        """Open the page of the record that the desk request is about. For a request about a bulk run, show the tab
+        of the bulk runs."""
         route = request_words.route_of(request)
         if route is not None:
             self.accept()
@@ -417,7 +423,7 @@ class UnfinishedDialog(DialogFrame):
 
 
 def _needs_a_look(request: OwnRequest) -> bool:
-    """Return True if the request is open, or if this desk never got its answer."""
+    """Return True if the desk request is open, or if its answer never reached this desk."""
     return request.is_open or request.is_unanswered
 
 

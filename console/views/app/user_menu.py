@@ -1,6 +1,5 @@
 """The menu of the acting person. It changes the person (not in production), the language and the appearance, locks
-the window and signs out.
-"""
+the window, and signs the person out."""
 
 from collections.abc import Sequence
 
@@ -25,11 +24,12 @@ from console.wording import catalogue as wording
 
 
 class PersonMenu(QObject):
-    """Builds the menu of the acting person each time it opens, so that the checked entries show the current settings.
+    """Builds the menu of the acting person anew each time it opens, so that its check marks show the present
+    settings.
 
     Signals:
     - lock_requested, link_requested, left_open_requested, notifications_requested, about_requested,
-      sign_out_requested: the person has chosen that entry.
+      sign_out_requested: the person has selected the menu entry of this name.
     """
 
     lock_requested = Signal()
@@ -51,7 +51,7 @@ class PersonMenu(QObject):
         menu.popup(QPoint(corner.x() - menu.sizeHint().width(), corner.y()))
 
     def build_menu(self) -> QMenu:
-        """Build and return the menu; its checked entries show the current settings."""
+        """Build and return the menu; its check marks show the present settings."""
         translate = self._context.translate
         menu = QMenu(self._frame.window)
         menu.setAccessibleName(translate("menu.name"))

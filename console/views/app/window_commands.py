@@ -1,6 +1,5 @@
-"""The commands of the window: what each does, its key, its words, and why it can't be done now. The search box, the
-shortcuts of the window and the dialog that lists them use this declaration.
-"""
+"""The commands of the window: for each one its title in both languages, its shortcut, the function that it runs,
+and why it isn't possible now. The search box lists these commands."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,8 +44,9 @@ Acts = Mapping[str, Callable[[], object]]
 
 @dataclass(frozen=True, slots=True)
 class WindowCommand:
-    """A command that a person can choose. `title_of` returns its words in a language. `find_refusal` returns why it
-    can't be done now; "" if it can.
+    """A command that a person can run from the search box. `title_of` returns its title in a language; `run`
+    executes it. `find_refusal` returns why the command isn't possible now, "" if it is; `right_text` is a short
+    text at the right end of its line, such as a count.
     """
 
     name: str
@@ -58,20 +58,19 @@ class WindowCommand:
     find_refusal: Callable[[], str] = field(default=lambda: "")
 
     def matches(self, words: Sequence[str]) -> bool:
-        """True if each of these words (folded by `fold_words`) is in the title, in one of the languages."""
+        """Return True if each of `words` (as `fold_words` returns them) occurs in the Japanese or English title."""
         titles = " ".join(unicodedata.normalize("NFKC", self.title_of(one)) for one in _LANGUAGES).casefold()
         return all(word in titles for word in words)
 
 
 def fold_words(text: str) -> list[str]:
-    """Return the words of a typed text as `WindowCommand.matches` compares them."""
+    """Return the words of a text in the form that `WindowCommand.matches` compares: normalized width and case."""
     return unicodedata.normalize("NFKC", text[:200]).casefold().split()
 
 
 def list_commands(frame: Frame, acts: Acts, typed_number: str | None = None) -> list[WindowCommand]:
-    """Return all commands. `acts` are the functions of the window by the command's name; `typed_number` is the
-    corporation number in the search box.
-    """
+    """Return all commands of the window. `acts` maps the names of commands to the window's functions that run
+    them; `typed_number` is the corporation number in the search box, None if there is none."""
     return [
         *_page_commands(frame),
         *_queue_commands(frame.context),
@@ -81,13 +80,13 @@ def list_commands(frame: Frame, acts: Acts, typed_number: str | None = None) -> 
 
 
 def used_commands(context: WindowContext) -> list[str]:
-    """Return the names of the commands that the person used last, the last one first."""
+    """Return the names of the eight commands that the person has used most recently, the latest first."""
     stored = context.own_state.value(USED_COMMANDS)
     return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
 
 
 def remember_command(context: WindowContext, name: str) -> None:
-    """Store that the person has used a command."""
+    """Store that the person has just used the command `name`."""
     earlier = [one for one in used_commands(context) if one != name]
     context.own_state.store(USED_COMMANDS, [name, *earlier][:MOST_USED_COMMANDS])
 
@@ -97,7 +96,8 @@ def _title_function(key: str, **facts: object) -> Callable[[Language], str]:
 
 
 def _add_choice(key: str, choice_key: str) -> Callable[[Language], str]:
-    """Return the title of a command that has another text of the catalogue in it."""
+    """Return a function that returns a command's title in a language. The title contains the text of the setting
+    that the command selects, such as the name of a theme."""
     return lambda language: wording.translate(key, language, choice=wording.translate(choice_key, language))
 
 
@@ -122,7 +122,7 @@ def _page_commands(frame: Frame) -> Iterator[WindowCommand]:
 
 
 def _queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
-    """Yield a command for each queue and each saved view, with its count."""
+    """Yield one command per queue and per saved view, which opens it and shows its record count at the right."""
     for name in QUEUE_TABS:
         counted = context.work_counts.find_count(name)
         count = wording.format_count(counted.count, is_capped=counted.capped) if counted else ""
@@ -161,7 +161,8 @@ def _act_commands(frame: Frame, acts: Acts, typed_number: str | None) -> Iterato
 
 
 def _purchase_command(frame: Frame, typed_number: str | None) -> WindowCommand:
-    """Return the command that opens a purchase: of the typed number, else of the shown company."""
+    """Return the command that opens the purchase dialog for the typed corporation number or, if none is typed, for
+    the corporation on the lookup page."""
     context, route = frame.context, frame.current_route
     number = typed_number or (_find_number(route.text) if isinstance(route, LookupRoute) else "")
 
@@ -176,7 +177,7 @@ def _purchase_command(frame: Frame, typed_number: str | None) -> WindowCommand:
 
 
 def _find_number(text: str) -> str:
-    """Return the corporation number in a text; "" if the text is none."""
+    """Return the corporation number that `text` means; "" if the text is no corporation number."""
     try:
         return parse_number(text).value
     except InvalidCorporationNumber:

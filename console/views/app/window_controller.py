@@ -1,6 +1,5 @@
-"""The controller of the whole window after the services are open: it connects pages, global shortcuts, search box,
-menus and closing.
-"""
+"""The controller of the whole window after the services are open. It connects the pages, keyboard shortcuts,
+search box, menus and dialogs, and handles closing."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -86,18 +85,18 @@ _PAGES: dict[type, tuple[str, str]] = {
 
 
 def page_class_of(route: Route) -> Callable[[WindowContext], Page]:
-    """Import the module of the page that shows this route, and return the class of the page."""
+    """Import the module of the page that shows routes of this class, and return the page's class."""
     module, name = _PAGES[type(route)]
     page_class: Callable[[WindowContext], Page] = getattr(import_module(module), name)
     return page_class
 
 
 class WindowController(QObject):
-    """Connects the parts of one window (pages, shortcuts, search box, menus, timers) with each other; created when
-    the services are open.
+    """Connects the pages, shortcuts, search box, menus and timers of one window with each other. WindowOpening
+    creates it when the services are open.
 
     Signals:
-    - sign_out_requested: the person signs out, or another person wants to sign in.
+    - sign_out_requested: the acting person signs out, or another person wants to sign in.
     """
 
     sign_out_requested = Signal()
@@ -155,9 +154,8 @@ class WindowController(QObject):
         return page_class_of(route)(self.context)
 
     def _connect_bars(self) -> None:
-        """Connect the signals of the window's bars. Also forget the search box and the menu of the previous language;
-        each is built again when it is next used.
-        """
+        """Connect the signals of the top bar and the status bar. Also drop the search box and the menu in the
+        previous language; each one is built again at its next use."""
         self._command_palette: CommandPalette | None = None
         self._person_menu: PersonMenu | None = None
         self.frame.top.search_requested.connect(self._open_search)
@@ -166,7 +164,7 @@ class WindowController(QObject):
 
     @property
     def command_palette(self) -> "CommandPalette":
-        """The search box with its results; created when it is first used."""
+        """The search box with its results; the first use creates it."""
         from console.views.app.command_palette import CommandPalette
 
         if self._command_palette is None:
@@ -175,7 +173,7 @@ class WindowController(QObject):
 
     @property
     def person_menu(self) -> "PersonMenu":
-        """The menu of the acting person; created when it is first used."""
+        """The menu of the acting person; the first use creates it."""
         from console.views.app.user_menu import PersonMenu
 
         if self._person_menu is None:
@@ -207,7 +205,8 @@ class WindowController(QObject):
 
     @Slot()
     def _connect_window_cover(self) -> None:
-        """Disable all shortcuts while the privacy cover hides the window."""
+        """Disable all keyboard shortcuts of the window while the privacy cover hides it, and enable them
+        afterwards."""
         for shortcut in self._shortcuts:
             shortcut.setEnabled(not self.frame.window_cover.is_covered)
 
@@ -223,9 +222,8 @@ class WindowController(QObject):
 
     @Slot(object, object)
     def _offer_withdrawal(self, owner: QObject, wait: RequestWait) -> None:
-        """Put the button that withdraws a desk request into the dialog that waits for its answer, and tell the dialog
-        why it can't be closed meanwhile.
-        """
+        """If `owner` is a dialog whose call waits for a worker, add the button that withdraws the desk request to
+        its footer, and set the sentence which says why the dialog can't be closed meanwhile."""
         if isinstance(owner, DialogFrame):
             from console.views.pages.withdrawal import WithdrawButton
 
@@ -268,7 +266,8 @@ class WindowController(QObject):
 
     @Slot()
     def _open_new_messages(self) -> None:
-        """Raise the window, whose list of messages has the new ones; it isn't opened over a cover or a dialog."""
+        """Bring the window to the front and open the list of its messages. Don't open the list while a cover or a
+        dialog is shown."""
         self.links.raise_window()
         if not self.frame.window_cover.is_covered and QApplication.activeModalWidget() is None:
             self._open_notices()
@@ -293,7 +292,8 @@ class WindowController(QObject):
 
     @Slot()
     def _sign_out(self) -> None:
-        """Sign out, unless the person is first asked about what is left open."""
+        """Emit `sign_out_requested`, unless the window first shows the person's unfinished work; a button there
+        then emits it."""
         if self.context.running_acts or self.leaving.may_leave(self.sign_out_requested.emit, "menu.sign_out"):
             self.sign_out_requested.emit()
 
@@ -326,10 +326,10 @@ class WindowController(QObject):
 
     @Slot()
     def _show_connection(self) -> None:
-        """Show one bar above every page, by the first of these states that holds: the database is unreachable; the
-        database has returned to an earlier state, such as a restored backup; a read-only switch is on; no worker is
-        present for this desk's requests; this desk has credentials that it doesn't need. Remove the bar if none
-        holds.
+        """Show one bar above every page, about the first of these states that applies: the database is
+        unreachable; the database has gone back to an earlier state, such as a restored backup; a read-only
+        switch is on; no worker is present for this desk's requests; this desk has credentials that it doesn't
+        need. Remove the bar if none applies.
         """
         self._show_return()
         state, lost_count = self.context.connection_state, self.context.work_counts.lost_operation_count
@@ -345,7 +345,7 @@ class WindowController(QObject):
             self._show_leftovers()
 
     def _show_read_only(self, switch: ReadOnlySwitch) -> None:
-        """Show the bar about a read-only switch, with a button that opens the page of the administration."""
+        """Show the bar about a read-only switch that is on, with a button that opens the administration page."""
         if switch == self._shown_state:
             return
         self._rollback_bar, self._shown_state = None, switch
@@ -358,7 +358,7 @@ class WindowController(QObject):
         self.frame.show_bar(NotificationBar(lead, words, tone="care", shape="lock", button=open_button))
 
     def _show_return(self) -> None:
-        """Show a toast when the database answers again, or when a worker is present again."""
+        """Show a toast if the database answers again, or if a worker is present again."""
         state = self.context.connection_state
         was_lost, was_away = self._was_lost, self._was_away
         self._was_lost, self._was_away = state.lost_since is not None, state.worker_away_since is not None
@@ -368,8 +368,9 @@ class WindowController(QObject):
             self.context.show_toast(self.context.translate("status.worker_again", at=self.context.now()))
 
     def _show_state(self, state: tuple[str, str, datetime]) -> None:
-        """Show a bar about a state of the connection. `state` contains the wording key of the bar's bold text, the
-        wording key of its sentence, and the instant at which the state began. If this bar is shown already, leave it.
+        """Show a bar about a state of the connection. `state` is the wording key of the bar's bold text, the
+        wording key of its sentence, and the instant when the state began. Do nothing if this bar is already
+        shown.
         """
         if state != self._shown_state:
             lead, words, since = state
@@ -381,9 +382,8 @@ class WindowController(QObject):
             )
 
     def _show_leftovers(self) -> None:
-        """Show the bar about credentials that this desk no longer needs; remove the bar if there are none or the
-        person has closed it.
-        """
+        """Show the bar about credentials that this desk no longer needs. Remove it if there are none, or if the
+        person has closed it."""
         leftovers = self.context.connection_state.leftovers
         names = (
             (*leftovers.entries, *leftovers.variables) if leftovers is not None and not self._hides_leftovers else ()
@@ -412,13 +412,14 @@ class WindowController(QObject):
 
     @Slot()
     def _hide_leftovers(self) -> None:
-        """Hide the bar about credentials that this desk doesn't need, until the program is started again."""
+        """Hide the bar about credentials that this desk doesn't need until the next start of the program."""
         self._hides_leftovers = True
         self._show_connection()
 
     def _show_rollback_bar(self, lost_count: int) -> None:
-        """Show the bar which says that the database has returned to an earlier state and therefore refuses purchases,
-        refunds and payments. `lost_count` is the number of operations that the database is known to lack.
+        """Show the bar which says that the database has gone back to an earlier state and therefore refuses
+        purchases, refunds and payments. `lost_count` is the number of operations that this desk knows and the
+        database lacks.
         """
         self._shown_state = None
         lead, words = (
@@ -438,10 +439,8 @@ class WindowController(QObject):
         self.frame.show_route(AlertsRoute())
 
     def _may_close(self) -> bool:
-        """Return True if the window may close, because no acting call (write or request to a provider) is running.
-        Otherwise open the dialog that lists these calls, and return False. Also return False if the person is first
-        asked about what is left open.
-        """
+        """Return True if the window may close now. Return False and open a dialog if acting calls (writes, or
+        requests to a provider) are running, or if the person's unfinished work must be shown first."""
         if not self.context.running_acts:
             return self.leaving.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
         from console.views.app.close_dialog import open_close_dialog

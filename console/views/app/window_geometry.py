@@ -1,4 +1,4 @@
-"""The position and size of the window as a preference of the person."""
+"""Stores the position and size of the window as a preference of the person, and restores them."""
 
 import binascii
 from base64 import b64decode, b64encode
@@ -15,7 +15,7 @@ _MAX_TEXT_LENGTH = 2_000
 
 
 class WindowGeometry(QObject):
-    """Stores position, size and maximized state of a window after each change by the person."""
+    """Stores the position, size and maximized state of a window in the preferences after each change."""
 
     def __init__(self, window: QWidget, preferences: "Preferences") -> None:
         super().__init__(window)
@@ -31,9 +31,8 @@ class WindowGeometry(QObject):
 
 
 def restore_geometry(window: QWidget, value: object) -> None:
-    """Give the window the stored geometry; Qt fits it to the present screens. Do nothing if the value is no
-    geometry.
-    """
+    """Give the window the stored position and size; Qt adapts them to the present screens. Do nothing if `value`
+    is no stored geometry."""
     if isinstance(value, str) and len(value) <= _MAX_TEXT_LENGTH:
         try:
             geometry = b64decode(value, validate=True)

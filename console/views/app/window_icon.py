@@ -1,4 +1,4 @@
-"""The icon of the program's windows."""
+"""The icon of all windows of the program."""
 
 from PySide6.QtGui import QIcon
 
@@ -6,7 +6,8 @@ from console.resource_paths import resources_dir
 
 
 def window_icon() -> QIcon:
-    """Return the icon in every size of `resources/desktop/icons`. Qt reads a file when it needs that size."""
+    """Return the icon with all sizes in `resources/desktop/icons`. Qt reads the file of a size when it needs that
+    size."""
     icon = QIcon()
     for file in sorted((resources_dir() / "desktop" / "icons").glob("*.png")):
         icon.addFile(str(file))

@@ -1,4 +1,4 @@
-"""Links in one window: copy the link of the shown page, and show the page of a received link."""
+"""Copies the link of the visible page, and opens the page of a received link."""
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QApplication
@@ -10,12 +10,12 @@ from console.views.links.routes import link_of_route, route_of_link
 
 
 class WindowLinks(QObject):
-    """Copies the link of the shown page, and shows the pages of received links. A link never acts: it only changes
-    the page.
+    """Copies the link of the visible page, and opens the pages of links that other processes send. A link never
+    acts: it only opens a page.
 
-    A link that arrives while the window is covered (locked, or without a person) is shown when the cover is removed.
-    While a dialog is open, a toast names the link, and the page stays, so that typed text isn't lost; the link is
-    shown when it is opened again after the dialog.
+    If a link arrives while the window is covered (locked, or without a person), its page opens when the cover is
+    removed. If a link arrives while a dialog is open, a toast names it and the page stays, so that typed text
+    isn't lost; the person can open the link again later.
     """
 
     def __init__(self, frame: Frame, parent: QObject) -> None:
@@ -27,19 +27,20 @@ class WindowLinks(QObject):
         frame.window_cover.cover_removed.connect(self.open_waiting)
 
     def show_first(self, link: Link | None) -> None:
-        """Show this link as soon as the services are open; None: no link."""
+        """Open the page of this link as soon as the services are open; do nothing for None."""
         if link is not None:
             self._waiting = link
 
     @Slot(object)
     def show_link(self, link: Link) -> None:
-        """Raise the window and show the page of the link, now or when the window's cover is removed."""
+        """Bring the window to the front and open the page of the link, or open it later when the window's cover is
+        removed."""
         self._waiting = link
         self.raise_window()
         self.open_waiting()
 
     def raise_window(self) -> None:
-        """Show the window in front of the others."""
+        """Bring the window to the front of all windows; restore it if it is minimized."""
         window = self._frame.window
         window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
         window.show()
@@ -48,9 +49,8 @@ class WindowLinks(QObject):
 
     @Slot()
     def open_waiting(self) -> None:
-        """Show the page of the waiting link, if there is one and the window isn't covered. While a dialog is open,
-        show a toast instead.
-        """
+        """Open the page of the received link that has not been opened yet. Do nothing if there is none or the
+        window is covered. While a dialog is open, show a toast instead."""
         link = self._waiting
         if link is None or not self._context.is_ready or self._frame.window_cover.is_covered:
             return
@@ -63,7 +63,8 @@ class WindowLinks(QObject):
 
     @Slot()
     def copy_link(self) -> None:
-        """Copy the link of the shown page to the clipboard, and show a toast about it."""
+        """Copy the link of the visible page to the clipboard and show a toast about it. If the page has no link,
+        the toast says so."""
         link = link_of_route(self._frame.current_route)
         if link is None:
             self._context.show_toast(self._context.translate("link.none"), shape="square_bang", tone="care")

@@ -1,1 +1,1 @@
-"""Pages of payments, orders, refunds and money set aside."""
+"""The pages of the window about payments, orders, refunds and money set aside."""

@@ -1,6 +1,5 @@
-"""The base class of the pages of payments, orders and refunds: the amounts stand below the explanation, and more
-facts stand beside the tabs.
-"""
+"""The base class of the pages of payments, orders and refunds. Below the explanation of the state are the amounts;
+beside the tabs is a panel with more data of the record."""
 
 from typing import ClassVar, TypeVar
 
@@ -25,9 +24,9 @@ M = TypeVar("M", bound=PaymentView | OrderView | RefundView)
 
 
 class MoneyPage(RecordPage[M]):
-    """Base class of the pages of payments, orders and refunds. `related_tab_names` are the names of the tabs with
-    related records. If `shows_sides_and_amounts` is False, the page shows neither the amounts nor the record's sides
-    (its state in each system that knows it).
+    """Base class of the pages of payments, orders and refunds. `related_tab_names` are the names of the tabs that
+    list related records. If `shows_sides_and_amounts` is False, the page shows neither the amounts nor the
+    comparison of the record's state in the systems that know it.
     """
 
     tabs: MoneyTabs
@@ -36,7 +35,7 @@ class MoneyPage(RecordPage[M]):
     help_key = "help.payment"
 
     def __init__(self, context: WindowContext, *below: QWidget) -> None:
-        """`below` are the widgets between the explanation and the amounts."""
+        """`below` are widgets that the page shows between the explanation and the amounts."""
         self.money = MoneyPanel(context.translate("money.strip"))
         self.facts_panel = QScrollArea()
         self.facts_panel.setWidgetResizable(True)
@@ -58,9 +57,9 @@ class MoneyPage(RecordPage[M]):
         kind: str = "payment",
         was_sent: bool = True,
     ) -> None:
-        """Show the sides of the record (its state in this database, at the payment provider, and in the order) and
-        the parts of its payment's amount. `tools` are the links and buttons in the provider's panel. `kind` is
-        "payment" or "refund"; `was_sent` is False for a refund that the provider has not got yet.
+        """Show the record's sides (its state in this database, at the payment provider, and in the order) and the
+        parts of the payment's amount. `tools` are links and buttons for the provider's panel. `kind` is
+        "payment" or "refund"; `was_sent` is False for a refund that was never sent to the provider.
         """
         context = self.context
         sides = money_facts.shown_sides(view.sides, context, provider=provider, kind=kind, was_sent=was_sent)
@@ -72,7 +71,7 @@ class MoneyPage(RecordPage[M]):
         return [*super().printed_lines(view), *amounts]
 
     def show_aside_panel(self, title: str, facts: FactList) -> None:
-        """Show a list of facts with a title in the panel beside the tabs."""
+        """Show the labels and values in `facts`, under a title, in the panel beside the tabs."""
         content = Surface(raised=True, edge="left")
         block = make_column(TextLabel(title, "panel_title", "muted"), facts, gap=8)
         content.setLayout(make_column(block, None, gap=16, margins=(16, 12, 16, 12)))
@@ -84,7 +83,7 @@ class MoneyPage(RecordPage[M]):
 
 
 def fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:
-    """Return a list of facts, each given as (label, value); a fact without a value is shown as –."""
+    """Return a widget with one line per (label, value); a missing value is shown as –."""
     facts_shown = FactList()
     for label, value in facts:
         words = value or wording.NO_VALUE

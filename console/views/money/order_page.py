@@ -1,4 +1,4 @@
-"""The page of one order of the shop: its state, payments and refunds."""
+"""The page of one order of the shop: its state, its payments and its refunds."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -30,9 +30,9 @@ _LOOK_BY_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
 
 
 class OrderPage(MoneyPage[OrderView]):
-    """The page of one order. The page doesn't compare sides as a payment's page does, because only our database has
-    the order: the shop writes it, and the console changes its state. If a payment of the order has expired, the steps
-    of the saga that follows are shown above the tabs.
+    """The page of one order. Only our database has the order (the shop writes it, and the console changes its
+    state), so the page doesn't compare sides as a payment's page does. If a payment of the order has expired,
+    the steps of the saga after it are above the tabs.
     """
 
     kind = "order"
@@ -74,9 +74,8 @@ class OrderPage(MoneyPage[OrderView]):
         self.show_aside_panel(translate("case.this_order"), facts)
 
     def _show_steps(self, sagas: Sequence[SagaView]) -> None:
-        """Show the steps of the saga that follows an expired payment: of the last unfinished saga, otherwise of the
-        last one. Hide the steps if there is no saga.
-        """
+        """Show the steps of one saga after an expired payment: of the newest unfinished saga, or else of the
+        newest one. Hide the widget if there is no saga."""
         unfinished_sagas = [saga for saga in sagas if saga.record.ended_at is None]
         visible_sagas = (unfinished_sagas or list(sagas))[-1:]
         self.steps.setVisible(bool(visible_sagas))
@@ -100,7 +99,7 @@ class OrderPage(MoneyPage[OrderView]):
 
 
 def step_line(step: SagaStep, language: str) -> StepLine:
-    """Return a step of a saga as a line for the list of steps."""
+    """Return the line that shows this step of a saga in the list of steps."""
     shape, tone = _LOOK_BY_STEP_STATE[step.state]
     return StepLine(
         saga_wording.step_name(step, language),

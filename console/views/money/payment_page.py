@@ -1,6 +1,5 @@
-"""The page of one payment: its state in each system that knows it, explanation, amounts, timeline, refunds and
-actions.
-"""
+"""The page of one payment: its state in each system that knows it, an explanation, amounts, timeline, refunds and
+actions."""
 
 from typing import TYPE_CHECKING
 
@@ -27,9 +26,8 @@ if TYPE_CHECKING:
 
 
 class PaymentPage(MoneyPage[PaymentView]):
-    """The page of one payment. It compares three sides: our payment, the payment at the provider (the gateway), and
-    the order.
-    """
+    """The page of one payment. It compares three sides: the payment in our database, the payment at the provider
+    (the gateway), and the order."""
 
     kind = "payment"
     related_tab_names = ("refunds",)
@@ -69,9 +67,8 @@ class PaymentPage(MoneyPage[PaymentView]):
         self._show_unknown_refund_bar(view)
 
     def _show_unknown_refund_bar(self, view: PaymentView) -> None:
-        """Show a bar while a refund of this payment has an unknown outcome, because no other refund of the payment is
-        possible until that refund is settled.
-        """
+        """Show a bar if a refund of this payment has an unknown outcome, because another refund is possible only
+        after that outcome is recorded. Otherwise hide the bar."""
         unknown_refund = next((refund for refund in view.refunds if refund.certainty is Certainty.UNKNOWN), None)
         if unknown_refund is None:
             self.hide_bar("refund")
@@ -92,8 +89,9 @@ class PaymentPage(MoneyPage[PaymentView]):
         self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.sidebar_key))
 
     def _show_tools(self, view: PaymentView) -> None:
-        """Show, in the provider's panel, the provider's number of the payment, and a link to the provider's stored
-        answers, or a probe button if there are none. In the order's panel, show a link to the order.
+        """Show the links and buttons in the panels of the sides: in the provider's panel, its number of the
+        payment and a link to its stored answers (a probe button if there are none); in the order's panel, a
+        link to the order.
         """
         if self._order_link.parent() is None:
             self.sides_strip.panels[money_facts.ORDER_SIDE].add_tool(self._order_link)
@@ -132,7 +130,8 @@ class PaymentPage(MoneyPage[PaymentView]):
         self.show_aside_panel(translate("case.this_payment"), fact_list(*facts))
 
     def helpful_actions(self, view: PaymentView) -> tuple[str, ...]:
-        """Return the action of the explained next step, then those that may help besides."""
+        """Return the names of the offered actions: first the action of the explained next step, then others that
+        may help."""
         advised = (view.explanation.next_step.action,)
         others = ("resolve",) if view.record.certainty is Certainty.UNKNOWN else ()
         names = (*advised, "probe", *others, *(("refund",) if view.record.state in PAID_STATES else ()))
@@ -158,7 +157,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         self.act_on_record("probe")
 
     def _open_pending_refund(self, view: PaymentView) -> None:
-        """Open the page of the refund of this payment that has not ended."""
+        """Open the page of the payment's refund that has not ended yet."""
         pending_refund = view.record.relations.pending_refund if view.record.relations is not None else None
         if pending_refund is not None:
             self.context.navigate(RefundRoute(pending_refund.id, (), self.sidebar_key))
@@ -170,16 +169,15 @@ class PaymentPage(MoneyPage[PaymentView]):
 
 
 def _only_set_aside(view: PaymentView) -> SetAside | None:
-    """Return the open set-aside of the payment if nothing else of it can be refunded; otherwise None."""
+    """Return the payment's open set-aside if no other money of the payment can be refunded; otherwise None."""
     if view.record.refundable_minor > 0:
         return None
     return next((item for item in view.set_asides if item.state is SetAsideState.OPEN), None)
 
 
 def _shorten_number(number: str | None) -> str:
-    """Return the first and last four characters of a number of more than 12 characters, a shorter number unchanged,
-    and "" for None.
-    """
+    """Return the first and last four characters of an identifier with more than 12 characters, a shorter one
+    unchanged, and "" for None."""
     if number is None:
         return ""
     return number if len(number) <= 12 else f"{number[:4]}…{number[-4:]}"

@@ -1,6 +1,5 @@
-"""The page of one refund: its state, its payment's state in each system and amounts, the maker, the checkers and the
-actions.
-"""
+"""The page of one refund: its state, the state of its payment in each system that knows it, amounts, maker,
+checkers and actions."""
 
 from typing import TYPE_CHECKING
 
@@ -22,9 +21,8 @@ if TYPE_CHECKING:
 
 
 class RefundPage(MoneyPage[RefundView]):
-    """The page of one refund. A person approves or rejects a refund on the page of approvals; this page only links to
-    it.
-    """
+    """The page of one refund. A person approves or rejects a refund on the approvals page, to which this page only
+    has a link."""
 
     kind = "refund"
     related_tab_names = ("refunds",)
@@ -82,9 +80,8 @@ class RefundPage(MoneyPage[RefundView]):
         self.show_aside_panel(translate("case.this_refund"), facts)
 
     def _copyable_id(self, name: str, text: str | None) -> QWidget | None:
-        """Return a widget with the shortened identifier `text` and a button that copies it whole; `name` selects the
-        label. Return None if `text` is None or empty.
-        """
+        """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is
+        the wording key of its label, without `field.`. Return None if `text` is None or empty."""
         return (
             self.copyable(self.context.translate(f"field.{name}"), case_words.shorten_text(text), text)
             if text
@@ -100,7 +97,8 @@ class RefundPage(MoneyPage[RefundView]):
         return self.context.translate(key, at=at, n=record.sent_count)
 
     def helpful_actions(self, view: RefundView) -> tuple[str, ...]:
-        """Return the action of the explained next step, then those that may help besides."""
+        """Return the names of the offered actions: withdraw or decide for a refund that isn't sent yet, otherwise
+        the action of the explained next step and others that may help."""
         record, advised = view.record, view.explanation.next_step.action
         if record.state in (RefundState.REQUESTED, RefundState.APPROVED) and record.certainty is Certainty.KNOWN:
             is_own = is_same_person(record.maker, self.context.operator or "")

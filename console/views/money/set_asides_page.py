@@ -1,6 +1,5 @@
 """The page of the money set aside: one row for each payment that exceeded the limit of an account. Its buttons
-request the refund of that money, or open it.
-"""
+request a refund of this money, or open that refund."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -39,7 +38,8 @@ _LOOKS: dict[SetAsideState, tuple[str, Tone]] = {
 
 
 class SetAsidesPage(Page):
-    """The page of the money set aside. The R key opens the refund request for the current row."""
+    """The page that lists the money set aside. The R key opens the dialog that requests a refund for the selected
+    row."""
 
     sidebar_key = "approvals"
     help_key = "help.set_asides"

@@ -1,4 +1,5 @@
-"""The tabs of a payment, an order or a refund: timeline, attempts, related records, stored answers, audit entries."""
+"""The tabs on the page of a payment, an order or a refund: timeline, attempts, related records, notes, stored
+answers of the provider, and audit entries."""
 
 from collections.abc import Sequence
 
@@ -21,9 +22,8 @@ _COLUMNS_BY_LIST = {
 
 
 class MoneyTabs(RecordTabs):
-    """The tabs of a payment, an order or a refund. `lists` are the names of the tabs with related records; these tabs
-    stand between the tabs "attempts" and "notes".
-    """
+    """The tabs on the page of a payment, an order or a refund. `lists` are the names of the tabs with related
+    records, which are between the tabs "attempts" and "notes"."""
 
     def __init__(self, context: WindowContext, lists: Sequence[str]) -> None:
         self._attempts = TimelineList(context.translate("record.tab.attempts"))
@@ -49,7 +49,8 @@ class MoneyTabs(RecordTabs):
         return TableOrEmptyState(table, EmptyState(context.translate(f"record.no_{name}"), shape="dash"))
 
     def show_view(self, view: PaymentView | OrderView | RefundView, **lists: Sequence[ShownRecord]) -> None:
-        """Replace the contents of all tabs; the visible tab stays."""
+        """Replace the contents of all tabs with those of `view`; the visible tab stays the same. `lists` are the
+        related records by the name of their tab."""
         context, story = self._context, view.newest_events
         event_lines = (words.event_timeline_line(event, story, context) for event in reversed(story.events))
         lines = [*planned_lines(view.record, context), *event_lines]
@@ -63,6 +64,6 @@ class MoneyTabs(RecordTabs):
 
 
 def is_attempt(entry: TimelineEntry) -> bool:
-    """Return True if the audit entry records a call to the provider, or the outcome of such a call."""
+    """Return True if the audit entry records a call to the provider or the outcome of such a call."""
     code = entry.what.rsplit(".", 1)[-1]
     return any(part in code for part in ("probe", "submit", "start", "sent", "poll", "unknown", "lapsed"))

@@ -1,1 +1,1 @@
-"""Notifications: toasts of the window and messages of the desktop about events that concern the acting person."""
+"""Notifications: toasts in the window and desktop messages about events that concern the acting person."""

@@ -1,4 +1,5 @@
-"""Messages of the desktop, beside the clock of the system. On a desktop without a tray there are none."""
+"""Shows desktop messages with the operating system's notification area (the tray). Without a tray, the program
+shows none."""
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
@@ -7,10 +8,10 @@ from console.domain.links.link import Link
 
 
 class DesktopMessages(QObject):
-    """Shows messages through the icon of the program in the tray. The icon appears with the first message.
+    """Shows desktop messages through the program's icon in the tray. The icon appears with the first message.
 
     Signals:
-    - opened(object): the person has clicked the last message; carries its Link, or None.
+    - opened(object): the person has clicked the newest message; the argument is its Link, or None.
     """
 
     opened = Signal(object)
@@ -22,11 +23,11 @@ class DesktopMessages(QObject):
 
     @property
     def is_available(self) -> bool:
-        """True if this desktop has a tray that shows messages."""
+        """True if this desktop has a tray that can show messages."""
         return QSystemTrayIcon.isSystemTrayAvailable() and QSystemTrayIcon.supportsMessages()
 
     def show_message(self, title: str, text: str, link: Link | None) -> None:
-        """Show a message; `link` is what a click on it opens."""
+        """Show a desktop message. A click on it emits `opened` with `link`."""
         if self._icon is None:
             self._icon = QSystemTrayIcon(QApplication.windowIcon(), self)
             self._icon.messageClicked.connect(self.open_last)
@@ -37,7 +38,7 @@ class DesktopMessages(QObject):
 
     @Slot()
     def open_last(self) -> None:
-        """Emit `opened` with the link of the last message."""
+        """Emit `opened` with the link of the newest message, because the person has clicked it."""
         self.opened.emit(self._link)
 
     @Slot()

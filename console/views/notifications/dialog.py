@@ -1,4 +1,4 @@
-"""The dialog with the switches of notifications: one for each kind of event."""
+"""The dialog with a check box for each kind of event, which switches its notifications on or off."""
 
 from functools import partial
 
@@ -14,9 +14,8 @@ from console.views.widgets.inputs import CheckBox
 
 
 class NotificationsDialog(DialogFrame):
-    """Switches each kind of notification on and off; a switch is stored at once. The dialog also says whether this
-    desktop shows messages outside the window.
-    """
+    """The dialog in which the person switches each kind of notification on or off; each change is stored at once.
+    The dialog also says whether this desktop shows messages outside the window (`has_desktop`)."""
 
     def __init__(self, context: WindowContext, parent: QWidget, *, has_desktop: bool) -> None:
         translate = context.translate

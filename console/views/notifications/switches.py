@@ -1,16 +1,17 @@
-"""The switches of notifications: a person's preference for each kind of event. Every kind is on at first."""
+"""The person's preference for each kind of event: whether the program notifies the person about it. By default it
+does."""
 
 from console.domain.notifications.events import EventKind
 from console.views.runtime.preferences import Preferences
 
 
 def is_switched_on(preferences: Preferences, kind: EventKind) -> bool:
-    """True unless the person has switched this kind off."""
+    """Return True unless the person has switched off the notifications of this kind."""
     return preferences.value(_name_of(kind)) is not False
 
 
 def switch(preferences: Preferences, kind: EventKind, *, is_on: bool) -> None:
-    """Store the person's choice for this kind."""
+    """Store that the person has switched the notifications of this kind on or off."""
     preferences.store(_name_of(kind), None if is_on else False)
 
 

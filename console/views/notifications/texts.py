@@ -1,4 +1,5 @@
-"""The sentences of notifications: the kind and number of a record and what has happened, never a payer or a note."""
+"""The sentences of notifications. A sentence contains the kind and number of a record and the event, but never a
+payer or the text of a note."""
 
 from console.domain.links.link import RECORD_KINDS
 from console.domain.notifications.events import EventKind, PersonalEvent
@@ -19,13 +20,14 @@ _LOOKS: dict[EventKind, tuple[str, Tone]] = {
 
 
 def event_text(event: PersonalEvent, context: WindowContext) -> str:
-    """Return the sentence of one event."""
+    """Return the sentence about one event, in the window's language."""
     record = f"{context.translate(f'kind.{event.subject_kind}')} {event.number or event.subject_id}"
     return context.translate(f"notification.{event.kind}.{event.act}", record=record)
 
 
 def events_text(events: tuple[PersonalEvent, ...], context: WindowContext) -> tuple[str, str]:
-    """Return the sentence of one event and ""; of several their number, and the sentences of the first three."""
+    """Return title and detail of a notification: for one event its sentence and "", for several events their
+    number and the sentences of the first three."""
     if len(events) == 1:
         return event_text(events[0], context), ""
     sentences = [event_text(event, context) for event in events[:_MAX_SENTENCES]]
@@ -33,7 +35,8 @@ def events_text(events: tuple[PersonalEvent, ...], context: WindowContext) -> tu
 
 
 def make_toast(events: tuple[PersonalEvent, ...], context: WindowContext) -> Toast:
-    """Return the toast about these events; that of one event about a record leads to the record."""
+    """Return the toast about these events. If there is one event and it concerns a record, a click on the toast
+    opens this record."""
     words, detail = events_text(events, context)
     shape, tone = _LOOKS[events[0].kind]
     return Toast(words, " ".join(detail.splitlines()), shape, tone, _find_route(events) if len(events) == 1 else None)

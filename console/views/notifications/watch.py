@@ -1,4 +1,4 @@
-"""The one place that finds new events of the acting person, and shows each of them once."""
+"""Finds new events that concern the acting person, and notifies the person about each of them once."""
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -15,16 +15,17 @@ _APPROVAL_KEYS = ("approval/refund/", "approval/proposal/")
 
 
 class NotificationWatch(QObject):
-    """Compares the events of each reading of the counts with those that are known. What the first reading of a person
-    finds is known: it is counted in the sidebar, and a restart doesn't show it again.
+    """Finds new events each time the window has read its counts (WorkCounts), and shows them. The events in a
+    person's first reading count as known, so that a restart doesn't show them again; the sidebar counts them.
 
-    A new event of a kind that the person hasn't switched off is shown as a toast, and as a message of the desktop if
-    the window isn't in front. While the window is covered (locked, or without a person), the message of the desktop
-    has no detail, and the toast waits for the cover to be removed.
+    A new event is shown as a toast, and also as a desktop message if the window isn't the active one; kinds that
+    the person has switched off aren't shown. While the window is covered (locked, or without a person), the
+    desktop message contains no detail, and the toast appears when the cover is removed.
 
     Signals:
-    - link_opened(object): the person has clicked a message of the desktop; carries its Link.
-    - runs_opened: the person has clicked a message about a bulk run, or about several events.
+    - link_opened(object): the person has clicked a desktop message; the argument is its Link.
+    - runs_opened: the person has clicked a desktop message without a link: about a bulk run, or about several
+      events.
     """
 
     link_opened = Signal(object)
@@ -77,7 +78,8 @@ class NotificationWatch(QObject):
             self._context.toast_requested.emit(make_toast(others, self._context))
 
     def _is_told(self, event: PersonalEvent) -> bool:
-        """True for a bulk run that this window has executed: another toast shows its result."""
+        """Return True for the end of a bulk run that this window has executed, because another toast already shows
+        its result."""
         return event.kind is EventKind.BULK_RUN and int(event.subject_id) in self._context.own_bulk_runs
 
     @Slot(object)

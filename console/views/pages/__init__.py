@@ -1,1 +1,1 @@
-"""The base class of all pages, and widgets that several pages share."""
+"""The base class of all pages, and the widgets and dialogs that several pages share."""

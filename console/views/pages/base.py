@@ -1,6 +1,5 @@
-"""The base class of all pages: header, bars, content, line of shortcuts, and the rules by which a page reads its
-data.
-"""
+"""The base class of all pages. It contains the header, the notification bars, the line of keyboard shortcuts, and
+the rules by which a page reads its data again."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -35,18 +34,19 @@ _FULL_WINDOW_PX = 480  # height of the lowest window that shows every part of a 
 
 
 def set_tab_order(*stops: QWidget) -> None:
-    """Make the Tab key visit these widgets in this order."""
+    """Make the Tab key move the focus through these widgets in this order."""
     for before, after in pairwise(stops):
         QWidget.setTabOrder(before, after)
 
 
 def find_focus(window: QWidget) -> QWidget | None:
-    """Return the widget of a window that has the focus; None if none has it. (Qt's stubs leave the None out.)"""
+    """Return the widget of `window` that has the focus; None if none has it. (Qt's type stubs don't mention None.)"""
     return window.focusWidget()
 
 
 class HintsPanel(Surface):
-    """The line at the bottom of a page: each shortcut with the name of its action, and a count at the right."""
+    """The line at the bottom of a page that shows each keyboard shortcut with the name of its action, and a count
+    at the right."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
         super().__init__(edge="top")
@@ -61,7 +61,8 @@ class HintsPanel(Surface):
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
 
     def show_hints(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
-        """Show these shortcuts instead of the previous ones. Each is (keys, name of the action)."""
+        """Replace the shown shortcuts with `hints`. Each hint is the key names of a shortcut and the name of its
+        action."""
         if hints == self.hints:
             return
         self.hints = hints
@@ -77,7 +78,8 @@ class HintsPanel(Surface):
         return QSize(0, self.height())
 
     def _fit_hints(self) -> None:
-        """Show as many hints as have room beside the count, and hide the others. F1 lists all of them."""
+        """Show as many shortcuts as fit beside the count, and hide the others. The dialog of shortcuts (Ctrl+/)
+        lists all of them."""
         room = self.width() - 2 * tokens().px("spacing", "page_margin") - self.count.sizeHint().width()
         for hint in self._hints:
             room -= hint.sizeHint().width() + _HINT_GAP_PX
@@ -88,7 +90,8 @@ class HintsPanel(Surface):
         self._fit_hints()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the hints again when the text of the count or the text size has changed."""
+        """Call `_fit_hints` when the text of the count or the text size has changed; leave every other event to
+        Qt."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_hints()
         return super().event(event)
@@ -106,13 +109,14 @@ def _make_hint(keys: Sequence[str], words: str) -> QWidget:
 
 
 class PageHead(Surface):
-    """The header of a page: the title, a sentence about the purpose of the page, the time of the last reading of its
-    data, and an optional button. In a low window the further buttons are in the menu of the button `more`, with the
-    entries that `menu_parts` add.
+    """The header of a page: the title, a sentence about the purpose of the page, the time when its data was last
+    read, and buttons. In a low window a menu button (`more`) replaces the buttons that `add_button` has added.
+    Each function in `menu_parts` adds its own entries to this menu.
     """
 
     def __init__(self, title: str, sentence: str = "", button: KeyButton | None = None, *, more: str = "") -> None:
-        """`more` is the text of the button with the menu; a header without further buttons needs none."""
+        """`button` is always visible. `more` is the text of the menu button; a page without added buttons needs
+        none."""
         super().__init__()
         self.title = TitleLabel(title)
         self.sentence = TextLabel(sentence, "body", "muted", wrap=True)
@@ -139,7 +143,7 @@ class PageHead(Surface):
         self._place_button(below=False)
 
     def _place_button(self, *, below: bool) -> None:
-        """Put the sentence about the page beside the title, or below the title (`below`)."""
+        """Put the sentence about the page below the title (`below`), or beside the title."""
         if below != self._is_button_below:
             self._is_button_below = below
             self._grid.removeWidget(self.sentence)
@@ -153,9 +157,8 @@ class PageHead(Surface):
         self.fit_sentence()
 
     def set_short(self, *, is_short: bool) -> None:
-        """Leave out the sentence and the time of the last reading, and move the further buttons into the menu, in a
-        window that has no room for them.
-        """
+        """In a low window (`is_short`), hide the sentence and the time of the last reading, and replace the added
+        buttons with the menu button. If False, undo this."""
         for button in self._further_buttons:
             button.setVisible(not is_short)
         self.more.setVisible(is_short and bool(self._further_buttons or self.menu_parts))
@@ -164,9 +167,8 @@ class PageHead(Surface):
         self._grid.setContentsMargins(self._margin, 4 if is_short else 12, self._margin, 4 if is_short else 12)
 
     def add_button(self, button: KeyButton) -> None:
-        """Put a further button at the right, before the others. A low window has it in the menu, so its page must
-        bind its key.
-        """
+        """Add a button at the right of the header, before the buttons that are already there. In a low window it
+        is only in the menu, so the page must bind its shortcut."""
         row = self._right_side.layout()
         assert isinstance(row, QBoxLayout)  # noqa: S101  # made by make_row
         row.insertWidget(1, button)
@@ -179,7 +181,7 @@ class PageHead(Surface):
         menu.popup(self.more.mapToGlobal(QPoint(self.more.width() - menu.sizeHint().width(), self.more.height() + 2)))
 
     def build_menu(self) -> QMenu:
-        """Build and return the menu with the buttons and parts that a low window doesn't show."""
+        """Return a new menu with the added buttons, and with the entries of the functions in `menu_parts`."""
         menu = QMenu(self)
         menu.setAccessibleName(self.more.text())
         menu.aboutToHide.connect(menu.deleteLater)
@@ -192,25 +194,25 @@ class PageHead(Surface):
         return menu
 
     def place_below(self, button: KeyButton) -> QPoint:
-        """Return the place below a further button, or below `more` while the button is in its menu; in px of the
-        screen.
-        """
+        """Return the point below an added button (or below `more` while this button is only in the menu), at which
+        a menu or panel can open, in px of the screen."""
         shown = button if button.isVisible() else self.more
         return shown.mapToGlobal(QPoint(0, shown.height() + 2))
 
     def put_beside_title(self, widget: QWidget) -> None:
-        """Put a widget of the page beside the title, in place of the sentence."""
+        """Put a widget beside the title, where the sentence otherwise is."""
         self._grid.addWidget(widget, 0, 1)
 
     def fit_sentence(self) -> None:
-        """Check whether the sentence about the page fits beside the title, and put it there or below the title."""
+        """Put the sentence about the page beside the title if it fits there, otherwise below the title."""
         words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
         self._place_button(below=fixed_width + words + _HEAD_GAPS_PX > self.width())
 
 
 def add_hidden_buttons(part: QWidget, menu: QMenu) -> None:
-    """Add to a menu the enabled buttons of a part of the page that is hidden because it has no room."""
+    """Add the enabled buttons inside the widget `part` to `menu`, but only if `part` is hidden because the window
+    is too small for it."""
     if part.isVisible():
         return
     for button in part.findChildren(QAbstractButton):
@@ -219,7 +221,7 @@ def add_hidden_buttons(part: QWidget, menu: QMenu) -> None:
 
 
 class BarPlace(QWidget):
-    """The place of the bars of a page; it has no height while it is empty."""
+    """A container for the notification bars of a page; it has no height while it is empty."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -232,7 +234,7 @@ class BarPlace(QWidget):
         self._box.addWidget(bar)
 
     def remove_bar(self, bar: NotificationBar) -> None:
-        """Remove and delete the bar; do nothing if it stands elsewhere."""
+        """Remove and delete the bar; do nothing if it isn't in this container."""
         if bar.parentWidget() is self:
             self._box.removeWidget(bar)
             bar.hide()
@@ -242,17 +244,17 @@ class BarPlace(QWidget):
 
 
 class Page(QWidget):
-    """Base class of the pages of the window. Its name is in the title of the window and is read by screen readers;
-    a page with a PageHead is named by its title.
+    """Base class of all pages. `page_name` is in the window's title, and a screen reader speaks it; a page with a
+    PageHead takes it from the header's title.
 
-    `refresh` reads the data of a visible page at once, and of a hidden page when it is next shown. It gets a reason,
-    a code such as "entered" or "changed". `sidebar_key` is the key of the sidebar entry to which the page belongs. A
-    subclass adds its widgets with `add_part` and implements `read_data`; if its route has values, such as an id, it
-    also implements `show_route`.
+    `refresh` reads the data of a visible page at once, and that of a hidden page when it is next shown. Its
+    `reason` is a code such as "entered" or "changed". `sidebar_key` is the key of the page's entry in the sidebar.
+    A subclass adds its widgets with `add_part` and implements `read_data`; if its route has values, such as an id,
+    it also implements `show_route`.
 
     Signals:
-    - renamed: `page_name` is new.
-    - screen_state_changed: `screen_state` returns another value.
+    - renamed: `page_name` has changed.
+    - screen_state_changed: `screen_state` now returns another value.
     """
 
     renamed = Signal()
@@ -284,9 +286,8 @@ class Page(QWidget):
     # -- construction
 
     def add_part(self, part: QWidget | QLayout, stretch: int = 0) -> None:
-        """Add a widget or layout at the bottom of the page, below the parts that were added before. `stretch` is the
-        layout's stretch factor.
-        """
+        """Add a widget or layout at the bottom of the page. `stretch` is its stretch factor in the page's layout;
+        0 means a fixed height."""
         if isinstance(part, QLayout):
             self._layout.addLayout(part, stretch)
         else:
@@ -302,7 +303,8 @@ class Page(QWidget):
                 self._layout.addWidget(self.bars_below)
 
     def add_bars_above(self) -> None:
-        """Add, at the bottom of the parts so far, the place of the bars that belong to the contents of the page."""
+        """Add the container of the notification bars that belong to the page's contents, at the bottom of the page
+        as built so far."""
         self._layout.addWidget(self._bars_above)
 
     def add_hints(self) -> None:
@@ -310,16 +312,15 @@ class Page(QWidget):
         self.add_part(self.hint_bar)
 
     def show_short(self, *, is_short: bool) -> None:
-        """Hide the helping texts (the sentence of the header, and the line of shortcuts, which Ctrl+/ lists), so that
-        the contents have enough room in a window that is low for the text size.
-        """
+        """In a window that is low for the text size (`is_short`), hide the header's sentence and the line of
+        shortcuts (which Ctrl+/ lists), so that the contents have more room. If False, show them again."""
         self.hint_bar.setVisible(self._has_hints and not is_short)
         if self.page_head is not None:
             self.page_head.set_short(is_short=is_short)
 
     @property
     def is_short(self) -> bool:
-        """True if the window is low for the text size; see show_short."""
+        """True if the window is low for the text size, so that `show_short` has hidden some texts."""
         return self._is_short
 
     def _fit_height(self) -> None:
@@ -339,36 +340,33 @@ class Page(QWidget):
 
     @property
     def lower_bars(self) -> list[QWidget]:
-        """The bars with actions or shortcuts below the content; toasts are shown above them. By default, the parts
-        below the part that takes the free height.
-        """
+        """The widgets below the contents that a toast must not cover. By default these are the widgets below the
+        one that takes the free height."""
         return self._lower_parts
 
     def make_head(self, title: str, sentence: str = "") -> PageHead:
-        """Return the header of this page with the button that reads the page again (F5)."""
+        """Return a header for this page, with a button that reads the data again (F5 key)."""
         button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds=False)
         button.clicked.connect(self.read_again)
         return PageHead(title, sentence, button, more=self.context.translate("action.more"))
 
     def bind_key(self, keys: str, act: Callable[[], object]) -> None:
-        """Run `act` when this shortcut is pressed while a widget of the page has the focus. A focused text field
-        receives typed letters itself, so a single letter doesn't run `act` there.
-        """
+        """Call `act` when the person presses this shortcut while a widget of the page has the focus. A single
+        letter doesn't call `act` while a text field has the focus, because the field receives typed letters."""
         shortcut = QShortcut(QKeySequence(keys), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.setAutoRepeat(False)
         shortcut.activated.connect(act)
 
     def add_button_shortcut(self, button: KeyButton) -> None:
-        """Let the button's shortcut work on the whole page. Needed for a button that was made with `binds=False`,
-        because such a button doesn't handle its key itself.
-        """
+        """Let the shortcut of `button` work on the whole page. A button made with `binds=False` needs this,
+        because it doesn't handle its key."""
         self.bind_key(button.key, partial(self.press_button, button))
 
     def press_button(self, button: KeyButton, reason: str = "") -> None:
-        """Press a button by its shortcut. If the button is disabled or hidden, show the reason: its own reason,
-        `reason`, or a sentence that the action doesn't fit the selection. A busy button shows nothing, because it has
-        announced its call.
+        """Press a button because its shortcut was pressed. If it is disabled or hidden, show why: the button's own
+        reason, `reason`, or a sentence that the action doesn't fit the selected row. For a busy button do
+        nothing, because it has already announced its call.
         """
         if button.isEnabled() and button.isVisibleTo(self):
             button.click()
@@ -377,9 +375,8 @@ class Page(QWidget):
             self.refuse_key(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
 
     def refuse_key(self, reason: str) -> None:
-        """Show the reason why a typed shortcut has no effect, in a bar, which is announced. A person who doesn't see
-        the disabled button learns the reason from this bar.
-        """
+        """Show in a bar why a pressed shortcut has no effect. A screen reader speaks the bar, so that a person who
+        doesn't see the disabled button also learns the reason."""
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(partial(self.hide_bar, "act"))
         lead = self.context.translate("act.refused")
@@ -388,7 +385,8 @@ class Page(QWidget):
     # -- display
 
     def rename(self, *parts: str) -> None:
-        """Set the page's name from its present content, such as a record and its state, and emit `renamed`."""
+        """Set `page_name` to these parts, such as the number of a record and its state, and emit `renamed` if it
+        has changed."""
         name = " · ".join(part for part in parts if part)
         if name != self.page_name:
             self.page_name = name
@@ -396,31 +394,26 @@ class Page(QWidget):
             self.renamed.emit()
 
     def show_route(self, route: Route) -> None:
-        """Show the content for a route of this page. The page is kept when the person leaves it, so its route may now
-        have other values, such as another record's id.
-        """
+        """Show the contents for `route`. The window keeps a page that the person leaves, so a later route may have
+        other values, such as the id of another record. The default does nothing."""
 
     def screen_state(self) -> Mapping[str, Any]:
-        """Return the state of this page beyond the route, such as filter, tab and current row, as values that JSON
-        can represent. A page that has such a state emits `screen_state_changed` when it changes.
-        """
+        """Return the page's state that isn't in its route, such as filter, tab and selected row, as JSON values. A
+        page with such a state emits `screen_state_changed` after each change."""
         return {}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
-        """Restore the state of the page that `screen_state` has returned earlier. Called after `show_route`.
-        Values that don't fit are ignored.
-        """
+        """Restore a state that `screen_state` has returned earlier; ignore values that don't fit. The window calls
+        this after `show_route`."""
 
     def focus_targets(self) -> Sequence[QWidget | None]:
-        """Return the widgets that may get the focus when the page is opened, the best one first. Implemented by the
-        subclass.
-        """
+        """Return the widgets that may get the focus when the person opens the page, the best one first. The
+        subclass implements it."""
         return ()
 
     def take_focus(self) -> None:
-        """Give the keyboard focus to the first of `focus_targets` that is visible and enabled; if there is none, to
-        the title of the page. Then the focus is always visible.
-        """
+        """Give the keyboard focus to the first of `focus_targets` that is visible and enabled, or else to the
+        title of the page, so that the focus is always visible."""
         if not self.isVisible():
             return  # a hidden page must not take the focus from the visible one
         targets = (*self.focus_targets(), *self.findChildren(TitleLabel))
@@ -429,22 +422,20 @@ class Page(QWidget):
             target.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def improve_focus(self) -> None:
-        """Move the focus from the title of the page, from a widget that was replaced, or from the EmptyState to which
-        Qt moved it from a list, to the best target. Called after the contents of the page have arrived.
-        """
+        """Call `take_focus` if the focus is nowhere useful: on no widget, on a hidden one, on the page's title, or
+        on the EmptyState that has replaced a list. A page calls this after it has shown its data."""
         focus = find_focus(self.window())
         is_own = focus is not None and self.isAncestorOf(focus)
         if focus is None or (is_own and (isinstance(focus, TitleLabel | EmptyState) or not focus.isVisible())):
             self.take_focus()
 
     def can_focus(self, target: QWidget) -> bool:
-        """Return True if the target is a part of the page that can have the focus now: visible and enabled."""
+        """Return True if `target` is inside the page, visible and enabled, so that it can have the focus."""
         return self.isAncestorOf(target) and target.isVisibleTo(self) and target.isEnabled()
 
     def refresh(self, reason: str) -> None:
-        """Read the data of the page: now if the page is visible, otherwise when it is next shown. Do nothing before
-        the services are open. `reason` is a code such as "changed", for the log and for `read_data`.
-        """
+        """Read the data of the page: now if the page is visible, otherwise when it is next shown. Do nothing
+        before the services are open. `reason` is a code such as "changed", for the log and for `read_data`."""
         if not self.context.is_ready:
             return
         if self.isVisible():
@@ -455,14 +446,12 @@ class Page(QWidget):
             self._pending_refresh_reason = reason
 
     def read_data(self, reason: str) -> None:
-        """Read the page's data from the services and show it. `reason` is the code that `refresh` got. Implemented by
-        the subclass.
-        """
+        """Read the page's data from the services and show it. `reason` is the code that the caller has given to
+        `refresh`. The subclass implements it."""
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Return True if the page must be read again because these records, given as (kind, id), have changed. By
-        default, any changed record affects the page.
-        """
+        """Return True if the page must read its data again because these records, given as (kind, id), have
+        changed. By default, every change affects the page."""
         return bool(changes)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -477,7 +466,8 @@ class Page(QWidget):
 
     @Slot()
     def _refresh_on_switches(self) -> None:
-        """Read the page again after a read-only switch was set: the next steps of records depend on it."""
+        """Read the data again after a read-only switch has changed, because the next steps of records depend on
+        the switches."""
         switches = self.context.connection_state.switches_on
         if switches != self._seen_switches:
             self._seen_switches = switches
@@ -494,18 +484,17 @@ class Page(QWidget):
     # -- bars
 
     def show_bar(self, name: str, bar: NotificationBar, *, above: bool = False) -> None:
-        """Show a bar with a message on the page, and announce it. It replaces the bar that was shown with the same
-        name. The bar stands below the content, which gets lower: no row or button of the content moves under the
-        pointer. A bar that arrives together with the contents stands `above` them.
+        """Show a notification bar on the page; a screen reader speaks it. It replaces the bar with the same name.
+        The bar is below the contents, which become lower, so that no row or button moves under the mouse
+        pointer. With `above` it is above the contents; this is for a bar that appears together with them.
         """
         self.hide_bar(name)
         self._named_bars[name] = bar
         (self._bars_above if above else self.bars_below).add_bar(bar)
 
     def show_state_bar(self, name: str, bar: NotificationBar | None, *, above: bool = False) -> None:
-        """Show a bar about the state of the page's content; None removes it. If the bar of this name has the same
-        sentence already, leave that one, so that reading the page again doesn't announce it again.
-        """
+        """Show a notification bar about the state of the contents; None removes it. If the shown bar of this name
+        has the same sentence, keep it, so that a screen reader doesn't speak it again after each reading."""
         shown = self._named_bars.get(name)
         if bar is None:
             self.hide_bar(name)
@@ -513,7 +502,7 @@ class Page(QWidget):
             self.show_bar(name, bar, above=above)
 
     def hide_bar(self, name: str) -> None:
-        """Remove the bar of this name; do nothing if there is none."""
+        """Remove the notification bar with this name; do nothing if there is none."""
         bar = self._named_bars.pop(name, None)
         if bar is not None:
             for place in (self._bars_above, self.bars_below):
@@ -524,9 +513,8 @@ class Page(QWidget):
 
     @Slot(object)
     def show_reading_failure(self, failure: Failure) -> None:
-        """Show a bar with the reason why the data could not be read, and a button that reads the data again. The data
-        that was read before stays on the page.
-        """
+        """Show a bar which says why the data could not be read, with a button that reads it again. The data read
+        earlier stays on the page."""
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
         retry_button.clicked.connect(self.read_again)
         words = self.context.failure_message(failure)
@@ -542,5 +530,5 @@ class Page(QWidget):
         self.refresh("asked")
 
     def hide_reading_failure(self) -> None:
-        """Remove the bar of a failed reading."""
+        """Remove the bar that `show_reading_failure` has shown."""
         self.hide_bar("failed")

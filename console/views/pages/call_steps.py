@@ -1,6 +1,4 @@
-"""The steps of a running service call, as its worker thread reports them, with the time of each step and the elapsed
-time.
-"""
+"""Shows the steps that a running service call has reached, with the time of each step and the elapsed time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,16 +20,16 @@ _MAX_STEPS = 6
 
 @dataclass(frozen=True, slots=True)
 class ReachedStep:
-    """A step that a running call has reached: `code` is the part of its wording key after `progress.`, `at` the
-    instant when the call reached the step.
-    """
+    """A step that a running call has reached. `code` is the part of its wording key after `progress.`; `at` is the
+    instant when the call reached the step."""
 
     code: str
     at: datetime
 
 
 class ReachedSteps:
-    """Collects the steps that a running call reports. Any thread may call `report`."""
+    """Collects the steps of a running call. The call's worker thread calls `report`; the GUI thread reads
+    `reached_steps`."""
 
     def __init__(self, context: WindowContext) -> None:
         self._context = context
@@ -42,9 +40,8 @@ class ReachedSteps:
 
 
 class CloseTimer(QTimer):
-    """A timer that enables the Cancel button of a busy dialog after 10 s. The person can then close the dialog; its
-    call continues in the worker thread.
-    """
+    """A timer that enables the Cancel button of a busy dialog after 10 s, so that the person can close the dialog.
+    The call continues in its worker thread."""
 
     def __init__(self, dialog: DialogFrame, context: WindowContext) -> None:
         super().__init__(dialog, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
@@ -61,7 +58,7 @@ class CloseTimer(QTimer):
 
 
 class CallStepList(QWidget):
-    """A list that shows the steps of a running call and the elapsed time."""
+    """The widget that shows the steps of a running call and the elapsed time, and updates them every 0.2 s."""
 
     def __init__(self, context: WindowContext, steps: ReachedSteps) -> None:
         super().__init__()
@@ -79,7 +76,7 @@ class CallStepList(QWidget):
 
     @property
     def elapsed_seconds(self) -> int:
-        """The time since the list was created, in whole seconds."""
+        """The whole seconds since this widget was created."""
         return int(self._context.monotonic() - self._began_at)
 
     @Slot()
@@ -97,9 +94,8 @@ class CallStepList(QWidget):
 def step_lines(
     context: WindowContext, steps: "tuple[ReachedStep, ...]", *, ended: bool = False
 ) -> list[TimelineLine]:
-    """Return the reached steps of a call as timeline lines, the oldest first. The last step is shown as in progress
-    unless the call has ended (`ended`); all other steps are shown as complete.
-    """
+    """Return a timeline line for each step, the oldest first. The last step is shown as in progress unless the
+    call has `ended`; the other steps are shown as complete."""
     lines = []
     for number, step in enumerate(steps):
         is_last = number == len(steps) - 1 and not ended

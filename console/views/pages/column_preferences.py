@@ -1,4 +1,4 @@
-"""The widths of a table's columns as preferences of the acting person."""
+"""Stores the column widths of a table as preferences of the acting person."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -10,8 +10,7 @@ _MIN_PX, _MAX_PX = 24, 4_000
 
 class ColumnPreferences(QObject):
     """Restores the column widths of a table that the acting person has set earlier, and stores later changes.
-    `name` is the table's name in the preferences, which is the same in every language.
-    """
+    `name` identifies the table in the preferences; it doesn't depend on the language."""
 
     def __init__(self, context: WindowContext, table: RecordTable, name: str) -> None:
         super().__init__(table)

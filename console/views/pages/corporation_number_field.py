@@ -1,6 +1,5 @@
-"""The input field for a corporation number. It checks the digits while the person types, and offers valid numbers
-that differ from the typed one by a single typing error.
-"""
+"""The input field for a corporation number. It checks the digits while the person types, and suggests valid
+numbers that differ from the typed one by a single typing error."""
 
 from PySide6.QtCore import QEvent, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -19,11 +18,11 @@ _MAX_SUGGESTIONS = 3
 
 
 class NumberField(QWidget):
-    """An input field for a corporation number. It accepts full-width digits, spaces, hyphens and a leading T, and
-    never changes the typed text.
+    """An input field for a corporation number, with a button that looks it up. It accepts full-width digits,
+    spaces, hyphens and a leading T, and never changes the typed text.
 
     Signals:
-    - lookup_requested(str): the person asks to look up this text.
+    - lookup_requested(str): the person wants to look up this text.
     """
 
     lookup_requested = Signal(str)
@@ -53,7 +52,7 @@ class NumberField(QWidget):
         self._align_button()
 
     def _align_button(self) -> None:
-        """Align the button with the input line, not with the label above it."""
+        """Align the button with the input line below the field's label."""
         self._button_box.setContentsMargins(0, current_appearance().line_height("small") + 4, 0, 0)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -72,15 +71,14 @@ class NumberField(QWidget):
         return self.edit.text()
 
     def show_text(self, text: str) -> None:
-        """Show a corporation number in the field without looking it up."""
+        """Put a text into the field without looking it up."""
         if text != self.text:
             self.edit.setText(text)
 
     @Slot()
     def _check_text(self) -> None:
-        """Check the typed text and show the result. Text with fewer than 13 digits is shown as incomplete, not as an
-        error.
-        """
+        """Check the typed text and show the result below the field. A number with fewer than 13 digits is shown as
+        incomplete and not as wrong."""
         translate = self._context.translate
         self._timer.stop()
         self._show_suggestions(())
@@ -116,16 +114,14 @@ class NumberField(QWidget):
             self.field.show_hint(translate("lookup.prompt"))
 
     def show_problems(self, words: str) -> None:
-        """Show beside the field a message about the parts of the search text that the program doesn't understand;
-        "" removes it.
-        """
+        """Show an error message below the field, about the words of a search text that the search doesn't
+        understand; do nothing for ""."""
         if words:
             self.field.show_error(words)
 
     def show_fact(self, number: str, words: str) -> None:
-        """Show the registry's facts about a number in place of the remark on its check digit, if the field still has
-        this number.
-        """
+        """Show a sentence about `number` from the corporation registry below the field, in place of the remark on
+        the check digit. Do nothing if the field now contains another number."""
         try:
             typed_number = parse_number(self.text, allow_dummies=True).value
         except InvalidCorporationNumber:

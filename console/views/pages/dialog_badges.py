@@ -1,4 +1,4 @@
-"""The badges of a record in a dialog: state, certainty and work (the next step)."""
+"""The badges in a dialog that show a record's state, certainty and next step (work)."""
 
 from PySide6.QtWidgets import QWidget
 
@@ -10,9 +10,8 @@ from console.views.widgets.base import make_row
 
 
 def badge_row(context: WindowContext, record: ShownRecord) -> QWidget:
-    """Return a widget with the record's three badges side by side: state, certainty and work. A purchased credit
-    check has the state "success" here, even if parts are missing.
-    """
+    """Return a widget with the three badges of a record side by side: state, certainty and work. The badge of a
+    purchased credit check is "success" here even if its detail or PDF is missing."""
     holder = QWidget()
     keys = badge_keys(record, context.now(), derived=not isinstance(record, CreditCheck))
     holder.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))

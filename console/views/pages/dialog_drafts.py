@@ -1,5 +1,6 @@
-"""Drafts: inputs that a person has typed into a dialog and not sent. A draft is stored for 24 hours, also when the
-window is closed or its process ends, and fills the dialog when it is opened again.
+"""Drafts: inputs that a person has typed into a dialog but not sent. The program stores a draft for 24 hours, even
+if the window is closed or the process ends, and fills the dialog with it when the person opens the dialog
+again.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,12 +21,13 @@ FORM, REVIEW = "form", "review"
 
 
 class DialogDraft(QObject):
-    """The draft of one dialog. `inputs` returns the dialog's inputs by name, without secrets such as passwords.
-    `subject` is the id of the record, or the number of the corporation; `title` names it in words.
+    """The draft of one dialog. `inputs` returns the dialog's input widgets by name, without those of secrets such
+    as passwords. `subject` is the id of the record or the corporation number; `title` is its name on the
+    screens.
 
-    An existing draft fills the inputs at once. Then `bar` names the draft and has a button that clears the
-    inputs; the dialog shows it above its form. A draft only fills inputs: the dialog reads and checks everything
-    as if the person had typed it now.
+    The constructor fills the input widgets with an existing draft. `bar` is then a bar that names the draft, with
+    a button that clears the inputs; the dialog shows it above its form. A draft only fills the inputs: the dialog
+    checks them as if the person had just typed them.
     """
 
     def __init__(
@@ -55,9 +57,8 @@ class DialogDraft(QObject):
 
     @Slot()
     def store(self) -> None:
-        """Keep the present inputs, or delete the draft if they are those of an untouched dialog. Called when an input
-        has changed.
-        """
+        """Store the present inputs as the draft, or delete the draft if they equal those of a newly opened dialog.
+        Each change of an input calls this."""
         if not self._is_open:
             return
         values = read_inputs(self._inputs())
@@ -72,7 +73,7 @@ class DialogDraft(QObject):
         self._context.own_state.store(self._name, None if is_untouched else draft)
 
     def show_stage(self, stage: str) -> None:
-        """Store the stage of the dialog in the draft: FORM or REVIEW."""
+        """Store in the draft which stage the dialog has reached: FORM (inputs) or REVIEW (check before sending)."""
         self._stage = stage
         self.store()
 
@@ -82,7 +83,8 @@ class DialogDraft(QObject):
         self._context.own_state.store(self._name, None)
 
     def pause(self) -> None:
-        """Stop following the inputs, because the dialog is about to delete them. The draft stays."""
+        """Stop storing changes of the inputs, because the dialog is about to delete its input widgets. The stored
+        draft stays."""
         self._is_open = False
 
     @Slot()
@@ -94,7 +96,8 @@ class DialogDraft(QObject):
 
 
 def read_inputs(inputs: Inputs) -> dict[str, JsonValue]:
-    """Return the values of the inputs by name: text, the data of a list's chosen entry, or whether a button is on."""
+    """Return the values of the input widgets by name: the text of a field, the data of the selected entry of a
+    drop-down list, or True if a check box or button is on."""
     return {name: _value_of(widget) for name, widget in inputs.items()}
 
 
@@ -109,13 +112,15 @@ def _value_of(widget: QWidget) -> JsonValue:
 
 
 def _choice_of(widget: QComboBox, number: int) -> str:
-    """Return the data of an entry as text, its words if it has no data, "" if there is no such entry."""
+    """Return the data of the entry with the index `number` as text, or the entry's text if it has no data; "" if
+    there is no such entry."""
     data = widget.itemData(number) if number >= 0 else None
     return "" if number < 0 else str(widget.itemText(number) if data is None else data)
 
 
 def fill_inputs(inputs: Inputs, values: Mapping[str, JsonValue]) -> None:
-    """Fill the inputs with values of `read_inputs`. A value that doesn't fit its input is passed over."""
+    """Set the input widgets to `values`, as `read_inputs` has returned them. Ignore a value of a wrong type for
+    its widget."""
     for name, widget in inputs.items():
         value = values.get(name)
         if isinstance(widget, Field | LineEdit) and isinstance(value, str):

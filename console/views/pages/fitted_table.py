@@ -23,10 +23,9 @@ MAX_TRAIL_LENGTH = 200
 
 
 class FittedTable(RecordTable):
-    """A table of records. `hideable_columns` has the keys of the columns that it may hide in a narrow window; the
-    first key is hidden first. `naming_columns` has the keys of those that it hides only when its sentences can't
-    become narrower, because they say whose record a row is. Columns whose keys are in `hidden_keys` are always
-    hidden.
+    """A table of records that fits its columns to its width. `hideable_columns` are the keys of the columns that
+    it hides first, in this order, if it is too narrow. `naming_columns` say whose record a row is, so the table
+    hides them only if no other column can become narrower. Columns in `hidden_keys` are always hidden.
     """
 
     def __init__(
@@ -46,7 +45,8 @@ class FittedTable(RecordTable):
         rows.modelReset.connect(self.fit_columns)
 
     def rows_around_current(self, max_rows: int) -> list[Any]:
-        """Return the loaded rows around the current one, at most `max_rows` before and after it."""
+        """Return the loaded rows around the selected one: at most `max_rows` before it, the row, and at most
+        `max_rows` after it."""
         first_row, last_row = (
             max(0, self.current_row - max_rows),
             min(self.rows.rowCount(), self.current_row + max_rows + 1),
@@ -54,20 +54,21 @@ class FittedTable(RecordTable):
         return [row for row in map(self.rows.row_at, range(first_row, last_row)) if row is not None]
 
     def visible_rows(self) -> list[Any]:
-        """Return the loaded rows that are visible now."""
+        """Return the loaded rows that are in the visible area of the table."""
         last_row = self.rowAt(self.viewport().height() - 1)
         end = last_row + 1 if last_row >= 0 else self.rows.rowCount()
         return [row for row in map(self.rows.row_at, range(max(0, self.rowAt(0)), end)) if row is not None]
 
     def repaint_ages(self) -> None:
-        """Repaint the visible rows, so that the ages in them are up to date."""
+        """Repaint the visible rows, so that the ages in their cells are up to date."""
         self.viewport().update()
 
     def fit_columns(self) -> None:
-        """Give each column its width, or less if the table is too narrow: first figures and states become as narrow
-        as their contents; then columns of `hideable_columns` are hidden, one after the other; then sentences become
-        narrow, except those whose width the person has chosen; then columns of `naming_columns` are hidden; then the
-        table scrolls sideways, and the columns up to the first that names the record stay where they are.
+        """Set the widths of the columns. If the table is too narrow, take these steps until they fit: make figures
+        and states as narrow as their contents; hide the columns of `hideable_columns`, one after the other;
+        make columns of sentences narrow, except those whose width the person has set; hide the columns of
+        `naming_columns`. If they still don't fit, the table scrolls sideways, and the columns up to the one
+        that names the record stay visible.
         """
         self._measured_px.clear()
         room, hidden = self.viewport().width(), set(self.hidden_keys)
@@ -96,16 +97,15 @@ class FittedTable(RecordTable):
         self._share_rest(-excess)
 
     def _set_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
-        """Let the contents of the first visible column begin at the table's margin, also if the column before it is
-        hidden.
-        """
+        """Find the first visible column, and widen it so that its contents begin at the table's margin."""
         keys = [column.key for column in self.rows.columns]
         self.first_column = next((place for place, key in enumerate(keys) if key not in hidden), 0)
         if self.first_column:
             widths[keys[self.first_column]] += max(0, self.margin - CELL_PADDING_PX)
 
     def _pin_columns(self, hidden: set[str] | None) -> None:
-        """Pin the columns up to the first visible one with a text, which names the record; None pins nothing."""
+        """Pin the columns up to the first visible text column, which names the record, so that they don't scroll
+        sideways. If `hidden` is None, pin no column."""
         pinned = 0
         if hidden is not None:
             columns = enumerate(self.rows.columns, 1)
@@ -117,7 +117,8 @@ class FittedTable(RecordTable):
             self.viewport().update()
 
     def _share_rest(self, rest: int) -> None:
-        """Give the free width first to columns whose texts would be elided, before a stretched column takes it."""
+        """Distribute `rest` px of free width to the columns whose texts would be cut off. A stretched column takes
+        the remainder."""
         for place, column in enumerate(self.rows.columns):
             if rest > 0 and column.kind == "text" and not column.is_stretched and not self.isColumnHidden(place):
                 more = min(rest, self._contents_width(place) - self.columnWidth(place))
@@ -126,15 +127,16 @@ class FittedTable(RecordTable):
                     rest -= more
 
     def _set_stretch(self, place: int, *, is_too_narrow: bool) -> None:
-        """Stretch the column, but not if the table is too narrow: the column would shrink to nothing."""
+        """Let the column take the free width, unless the table is too narrow, because the column would then shrink
+        to nothing."""
         mode = QHeaderView.ResizeMode.Interactive if is_too_narrow else QHeaderView.ResizeMode.Stretch
         if self.horizontalHeader().sectionResizeMode(place) != mode:
             self.horizontalHeader().setSectionResizeMode(place, mode)
 
     def _preferred_width(self, place: int) -> int:
-        """Return the width that a column should have, in px. A sentence that is never hidden, such as the cause,
-        takes up to twice its width before columns that may be hidden get any. An amount is never cut, whatever width
-        the person has chosen.
+        """Return the preferred width of a column in px. A column of sentences that is never hidden may have up to
+        twice its defined width if its contents need it, and so may an identifier. An amount always has the
+        width of its contents, even if the person has set a smaller one.
         """
         column, width = self.rows.columns[place], self.column_width(place)
         if column.kind == "amount":
@@ -147,7 +149,8 @@ class FittedTable(RecordTable):
         return max(width, min(2 * width, self._contents_width(place)))
 
     def _compact_width(self, place: int) -> int:
-        """Return the width in px that a column needs to show its contents, at most the width that it should have."""
+        """Return the width in px that the contents of a column need, but at most its preferred width. A column of
+        sentences, a stretched one, or one whose width the person has set keeps the preferred width."""
         column, preferred = self.rows.columns[place], self._preferred_width(place)
         keeps_width = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
         return preferred if keeps_width else min(preferred, self._contents_width(place))
@@ -165,7 +168,7 @@ class FittedTable(RecordTable):
         return ceil(width) + sum(self.delegates[place].paddings(place)) + 1
 
     def _contents_width(self, place: int) -> int:
-        """Return the width that the title and the cells of the loaded rows need, in px."""
+        """Return the width in px that the title and the cells of the first 200 loaded rows need."""
         if place not in self._measured_px:
             column, delegate = self.rows.columns[place], self.delegates[place]
             rows = islice(self.rows.loaded_rows(), _MEASURED_ROWS)
@@ -175,14 +178,14 @@ class FittedTable(RecordTable):
         return self._measured_px[place]
 
     def _own_width(self, place: int) -> int:
-        """Return the width in px that the definition of a column of sentences names, or less if its contents need
-        less; a column of anything else needs its contents.
-        """
+        """Return the width in px that the column's contents need; for a column of sentences at most the width in
+        its definition."""
         needed = self._contents_width(place)
         return min(needed, self.column_width(place)) if self.rows.columns[place].kind == "text" else needed
 
     def _least_width(self, place: int) -> int:
-        """Return the smallest width of a column, in px: a sentence may be elided, anything else needs its width."""
+        """Return the smallest width of a column in px. A sentence may be cut off; any other column needs the width
+        of its contents."""
         needed = self._contents_width(place)
         is_sentence = self.rows.columns[place].kind == "text"
         return min(needed, round(_MIN_SENTENCE_PX * current_appearance().scale)) if is_sentence else needed
@@ -193,9 +196,8 @@ class FittedTable(RecordTable):
 
 
 def _hide_until_fits(keys: Sequence[str], widths: Mapping[str, int], hidden: set[str], room: int) -> bool:
-    """Add keys to `hidden`, the first one first, until the other columns fit into `room` px. Return True if one was
-    added.
-    """
+    """Add keys to `hidden`, in their order, until the widths of the other columns fit into `room` px. Return True
+    if at least one key was added."""
     count = len(hidden)
     for key in keys:
         if _sum_without(widths, hidden) <= room:

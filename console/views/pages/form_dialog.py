@@ -1,4 +1,4 @@
-"""The base class of dialogs with one form, whose acting button sends one call."""
+"""The base class of dialogs with a form whose main button sends one call to the services."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any, Literal
@@ -15,15 +15,15 @@ from console.views.widgets.notification_bars import NotificationBar
 
 
 class FormDialog(DialogFrame):
-    """Base class of dialogs with one form. The acting button sends the call of the form; an answer closes the dialog
-    and shows a toast. After a refusal or failure, the dialog shows it above the form, which still has the person's
-    inputs.
+    """Base class of dialogs with one form. The main button sends the form's call; the answer closes the dialog and
+    shows a toast. If the service refuses the call or it fails, the dialog shows the reason above the form,
+    which keeps the person's inputs.
 
-    A subclass makes its widgets, then calls `show_form` and `update_act`. It calls `update_act` again after each
-    change of an input.
+    A subclass creates its widgets and then calls `show_form` and `update_act`. After each change of an input it
+    calls `update_act` again.
 
     Signals:
-    - answered(object): the call returned this value.
+    - answered(object): the call has returned this value.
     """
 
     answered = Signal(object)
@@ -53,32 +53,31 @@ class FormDialog(DialogFrame):
         self.act_button.clicked.connect(self.act)
 
     def list_inputs(self) -> Sequence[QWidget]:
-        """Return the widgets of the form, from top to bottom."""
+        """Return the widgets of the form, from top to bottom. The subclass implements it."""
         raise NotImplementedError  # each dialog overrides it
 
     def find_obstacle(self) -> str:
-        """Return the wording key of the sentence that says which input is missing or wrong; "" if the form is
-        complete.
-        """
+        """Return the wording key of the sentence which says which input is missing or wrong; "" if the form is
+        complete. The subclass implements it."""
         raise NotImplementedError  # each dialog overrides it
 
     def send_form(self) -> None:
-        """Send the call of the complete form, by `send_call`."""
+        """Send the call of the complete form with `send_call`. The subclass implements it."""
         raise NotImplementedError  # each dialog overrides it
 
     def describe(self, answer: Any) -> Toast:
-        """Return the toast about the answer of the call."""
+        """Return the toast about `answer`, the value that the call has returned. The subclass implements it."""
         raise NotImplementedError  # each dialog overrides it
 
     def show_form(self, *above: QWidget) -> None:
-        """Show the form as the content of the dialog, with the widgets `above` over it."""
+        """Show the form as the content of the dialog, below the widgets `above`."""
         content = QWidget()
         content.setLayout(make_column(*above, *self.list_inputs(), gap=self.gap_px))
         self.show_content(content)
 
     @Slot()
     def update_act(self) -> None:
-        """Enable the acting button if the form is complete; otherwise disable it and show the reason."""
+        """Enable the main button if the form is complete; otherwise disable it and show the reason."""
         key = self.find_obstacle()
         if key:
             self.disable_act_button(self.context.translate(key))
@@ -87,12 +86,13 @@ class FormDialog(DialogFrame):
 
     @Slot()
     def act(self) -> None:
-        """Send the form if it is complete and no call runs."""
+        """Send the form if it is complete and no call is running. The main button calls this."""
         if not self.is_busy and not self.find_obstacle():
             self.send_form()
 
     def send_call(self, call: ActingCall[Any], *, label: str, attempt: Hashable, key: Hashable) -> None:
-        """Send the call of the form. `label`, `attempt` and `key` are those of `WindowContext.run_acting_call`."""
+        """Run the form's call in a worker thread. `label`, `attempt` and `key` are those of
+        `WindowContext.run_acting_call`."""
         self.set_busy(self.context.translate("dialog.busy"))
         self.context.run_acting_call(
             call,
@@ -107,7 +107,7 @@ class FormDialog(DialogFrame):
         )
 
     def show_answer(self, answer: Any) -> None:
-        """Show the toast about the answer, emit `answered` and close the dialog."""
+        """Show the toast about the call's answer, emit `answered`, and close the dialog."""
         self.context.toast_requested.emit(self.describe(answer))
         self.answered.emit(answer)
         self.accept()

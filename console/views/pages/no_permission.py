@@ -1,6 +1,5 @@
-"""The page that is shown instead of a page that the person has no right to see. It shows the reason, the people who
-have the right, and the next step for this person.
-"""
+"""The page that replaces a page which the person has no right to see. It shows the reason, the people who have the
+right, and the next step."""
 
 from PySide6.QtCore import Slot
 
@@ -24,14 +23,14 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_colum
 
 
 def needed_right(route: Route) -> str:
-    """Return the name of the right that a person needs to see the page of this route; "" if everybody may see it."""
+    """Return the name of the right that a person needs to see the page of this route; "" if no right is needed."""
     if isinstance(route, AdminRoute):
         return ""
     return "audit_any" if isinstance(route, AuditRoute) else "read"
 
 
 def sidebar_key_of(route: Route) -> str:
-    """Return the key of the sidebar entry to which a route belongs."""
+    """Return the key of the sidebar entry to which the page of this route belongs."""
     places = {
         AuditRoute: "audit",
         ReportsRoute: "reports",
@@ -48,9 +47,8 @@ def sidebar_key_of(route: Route) -> str:
 
 
 class NoRightPage(Page):
-    """The page that is shown if the person lacks the right to see the requested page. It names the people who have
-    the right. It reads nothing from the services.
-    """
+    """The page that the window shows if the person lacks the right to see the requested page. It names the people
+    who have the right. It reads no data from the services."""
 
     help_key = "help.no_right"
     hints = ((("F1",), "key.help"), (("Ctrl+L",), "key.lock"))
@@ -93,9 +91,8 @@ class NoRightPage(Page):
         self.advice_text.show_text(self._advice_text())
 
     def _advice_text(self) -> str:
-        """Return the text about the next step for this person. An administrator is told that accounts and the
-        database schema are managed in a terminal.
-        """
+        """Return the text about the person's next step. For an administrator it says that accounts and the
+        database schema are managed in a terminal."""
         me = self.context.current_person
         if me is None:
             return self.context.translate("screen.no_right.unknown")

@@ -1,6 +1,5 @@
-"""Buttons that need a right. Without the right, a button stays visible but disabled, and its reason names the people
-who have the right.
-"""
+"""Functions that enable or disable a button by the acting person's right, or by the presence of a worker. A
+disabled button stays visible and shows its reason, such as the names of the people who have the right."""
 
 from PySide6.QtCore import QObject, Slot
 
@@ -10,9 +9,8 @@ from console.views.widgets.buttons import KeyButton
 
 
 class _PermissionBinding(QObject):
-    """Enables or disables one button by the acting person's right. It checks the right again whenever the acting
-    person, the list of operators or the state of the connection changes.
-    """
+    """Enables or disables one button by the acting person's right, and again after each change of the acting
+    person, the list of people or the state of the connection."""
 
     def __init__(self, context: WindowContext, button: KeyButton, right: str) -> None:
         super().__init__(button)
@@ -33,9 +31,8 @@ class _PermissionBinding(QObject):
 
 
 def bind_right(context: WindowContext, button: KeyButton, right: str) -> KeyButton:
-    """Keep the button enabled only while the acting person has the right and the database is reachable; otherwise the
-    button is disabled with the reason. Return the button.
-    """
+    """Keep the button enabled only while the acting person has the right and the database is reachable; otherwise
+    disable it with the reason. Return the button."""
     _PermissionBinding(context, button, right)
     return button
 
@@ -55,15 +52,14 @@ class _WorkerBinding(QObject):
 
 
 def bind_worker(context: WindowContext, button: KeyButton) -> KeyButton:
-    """Block the button while this desk asks a worker to act and no worker is present, and return it. Without this
-    block, the button is enabled or disabled as the caller has set it.
-    """
+    """Block the button while this desk asks a worker to act and no worker is present. At other times the caller
+    enables or disables it. Return the button."""
     _WorkerBinding(context, button)
     return button
 
 
 class DisabledReasons(TextLabel):
-    """A text below several buttons that says why the disabled ones are disabled; each reason is shown once."""
+    """A label below several buttons that shows why each disabled one is disabled; it shows equal reasons once."""
 
     def __init__(self, *buttons: KeyButton) -> None:
         super().__init__("", "small", "muted", wrap=True)

@@ -1,6 +1,5 @@
 """The scroll area around a page. The page fills the window; if the window is smaller than the page's minimum size,
-the whole page scrolls.
-"""
+the whole page scrolls."""
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QResizeEvent
@@ -8,7 +7,7 @@ from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
 class PageScrollArea(QScrollArea):
-    """A scroll area that never shows its page smaller than the page's minimum size, whatever the text size and the
+    """A scroll area that never makes its page smaller than the page's minimum size, whatever the text size and the
     window size.
 
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
@@ -21,7 +20,7 @@ class PageScrollArea(QScrollArea):
         page.installEventFilter(self)
 
     def fit_page(self) -> None:
-        """Give the page the size of the visible area, but at least the page's minimum size in each direction."""
+        """Resize the page to the visible area, but at least to the page's minimum width and height."""
         page = self.widget()
         layout = page.layout() if page is not None else None
         if page is None or layout is None:
@@ -44,9 +43,7 @@ class PageScrollArea(QScrollArea):
 
 
 def _needed_size(layout: QLayout, available_size: QSize) -> QSize:
-    """Return `available_size`, enlarged to the minimum size of the page in each direction in which the page needs
-    more.
-    """
+    """Return `available_size`, enlarged to the layout's minimum width and height."""
     width = max(available_size.width(), layout.totalMinimumSize().width())
     height = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else 0
     return QSize(width, max(available_size.height(), height, layout.totalMinimumSize().height() if not height else 0))

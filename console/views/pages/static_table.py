@@ -1,4 +1,4 @@
-"""A table whose rows are all given at once. It looks and reacts like the table that reads its rows page by page."""
+"""A table that gets all of its rows at once. It looks and behaves like a table that reads its rows page by page."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -16,12 +16,11 @@ from console.views.widgets.placeholders import EmptyState
 
 
 class StaticTable(FittedTable):
-    """A table of rows that are all given at once. `key_of` returns the value by which a row is recognized in a later
-    call of `show_rows`.
+    """A table that gets all of its rows at once. `key_of` returns the key by which the table recognizes the same
+    row in a later call of `show_rows`.
 
     Signals:
-    - held_back_rows_shown: the mouse pointer has left the table, and the new rows, which had to wait for that, are
-      now shown.
+    - held_back_rows_shown: the table now shows the new rows that it held back while the mouse pointer was over it.
     """
 
     held_back_rows_shown = Signal()
@@ -44,9 +43,9 @@ class StaticTable(FittedTable):
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
         """Replace the rows of the table.
 
-        `is_automatic` is True if the person did not ask for the update. If the update would then move a row at or
-        above the mouse pointer, all rows keep their places: changed rows are updated, removed rows get a mark, and
-        new rows are shown after the pointer has left the table.
+        `is_automatic` is True if the program updates the table and not the person. If the update would then move a
+        row at or above the mouse pointer, all rows keep their places: the table updates changed rows, marks
+        removed rows, and shows new rows after the pointer has left the table.
         """
         if is_automatic and self._would_move(rows):
             self._held_back_rows = rows
@@ -92,7 +91,7 @@ class StaticTable(FittedTable):
             self.held_back_rows_shown.emit()
 
     def set_group_of(self, group_of: Callable[[Any], RowGroup] | None) -> None:
-        """Show the rows with these headings; with None without headings."""
+        """Group the rows under the headings that `group_of` returns; None removes the headings."""
         self._model.set_group_of(group_of)
         if self._has_read:
             self._model.read_again()
@@ -102,12 +101,12 @@ class StaticTable(FittedTable):
         return self._rows
 
     def height_for(self, rows: int) -> int:
-        """Return the height of this many rows and the header, in px."""
+        """Return the height of the header and `rows` rows, in px."""
         return current_appearance().row_height("header") + rows * current_appearance().row_height() + 2
 
 
 class TableOrEmptyState(QStackedWidget):
-    """Shows a table. If the table has no rows, shows an EmptyState with the reason instead."""
+    """Shows a table, or an EmptyState with a message if the table has no rows."""
 
     def __init__(self, table: StaticTable, nothing: EmptyState) -> None:
         super().__init__()
@@ -118,7 +117,7 @@ class TableOrEmptyState(QStackedWidget):
         table.held_back_rows_shown.connect(self._show_table_or_nothing)
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
-        """Show these rows; see StaticTable.show_rows."""
+        """Replace the rows as StaticTable.show_rows does, then show the table or the EmptyState."""
         self.table.show_rows(rows, is_automatic=is_automatic)
         self._show_table_or_nothing()
 

@@ -1,4 +1,4 @@
-"""The button that withdraws the desk request for which a call of this window waits."""
+"""The button that withdraws a desk request while a call of this window waits for the worker's answer to it."""
 
 from PySide6.QtCore import QTimer, Slot
 
@@ -15,12 +15,11 @@ _SHOWN_AFTER_SECONDS = 0.4
 
 
 class WithdrawButton(KeyButton):
-    """The button that withdraws a desk request. It is visible only while a call waits for the answer of a worker, and
+    """The button that withdraws a desk request. It is visible while a call waits for a worker's answer, and
     enabled until a worker has taken the request.
 
-    The call itself ends with the failure `interrupted` once the request is withdrawn; the button only withdraws. Its
-    label `words` says that the call waits for a worker, or gives the reason for which the request can't be withdrawn
-    any more.
+    After a withdrawal, the waiting call ends with the failure `interrupted`. The label `words` says that the call
+    waits for a worker, or why the person can't withdraw the request any more.
     """
 
     def __init__(self, context: WindowContext, wait: RequestWait) -> None:
@@ -38,9 +37,8 @@ class WithdrawButton(KeyButton):
 
     @Slot()
     def _show_state(self) -> None:
-        """Show whether the request waits for a worker or is taken. Show nothing in the first moments, in which most
-        requests are answered.
-        """
+        """Show whether the desk request waits for a worker or a worker has taken it. Show nothing in the first 0.4
+        s, because a worker answers most requests in that time."""
         wait, is_early = self._wait, self._context.monotonic() - self._began_at < _SHOWN_AFTER_SECONDS
         if wait.is_over:
             self._timer.stop()
@@ -66,12 +64,11 @@ class WithdrawButton(KeyButton):
         self._context.runner.run(work, self._ignore_answer, self._show_failure, owner=self)
 
     def _ignore_answer(self, _is_withdrawn: bool) -> None:
-        """Do nothing: the call that waits sees in the database whether its request is withdrawn or taken."""
+        """Do nothing, because the waiting call reads from the database whether its request was withdrawn or taken."""
 
     def _show_failure(self, failure: Failure) -> None:
-        """Offer the withdrawal again: the database did not answer, so it is unknown whether the request is
-        withdrawn.
-        """
+        """Enable the button again and show a toast, because the database did not answer and it is unknown whether
+        the request was withdrawn."""
         self._withdrawn_request = None
         self._context.show_toast(
             self._context.translate("request.not_withdrawn"),
@@ -82,10 +79,11 @@ class WithdrawButton(KeyButton):
 
 
 def is_withdrawn(failure: Failure) -> bool:
-    """Return True if the call ended because the person has withdrawn its request: nothing was sent."""
+    """Return True if the call has ended because the person withdrew its desk request, so that nothing was sent to
+    a provider."""
     return failure.code == ErrorCode.INTERRUPTED and failure.detail.get("reason") == "withdrawn"
 
 
 def withdrawn_bar(context: WindowContext, failure: Failure) -> NotificationBar:
-    """Return the bar with the sentence that the request is withdrawn."""
+    """Return a notification bar which says that the person has withdrawn the desk request."""
     return NotificationBar("", context.failure_message(failure), tone="text", shape="arrow_back")

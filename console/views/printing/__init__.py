@@ -1,1 +1,1 @@
-"""Printing of lists, records and PDFs."""
+"""Printing of lists, records and stored PDFs."""

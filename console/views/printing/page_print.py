@@ -1,4 +1,4 @@
-"""The action `print` of a page: the system's dialog, then the audit entry, then the printing."""
+"""The action "print" of a page: it opens the operating system's print dialog, writes an audit entry, and prints."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -23,7 +23,8 @@ _DOTS_OF_PAGE = 1654  # width of A4 at 200 dots per inch
 
 
 class PagePrint(QObject):
-    """Prints what a page shows. One printout runs at a time. `dialog` is the open dialog of the system."""
+    """Prints the list, record or PDF that a page shows, one printout at a time. `dialog` is the operating system's
+    print dialog after it was opened."""
 
     def __init__(self, context: WindowContext, parent: "QWidget") -> None:
         super().__init__(parent)
@@ -32,13 +33,15 @@ class PagePrint(QObject):
         self.is_running = False
 
     def _choose(self, on_chosen: Callable[["QPrinter"], None]) -> None:
-        """Open the dialog of the system; do nothing while something is being printed."""
+        """Open the operating system's print dialog, which calls `on_chosen` with the selected printer. Do nothing
+        while something is being printed."""
         if self.is_running:
             return
         self.dialog = choose_printer(self._parent.window(), self._context.translate("action.print"), on_chosen)
 
     def _run(self, call: Callable[["Console"], T], on_read: Callable[[T], None]) -> None:
-        """Read what is printed, which also writes the audit entry, then print it and say so."""
+        """Run `call` in a worker thread, which reads the contents and writes the audit entry. Then let `on_read`
+        print the contents, and show a toast."""
         context, self.is_running = self._context, True
 
         def read(_: ProgressReporter) -> T:
@@ -64,11 +67,11 @@ class PagePrint(QObject):
     # -- a list
 
     def print_list(self, request: ExportRequest) -> None:
-        """Ask for a printer and print a list."""
+        """Open the print dialog, and print a list to the printer that the person selects."""
         self._choose(lambda printer: self.print_list_to(request, printer))
 
     def print_list_to(self, request: ExportRequest, printer: "QPrinter") -> None:
-        """Print a list on this printer: the columns, words and rows of its export."""
+        """Print a list to `printer`, with the same columns, texts and rows as its export."""
         language, translate = self._context.language, self._context.translate
 
         def print_found(found: PrintedList) -> None:
@@ -84,11 +87,11 @@ class PagePrint(QObject):
     # -- a record
 
     def print_record(self, kind: str, id: int, title: str, lines: Sequence[str]) -> None:
-        """Ask for a printer and print a record."""
+        """Open the print dialog, and print a record to the printer that the person selects."""
         self._choose(lambda printer: self.print_record_to(kind, id, title, lines, printer))
 
     def print_record_to(self, kind: str, id: int, title: str, lines: Sequence[str], printer: "QPrinter") -> None:
-        """Print a record on this printer: the lines of its page, then its timeline, in which payers are masked."""
+        """Print a record to `printer`: `lines` (the texts of its page), then its timeline. Payers are masked."""
         language, translate = self._context.language, self._context.translate
 
         def read(services: "Console") -> str:
@@ -105,11 +108,12 @@ class PagePrint(QObject):
     # -- a PDF
 
     def print_pdf(self, record_id: int, sha256: str | None) -> None:
-        """Ask for a printer and print a stored PDF."""
+        """Open the print dialog, and print a stored PDF to the printer that the person selects. `sha256` None
+        means the current PDF of the credit check `record_id`."""
         self._choose(lambda printer: self.print_pdf_to(record_id, sha256, printer))
 
     def print_pdf_to(self, record_id: int, sha256: str | None, printer: "QPrinter") -> None:
-        """Print a stored PDF on this printer. A child process renders its pages, as for the screen."""
+        """Print a stored PDF to `printer`. A child process renders its pages, as it does for the screen."""
 
         def read(services: "Console") -> list[PageImage]:
             pages = services.pdfs.open_pages(record_id, sha256)

@@ -1,6 +1,5 @@
-"""Print to a printer that the person chooses in the system's dialog. Text is printed black on white, whatever the
-theme of the window is.
-"""
+"""Prints text, tables and page images to a printer that the person selects in the operating system's print dialog.
+Text is black on white, whatever the theme of the window is."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -27,9 +26,8 @@ _BYTES_PER_PIXEL = 3
 
 @dataclass(frozen=True, slots=True)
 class PrintedSheet:
-    """What is printed as text: a title, paragraphs, a table with the titles of its columns, and the line with person
-    and time.
-    """
+    """The text of a printout: a title, paragraphs, a table (`columns` are its titles), and a line with the person
+    and the time (`printed_by`)."""
 
     title: str
     paragraphs: Sequence[str]
@@ -39,7 +37,8 @@ class PrintedSheet:
 
 
 def choose_printer(parent: QWidget, title: str, on_chosen: Callable[[QPrinter], None]) -> QPrintDialog:
-    """Open the system's dialog for printing and call `on_chosen` with the chosen printer."""
+    """Open the operating system's print dialog and return it. If the person confirms it, call `on_chosen` with the
+    selected printer."""
     printer = QPrinter(QPrinter.PrinterMode.HighResolution)
     printer.setDocName(title)
     dialog = QPrintDialog(printer, parent)
@@ -51,9 +50,8 @@ def choose_printer(parent: QWidget, title: str, on_chosen: Callable[[QPrinter], 
 
 
 def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
-    """Print text. A table with many columns is printed across the long side of the paper, and smaller. A column
-    without any value is left out.
-    """
+    """Print a text to `printer`. A table with more than five columns is printed in landscape format, and one with
+    more than nine also smaller. Columns without any value are left out."""
     sheet = _remove_empty_columns(sheet)
     printer.setPageMargins(QMarginsF(_MARGIN_MM, _MARGIN_MM, _MARGIN_MM, _MARGIN_MM), QPageLayout.Unit.Millimeter)
     if len(sheet.columns) > _MOST_UPRIGHT_COLUMNS:
@@ -78,7 +76,7 @@ def _remove_empty_columns(sheet: PrintedSheet) -> PrintedSheet:
 
 
 def make_html(sheet: PrintedSheet) -> str:
-    """Return a sheet as HTML. All texts are escaped, because some come from providers and people."""
+    """Return the sheet as HTML. All texts are escaped, because some come from providers and people."""
     parts = [f"<h2>{escape(sheet.title)}</h2>", f"<p>{escape(sheet.printed_by)}</p>"]
     parts += [f"<p>{escape(text)}</p>" for text in sheet.paragraphs]
     if sheet.columns:
@@ -90,7 +88,7 @@ def make_html(sheet: PrintedSheet) -> str:
 
 
 def print_images(images: Sequence[PageImage], foot: str, printer: QPrinter) -> None:
-    """Print images of pages, one on each sheet of paper as large as it fits, with the line `foot` below."""
+    """Print each image on a page of its own, as large as possible, with the text `foot` below it."""
     printer.setPageMargins(QMarginsF(_MARGIN_MM, _MARGIN_MM, _MARGIN_MM, _MARGIN_MM), QPageLayout.Unit.Millimeter)
     painter: QPainter | None = None
     for image in images:
