@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from console.services.reconciliation.run import ReconciliationService
     from console.services.recovery.left_open import LeftOpenService
     from console.services.recovery.saved_views import SavedViewService
-    from console.services.refunds.limit_changes import LimitService
+    from console.services.refunds.limit_changes import RefundLimitService
     from console.services.registry.live_numbers import LiveNumbers
     from console.services.registry.service import RegistryService
     from console.services.reports.service import ReportService
@@ -193,10 +193,10 @@ class Console:
         )
 
     @cached_property
-    def limits(self) -> "LimitService":
-        from console.services.refunds.limit_changes import LimitService
+    def limits(self) -> "RefundLimitService":
+        from console.services.refunds.limit_changes import RefundLimitService
 
-        return LimitService(self._context, self.request_ids)
+        return RefundLimitService(self._context, self.request_ids)
 
     @cached_property
     def read_only(self) -> "ReadOnlySwitches":

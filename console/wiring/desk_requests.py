@@ -28,7 +28,7 @@ from console.services.desk_requests.commands import CommandCall, CommandForm, Co
 from console.services.process.context import ServiceContext, execute_for
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery.saved_views import SavedViewService
-from console.services.refunds.limit_changes import LimitService
+from console.services.refunds.limit_changes import RefundLimitService
 from console.services.refunds.request import parse_amount
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
@@ -55,7 +55,7 @@ class ActingServices:
     alerts: AlertService
     reconciliation: ReconciliationService
     audit: AuditService
-    limits: LimitService
+    limits: RefundLimitService
     read_only: ReadOnlySwitches
     incidents: IncidentService
     saved_views: SavedViewService

@@ -20,7 +20,7 @@ from console.services.refunds.lease import RefundLease
 from console.services.refunds.probe import RefundProbes
 from console.services.refunds.request import RefundRequests
 from console.services.refunds.resolve import RefundRecovery
-from console.services.refunds.submit import SUBMIT, RefundSubmissions, RefundSubmissionService
+from console.services.refunds.submit import REFUND_SUBMISSION, RefundSubmissions, RefundSubmissionService
 from console.services.refunds.view import RefundViews
 from console.services.tasks.due_tasks import Task
 from console.store.refunds import refunds
@@ -172,7 +172,9 @@ class RefundServiceBuilder:
         request_ids: RequestIds,
         views: RefundViews,
     ) -> None:
-        self.submit_action: RefundSubmissionService = GuardedService(context, pipeline, SUBMIT, lambda: context)
+        self.submit_action: RefundSubmissionService = GuardedService(
+            context, pipeline, REFUND_SUBMISSION, lambda: context
+        )
         refund_lease = RefundLease(context, self.submit_action)
         probes = RefundProbes(context, payment_providers, refund_lease)
         submissions = RefundSubmissions(context, self.submit_action, payment_providers, probes)

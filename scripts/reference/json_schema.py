@@ -19,7 +19,7 @@ from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.servers.commands import DemoCommand
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
-from console.services.refunds.rules import _CODE_OF_RULE_TYPE
+from console.services.refunds.rules import _ERROR_CODE_OF_RULE_TYPE
 from scripts.reference.code_reader import Reader
 from scripts.reference.declared_types import code_of, hints_of, names_of_module
 from scripts.reference.known_functions import KNOWN_FUNCTIONS, record_shape
@@ -183,7 +183,7 @@ def _facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
                 kinds[code].append(hints["detail"])
     for code in _OF_OUTCOMES:  # `error_of_outcome`
         kinds[code].append(details.ProviderAnswerFacts)
-    for code in _CODE_OF_RULE_TYPE.values():
+    for code in _ERROR_CODE_OF_RULE_TYPE.values():
         kinds[code].append(details.RefundRuleFacts)
     shapes: dict[ErrorCode, list[Shape]] = {code: [Typed(kind) for kind in given] for code, given in kinds.items()}
     shapes[ErrorCode.SCHEMA_MISMATCH].append(reader.call(Const(plan_json), [], {}))  # of `db adopt`

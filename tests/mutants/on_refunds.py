@@ -83,8 +83,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 _PROBING,
-                "        return refund.not_found + 1 >= rule.needed_answers "
-                "and self._is_past(refund, rule.last_answer_after_seconds)\n",
+                "        return refund.not_found + 1 >= rule.needed_answers and self._was_sent_long_ago(\n"
+                "            refund, rule.last_answer_after_seconds\n        )\n",
                 "        return True\n",
             ),
         ),

@@ -107,7 +107,7 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
             if operation is None:
                 return CallAnswer(refund) if _is_checker(context, refund) else None
             if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
-                refund_records.refuse_running(conn, refund)
+                refund_records.refuse_running_submission(conn, refund)
         if refund.state is RefundState.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
             return _make_unknown_outcome_answer(operation, refund)
         if refund.state is RefundState.FAILED:

@@ -1,3 +1,2 @@
-"""Refunds: request by a maker, approval by checkers, submission to the provider, probes, outcomes, and decisions
-about unknown outcomes.
-"""
+"""Refunds: the request by a maker, the approval by checkers, the submission to the provider, probes, and decisions
+of people about unknown outcomes."""

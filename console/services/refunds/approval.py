@@ -28,7 +28,7 @@ from console.services.refunds import payment_precheck
 from console.services.refunds import records as refund_records
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.records import RefundWithPayment
-from console.services.refunds.submit import THROTTLE_REASON, RefundSubmissions
+from console.services.refunds.submit import SIMILAR_REFUND_REASON, RefundSubmissions
 from console.store.database.engine import Transaction
 from console.store.database.instants import current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -39,9 +39,8 @@ LONGEST_REASON_CHARACTERS = 500
 
 
 class RefundDecisions:
-    """Decisions about requested refunds: approve, reject, withdraw, expire. May be used by several threads at the
-    same time.
-    """
+    """Decides about requested refunds: approves, rejects, withdraws and expires them. May be used by several
+    threads at the same time."""
 
     def __init__(
         self, context: ServiceContext, payment_providers: PaymentProviders, submissions: RefundSubmissions
@@ -55,34 +54,34 @@ class RefundDecisions:
     def approve(
         self, refund_id: int, expected_version: int | None = None, progress: Progress | None = None
     ) -> Refund:
-        """Approve a refund as the acting person. After the last necessary approval, also send the refund, unless its
-        cooling-off (waiting time before the submission) has not ended. If this person has approved the refund before,
-        only send it. Return the refund.
+        """Approve a refund as the acting person. After the last necessary approval, also send the refund, unless
+        its cooling-off period has not ended. If this person has already approved the refund, only send it.
+        Return the refund.
 
-        `expected_version` is the refund's version on the person's screen. Raises not_found, same_person, not_allowed,
-        stale_view, already_decided, in_progress, exceeds_captured, outside_window, over_limit, database_went_back,
-        read_only and the errors of `submit_refund`. If a signal asks the process to end: Interrupted if it came
-        before the approval was stored; interrupted, with the approved refund, if it came before the refund was sent.
+        `expected_version` is the version of the refund that the person's screen shows. Raises not_found,
+        same_person, not_allowed, stale_view, already_decided, in_progress, exceeds_captured, outside_window,
+        over_limit, database_went_back, read_only and the errors of `submit_refund`. If a signal asks the process
+        to end, raises `Interrupted` before the approval is stored; between the approval and the sending, raises
+        the error interrupted with the approved refund.
         """
         with interrupts.defer_signals():
             with refusals.audit_refusals(self._context, AuditAction.REFUND_APPROVE, refund_id, kind=REFUND_KIND):
                 person = self._context.require_right("refund_approve").name
                 database_rollback.require_no_rollback(self._context)
-                refund, is_just_read = self._approve_refund(refund_id, person, expected_version)
-            if refund.state is not RefundState.APPROVED or self._cooling_off_end(refund_id) is not None:
+                refund, is_payment_just_read = self._approve_refund(refund_id, person, expected_version)
+            if refund.state is not RefundState.APPROVED or self._find_cooling_off_end(refund_id) is not None:
                 return refund
             try:
                 interrupts.raise_if_pending()
-                return self._submit_approved(refund_id, progress, is_just_read=is_just_read)
+                return self._submit_approved(refund_id, progress, is_payment_just_read=is_payment_just_read)
             except interrupts.Interrupted:
                 raise ConsoleError(ErrorCode.INTERRUPTED, {"record": refund}) from None
 
-    def _submit_approved(self, refund_id: int, progress: Progress | None, *, is_just_read: bool) -> Refund:
-        """Send the approved refund. If a due task has sent it since the approval, return it without sending. Raises
-        the other errors of `submit_refund`.
-        """
+    def _submit_approved(self, refund_id: int, progress: Progress | None, *, is_payment_just_read: bool) -> Refund:
+        """Send the approved refund. If a due task has already sent it, return it without sending. Raises the
+        errors of `submit_refund`, except already_decided in that case."""
         try:
-            return self._submissions.submit_refund(refund_id, progress, is_just_read=is_just_read)
+            return self._submissions.submit_refund(refund_id, progress, is_payment_just_read=is_payment_just_read)
         except ConsoleError as refusal:
             refund = refusal.detail.get("record")
             if (
@@ -95,47 +94,46 @@ class RefundDecisions:
             raise
 
     def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
-        """Store the person's approval. Return the refund, and True if the provider has just answered a question about
-        the payment.
-        """
+        """Store the person's approval. Return the refund, and True if the provider has just answered a question
+        about the payment, so that the payment need not be read again before the refund is sent."""
         context = self._context
         pair = refund_records.read_with_payment(context, refund_id)
         refund = pair.refund
-        if refund.state is RefundState.APPROVED and _is_among(person, refund.checkers):
+        if refund.state is RefundState.APPROVED and _is_any_of(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
                 raise refund_records.make_stale_view_error(refund, expected_version)
             return refund, False
-        self._expire_late(refund)
+        self._expire_if_overdue(refund)
         with context.database.read() as conn:
             self._require_approvable(conn, refund, person, expected_version)
             refuse_if_read_only(conn, pair.payment.provider)
         refund_rules.require_two_person_database(context, pair.payment)
         reader = self._payment_providers.get_reader(pair.payment.provider)
-        is_just_read = payment_precheck.require_refundable(context, reader, pair)
+        is_payment_just_read = payment_precheck.require_refundable(context, reader, pair)
         interrupts.raise_if_pending()  # a signal may have cut off the question to the provider
         context.failpoints.reach("before_vote")
-        context.write(lambda tx: self._store_vote(tx, refund_id, person, expected_version, reader))
+        context.write(lambda tx: self._store_approval(tx, refund_id, person, expected_version, reader))
         context.failpoints.reach("after_vote")
-        return refund_records.read_refund(context, refund_id), is_just_read
+        return refund_records.read_refund(context, refund_id), is_payment_just_read
 
     def _require_approvable(
         self, conn: Connection, refund: Refund, person: str, expected_version: int | None
     ) -> None:
-        """Raise an error if the refund waits for no decision or this person may not approve it: same_person,
-        stale_view, not_allowed, already_decided, in_progress.
-        """
-        _refuse_decision(conn, refund, person, self._context.now(), is_approval=True)
+        """Raise an error if the refund doesn't wait for a decision or this person may not approve it: same_person,
+        stale_view, not_allowed, already_decided, in_progress."""
+        _require_decidable(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
             raise refund_records.make_stale_view_error(refund, expected_version)
-        if not refund_rules.find_active(self._context, conn, [refund.maker]):
+        if not refund_rules.find_active_names(self._context, conn, [refund.maker]):
             facts: NotAllowed = {"record": refund, "reason": NotAllowedReason.MAKER_NOT_ACTIVE, "maker": refund.maker}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
     @refunds.run_again_if_stale()
-    def _store_vote(
+    def _store_approval(
         self, tx: Transaction, refund_id: int, person: str, expected_version: int | None, reader: PaymentReader
     ) -> None:
-        """Insert the person's approval, then change the refund; the last necessary approval sets it to approved."""
+        """Insert the person's approval. If it is the last necessary one, set the refund's state to approved;
+        otherwise only its version rises."""
         context, now = self._context, self._context.now()
         database_rollback.refuse_after_rollback(tx.conn)
         pair = refund_records.require_with_payment(tx.conn, refund_id)
@@ -143,7 +141,7 @@ class RefundDecisions:
         self._require_approvable(tx.conn, refund, person, expected_version)
         refuse_if_read_only(tx.conn, pair.payment.provider)
         refund_facts = refund_rules.read_facts(context, tx.conn, pair.payment, refund.maker)
-        refund_rules.raise_broken_rule(
+        refund_rules.raise_first_broken_rule(
             refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False),
             refund_facts,
             refund,
@@ -151,23 +149,22 @@ class RefundDecisions:
         if not refunds.insert_vote(tx.conn, refund_id, person, now):
             raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": person})
         is_approved = len(refund.checkers) + 1 >= refund.checkers_needed
-        work = refunds.work_values(self._make_work(tx.conn, pair))
+        work = refunds.work_values(self._make_submission_work(tx.conn, pair))
         values = {"status": RefundState.APPROVED, **work} if is_approved else {}
         refunds.change_refund(tx.conn, refund, now, **values)
         facts = {"given": len(refund.checkers) + 1, "needed": refund.checkers_needed}
         what = AuditAction.REFUND_APPROVED if is_approved else AuditAction.REFUND_HALF_APPROVED
         context.record_audit(tx, what, refund_id, facts, kind=REFUND_KIND)
 
-    def _make_work(self, conn: Connection, pair: RefundWithPayment) -> Work:
-        """Return the work of an approved refund: a due task sends it, now or at the end of the cooling-off, if this
-        process doesn't send it.
-        """
+    def _make_submission_work(self, conn: Connection, pair: RefundWithPayment) -> Work:
+        """Return the work of an approved refund: a due task sends the refund, now or at the end of the cooling-off
+        period, if this process doesn't send it first."""
         until = refund_rules.find_remaining_cooling_off_end(self._context, conn, pair)
         if until is not None:
             return Work(WorkState.SCHEDULED, until, refund_outcomes.COOLING_OFF)
         return Work(WorkState.SCHEDULED, self._context.now(), refund_outcomes.SUBMISSION)
 
-    def _cooling_off_end(self, refund_id: int) -> datetime | None:
+    def _find_cooling_off_end(self, refund_id: int) -> datetime | None:
         with self._context.database.read() as conn:
             return refund_rules.find_remaining_cooling_off_end(
                 self._context, conn, refund_records.require_with_payment(conn, refund_id)
@@ -176,8 +173,8 @@ class RefundDecisions:
     # Reject, withdraw, expire
 
     def reject(self, refund_id: int, reason: str, expected_version: int | None = None) -> Refund:
-        """Reject a requested refund as the acting person, for a written reason, and release the refund's reserved
-        amount. Return the refund.
+        """Reject a requested refund as the acting person, and release the amount that the refund has reserved on
+        its payment. `reason` is the person's text. Return the refund.
 
         Raises usage if the reason is empty or longer than LONGEST_REASON_CHARACTERS, not_found, not_allowed,
         same_person, stale_view, already_decided and in_progress.
@@ -192,16 +189,16 @@ class RefundDecisions:
             person = self._context.require_right("refund_approve").name
 
             def refuse(refund: Refund, conn: Connection) -> None:
-                _refuse_decision(conn, refund, person, self._context.now(), is_approval=False)
+                _require_decidable(conn, refund, person, self._context.now(), is_approval=False)
                 if expected_version is not None and expected_version != refund.version:
                     raise refund_records.make_stale_view_error(refund, expected_version)
 
             return self._end_request(refund_id, RefundState.REJECTED, refuse, declined_because=words)
 
     def withdraw(self, refund_id: int) -> Refund:
-        """Withdraw the acting person's own refund request before the refund is sent. Return the refund. Raises
-        not_found, not_allowed for another person's request, already_decided, and in_progress if the refund may have
-        been sent.
+        """Withdraw the acting person's own refund request before the refund is sent, and release the amount that
+        it has reserved. Return the refund. Raises not_found, not_allowed for another person's request,
+        already_decided, and in_progress if the refund may have been sent.
         """
         with refusals.audit_refusals(self._context, AuditAction.REFUND_WITHDRAW, refund_id, kind=REFUND_KIND):
             person = self._context.require_right("refund_withdraw").name
@@ -218,7 +215,7 @@ class RefundDecisions:
                     case "refund_decided":
                         require_requested(conn, refund)
                     case "refund_perhaps_sent":
-                        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": THROTTLE_REASON})
+                        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": refund, "reason": SIMILAR_REFUND_REASON})
                     case "refund_contradicted":
                         raise ConsoleError(
                             ErrorCode.IN_PROGRESS,
@@ -228,9 +225,9 @@ class RefundDecisions:
             return self._end_request(refund_id, RefundState.WITHDRAWN, refuse)
 
     def expire(self, refund_id: int) -> Refund:
-        """Set a refund to expired if no person has decided about it until its time limit `decide_by`, or if it is
-        approved but could not be sent until then. Return the refund. Raises already_decided if `decide_by` has not
-        passed or the refund may have been sent.
+        """Set a refund to expired if no person has decided about it before its time limit `decide_by`, or if it is
+        approved but could not be sent before then. Return the refund. Raises not_found, and already_decided if
+        `decide_by` has not passed or the refund may have been sent.
         """
 
         def refuse(refund: Refund, conn: Connection) -> None:
@@ -239,7 +236,7 @@ class RefundDecisions:
 
         return self._end_request(refund_id, RefundState.EXPIRED, refuse)
 
-    def _expire_late(self, refund: Refund) -> None:
+    def _expire_if_overdue(self, refund: Refund) -> None:
         with self._context.database.read() as conn:
             has_expired = self._has_expired(refund, conn)
         if has_expired:
@@ -247,9 +244,8 @@ class RefundDecisions:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
     def _has_expired(self, refund: Refund, conn: Connection) -> bool:
-        """Return True if `decide_by` has passed by the server's clock, which also set it: the clock of this machine
-        may be wrong.
-        """
+        """True if the refund's time limit `decide_by` has passed by the clock of the database server. That clock
+        has also set the limit; the clock of this machine may be wrong."""
         is_stuck = (
             refund.state is RefundState.APPROVED
             and refund.work.state is WorkState.NEEDS_REVIEW
@@ -263,9 +259,9 @@ class RefundDecisions:
     def _end_request(
         self, refund_id: int, state: RefundState, refuse: Callable[[Refund, Connection], None], **values: object
     ) -> Refund:
-        """Set the refund to the end state `state`, with the column values `values`, and release its reserved amount.
-        Return the refund. `refuse` is called first in the transaction; it raises an error if the refund must not be
-        ended.
+        """Set the refund to the end state `state`, write the column values `values`, and release the amount that
+        it has reserved. Return the refund. `refuse` is called first in the transaction; it raises an error if
+        the refund must not be ended.
         """
         context = self._context
 
@@ -287,18 +283,18 @@ class RefundDecisions:
 
 
 def require_requested(conn: Connection, refund: Refund) -> None:
-    """Raise in_progress while the refund is being sent, and already_decided in any other state than requested."""
+    """Do nothing if the refund's state is requested. Raise in_progress while a process is sending the refund,
+    otherwise already_decided."""
     if refund.state is RefundState.REQUESTED:
         return
     if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
-        refund_records.refuse_running(conn, refund)
+        refund_records.refuse_running_submission(conn, refund)
     raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
 
-def _refuse_decision(conn: Connection, refund: Refund, person: str, now: datetime, *, is_approval: bool) -> None:
-    """Raise same_person, already_decided or in_progress if this person can't approve or reject the refund. Its expiry
-    is judged separately, by the server's clock.
-    """
+def _require_decidable(conn: Connection, refund: Refund, person: str, now: datetime, *, is_approval: bool) -> None:
+    """Raise same_person, already_decided or in_progress if this person can't approve or reject the refund. The
+    caller checks separately whether the refund has expired, by the clock of the database server."""
     reason = find_decision_refusal(refund, person, now, is_approval=is_approval)
     if reason == "refund_decided":
         require_requested(conn, refund)
@@ -307,5 +303,5 @@ def _refuse_decision(conn: Connection, refund: Refund, person: str, now: datetim
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": first})
 
 
-def _is_among(person: str, people: tuple[str, ...]) -> bool:
+def _is_any_of(person: str, people: tuple[str, ...]) -> bool:
     return any(is_same_person(person, somebody) for somebody in people)

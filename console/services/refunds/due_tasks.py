@@ -1,6 +1,5 @@
-"""Due tasks of refunds: send approved refunds, poll accepted ones, probe those with an unknown outcome, and expire
-undecided ones.
-"""
+"""Due tasks of refunds: send approved refunds, poll accepted ones, probe those with an unknown outcome, request
+refunds of set-asides, and expire requests about which no person has decided."""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -24,11 +23,11 @@ from console.store.database.instants import current_time
 from console.store.payments import set_asides
 from console.store.refunds import refunds
 
-LASTING_CODES = frozenset(
+LASTING_ERROR_CODES = frozenset(
     {ErrorCode.OVER_LIMIT, ErrorCode.OUTSIDE_WINDOW, ErrorCode.NOT_ALLOWED, ErrorCode.EXCEEDS_CAPTURED}
 )
 """Error codes of a refused submission that would be refused again later. A person must then review the refund."""
-PASSING_REASONS = frozenset(
+PASSING_NOT_ALLOWED_REASONS = frozenset(
     {NotAllowedReason.RIGHT_MISSING, NotAllowedReason.COOLING_OFF_NOT_OVER, NotAllowedReason.REFUSED_BY_THE_DATABASE}
 )
 """Reasons of `not_allowed` after which a later submission may succeed, because another database account runs the task
@@ -37,9 +36,8 @@ then, or because the cooling-off has ended. (The clock of the server may be behi
 
 
 class DueRefunds:
-    """The due tasks of refunds. A task handles its due refunds one after another; if one refund fails, the task
-    continues with the next one.
-    """
+    """The due tasks of refunds. Each task handles its refunds one after another; if one refund fails, the task
+    continues with the next one."""
 
     def __init__(
         self,
@@ -56,23 +54,23 @@ class DueRefunds:
         self._decisions = decisions
 
     def tasks(self) -> Sequence[Task]:
-        """Return the due tasks (name and function), in the sequence in which they should run: a task can handle the
-        results of the tasks before it.
-        """
+        """Return the due tasks (name and function) in the sequence in which the scheduler should run them, because
+        a task can create refunds for the tasks after it."""
         return (
-            ("refund_probes", lambda: self._run_due((UNKNOWN,), self._probe_refund)),
+            ("refund_probes", lambda: self._run_for_due_refunds((UNKNOWN,), self._probe_refund)),
             ("refund_expiry", self._expire_requests),
             ("set_aside_refunds", self._propose_refunds),
-            ("refund_submissions", lambda: self._run_due((SUBMISSION, COOLING_OFF), self._submit_refund)),
-            ("refund_polls", lambda: self._run_due((POLL_WORK,), self._probe_refund)),
+            ("refund_submissions", lambda: self._run_for_due_refunds((SUBMISSION, COOLING_OFF), self._submit_refund)),
+            ("refund_polls", lambda: self._run_for_due_refunds((POLL_WORK,), self._probe_refund)),
         )
 
     def _probe_refund(self, refund: Refund) -> None:
         self._refund_probes.probe(refund.id, automatic=True)
 
     def _submit_refund(self, refund: Refund) -> None:
-        """Send the refund, unless a read-only switch stops it; the first run after the switch is off sends it. If it
-        is refused with an error of LASTING_CODES, set its work to needs_review, and raise the error.
+        """Send the refund. If a read-only switch stops it, raise its error; the first run after the switch is off
+        sends the refund. If the sending is refused with one of LASTING_ERROR_CODES, set the refund's work to
+        needs_review and raise the error.
         """
         with self._context.database.read() as conn:
             refuse_if_read_only(conn, refund_records.require_payment(conn, refund.payment_id).provider)
@@ -80,7 +78,7 @@ class DueRefunds:
             self._submissions.submit_refund(refund.id)
         except ConsoleError as refusal:
             reason = refusal.detail.get("reason")
-            if refusal.code in LASTING_CODES and reason not in PASSING_REASONS:
+            if refusal.code in LASTING_ERROR_CODES and reason not in PASSING_NOT_ALLOWED_REASONS:
                 self._request_review(refund.id)
             raise
 
@@ -98,10 +96,9 @@ class DueRefunds:
 
     def _propose_refunds(self) -> int:
         """Due task: request the refund of each open set-aside that has no refund request yet. Return the number of
-        requests. If the rules refuse a request now, its case stays open, and the next run tries again.
-        """
+        requests. If a rule refuses a request, the set-aside's case stays open, and the next run tries again."""
         proposed_count, after_id = 0, 0
-        while batch := self._list_unproposed(after_id):
+        while batch := self._list_set_asides_without_request(after_id):
             for item in iterate_until_stopped(batch):
                 with skip_failures(f"set-aside {item.id}"):
                     self._refund_requests.propose_refund(item)
@@ -111,31 +108,29 @@ class DueRefunds:
             after_id = batch[-1].id
         return proposed_count
 
-    def _list_unproposed(self, after_id: int) -> Sequence[SetAside]:
+    def _list_set_asides_without_request(self, after_id: int) -> Sequence[SetAside]:
         with self._context.database.read() as conn:
             return set_asides.open_without_refund(conn, BATCH_SIZE, after_id)
 
     def _expire_requests(self) -> int:
-        """Due task: expire the refunds that no person has decided until `decide_by`, and the approved refunds that
-        could not be sent until then. Return the number of handled refunds.
-        """
+        """Due task: expire the refunds about which no person has decided before their time limit `decide_by`, and
+        the approved refunds that could not be sent before then. Return the number of handled refunds."""
         with self._context.database.read() as conn:
             now = current_time(conn, self._context.now())
             expired = refunds.overdue_for_decision(conn, now, BATCH_SIZE)
         return sum(
-            self._run_one(refund, lambda refund: self._decisions.expire(refund.id))
+            self._run_for_refund(refund, lambda refund: self._decisions.expire(refund.id))
             for refund in iterate_until_stopped(expired)
         )
 
-    def _run_due(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
-        """Run `act` on the refunds that are due for one of these work reasons. A refund that another process has
-        changed meanwhile is skipped. Return the number of handled refunds.
-        """
+    def _run_for_due_refunds(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
+        """Call `act` with each refund whose work is due and has one of these reasons. A refund that another
+        process has changed meanwhile is skipped. Return the number of handled refunds."""
         with self._context.database.read() as conn:
             due_refunds = refunds.due_refunds(conn, reasons, self._context.now(), BATCH_SIZE)
-        return sum(self._run_one(refund, act) for refund in iterate_until_stopped(due_refunds))
+        return sum(self._run_for_refund(refund, act) for refund in iterate_until_stopped(due_refunds))
 
-    def _run_one(self, refund: Refund, act: Callable[[Refund], object]) -> int:
+    def _run_for_refund(self, refund: Refund, act: Callable[[Refund], object]) -> int:
         with self._context.database.read() as conn:
             current = refunds.find(conn, refund.id)
         if current is None or current.version != refund.version:

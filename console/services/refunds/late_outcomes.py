@@ -1,6 +1,5 @@
-"""Write outcomes of refunds that come from late answers, from lapsed submissions, and from reports about their
-payments.
-"""
+"""Write outcomes of refunds that the submission itself did not record: from late answers of the provider, for
+submissions whose process ended, and from the provider's reports about payments."""
 
 from dataclasses import asdict
 from json import dumps
@@ -21,7 +20,7 @@ from console.store.payments import payments
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
-_CLASS_OF_STATE = {
+_OUTCOME_CLASS_OF_STATE = {
     RefundState.SUBMITTED: OutcomeClass.PENDING,
     RefundState.COMPLETED: OutcomeClass.SUCCEEDED,
     RefundState.FAILED: OutcomeClass.FAILED_DEFINITE,
@@ -38,11 +37,12 @@ _NEVER_SENT_STATES = frozenset(
 )
 
 
-def settle_late(
+def settle_late_answer(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[RefundReport], _key: str | None
 ) -> bool:
-    """Settle the submission `operation_id` with an answer that the second transaction (tx2) of the submission did not
-    record. Safe to repeat. Return True; False if the operation or its refund is missing.
+    """Write the provider's answer to the submission `operation_id` into its refund, because the submission itself
+    could not record the answer. Safe to repeat. Return True; False if the database has no such operation or
+    refund.
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -54,11 +54,11 @@ def settle_late(
     )
     is_current = refund.operation_id == operation_id
     if refund.state is not RefundState.SUBMITTING or not (is_current or outcome.kind in EFFECT_CLASSES):
-        refund_outcomes.compare_answer(context, tx, refund, outcome)
+        refund_outcomes.compare_late_answer(context, tx, refund, outcome)
     elif outcome.kind in EFFECT_CLASSES or refund_outcomes.is_refused(outcome):
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
     elif refund_outcomes.is_unsent(outcome):
-        refund_outcomes.end_operation(context, tx, refund, outcome)
+        refund_outcomes.end_submission(context, tx, refund, outcome)
         refund_outcomes.write_unsent(context, tx, refund, outcome.reason)
     elif refund.certainty is Certainty.KNOWN:
         journal.settle_operation(
@@ -68,10 +68,9 @@ def settle_late(
     return True
 
 
-def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Record that the submitting process ended without recording an answer: the refund's certainty becomes
-    unknown.
-    """
+def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
+    """Set the refund's certainty to unknown, because the process that sent it ended without recording an answer.
+    Do nothing if the outcome of the refund is already recorded."""
     refund = refunds.find(tx.conn, operation.subject_id or 0)
     if refund is not None and refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
         refund_outcomes.write_unknown(context, tx, refund, "lapsed")
@@ -79,17 +78,17 @@ def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation)
 
 @refunds.run_again_if_stale()
 def apply_refund_report(context: ServiceContext, tx: Transaction, report: RefundReport) -> bool:
-    """Apply one refund in a provider's report of a payment to our refund with the same key. Return False if no refund
-    of ours has this key.
+    """Compare one refund that the provider's report of a payment contains with our refund of the same idempotency
+    key, and write the new information into our refund. Return False if no refund of ours has this key.
 
-    A report without new information is not stored. A report about a refund that is being sent is ignored, because the
-    answer to the submission settles that refund.
+    A report without new information is not stored. A report about a refund that a process is sending now is
+    ignored, because the answer to that submission settles the refund.
     """
     refund = refunds.find_by_key(tx.conn, report.key)
     if refund is None:
         return False
-    outcome = _make_answer(tx, refund, report)
-    if not _is_news(refund, outcome):
+    outcome = _make_outcome(tx, refund, report)
+    if not _has_new_information(refund, outcome):
         return True
     refund_outcomes.store_answer(context, tx, refund, "payment", outcome)
     if outcome.kind is OutcomeClass.UNKNOWN:
@@ -97,13 +96,13 @@ def apply_refund_report(context: ServiceContext, tx: Transaction, report: Refund
     elif refund.state is RefundState.SUBMITTING:
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "payment")
     elif refund.state is RefundState.SUBMITTED:
-        refund_outcomes.write_settled(context, tx, refund, outcome, None, {"by": "payment"})
+        refund_outcomes.write_known_outcome(context, tx, refund, outcome, None, {"by": "payment"})
     else:
-        refund_outcomes.compare_answer(context, tx, refund, outcome)
+        refund_outcomes.compare_late_answer(context, tx, refund, outcome)
     return True
 
 
-def _is_news(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
+def _has_new_information(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
     if outcome.kind is OutcomeClass.UNKNOWN:
         return refund.work.reason != WorkReason.ANSWER_DOES_NOT_FIT
     if refund.state is RefundState.SUBMITTING:
@@ -115,12 +114,11 @@ def _is_news(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
     return (outcome.kind in EFFECT_CLASSES) == (refund.state in _NEVER_SENT_STATES)
 
 
-def _make_answer(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:
-    """Return the report as the outcome of this refund. If the report names another payment or another amount, return
-    an unknown outcome.
-    """
+def _make_outcome(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:
+    """Return the provider's report as the outcome of our refund. If the report is about another payment or another
+    amount, return an unknown outcome."""
     payment = payments.find(tx.conn, refund.payment_id)
-    kind, reason = _CLASS_OF_STATE[report.state], f"seen_{report.state.value}"
+    kind, reason = _OUTCOME_CLASS_OF_STATE[report.state], f"seen_{report.state.value}"
     provider_payment_id = report.provider_payment_id
     if payment is not None and provider_payment_id not in (None, payment.provider_payment_id):
         kind, reason = OutcomeClass.UNKNOWN, "other_payment"

@@ -1,6 +1,5 @@
-"""The lease that covers all refunds of a payment. A submission, a probe or a decision about an unknown refund holds
-it.
-"""
+"""The lease that covers all refunds of a payment. A process holds it while it sends or probes a refund, or stores
+a person's decision about an unknown refund."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,17 +15,15 @@ from console.services.refunds.records import RefundWithPayment
 from console.store.refunds import refunds
 
 
-def lease_name(payment_id: int) -> str:
-    """Return the name of the lease that covers all refunds of the payment. Submissions, probes and decisions hold it,
-    so that only one of them runs at a time.
-    """
+def make_refund_lease_name(payment_id: int) -> str:
+    """Return the name of the lease that covers all refunds of the payment. A process holds this lease while it
+    sends, probes or decides a refund, so that only one of these acts runs at a time."""
     return f"refund_{payment_id}"
 
 
 class RefundLease:
-    """Takes the lease that covers all refunds of a payment. If another process holds the lease, raises in_progress
-    with its holder.
-    """
+    """Takes the lease that covers all refunds of a payment, to probe or decide an unknown refund. If another
+    process holds the lease, raises in_progress with the holder."""
 
     def __init__(self, context: ServiceContext, submit_action: Settler) -> None:
         self._context = context
@@ -34,29 +31,30 @@ class RefundLease:
 
     @contextmanager
     def hold_refund(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
-        """Yield the unknown refund with its payment, while this process holds the lease. If the refund's submission
-        has lapsed, record its outcome as unknown first. `expected_version` is the refund's version on the person's
-        screen, None to skip the comparison.
+        """Within the block, hold the lease; yield the unknown refund with its payment. If the process that sent
+        the refund has ended without recording an answer, first record the outcome as unknown.
+        `expected_version` is the version of the refund that the person's screen shows; with None, versions are
+        not compared.
 
         Raises nothing_to_resolve if the refund's outcome is known, in_progress, not_found, and stale_view if the
-        refund has changed since `expected_version` or changes within the block.
+        refund's version is not `expected_version` or if the refund changes within the block.
         """
-        pair = self._open_record(refund_id, expected_version)
-        with hold_lease(self._context, lease_name(pair.payment.id), record=pair.refund):
+        pair = self._read_undecided_refund(refund_id, expected_version)
+        with hold_lease(self._context, make_refund_lease_name(pair.payment.id), record=pair.refund):
             try:
-                pair = self._open_record(refund_id, expected_version)
+                pair = self._read_undecided_refund(refund_id, expected_version)
                 yield pair
             except refunds.StaleRow:
                 now = refund_records.read_refund(self._context, refund_id)
                 raise refund_records.make_stale_view_error(now, pair.refund.version) from None
 
-    def _open_record(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
+    def _read_undecided_refund(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
         pair = refund_records.read_with_payment(self._context, refund_id)
         refund = pair.refund
         if expected_version is not None and expected_version != refund.version and refund.error_code != "lapsed":
             raise refund_records.make_stale_view_error(refund, expected_version)
         with self._context.database.read() as conn:
-            refund_records.refuse_running(conn, refund)
+            refund_records.refuse_running_submission(conn, refund)
         if refund.operation_id and refund.work.reason == WorkReason.LAPSED:
             self._submit_action.record_lapse(refund.operation_id)
             pair = refund_records.read_with_payment(self._context, refund_id)

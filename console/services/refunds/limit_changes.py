@@ -1,6 +1,5 @@
-"""Change the limits of refunds: one administrator proposes a value, and a second administrator sets it by requesting
-the same value.
-"""
+"""Change the limits of refunds (such as the largest amount of one refund). One administrator proposes a value; a
+second administrator sets it by requesting the same value."""
 
 from dataclasses import replace
 
@@ -16,26 +15,26 @@ from console.store.database.engine import Transaction
 from console.store.payments import limit_changes
 
 
-class LimitService:
+class RefundLimitService:
     """Lists and changes the limits of refunds, for administrators."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
         self._context, self._request_ids = context, request_ids
 
     def list_limits(self) -> tuple[Limit, ...]:
-        """Return the limits of all currencies, with their proposed values. Raises not_allowed if the acting
-        person may not do this.
-        """
+        """Return the limits of all currencies, each with the value that an administrator has proposed, if any.
+        Raises not_allowed if the acting person is not an administrator."""
         self._context.require_right("limits")
         with self._context.database.read() as conn:
             return limit_changes.list_limits(conn, self._context.now())
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
-        """Propose `value` (minor units or seconds) for a limit. If another administrator has proposed the same value
-        within the last day, set the limit to it. Return the limit.
+        """Propose `value` (minor units or seconds) for the limit `name` in this currency. If another administrator
+        has proposed the same value within the last day, set the limit to it. Return the limit.
 
-        Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT, same_person
-        if the waiting proposal is the acting person's own, and not_allowed.
+        Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT,
+        same_person if the acting person has made the open proposal, and not_allowed if the acting person is not an
+        administrator.
         """
         arguments = (name, currency, value)
         return self._request_ids.act_once("limits set", request_id, arguments, lambda: self._set_limit(*arguments))

@@ -1,9 +1,9 @@
-"""Write the outcome of a refund into its row. Only this module sets a sent refund to submitted, completed, failed or
-unknown, or back to approved.
+"""Write the outcome of a sent refund into its row. Only this module sets a sent refund to submitted, completed,
+failed or unknown, or back to approved.
 
-It is used by the second transaction of a submission (tx2), probes, decisions of two people, late answers, and reports
-about payments. Each transaction stores the answer first, then the journal row, then the refund, and the sums of its
-payment last; the database's triggers require this sequence.
+The callers are submissions (in their second transaction, tx2), probes, decisions of two people, late answers, and
+reports about payments. Each transaction stores the provider's answer first, then changes the journal row, then the
+refund, and last the sums of the payment; the database's constraints require this sequence.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,16 +44,15 @@ POLL_WORK, UNKNOWN = WorkReason.POLL, WorkReason.UNKNOWN
 """Reasons of scheduled work on a refund: SUBMISSION = send it, COOLING_OFF = send it after the cooling-off, POLL =
 read an accepted refund, UNKNOWN = probe a refund with an unknown outcome.
 """
-MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
+ANSWER_MISMATCH_REASONS = frozenset({"other_id", "other_payment", "other_amount", "other_currency", "listed_twice"})
 """Outcome reasons of an answer that is about another refund, payment or amount than the question."""
-RETENTION_REASON = WorkReason.ORDER_NO_LONGER_KEPT
-LONGEST_WORD_CHARACTERS = 40
+NO_LONGER_STORED_REASON = WorkReason.ORDER_NO_LONGER_KEPT
+LONGEST_PROVIDER_STATE_CHARACTERS = 40
 
 
 class ReservationMissing(Exception):
-    """Raised if the sum that a payment has reserved for refunds is smaller than the amount that its refund has
-    reserved. The transaction is then rolled back.
-    """
+    """Raised if a payment has reserved less money for refunds than its open refund needs. The transaction is then
+    rolled back."""
 
 
 def require_refund(tx: Transaction, refund_id: int) -> Refund:
@@ -67,8 +66,9 @@ def require_refund(tx: Transaction, refund_id: int) -> Refund:
 def store_answer(
     context: ServiceContext, tx: Transaction, refund: Refund, call: str, outcome: Outcome[object]
 ) -> int:
-    """Store the provider's answer (or the fact that no answer came) as evidence of the refund. `call` is the name of
-    the call in the evidence. Return the id of the evidence.
+    """Store the provider's answer, or the information that no answer came, as evidence of the refund. `call` is
+    the name of the call to the provider in the evidence, such as `refund_status`. Return the id of the
+    evidence.
     """
     payment = payments.find(tx.conn, refund.payment_id)
     source = f"{payment.provider if payment else 'provider'}.{call}"
@@ -89,15 +89,15 @@ def record_outcome(
     capabilities: PaymentCapabilities,
 ) -> None:
     """Store the provider's answer to a submission as evidence, and write its outcome into the refund. Runs in the
-    second transaction (tx2) of the submission, which also ends the journal row. `capabilities` are the provider's
-    capabilities.
+    second transaction (tx2) of the submission, in which the pipeline also ends the journal row. `capabilities`
+    are the provider's. Raises not_found.
     """
     refund = require_refund(tx, refund_id)
     store_answer(context, tx, refund, "refund", outcome)
     if refund.state is not RefundState.SUBMITTING:  # another process has settled the refund meanwhile
-        compare_answer(context, tx, refund, outcome)
+        compare_late_answer(context, tx, refund, outcome)
     elif outcome.kind in EFFECT_CLASSES or is_refused(outcome):
-        write_settled(context, tx, refund, outcome, capabilities)
+        write_known_outcome(context, tx, refund, outcome, capabilities)
     elif is_unsent(outcome):
         write_unsent(context, tx, refund, outcome.reason)
     else:
@@ -105,19 +105,18 @@ def record_outcome(
 
 
 def is_unsent(outcome: Outcome[RefundReport]) -> bool:
-    """True if the provider has certainly not processed the refund, so that the refund may be sent again with the same
-    key.
-    """
+    """True if the provider has certainly not processed the refund, so that the program may send the refund again
+    with the same key."""
     never_sent = outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is Sent.NO
     return never_sent or outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
 def is_refused(outcome: Outcome[RefundReport]) -> bool:
-    """True if the provider has refused the refund."""
+    """True if the provider has received the refund and refused it."""
     return outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not Sent.NO
 
 
-def write_settled(
+def write_known_outcome(
     context: ServiceContext,
     tx: Transaction,
     refund: Refund,
@@ -125,8 +124,9 @@ def write_settled(
     capabilities: PaymentCapabilities | None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to the state that the provider's answer gives: completed, submitted (accepted by the provider)
-    or failed.
+    """Set the refund to the state that the provider's answer proves: completed, submitted (accepted by the
+    provider) or failed. `facts` are more values for the audit entry; `capabilities` are the provider's, None if
+    the caller doesn't have them.
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_completed(context, tx, refund, outcome.found, facts)
@@ -147,18 +147,17 @@ def write_completed(
     facts: Mapping[str, object] | None = None,
     provider_id: str | None = None,
 ) -> None:
-    """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the refund,
-    our idempotency key is stored as the provider's refund id.
-    """
+    """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the
+    refund, store our idempotency key as the provider's refund id. `facts` are more values for the audit entry."""
     now = context.now()
     number = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
     _write_known_state(
         context, tx, refund, RefundState.COMPLETED, report, refund_txn_id=number or refund.provider_refund_key
     )
-    _require_moved(payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund)
+    _require_amount_moved(payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund)
     _end_set_aside(tx, refund, SetAsideState.REFUNDED, now)
     context.record_audit(
-        tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=REFUND_KIND
+        tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND
     )
     move_order_to_refunded(context, tx, refund.payment_id)
 
@@ -171,15 +170,14 @@ def write_submitted(
     capabilities: PaymentCapabilities | None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to submitted: the provider has accepted it but not completed it. It is never sent again; polls
-    read whether it is completed.
-    """
+    """Set the refund to submitted: the provider has accepted it but not completed it. The program never sends it
+    again; due polls read whether the provider has completed it. `facts` are more values for the audit entry."""
     number = refund.provider_refund_id or (report and report.provider_refund_id)
-    at = next_attempt_at_endless(choose_poll_waits(capabilities), 0, context.now(), context.scale)
+    at = next_attempt_at_endless(choose_poll_schedule(capabilities), 0, context.now(), context.scale)
     work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL_WORK))
     _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=number, **work)
     context.record_audit(
-        tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_facts(refund), **(facts or {})}, kind=REFUND_KIND
+        tx, AuditAction.REFUND_ACCEPTED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND
     )
 
 
@@ -191,20 +189,18 @@ def _write_known_state(
     report: RefundReport | None,
     **values: object,
 ) -> None:
-    """Write the state, the certainty known and the column values `values`, and close the open proposals and cases
-    about the refund.
-    """
+    """Write the state, the certainty known and the column values `values` into the refund's row, and close the
+    open proposals and cases about the refund."""
     now = context.now()
     columns: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
     columns |= refunds.work_values(Work()) | make_report_columns(report, now) | values
     refunds.change_refund(tx.conn, refund, now, **columns)
-    _close_cases(context, tx, refund)
+    _close_proposals_and_cases(context, tx, refund)
 
 
-def choose_poll_waits(capabilities: PaymentCapabilities | None) -> Sequence[timedelta]:
-    """Return the waiting times between the polls of an accepted refund. `capabilities` are the provider's
-    capabilities, None if they couldn't be read.
-    """
+def choose_poll_schedule(capabilities: PaymentCapabilities | None) -> Sequence[timedelta]:
+    """Return the waiting times between the polls of an accepted refund. `capabilities` are the provider's; None if
+    the caller doesn't have them."""
     return SLOW_REFUND_POLLS if capabilities is not None and capabilities.has_slow_refunds else REFUND_POLLS
 
 
@@ -216,8 +212,9 @@ def write_failed(
     report: RefundReport | None = None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to failed, and release its reserved amount: the provider has certainly not refunded it, and will
-    never do so under this key. `cause` is stored in the column `error_code`.
+    """Set the refund to failed, and release the amount that it has reserved: the provider has certainly not
+    refunded it, and will not refund it under this key. `cause` is stored in the column `error_code`; `facts`
+    are more values for the audit entry.
     """
     _write_known_state(context, tx, refund, RefundState.FAILED, report, error_code=cause[:64])
     release_amount(context, tx, refund)
@@ -225,15 +222,16 @@ def write_failed(
         tx,
         AuditAction.REFUND_FAILED,
         refund.id,
-        {**_make_facts(refund), **(facts or {})},
+        {**_make_audit_facts(refund), **(facts or {})},
         kind=REFUND_KIND,
         reason=cause[:64],
     )
 
 
 def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
-    """Set the refund back to approved, because the provider has certainly not processed it. A due task sends it later
-    with the same key; after the last attempt a person must review it. `cause` is stored in the column `error_code`.
+    """Set the refund back to approved, because the provider has certainly not processed it. A due task sends it
+    later with the same key; after the last attempt, a person must review it. `cause` is stored in the column
+    `error_code`.
     """
     now, attempt = context.now(), refund.work.attempt
     at = next_attempt_at(REFUND_SENDINGS, attempt, now, context.scale)
@@ -245,21 +243,24 @@ def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause
         tx,
         AuditAction.REFUND_NOT_SENT,
         refund.id,
-        _make_facts(refund),
+        _make_audit_facts(refund),
         kind=REFUND_KIND,
         result="failed",
         reason=cause[:64],
     )
 
 
-def write_not_happened(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
-    """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed the
-    refund. A due task sends it again now, with the same key. `columns` are values of further columns.
+def write_not_processed(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
+    """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed
+    the refund. A due task sends the refund again at once, with the same key. `columns` are more column values
+    for the refund's row.
     """
     _write_approved(
         context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION), error_code=None, **columns
     )
-    context.record_audit(tx, AuditAction.REFUND_DID_NOT_HAPPEN, refund.id, _make_facts(refund), kind=REFUND_KIND)
+    context.record_audit(
+        tx, AuditAction.REFUND_DID_NOT_HAPPEN, refund.id, _make_audit_facts(refund), kind=REFUND_KIND
+    )
 
 
 def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, work: Work, **values: object) -> None:
@@ -270,24 +271,31 @@ def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, wo
 
 
 def write_unknown(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
-    """Set the refund's certainty to unknown: the provider may have processed it. Its amount stays reserved, no other
-    refund of the payment is sent, and a probe is scheduled, or a review if the answer did not fit. `cause` is stored
-    in the column `error_code`.
+    """Set the refund's certainty to unknown: the provider may have processed it. Its amount stays reserved, and
+    the program sends no other refund of the payment. A due task probes the refund; if the answer was about
+    another refund or can't be read any more, a person must review it instead. `cause` is stored in the column
+    `error_code`.
     """
     now = context.now()
     work = Work(WorkState.SCHEDULED, next_attempt_at(REFUND_PROBES, 0, now, context.scale), UNKNOWN)
-    if cause in MISMATCH_REASONS:
+    if cause in ANSWER_MISMATCH_REASONS:
         work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.ANSWER_DOES_NOT_FIT)
-    elif cause == RETENTION_REASON:
-        work = Work(WorkState.NEEDS_REVIEW, reason=RETENTION_REASON)
+    elif cause == NO_LONGER_STORED_REASON:
+        work = Work(WorkState.NEEDS_REVIEW, reason=NO_LONGER_STORED_REASON)
     unknown_columns = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64]}
     refunds.change_refund(tx.conn, refund, now, **unknown_columns, **refunds.work_values(work))
-    if cause in MISMATCH_REASONS:
+    if cause in ANSWER_MISMATCH_REASONS:
         cases.open_case(
-            tx.conn, WorkReason.ANSWER_DOES_NOT_FIT, REFUND_KIND, refund.id, cause, _expected_text(refund), now
+            tx.conn,
+            WorkReason.ANSWER_DOES_NOT_FIT,
+            REFUND_KIND,
+            refund.id,
+            cause,
+            format_expected_refund(refund),
+            now,
         )
     context.record_audit(
-        tx, AuditAction.REFUND_UNKNOWN, refund.id, _make_facts(refund), kind=REFUND_KIND, reason=cause[:64]
+        tx, AuditAction.REFUND_UNKNOWN, refund.id, _make_audit_facts(refund), kind=REFUND_KIND, reason=cause[:64]
     )
 
 
@@ -296,9 +304,8 @@ def write_unknown(context: ServiceContext, tx: Transaction, refund: Refund, caus
 
 @payments.run_again_if_stale()
 def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
-    """After a completed refund, set the payment's order to refunded, if the order's state allows that and all
-    payments of the order are fully refunded.
-    """
+    """After a completed refund, set the order of the payment to refunded, if the order's state allows this and all
+    payments of the order are fully refunded."""
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id is not None else None
     if payment and payment.work.state is WorkState.NEEDS_REVIEW and payment.refunded_minor == payment.captured_minor:
@@ -319,11 +326,10 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
 
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
-    """Release the amount that an ended refund had reserved on its payment, and free its idempotency key. Must be
-    called after the change of the refund's row. Raises ReservationMissing.
-    """
+    """Release the amount that an ended refund had reserved on its payment, and free the refund's idempotency key.
+    The caller must change the refund's row first. Raises ReservationMissing."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
-    _require_moved(
+    _require_amount_moved(
         payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, to_set_aside=is_set_aside),
         refund,
     )
@@ -332,7 +338,8 @@ def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> 
 
 
 def release_key(tx: Transaction, refund: Refund) -> None:
-    """Free the idempotency key of a submission that had no effect, so that the same refund can be requested again."""
+    """Free the idempotency key of a submission that had no effect, so that a person can request the same refund
+    again."""
     if refund.operation_id is None:
         return
     key = journal.idempotency_key_of(tx.conn, refund.operation_id)
@@ -340,7 +347,7 @@ def release_key(tx: Transaction, refund: Refund) -> None:
         idempotency.free_key(tx.conn, refund.operation_id, key)
 
 
-def _require_moved(is_moved: bool, refund: Refund) -> None:
+def _require_amount_moved(is_moved: bool, refund: Refund) -> None:
     if not is_moved:
         raise ReservationMissing(f"payment {refund.payment_id}, refund {refund.id}")
 
@@ -351,26 +358,27 @@ def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: d
         set_asides.change_set_aside(tx.conn, item, now, state, refund.id if state is SetAsideState.REFUNDED else None)
 
 
-def _close_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
+def _close_proposals_and_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
     """Close the open proposals and the open cases about the refund."""
     approvals.close_proposals(tx.conn, REFUND_KIND, str(refund.id), context.now())
     cases.close_cases(tx.conn, REFUND_KIND, refund.id, context.now())
 
 
 def make_report_columns(report: RefundReport | None, now: datetime) -> dict[str, object]:
-    """Return the values of the columns that store the provider's state and the time of its report; no values if
-    `report` is None.
-    """
+    """Return the values of the refund's columns that store the provider's own state and the time of its report; no
+    values if `report` is None."""
     return (
-        {} if report is None else {"provider_state": report.provider_state[:LONGEST_WORD_CHARACTERS], "told_at": now}
+        {}
+        if report is None
+        else {"provider_state": report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS], "told_at": now}
     )
 
 
-def _make_facts(refund: Refund) -> dict[str, object]:
+def _make_audit_facts(refund: Refund) -> dict[str, object]:
     return {"payment": refund.payment_id, "minor": refund.amount_minor, "currency": refund.currency}
 
 
-def _expected_text(refund: Refund) -> str:
+def format_expected_refund(refund: Refund) -> str:
     return f"{refund.provider_refund_key} {refund.amount_minor} {refund.currency}"
 
 
@@ -385,15 +393,14 @@ def settle_refund(
     capabilities: PaymentCapabilities | None,
     source: str,
 ) -> None:
-    """Settle an unknown refund with the provider's answer, which the caller has stored as evidence. `source` is the
-    name of the answer's source in the audit entry; `capabilities` are the provider's capabilities.
-    """
-    end_operation(context, tx, refund, outcome)
-    write_settled(context, tx, refund, outcome, capabilities, {"by": source})
+    """Settle an unknown refund with the provider's answer, which the caller has already stored as evidence.
+    `source` says in the audit entry how the answer was got, such as `probe`; `capabilities` are the provider's."""
+    end_submission(context, tx, refund, outcome)
+    write_known_outcome(context, tx, refund, outcome, capabilities, {"by": source})
 
 
-def end_operation(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
-    """Write the end of the refund's submission into its journal row, and after the COMMIT into this desk's spool."""
+def end_submission(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
+    """Write the end of the refund's submission into its journal row and, after the COMMIT, into this desk's spool."""
     operation = refund.operation_id
     if operation is None:
         return
@@ -408,19 +415,20 @@ def end_operation(context: ServiceContext, tx: Transaction, refund: Refund, outc
     tx.call_after_commit(end)
 
 
-def compare_answer(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
-    """Compare a late answer with a refund whose outcome is already known. An accepted refund may become completed;
-    otherwise the refund's state stays, and a contradicting answer opens a case.
-    """
+def compare_late_answer(
+    context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
+) -> None:
+    """Compare a late answer of the provider with a refund whose outcome is already known. An accepted refund may
+    become completed; otherwise the refund's state stays, and an answer that contradicts it opens a case."""
     state, outcome_class = refund.state, outcome.kind
     if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
-    elif contradicts(refund, outcome):
+    elif is_contradicting_answer(refund, outcome):
         number = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
         open_contradiction_case(context, tx, refund, f"{outcome_class.value} {outcome.reason} {number}".strip())
 
 
-def contradicts(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
+def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
     """True if the provider's answer to a submission contradicts the known state of the refund."""
     if outcome.kind in EFFECT_CLASSES:
         return refund.state not in (RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED)
@@ -431,9 +439,8 @@ def contradicts(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
 def open_contradiction_case(
     context: ServiceContext, tx: Transaction, refund: Refund, observed: str, rule: str = WorkReason.CONTRADICTED
 ) -> None:
-    """Open a case about a refund whose known state the provider contradicts, and set its work to needs_review. The
-    state stays. `observed` is the text of the contradiction.
-    """
+    """Open a case about a refund whose known state the provider contradicts, and set the refund's work to
+    needs_review. Its state stays. `observed` describes the provider's answer; `rule` is the code of the case."""
     now = context.now()
     if cases.open_case(tx.conn, rule, REFUND_KIND, refund.id, observed, refund.state.value, now):
         work = Work(WorkState.NEEDS_REVIEW, reason=rule)

@@ -1,7 +1,7 @@
-"""Ask the provider about the payment before a refund of it is approved, and again before the refund is sent.
+"""Read the payment at the provider before a refund of it is approved, and again before the refund is sent.
 
-If the provider has a refund that the database doesn't have, a person must check it before the next refund is sent,
-because the database may have lost that refund.
+If the provider has a refund that the database doesn't have, the database may have lost it. A person must then
+check that refund before the program sends another refund of the payment.
 """
 
 from console.domain.error_reasons import ExceedsReason, NotAllowedReason
@@ -16,7 +16,7 @@ from console.providers.payments.provider import PaymentReader
 from console.services.guarded.operation import EFFECT_CLASSES
 from console.services.payments import next_work as payment_work
 from console.services.process.context import ServiceContext
-from console.services.refunds.idempotency_key import find_key
+from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.services.refunds.records import RefundWithPayment
 from console.store.alerts import alerts
@@ -25,7 +25,7 @@ from console.store.payments import payments
 from console.store.records import evidence
 
 UNKNOWN_REFUND_CASE_RULE = WorkReason.UNKNOWN_REFUND
-_ANSWERED_CLASSES = (
+_ANSWERED_OUTCOME_CLASSES = (
     OutcomeClass.SUCCEEDED,
     OutcomeClass.PENDING,
     OutcomeClass.FAILED_DEFINITE,
@@ -34,8 +34,9 @@ _ANSWERED_CLASSES = (
 
 
 def require_refundable(context: ServiceContext, reader: PaymentReader, pair: RefundWithPayment) -> bool:
-    """Ask the provider about the payment. Refuse the refund if the answer doesn't allow it. Return True if the
-    provider answered; if it did not, nothing is refused, because the idempotency key prevents a second refund.
+    """Read the payment at the provider, and raise an error if the answer doesn't allow the refund. Return True if
+    the provider answered. Without an answer the refund is allowed, because the idempotency key prevents a
+    second refund.
 
     Raises not_allowed (detail.reason provider_state or unknown_refund) and exceeds_captured.
     """
@@ -50,27 +51,26 @@ def require_refundable(context: ServiceContext, reader: PaymentReader, pair: Ref
         )
     )
     has_unknown = context.write(lambda tx: _store_answer(context, tx, pair, outcome))
-    objection = _contradicting_reason(pair, outcome) or (
+    objection = _find_contradicting_reason(pair, outcome) or (
         (ErrorCode.NOT_ALLOWED, NotAllowedReason.UNKNOWN_REFUND) if has_unknown else None
     )
     if objection is not None:
         code, reason = objection
         provider_word = outcome.found.provider_state if outcome.found else outcome.reason
         raise error_of_outcome(code, {"record": refund, "reason": reason, "provider_state": provider_word})
-    return outcome.kind in _ANSWERED_CLASSES
+    return outcome.kind in _ANSWERED_OUTCOME_CLASSES
 
 
 def _store_answer(
     context: ServiceContext, tx: Transaction, pair: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> bool:
-    """Store the answer as evidence, and apply the refunds in it to ours. Return True if it contains a refund that the
-    database doesn't have and no person has acknowledged the alert about that refund.
-    """
+    """Store the answer as evidence, and write the refunds that it contains into our refunds. Return True if it
+    contains a refund that the database doesn't have and whose alert no person has acknowledged."""
     payment, operator, now = pair.payment, context.holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
     reported_refunds = outcome.found.refunds if outcome.found and outcome.kind in EFFECT_CLASSES else None
-    own_key = find_key(context, tx.conn, pair.refund, payment)
+    own_key = find_refund_key(context, tx.conn, pair.refund, payment)
     unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
         refund.key
         for refund in reported_refunds or ()
@@ -93,14 +93,13 @@ def _store_answer(
     )
 
 
-def _contradicting_reason(
+def _find_contradicting_reason(
     pair: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> tuple[ErrorCode, ExceedsReason | NotAllowedReason] | None:
-    """Return error code and reason if the provider's answer doesn't allow the refund, because the payment has ended
-    unpaid or less than the refund's amount is left. Return None otherwise.
-    """
+    """Return error code and reason if the provider's answer doesn't allow the refund: the payment has ended
+    unpaid, or less than the refund's amount is left. Return None if the answer allows it."""
     report, refund, payment = outcome.found, pair.refund, pair.payment
-    if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _has_ended_unpaid(outcome, report)):
+    if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
     if report is None or outcome.kind not in EFFECT_CLASSES or report.refunds is None:
         return None
@@ -117,5 +116,5 @@ def _contradicting_reason(
     )
 
 
-def _has_ended_unpaid(outcome: Outcome[PaymentReport], report: PaymentReport) -> bool:
+def _is_ended_unpaid(outcome: Outcome[PaymentReport], report: PaymentReport) -> bool:
     return outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING) and report.state not in PAID_STATES

@@ -1,7 +1,7 @@
 """Probe refunds: ask the provider for the outcome of a refund by the refund's idempotency key.
 
-An answer "not found" proves that a refund was not processed only if it meets the provider's rule (`not_found_rule` of
-its capabilities). The passing of time alone proves nothing.
+An answer "not found" proves that the provider has not processed a refund only if the answer meets the provider's
+rule (`not_found_rule` of its capabilities). The passing of time alone proves nothing.
 """
 
 from dataclasses import replace
@@ -32,16 +32,16 @@ from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import records as refund_records
 from console.services.refunds.lease import RefundLease
-from console.services.refunds.outcomes import MISMATCH_REASONS, POLL_WORK, RETENTION_REASON, UNKNOWN
+from console.services.refunds.outcomes import ANSWER_MISMATCH_REASONS, NO_LONGER_STORED_REASON, POLL_WORK, UNKNOWN
 from console.services.refunds.records import RefundWithPayment
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
-ACTION = AuditAction.REFUND_PROBE
-_ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {RefundState.COMPLETED}
-Answer = Outcome[RefundReport]
+PROBE_ACTION = AuditAction.REFUND_PROBE
+_STATES_ENDED_WITHOUT_EFFECT = ENDED_REFUND_STATES - {RefundState.COMPLETED}
+RefundAnswer = Outcome[RefundReport]
 
 
 class RefundProbes:
@@ -53,13 +53,13 @@ class RefundProbes:
         self._leases = leases
 
     def probe(self, refund_id: int, *, automatic: bool = False) -> Refund:
-        """Ask the provider about the refund, apply the answer, and return the refund. With `automatic` (a due task),
-        also schedule the next probe or poll.
+        """Ask the provider about the refund, write its answer into the refund, and return the refund. `automatic`
+        is True for a due task, which also schedules the next probe or poll.
 
-        Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while the refund is being
-        sent, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
+        Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while a process is sending
+        the refund, not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
-        with refusals.audit_refusals(self._context, ACTION, refund_id, kind=REFUND_KIND):
+        with refusals.audit_refusals(self._context, PROBE_ACTION, refund_id, kind=REFUND_KIND):
             self._context.require_right("probe")
             return self._probe_refund(refund_id, automatic=automatic)
 
@@ -67,29 +67,29 @@ class RefundProbes:
         refund = refund_records.read_refund(self._context, refund_id)
         if refund.certainty is Certainty.UNKNOWN:
             try:
-                return self._probe_unknown(refund_id, automatic=automatic)
+                return self._probe_unknown_refund(refund_id, automatic=automatic)
             except ConsoleError as refusal:  # The refund was settled meanwhile.
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
                 return refund_records.read_refund(self._context, refund_id)
         with self._context.database.read() as conn:
-            refund_records.refuse_running(conn, refund)
+            refund_records.refuse_running_submission(conn, refund)
         if refund.provider_refund_key is not None:
-            self._ask_about_known(refund_id, automatic=automatic)
+            self._probe_known_refund(refund_id, automatic=automatic)
         return refund_records.read_refund(self._context, refund_id)
 
     # Unknown outcome
 
-    def _probe_unknown(self, refund_id: int, *, automatic: bool) -> Refund:
+    def _probe_unknown_refund(self, refund_id: int, *, automatic: bool) -> Refund:
         context = self._context
         with self._leases.hold_refund(refund_id, None) as pair:
             reader = self._payment_providers.get_reader(pair.payment.provider)
             can = reader.capabilities
             if automatic and self._is_too_early(pair.refund, can):
-                self._choose_wait(pair.refund, can)
+                self._postpone_probe(pair.refund, can)
                 raise self._make_still_unknown_error(refund_id, None, "too_early")
             context.failpoints.reach("before_probe")
-            outcome = reader.read_refund(pair.order)
+            outcome = reader.read_refund(pair.refund_order)
             context.failpoints.reach("after_probe")
             reason = context.write(lambda tx: self._apply_answer(tx, pair.refund, outcome, can, automatic))
         if reason is None:
@@ -98,89 +98,96 @@ class RefundProbes:
 
     @refunds.run_again_if_stale()
     def _apply_answer(
-        self, tx: Transaction, queried: Refund, outcome: Answer, capabilities: PaymentCapabilities, automatic: bool
+        self,
+        tx: Transaction,
+        queried: Refund,
+        outcome: RefundAnswer,
+        capabilities: PaymentCapabilities,
+        automatic: bool,
     ) -> str | None:
-        """Settle the refund with the provider's answer if the answer is unambiguous. Return None if the refund is
-        settled, otherwise the reason code for which it is not. `queried` is the refund at the time of the question.
+        """Settle the unknown refund with the provider's answer if the answer proves an outcome. Return None if the
+        refund is settled, otherwise the reason code of the answer. `queried` is the refund as it was when the
+        provider was asked.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, queried.id)
         if refund.certainty is Certainty.KNOWN or refund.operation_id != queried.operation_id:
             refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
             return None
-        outcome = _require_own_number(refund, outcome)
+        outcome = _mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
         if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
             refund_outcomes.settle_refund(context, tx, refund, outcome, capabilities, "probe")
             return None
-        columns = self._not_found_columns(refund, outcome, capabilities)
-        if outcome.kind is OutcomeClass.NOT_FOUND and self._has_not_happened(refund, columns, capabilities):
-            refund_outcomes.end_operation(context, tx, refund, outcome)
-            refund_outcomes.write_not_happened(context, tx, refund, **columns)
+        columns = self._make_not_found_columns(refund, outcome, capabilities)
+        if outcome.kind is OutcomeClass.NOT_FOUND and self._is_proven_unprocessed(refund, columns, capabilities):
+            refund_outcomes.end_submission(context, tx, refund, outcome)
+            refund_outcomes.write_not_processed(context, tx, refund, **columns)
             return None
-        self._note_and_plan(tx, refund, outcome, columns, automatic=automatic)
+        self._record_unsettled_answer(tx, refund, outcome, columns, automatic=automatic)
         return outcome.reason
 
-    def _not_found_columns(
-        self, refund: Refund, outcome: Answer, capabilities: PaymentCapabilities
+    def _make_not_found_columns(
+        self, refund: Refund, outcome: RefundAnswer, capabilities: PaymentCapabilities
     ) -> dict[str, object]:
-        """Return the new values of the columns that count the answers "not found". An answer counts only if it came
-        at least `first_answer_after_seconds` (of the provider's rule) after the sending; for any other answer, return
-        no values.
+        """Return the new values of the columns that count the answers "not found". An answer counts only if it
+        came at least `first_answer_after_seconds` (in the provider's rule) after the refund was sent; for other
+        answers return no values.
         """
         margin = capabilities.not_found_rule.first_answer_after_seconds if capabilities.not_found_rule else 0.0
-        if outcome.kind is not OutcomeClass.NOT_FOUND or not self._is_past(refund, margin):
+        if outcome.kind is not OutcomeClass.NOT_FOUND or not self._was_sent_long_ago(refund, margin):
             return {}
         first_at = refund.first_not_found_at or self._context.now()
         return {"not_found": refund.not_found + 1, "first_not_found_at": first_at}
 
-    def _has_not_happened(
+    def _is_proven_unprocessed(
         self, refund: Refund, columns: dict[str, object], capabilities: PaymentCapabilities
     ) -> bool:
-        """True if the answers "not found" prove that the provider has not processed the refund: the provider stores
-        idempotency keys, and number and time of these answers meet its rule.
-        """
+        """True if the answers "not found" prove that the provider has not processed the refund: the provider
+        stores idempotency keys, and the number and the times of these answers meet its rule."""
         rule = capabilities.not_found_rule
         if rule is None or not capabilities.keeps_idempotency_keys or not columns:
             return False
-        return refund.not_found + 1 >= rule.needed_answers and self._is_past(refund, rule.last_answer_after_seconds)
+        return refund.not_found + 1 >= rule.needed_answers and self._was_sent_long_ago(
+            refund, rule.last_answer_after_seconds
+        )
 
     def _is_too_early(self, refund: Refund, capabilities: PaymentCapabilities) -> bool:
-        """True if the call that sent the refund may still be running, so that a probe would be too early.
+        """True if the call that sent the refund may still be running, so that a probe would prove nothing.
 
-        If `last_sent_at` is in the future, because the clock of the sending desk was ahead, return False; an answer
-        "not found" then counts only after that time.
+        If `last_sent_at` is in the future, because the clock of the sending desk was ahead, return False; an
+        answer "not found" then counts only after that time.
         """
         is_clock_ahead = refund.last_sent_at is not None and is_in_future(refund.last_sent_at, self._context.now())
-        return not is_clock_ahead and not self._is_past(refund, capabilities.refund_timeout)
+        return not is_clock_ahead and not self._was_sent_long_ago(refund, capabilities.refund_timeout)
 
-    def _is_past(self, refund: Refund, seconds: float) -> bool:
+    def _was_sent_long_ago(self, refund: Refund, seconds: float) -> bool:
         """True if at least `seconds` have passed since the refund was last sent."""
         margin = self._context.scale.scaled_delta(timedelta(seconds=seconds))
         return refund.last_sent_at is not None and self._context.now() - refund.last_sent_at >= margin
 
-    def _note_and_plan(
-        self, tx: Transaction, refund: Refund, outcome: Answer, columns: dict[str, object], *, automatic: bool
+    def _record_unsettled_answer(
+        self, tx: Transaction, refund: Refund, outcome: RefundAnswer, columns: dict[str, object], *, automatic: bool
     ) -> None:
-        """Write an audit entry about an answer that did not settle the refund. Open a case if the answer is about
-        another refund. With `automatic`, schedule the next probe, or set the work to needs_review after the last
-        probe of the schedule.
+        """Write an audit entry about an answer that did not settle the refund. If the answer is about another
+        refund, open a case. With `automatic`, schedule the next probe, or set the refund's work to needs_review
+        after the last probe.
         """
         context, now, values = self._context, self._context.now(), dict(columns)
-        work = self._next_probe_work(refund) if automatic else refund.work
-        if outcome.reason in MISMATCH_REASONS:
+        work = self._make_next_probe_work(refund) if automatic else refund.work
+        if outcome.reason in ANSWER_MISMATCH_REASONS:
             cases.open_case(
                 tx.conn,
                 WorkReason.ANSWER_DOES_NOT_FIT,
                 REFUND_KIND,
                 refund.id,
                 outcome.reason,
-                _expected_text(refund),
+                refund_outcomes.format_expected_refund(refund),
                 now,
             )
             work = Work(WorkState.NEEDS_REVIEW, None, WorkReason.ANSWER_DOES_NOT_FIT, refund.work.attempt)
-        elif outcome.reason == RETENTION_REASON:
-            work = Work(WorkState.NEEDS_REVIEW, None, RETENTION_REASON, refund.work.attempt)
+        elif outcome.reason == NO_LONGER_STORED_REASON:
+            work = Work(WorkState.NEEDS_REVIEW, None, NO_LONGER_STORED_REASON, refund.work.attempt)
         if work != refund.work:
             values |= refunds.work_values(work)
         if values:
@@ -189,24 +196,24 @@ class RefundProbes:
             tx, AuditAction.REFUND_PROBED, refund.id, kind=REFUND_KIND, result="failed", reason=outcome.reason[:64]
         )
 
-    def _next_probe_work(self, refund: Refund) -> Work:
-        """Return the work for the refund's next probe, or needs_review after the last probe of the schedule."""
+    def _make_next_probe_work(self, refund: Refund) -> Work:
+        """Return the work with the time of the refund's next probe; after the last probe of the schedule,
+        needs_review."""
         attempts = refund.work.attempt + 1
         at = next_attempt_at(REFUND_PROBES, attempts, self._context.now(), self._context.scale)
         if at is None:
             return Work(WorkState.NEEDS_REVIEW, None, WorkReason.PROBES_ENDED, attempts)
         return Work(WorkState.SCHEDULED, at, UNKNOWN, attempts)
 
-    def _choose_wait(self, refund: Refund, capabilities: PaymentCapabilities) -> None:
-        """Postpone the probe of the refund until the time limit of the call that sent it has passed. Before that, the
-        request may still reach the provider.
-        """
+    def _postpone_probe(self, refund: Refund, capabilities: PaymentCapabilities) -> None:
+        """Postpone the refund's probe until the time limit of the call that sent the refund has passed. Until
+        then, the request may still reach the provider."""
         context, sent_at = self._context, refund.last_sent_at or self._context.now()
         at = sent_at + context.scale.scaled_delta(timedelta(seconds=capabilities.refund_timeout))
         work = refunds.work_values(replace(refund.work, at=at))
         context.write(lambda tx: refunds.change_refund(tx.conn, refund, context.now(), **work))
 
-    def _make_still_unknown_error(self, refund_id: int, outcome: Answer | None, reason: str) -> ConsoleError:
+    def _make_still_unknown_error(self, refund_id: int, outcome: RefundAnswer | None, reason: str) -> ConsoleError:
         record = refund_records.read_refund(self._context, refund_id)
         code = (
             find_part_error_code(outcome)
@@ -225,22 +232,22 @@ class RefundProbes:
     # Known outcome: an accepted refund is polled, any other is compared; a known state is never overwritten
 
     def check_earlier_refunds(self, pair: RefundWithPayment) -> None:
-        """Before a refund is sent, ask the provider about those earlier refunds of the payment that were sent and
-        ended without effect. If the provider has processed one of them after all, a case is opened, which prevents
-        the sending of the new refund.
+        """Before a refund is sent, ask the provider about the payment's earlier refunds that were sent and ended
+        without effect. If the provider has processed one of them after all, open a case, which prevents that
+        the new refund is sent.
 
-        Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider gives no
-        answer.
+        Raises provider_unreachable, provider_auth, rate_limited or provider_answer_unusable if the provider gives
+        no usable answer.
         """
         if not self._payment_providers.get_reader(pair.payment.provider).capabilities.keeps_idempotency_keys:
             return  # The provider would search by amount and day, so its answer could be about another refund.
         with self._context.database.read() as conn:
             payment_refunds = refunds.find_by_payment(conn, pair.payment.id)
         for earlier in (
-            refund for refund in payment_refunds if refund.sent_count and refund.state in _ENDED_WITHOUT_EFFECT
+            refund for refund in payment_refunds if refund.sent_count and refund.state in _STATES_ENDED_WITHOUT_EFFECT
         ):
-            outcome = self._ask_and_compare(RefundWithPayment(earlier, pair.payment), automatic=False)
-            if not _is_read(outcome):
+            outcome = self._query_and_compare(RefundWithPayment(earlier, pair.payment), automatic=False)
+            if not _is_definite_answer(outcome):
                 code = find_part_error_code(outcome)
                 facts: ProviderAnswerFacts = {
                     "record": pair.refund,
@@ -249,55 +256,60 @@ class RefundProbes:
                 }
                 raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.PROVIDER_ANSWER_UNUSABLE, facts)
 
-    def _ask_about_known(self, refund_id: int, *, automatic: bool) -> None:
+    def _probe_known_refund(self, refund_id: int, *, automatic: bool) -> None:
         pair = refund_records.read_with_payment(self._context, refund_id)
-        outcome = self._ask_and_compare(pair, automatic=automatic)
+        outcome = self._query_and_compare(pair, automatic=automatic)
         code = find_part_error_code(outcome)
-        if not _is_read(outcome) and code in NO_ANSWER_CODES:
+        if not _is_definite_answer(outcome) and code in NO_ANSWER_CODES:
             record = refund_records.read_refund(self._context, refund_id)
             raise error_of_outcome(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
 
-    def _ask_and_compare(self, pair: RefundWithPayment, *, automatic: bool) -> Answer:
+    def _query_and_compare(self, pair: RefundWithPayment, *, automatic: bool) -> RefundAnswer:
         context, reader = self._context, self._payment_providers.get_reader(pair.payment.provider)
         context.failpoints.reach("before_probe")
-        outcome = reader.read_refund(pair.order)
+        outcome = reader.read_refund(pair.refund_order)
         context.failpoints.reach("after_probe")
-        context.write(lambda tx: self._apply_known_answer(tx, pair, outcome, reader.capabilities, automatic))
+        context.write(lambda tx: self._compare_known_refund(tx, pair, outcome, reader.capabilities, automatic))
         return outcome
 
     @refunds.run_again_if_stale()
-    def _apply_known_answer(
+    def _compare_known_refund(
         self,
         tx: Transaction,
         pair: RefundWithPayment,
-        outcome: Answer,
+        outcome: RefundAnswer,
         capabilities: PaymentCapabilities,
         automatic: bool,
     ) -> None:
         context = self._context
         refund = refund_outcomes.require_refund(tx, pair.refund.id)
-        outcome = _require_own_number(refund, outcome)
+        outcome = _mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
-        if outcome.reason in MISMATCH_REASONS:
+        if outcome.reason in ANSWER_MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(
                 context, tx, refund, outcome.reason, WorkReason.ANSWER_DOES_NOT_FIT
             )
         elif refund.state is RefundState.SUBMITTED:
-            self._apply_accepted_answer(tx, refund, outcome, capabilities, automatic=automatic)
+            self._apply_poll_answer(tx, refund, outcome, capabilities, automatic=automatic)
         elif outcome.kind is OutcomeClass.NOT_FOUND and refund.state is RefundState.COMPLETED:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
         else:
-            refund_outcomes.compare_answer(context, tx, refund, outcome)
+            refund_outcomes.compare_late_answer(context, tx, refund, outcome)
 
-    def _apply_accepted_answer(
-        self, tx: Transaction, refund: Refund, outcome: Answer, capabilities: PaymentCapabilities, *, automatic: bool
+    def _apply_poll_answer(
+        self,
+        tx: Transaction,
+        refund: Refund,
+        outcome: RefundAnswer,
+        capabilities: PaymentCapabilities,
+        *,
+        automatic: bool,
     ) -> None:
-        """Apply the provider's answer to a poll of an accepted refund: completed, failed, or still open. The answer
-        "not found" opens a case, and the refund's state stays.
-        """
+        """Write the provider's answer to a poll into an accepted refund: completed, failed, or not completed yet.
+        An answer "not found" opens a case, and the refund's state stays."""
         context, now = self._context, self._context.now()
         if outcome.kind in (OutcomeClass.SUCCEEDED, OutcomeClass.FAILED_DEFINITE):
-            refund_outcomes.write_settled(
+            refund_outcomes.write_known_outcome(
                 context, tx, refund, outcome, capabilities, {"by": "poll" if automatic else "probe"}
             )
             return
@@ -305,23 +317,26 @@ class RefundProbes:
             refund_outcomes.open_contradiction_case(context, tx, refund, "not_found")
             return
         values = refund_outcomes.make_report_columns(outcome.found, now)
-        if outcome.reason == RETENTION_REASON:
-            values |= refunds.work_values(Work(WorkState.NEEDS_REVIEW, None, RETENTION_REASON, refund.work.attempt))
+        if outcome.reason == NO_LONGER_STORED_REASON:
+            values |= refunds.work_values(
+                Work(WorkState.NEEDS_REVIEW, None, NO_LONGER_STORED_REASON, refund.work.attempt)
+            )
         elif automatic:
-            values |= refunds.work_values(self._next_poll(refund, capabilities))
+            values |= refunds.work_values(self._make_next_poll_work(refund, capabilities))
         if values:
             refunds.change_refund(tx.conn, refund, now, **values)
         self._open_delay_case(tx, refund)
 
-    def _next_poll(self, refund: Refund, capabilities: PaymentCapabilities) -> Work:
+    def _make_next_poll_work(self, refund: Refund, capabilities: PaymentCapabilities) -> Work:
         attempts, context = refund.work.attempt + 1, self._context
         at = next_attempt_at_endless(
-            refund_outcomes.choose_poll_waits(capabilities), attempts, context.now(), context.scale
+            refund_outcomes.choose_poll_schedule(capabilities), attempts, context.now(), context.scale
         )
         return Work(WorkState.SCHEDULED, at, POLL_WORK, attempts)
 
     def _open_delay_case(self, tx: Transaction, refund: Refund) -> None:
-        """Open a case about an accepted refund that is still not completed SLOW_REFUND_AGE after it was sent."""
+        """Open a case about an accepted refund that the provider has not completed within SLOW_REFUND_AGE after it
+        was sent."""
         context, now, sent_at = self._context, self._context.now(), refund.last_sent_at
         if sent_at is None or now - sent_at < context.scale.scaled_delta(SLOW_REFUND_AGE):
             return
@@ -333,19 +348,14 @@ class RefundProbes:
             )
 
 
-def _is_read(outcome: Answer) -> bool:
+def _is_definite_answer(outcome: RefundAnswer) -> bool:
     return outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
 
 
-def _require_own_number(refund: Refund, outcome: Answer) -> Answer:
-    """Return the answer. If it contains another provider's refund id than the refund has, return it as an unknown
-    outcome with the reason other_id.
-    """
+def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:
+    """Return the answer. If its provider's refund id differs from the refund's own, return it as an unknown
+    outcome with the reason other_id."""
     report, own_number = outcome.found, refund.provider_refund_id
     if report is None or own_number is None or report.provider_refund_id in (None, own_number):
         return outcome
     return replace(outcome, kind=OutcomeClass.UNKNOWN, reason="other_id")
-
-
-def _expected_text(refund: Refund) -> str:
-    return f"{refund.provider_refund_key} {refund.amount_minor} {refund.currency}"

@@ -1,6 +1,6 @@
 """Read the present state of one refund and its payment, for other services.
 
-A refund whose submission has lapsed (its process ended without recording an answer) is returned with the certainty
+If the process that sent a refund has ended without recording an answer, the refund is returned with the certainty
 unknown.
 """
 
@@ -24,15 +24,16 @@ REFUND_KIND = refunds.REFUND_KIND
 
 @dataclass(frozen=True, slots=True)
 class RefundWithPayment:
-    """A refund and its payment."""
+    """A refund and the payment that it gives back."""
 
     refund: Refund
     payment: Payment
 
     @property
-    def order(self) -> RefundOrder:
-        """The data that identifies this refund at the provider, for a submission or a question. It is the same each
-        time. Raises internal_error if the key, the provider's payment id or the request time is missing.
+    def refund_order(self) -> RefundOrder:
+        """The data that identify this refund at the provider, to send it or to ask about it. They are the same for
+        every call. Raises internal_error if the idempotency key, the provider's payment id or the request time
+        is missing.
         """
         refund, payment = self.refund, self.payment
         if refund.created_at is None or refund.provider_refund_key is None or payment.provider_payment_id is None:
@@ -91,9 +92,8 @@ def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> t
 
 
 def require_payment(conn: Connection, payment_id: int) -> Payment:
-    """Return the payment, read in the caller's transaction; if its start has lapsed, with the certainty unknown.
-    Raises not_found if there is none.
-    """
+    """Return the payment, read in the caller's transaction. If the process that started the payment has ended
+    without recording an answer, its certainty is unknown. Raises not_found if there is no such payment."""
     record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, payments.PAYMENT_KIND))
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": payments.PAYMENT_KIND, "id": str(payment_id)})
@@ -101,15 +101,15 @@ def require_payment(conn: Connection, payment_id: int) -> Payment:
 
 
 def make_stale_view_error(refund: Refund, expected_version: int) -> ConsoleError:
-    """Return the error stale_view: the refund has changed since version `expected_version`, the version on the
-    person's screen.
-    """
+    """Return the error stale_view, which says that the refund has changed since `expected_version`, the version
+    that the person's screen shows."""
     differences = {"version": {"saw": expected_version, "now": refund.version}, "state": refund.state.value}
     return ConsoleError(ErrorCode.STALE_VIEW, {"record": refund, "changed": differences})
 
 
-def refuse_running(conn: Connection, refund: Refund) -> None:
-    """Raise in_progress, with the holder, while a process is sending the refund. Otherwise do nothing."""
+def refuse_running_submission(conn: Connection, refund: Refund) -> None:
+    """Raise in_progress, with the holder of the lease, while a process is sending the refund. Otherwise do
+    nothing."""
     running = journal.find_running(conn, REFUND_KIND, refund.id)
     if running is not None and journal.has_effect(running.action):
         holder = Holder(operator=running.operator, desk=running.desk)

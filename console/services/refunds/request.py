@@ -1,6 +1,5 @@
-"""The maker's actions: the plan of a refund (facts to read before the request), and the refund request, which
-reserves the amount but sends nothing.
-"""
+"""The maker's actions: read the plan of a refund (the facts that a person should know before the request), and
+request a refund, which reserves the amount on the payment but sends nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -44,7 +43,7 @@ from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_switch
 from console.services.refunds import records as refund_records
-from console.services.refunds import risk_signals as radar
+from console.services.refunds import risk_signals
 from console.services.refunds import rules as refund_rules
 from console.services.refunds.rules import RefundFacts
 from console.store.access import operators as people
@@ -56,13 +55,13 @@ from console.store.payments import payments, set_asides
 from console.store.refunds import refunds
 from console.store.refunds.refunds import NewRefund
 
-ACTION = AuditAction.REFUND_REQUEST
+REQUEST_ACTION = AuditAction.REFUND_REQUEST
 REFUND_KIND = refunds.REFUND_KIND
 LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS = 255, 64, 500
 """Largest number of characters of a refund's reason, of its ticket number, and of the maker's answer to a risk
 signal.
 """
-_REASON_OF_RULE: Mapping[RefundRule, str] = {
+_REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
     ExceedsReason.NOT_CONFIRMED_AS_PAID: "refund_not_paid",
     InProgressReason.OTHER_REFUND_OPEN: "refund_open",
     InProgressReason.OTHER_REFUND_CONTRADICTED: "refund_contradicted",
@@ -72,8 +71,8 @@ _REASON_OF_RULE: Mapping[RefundRule, str] = {
     WindowReason.REFUND_PERIOD_OVER: "refund_window_over",
 }
 """For each rule that no smaller amount would satisfy: the last part of its wording key, `reason.…`."""
-_REASON_OF_BROKEN_APPROVAL: Mapping[RefundRule, str] = {
-    **_REASON_OF_RULE,
+_REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
+    **_REASON_KEY_OF_REQUEST_RULE,
     WindowReason.NO_PARTIAL_REFUND: "refund_partial",
     LimitReason.LIMIT_PER_REFUND: "refund_over_limit",
     NotAllowedReason.MAKER_NOT_ACTIVE: "refund_maker_inactive",
@@ -83,9 +82,8 @@ _REASON_OF_BROKEN_APPROVAL: Mapping[RefundRule, str] = {
 
 @dataclass(frozen=True, slots=True)
 class _ValidRequest:
-    """A checked refund request. `minor` is the amount in minor units; `reader` reads at the payment's provider;
-    `by_program` is True if the program itself requests the refund of a set-aside.
-    """
+    """A refund request whose texts and amount are valid. `minor` is the amount in minor units; `reader` queries
+    the payment's provider; `by_program` is True if the program itself requests the refund of a set-aside."""
 
     request: RefundRequest
     maker: str
@@ -95,7 +93,7 @@ class _ValidRequest:
 
 
 class RefundRequests:
-    """The maker's actions about refunds. They never send a refund."""
+    """Plans and requests refunds for makers. This class never sends a refund."""
 
     def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
         self._context = context
@@ -104,10 +102,10 @@ class RefundRequests:
     # Plan
 
     def make_plan(self, payment_id: int, amount: str | None = None) -> RefundPlan:
-        """Return the facts that a person should read before requesting a refund of this payment. Nothing is reserved
-        or written.
+        """Return the facts that a person should read before requesting a refund of this payment. Nothing is
+        reserved or written.
 
-        `amount` is decimal text; None means the whole amount that is left. Raises not_found, invalid_amount,
+        `amount` is decimal text; None means the whole refundable amount. Raises not_found, invalid_amount,
         no_operator, and not_allowed if the acting person may not read.
         """
         context, now = self._context, self._context.now()
@@ -116,9 +114,9 @@ class RefundRequests:
             payment = refund_records.require_payment(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
             minor = parse_amount(amount, payment) if amount is not None else payment.refundable_minor
-            hits = radar.read_signals(conn, refund_facts, minor) if minor else ()
+            signals = risk_signals.read_signals(conn, refund_facts, minor) if minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
-            checks, reason, facts = self._check_all(conn, refund_facts, minor)
+            checks, reason, facts = self._check_all_rules(conn, refund_facts, minor)
             switch = find_switch(conn, payment.provider)
         if reason is None and switch is not None and is_action_stopped("refund", switch):
             reason, facts = "read_only_switch", facts_of_switch(switch)
@@ -128,7 +126,7 @@ class RefundRequests:
             money=money_parts(payment, refund_facts.refunds),
             limits=refund_facts.limits,
             today_minor=refund_facts.today_minor,
-            risk_signals=hits,
+            risk_signals=signals,
             checks=checks,
             earlier=refund_facts.refunds,
             second_checker=minor > refund_facts.limits.second_checker_above,
@@ -142,9 +140,10 @@ class RefundRequests:
     def find_refusal(
         self, conn: Connection, payment: Payment, payment_refunds: Sequence[Refund], limited: Limits
     ) -> tuple[str | None, Mapping[str, object]]:
-        """Return the code of the reason why no refund of this payment can be requested now (None if one can), and the
-        facts of that reason. The same rules refuse a request. `payment_refunds` are the payment's refunds, newest
-        first; `limited` are the limits of its currency. If only money set aside is left, its refund is judged.
+        """Return the code of the reason why the rules refuse every refund request for this payment now (None if
+        they don't), and the facts of that reason. `payment_refunds` are the payment's refunds, newest first;
+        `limited` are the limits of its currency. If only money that is set aside is left, check the refund of
+        that money.
         """
         refund_facts = RefundFacts(
             payment=payment,
@@ -159,14 +158,15 @@ class RefundRequests:
         )
         is_only_aside = payment.refundable_minor <= 0 < payment.set_aside_minor
         aside = payment.set_aside_minor if is_only_aside else None
-        _, code, facts = self._check_all(conn, refund_facts, aside or payment.refundable_minor, aside)
+        _, code, facts = self._check_all_rules(conn, refund_facts, aside or payment.refundable_minor, aside)
         return code, facts
 
     def find_approval_refusal(
         self, conn: Connection, refund: Refund, payment: Payment, payment_refunds: Sequence[Refund], limited: Limits
     ) -> str | None:
         """Return the code of the reason why nobody can approve this requested refund now; None if an approver can.
-        The same rules refuse an approval. The arguments are those of `find_refusal`.
+        The same rules are checked when a person approves it. `payment_refunds` and `limited` are as for
+        `find_refusal`.
         """
         try:
             reader = self._payment_providers.get_reader(payment.provider)
@@ -179,20 +179,20 @@ class RefundRequests:
             limits=limited,
             maker=refund.maker,
             today_minor=0,
-            is_maker_active=bool(refund_rules.find_active(self._context, conn, [refund.maker])),
+            is_maker_active=bool(refund_rules.find_active_names(self._context, conn, [refund.maker])),
             contradicted_refund=refund_rules.find_contradicted_refund(payment_refunds),
             now=self._context.now(),
         )
         checks = refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
         broken = next((check.rule for check in checks if not check.holds), None)
-        return None if broken is None else _reason_of(broken, payment)
+        return None if broken is None else _find_reason_key(broken, payment)
 
-    def _check_all(
+    def _check_all_rules(
         self, conn: Connection, refund_facts: RefundFacts, amount_minor: int, aside: int | None = None
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
-        """Return three values: the checks of all rules; the code of the reason why no refund of any amount can be
-        requested now (None if one can); and the facts of that reason. `aside` is the amount of the set-aside to
-        refund, None for another part of the payment.
+        """Return three values: the checks of all rules; the code of the reason why the rules refuse a request for
+        any amount (None if they don't); and the facts of that reason. `aside` is the amount of the set-aside to
+        refund, in minor units; None if the refund is of other money of the payment.
         """
         context, payment = self._context, refund_facts.payment
         try:
@@ -211,27 +211,32 @@ class RefundRequests:
             (
                 check
                 for check in checks
-                if not check.holds and check.rule in _REASON_OF_RULE and not _fits_smaller_amount(check, payment)
+                if not check.holds
+                and check.rule in _REASON_KEY_OF_REQUEST_RULE
+                and not _fits_smaller_amount(check, payment)
             ),
             None,
         )
         return (
             checks,
-            _reason_of(broken_check.rule, payment) if broken_check else None,
+            _find_reason_key(broken_check.rule, payment) if broken_check else None,
             broken_check.facts if broken_check else {},
         )
 
     # Request
 
     def request_refund(self, request: RefundRequest) -> Refund:
-        """Insert a refund request of the acting person, and reserve its amount; nothing is sent. Return the refund.
+        """Insert a refund request of the acting person, and reserve its amount on the payment; nothing is sent.
+        Return the refund.
 
-        Raises with exit status 2: not_found, invalid_amount, usage, bad_profile. Raises with exit status 3, after an
-        audit entry: not_allowed, stale_view, exceeds_captured, over_limit, possible_repeat, in_progress,
+        Raises with exit status 2: not_found, invalid_amount, usage, bad_profile. Raises with exit status 3, after
+        an audit entry: not_allowed, stale_view, exceeds_captured, over_limit, possible_repeat, in_progress,
         outside_window, already_decided.
         """
         facts = {"amount": request.amount[:40], "payment": request.payment_id}
-        with refusals.audit_refusals(self._context, ACTION, request.payment_id, facts, kind=payments.PAYMENT_KIND):
+        with refusals.audit_refusals(
+            self._context, REQUEST_ACTION, request.payment_id, facts, kind=payments.PAYMENT_KIND
+        ):
             maker = self._context.require_right("refund_request").name
             valid = self._validate_request(request, maker)
             self._context.failpoints.reach("before_request")
@@ -240,12 +245,12 @@ class RefundRequests:
         return refund_records.read_refund(self._context, refund_id)
 
     def propose_refund(self, item: SetAside) -> int:
-        """Request the refund of a set-aside amount, with the program itself as the maker; two people must approve it.
-        Return the refund's id.
+        """Request the refund of the set-aside `item`, with the program itself as the maker; two people must
+        approve it. Return the refund's id.
 
-        The program requests the refund of a set-aside only once. If people reject this request or it expires, only
-        people can request the refund again. Raises the errors of `request_refund`, without audit entries, because a
-        due task tries again.
+        The program requests the refund of a set-aside only once. If people reject this request or if it expires,
+        only people can request the refund again. Raises the errors of `request_refund`, but without audit entries,
+        because a due task repeats the request.
         """
         maker = self._context.require_right("refund_propose").name
         amount = decimal_text(Money(item.amount_minor, item.currency))
@@ -275,9 +280,8 @@ class RefundRequests:
         return _ValidRequest(replace(request, reason=reason, ticket=ticket), maker, minor, reader)
 
     def _write_request(self, valid: _ValidRequest) -> int:
-        """Insert the refund and return its id. A unique index allows only one open refund of a payment; raises
-        in_progress if another one is open.
-        """
+        """Insert the refund, and return its id. A unique index allows only one open refund of a payment. Raises
+        in_progress if another refund of the payment is open, and the errors of the rules."""
         try:
             return self._context.write(lambda tx: self._insert_refund(tx, valid))
         except UniqueViolation:
@@ -291,9 +295,8 @@ class RefundRequests:
 
     @refunds.run_again_if_stale()
     def _insert_refund(self, tx: Transaction, valid: _ValidRequest) -> int:
-        """Check the rules, reserve the amount on the payment's row, and insert the refund; return its id. The lock on
-        the payment's row makes parallel requests run one after another.
-        """
+        """Check the rules, reserve the amount on the payment's row, and insert the refund. Return its id. The lock
+        on the payment's row makes parallel requests run one after another. Raises the errors of the rules."""
         context, now, request = self._context, self._context.now(), valid.request
         self._serialize_requests_of_maker(tx, valid.maker)
         payment = refund_records.require_payment(tx.conn, request.payment_id)
@@ -302,8 +305,8 @@ class RefundRequests:
         refund_facts = refund_rules.read_facts(context, tx.conn, payment, valid.maker)
         set_aside = _find_set_aside(tx.conn, request, valid.minor)
         if valid.by_program:
-            _refuse_proposed_before(refund_facts, request)
-        hits = self._judge_request(tx.conn, refund_facts, valid, set_aside)
+            _refuse_second_proposal(refund_facts, request)
+        signals = self._judge_request(tx.conn, refund_facts, valid, set_aside)
         if not payments.reserve_amount(tx.conn, payment.id, valid.minor, now, from_set_aside=set_aside is not None):
             facts: ExceedsCaptured = {
                 "record": payment,
@@ -312,7 +315,7 @@ class RefundRequests:
                 "currency": payment.currency,
             }
             raise ConsoleError(ErrorCode.EXCEEDS_CAPTURED, facts)
-        new_refund = self._make_new_refund(refund_facts, valid, hits, current_time(tx.conn, now))
+        new_refund = self._make_new_refund(refund_facts, valid, signals, current_time(tx.conn, now))
         refund_id = refunds.insert_refund(tx.conn, new_refund, now, uses_server_time=context.database.is_server)
         if set_aside is not None:
             set_asides.change_set_aside(tx.conn, set_aside, now, SetAsideState.REFUNDING, refund_id)
@@ -320,15 +323,15 @@ class RefundRequests:
             "payment": payment.id,
             "minor": valid.minor,
             "currency": payment.currency,
-            "radar": _list_rule_names(hits),
+            "radar": _list_rule_names(signals),
         }
         context.record_audit(tx, AuditAction.REFUND_REQUESTED, refund_id, audit_facts, kind=REFUND_KIND)
         return refund_id
 
     def _serialize_requests_of_maker(self, tx: Transaction, maker: str) -> None:
-        """Take and release a lease named after the maker, so that a server writes this maker's requests one after
-        another. Otherwise two parallel requests for different payments could together exceed the maker's limit per
-        day.
+        """Take and release a lease with the maker's name, so that a database server writes this maker's requests
+        one after another. Otherwise two parallel requests for different payments could together exceed the
+        maker's limit per day. Raises RunAgain if another request of this maker holds the lease.
         """
         if not self._context.database.is_server:
             return
@@ -342,8 +345,8 @@ class RefundRequests:
     ) -> tuple[RiskSignal, ...]:
         context, minor, payment = self._context, valid.minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment.id):
-            raise refund_rules.make_only_desk_knows_error(payment, intent)
-        lookalike = radar.find_lookalike(conn, payment.id, minor, refund_facts.now)
+            raise refund_rules.make_lost_refund_error(payment, intent)
+        lookalike = risk_signals.find_lookalike(conn, payment.id, minor, refund_facts.now)
         if lookalike is not None and not valid.request.intended_repeat:
             facts: PossibleRepeat = {
                 "record": lookalike,
@@ -354,14 +357,15 @@ class RefundRequests:
             raise ConsoleError(ErrorCode.POSSIBLE_REPEAT, facts)
         aside_minor = aside.amount_minor if aside is not None else None
         checks = refund_rules.check_rules(refund_facts, minor, valid.reader, is_request=True, aside=aside_minor)
-        refund_rules.raise_broken_rule(checks, refund_facts, payment)
+        refund_rules.raise_first_broken_rule(checks, refund_facts, payment)
         answers = dict(valid.request.answers)
         return tuple(
-            replace(hit, answer=answers.get(hit.rule)) for hit in radar.read_signals(conn, refund_facts, minor)
+            replace(signal, answer=answers.get(signal.rule))
+            for signal in risk_signals.read_signals(conn, refund_facts, minor)
         )
 
     def _make_new_refund(
-        self, refund_facts: RefundFacts, valid: _ValidRequest, hits: Sequence[RiskSignal], now: datetime
+        self, refund_facts: RefundFacts, valid: _ValidRequest, signals: Sequence[RiskSignal], now: datetime
     ) -> NewRefund:
         payment, request, minor = refund_facts.payment, valid.request, valid.minor
         return NewRefund(
@@ -373,7 +377,9 @@ class RefundRequests:
             reason=request.reason,
             reason_code=request.reason_code,
             payment_at_request=json.dumps(make_facts_at_request(refund_facts), ensure_ascii=False, sort_keys=True),
-            risk_signals=json.dumps([_make_hit_facts(hit) for hit in hits], ensure_ascii=False, default=str),
+            risk_signals=json.dumps(
+                [_make_signal_facts(signal) for signal in signals], ensure_ascii=False, default=str
+            ),
             checkers_needed=2 if valid.by_program or minor > refund_facts.limits.second_checker_above else 1,
             decide_by=now + self._context.scale.scaled_delta(REFUND_DECISION_TIME_LIMIT),
             sends_after=refund_rules.find_cooling_off_end(self._context, payment, minor, refund_facts.limits, now),
@@ -384,7 +390,8 @@ class RefundRequests:
 
 
 def parse_amount(text: str, payment: Payment) -> int:
-    """Return an amount in decimal text as minor units of the payment's currency. Raises invalid_amount."""
+    """Return the amount in the decimal text `text` in minor units of the payment's currency. Raises
+    invalid_amount."""
     facts: InvalidAmount = {"amount": text[:40], "currency": payment.currency, "record": payment}
     try:
         money = money_from_text(text, payment.currency)
@@ -396,9 +403,8 @@ def parse_amount(text: str, payment: Payment) -> int:
 
 
 def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
-    """Return the facts about a payment that are stored with the maker's request. The checker's screen compares them
-    with the present facts and shows the changes.
-    """
+    """Return the facts about a payment that are stored with a refund request. The checker's screen compares them
+    with the present facts and shows which have changed."""
     payment, order = refund_facts.payment, refund_facts.order
     return {
         "state": payment.state.value,
@@ -413,17 +419,17 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
     }
 
 
-def _reason_of(broken: RefundRule, payment: Payment) -> str:
-    """Return the last part of the wording key for a broken rule. A payment with an unknown outcome may be paid."""
+def _find_reason_key(broken: RefundRule, payment: Payment) -> str:
+    """Return the last part of the wording key `reason.…` for a broken rule. If the payment's outcome is unknown,
+    the key says so, because the payment may be paid."""
     if broken == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
-    return _REASON_OF_BROKEN_APPROVAL[broken]
+    return _REASON_KEY_OF_APPROVAL_RULE[broken]
 
 
 def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int) -> SetAside | None:
-    """Return the set-aside whose refund is requested; None if the request names none. Raises not_found,
-    already_decided if the set-aside is not open, and exceeds_captured if its amount differs from `amount_minor`.
-    """
+    """Return the set-aside whose refund is requested; None if the request has no set-aside. Raises not_found,
+    already_decided if the set-aside is not open, and exceeds_captured if its amount is not `amount_minor`."""
     if request.set_aside_id is None:
         return None
     item = set_asides.find(conn, request.set_aside_id)
@@ -442,10 +448,9 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
     return item
 
 
-def _refuse_proposed_before(refund_facts: RefundFacts, request: RefundRequest) -> None:
-    """Raise already_decided if a refund of the request's set-aside has been requested before. Used for requests of
-    the program itself.
-    """
+def _refuse_second_proposal(refund_facts: RefundFacts, request: RefundRequest) -> None:
+    """Raise already_decided if a refund of the request's set-aside was requested before, because the program
+    itself requests such a refund only once."""
     for earlier in refund_facts.refunds:
         if earlier.set_aside_id == request.set_aside_id:
             raise ConsoleError(
@@ -454,7 +459,7 @@ def _refuse_proposed_before(refund_facts: RefundFacts, request: RefundRequest) -
 
 
 def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
-    """Return the names of the people who may decide about refund requests of `maker`."""
+    """Return the names of the people who may approve refund requests of `maker`."""
     approvers = [
         person
         for person in people.enabled_people(conn)
@@ -464,7 +469,7 @@ def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
 
 
 def _fits_smaller_amount(check: RuleCheck, payment: Payment) -> bool:
-    """True if a smaller amount would satisfy this rule."""
+    """True if a request for a smaller amount would satisfy the broken rule."""
     return (
         check.rule == ExceedsReason.MORE_THAN_REFUNDABLE
         and payment.refundable_minor > 0
@@ -472,10 +477,10 @@ def _fits_smaller_amount(check: RuleCheck, payment: Payment) -> bool:
     )
 
 
-def _list_rule_names(hits: Sequence[RiskSignal]) -> list[str]:
-    return sorted({hit.rule for hit in hits})
+def _list_rule_names(signals: Sequence[RiskSignal]) -> list[str]:
+    return sorted({signal.rule for signal in signals})
 
 
-def _make_hit_facts(hit: RiskSignal) -> dict[str, object]:
-    answer = hit.answer[:LONGEST_ANSWER_CHARACTERS] if hit.answer else None
-    return {"rule": hit.rule, "facts": dict(hit.facts), "kind": hit.kind, "id": hit.id, "answer": answer}
+def _make_signal_facts(signal: RiskSignal) -> dict[str, object]:
+    answer = signal.answer[:LONGEST_ANSWER_CHARACTERS] if signal.answer else None
+    return {"rule": signal.rule, "facts": dict(signal.facts), "kind": signal.kind, "id": signal.id, "answer": answer}

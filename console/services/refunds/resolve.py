@@ -1,6 +1,5 @@
-"""Decisions of people about the outcome of an unknown refund. One person is enough if the provider's answer confirms
-the decision; otherwise two people must agree.
-"""
+"""Decisions of people about the outcome of an unknown refund. One person is enough if the provider's answer
+confirms the decision; otherwise two people must agree."""
 
 from pathlib import Path
 
@@ -27,13 +26,13 @@ from console.store.records import evidence
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
-ACTION = AuditAction.REFUND_RESOLVE
-LONGEST_NUMBER_CHARACTERS = 64
-_STATES = {"completed": RefundState.COMPLETED, "failed": RefundState.FAILED}
+RESOLVE_ACTION = AuditAction.REFUND_RESOLVE
+LONGEST_REFUND_NUMBER_CHARACTERS = 64
+_STATE_OF_DECISION = {"completed": RefundState.COMPLETED, "failed": RefundState.FAILED}
 
 
 class RefundRecovery:
-    """Decides unknown refunds at the request of people. This class can query providers but not send refunds."""
+    """Stores people's decisions about unknown refunds. This class can query providers but not send refunds."""
 
     def __init__(self, context: ServiceContext, payment_providers: PaymentProviders, leases: RefundLease) -> None:
         self._context = context
@@ -48,18 +47,21 @@ class RefundRecovery:
         provider_id: str | None = None,
         expected_version: int | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown refund: `completed` (with the provider's refund number) or `failed`.
+        """Decide the outcome of an unknown refund as the acting person: `target_state` is `completed` or `failed`.
         Return the refund, and whether a second person must still agree.
 
-        The provider is asked first, and its answer settles the refund. Without an answer two people decide with
-        evidence; the second one must be an approver. `proof` is a file or a written statement; `provider_id` is the
-        provider's refund number; `expected_version` is the refund's version on the person's screen. Raises usage,
-        nothing_to_resolve, in_progress, same_person, not_allowed, evidence_mismatch (the provider contradicts the
-        person, or the second person gives another number), no_evidence, not_found and stale_view.
+        The provider is asked first, and its answer settles the refund. If it gives no definite answer, two people
+        decide with evidence; the second one must be an approver. `proof` is a file or a written statement;
+        `provider_id` is the provider's number of the refund, which `completed` needs; `expected_version` is the
+        version that the person's screen shows. Raises usage, nothing_to_resolve, in_progress, same_person,
+        not_allowed, evidence_mismatch (the provider contradicts the person, or the second person gives another
+        number), no_evidence, not_found and stale_view.
         """
         proof_bytes = read_proof(proof)
-        state, number = _parse_request(target_state, provider_id)
-        with refusals.audit_refusals(self._context, ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND):
+        state, number = _parse_decision(target_state, provider_id)
+        with refusals.audit_refusals(
+            self._context, RESOLVE_ACTION, refund_id, {"as": target_state}, kind=REFUND_KIND
+        ):
             person = self._context.require_right("resolve").name
             with self._leases.hold_refund(refund_id, expected_version) as pair:
                 self._context.failpoints.reach("before_resolve")
@@ -72,9 +74,11 @@ class RefundRecovery:
     ) -> str | None:
         context, refund = self._context, pair.refund
         reader = self._payment_providers.get_reader(pair.payment.provider)
-        outcome = reader.read_refund(pair.order)
+        outcome = reader.read_refund(pair.refund_order)
         if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
-            mismatch = context.write(lambda tx: self._settle_by_read(tx, refund, outcome, state, number, proof))
+            mismatch = context.write(
+                lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, number, proof)
+            )
             if mismatch is not None:
                 current = refund_records.read_refund(context, refund.id)
                 raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current, "reason": mismatch})
@@ -87,7 +91,7 @@ class RefundRecovery:
     # Settled by the provider's answer
 
     @refunds.run_again_if_stale()
-    def _settle_by_read(
+    def _settle_by_provider_answer(
         self,
         tx: Transaction,
         decided: Refund,
@@ -97,7 +101,8 @@ class RefundRecovery:
         proof: bytes,
     ) -> MismatchReason | None:
         """Settle the refund with the provider's answer. Return None if the answer confirms the person's decision,
-        otherwise the reason of the mismatch. An answer with another refund number than the person's settles nothing.
+        otherwise the reason of the mismatch. If the answer has another refund number than the person's, settle
+        nothing.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided.id)
@@ -129,9 +134,8 @@ class RefundRecovery:
         proof: bytes,
         person: str,
     ) -> bool:
-        """Write the first person's proposal, or settle the refund with the second person's decision. Return True if a
-        second person must still agree. Raises StaleRow if the refund has changed since it was read.
-        """
+        """Write the first person's proposal, or settle the refund with the second person's decision. Return True
+        if a second person must still agree. Raises StaleRow if the refund has changed since it was read."""
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, decided.id)
         if refund.version != decided.version:
@@ -142,7 +146,7 @@ class RefundRecovery:
             refunds.change_refund(tx.conn, refund, now)
             return {"as": state.value, "evidence": proof_id, "provider_id": number}
 
-        subject, numbered_proof = (REFUND_KIND, refund.id), _append_number(number, proof)
+        subject, numbered_proof = (REFUND_KIND, refund.id), _prepend_number(number, proof)
         decision = PersonDecision(
             subject,
             state.value,
@@ -168,7 +172,7 @@ class RefundRecovery:
         context, is_completed = self._context, state is RefundState.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
         outcome: Outcome[RefundReport] = Outcome(kind, "resolved_by_people", Sent.MAYBE)
-        refund_outcomes.end_operation(context, tx, refund, outcome)
+        refund_outcomes.end_submission(context, tx, refund, outcome)
         if is_completed:
             refund_outcomes.write_completed(context, tx, refund, None, {"by": "people", "first": proposer}, number)
         else:
@@ -176,27 +180,27 @@ class RefundRecovery:
 
 
 def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number: str | None) -> None:
-    """Raise evidence_mismatch if the provider's refund number of the second person differs from the number of the
-    first person (`proposer`).
-    """
+    """Raise evidence_mismatch if the second person's refund number `number` is not the number that the first
+    person (`proposer`) gave."""
     proposed = [item for item in evidence.find_by_subject(tx.conn, REFUND_KIND, refund.id) if item.who == proposer]
     if number is not None and not any(item.body.startswith(_make_number_line(number)) for item in proposed):
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.OTHER_ID})
 
 
-def _parse_request(target_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
-    state, number = _STATES.get(target_state), (provider_id or "").strip() or None
+def _parse_decision(target_state: str, provider_id: str | None) -> tuple[RefundState, str | None]:
+    state, number = _STATE_OF_DECISION.get(target_state), (provider_id or "").strip() or None
     if state is None:
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME_OF_REFUND, "allowed": sorted(_STATES)}
+            ErrorCode.USAGE,
+            {"problem": UsageProblem.INVALID_OUTCOME_OF_REFUND, "allowed": sorted(_STATE_OF_DECISION)},
         )
     if state is RefundState.COMPLETED and number is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
     if number is not None and (
-        len(number) > LONGEST_NUMBER_CHARACTERS or not number.isascii() or not number.isprintable()
+        len(number) > LONGEST_REFUND_NUMBER_CHARACTERS or not number.isascii() or not number.isprintable()
     ):
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING, "longest": LONGEST_NUMBER_CHARACTERS}
+            ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING, "longest": LONGEST_REFUND_NUMBER_CHARACTERS}
         )
     return state, number if state is RefundState.COMPLETED else None
 
@@ -205,8 +209,7 @@ def _make_number_line(number: str) -> str:
     return f"number {number}\n"
 
 
-def _append_number(number: str | None, proof: bytes) -> bytes:
+def _prepend_number(number: str | None, proof: bytes) -> bytes:
     """Return the proof with the provider's refund number as its first line, because this number is part of the
-    evidence. Without a number, return the proof unchanged.
-    """
+    evidence. Without a number, return the proof unchanged."""
     return proof if number is None else _make_number_line(number).encode() + proof

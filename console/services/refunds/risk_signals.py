@@ -1,6 +1,5 @@
-"""Risk signals of a refund: facts on which the maker can comment and which the checker reads. A risk signal never
-refuses a refund.
-"""
+"""Find the risk signals of a refund: facts such as a similar earlier refund, on which the maker can comment and
+which the checker reads. A risk signal never refuses a refund."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,11 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
 from console.store.refunds import refunds
 
-_R = TypeVar("_R", Payment, Refund)
+RecordT = TypeVar("RecordT", Payment, Refund)
 
 LOOK_BACK_PERIOD = timedelta(days=30)
 FREQUENT_REFUND_COUNT = 3
-SIMILAR_PERCENT = 1
+SIMILAR_AMOUNT_PERCENT = 1
 DOUBLE_CHARGE_PERIOD = timedelta(hours=1)
 LOOKALIKE_PERIOD = timedelta(hours=24)
 
@@ -30,12 +29,13 @@ LOOKALIKE_PERIOD = timedelta(hours=24)
 class SignalFacts:
     """All facts that the risk signals of a refund need, read in one transaction.
 
-    `similar_payments`: payments of the same order, and those of the same corporation that captured the same amount.
-    `order_refunds`: refunds of the payment's order. `payer_refunds`: refunds to the same payer within
-    LOOK_BACK_PERIOD. All are newest first.
+    `rule_facts` are the facts for the rules. `similar_payments` are the payments of the same order, and those of
+    the same corporation that captured the same amount. `open_cases` are the rules of the payment's open cases.
+    `order_refunds` are the refunds of the payment's order, `payer_refunds` the refunds to the same payer within
+    LOOK_BACK_PERIOD. All lists are newest first.
     """
 
-    of_rules: RefundFacts
+    rule_facts: RefundFacts
     similar_payments: tuple[Payment, ...]
     open_cases: tuple[str, ...]
     order_refunds: tuple[Refund, ...]
@@ -43,30 +43,27 @@ class SignalFacts:
 
 
 def read_signals(conn: Connection, refund_facts: RefundFacts, amount_minor: int) -> tuple[RiskSignal, ...]:
-    """Return the risk signals of a refund of this amount (`amount_minor`, in minor units) that is not requested
-    yet.
-    """
+    """Return the risk signals of a refund of `amount_minor` (minor units) that nobody has requested yet."""
     return find_signals(read_signal_facts(conn, [refund_facts])[0], amount_minor)
 
 
-def read_signal_facts(conn: Connection, of_rules: Sequence[RefundFacts]) -> tuple[SignalFacts, ...]:
-    """Read the facts for the risk signals of refunds, in the given sequence. The number of statements doesn't depend
-    on the number of refunds.
-    """
-    if not of_rules:
+def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tuple[SignalFacts, ...]:
+    """Return the facts for the risk signals of several refunds, in the sequence of `rule_facts`. The number of SQL
+    statements does not depend on the number of refunds."""
+    if not rule_facts:
         return ()
-    some = [facts.payment for facts in of_rules]
+    some = [facts.payment for facts in rule_facts]
     order_ids = {payment.order_id for payment in some if payment.order_id is not None}
-    of_orders = _group_by(payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id)
+    of_orders = _group_records_by(payments.find_by_orders(conn, order_ids), lambda payment: payment.order_id)
     numbers = {payment.corporation_number for payment in some if payment.corporation_number}
     amounts = {payment.captured_minor for payment in some}
-    of_corporations = _group_by(
+    of_corporations = _group_records_by(
         payments.find_by_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
     )
     open_cases = cases.rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, {payment.id for payment in some})
-    order_refunds = _group_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
+    order_refunds = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
     payers = {payment.id: payment.payer for payment in some if payment.payer}
-    payer_refunds = refunds.find_by_payers_since(conn, payers, of_rules[0].now - LOOK_BACK_PERIOD)
+    payer_refunds = refunds.find_by_payers_since(conn, payers, rule_facts[0].now - LOOK_BACK_PERIOD)
     return tuple(
         SignalFacts(
             facts,
@@ -75,40 +72,38 @@ def read_signal_facts(conn: Connection, of_rules: Sequence[RefundFacts]) -> tupl
             tuple(order_refunds.get(payment.order_id, ())),
             payer_refunds.get(payment.id, ()),
         )
-        for facts, payment in zip(of_rules, some, strict=True)
+        for facts, payment in zip(rule_facts, some, strict=True)
     )
 
 
 def find_signals(
     facts: SignalFacts, amount_minor: int, *, own_refund_id: int | None = None
 ) -> tuple[RiskSignal, ...]:
-    """Return the risk signals of a refund of this amount (`amount_minor`, in minor units), the most serious
-    first. `own_refund_id` is the id of the refund itself, None if it is not requested yet.
-    """
-    refund_facts = facts.of_rules
+    """Return the risk signals of a refund of `amount_minor` (minor units), the most serious first. `own_refund_id`
+    is the id of this refund, which is then not compared with itself; None if nobody has requested it yet."""
+    refund_facts = facts.rule_facts
     signals = (
         *_find_lookalike_signals(refund_facts, amount_minor, own_refund_id),
         *_find_double_charge_signals(refund_facts.payment, facts.similar_payments),
         *_find_open_case_signals(refund_facts.payment, facts.open_cases),
         *_find_order_signals(facts, amount_minor, own_refund_id),
         *_find_payer_signals(facts, amount_minor, own_refund_id),
-        *_find_other_maker_signals(refund_facts, own_refund_id),
+        *_find_open_refund_signals(refund_facts, own_refund_id),
         *_find_reversible_signals(refund_facts),
     )
     return tuple(signals)
 
 
 def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> Refund | None:
-    """Return a refund of the same payment and amount that was requested within LOOKALIKE_PERIOD before `now`; None if
-    there is none. Refunds that ended without effect don't count.
-    """
+    """Return a refund of the same payment and amount that was requested within LOOKALIKE_PERIOD before `now`; None
+    if there is none. Refunds that ended without effect don't count. `amount_minor` is in minor units."""
     return refunds.find_lookalike(conn, payment_id, amount_minor, now - LOOKALIKE_PERIOD)
 
 
 def _find_lookalike_signals(
     refund_facts: RefundFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield a signal if the newest refund that `find_lookalike` could return is another one."""
+    """Yield a signal if another refund of the same payment and amount was requested within LOOKALIKE_PERIOD."""
     since = refund_facts.now - LOOKALIKE_PERIOD
     earlier = next(
         (
@@ -138,13 +133,13 @@ def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment])
             other.id != payment.id
             and other.state in PAID_STATES
             and is_same_amount
-            and _are_double_charge(payment, other)
+            and _may_be_double_charge(payment, other)
         ):
             facts = {"minor": other.captured_minor, "currency": other.currency, "at": other.paid_at}
             yield RiskSignal("double_charge", facts, payments.PAYMENT_KIND, other.id)
 
 
-def _are_double_charge(payment: Payment, other: Payment) -> bool:
+def _may_be_double_charge(payment: Payment, other: Payment) -> bool:
     if payment.order_id is not None and payment.order_id == other.order_id:
         return True
     return (
@@ -163,8 +158,8 @@ def _find_order_signals(facts: SignalFacts, amount_minor: int, own_refund_id: in
     """Yield a signal for each other refund of this payment or of its order that was requested within
     LOOK_BACK_PERIOD, except those that ended without effect.
     """
-    since = facts.of_rules.now - LOOK_BACK_PERIOD
-    for refund in {refund.id: refund for refund in (*facts.of_rules.refunds, *facts.order_refunds)}.values():
+    since = facts.rule_facts.now - LOOK_BACK_PERIOD
+    for refund in {refund.id: refund for refund in (*facts.rule_facts.refunds, *facts.order_refunds)}.values():
         is_recent = _is_requested_since(refund, since)
         if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MONEY:
             yield _make_refund_signal(
@@ -174,9 +169,8 @@ def _find_order_signals(facts: SignalFacts, amount_minor: int, own_refund_id: in
 
 def _find_payer_signals(facts: SignalFacts, amount_minor: int, own_refund_id: int | None) -> Iterator[RiskSignal]:
     """Yield a signal for each refund of a similar amount to the same payer within LOOK_BACK_PERIOD, and one more
-    signal if the payer got FREQUENT_REFUND_COUNT or more refunds in this time.
-    """
-    payment = facts.of_rules.payment
+    signal if the payer got FREQUENT_REFUND_COUNT or more refunds in this period."""
+    payment = facts.rule_facts.payment
     earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own_refund_id]
     if len(earlier_refunds) >= FREQUENT_REFUND_COUNT:
         yield RiskSignal(
@@ -194,14 +188,15 @@ def _find_payer_signals(facts: SignalFacts, amount_minor: int, own_refund_id: in
             yield _make_refund_signal("payer_similar_amount", refund)
 
 
-def _find_other_maker_signals(refund_facts: RefundFacts, own_refund_id: int | None) -> Iterator[RiskSignal]:
+def _find_open_refund_signals(refund_facts: RefundFacts, own_refund_id: int | None) -> Iterator[RiskSignal]:
     """Yield a signal if the payment has another open refund."""
     if refund_facts.open_refund is not None and refund_facts.open_refund.id != own_refund_id:
         yield _make_refund_signal("open_request", refund_facts.open_refund)
 
 
 def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
-    """Yield a signal if the bank can still reverse the payment, because the payer could then get the money twice."""
+    """Yield a signal if the payer's bank can still reverse the payment, because the payer could then get the money
+    twice."""
     paid_at, days = refund_facts.payment.paid_at, provider_registry.reversible_days(refund_facts.payment.provider)
     until = paid_at + timedelta(days=days) if paid_at is not None and days is not None else None
     if until is not None and refund_facts.now < until:
@@ -209,7 +204,7 @@ def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
 
 
 def _is_similar_amount(refund: Refund, amount_minor: int) -> bool:
-    return abs(refund.amount_minor - amount_minor) * 100 <= amount_minor * SIMILAR_PERCENT
+    return abs(refund.amount_minor - amount_minor) * 100 <= amount_minor * SIMILAR_AMOUNT_PERCENT
 
 
 def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
@@ -223,9 +218,9 @@ def _make_refund_signal(rule: str, refund: Refund) -> RiskSignal:
     return RiskSignal(rule, facts, refunds.REFUND_KIND, refund.id)
 
 
-def _group_by(records: Iterable[_R], key: Callable[[_R], object]) -> Mapping[object, list[_R]]:
-    """Return the records in lists by their key, in the given sequence."""
-    groups: dict[object, list[_R]] = {}
+def _group_records_by(records: Iterable[RecordT], key: Callable[[RecordT], object]) -> Mapping[object, list[RecordT]]:
+    """Return lists of the records with the same key, by key; each list is in the sequence of `records`."""
+    groups: dict[object, list[RecordT]] = {}
     for record in records:
         groups.setdefault(key(record), []).append(record)
     return groups

@@ -1,6 +1,5 @@
-"""Rules for the request, the approval and the submission of a refund. Plans and screens show the check of each rule;
-the first broken rule refuses the refund.
-"""
+"""The rules for the request, the approval and the submission of a refund. Plans and screens show the check of each
+rule; the first broken rule refuses the refund."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +35,8 @@ from console.store.refunds import refunds
 from console.store.spool.spool import Intent
 
 REFUND_KIND = refunds.REFUND_KIND
-ACCEPTED_STATES = frozenset({RefundState.SUBMITTED, RefundState.COMPLETED})
-_CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
+ACCEPTED_REFUND_STATES = frozenset({RefundState.SUBMITTED, RefundState.COMPLETED})
+_ERROR_CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
     ExceedsReason: ErrorCode.EXCEEDS_CAPTURED,
     InProgressReason: ErrorCode.IN_PROGRESS,
     LimitReason: ErrorCode.OVER_LIMIT,
@@ -51,9 +50,9 @@ _CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
 class RefundFacts:
     """All facts that the rules of a refund need, read in one transaction.
 
-    `refunds` are all refunds of the payment, newest first. `today_minor` is the sum that the maker has requested
-    since midnight in Japan, in minor units. `contradicted_refund` is an ended refund of the payment whose state the
-    provider contradicts, None if there is none.
+    `refunds` are all refunds of the payment, newest first. `limits` are the limits of its currency. `today_minor`
+    is the sum that the maker has requested since midnight in Japan, in minor units. `contradicted_refund` is an
+    ended refund of the payment whose state the provider contradicts, None if there is none.
     """
 
     payment: Payment
@@ -68,30 +67,30 @@ class RefundFacts:
 
     @property
     def open_refund(self) -> Refund | None:
-        """The payment's open refund (requested, approved or being sent); None if there is none. While it is open, no
-        other refund of the payment can be requested.
-        """
-        return next((refund for refund in self.refunds if refund.state in _OPEN_STATES), None)
+        """The refund of the payment that is requested, approved or being sent; None if there is none. While it is
+        open, nobody can request another refund of the payment."""
+        return next((refund for refund in self.refunds if refund.state in _OPEN_REFUND_STATES), None)
 
     @property
     def accepted_count(self) -> int:
-        """The number of the payment's refunds that are submitted or completed."""
-        return sum(refund.state in ACCEPTED_STATES for refund in self.refunds)
+        """The number of the payment's refunds that the provider has accepted (submitted) or completed."""
+        return sum(refund.state in ACCEPTED_REFUND_STATES for refund in self.refunds)
 
 
-_OPEN_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
+_OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
 
 
 def read_facts(context: ServiceContext, conn: Connection, payment: Payment, maker: str) -> RefundFacts:
-    """Read the facts about a payment and the maker of its refund for the rules."""
+    """Return the facts that the rules need for a refund of this payment by this maker."""
     return read_facts_of_many(context, conn, [(payment, maker)])[0]
 
 
 def read_facts_of_many(
     context: ServiceContext, conn: Connection, requests: Sequence[tuple[Payment, str]]
 ) -> tuple[RefundFacts, ...]:
-    """Read the facts about each payment and the maker of its refund, in the given sequence. The number of statements
-    doesn't depend on the number of payments.
+    """Return the facts that the rules need for refunds; each pair in `requests` is a payment and the maker of its
+    refund. The result is in the sequence of `requests`. The number of SQL statements does not depend on the
+    number of payments.
     """
     now = context.now()
     midnight = start_of_day(now.astimezone(JST).date())
@@ -105,7 +104,7 @@ def read_facts_of_many(
     order_of = {order.id: order for order in orders.find_by_ids(conn, order_ids)}
     limits_of = limits.limits_by_currency(conn, {payment.currency for payment in some})
     sums = refunds.sums_of_makers_since(conn, makers, midnight)
-    active_makers = find_active(context, conn, makers)
+    active_makers = find_active_names(context, conn, makers)
     return tuple(
         RefundFacts(
             payment=payment,
@@ -123,21 +122,21 @@ def read_facts_of_many(
 
 
 def find_contradicted_refund(payment_refunds: Sequence[Refund]) -> Refund | None:
-    """Return an ended refund of a payment whose state the provider contradicts; None if there is none."""
+    """Return the first ended refund in `payment_refunds` whose state the provider contradicts; None if there is
+    none."""
     return next(
         (
             refund
             for refund in payment_refunds
-            if refund.work.reason in CONTRADICTED_REASONS and refund.state not in _OPEN_STATES
+            if refund.work.reason in CONTRADICTED_REASONS and refund.state not in _OPEN_REFUND_STATES
         ),
         None,
     )
 
 
-def find_active(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
-    """Return those of these names that belong to an active operator. On a database without accounts, the worker is
-    always active.
-    """
+def find_active_names(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
+    """Return those of `names` that belong to an active operator. In a SQLite database, the worker is always
+    active."""
     always = frozenset(() if context.database.is_server else {WORKER}) & set(names)
     asked = set(names) - always
     return always | people.find_enabled_names(conn, asked, admit_unlisted=context.admits_unlisted_names)
@@ -146,11 +145,11 @@ def find_active(context: ServiceContext, conn: Connection, names: Collection[str
 def check_rules(
     facts: RefundFacts, amount_minor: int, reader: PaymentReader, *, is_request: bool, aside: int | None = None
 ) -> tuple[RuleCheck, ...]:
-    """Return the checks of all rules for a refund of `amount_minor` (minor units); the first check that is broken
-    refuses the refund.
+    """Return the checks of all rules for a refund of `amount_minor` (minor units). The first broken rule refuses
+    the refund.
 
-    With `is_request`, the refund doesn't exist yet, so its amount must be within the payment's unreserved amount
-    (or within `aside`, the amount of its set-aside) and within the maker's limit per day. Without `is_request`,
+    `is_request` is True for a refund that is not requested yet: its amount must be within the refundable amount
+    (or within `aside`, the amount of its set-aside in minor units) and within the maker's limit per day. Otherwise
     the amount is already reserved and counted, so these rules are not checked.
     """
     payment, limited, capabilities = facts.payment, facts.limits, reader.capabilities
@@ -197,9 +196,8 @@ def check_rules(
 def _check_request_rules(
     facts: RefundFacts, amount_minor: int, free_minor: int, capabilities: PaymentCapabilities
 ) -> list[RuleCheck]:
-    """Return the checks of those rules that apply only to the request of a refund: they count amounts and refunds
-    that exist already. `free_minor` is the unreserved amount in minor units.
-    """
+    """Return the checks of the rules that apply only to the request of a refund, because they count amounts and
+    refunds that already exist. `free_minor` is the amount that can still be requested, in minor units."""
     return [
         RuleCheck(
             ExceedsReason.MORE_THAN_REFUNDABLE,
@@ -224,10 +222,9 @@ def _check_request_rules(
     ]
 
 
-def raise_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
-    """Raise the error of the first broken rule in `results`; do nothing if no rule is broken. `record` is the record
-    that the error contains, unless another refund is the reason.
-    """
+def raise_first_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
+    """Raise the error of the first broken rule in `results`; do nothing if no rule is broken. `record` is the
+    record in the error's detail, unless the rule is broken by another refund, which is then in the detail."""
     broken_check = next((check for check in results if not check.holds), None)
     if broken_check is None:
         return
@@ -241,19 +238,18 @@ def raise_broken_rule(results: tuple[RuleCheck, ...], refund_facts: RefundFacts,
         "reason": broken_check.rule,
         "currency": refund_facts.payment.currency,
     }
-    raise rebuild_error(_CODE_OF_RULE_TYPE[type(broken_check.rule)], {**broken_check.facts, **facts})
+    raise rebuild_error(_ERROR_CODE_OF_RULE_TYPE[type(broken_check.rule)], {**broken_check.facts, **facts})
 
 
 def refuse_unsendable(
     context: ServiceContext, conn: Connection, pair: RefundWithPayment, reader: PaymentReader
 ) -> None:
-    """Raise an error if the approved refund breaks a rule now, has too few checkers, or if its cooling-off has not
-    ended.
-    """
+    """Raise an error if the approved refund breaks a rule now, has too few checkers, or if its cooling-off period
+    has not ended: exceeds_captured, in_progress, over_limit, outside_window, not_allowed."""
     refund = pair.refund
     facts = read_facts(context, conn, pair.payment, refund.maker)
-    raise_broken_rule(check_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
-    until = _find_cooling_off_end(context, facts, refund)
+    raise_first_broken_rule(check_rules(facts, refund.amount_minor, reader, is_request=False), facts, refund)
+    until = _find_later_cooling_off_end(context, facts, refund)
     other_checkers = [name for name in refund.checkers if name.strip().casefold() != refund.maker.strip().casefold()]
     if len(set(other_checkers)) < refund.checkers_needed:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
@@ -264,10 +260,11 @@ def refuse_unsendable(
 
 
 def find_cooling_off_end(
-    context: ServiceContext, payment: Payment, amount_minor: int, limited: Limits, asked_at: datetime
+    context: ServiceContext, payment: Payment, amount_minor: int, limited: Limits, requested_at: datetime
 ) -> datetime | None:
-    """Return the end of the cooling-off (waiting time before the submission) of a refund that was requested at
-    `asked_at`; None if the refund needs no cooling-off.
+    """Return the end of the cooling-off period (waiting time before the submission) of a refund that was requested
+    at `requested_at`; None if the refund needs none. `amount_minor` is in minor units; `limited` are the limits
+    of the payment's currency.
     """
     seconds = context.settings.refund_cooling_off_seconds
     if seconds is None or not context.settings.is_on_loopback(payment.provider):
@@ -276,36 +273,36 @@ def find_cooling_off_end(
         seconds = limited.cooling_off_seconds
     elif seconds == 0 and amount_minor <= limited.cooling_off_above:
         return None
-    return asked_at + context.scale.scaled_delta(timedelta(seconds=seconds))
+    return requested_at + context.scale.scaled_delta(timedelta(seconds=seconds))
 
 
 def find_remaining_cooling_off_end(
     context: ServiceContext, conn: Connection, pair: RefundWithPayment
 ) -> datetime | None:
-    """Return the end of the refund's cooling-off if it is in the future by the database's clock; otherwise None."""
+    """Return the end of the refund's cooling-off period if it is in the future by the database server's clock,
+    otherwise None."""
     facts = read_facts(context, conn, pair.payment, pair.refund.maker)
-    until = _find_cooling_off_end(context, facts, pair.refund)
+    until = _find_later_cooling_off_end(context, facts, pair.refund)
     return until if until is not None and until > current_time(conn, facts.now) else None
 
 
-def _find_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:
-    """Return the later of two ends of the cooling-off: the end computed from the limits and the request time, and the
-    end stored in the refund's row. The stored end alone would not be enough, because the maker's desk has written it.
-    None if there is neither.
+def _find_later_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:
+    """Return the later of two ends of the refund's cooling-off period: the end computed from the limits and the
+    request time, and the end stored in the refund's row. The stored end alone would not be safe, because the
+    maker's desk has written it. Return None if there is neither.
     """
-    asked_at = refund.created_at
+    requested_at = refund.created_at
     computed = (
-        find_cooling_off_end(context, facts.payment, refund.amount_minor, facts.limits, asked_at)
-        if asked_at
+        find_cooling_off_end(context, facts.payment, refund.amount_minor, facts.limits, requested_at)
+        if requested_at
         else None
     )
     return max((end for end in (computed, refund.sends_after) if end is not None), default=None)
 
 
 def require_two_person_database(context: ServiceContext, payment: Payment) -> None:
-    """Raise not_allowed if the database is SQLite, which can't enforce that two people decide. A provider that runs
-    on this machine (loopback address) is allowed with SQLite.
-    """
+    """Raise not_allowed if the database is SQLite, which can't enforce that two different people decide about a
+    refund. SQLite is allowed if the payment's provider is a simulated one on this machine (loopback address)."""
     if not context.database.is_server and not context.settings.is_on_loopback(payment.provider):
         facts: NotAllowed = {
             "record": payment,
@@ -316,18 +313,16 @@ def require_two_person_database(context: ServiceContext, payment: Payment) -> No
 
 
 def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int) -> tuple[Intent, ...]:
-    """Return the spooled intents of those refunds of the payment that a desk has sent and that the database has
-    lost.
-    """
+    """Return the refunds of the payment that a desk has sent and whose rows the database has lost, as the entries
+    (intents) of the spools."""
     reported = lost_operations.refunds_holding_amount(conn, payment_id)
     intents = (*context.spool.refunds_holding_amount(context.database_id, payment_id), *reported)
     return tuple(intent for intent in intents if refunds.find_by_key(conn, intent.provider_key or "") is None)
 
 
-def make_only_desk_knows_error(payment: Payment, intent: Intent) -> ConsoleError:
-    """Return the error in_progress for a payment of which the database has lost a sent refund (`intent`). People must
-    settle that refund first.
-    """
+def make_lost_refund_error(payment: Payment, intent: Intent) -> ConsoleError:
+    """Return the error in_progress for a payment with a sent refund (`intent`) that the database has lost. People
+    must settle that refund first."""
     facts: InProgress = {
         "source": "desk",
         "operation_id": intent.operation_id,
@@ -340,8 +335,7 @@ def make_only_desk_knows_error(payment: Payment, intent: Intent) -> ConsoleError
 
 
 def make_stale_payment_error(payment: Payment, expected_version: int) -> ConsoleError:
-    """Return the error stale_view: the payment has changed since version `expected_version`, the version on the
-    maker's screen.
-    """
+    """Return the error stale_view, which says that the payment has changed since `expected_version`, the version
+    that the maker's screen shows."""
     differences = {"version": {"saw": expected_version, "now": payment.version}, "state": payment.state.value}
     return ConsoleError(ErrorCode.STALE_VIEW, {"record": payment, "changed": differences})

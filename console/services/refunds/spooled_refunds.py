@@ -1,8 +1,8 @@
-"""Probe refunds that are in this desk's spool but that the database has lost: ask the provider by the idempotency key
-in the spool.
+"""Probe refunds that the database has lost and that only a desk's spool still has. The provider is asked by the
+idempotency key in the spool.
 
-If the provider has processed such a refund, a case about its payment is opened, and this desk sends no further refund
-of the payment. The lost refund is not inserted again.
+If the provider has processed such a refund, a case about its payment is opened, and this desk sends no other
+refund of the payment. The lost refund is not inserted into the database again.
 """
 
 from console.domain.audit.actions import AuditAction
@@ -36,9 +36,9 @@ class SpooledRefunds:
         self._payment_providers = payment_providers
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> bool:
-        """Ask the provider about the lost refund of a spool entry. Return True if the provider has processed or
-        accepted the refund, False if it has refused it. Raises outcome_unknown for any other answer, not_allowed,
-        provider_auth and the other errors of a failed read.
+        """Ask the provider about the lost refund in a spool entry. Return True if the provider has processed or
+        accepted the refund, False if it has refused it. Raises outcome_unknown for any other answer,
+        not_allowed, provider_auth and the other errors of a failed read.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")

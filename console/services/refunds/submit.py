@@ -34,9 +34,9 @@ from console.services.refunds import outcomes as refund_outcomes
 from console.services.refunds import payment_precheck
 from console.services.refunds import records as refund_records
 from console.services.refunds import rules as refund_rules
-from console.services.refunds.idempotency_key import find_key
-from console.services.refunds.late_outcomes import settle_late, write_lapsed
-from console.services.refunds.lease import lease_name
+from console.services.refunds.idempotency_key import find_refund_key
+from console.services.refunds.late_outcomes import settle_late_answer, write_lapsed_outcome
+from console.services.refunds.lease import make_refund_lease_name
 from console.services.refunds.probe import RefundProbes
 from console.services.refunds.records import RefundWithPayment
 from console.store.database.engine import Transaction
@@ -45,7 +45,7 @@ from console.store.operations import idempotency as keys
 from console.store.refunds import refunds
 
 REFUND_KIND = refunds.REFUND_KIND
-THROTTLE_REASON = InProgressReason.SIMILAR_REFUND_RUNNING
+SIMILAR_REFUND_REASON = InProgressReason.SIMILAR_REFUND_RUNNING
 _log = logging.getLogger("console.guard")
 
 
@@ -65,24 +65,30 @@ class RefundSubmissions:
         self._refund_probes = refund_probes
 
     def submit_refund(
-        self, refund_id: int, progress: Progress | None = None, *, is_just_read: bool = False
+        self, refund_id: int, progress: Progress | None = None, *, is_payment_just_read: bool = False
     ) -> Refund:
-        """Send an approved refund now. If several callers try at the same time, only one of them sends it. Return the
-        refund, which is then submitted or completed.
+        """Send an approved refund now. If several callers try this at the same time, only one of them sends the
+        refund. Return the refund, which is then submitted or completed. `progress` is called with the name of
+        each step.
 
-        `is_just_read` is True if the provider has just answered a question about the payment, so that it is not asked
-        again. Raises not_found, already_decided, in_progress, not_allowed (e.g. during the cooling-off),
-        exceeds_captured, over_limit, outside_window, lease_timeout, outcome_unknown (detail.record) and the other
-        codes of `find_error_code`.
+        `is_payment_just_read` is True if the provider has just answered a question about the payment; then it is
+        not asked again. Raises not_found, already_decided, in_progress, not_allowed (e.g. during the cooling-off
+        period), exceeds_captured, over_limit, outside_window, lease_timeout, outcome_unknown (detail.record), and
+        the other error codes of `find_error_code`.
         """
         attempt = _SubmissionAttempt(
-            self._context, self._payment_providers, self._refund_probes, refund_id, is_just_read=is_just_read
+            self._context,
+            self._payment_providers,
+            self._refund_probes,
+            refund_id,
+            is_payment_just_read=is_payment_just_read,
         )
-        return self._submit_action.perform(attempt, progress or _ignore_step, subject_id=refund_id)
+        return self._submit_action.perform(attempt, progress or _ignore_progress_step, subject_id=refund_id)
 
 
 class _SubmissionAttempt:
-    """One attempt to send an approved refund. Its methods are steps of the pipeline of guarded operations."""
+    """One attempt to send an approved refund. Its methods are the steps that the pipeline of guarded operations
+    calls."""
 
     def __init__(
         self,
@@ -91,10 +97,10 @@ class _SubmissionAttempt:
         refund_probes: RefundProbes,
         refund_id: int,
         *,
-        is_just_read: bool,
+        is_payment_just_read: bool,
     ) -> None:
         self._context, self._payment_providers, self._refund_probes = context, payment_providers, refund_probes
-        self._id, self._is_just_read = refund_id, is_just_read
+        self._id, self._is_payment_just_read = refund_id, is_payment_just_read
         self._pair: RefundWithPayment
         self._adapter: PaymentProvider
         self._claimed_pair: RefundWithPayment
@@ -107,7 +113,7 @@ class _SubmissionAttempt:
         self._adapter = self._payment_providers.get_adapter(provider)
         database_fitness.require_safe_settings(context, provider)
         self._refund_probes.check_earlier_refunds(pair)
-        if not self._is_just_read:
+        if not self._is_payment_just_read:
             with context.database.read() as conn:
                 self.check(conn)
             payment_precheck.require_refundable(context, self._payment_providers.get_reader(provider), pair)
@@ -115,39 +121,38 @@ class _SubmissionAttempt:
     # The pipeline's steps
 
     def lease(self) -> str | None:
-        return lease_name(self._pair.payment.id) if self._context.settings.uses_leases else None
+        return make_refund_lease_name(self._pair.payment.id) if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse the submission unless the refund is approved and breaks no rule, and unless the database has lost no
-        other sent refund of the payment.
-        """
+        """Raise an error if the refund is not approved or breaks a rule, if the database has lost another sent
+        refund of the payment, or if a read-only switch is on."""
         pair = refund_records.require_with_payment(conn, self._id)
         require_sendable(conn, pair.refund)
         refund_rules.refuse_unsendable(self._context, conn, pair, self._adapter)
-        self._refuse_spooled(conn, pair)
+        self._refuse_if_refund_lost(conn, pair)
         refuse_if_read_only(conn, pair.payment.provider)
 
-    def _refuse_spooled(self, conn: Connection, pair: RefundWithPayment) -> None:
-        """Refuse the submission if the database has lost a sent refund of the payment. One exception: if the lost
-        refund has the same key as this one and the provider stores keys, this one may be sent, because it can have no
-        second effect.
+    def _refuse_if_refund_lost(self, conn: Connection, pair: RefundWithPayment) -> None:
+        """Raise in_progress if the database has lost a sent refund of the payment. One exception: if the lost
+        refund has the same key as this one, and the provider stores keys, this refund may be sent, because the
+        provider counts both as one.
         """
-        own = find_key(self._context, conn, pair.refund, pair.payment)
+        own = find_refund_key(self._context, conn, pair.refund, pair.payment)
         for intent in refund_rules.find_lost_refunds(self._context, conn, pair.payment.id):
             if intent.provider_key != own or not self._adapter.capabilities.keeps_idempotency_keys:
-                raise refund_rules.make_only_desk_knows_error(pair.payment, intent)
+                raise refund_rules.make_lost_refund_error(pair.payment, intent)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Set the refund from approved to submitting, store its idempotency key, and return the claim.
 
-        On a server the row may have changed since the check, so its state is checked again. The data for the call to
-        the provider is read here too, so that nothing must be read between the claim and the call.
+        Another process may have changed the row since the check, so its state is checked again. The data for the
+        call to the provider are read here too, so that nothing must be read between the claim and the call.
         """
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, self._id)
         require_sendable(tx.conn, refund)
         payment = refund_records.require_payment(tx.conn, refund.payment_id)
-        key = find_key(context, tx.conn, refund, payment)
+        key = find_refund_key(context, tx.conn, refund, payment)
         self._claimed_pair = RefundWithPayment(replace(refund, provider_refund_key=key), payment)
         refunds.change_refund(
             tx.conn,
@@ -176,7 +181,7 @@ class _SubmissionAttempt:
         )
 
     def call(self, _subject: ClaimedRecord) -> Outcome[RefundReport]:
-        return _send_refund(self._claimed_pair, self._adapter)
+        return _query_and_send(self._claimed_pair, self._adapter)
 
     def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[RefundReport]) -> None:
         refund_outcomes.record_outcome(self._context, tx, subject.id, outcome, self._adapter.capabilities)
@@ -190,14 +195,13 @@ class _SubmissionAttempt:
 
     def make_result(self, claimed: ClaimedOperation, outcome: Outcome[RefundReport]) -> Refund:
         """Return the refund, or raise the error of the recorded outcome. If the database can't be read now, the
-        refund is built from the claim and the outcome in memory.
-        """
+        refund is built from the claim and the outcome in memory."""
         try:
             refund = refund_records.read_refund(self._context, claimed.subject.id)
         except Exception:
             _log.warning("refund %s can't be read after its sending", claimed.subject.id, exc_info=True)
             refund = last_known_record.build_refund(self._pair.refund, claimed, outcome)
-        if refund_outcomes.contradicts(refund, outcome):
+        if refund_outcomes.is_contradicting_answer(refund, outcome):
             raise late_answers.make_already_decided_error(self._context, REFUND_KIND, refund)
         if outcome.kind in EFFECT_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):
             return refund
@@ -205,7 +209,7 @@ class _SubmissionAttempt:
         raise error_of_outcome(find_error_code(outcome), detail)
 
 
-SUBMIT: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] = GuardedAction(
+REFUND_SUBMISSION: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] = GuardedAction(
     name=AuditAction.REFUND_SUBMIT,
     kind=REFUND_KIND,
     right="refund_submit",
@@ -221,18 +225,17 @@ SUBMIT: GuardedAction[_SubmissionAttempt, ServiceContext, RefundReport, Refund] 
     convert_exception=_SubmissionAttempt.convert_exception,
     make_result=_SubmissionAttempt.make_result,
     audits_ending=True,
-    settle=settle_late,
-    record_lapse=write_lapsed,
+    settle=settle_late_answer,
+    record_lapse=write_lapsed_outcome,
 )
 RefundSubmissionService: TypeAlias = GuardedService[_SubmissionAttempt, ServiceContext, RefundReport, Refund]
 
 
 def require_sendable(conn: Connection, refund: Refund) -> None:
-    """Raise in_progress if the refund is being sent or its outcome is unknown, and already_decided if it is not
-    approved.
-    """
+    """Raise in_progress if a process is sending the refund or its outcome is unknown, and already_decided if it is
+    not approved."""
     if refund.state is RefundState.SUBMITTING:
-        refund_records.refuse_running(conn, refund)
+        refund_records.refuse_running_submission(conn, refund)
         raise ConsoleError(
             ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.REFUND_OUTCOME_UNKNOWN}
         )
@@ -241,8 +244,8 @@ def require_sendable(conn: Connection, refund: Refund) -> None:
 
 
 def _make_operation_key(conn: Connection, refund: Refund) -> str:
-    """Return the first idempotency key for this refund's journal row that is not in use. A new attempt after one
-    without effect uses the same key, because that attempt has freed it; a repeated refund uses the key with the next
+    """Return the first unused idempotency key for the journal row of this submission. If an earlier attempt had no
+    effect, its key is free and is used again; for a repeated refund of the same amount, the key has the next
     number.
     """
     repeat: int | None = None
@@ -253,25 +256,26 @@ def _make_operation_key(conn: Connection, refund: Refund) -> str:
         repeat = (repeat or 1) + 1
 
 
-def _send_refund(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
-    if pair.refund.error_code == THROTTLE_REASON or not adapter.capabilities.keeps_idempotency_keys:
+def _query_and_send(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport]:
+    if pair.refund.error_code == SIMILAR_REFUND_REASON or not adapter.capabilities.keeps_idempotency_keys:
         earlier = _find_earlier_attempt(pair, adapter)
         if earlier is not None:
             return earlier
-    return adapter.refund(pair.order)
+    return adapter.refund(pair.refund_order)
 
 
 def _find_earlier_attempt(pair: RefundWithPayment, adapter: PaymentProvider) -> Outcome[RefundReport] | None:
     """Ask the provider whether it has this refund from an earlier attempt. Return the outcome with which the
-    submission ends; None if the provider doesn't have the refund, so that it must be sent.
-    """
-    outcome = adapter.make_reader().read_refund(pair.order)
+    submission ends; None if the provider doesn't have the refund, so that it must be sent."""
+    outcome = adapter.make_reader().read_refund(pair.refund_order)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
     if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
         return replace(outcome, sent=Sent.YES)
-    if pair.refund.error_code == THROTTLE_REASON:
-        return Outcome(OutcomeClass.RATE_LIMITED, THROTTLE_REASON, Sent.NO, None, outcome.status, outcome.evidence)
+    if pair.refund.error_code == SIMILAR_REFUND_REASON:
+        return Outcome(
+            OutcomeClass.RATE_LIMITED, SIMILAR_REFUND_REASON, Sent.NO, None, outcome.status, outcome.evidence
+        )
     kind = outcome.kind if outcome.kind in (OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) else None
     return replace(outcome, kind=kind or OutcomeClass.FAILED_DEFINITE, sent=Sent.NO, found=None)
 
@@ -281,5 +285,5 @@ def _compute_fingerprint(refund: Refund, key: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _ignore_step(_step: str) -> None:
-    """Do nothing with a progress step. Used where no caller wants to show the progress."""
+def _ignore_progress_step(_step: str) -> None:
+    """Do nothing: used if the caller doesn't show the progress."""

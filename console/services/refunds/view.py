@@ -1,4 +1,4 @@
-"""Read the data for the screen of a refund, and the list of refunds that wait for a decision."""
+"""Read the data of a refund's screen, and the list of refunds that wait for a decision."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
 from console.services.refunds import rules as refund_rules
-from console.services.refunds.lease import lease_name
+from console.services.refunds.lease import make_refund_lease_name
 from console.services.refunds.records import RefundWithPayment
 from console.services.refunds.request import make_facts_at_request
 from console.services.refunds.risk_signals import SignalFacts
@@ -45,7 +45,7 @@ REFUND_KIND = refunds.REFUND_KIND
 MAX_INBOX_ROWS = 1_000
 MAX_SUMMARIES = 30
 _log = logging.getLogger("console.guard")
-_ACTIONS: Mapping[str, str] = {
+_RIGHT_OF_ACTION: Mapping[str, str] = {
     "approve": "refund_approve",
     "reject": "refund_approve",
     "withdraw": "refund_withdraw",
@@ -54,7 +54,7 @@ _ACTIONS: Mapping[str, str] = {
 
 
 class RefundViews:
-    """Reads refunds for their screens. After a refund was read, an audit entry says who opened it."""
+    """Reads refunds for their screens. Each reading of a single refund is written into the audit trail."""
 
     def __init__(
         self,
@@ -64,26 +64,25 @@ class RefundViews:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` reads the relations of records; `read_actions` applies the decision table to it."""
+        """`complete_records` adds the related records to records; `read_actions` returns the actions on a record
+        that the acting person may do now."""
         self._context = context
         self._payment_providers = payment_providers
         self._reads = reads
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_refund(self, refund_id: int) -> RefundView:
-        """Return one refund with the data of its screen. Raises not_found, and not_allowed if the acting person may
-        not read.
-        """
+        """Return one refund with all data of its screen, and write an audit entry that the acting person has
+        opened it. Raises not_found, and not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            view = self._make_view(conn, refund_id, person)
+            view = self._read_view(conn, refund_id, person)
         self._reads.record_opening(AuditAction.REFUND_OPENED, REFUND_KIND, refund_id)
         return view
 
     def read_inbox(self) -> ApprovalInbox:
         """Return the refunds that wait for a decision, oldest first, in two lists: those about which the acting
-        person may decide, and the others. Raises not_allowed if the acting person may not read.
-        """
+        person may decide, and the others. Raises not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_refunds = complete_with_corporations(
@@ -99,8 +98,9 @@ class RefundViews:
         return ApprovalInbox(decidable, tuple(refund for refund in open_refunds if refund not in decidable))
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RequestSummary]:
-        """Return the summary of each of these refunds, at most MAX_SUMMARIES, for a list. Raises not_found, and
-        not_allowed if the acting person may not read.
+        """Return, by refund id, the payment and the number of warnings of each of these refunds, for a list. Only
+        the first MAX_SUMMARIES ids are read. Raises not_found, and not_allowed if the acting person may not
+        read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -120,10 +120,10 @@ class RefundViews:
     ) -> RequestSummary:
         _, stored_hits = _parse_facts_at_request(pair.refund.id, stored_texts)
         signals = _find_current_signals(facts, pair.refund, stored_hits)
-        broken = [check for check in self._make_checks(facts.of_rules, pair.refund) if not check.holds]
+        broken = [check for check in self._make_rule_checks(facts.rule_facts, pair.refund) if not check.holds]
         return RequestSummary(pair.payment, len(signals) + len(broken))
 
-    def _make_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
+    def _read_view(self, conn: Connection, refund_id: int, person: Person | None) -> RefundView:
         context, now = self._context, self._context.now()
         pair = refund_records.require_with_payment(conn, refund_id)
         refund = complete_record(self._complete_records, conn, pair.refund)
@@ -133,7 +133,7 @@ class RefundViews:
         (signal_facts,) = refund_risks.read_signal_facts(conn, [refund_facts])
         stored_texts = refunds.request_facts(conn, [refund_id]).get(refund_id)
         facts_at_request, stored_hits = _parse_facts_at_request(refund_id, stored_texts)
-        holder = leases.holder_of(conn, lease_name(payment.id))
+        holder = leases.holder_of(conn, make_refund_lease_name(payment.id))
         switch = find_switch(conn, payment.provider)
         server_now = current_time(conn, now)
         return RefundView(
@@ -153,9 +153,9 @@ class RefundViews:
             ),
             money=money_parts(payment, refund_facts.refunds),
             against=_find_current_signals(signal_facts, refund, stored_hits),
-            checks=self._make_checks(refund_facts, refund),
+            checks=self._make_rule_checks(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),
-            changed=_changed_fields(facts_at_request, make_facts_at_request(refund_facts), refund),
+            changed=_find_changed_fields(facts_at_request, make_facts_at_request(refund_facts), refund),
             earlier=self._complete_records(
                 conn, tuple(refund for refund in refund_facts.refunds if refund.id != refund_id)
             ),
@@ -164,7 +164,10 @@ class RefundViews:
             evidence=evidence.find_by_subject(conn, REFUND_KIND, refund_id),
             actions=(
                 *self._read_actions(conn, REFUND_KIND, refund_id, person, ("probe", "resolve")),
-                *(self._make_action(name, refund, person, holder, server_now, switch) for name in _ACTIONS),
+                *(
+                    self._make_allowed_action(name, refund, person, holder, server_now, switch)
+                    for name in _RIGHT_OF_ACTION
+                ),
             ),
             holder=holder,
             awaiting="second_person" if relations.awaits_second_person else None,
@@ -172,15 +175,16 @@ class RefundViews:
             **read_annotations(context, conn, REFUND_KIND, refund_id),
         )
 
-    def _make_checks(self, refund_facts: RefundFacts, refund: Refund) -> tuple[RuleCheck, ...]:
-        """Return the checks of the rules for an approval; none if the provider is not configured on this desk."""
+    def _make_rule_checks(self, refund_facts: RefundFacts, refund: Refund) -> tuple[RuleCheck, ...]:
+        """Return the checks of the rules for an approval; an empty tuple if this desk has no settings for the
+        provider."""
         try:
             reader = self._payment_providers.get_reader(refund_facts.payment.provider)
         except ConsoleError:
             return ()
         return refund_rules.check_rules(refund_facts, refund.amount_minor, reader, is_request=False)
 
-    def _make_action(
+    def _make_allowed_action(
         self,
         name: str,
         refund: Refund,
@@ -189,12 +193,13 @@ class RefundViews:
         server_now: datetime,
         switch: ReadOnlySwitch | None,
     ) -> AllowedAction:
-        """Return the action `name`, and whether the person may run it at `server_now`; if not, with the reason, such
-        as the read-only `switch` that is on. The service that runs the action checks this again. The time is the
-        database server's, as in the service: this computer's clock may be wrong.
+        """Return the action `name` on the refund. If the person can't do it now, it has the reason. `holder` is
+        the process that holds the lease; `switch` is the read-only switch that is on. `server_now` is the
+        database server's time, because the clock of this machine may be wrong. The service that does the action
+        checks all of this again.
         """
-        right = _ACTIONS[name]
-        reason, facts = self._refusal_reason(name, refund, person, server_now)
+        right = _RIGHT_OF_ACTION[name]
+        reason, facts = self._find_refusal_reason(name, refund, person, server_now)
         if reason is None and holder is not None and name == "submit":
             reason, facts = ErrorCode.IN_PROGRESS, {"holder": holder.operator, "since": holder.since}
         if reason is not None:
@@ -205,7 +210,7 @@ class RefundViews:
             return AllowedAction(name, False, SWITCH_REASON, facts_of_switch(switch))
         return AllowedAction(name, True)
 
-    def _refusal_reason(
+    def _find_refusal_reason(
         self, name: str, refund: Refund, person: Person | None, server_now: datetime
     ) -> tuple[str | None, Mapping[str, object]]:
         if name in ("approve", "reject"):
@@ -235,9 +240,8 @@ def _may_decide(refund: Refund, person: Person, now: datetime) -> bool:
 def _parse_facts_at_request(
     refund_id: int, stored_texts: tuple[str, str] | None
 ) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:
-    """Return the facts about the payment and the risk signals (with the maker's comments) that were stored with the
-    request. If the stored texts can't be read, return no facts and no signals.
-    """
+    """Return the facts about the payment, and the risk signals with the maker's comments, that were stored with
+    the refund request. If the stored texts can't be parsed, return no facts and no signals."""
     if stored_texts is None:
         return {}, ()
     try:
@@ -254,9 +258,8 @@ def _parse_facts_at_request(
 def _find_current_signals(
     facts: SignalFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
 ) -> tuple[RiskSignal, ...]:
-    """Return the present risk signals, with the maker's comments, followed by the signals that existed only when the
-    refund was requested.
-    """
+    """Return the present risk signals with the maker's comments, followed by the stored signals that exist no
+    longer."""
     answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
     now = tuple(
         RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))
@@ -269,12 +272,11 @@ def _find_current_signals(
     )
 
 
-def _changed_fields(
+def _find_changed_fields(
     facts_at_request: Mapping[str, Any], now: Mapping[str, object], refund: Refund
 ) -> Mapping[str, tuple[object, object]]:
-    """Return the payment's fields that have changed since the request: (old value, new value) by field name. The
-    payment's version is left out, because the request itself raises it.
-    """
+    """Return the payment's fields that have changed since the refund request: (old value, new value) by field
+    name. The payment's version is left out, because the request itself raises it."""
     if refund.state not in (RefundState.REQUESTED, RefundState.APPROVED):
         return {}
     return {

@@ -121,7 +121,7 @@ def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
     with suppress(ConsoleError):
         on.checker.refunds.approve(refund)
     on.sandbox.control.add_fault("hang", call="paypay_refund_details")
-    return refund_lease.lease_name(payment), lambda console: console.refunds.probe(refund)
+    return refund_lease.make_refund_lease_name(payment), lambda console: console.refunds.probe(refund)
 
 
 def _payment(on: Stage) -> tuple[str, Callable[[Console], object]]:

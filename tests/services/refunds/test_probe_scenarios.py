@@ -19,7 +19,7 @@ from console.providers.http.failure_classes import TransportFailure, classify_ex
 from console.providers.http.transport import HttpAnswer, HttpTransport
 from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
-from console.services.refunds.idempotency_key import find_key
+from console.services.refunds.idempotency_key import find_refund_key
 from tests.providers.http.test_failure_classes import chain
 from tests.providers.payments.parts import VECTORS
 from tests.support.desks import NUMBERS, opened
@@ -113,7 +113,7 @@ def test_refunds(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -
 def ours(desk: RefundDesk, payment: Payment, refund: Refund) -> dict[str, str]:
     """Our numbers in the place of the published ones."""
     with desk.context.database.read() as conn:
-        key = find_key(desk.context, conn, desk.now(refund), payment)
+        key = find_refund_key(desk.context, conn, desk.now(refund), payment)
     number = payment.provider_payment_id or ""
     return {
         "RFD-20261120-000123-01": key,
