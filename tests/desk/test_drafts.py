@@ -152,7 +152,7 @@ def test_review_goes_back_to_the_form(sit: Sit, payment: Payment) -> None:
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert "7,500" in dialog.windowTitle()
-    assert dialog.form.request().amount == "7500"
+    assert dialog.form.make_request().amount == "7500"
 
 
 @pytest.mark.usefixtures("embedded")

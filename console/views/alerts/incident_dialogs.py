@@ -31,7 +31,7 @@ class IncidentDialog(FormDialog):
         super().__init__(
             context,
             translate(f"dialog.incident_{self.name}.title"),
-            words.describe_incident_text(incident, context),
+            words.incident_subject_text(incident, context),
             parent,
             act_text=translate(f"dialog.incident_{self.name}.act"),
         )

@@ -27,7 +27,7 @@ from console.views.pages.permission_buttons import bind_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import incidents as words
-from console.views.presenters.columns import width_of_text
+from console.views.presenters.columns import column_width_for
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.runtime.tasks import Failure
@@ -202,7 +202,7 @@ class AlertsPage(Page):
         self._show_incident(self.table.current_item)
 
     def _row_group_of(self, incident: Incident) -> RowGroup:
-        word, shape, tone = words.state_group(incident, self.context)
+        word, shape, tone = words.state_look(incident, self.context)
         count = wording.format_count(self._counts.get(incident.state, 0))
         return RowGroup(incident.state, word, shape, tone, count)
 
@@ -328,7 +328,7 @@ class AlertsPage(Page):
         alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
         if incident is not None and alerts:
             main = next((alert for alert in alerts if alert.rule_id in _RULES_CLOSED_BY_ACKNOWLEDGEMENT), alerts[0])
-            item = replace(words.item_of(incident), alert=main)
+            item = replace(words.main_alert_item(incident), alert=main)
             AcknowledgeDialog(self.context, item, self.window(), alerts).open()
 
     # -- steps
@@ -474,12 +474,12 @@ def _incident_columns(context: WindowContext) -> list[Column]:
     return [
         Column(
             "age", translate("column.age"), 84, lambda one: record_words.age_cell(one.since, context), "age",
-            spoken=lambda one: record_words.age_spoken(one.since, context),
+            spoken=lambda one: record_words.spoken_age_text(one.since, context),
         ),
-        Column("cause", translate("incident.column.what"), 280, lambda one: words.rule_count_text(one, context),
+        Column("cause", translate("incident.column.what"), 280, lambda one: words.title_and_count(one, context),
                is_stretched=True),
-        Column("about", translate("alerts_screen.column.about"), width_of_text("ORD-2026-000001", 24),
-               lambda one: words.describe_incident_text(one, context), "data"),
+        Column("about", translate("alerts_screen.column.about"), column_width_for("ORD-2026-000001", 24),
+               lambda one: words.incident_subject_text(one, context), "data"),
         Column("extent", translate("incident.column.extent"), 230,
                lambda one: incident_words.extent_text(one, translate)),
         Column("owner", translate("incident.column.owner"), 150, lambda one: words.owner_cell(one, context), "state"),

@@ -358,7 +358,7 @@ class CommandPalette(QObject):
         context = self._context
         state = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
         since = record.state_since or case_words.began_at(record)
-        age, spoken_age = (context.age_text(since) if since else ""), words.age_spoken(since, context)
+        age, spoken_age = (context.age_text(since) if since else ""), words.spoken_age_text(since, context)
         if isinstance(record, CreditCheck):
             title, name = case_words.short_title(record, context), _shorten_name(case_words.name_of(record, context))
             return ResultEntry(

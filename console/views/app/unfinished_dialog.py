@@ -28,7 +28,7 @@ from console.views.presenters import bulk as bulk_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
-from console.views.presenters.columns import width_of_text
+from console.views.presenters.columns import column_width_for
 from console.views.presenters.drafts import continue_draft
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, route_to
@@ -292,7 +292,7 @@ class UnfinishedDialog(DialogFrame):
         """
         sentence = ""
         if isinstance(item, UnfinishedWork):
-            sentence = words.next_words(item.next_step, self._context)
+            sentence = words.next_step_text(item.next_step, self._context)
         elif isinstance(item, BulkItem):
             sentence = bulk_words.run_status(item, self._context).words
         elif isinstance(item, OwnRequest):
@@ -501,19 +501,19 @@ def _run_columns(context: WindowContext) -> list[Column]:
     longest_action = max((translate(f"bulk.action.{action.value}") for action in BulkAction), key=len)
     return [
         Column("name", translate("dialog.unfinished.run"), 84, lambda item: item.run.name, "data"),
-        Column("what", translate("column.what"), width_of_text(longest_action, 24), action_text),
+        Column("what", translate("column.what"), column_width_for(longest_action, 24), action_text),
         Column("since", translate("bulk.column.frozen"), 112, creation_text, "data"),
         Column(
             "state",
             translate("column.state"),
-            width_of_text(longest_state, 44),
+            column_width_for(longest_state, 44),
             lambda item: bulk_words.state_cell(item.run, context),
             "state",
         ),
         Column(
             "done",
             translate("dialog.unfinished.done"),
-            width_of_text(translate("bulk.progress", done=10_000, of=10_000), 24),
+            column_width_for(translate("bulk.progress", done=10_000, of=10_000), 24),
             progress_text,
         ),
         Column("who", translate("column.who"), 96, lambda item: words.actor_name(item.run.made_by, context)),

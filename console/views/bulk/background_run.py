@@ -55,5 +55,5 @@ def _make_end_toast(context: WindowContext, run: BulkRun, progress: BulkProgress
     tally = bulk_words.tally_text(progress.result_counts, run.action, context)
     if not bulk_words.has_ended(run):
         return Toast(words, tally, shape="square_bang", tone="care")
-    shape, tone = bulk_words.look_of_end(progress.result_counts)
+    shape, tone = bulk_words.ended_run_look(progress.result_counts)
     return Toast(words, tally, shape=shape, tone=tone)

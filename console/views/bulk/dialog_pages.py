@@ -14,7 +14,7 @@ from console.views.exports.list_export import ListExport
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_worker
 from console.views.presenters import bulk as bulk_words
-from console.views.presenters.columns import width_of_text
+from console.views.presenters.columns import column_width_for
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
@@ -214,7 +214,7 @@ def _row_columns(
         Column(
             "place",
             translate("bulk.column.place"),
-            max(width_of_text(translate("bulk.column.place"), 24), 72),
+            max(column_width_for(translate("bulk.column.place"), 24), 72),
             format_place,
             "amount",
         ),
@@ -235,7 +235,7 @@ def _record_name_width_px() -> int:
 
 def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     def make_verdict_cell(forecast: RowForecast) -> StateCell:
-        return bulk_words.verdict_cell(forecast, action, context)
+        return bulk_words.forecast_cell(forecast, action, context)
 
     def format_why(forecast: RowForecast) -> str:
         return bulk_words.reason_text(forecast.reason, forecast.blocking_person, context)
@@ -244,7 +244,7 @@ def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
         (context.translate(f"bulk.verdict.{name}") for name in (f"would.{action.value}", "skip", "refused")), key=len
     )
     state = Column(
-        "verdict", context.translate("bulk.column.verdict"), width_of_text(longest, 44), make_verdict_cell, "state"
+        "verdict", context.translate("bulk.column.verdict"), column_width_for(longest, 44), make_verdict_cell, "state"
     )
     return _row_columns(context, lambda forecast: (forecast.row, forecast.record), state, format_why)
 
@@ -260,10 +260,10 @@ def _result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
         return bulk_words.row_reason(line.row, context)
 
     longest = max(
-        (bulk_words.result_word(name, action, context) for name in (*bulk_words.RESULT_NAMES, "none")), key=len
+        (bulk_words.result_word(name, action, context) for name in (*bulk_words.ROW_RESULT_NAMES, "none")), key=len
     )
     outcome = Column(
-        "result", context.translate("column.result"), width_of_text(longest, 44), make_result_cell, "state"
+        "result", context.translate("column.result"), column_width_for(longest, 44), make_result_cell, "state"
     )
     now = Column("state", context.translate("bulk.column.state_now"), 150, present_state, "state")
     *names, result_column, reason = _row_columns(context, lambda line: (line.row, line.record), outcome, format_why)

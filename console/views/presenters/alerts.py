@@ -1,4 +1,4 @@
-"""Texts of alerts: the observed and the expected values, and the route to the record on which a person must act."""
+"""Texts of alerts, and the route to the record on which a person must act because of an alert."""
 
 from console.domain.alerts.rules import GRACE_PERIODS, RULES
 from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND
@@ -11,9 +11,9 @@ from console.wording.alerts import rule_text as rule_text
 
 
 def why_text(item: AlertItem, context: WindowContext) -> str:
-    """Return the explanation of an alert about an order and its payments: the defect, the observed and expected
-    values, and the age of the alert; for an alert about a company, the changed facts. Return "" for an alert about
-    another record, because the page of that record has the explanation.
+    """Return the sentence that explains an alert about an order and its payments: the defect, the observed and
+    expected values, and the age of the alert. For an alert about a company, return the changed facts. For any
+    other alert return "", because the page of the alert's record shows the explanation.
     """
     alert = item.alert
     if alert.rule_id == CHANGE_RULE:
@@ -31,9 +31,8 @@ def why_text(item: AlertItem, context: WindowContext) -> str:
 
 
 def record_route(item: AlertItem) -> Route | None:
-    """Return the route to the page of the record on which a person must act to resolve the alert; None if no action
-    is offered. The route of a corporation is the lookup of its number.
-    """
+    """Return the route to the page of the record on which a person must act to resolve the alert; None if the
+    alert offers no action. For an alert about a corporation, this is the lookup page of its number."""
     if item.kind == CORPORATION_KIND:
         return LookupRoute(item.number or "")
     return None if item.action is None else route_to(item.kind, item.id, (), "alerts")

@@ -1,4 +1,4 @@
-"""Texts and icons of bulk runs: the forecast and the result of a row, and the state of a run."""
+"""Texts, icons and table cells of bulk runs: the forecast and the result of each row, and the state of a run."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -28,13 +28,13 @@ from console.wording.bulk import record_state_key
 from console.wording.bulk import result_word as result_word
 from console.wording.bulk import row_reason as row_reason
 
-_LIMIT_REACHED = "most"
-_VERDICT_LOOKS: Mapping[ForecastKind, tuple[str, Tone]] = {
+_LIMIT_REACHED_REASON = "most"
+_LOOK_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
     ForecastKind.WOULD_RUN: ("arrow_right", "progress"),
     ForecastKind.SKIP: ("dash", "muted"),
     ForecastKind.REFUSED: ("ring_slash", "care"),
 }
-_RESULT_LOOKS: Mapping[str, tuple[str, Tone]] = {
+_LOOK_BY_RESULT: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     STILL_UNKNOWN: ("question", "unknown"),
     "skipped": ("dash", "muted"),
@@ -42,8 +42,8 @@ _RESULT_LOOKS: Mapping[str, tuple[str, Tone]] = {
     "failed": ("cross", "bad"),
     "none": ("ring", "muted"),
 }
-RESULT_NAMES = tuple(_RESULT_LOOKS)[:-1]
-_STATE_LOOKS: Mapping[str, tuple[str, Tone]] = {
+ROW_RESULT_NAMES = tuple(_LOOK_BY_RESULT)[:-1]
+_LOOK_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
     "frozen": ("ring", "muted"),
     "running": ("half_disc", "progress"),
     "paused": ("hourglass", "care"),
@@ -53,32 +53,33 @@ _STATE_LOOKS: Mapping[str, tuple[str, Tone]] = {
 
 
 class RunStatus(NamedTuple):
-    """The state of a run for the screen: a sentence, and the shape and colour tone of its icon."""
+    """The state of a bulk run as the window shows it: a sentence (`words`), and the shape and colour tone of the
+    icon."""
 
     words: str
     shape: str
     tone: Tone
 
 
-def verdict_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
-    """Return the table cell with the forecast of a row: the action would be done, skipped or refused."""
-    shape, tone = _VERDICT_LOOKS[forecast.verdict]
+def forecast_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
+    """Return the table cell with the forecast for one row of a bulk run: the action would be done, skipped or
+    refused."""
+    shape, tone = _LOOK_BY_FORECAST[forecast.verdict]
     is_planned = forecast.verdict is ForecastKind.WOULD_RUN
     key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.verdict.value}"
     return StateCell(context.translate(key), shape, tone)
 
 
 def result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -> StateCell:
-    """Return the table cell with the outcome of an executed row."""
+    """Return the table cell with the result of one row of a bulk run."""
     name = outcome_of(row.result, row.reason) or "none"
-    shape, tone = _RESULT_LOOKS.get(name, ("dash", "muted"))
+    shape, tone = _LOOK_BY_RESULT.get(name, ("dash", "muted"))
     return StateCell(result_word(name, action, context), shape, tone)
 
 
 def record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
-    """Return the table cell with the present state of a row's record: the state word, or that its outcome is unknown.
-    The cell is empty if the record no longer exists.
-    """
+    """Return the table cell with the present state of the record of a row; if the record's outcome is unknown, the
+    cell says so. The cell is empty for None: the record no longer exists."""
     if record is None:
         return StateCell("", "dash", "muted")
     return record_words.state_cell(record_state_key(record), context.language)
@@ -91,20 +92,21 @@ def totals_text(plan: BulkPlan, context: WindowContext) -> str:
 
 
 def duration_text(plan: BulkPlan, context: WindowContext) -> str:
-    """Return the text of the shortest time that the planned run can take."""
+    """Return the text of the shortest time that the bulk run of this plan can take."""
     if plan.shortest_seconds < 1:
         return context.translate("bulk.time.soon")
     return context.translate("bulk.time", time=timedelta(seconds=round(plan.shortest_seconds)))
 
 
 def state_cell(run: BulkRun, context: WindowContext) -> StateCell:
-    shape, tone = _STATE_LOOKS.get(run.state, ("dash", "muted"))
+    shape, tone = _LOOK_BY_RUN_STATE.get(run.state, ("dash", "muted"))
     return StateCell(context.translate(f"bulk.state.{run.state}"), shape, tone)
 
 
 def tally_text(counts: Mapping[str, int], action: BulkAction, context: WindowContext) -> str:
-    """Return a text with the number of rows for each outcome of a bulk run; outcomes that no row has are left out."""
-    named_counts = ((name, counts[name]) for name in RESULT_NAMES if counts.get(name))
+    """Return the text with the number of rows for each result of a bulk run. `counts` are the numbers by the name
+    of the result; a result without rows is left out."""
+    named_counts = ((name, counts[name]) for name in ROW_RESULT_NAMES if counts.get(name))
     words = [
         context.translate("bulk.tally", word=result_word(name, action, context), n=n) for name, n in named_counts
     ]
@@ -114,35 +116,34 @@ def tally_text(counts: Mapping[str, int], action: BulkAction, context: WindowCon
 def run_status(
     item: BulkItem, context: WindowContext, counts: Mapping[str, int] | None = None, *, runs_here: bool = False
 ) -> RunStatus:
-    """Return the sentence and icon for the state of a run. `counts` are the numbers of rows by outcome, None if they
-    weren't read. `runs_here` is True if this window executes the run.
-    """
+    """Return the sentence and the icon for the state of a bulk run. `counts` are the numbers of rows by the name
+    of their result; None if they weren't read. `runs_here` is True if this window executes the run."""
     if runs_here:
         return RunStatus(context.translate("bulk.told.here"), "circle_arrow", "progress")
     sentence = _status_words(item, context)
     if not has_ended(item.run):
-        shape, tone = _STATE_LOOKS.get(item.run.state, ("dash", "muted"))
+        shape, tone = _LOOK_BY_RUN_STATE.get(item.run.state, ("dash", "muted"))
         return RunStatus(sentence, shape, tone)
-    return RunStatus(sentence, *look_of_end(counts))
+    return RunStatus(sentence, *ended_run_look(counts))
 
 
-def look_of_end(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
-    """Return shape and colour tone for the end of a run with these numbers of rows by outcome: good only if every row
-    was done. None: the numbers aren't known.
+def ended_run_look(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
+    """Return the icon shape and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the
+    name of their result: the tone is good only if every row was done. With None, the numbers aren't known and
+    the tone is muted.
     """
-    open_names = [name for name in RESULT_NAMES if name != "done" and (counts or {}).get(name)]
+    open_names = [name for name in ROW_RESULT_NAMES if name != "done" and (counts or {}).get(name)]
     if counts is None:
         return "check", "muted"
     if not open_names:
-        return _STATE_LOOKS["done"]
-    return _RESULT_LOOKS[STILL_UNKNOWN] if STILL_UNKNOWN in open_names else ("square_bang", "care")
+        return _LOOK_BY_RUN_STATE["done"]
+    return _LOOK_BY_RESULT[STILL_UNKNOWN] if STILL_UNKNOWN in open_names else ("square_bang", "care")
 
 
 def has_ended(run: BulkRun) -> bool:
-    """Return True if the bulk run has executed all the rows that the person wanted: all rows, or the first ones up to
-    the chosen number.
-    """
-    return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED)
+    """Return True if the bulk run has executed all rows, or as many of its first rows as the person has set as the
+    limit."""
+    return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED_REASON)
 
 
 def _status_words(item: BulkItem, context: WindowContext) -> str:
@@ -157,7 +158,7 @@ def _status_words(item: BulkItem, context: WindowContext) -> str:
         return context.translate("bulk.told.maker", maker=run.made_by)
     if run.state == "done" and code == DISCARDED_REASON:
         return context.translate("bulk.told.discarded")
-    state_name = _LIMIT_REACHED if has_ended(run) and run.state == "stopped" else run.state
+    state_name = _LIMIT_REACHED_REASON if has_ended(run) and run.state == "stopped" else run.state
     return context.translate(
         f"bulk.told.{state_name}", provider=actor, reason=code, most=run.most, left=run.size - run.done
     )

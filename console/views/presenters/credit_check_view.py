@@ -1,6 +1,5 @@
-"""The values that the page of a credit check shows: its state in each system (the sides), its documents, changed
-fields and offered actions.
-"""
+"""The values that the page of a credit check shows: the state in this database and at the provider, the documents,
+the changed fields and the offered actions."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,7 +14,7 @@ from console.views.widgets.record_parts import DocumentPart, SideFacts
 from console.wording import catalogue as wording
 
 _COMPARED_FIELDS = ("state", "certainty", "company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
-_ANSWER_LOOKS: Mapping[str, tuple[str, str, Tone]] = {
+_LOOK_BY_ANSWER: Mapping[str, tuple[str, str, Tone]] = {
     "SUCCEEDED": ("found", "disc", "good"),
     "NOT_FOUND": ("not_found", "cross", "muted"),
     **dict.fromkeys(("FAILED_DEFINITE", "AUTH", "RATE_LIMITED", "PENDING"), ("refused", "cross", "bad")),
@@ -27,22 +26,20 @@ The outcome is a word in the summary of the stored answer.
 
 
 def moment_text(at: datetime, context: WindowContext) -> str:
-    """Return an instant within a sentence: the time with seconds for an instant of today, otherwise day and time."""
+    """Return an instant as text within a sentence: the time with seconds for an instant of today in Japan,
+    otherwise the same as column_time_text."""
     today = wording.format_instant(at, "day") == wording.format_instant(context.now(), "day")
     return wording.format_instant(at, "clock") if today else column_time_text(at, context)
 
 
 def column_time_text(at: datetime, context: WindowContext) -> str:
-    """Return an instant in the form that all columns of a table use: day and time, with the year if it isn't the
-    present one.
-    """
+    """Return an instant as text for a table column: day and time, with the year if it isn't the present year."""
     return wording.format_moment(at, context.now())
 
 
 def compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[SideFacts, SideFacts, SideFacts]:
-    """Return the three sides for the page of a credit check: its state in this database, its state at the provider,
-    and the order's side, which only says that a credit check has no order.
-    """
+    """Return the contents of the three panels on the page of a credit check: the state in this database, the state
+    at the provider, and the order's panel, which only says that a credit check has no order."""
     return _our_side(view, context), _provider_side(view, context), _order_side(context)
 
 
@@ -93,14 +90,15 @@ def _provider_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
 
 
 def _answer_word(record: CreditCheck, answer: EvidenceItem | None, context: WindowContext) -> tuple[str, str, Tone]:
-    """Return word, icon shape and colour tone for the provider's last answer about the credit check."""
+    """Return the word, the icon shape and the colour tone that the panel of the provider shows for `answer`, the
+    provider's last answer about the credit check."""
     summary_words = answer.summary.split() if answer is not None else []
     outcome = (
         "SUCCEEDED"
         if record.credit_check_id is not None
-        else next((code for code in _ANSWER_LOOKS if code in summary_words), "")
+        else next((code for code in _LOOK_BY_ANSWER if code in summary_words), "")
     )
-    word, shape, tone = _ANSWER_LOOKS.get(outcome, ("never_asked_short", "dash", "muted"))
+    word, shape, tone = _LOOK_BY_ANSWER.get(outcome, ("never_asked_short", "dash", "muted"))
     return context.translate(f"record.side.{word}"), shape, tone
 
 
@@ -116,9 +114,8 @@ def _order_side(context: WindowContext) -> SideFacts:
 
 
 def last_answer(view: CreditCheckView) -> EvidenceItem | None:
-    """Return the newest stored evidence of a call to AlarmBox, even if AlarmBox didn't answer that call; None if
-    there was no call.
-    """
+    """Return the newest evidence of a call to AlarmBox for this credit check, also if AlarmBox didn't answer the
+    call; None if there was no call."""
     return next((item for item in reversed(view.evidence) if item.source.startswith("alarmbox.")), None)
 
 
@@ -127,7 +124,8 @@ def _result_text(record: CreditCheck, context: WindowContext) -> str:
 
 
 def document_parts(view: CreditCheckView, context: WindowContext) -> list[DocumentPart]:
-    """Return the four parts of a credit check for the strip of documents: detail, result, dates, PDF."""
+    """Return what the page shows about the four parts of a credit check (detail, result, dates, PDF): each is
+    stored, missing or not yet expected."""
     if view.record.state is not CheckState.SUCCESS:
         names = ("detail", "result", "dates", "pdf")
         return [
@@ -204,20 +202,21 @@ def _missing_part(view: CreditCheckView, name: str, context: WindowContext) -> D
 
 
 def _last_event_at(view: CreditCheckView, action: AuditAction) -> datetime | None:
-    """Return the instant of the record's newest audit entry with this action; None if there is none."""
+    """Return the instant of the newest audit entry of the credit check with this action; None if there is no such
+    entry."""
     return next((entry.at for entry in reversed(view.timeline) if entry.what == action), None)
 
 
 def changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
-    """Return the fields that differ between two versions of a credit check, each with its values (before, after).
-    Only the fields of _COMPARED_FIELDS are compared.
-    """
+    """Return the fields that differ between two versions of a credit check: by the name of the field, the value in
+    `before` and the value in `after`. Only the fields of _COMPARED_FIELDS are compared."""
     pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED_FIELDS}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def difference_text(before: CreditCheck, after: CreditCheck, context: WindowContext) -> str:
-    """Return the differences between two versions of a credit check as one sentence; "" if there are none."""
+    """Return a sentence with the changes from the version `before` of a credit check to the version `after`:
+    fields, and missing parts. Return "" if there are no changes."""
     changes = changed_fields(before, after)
     texts = {name: [_field_text(name, value, context) for value in pair] for name, pair in changes.items()}
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:
@@ -248,9 +247,8 @@ def _field_text(name: str, value: object, context: WindowContext) -> str:
 
 
 def offered_actions(view: CreditCheckView) -> tuple[str, ...]:
-    """Return the names of the actions that the page offers for the state of the credit check: the action of the
-    explained next step first.
-    """
+    """Return the names of the actions that the page of the credit check offers in its present state. The action of
+    the next step comes first, if the explanation names one."""
     record, advised = view.record, view.explanation.next_step.action
     if record.is_superseded or record.duplicate_of is not None:
         return ("successor",)

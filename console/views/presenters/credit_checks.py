@@ -1,4 +1,5 @@
-"""Texts and icons of a credit check: state, age, explanation, and the lines of its timeline."""
+"""Texts, icons and table cells of credit checks: state, age, explanation, and the lines of a timeline. Pages of
+other records use some of them too."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,8 +22,8 @@ from console.wording.credit_checks import result_word as result_word
 from console.wording.credit_checks import state_key as state_key
 
 PROVIDER = "AlarmBox"
-_READ_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
-_EVENT_LOOKS: Mapping[EventKind, tuple[str, Tone]] = {
+_OPENING_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
+_LOOK_BY_EVENT: Mapping[EventKind, tuple[str, Tone]] = {
     EventKind.BEGUN: ("arrow_right", "text"),
     EventKind.ANSWER: ("circle_arrow", "text"),
     EventKind.NOTICE: ("arrow_down", "text"),
@@ -33,12 +34,12 @@ _EVENT_LOOKS: Mapping[EventKind, tuple[str, Tone]] = {
     EventKind.ALERT: ("warning", "care"),
 }
 """Icon shape and colour tone of those events of a timeline that aren't audit entries."""
-_ENDING_LOOKS: Mapping[str, tuple[str, Tone]] = {
+_LOOK_BY_OPERATION_END: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     "failed": ("cross", "bad"),
     "unknown": ("question", "unknown"),
 }
-_ENTRY_LOOKS: Mapping[str, tuple[str, Tone]] = {
+_LOOK_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
     "started": ("arrow_right", "text"),
     "bought": ("check", "good"),
     "stored": ("check", "good"),
@@ -85,14 +86,14 @@ def state_cell(key: str, language: Language, extra: str = "") -> StateCell:
 
 
 def longest_word(family: str, language: Language, *names: str) -> str:
-    """Return the longest word among the badges `family.name`, from which the width of their column is computed."""
+    """Return the longest word of the badges `family.name` for these `names`. The width of a column of badges is
+    computed from this word."""
     return max((tokens().badges[f"{family}.{name}"].word(language) for name in names), key=len)
 
 
 def age_cell(at: datetime | None, context: WindowContext) -> Cell:
-    """Return the table cell with the age of an instant, as a number and a unit. Return ""
-    for None, and – if the age is unknown, because a clock is wrong.
-    """
+    """Return the table cell with the age of the instant `at`, as a number and a unit. Return "" for None,
+    and – if the age is unknown because `at` is in the future, so that one clock is wrong."""
     if at is None:
         return ""
     age = age_of(at, context.now())
@@ -102,8 +103,9 @@ def age_cell(at: datetime | None, context: WindowContext) -> Cell:
     return AgeCell(str(number), context.translate(unit))
 
 
-def age_spoken(at: datetime | None, context: WindowContext) -> str:
-    """Return the age of an instant as text for a screen reader; "" for None and for an unknown age."""
+def spoken_age_text(at: datetime | None, context: WindowContext) -> str:
+    """Return the age of the instant `at` as text for a screen reader; "" for None, or if the age is unknown
+    because `at` is in the future."""
     age = None if at is None else age_of(at, context.now())
     if age is None:
         return ""
@@ -112,38 +114,40 @@ def age_spoken(at: datetime | None, context: WindowContext) -> str:
 
 
 def clock_text(at: datetime | None) -> str:
-    """Return the time of an instant in hours and minutes of Japan (JST), such as `15:58`; "" for None."""
+    """Return the time of an instant in Japan (JST) as hours and minutes, such as `15:58`; "" for None."""
     return wording.format_instant(at, "clock")[:5] if at else ""
 
 
 def company_name_of(record: CreditCheck, context: WindowContext) -> str:
-    """Return the company's name of a credit check: the provider's, else the registry's, marked as such; or its
-    corporation number in groups of digits if neither is known.
+    """Return the name of the credit check's company: the name that the provider has sent, otherwise the name in
+    the corporation registry, marked as such. If neither is known, return the corporation number in groups of
+    digits.
     """
     return known_name(record, context) or wording.format_number(record.corporation_number)
 
 
 def explanation_sentences(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
-    """Return the three sentences of a record's explanation: the verdict, its reason ("why"), and the next step."""
+    """Return the three sentences of a record's explanation: the verdict, the reason for the verdict, and the next
+    step."""
     facts = explanation.facts
     return (
         context.translate(explanation.verdict, **facts),
         context.translate(explanation.why, **facts),
-        next_words(explanation.next_step, context),
+        next_step_text(explanation.next_step, context),
     )
 
 
-def next_words(step: NextStep, context: WindowContext) -> str:
+def next_step_text(step: NextStep, context: WindowContext) -> str:
     return context.translate(step.code, **step.facts)
 
 
 def is_opening(entry: TimelineEntry) -> bool:
-    """Return True if the audit entry only records that a person has looked at the record."""
-    return entry.what in _READ_ACTIONS
+    """Return True if the audit entry only records that a person has opened the record or the PDF."""
+    return entry.what in _OPENING_ACTIONS
 
 
 def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
-    """Return an audit entry as a line of the timeline on screen."""
+    """Return the line that the timeline on screen shows for an audit entry."""
     shape, tone = entry_look(entry)
     time = wording.format_moment(entry.at, context.now())
     words = wording.timeline_line(entry, context.language)
@@ -151,29 +155,28 @@ def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Timelin
 
 
 def event_timeline_line(event: Event, story: TimelinePage, context: WindowContext) -> TimelineLine:
-    """Return an event of a record's history as a line of the timeline on screen. The text is the same as in the
-    timeline that a person copies.
-    """
+    """Return the line that the timeline on screen shows for an event of the record's history. The sentence is the
+    same as in the text that a person copies from the timeline."""
     is_audited = event.source == "audit_log"
-    shape, tone = entry_look(entry_of(event)) if is_audited else _EVENT_LOOKS.get(event.step, ("ring_dot", "text"))
+    shape, tone = entry_look(entry_of(event)) if is_audited else _LOOK_BY_EVENT.get(event.step, ("ring_dot", "text"))
     if event.step is EventKind.ENDED:
-        shape, tone = _ENDING_LOOKS.get(str(event.facts.get("state")), ("ring_dot", "text"))
+        shape, tone = _LOOK_BY_OPERATION_END.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_moment(event.at, context.now())
     sentence = story_words.sentence_with_record(event, story, context.language)
     return TimelineLine(time, wording.format_instant(event.at), shape, tone, actor_name(event.who, context), sentence)
 
 
 def entry_of(event: Event) -> TimelineEntry:
-    """Return the audit entry from which an event of a timeline was made, as a TimelineEntry."""
+    """Return a TimelineEntry with the values of an event that comes from the audit trail."""
     return TimelineEntry(event.at, event.who, event.what, event.facts, event.result)
 
 
 def entry_look(entry: TimelineEntry) -> tuple[str, Tone]:
-    """Return the icon shape and the colour tone that stand for an audit entry."""
+    """Return the icon shape and the colour tone with which a timeline shows the audit entry."""
     if entry.result == "refused":
         return "square_bang", "care"
     if entry.result == "failed" and not entry.what.endswith("lapsed"):
         return "cross", "bad"
     code = entry.what.rsplit(".", 1)[-1]
     last_word = code.rsplit("_", 1)[-1]
-    return _ENTRY_LOOKS.get(code) or _ENTRY_LOOKS.get(last_word) or ("ring_dot", "text")
+    return _LOOK_BY_AUDIT_ACTION.get(code) or _LOOK_BY_AUDIT_ACTION.get(last_word) or ("ring_dot", "text")

@@ -1,20 +1,20 @@
-"""Words of drafts, and the page on which a person continues one."""
+"""Texts of drafts (inputs of a dialog that a person hasn't sent yet), and the function that continues a draft."""
 
 from console.domain.person_state.drafts import Draft
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ApprovalsRoute, LookupRoute, OperationRoute, Route, route_to
 from console.wording import catalogue as wording
 
-_RECORD_KINDS = ("credit-check", "payment", "order", "refund")
+_KINDS_WITH_PAGE = ("credit-check", "payment", "order", "refund")
 
 
 def draft_kind_text(draft: Draft, context: WindowContext) -> str:
-    """Return the name of the dialog in which the draft was typed."""
+    """Return the name of the dialog into which the person typed the draft."""
     return context.translate(f"draft.kind.{draft.kind.partition('-')[0]}")
 
 
 def draft_text(draft: Draft, context: WindowContext) -> str:
-    """Return the sentence about a draft: dialog, record, stage and time."""
+    """Return the sentence about a draft: the dialog, the record, the stage of the dialog, and the time."""
     return context.translate(
         "draft.line",
         what=draft_kind_text(draft, context),
@@ -25,8 +25,8 @@ def draft_text(draft: Draft, context: WindowContext) -> str:
 
 
 def continue_draft(draft: Draft, context: WindowContext) -> None:
-    """Open the page of the draft's record with the dialog that the draft fills."""
-    if draft.record_kind in _RECORD_KINDS and draft.kind != "reject" and draft.subject.isdecimal():
+    """Open the page of the draft's record, and on it the dialog with the inputs of the draft."""
+    if draft.record_kind in _KINDS_WITH_PAGE and draft.kind != "reject" and draft.subject.isdecimal():
         context.request_action(draft.record_kind, int(draft.subject), draft.kind.partition("-")[0])
     context.navigate(_route_of(draft))
 
@@ -36,6 +36,6 @@ def _route_of(draft: Draft) -> Route:
         return LookupRoute(draft.subject, buy=True)
     if draft.kind == "reject":
         return ApprovalsRoute(int(draft.subject))
-    if draft.record_kind in _RECORD_KINDS:
+    if draft.record_kind in _KINDS_WITH_PAGE:
         return route_to(draft.record_kind, int(draft.subject), (), "home")
     return OperationRoute(draft.subject)

@@ -1,4 +1,4 @@
-"""Texts of incidents in the window: the record, the owner, and the row of the list."""
+"""Texts and table cells of incidents: the affected record, the owner, the state, and the summary."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording import incident_words
 
-_SHAPES: Mapping[IncidentState, tuple[str, Tone]] = {
+_LOOK_BY_INCIDENT_STATE: Mapping[IncidentState, tuple[str, Tone]] = {
     IncidentState.OPEN: ("square_bang", "care"),
     IncidentState.SNOOZED: ("clock", "muted"),
     IncidentState.RESOLVED: ("check", "good"),
@@ -21,27 +21,28 @@ _SHAPES: Mapping[IncidentState, tuple[str, Tone]] = {
 }
 
 
-def item_of(incident: Incident) -> AlertItem:
-    """Return the incident's main alert with the action that removes the cause."""
+def main_alert_item(incident: Incident) -> AlertItem:
+    """Return the main alert of the incident, together with the action that resolves the incident and the record of
+    this action."""
     alert = incident.main_alert
     kind, id = incident.action_record or (alert.subject_kind, alert.subject_id)
     return AlertItem(alert, incident.action, kind, id, incident.number)
 
 
 def action_route(incident: Incident) -> Route | None:
-    """Return the route to the record on which a person must act; None if no action is offered."""
-    return alert_words.record_route(item_of(incident))
+    """Return the route to the page of the record on which a person must act to resolve the incident; None if the
+    incident offers no action."""
+    return alert_words.record_route(main_alert_item(incident))
 
 
-def describe_incident_text(incident: Incident, context: WindowContext) -> str:
-    """Return the number of the order, payment or company that the incident is about; for another subject, the word
-    for its kind.
-    """
-    return alert_words.record_text(item_of(incident), context)
+def incident_subject_text(incident: Incident, context: WindowContext) -> str:
+    """Return the number of the order, payment or company that the incident is about; if the incident is about
+    something else, the word for its kind."""
+    return alert_words.record_text(main_alert_item(incident), context)
 
 
-def record_text(record: AffectedRecord, context: WindowContext) -> str:
-    """Return kind, number and amount of an affected record."""
+def affected_record_text(record: AffectedRecord, context: WindowContext) -> str:
+    """Return the kind, the number and the amount of a record that an incident affects."""
     if record.kind == "refund":
         name = context.translate("case.refund_short", id=record.id)
     elif record.kind == "credit-check":
@@ -53,12 +54,12 @@ def record_text(record: AffectedRecord, context: WindowContext) -> str:
 
 
 def is_own(incident: Incident, context: WindowContext) -> bool:
-    """True if the acting person is the owner."""
+    """Return True if the acting person is the owner of the incident."""
     return incident.owner is not None and is_same_person(incident.owner, context.operator or "")
 
 
 def owner_cell(incident: Incident, context: WindowContext) -> StateCell:
-    """Return the cell with the owner."""
+    """Return the table cell with the owner of the incident; the cell says "you" for the acting person."""
     if incident.owner is None:
         return StateCell(context.translate("incident.owner.nobody"), "ring", "care")
     if is_own(incident, context):
@@ -67,20 +68,21 @@ def owner_cell(incident: Incident, context: WindowContext) -> StateCell:
 
 
 def owner_sentence(incident: Incident, context: WindowContext) -> str:
-    """Return the sentence about the owner."""
+    """Return the sentence that names the owner of the incident and the time since which this person owns it; if
+    nobody owns the incident, the sentence says this."""
     if incident.owner is None:
         return context.translate("incident.nobody_owns")
     who = record_words.actor_name(incident.owner, context)
     return context.translate("incident.owned", who=who, at=incident.owner_since)
 
 
-def state_group(incident: Incident, context: WindowContext) -> tuple[str, str, Tone]:
-    """Return the word, the icon shape and the tone of the incident's state."""
-    shape, tone = _SHAPES[incident.state]
+def state_look(incident: Incident, context: WindowContext) -> tuple[str, str, Tone]:
+    """Return the word, the icon shape and the colour tone for the state of the incident."""
+    shape, tone = _LOOK_BY_INCIDENT_STATE[incident.state]
     return context.translate(f"incident.{incident.state}"), shape, tone
 
 
-def rule_count_text(incident: Incident, context: WindowContext) -> str:
+def title_and_count(incident: Incident, context: WindowContext) -> str:
     """Return the title of the incident, followed by the number of its alerts if it has more than one."""
     title = incident_words.title(incident, context.translate)
     number = len(incident.alerts)
@@ -88,12 +90,13 @@ def rule_count_text(incident: Incident, context: WindowContext) -> str:
 
 
 def summary_text(incident: Incident, context: WindowContext) -> str:
-    """Return the incident in one line: its state and owner, the affected records, the reason, and the next step."""
+    """Return the incident in one line: state, owner, affected records, the explanation of the main alert, and the
+    recommended steps."""
     parts = (
         incident_words.state_text(incident, context.translate),
         owner_sentence(incident, context),
         incident_words.extent_text(incident, context.translate),
-        alert_words.why_text(item_of(incident), context),
+        alert_words.why_text(main_alert_item(incident), context),
         *(context.translate(key) for key in incident_words.playbook_keys(incident)),
     )
     return " ".join(part for part in parts if part)

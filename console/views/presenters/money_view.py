@@ -1,4 +1,5 @@
-"""The values that the page of a payment shows: its state in each system (the sides), and the parts of its amount."""
+"""The values that the page of a payment or refund shows: the state in each system, and the parts of the payment's
+amount."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,9 +24,9 @@ def shown_sides(
     kind: str = "payment",
     was_sent: bool = True,
 ) -> list[ShownSide]:
-    """Return the contents of the panels for the three sides of a payment or a refund (`kind`), always in this order:
-    the record in this database, the record at the provider, the order. `was_sent` is False for a refund that the
-    provider has not got yet.
+    """Return the contents of the three panels on the page of a payment or refund (`kind`), always in this order:
+    the record in this database, the record at the provider, the order. `was_sent` is False for a refund that
+    hasn't been sent to the provider.
     """
     kinds = (kind, kind, "order")
     names = (
@@ -64,7 +65,8 @@ def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext
 
 
 def _unanswered_side(name: str, context: WindowContext, *, kind: str, was_sent: bool) -> ShownSide:
-    """Return the content of the provider's panel if the provider has not said anything about the record."""
+    """Return the content of the provider's panel for a record about which the provider hasn't answered yet. `name`
+    is the title of the panel."""
     translate = context.translate
     if kind != "refund":
         never_asked = translate("record.side.never_asked_short")
@@ -84,9 +86,8 @@ def _amount_text(side: ComparedSide) -> str:
 
 
 def _fact_text(side: ComparedSide, context: WindowContext, *, of_gateway: bool) -> str:
-    """Return the text with a side's instant and age. For the payment provider's side it is the instant of the last
-    answer; for our side and the order's side, the instant since which the state is valid.
-    """
+    """Return the text with an instant and its age. For the provider's panel (`of_gateway`), this is the instant of
+    the last answer; for the other two panels, the instant since which the state holds."""
     at = side.asked if of_gateway or side.since is None else side.since
     if at is None:
         return ""
@@ -112,9 +113,8 @@ def _source_word(source: str, context: WindowContext) -> str:
 
 
 def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPart], MoneyPart]:
-    """Return the parts of a payment's amount, the whole amount first; and, as the second value, the refundable
-    part.
-    """
+    """Return the parts of a payment's amount: first a list that begins with the whole paid amount and continues
+    with the parts that can't be refunded; then the refundable part."""
     translate, currency = context.translate, money.currency
 
     def make_part(name: str, amount_minor: int, fill: str, tone: str) -> MoneyPart:
@@ -145,5 +145,6 @@ def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPa
 
 
 def is_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:
-    """Return True if the provider's answer on this side is missing or older than `limit_seconds`."""
+    """Return True if the provider's last answer, which `side` describes, is missing or more than `limit_seconds`
+    seconds old."""
     return side.old or side.asked is None or (now - side.asked).total_seconds() > limit_seconds

@@ -1,4 +1,4 @@
-"""Words, signs and routes of the person's own desk requests."""
+"""Texts, table cells and routes of the acting person's own desk requests."""
 
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.errors import EXIT_STATUS, ErrorCode
@@ -20,23 +20,25 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import StateCell
 from console.wording import catalogue as wording
 
-_RECORD_KINDS = ("credit-check", "order", "payment", "refund")
+_KINDS_WITH_PAGE = ("credit-check", "order", "payment", "refund")
 _ROUTES_BY_ACTION: dict[str, Route] = {
     "alerts ack": AlertsRoute(),
     "audit verify": AuditRoute(),
     "reconcile": ReconcileRunsRoute(),
 }
-_UNKNOWN_STATUS = EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]
+_UNKNOWN_OUTCOME_EXIT_STATUS = EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]
 
 
 def action_text(request: OwnRequest, context: WindowContext) -> str:
-    """Return the text of the requested action; the command's name if there is no text for it."""
+    """Return the text for the action that the person has requested; the name of the command if there is no text
+    for it."""
     key = f"request.action.{request.action.replace(' ', '_')}"
     return context.translate(key) if wording.has_sentence(key) else request.action
 
 
 def record_text(request: OwnRequest, context: WindowContext) -> str:
-    """Return the record that the request is about; "" if it is about none."""
+    """Return the short title or number of the record that the request is about; "" if the request is about no
+    record."""
     record, kind, id = _record_of(request), request.subject_kind, request.subject_id
     if record is not None and not isinstance(record, Operation):
         return case_words.short_title(record, context)
@@ -49,7 +51,7 @@ def record_text(request: OwnRequest, context: WindowContext) -> str:
 
 
 def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
-    """Return the cell with the request's state; for an ended request, the result."""
+    """Return the table cell with the state of the request; if the request has ended, the cell shows the result."""
     match request.state:
         case OwnRequestState.WAITING:
             name, shape, tone = "waiting", "hourglass", "progress"
@@ -61,7 +63,7 @@ def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
             name, shape, tone = "withdrawn", "arrow_back", "muted"
         case _ if request.error is None:
             name, shape, tone = "done", "check", "good"
-        case _ if request.error.exit_status == _UNKNOWN_STATUS:
+        case _ if request.error.exit_status == _UNKNOWN_OUTCOME_EXIT_STATUS:
             name, shape, tone = "unknown", "question", "unknown"
         case _:
             name, shape, tone = "not_done", "cross", "bad"
@@ -69,9 +71,8 @@ def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
 
 
 def answer_text(request: OwnRequest, context: WindowContext) -> str:
-    """Return the text of the stored answer, or of the event for which the request waits. If this desk didn't
-    receive the answer, return a text about this.
-    """
+    """Return the text of the worker's answer to the request; for a request without an answer, the text about the
+    state of the request. If the desk hasn't received the stored answer itself, the text says this."""
     match request.state:
         case OwnRequestState.WAITING:
             return context.translate("request.waits")
@@ -96,7 +97,8 @@ def _ending_text(request: OwnRequest, context: WindowContext) -> str:
 
 
 def route_of(request: OwnRequest) -> Route | None:
-    """Return the page of the record, or of the list that the request has changed; None if there is no such page."""
+    """Return the route to the page of the request's record; otherwise to the page of the list that the request has
+    changed. Return None if there is no such page."""
     record, kind, id = _record_of(request), request.subject_kind, request.subject_id
     if isinstance(record, Operation):
         return OperationRoute(record.id)
@@ -106,7 +108,7 @@ def route_of(request: OwnRequest) -> Route | None:
         return LookupRoute(id)
     if kind == "operation" and id is not None:
         return OperationRoute(id)
-    if kind in _RECORD_KINDS and id is not None and id.isdecimal():
+    if kind in _KINDS_WITH_PAGE and id is not None and id.isdecimal():
         return route_to(kind, int(id))
     return _ROUTES_BY_ACTION.get(request.action)
 
@@ -117,7 +119,7 @@ def is_about_bulk_run(request: OwnRequest) -> bool:
 
 
 def _record_of(request: OwnRequest) -> case_words.ShownRecord | Operation | None:
-    """Return the record in the stored answer; None if the answer has none."""
+    """Return the record or operation that the stored answer contains; None if the answer contains none."""
     value = request.value if request.error is None else request.error.detail
     record = value.get("record") if isinstance(value, dict) else getattr(value, "record", value)
     return record if isinstance(record, CreditCheck | Order | Payment | Refund | Operation) else None

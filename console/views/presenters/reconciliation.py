@@ -1,6 +1,5 @@
-"""Texts and icons of reconciliation: the state of a run, our side and the provider's side of a difference, and the
-action that the difference needs.
-"""
+"""Texts, icons and table cells of reconciliation: the state of a run, the two records of a difference, and the
+action that the difference needs."""
 
 from datetime import date, timedelta
 
@@ -21,13 +20,13 @@ from console.wording.reconciliation import our_text as our_text
 from console.wording.reconciliation import period_text as period_text
 from console.wording.reconciliation import their_text as their_text
 
-_RUN_LOOKS: dict[RunState, tuple[str, Tone]] = {
+_LOOK_BY_RUN_STATE: dict[RunState, tuple[str, Tone]] = {
     RunState.RUNNING: ("half_disc", "progress"),
     RunState.RESUMABLE: ("square_bang", "care"),
     RunState.DONE: ("check", "good"),
     RunState.FAILED: ("cross", "bad"),
 }
-_VERDICT_LOOKS: dict[ReconciliationVerdict, tuple[str, Tone]] = {
+_LOOK_BY_VERDICT: dict[ReconciliationVerdict, tuple[str, Tone]] = {
     ReconciliationVerdict.IMPORTED: ("arrow_down", "text"),
     ReconciliationVerdict.MISSING_THERE: ("not_equal", "bad"),
     ReconciliationVerdict.DIFFERENT_STATE: ("not_equal", "bad"),
@@ -38,7 +37,7 @@ _VERDICT_LOOKS: dict[ReconciliationVerdict, tuple[str, Tone]] = {
 
 def state_cell(item: RunItem, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a reconciliation run."""
-    return StateCell(context.translate(f"reconcile.state.{item.state}"), *_RUN_LOOKS[item.state])
+    return StateCell(context.translate(f"reconcile.state.{item.state}"), *_LOOK_BY_RUN_STATE[item.state])
 
 
 def run_title(item: RunItem, context: WindowContext) -> str:
@@ -47,9 +46,8 @@ def run_title(item: RunItem, context: WindowContext) -> str:
 
 
 def time_text(item: RunItem, context: WindowContext) -> str:
-    """Return a sentence with the person who began the run, the time of its begin, and the time of its end or of its
-    last change.
-    """
+    """Return the sentence about the times of a run: who began the run and when, and when it ended or, if it hasn't
+    ended, when it last changed."""
     facts = {"who": record_words.actor_name(item.asked_by, context), "begun": item.begun_at}
     if item.ended_at is not None:
         return context.translate("reconcile.when.ended", **facts, ended=item.ended_at)
@@ -60,10 +58,9 @@ def time_text(item: RunItem, context: WindowContext) -> str:
 
 
 def verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
-    """Return the table cell with the verdict of the comparison, such as "different amount". The cell is red only if
-    the difference still needs an action.
-    """
-    shape, tone = _VERDICT_LOOKS[item.found.verdict]
+    """Return the table cell with the verdict of the comparison, such as "different amount". The cell is red only
+    while a person must still act because of the difference."""
+    shape, tone = _LOOK_BY_VERDICT[item.found.verdict]
     is_resolved = item.action is None and tone == "bad"
     return StateCell(
         context.translate(f"reconcile.verdict.{item.found.verdict}"), shape, "text" if is_resolved else tone
@@ -71,9 +68,8 @@ def verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
 
 
 def cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
-    """Return the table cell with the reason why a person must look at the difference; if nobody must, the cell says
-    this.
-    """
+    """Return the table cell with the reason why a person must look at the difference; if no person must, the cell
+    says this."""
     words = texts.cause_text(item, context)
     if item.found.verdict is ReconciliationVerdict.REFUSED or item.case is not None:
         return StateCell(words, "square_bang", "care")
@@ -104,9 +100,8 @@ def advice_text(item: DifferenceItem, context: WindowContext) -> str:
 
 
 def file_text(read_file: ReadFile, context: WindowContext) -> str:
-    """Return one line about a file of the provider that the run has read: day, number of rows, amounts and size. A
-    value that is None is left out.
-    """
+    """Return one line about a file of the provider that a run has read: day, number of rows, amounts and size in
+    bytes. A value that isn't known (None) is left out."""
     parts = [context.translate("reconcile.file.day", day=read_file.day)]
     if read_file.rows is not None:
         parts.append(context.translate("reconcile.file.rows", n=read_file.rows))
@@ -128,9 +123,8 @@ def file_text(read_file: ReadFile, context: WindowContext) -> str:
 
 
 def run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
-    """Return the toast with the result of a reconciliation run: the numbers of compared, different and imported
-    rows.
-    """
+    """Return the toast with the result of a reconciliation run: the numbers of compared, differing and imported
+    rows."""
     difference_count = report.different_state + report.different_amount + report.missing_there
     has_ended = report.ended_at is not None or report.run_id is None
     lead = context.translate(
@@ -150,5 +144,5 @@ def _count_compared(report: ReconcileReport) -> int:
 
 
 def yesterday(context: WindowContext, provider: str) -> date:
-    """Return yesterday's date in the provider's time zone."""
+    """Return the date of yesterday in the time zone of the provider."""
     return context.now().astimezone(time_zone(provider)).date() - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Texts and icons for records of every kind: credit checks, orders, payments and refunds."""
+"""Texts, icons, badges and routes for records of every kind: credit checks, orders, payments and refunds."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -37,8 +37,8 @@ from console.wording.records import work_key as work_key
 RecordView: TypeAlias = CreditCheckView | OrderView | PaymentView | RefundView
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
 
-AWAITING_BADGE_KEY = WorkBadge.WAITING_FOR_APPROVAL.value
-_VERDICT_LOOKS: Mapping[str, tuple[str, Tone]] = {
+WAITING_FOR_APPROVAL_BADGE_KEY = WorkBadge.WAITING_FOR_APPROVAL.value
+_LOOK_BY_VERDICT: Mapping[str, tuple[str, Tone]] = {
     "complete": ("check", "good"),
     "incomplete": ("open_ring_plus", "care"),
     "superseded": ("two_sheets", "muted"),
@@ -85,7 +85,7 @@ _VERDICT_LOOKS: Mapping[str, tuple[str, Tone]] = {
 
 
 def make_record_ref(record: ShownRecord) -> Ref:
-    """Return the kind and id of a record as a Ref."""
+    """Return the kind and id of a record."""
     return kind_of(record), record.id
 
 
@@ -95,47 +95,45 @@ def subject_of(record: ShownRecord | Operation) -> tuple[str, int | str]:
 
 
 def route_of(record: ShownRecord, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> RecordPageRoute:
-    """Return the route to the page of a record. `trail` has the records of the list from which the page is opened;
-    `place` is the key of the highlighted sidebar entry.
-    """
+    """Return the route to the page of a record. `trail` are the records of the list from which the page is opened,
+    so that the page can step through them; `place` is the key of the sidebar entry to highlight."""
     return route_to(kind_of(record), record.id, trail, place)
 
 
 def explanation_of(record: ShownRecord, now: datetime) -> Explanation:
-    """Return the explanation (verdict, why, next step, badges) of a record. A list, its preview and the record's own
-    page show the same one.
-    """
+    """Return the explanation of a record (verdict, reason, next step, badges) for the instant `now`."""
     return explain_record(record, now)
 
 
 def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
     """Return the icon shape and the colour tone with which the window shows the verdict of an explanation."""
     name = explanation.verdict.removeprefix("verdict.").removesuffix("_money")
-    return _VERDICT_LOOKS.get(name, ("check", "good") if name.startswith("order_") else ("half_disc", "progress"))
+    return _LOOK_BY_VERDICT.get(name, ("check", "good") if name.startswith("order_") else ("half_disc", "progress"))
 
 
 # -- the three states
 
 
 def badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) -> tuple[str, str, str]:
-    """Return the keys of the three badges that every record has: state, certainty and work."""
+    """Return the keys of the three badges that every record has: state, certainty and work. With `derived` False,
+    the badge of the state shows the stored state; otherwise a credit check with missing parts has a state badge
+    of its own.
+    """
     explanation = explain_record(record, now)
     return state_key(record, derived=derived), f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
 def view_badges(view: RecordView) -> tuple[str, str, str]:
-    """Return the keys of the three badges (state, certainty, work) for the page of a record. A credit check with
-    missing parts has the state "success" here.
-    """
+    """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
+    the badge of the state shows the stored state, because the page lists missing parts separately."""
     explanation = view.explanation
     state = state_key(view.record, derived=not isinstance(view, CreditCheckView))
     return state, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
 def most_specific_key(record: ShownRecord, now: datetime) -> str:
-    """Return the key of the badge for a place that has room for only one: the badge of certainty if the certainty
-    isn't "known", otherwise the badge of the state.
-    """
+    """Return the key of the badge to show where there is room for only one badge: the badge of certainty if the
+    certainty isn't "known", otherwise the badge of the state."""
     certainty = explain_record(record, now).certainty
     is_plain = certainty in (CertaintyBadge.KNOWN, CertaintyBadge.OLD)
     return state_key(record) if is_plain else f"certainty.{certainty}"
@@ -144,10 +142,9 @@ def most_specific_key(record: ShownRecord, now: datetime) -> str:
 # -- texts for lists
 
 
-def is_named(record: ShownRecord, text: str) -> bool:
-    """Return True if `text` is our number or the provider's number of the record; upper and lower case count as
-    equal. False for every credit check.
-    """
+def has_number(record: ShownRecord, text: str) -> bool:
+    """Return True if `text` is one of the record's numbers, ours or the provider's; upper and lower case count as
+    equal. A credit check has no such number."""
     names: tuple[str | None, ...]
     match record:
         case Payment():
@@ -162,14 +159,14 @@ def is_named(record: ShownRecord, text: str) -> bool:
 
 
 def shorten_text(text: str) -> str:
-    """Return an identifier for the screen. If it has more than 20 characters, return its first 8, "…" and its last
-    6.
-    """
+    """Return an identifier, shortened for the screen: of more than 20 characters, only the first 8 and the last 6
+    stay, with "…" between them."""
     return text if len(text) <= 20 else f"{text[:8]}…{text[-6:]}"
 
 
 def next_attempt_text(record: ShownRecord, now: datetime) -> str:
-    """Return the text of the instant at which the next scheduled step of the record runs; "" if none is scheduled."""
+    """Return the text of the instant at which the worker will run the next scheduled step of the record; "" if no
+    step is scheduled."""
     due_at = record.work.at
     if record.work.state is not WorkState.SCHEDULED or due_at is None:
         return ""
@@ -177,7 +174,8 @@ def next_attempt_text(record: ShownRecord, now: datetime) -> str:
 
 
 def is_open(record: ShownRecord) -> bool:
-    """Return True if the record still needs a step: by a person, by the worker, or by the provider."""
+    """Return True if the record isn't finished: a person, the worker or the provider must still do something about
+    it."""
     if isinstance(record, CreditCheck):
         lacks_parts = bool(record.incomplete) and record.state.value == "success"
         is_waiting = record.certainty is Certainty.UNKNOWN or record.work.state is WorkState.NEEDS_REVIEW

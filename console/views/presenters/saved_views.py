@@ -1,34 +1,36 @@
-"""Saved views in lists of the window: their entry in the sidebar, their counts and titles."""
+"""Texts and sidebar entries of saved views (a filter, order, columns and grouping of a queue under a name)."""
 
 from console.domain.queues.saved_views import ViewCount
 from console.views.widgets.sidebar import SidebarPlace
 from console.wording import catalogue as wording
 
-_PREFIX = "view/"
+_VIEW_KEY_PREFIX = "view/"
 
 
 def view_key(id: int) -> str:
-    """Return the key of a view's entry in a list."""
-    return f"{_PREFIX}{id}"
+    """Return the key of the sidebar entry of the saved view with this id."""
+    return f"{_VIEW_KEY_PREFIX}{id}"
 
 
 def parse_view_key(key: str) -> int:
-    """Return the id of the view whose entry has this key; 0 if the entry is no view."""
-    return int(key.removeprefix(_PREFIX)) if key.startswith(_PREFIX) else 0
+    """Return the id of the saved view that the sidebar entry with this key shows; 0 if the entry shows no saved
+    view."""
+    return int(key.removeprefix(_VIEW_KEY_PREFIX)) if key.startswith(_VIEW_KEY_PREFIX) else 0
 
 
 def count_text(view: ViewCount) -> str:
-    """Return the number of a view's records; "" if it can't be counted."""
+    """Return the number of records that the saved view shows; "" if they weren't counted."""
     return "" if view.count is None else wording.format_count(view.count, is_capped=view.is_capped)
 
 
 def view_shape(view: ViewCount) -> str:
-    """Return the icon of a view: a warning if a part of it isn't understood."""
+    """Return the icon shape for a saved view: a warning if this program doesn't understand a part of the view,
+    otherwise a filter."""
     return "square_bang" if view.problems else "filter"
 
 
 def view_place(view: ViewCount) -> SidebarPlace:
-    """Return a view's entry in the sidebar."""
+    """Return the sidebar entry of a saved view."""
     return SidebarPlace(
         view_key(view.view.id), view_shape(view), view.view.name, "", count_text(view), is_nested=True
     )

@@ -1,4 +1,5 @@
-"""The explanations that the search box shows beside its completions of a condition."""
+"""The explanations that the search box shows beside the filter operators with which a person can complete the
+typed text."""
 
 from console.domain.lookup.completion import Completion
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -11,7 +12,8 @@ _STATE_FAMILIES = ("payment", "refund", "order", "credit_check", "certainty")
 
 
 def completion_words(completion: Completion, context: WindowContext) -> str:
-    """Return what a completion means in the window's language: of a name what it restricts, of a value its word."""
+    """Return the explanation of a completion in the window's language. For the name of an operator (`status:`), it
+    says which records the operator selects; for an operator with a value, it is the word for the value."""
     value = completion.value.rpartition(",")[2]
     if not value:
         return context.translate(f"search.operator.{completion.name}")

@@ -1,15 +1,16 @@
-"""The messages of takes: a person marks that they work on a record, or ends that mark."""
+"""The toasts that the window shows after a person has taken a record or has ended a take."""
 
 from console.domain.tasks.records import Take
 from console.views.runtime.context import Toast, WindowContext
 
 
 def take_toast(context: WindowContext, taken: Take) -> Toast:
-    """Return the message after a record was taken."""
+    """Return the toast for a record that the person has just taken; it shows the end of the take."""
     return Toast(context.translate("act.taken", until=taken.until), shape="person")
 
 
 def given_back_toast(context: WindowContext, *, was_taken: bool) -> Toast:
-    """Return the message after a take was ended; `was_taken` is False if the person had none."""
+    """Return the toast for a take that the person has just ended. `was_taken` is False if the person had no take,
+    so that nothing was ended."""
     key = "act.given_back" if was_taken else "act.nothing_given_back"
     return Toast(context.translate(key), shape="person", tone="good" if was_taken else "text")

@@ -1,1 +1,1 @@
-"""The dialogs that buy a credit check and that fetch its missing parts."""
+"""The dialogs in which a person buys a credit check or fetches parts of a purchased credit check again."""

@@ -1,4 +1,5 @@
-"""The dialog that buys a credit check. It stays open from the form, through the running call, to the outcome."""
+"""The dialog in which a person buys a credit check. It shows first the form, then the running call, then the
+outcome."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
@@ -21,8 +22,9 @@ from console.wording import catalogue as wording
 
 
 class PurchaseDialog(DialogFrame):
-    """The dialog that buys a credit check. If parts are missing after a purchase that the provider has charged, the
-    dialog shows no error. If the provider has not answered, the dialog shows the outcome as unknown, not as failed.
+    """The dialog in which a person buys a credit check. If the provider has charged the purchase but parts of the
+    credit check are missing, the dialog shows success, not an error. If the provider hasn't answered, the
+    dialog shows an unknown outcome, not a failure.
     """
 
     def __init__(self, context: WindowContext, plan: PurchasePlan, client: str | None, parent: QWidget) -> None:
@@ -55,9 +57,8 @@ class PurchaseDialog(DialogFrame):
 
     @Slot()
     def _update_act(self) -> None:
-        """Set the title and the text of the acting button for the chosen client (buy or renew), and disable the
-        button with the reason if the purchase isn't possible.
-        """
+        """Set the title of the dialog and the text of the acting button for the selected client: buy or renew. If
+        the purchase isn't possible, disable the button with the reason."""
         translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
         titles = {"renew": "dialog.purchase.renew_title", "buy": "dialog.purchase.title"}
         acts = {"renew": "dialog.purchase.renew_act", "buy": "dialog.purchase.act"}
@@ -73,7 +74,7 @@ class PurchaseDialog(DialogFrame):
     def _buy_check(self) -> None:
         if self.is_busy:
             return
-        context, request, report = self._context, self.form.request(), self._steps.report
+        context, request, report = self._context, self.form.make_request(), self._steps.report
         self._draft.pause()
         self.set_busy(context.translate("dialog.purchase.busy"))
         self.hint.show_text("")
@@ -129,7 +130,8 @@ class PurchaseDialog(DialogFrame):
             self.act_button.setFocus()
 
     def _client_text(self) -> str:
-        """Return the dialog's subtitle: the company, its number, and the client for which the check is bought."""
+        """Return the subtitle of the dialog: the company, the corporation number, and the client for which the
+        person buys."""
         company, number = company_name_of(self._plan) or None, self._plan.corporation_number
         client = self._context.translate("record.client", client=self._client)
         return self._context.translate("dialog.purchase.subtitle", company=company, number=number, client=client)
@@ -159,9 +161,8 @@ class PurchaseDialog(DialogFrame):
 
 
 def company_name_of(plan: PurchasePlan) -> str:
-    """Return the official name of the company, else its name from the credit checks of the plan; "" if neither is
-    known.
-    """
+    """Return the official name of the plan's company; if the registry doesn't have it, the name in an existing
+    credit check; "" if neither is known."""
     records = [*plan.live, *([plan.last] if plan.last else [])]
     official_name = plan.corporation.corporation.name if plan.corporation and plan.corporation.corporation else ""
     return official_name or next((record.company_name for record in records if record.company_name), "")

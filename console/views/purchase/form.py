@@ -1,4 +1,5 @@
-"""The form of a purchase: client, deal, purposes, comment, and the existing records of the corporation."""
+"""The form in the purchase dialog: client, deal, purposes, comment, and the existing credit checks of the
+corporation."""
 
 from functools import partial
 
@@ -22,13 +23,15 @@ _PURPOSE_CODES = (4, 1, 2, 3, 9)
 
 
 class PurchaseForm(QWidget):
-    """The inputs of a purchase. The given client is preselected; if none is given and there is only one client, that
-    client is.
+    """The form with the inputs of a purchase. `client` is the id of the client to select at first; None selects
+    the only client, if there is only one.
 
     Signals:
-    - changed: the person has chosen another client; `find_disabled_reason` may now return another reason.
-    - record_requested(int): the person opens the live credit check with this id instead of buying another one.
-    - number_requested(str): the person opens the successor of a merged company, which has this corporation number.
+    - changed: the person has selected another client, so `find_disabled_reason` may return another reason.
+    - record_requested(int): the person wants to open the live credit check with this id in place of buying another
+      one.
+    - number_requested(str): the person wants to open the company with this corporation number, into which the
+      company of the form was merged.
     """
 
     changed = Signal()
@@ -40,7 +43,7 @@ class PurchaseForm(QWidget):
         self._context, self._plan = context, plan
         translate = context.translate
         self.client: DropDownList | Field = (
-            self._client_choice(client) if plan.client_ids else self._client_field(client)
+            self._make_client_list(client) if plan.client_ids else self._make_client_field(client)
         )
         self.deal = DropDownList(translate("field.deal"), empty=translate("word.unset"))
         for deal in _DEAL_CODES:
@@ -52,11 +55,11 @@ class PurchaseForm(QWidget):
             self.comment.edit.setMaxLength(500)
         self._live = TextLabel("", wrap=True)
         self._link = LinkButton(translate("action.open_record"), chevron=True)
-        self._link.clicked.connect(self._open_live)
+        self._link.clicked.connect(self._open_live_check)
         self.setLayout(self._build_layout())
         self._show_live_record()
 
-    def _client_choice(self, client: str | None) -> DropDownList:
+    def _make_client_list(self, client: str | None) -> DropDownList:
         choice = DropDownList(
             self._context.translate("field.client"), empty=self._context.translate("dialog.purchase.choose_client")
         )
@@ -68,7 +71,7 @@ class PurchaseForm(QWidget):
         choice.currentIndexChanged.connect(self._show_live_record)
         return choice
 
-    def _client_field(self, client: str | None) -> Field:
+    def _make_client_field(self, client: str | None) -> Field:
         field = Field(self._context.translate("field.client"), role="data")
         if isinstance(field.edit, LineEdit):
             field.edit.setText(client or "")
@@ -90,15 +93,16 @@ class PurchaseForm(QWidget):
             TextLabel(translate("field.purpose"), "small", "muted"), make_flow_widget(*self.purposes, gap=14), gap=2
         )
         existing = Surface(edge="all")
-        existing.setLayout(make_column(self._existing_records(), margins=(12, 8, 12, 8)))
+        existing.setLayout(make_column(self._make_existing_records(), margins=(12, 8, 12, 8)))
         title = TextLabel(translate("dialog.purchase.here"), "small", "muted")
         facts = self._plan.corporation
-        advice = [self._closure_advice(facts)] if facts is not None and facts.closing_advice is not None else []
+        advice = [self._make_closure_bar(facts)] if facts is not None and facts.closing_advice is not None else []
         records = make_column(title, existing, gap=4)
         return make_column(cost, *advice, client_and_deal, purposes, self.comment, records, gap=14)
 
-    def _closure_advice(self, facts: CorporationFacts) -> QWidget:
-        """Return the bar that says that the company was closed, with a link to its successor. It refuses nothing."""
+    def _make_closure_bar(self, facts: CorporationFacts) -> QWidget:
+        """Return the bar which says that the company was closed, with a link to its successor. The person can
+        still buy."""
         translate, successor, link = self._context.translate, facts.offered_successor, None
         if successor is not None:
             link = LinkButton(translate("corporation.open_successor"))
@@ -112,10 +116,9 @@ class PurchaseForm(QWidget):
         holder.setLayout(make_column(bar, source, gap=4))
         return holder
 
-    def _existing_records(self) -> FactList:
-        """Return the facts about this corporation that the plan has read: its existing credit checks, and a purchase
-        in progress.
-        """
+    def _make_existing_records(self) -> FactList:
+        """Return the list with the existing credit checks of this corporation, and with a purchase that is running
+        now."""
         translate, plan = self._context.translate, self._plan
         facts = FactList()
         live = QWidget()
@@ -132,7 +135,7 @@ class PurchaseForm(QWidget):
         return facts
 
     def draft_inputs(self) -> dict[str, QWidget]:
-        """Return the inputs that a draft keeps, by name."""
+        """Return the widgets whose contents a draft stores, by the name of the input."""
         purposes = {f"purpose.{purpose}": box for purpose, box in zip(_PURPOSE_CODES, self.purposes, strict=True)}
         return {"client": self.client, "deal": self.deal, **purposes, "comment": self.comment}
 
@@ -140,33 +143,33 @@ class PurchaseForm(QWidget):
 
     @property
     def client_id(self) -> str:
-        """The id of the chosen client or the typed one; "" if there is none."""
+        """The id of the client that the person has selected or typed; "" if there is none."""
         if isinstance(self.client, DropDownList):
             return self.client.currentText() if self.client.currentIndex() >= 0 else ""
         return self.client.text().strip()
 
     @property
     def live_check(self) -> CreditCheck | None:
-        """The live credit check of the chosen client, which blocks another purchase until it expires; None if there
-        is none.
-        """
+        """The live credit check of the selected client, which blocks another purchase until its validity ends;
+        None if there is none."""
         return next((record for record in self._plan.live if record.client_id == self.client_id), None)
 
     @property
     def is_renewal(self) -> bool:
-        """True if the chosen client's live credit check has expired, so that the purchase renews it."""
+        """True if the validity of the selected client's live credit check has ended, so that the purchase renews
+        it."""
         live = self.live_check
         return live is not None and live.expired_at is not None and live.expired_at <= self._context.now()
 
     def find_disabled_reason(self) -> str:
-        """Return why the purchase isn't possible with the present inputs; "" if it is possible."""
+        """Return why the person can't buy with the present inputs; "" if the purchase is possible."""
         translate = self._context.translate
         if not self.client_id:
             return translate("dialog.purchase.client_missing")
         return translate("dialog.purchase.live_one") if self.live_check is not None and not self.is_renewal else ""
 
-    def request(self) -> PurchaseRequest:
-        """Return the purchase request that the present inputs describe."""
+    def make_request(self) -> PurchaseRequest:
+        """Return the purchase request with the present inputs."""
         chosen = [purpose for purpose, box in zip(_PURPOSE_CODES, self.purposes, strict=True) if box.isChecked()]
         deal = self.deal.currentData() if self.deal.currentIndex() >= 0 else None
         comment = self.comment.text().strip() or None
@@ -192,7 +195,7 @@ class PurchaseForm(QWidget):
         self.changed.emit()
 
     @Slot()
-    def _open_live(self) -> None:
+    def _open_live_check(self) -> None:
         if self.live_check is not None:
             self.record_requested.emit(self.live_check.id)
 
@@ -207,7 +210,7 @@ def _last_purchase_text(context: WindowContext, plan: PurchasePlan) -> str:
 
 
 def add_label(text: str, control: QWidget) -> QWidget:
-    """Return a widget with a label above the control."""
+    """Return a widget that contains `control` below a label with `text`."""
     label = TextLabel(text, "small", "muted")
     label.setBuddy(control)
     holder = QWidget()

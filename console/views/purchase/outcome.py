@@ -1,4 +1,5 @@
-"""The contents of the purchase dialog after the call: bought, refused, or unknown."""
+"""The contents that the purchase dialog shows after the call: for a purchase, for a refusal, and for an unknown
+outcome."""
 
 from PySide6.QtWidgets import QWidget
 
@@ -16,13 +17,12 @@ from console.views.widgets.record_parts import FactList
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
 
-_LINE_HEIGHT_PX = 32
+_TIMELINE_LINE_HEIGHT_PX = 32
 
 
 def purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedSteps) -> QWidget:
-    """Return the content of the dialog after a successful purchase: the stored parts, and the time at which the
-    missing parts will be fetched. A missing part is not shown as an error.
-    """
+    """Return the content of the dialog after a purchase: the stored parts and, if parts are missing, the time at
+    which the worker fetches them again. Missing parts are not shown as an error."""
     if record.incomplete:
         text = context.translate(
             "dialog.purchase.bought_incomplete", record=record.id, missing=record.incomplete, at=record.work.at
@@ -40,7 +40,7 @@ def purchase_content(context: WindowContext, record: CreditCheck, steps: Reached
             (context.translate("field.expired_at"), wording.format_instant(record.expired_at, "until")),
         ]
     )
-    return _stack_parts(bar, badge_row(context, record), facts, _step_lines(context, steps, []))
+    return _stack_widgets(bar, badge_row(context, record), facts, _make_step_list(context, steps, []))
 
 
 def unknown_content(
@@ -50,9 +50,8 @@ def unknown_content(
     steps: ReachedSteps,
     failure: Failure,
 ) -> QWidget:
-    """Return the content of the dialog after a purchase with an unknown outcome. It says that the provider may have
-    charged the check, that further purchases are blocked, and which steps come next.
-    """
+    """Return the content of the dialog after a purchase with an unknown outcome: the provider may have charged it,
+    further purchases of this corporation are blocked, and these are the next steps."""
     translate = context.translate
     blocked_bar = NotificationBar(
         translate("record.blocked"), translate("dialog.purchase.unknown"), tone="unknown", shape="lock"
@@ -72,12 +71,12 @@ def unknown_content(
             now, full_time, "arrow_right", "text", "", translate("dialog.purchase.unknown_sent", operation=operation)
         )
     ]
-    parts.append(_step_lines(context, steps, [*(sent if operation else []), *end_lines]))
-    parts.append(_next_steps_panel(context, plan))
-    return _stack_parts(*parts)
+    parts.append(_make_step_list(context, steps, [*(sent if operation else []), *end_lines]))
+    parts.append(_make_next_steps_panel(context, plan))
+    return _stack_widgets(*parts)
 
 
-def _next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidget:
+def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidget:
     translate = context.translate
     box = Surface(edge="all")
     look = translate("dialog.purchase.unknown_step_look", number=plan.corporation_number)
@@ -94,9 +93,8 @@ def _next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidget:
 
 
 def refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
-    """Return the content of the dialog after a purchase that was refused or not sent, so that the provider has
-    certainly charged nothing.
-    """
+    """Return the content of the dialog after a purchase that was refused or wasn't sent: the provider has charged
+    nothing."""
     provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
     lead = context.translate("dialog.purchase.not_charged") if provider_answered else ""
     bar = NotificationBar(
@@ -105,18 +103,18 @@ def refusal_content(context: WindowContext, record: CreditCheck | Operation | No
     parts: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):
         parts.append(badge_row(context, record))
-    return _stack_parts(*parts)
+    return _stack_widgets(*parts)
 
 
-def _step_lines(context: WindowContext, steps: ReachedSteps, end_lines: list[TimelineLine]) -> QWidget:
+def _make_step_list(context: WindowContext, steps: ReachedSteps, end_lines: list[TimelineLine]) -> QWidget:
     lines = [*step_lines(context, tuple(steps.reached_steps), ended=True), *end_lines]
     timeline = TimelineList(context.translate("dialog.steps"), margin=0)
     timeline.show_lines(lines)
-    timeline.setFixedHeight(_LINE_HEIGHT_PX * max(1, len(lines)) + 4)
+    timeline.setFixedHeight(_TIMELINE_LINE_HEIGHT_PX * max(1, len(lines)) + 4)
     return timeline
 
 
-def _stack_parts(*parts: QWidget) -> QWidget:
+def _stack_widgets(*parts: QWidget) -> QWidget:
     holder = QWidget()
     holder.setLayout(make_column(*parts, None, gap=12))
     return holder

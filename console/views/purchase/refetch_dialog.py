@@ -1,6 +1,5 @@
-"""The dialog that fetches the detail and the PDF of a purchased credit check again. A re-fetch costs nothing, buys
-nothing and keeps the old PDF.
-"""
+"""The dialog in which a person fetches the detail and the PDF of a purchased credit check again. The re-fetch
+costs nothing and keeps the old PDF."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
@@ -25,9 +24,8 @@ from console.wording import catalogue as wording
 
 
 class RefetchDialog(DialogFrame):
-    """The dialog that fetches parts of a purchased credit check again. The missing parts (detail, PDF) are
-    preselected; if no part is missing, both are.
-    """
+    """The dialog in which a person fetches parts of a purchased credit check again. The missing parts (detail,
+    PDF) are selected at first; if no part is missing, both are."""
 
     def __init__(self, context: WindowContext, record: CreditCheck, parent: QWidget) -> None:
         translate = context.translate
@@ -52,11 +50,11 @@ class RefetchDialog(DialogFrame):
         self.pdf.setChecked("pdf" in missing or not missing)
         for box in (self.detail, self.pdf):
             box.checkStateChanged.connect(self._update_act)
-        self.show_content(self._form())
+        self.show_content(self._make_form())
         self.act_button.clicked.connect(self._refetch_parts)
         self._close_timer = CloseTimer(self, context)
 
-    def _form(self) -> QWidget:
+    def _make_form(self) -> QWidget:
         translate, record = self._context.translate, self._record
         facts = FactList()
         missing = (
@@ -120,7 +118,7 @@ class RefetchDialog(DialogFrame):
         has_pdf = any(document.current for document in result.documents)
         self._show_end(
             context.translate("dialog.refetch.done_title"),
-            _fetched_parts(context, result, self._record),
+            _refetch_content(context, result, self._record),
             offer_pdf=has_pdf,
         )
 
@@ -135,7 +133,7 @@ class RefetchDialog(DialogFrame):
             if failure.code == ErrorCode.STALE_VIEW
             else context.translate("dialog.refetch.failed_title")
         )
-        self._show_end(title, _fetch_failure(context, failure), offer_pdf=False)
+        self._show_end(title, _failure_content(context, failure), offer_pdf=False)
 
     def _show_end(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
         translate = self._context.translate
@@ -153,47 +151,45 @@ class RefetchDialog(DialogFrame):
         self._context.navigate(PdfRoute(self._record.id))
 
 
-def _fetched_parts(context: WindowContext, result: RefetchResult, before: CreditCheck) -> QWidget:
-    """Return the content of the dialog after a re-fetch: the names of the changed fields, and whether a new PDF was
-    stored beside the old one.
-    """
+def _refetch_content(context: WindowContext, result: RefetchResult, before: CreditCheck) -> QWidget:
+    """Return the content of the dialog after a re-fetch: the fields that have changed since `before`, and whether
+    a new PDF was stored in addition to the old one."""
     lines: list[QWidget] = []
     if result.changed:
-        lines.append(_words_line(context.translate("dialog.refetch.changed", changed=result.changed)))
+        lines.append(_make_text_line(context.translate("dialog.refetch.changed", changed=result.changed)))
     else:
-        lines.append(_words_line(context.translate("dialog.refetch.unchanged")))
+        lines.append(_make_text_line(context.translate("dialog.refetch.unchanged")))
     current = next((document for document in result.documents if document.current), None)
     if current is not None and "pdf_file_path" in result.changed:
         size = wording.format_bytes(current.bytes)
-        lines.append(_words_line(context.translate("dialog.refetch.pdf_stored", size=size)))
+        lines.append(_make_text_line(context.translate("dialog.refetch.pdf_stored", size=size)))
         if before.pdf_file_path:
-            lines.append(_words_line(context.translate("dialog.refetch.other_pdf")))
+            lines.append(_make_text_line(context.translate("dialog.refetch.other_pdf")))
     bar = NotificationBar(
         context.translate("dialog.refetch.done_title"),
         context.translate("dialog.refetch.no_cost"),
         tone="good",
         shape="check",
     )
-    return _stack_parts(bar, *lines)
+    return _stack_widgets(bar, *lines)
 
 
-def _fetch_failure(context: WindowContext, failure: Failure) -> QWidget:
-    """Return the content of the dialog after a failed re-fetch: the message, and the reason for each part that could
-    not be fetched.
-    """
+def _failure_content(context: WindowContext, failure: Failure) -> QWidget:
+    """Return the content of the dialog after a failed re-fetch: the failure's message, and the reason for each
+    part that could not be fetched."""
     bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="cross")
     lines = [
-        _words_line(context.translate("dialog.refetch.failed_part", part=part["part"], reason=part["reason"]))
+        _make_text_line(context.translate("dialog.refetch.failed_part", part=part["part"], reason=part["reason"]))
         for part in failure.detail.get("failed", ())
     ]
-    return _stack_parts(bar, *lines)
+    return _stack_widgets(bar, *lines)
 
 
-def _words_line(text: str) -> TextLabel:
+def _make_text_line(text: str) -> TextLabel:
     return TextLabel(text, wrap=True)
 
 
-def _stack_parts(*parts: QWidget) -> QWidget:
+def _stack_widgets(*parts: QWidget) -> QWidget:
     holder = QWidget()
     holder.setLayout(make_column(*parts, None, gap=10))
     return holder

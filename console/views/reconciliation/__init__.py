@@ -1,1 +1,1 @@
-"""Pages and dialogs of reconciliation."""
+"""The pages and dialogs of reconciliation, which compares a provider's history with the payments and refunds here."""

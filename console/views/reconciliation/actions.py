@@ -1,4 +1,5 @@
-"""The actions "begin a reconciliation" and "resume an interrupted one", which several pages offer."""
+"""The actions with which a person begins a reconciliation run or resumes an interrupted one. Several pages offer
+them."""
 
 from PySide6.QtCore import QObject
 
@@ -10,14 +11,14 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.notification_bars import NotificationBar
 
-IMPORT_RIGHT = "import"
+RECONCILE_RIGHT = "import"
 """The right that a person needs for a reconciliation, which imports payments."""
 
 
 class ReconciliationActions(QObject):
-    """The actions of one page on reconciliation runs. While the page resumes a run of a provider, it ignores another
-    press of "resume" for the same provider. Other windows and processes are kept out by the lease that the service
-    takes.
+    """The actions of one page on reconciliation runs. While the page resumes a run of a provider, it ignores a
+    second "resume" for the same provider. Other windows and processes can't run it at the same time, because
+    the service takes a lease.
     """
 
     def __init__(self, context: WindowContext, page: Page) -> None:
@@ -27,10 +28,11 @@ class ReconciliationActions(QObject):
 
     def begin_run(self, provider: str = "") -> None:
         """Read the names of the providers that have a history, then open the dialog in which the person chooses
-        provider and days. The given provider is preselected. Do nothing if the person lacks the right.
+        the provider and the days. The provider `provider` is preselected; "" for none. Do nothing if the person
+        lacks the right.
         """
         context = self._context
-        if context.find_disabled_reason(IMPORT_RIGHT):
+        if context.find_disabled_reason(RECONCILE_RIGHT):
             return
         context.run_read(
             lambda services: services.reconciliation.views.providers(),
@@ -48,11 +50,10 @@ class ReconciliationActions(QObject):
         dialog.open()
 
     def resume_run(self, item: RunItem) -> None:
-        """Begin a run with the same provider and days as the interrupted one. The service continues after the last
-        row that the interrupted run has compared.
-        """
+        """Run the reconciliation of an interrupted run's provider and days again. The service continues after the
+        last row that the interrupted run has compared. Do nothing if the person lacks the right."""
         context, provider = self._context, item.provider
-        if provider in self._resumed_providers or context.find_disabled_reason(IMPORT_RIGHT):
+        if provider in self._resumed_providers or context.find_disabled_reason(RECONCILE_RIGHT):
             return
         self._resumed_providers.add(provider)
         lead = context.translate("reconcile.going_on", title=words.run_title(item, context))

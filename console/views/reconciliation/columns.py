@@ -1,6 +1,5 @@
-"""The columns of two tables of reconciliation (the differences of a run, and the runs), and the functions that read
-the pages of these tables.
-"""
+"""The columns of the two tables of reconciliation (the differences of a run, and the list of runs), and the
+functions that read the rows of these tables page by page."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 from console.domain.reconciliation.service_results import DifferenceItem, RunItem
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import reconciliation as words
-from console.views.presenters.columns import width_of_text
+from console.views.presenters.columns import column_width_for
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
@@ -21,26 +20,24 @@ if TYPE_CHECKING:
 PageReader = Callable[["Console", object, int], FetchedPage]
 HIDEABLE_COLUMN_NAMES = ("difference",)
 HIDEABLE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
-_STATE_EXTRA_PX = 27  # px of shape, gap and margins
+_STATE_ICON_AND_MARGINS_PX = 27  # px of shape, gap and margins
 
 
-def read_differences(run_id: int, part: str) -> PageReader:
-    """Return a function that reads pages of a run's differences, for a PagedModel. `part` is the tab whose verdicts
-    are read.
-    """
+def read_differences(run_id: int, tab_name: str) -> PageReader:
+    """Return a function that reads one page of a run's differences, for a PagedModel. `tab_name` is the name of
+    the tab; only differences with the verdicts of this tab are read."""
 
     def read(services: "Console", cursor: object, limit: int) -> FetchedPage:
         after = cursor if isinstance(cursor, int) else None
-        page = services.reconciliation.views.list_differences(run_id, part, limit, after)
+        page = services.reconciliation.views.list_differences(run_id, tab_name, limit, after)
         return FetchedPage(page.items, page.next)
 
     return read
 
 
 def read_runs(provider: str | None) -> PageReader:
-    """Return a function that reads pages of the reconciliation runs, for a PagedModel: the runs of one provider, or
-    of all providers (None).
-    """
+    """Return a function that reads one page of the reconciliation runs, for a PagedModel: the runs of this
+    provider, or of all providers for None."""
 
     def read(services: "Console", cursor: object, limit: int) -> FetchedPage:
         before = cursor if isinstance(cursor, int) else None
@@ -55,23 +52,23 @@ def key_of(item: DifferenceItem | RunItem) -> int:
 
 
 def difference_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the table of differences: our state, the provider's state, verdict, difference of the
-    amounts, cause.
-    """
+    """Return the columns of the table of differences: payment, our state, the provider's state, verdict,
+    difference of the amounts, and cause."""
     translate = context.translate
     verdicts = ("imported", "missing_there", "different_state", "different_amount", "refused")
     longest = max((translate(f"reconcile.verdict.{verdict}") for verdict in verdicts), key=len)
     return [
-        Column("payment", translate("kind.payment"), width_of_text("ORD-2026-000001", 32),
+        Column("payment", translate("kind.payment"), column_width_for("ORD-2026-000001", 32),
                lambda item: words.difference_name(item, context), "data"),
-        Column("ours", translate("reconcile.column.ours"), width_of_text(translate("reconcile.example.ours"), 24),
+        Column("ours", translate("reconcile.column.ours"), column_width_for(translate("reconcile.example.ours"), 24),
                lambda item: words.our_text(item, context)),
         Column("theirs", translate("reconcile.column.theirs"),
-               width_of_text(translate("reconcile.example.theirs"), 24),
+               column_width_for(translate("reconcile.example.theirs"), 24),
                lambda item: words.their_text(item, context)),
-        Column("verdict", translate("reconcile.column.verdict"), width_of_text(longest, 16 + _STATE_EXTRA_PX),
+        Column("verdict", translate("reconcile.column.verdict"),
+               column_width_for(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
                lambda item: words.verdict_cell(item, context), "state"),
-        Column("difference", translate("reconcile.column.difference"), width_of_text("−¥1,234,567", 16),
+        Column("difference", translate("reconcile.column.difference"), column_width_for("−¥1,234,567", 16),
                words.amount_difference_text, "amount"),
         Column("cause", translate("column.cause"), 220, lambda item: words.cause_cell(item, context), "state",
                is_stretched=True),
@@ -79,7 +76,8 @@ def difference_columns(context: WindowContext) -> list[Column]:
 
 
 def run_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of runs: time, provider, state and counts."""
+    """Return the columns of the list of runs: days, provider, state, counts, the person who began the run, and its
+    begin and end."""
     translate = context.translate
     longest = max(
         (translate(f"reconcile.state.{state}") for state in ("running", "resumable", "done", "failed")),
@@ -89,17 +87,17 @@ def run_columns(context: WindowContext) -> list[Column]:
     def make_count_column(name: str, of: Callable[[RunItem], int]) -> Column:
         title = translate(f"reconcile.part.{name}")
         return Column(
-            name, title, max(72, width_of_text(title, 20)), lambda item: wording.format_count(of(item)), "amount"
+            name, title, max(72, column_width_for(title, 20)), lambda item: wording.format_count(of(item)), "amount"
         )
 
     def make_state_cell(item: RunItem) -> StateCell:
         return words.state_cell(item, context)
 
     return [
-        Column("days", translate("reconcile.column.days"), width_of_text("2026-11-19", 24), words.days_text, "data",
-               is_stretched=True),
+        Column("days", translate("reconcile.column.days"), column_width_for("2026-11-19", 24), words.days_text,
+               "data", is_stretched=True),
         Column("provider", translate("column.provider"), 96, lambda item: provider_word(item.provider, context)),
-        Column("state", translate("column.state"), width_of_text(longest, 16 + _STATE_EXTRA_PX),
+        Column("state", translate("column.state"), column_width_for(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
                make_state_cell, "state"),
         make_count_column("rows", lambda item: item.rows),
         make_count_column("agree", lambda item: item.matched),
@@ -107,8 +105,8 @@ def run_columns(context: WindowContext) -> list[Column]:
         make_count_column("only_ours", lambda item: item.missing_there),
         make_count_column("only_theirs", lambda item: item.imported),
         Column("who", translate("column.who"), 88, lambda item: record_words.actor_name(item.asked_by, context)),
-        Column("begun", translate("reconcile.column.begun"), width_of_text("11-20 15:04", 20),
+        Column("begun", translate("reconcile.column.begun"), column_width_for("11-20 15:04", 20),
                lambda item: wording.format_moment(item.begun_at, context.now()), "data"),
-        Column("ended", translate("reconcile.column.ended"), width_of_text("11-20 15:04", 20),
+        Column("ended", translate("reconcile.column.ended"), column_width_for("11-20 15:04", 20),
                lambda item: wording.format_moment(item.ended_at, context.now()) if item.ended_at else "", "data"),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The dialog that begins a reconciliation (provider, days, dry run) and shows its result."""
+"""The dialog in which a person begins a reconciliation run (provider, days, dry run) and sees its result."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -22,13 +22,14 @@ from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
 _CLOSABLE_AFTER_MS = 10_000
-_MAX_DAYS = 366
-_COUNT_FIELDS = ("matched", "different_state", "different_amount", "missing_there", "imported", "refused")
+_MAX_RUN_DAYS = 366
+_SHOWN_COUNT_FIELDS = ("matched", "different_state", "different_amount", "missing_there", "imported", "refused")
 
 
 class ReconcileDialog(DialogFrame):
-    """The dialog that begins a reconciliation run. A second press of its acting button begins no second run. Ten
-    seconds after the begin, the person may close the dialog; the run continues.
+    """The dialog in which a person begins a reconciliation run. While the run continues, the acting button doesn't
+    begin a second one. _CLOSABLE_AFTER_MS milliseconds after the begin, the person may close the dialog; the
+    run continues.
 
     Signals:
     - ended(): a run has ended or was refused.
@@ -37,9 +38,8 @@ class ReconcileDialog(DialogFrame):
     ended = Signal()
 
     def __init__(self, context: WindowContext, providers: Sequence[str], provider: str, parent: QWidget) -> None:
-        """`provider` is preselected if it is one of `providers`. If there is only one provider, that one is
-        preselected in any case.
-        """
+        """`providers` are the names of the providers that the person can choose. `provider` is preselected if it
+        is one of them; if there is only one, that one is preselected."""
         translate = context.translate
         super().__init__(
             translate("dialog.reconcile.title"),
@@ -97,7 +97,8 @@ class ReconcileDialog(DialogFrame):
         return self._providers[index] if index >= 0 else ""
 
     def _fill_days(self) -> None:
-        """Fill both fields with yesterday in the time zone of the provider, unless the person has typed a day."""
+        """Fill both date fields with the date of yesterday in the provider's time zone, unless the person has
+        typed a day."""
         if not self._has_typed_day:
             for field in (self.first_day_field, self.last_day_field):
                 if isinstance(field.edit, LineEdit):
@@ -114,26 +115,25 @@ class ReconcileDialog(DialogFrame):
         self._update_act()
 
     def _typed_days(self) -> tuple[date, date] | None:
-        """Return the first and the last typed day. If one of them is invalid, show the error at its field and return
-        None.
-        """
+        """Return the first and the last day that the person has typed. If one of them isn't valid, show the error
+        at its field and return None."""
         first, last = _parse_day(self.first_day_field.text()), _parse_day(self.last_day_field.text())
         translate = self._context.translate
         for field, day in ((self.first_day_field, first), (self.last_day_field, last)):
             field.show_error("" if day else translate("dialog.reconcile.no_day"))
         if first is None or last is None:
             return None
-        problem = self._problem_key(first, last)
+        problem = self._days_problem_key(first, last)
         self.last_day_field.show_error(translate(problem) if problem else "")
         return None if problem else (first, last)
 
-    def _problem_key(self, first: date, last: date) -> str:
+    def _days_problem_key(self, first: date, last: date) -> str:
         if last < first:
             return "dialog.reconcile.order"
         today = yesterday(self._context, self.chosen_provider).toordinal() + 1
         if last.toordinal() > today:
             return "dialog.reconcile.future"
-        return "dialog.reconcile.span" if (last - first).days >= _MAX_DAYS else ""
+        return "dialog.reconcile.span" if (last - first).days >= _MAX_RUN_DAYS else ""
 
     @Slot()
     def _update_act(self) -> None:
@@ -198,7 +198,7 @@ class ReconcileDialog(DialogFrame):
         counts = FactList(
             [
                 (context.translate(f"reconcile.count.{name}"), wording.format_count(getattr(report, name)))
-                for name in _COUNT_FIELDS
+                for name in _SHOWN_COUNT_FIELDS
             ]
         )
         is_dry_run = report.run_id is None
@@ -230,7 +230,7 @@ class ReconcileDialog(DialogFrame):
 
 
 def _parse_day(text: str) -> date | None:
-    """Return the day of a text such as 2026-11-19 or 2026/11/19; None for another text."""
+    """Return the date that a text such as 2026-11-19 or 2026/11/19 means; None for any other text."""
     try:
         return date.fromisoformat(text.strip().replace("/", "-"))
     except ValueError:

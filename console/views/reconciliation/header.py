@@ -1,6 +1,5 @@
-"""The header of a reconciliation run (state, counts, compared files), and the footer with the current difference and
-its actions.
-"""
+"""The header of a reconciliation run's page (state, counts, compared files), and the footer with the actions on
+the current difference."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -19,14 +18,14 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 
 _MAX_SHOWN_FILES = 3
-FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
+RUN_FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
 
 
 class RunHead(Surface):
-    """The header of a reconciliation run: title, state, time, counts and compared files.
+    """The header of a reconciliation run's page: title, state, time, counts and compared files.
 
     Signals:
-    - copied(str): a checksum was copied.
+    - copied(str): the person has copied this checksum of a file.
     """
 
     copied = Signal(str)
@@ -38,25 +37,27 @@ class RunHead(Surface):
         self._sign = ShapeIcon("check", "muted")
         self.state = TextLabel("")
         self.when = TextLabel("", "small", "muted", wrap=True)
-        self._figures = {name: TextLabel("", "data", bold=True) for name in FIGURE_NAMES}
+        self._figures = {name: TextLabel("", "data", bold=True) for name in RUN_FIGURE_NAMES}
         self._files = QWidget()
         margin = tokens().px("spacing", "page_margin")
         self._box = make_column(margins=(margin, 10, margin, 10), gap=8)
-        standing = make_flow_widget(self.title, row_widget(self._sign, self.state), gap=12)
+        standing = make_flow_widget(self.title, make_row_widget(self._sign, self.state), gap=12)
         self._box.addWidget(standing)
         self._box.addWidget(self.when)
-        self._box.addWidget(make_flow_widget(*(self._figure_box(name) for name in FIGURE_NAMES), gap=28, line_gap=8))
+        self._box.addWidget(
+            make_flow_widget(*(self._make_figure(name) for name in RUN_FIGURE_NAMES), gap=28, line_gap=8)
+        )
         self._box.addWidget(self._files)
         self.setLayout(self._box)
 
-    def _figure_box(self, name: str) -> QWidget:
+    def _make_figure(self, name: str) -> QWidget:
         figure = QWidget()
         word = TextLabel(self._context.translate(f"reconcile.part.{name}"), "small", "muted")
         figure.setLayout(make_column(word, self._figures[name], gap=0))
         return figure
 
     def show_run(self, view: RunView) -> None:
-        """Show another run, or newer values of the same run."""
+        """Show this reconciliation run: another one than before, or newer values of the same one."""
         item, context = view.item, self._context
         cell = words.state_cell(item, context)
         self.title.show_text(words.run_title(item, context))
@@ -79,9 +80,8 @@ class RunHead(Surface):
         self._show_files(view)
 
     def _show_files(self, view: RunView) -> None:
-        """Show the files that the run has compared, the newest day first, each with its checksum. If the run has read
-        no file, show in which other way its payments were compared.
-        """
+        """Show the newest files that the run has compared, each with its SHA-256. If the run has compared no file,
+        show how its payments were compared."""
         context, lines = self._context, list[QWidget]()
         for read_file in list(reversed(view.files))[:_MAX_SHOWN_FILES]:
             line = TextLabel(words.file_text(read_file, context), "small", "muted")
@@ -104,7 +104,7 @@ class RunHead(Surface):
                 )
             )
         if not view.files:
-            lines.append(TextLabel(context.translate(self._no_files_key(view)), "small", "muted", wrap=True))
+            lines.append(TextLabel(context.translate(self._no_files_wording_key(view)), "small", "muted", wrap=True))
         new_files = QWidget()
         new_files.setLayout(make_column(*lines, gap=2))
         self._box.replaceWidget(self._files, new_files)
@@ -113,7 +113,7 @@ class RunHead(Surface):
         self._files = new_files
 
     @staticmethod
-    def _no_files_key(view: RunView) -> str:
+    def _no_files_wording_key(view: RunView) -> str:
         provider = find_provider(view.item.provider)
         if provider is None:
             return "reconcile.file.notices"
@@ -126,22 +126,21 @@ class RunHead(Surface):
         return tuple(self._files.findChildren(CopyableId))
 
 
-def row_widget(*parts: QWidget) -> QWidget:
-    """Return a widget that contains the given widgets side by side."""
+def make_row_widget(*parts: QWidget) -> QWidget:
+    """Return a widget that contains these widgets side by side."""
     holder = QWidget()
     holder.setLayout(make_row(*parts, gap=6))
     return holder
 
 
 def can_resume(view: RunView | None) -> bool:
-    """Return True if the run was interrupted and no process holds its lease."""
+    """Return True if the run was interrupted, so that a person can resume it; False for None."""
     return view is not None and view.item.state is RunState.RESUMABLE
 
 
-def run_bar(view: RunView, context: WindowContext) -> NotificationBar | None:
-    """Return the bar with the message about a run that is running, interrupted or failed, or about rows of the
-    provider that the run could not read. Return None for any other run.
-    """
+def make_run_bar(view: RunView, context: WindowContext) -> NotificationBar | None:
+    """Return the bar with the message about a run that is running, interrupted or failed, or that couldn't read
+    some rows of the provider. Return None for any other run."""
     item, translate = view.item, context.translate
     if item.state is not RunState.DONE:
         key, look = f"reconcile.bar.{item.state}", words.state_cell(item, context)
@@ -156,9 +155,8 @@ def run_bar(view: RunView, context: WindowContext) -> NotificationBar | None:
 
 
 class DifferenceFooter(Surface):
-    """The footer with the advice on the current difference and its buttons. The footer shows and hides the buttons;
-    the page runs their actions.
-    """
+    """The footer with the advice on the current difference, and with the buttons of the actions on it. The page
+    connects the buttons with the actions."""
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="top")
@@ -175,7 +173,7 @@ class DifferenceFooter(Surface):
         self.hide()
 
     def show_item(self, item: DifferenceItem | None) -> None:
-        """Show the advice and buttons for a difference; None hides the footer."""
+        """Show the advice and the possible actions for a difference. With None, hide the footer."""
         self.setVisible(item is not None)
         if item is not None:
             self.advice_words.show_text(words.advice_text(item, self._context))

@@ -1,4 +1,4 @@
-"""The page of one reconciliation run: counts, files, and differences."""
+"""The page of one reconciliation run: state, counts, compared files and differences."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -16,8 +16,8 @@ from console.views.pages.column_preferences import ColumnPreferences
 from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.reconciliation import columns as reconcile_rows
-from console.views.reconciliation.actions import IMPORT_RIGHT, ReconciliationActions
-from console.views.reconciliation.header import DifferenceFooter, RunHead, can_resume, run_bar
+from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
+from console.views.reconciliation.header import DifferenceFooter, RunHead, can_resume, make_run_bar
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
@@ -30,7 +30,7 @@ from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 
-_REASONS_OF_HIDDEN = {
+_REASON_KEY_BY_SHORTCUT = {
     "G": "reconcile.not_broken_off",
     "[": "act.no_neighbour",
     "]": "act.no_neighbour",
@@ -42,8 +42,9 @@ _REASONS_OF_HIDDEN = {
 
 
 class ReconcilePage(Page):
-    """The page of one reconciliation run: the run of the route, or the newest one. The keys [ and ] show the older
-    and the newer run. A person settles a difference on the page of its payment, not here.
+    """The page of one reconciliation run: the run of the route, or the newest run if the route names none. The
+    keys [ and ] show the older and the newer run. The person settles a difference on the page of its payment,
+    not here.
     """
 
     sidebar_key = "reconcile"
@@ -67,7 +68,7 @@ class ReconcilePage(Page):
         self.acts, self.runs = RecordActionHandlers(context, self), ReconciliationActions(context, self)
         self.view: RunView | None = None
         self.route = ReconcileRoute()
-        self._shown_part: tuple[int, str] | None = None
+        self._shown_run_and_tab: tuple[int, str] | None = None
         self._must_focus_rows = False
         self.head = self.make_head(translate("screen.reconcile"), translate("reconcile.sentence"))
         self.export = ListExport(context, self, self._make_export_request, self.head)
@@ -85,9 +86,11 @@ class ReconcilePage(Page):
 
     def _build_tools(self) -> None:
         translate = self.context.translate
-        self.begin = bind_right(self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), IMPORT_RIGHT)
+        self.begin = bind_right(
+            self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
+        )
         self.go_on = bind_right(
-            self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds=False), IMPORT_RIGHT
+            self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds=False), RECONCILE_RIGHT
         )
         self.list_runs = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
         self.older = KeyButton(translate("reconcile.older"), "[", binds=False)
@@ -124,10 +127,10 @@ class ReconcilePage(Page):
         self.add_part(self.footer)
         self.add_hints()
         self.list.setMinimumHeight(self.table.horizontalHeader().height() + 4 * self.table.rowHeight(0) + 120)
-        self._show_parts(visible=False)
+        self._show_run_widgets(visible=False)
 
     def _connect_signals(self) -> None:
-        self.tabs.currentChanged.connect(self._change_part)
+        self.tabs.currentChanged.connect(self._read_tab)
         self.run_head.copied.connect(self.acts.show_copied_toast)
         self.table.opened.connect(self.open_current)
         self.table.current_changed.connect(self._show_current)
@@ -144,7 +147,7 @@ class ReconcilePage(Page):
             (self.newer, partial(self._show_neighbour_run, 1)),
         ):
             button.clicked.connect(act)
-            reason = self.context.translate(_REASONS_OF_HIDDEN.get(button.key, "act.none_selected"))
+            reason = self.context.translate(_REASON_KEY_BY_SHORTCUT.get(button.key, "act.none_selected"))
             self.bind_key(button.key, partial(self.press_button, button, reason))
         self.bind_key("M", self._move_order)
         self._set_tab_order()
@@ -166,19 +169,18 @@ class ReconcilePage(Page):
             self.refresh("entered")
 
     def _clear_run(self) -> None:
-        """Clear the page before another run is shown."""
-        self.view, self._shown_part = None, None
+        """Remove the shown run and its bars from the page, because another run will be read."""
+        self.view, self._shown_run_and_tab = None, None
         for name in self.bar_names():
             self.hide_bar(name)
-        self._show_parts(visible=False)
+        self._show_run_widgets(visible=False)
 
     def focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.list_runs
 
     def take_focus(self) -> None:
-        """Give the focus to the rows. If they aren't read yet, give it to a button now, and to the rows after they
-        have been read.
-        """
+        """Give the focus to the table. If its rows aren't read yet, give the focus to a button now, and to the
+        table after the rows have been read."""
         super().take_focus()
         self._must_focus_rows = not self.table.hasFocus()
 
@@ -186,9 +188,8 @@ class ReconcilePage(Page):
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
-        """Read the run of the route. If the route names no run, read the newest run when the page is entered or
-        another person acts, and the run that is already shown for every other `reason`.
-        """
+        """Read the run of the route. If the route names no run, read the newest run when the person opens the page
+        or another person signs in; for any other `reason`, read the shown run again."""
         run_id = self.route.run
         if not run_id and self.view is not None and reason not in ("entered", "arrived", "person"):
             run_id = self.view.item.id
@@ -212,13 +213,13 @@ class ReconcilePage(Page):
         self.run_head.show_run(view)
         for number, part in enumerate(VERDICTS_OF_PART):
             self.tabs.set_count(number, wording.format_count(view.count(part)))
-        self._show_parts(visible=True)
-        self.show_state_bar("run", run_bar(view, self.context), above=True)
+        self._show_run_widgets(visible=True)
+        self.show_state_bar("run", make_run_bar(view, self.context), above=True)
         self._read_rows(view)
         self._set_tab_order()
 
-    def _show_parts(self, *, visible: bool) -> None:
-        """Show or hide the run's header and the tabs, and show the buttons that the run's state allows."""
+    def _show_run_widgets(self, *, visible: bool) -> None:
+        """Show or hide the header and the tabs of the run, and show the buttons that are possible in its state."""
         view = self.view
         for part in (self.run_head, self.tab_bar):
             part.setVisible(visible)
@@ -227,9 +228,9 @@ class ReconcilePage(Page):
         self.older.setVisible(view is not None and view.older is not None)
 
     def _show_no_run(self) -> None:
-        """Show the text that explains reconciliation, because no run exists yet."""
-        self.view, self._shown_part = None, None
-        self._show_parts(visible=False)
+        """Show a text that explains reconciliation in place of a run, because no run exists yet."""
+        self.view, self._shown_run_and_tab = None, None
+        self._show_run_widgets(visible=False)
         self.footer.hide()
         translate = self.context.translate
         self._show_instead_of_rows(
@@ -241,23 +242,23 @@ class ReconcilePage(Page):
     def _make_export_request(self) -> ExportRequest | None:
         if self.view is None:
             return None
-        return ExportRequest(ListName.DIFFERENCES, str(self.view.item.id), self.current_part)
+        return ExportRequest(ListName.DIFFERENCES, str(self.view.item.id), self.current_tab_name)
 
     @property
-    def current_part(self) -> str:
+    def current_tab_name(self) -> str:
         return str(self.tabs.data(self.tabs.currentIndex()) or ALL)
 
     def _read_rows(self, view: RunView) -> None:
-        run_part = (view.item.id, self.current_part)
-        if run_part == self._shown_part:
+        run_part = (view.item.id, self.current_tab_name)
+        if run_part == self._shown_run_and_tab:
             self.rows.read_again()
         else:
-            self._shown_part = run_part
+            self._shown_run_and_tab = run_part
             self.list.setCurrentWidget(self.table)
             self.rows.read_query(self.context.page_fetch(reconcile_rows.read_differences(*run_part)))
 
     @Slot(int)
-    def _change_part(self, _number: int) -> None:
+    def _read_tab(self, _number: int) -> None:
         if self.view is not None:
             self._read_rows(self.view)
 
@@ -276,7 +277,7 @@ class ReconcilePage(Page):
 
     def _show_empty(self) -> None:
         translate, view = self.context.translate, self.view
-        if self.current_part != ALL:
+        if self.current_tab_name != ALL:
             self._show_instead_of_rows(
                 EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
             )
@@ -288,9 +289,8 @@ class ReconcilePage(Page):
             )
 
     def _show_instead_of_rows(self, empty: EmptyState) -> None:
-        """Show an EmptyState in place of the rows. If the table has the focus, move the focus to a button, so that
-        the shortcuts of the page still work.
-        """
+        """Show `empty` in place of the table. If the table has the focus, move the focus to a button, so that the
+        shortcuts of the page still work."""
         if self.focusWidget() is self.table:
             self._must_focus_rows = True
             self.list_runs.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -313,7 +313,7 @@ class ReconcilePage(Page):
         self._show_position()
 
     def _show_position(self) -> None:
-        at, total = self.table.current_row, self.view.count(self.current_part) if self.view else 0
+        at, total = self.table.current_row, self.view.count(self.current_tab_name) if self.view else 0
         has_current = at >= 0 and self.current_difference is not None
         words_ = (
             self.context.translate("queue.position", position=at + 1, total=wording.format_count(total))
@@ -345,9 +345,8 @@ class ReconcilePage(Page):
 
     @Slot()
     def _move_order(self) -> None:
-        """Set the order of the current difference's payment to paid. For any other difference, say how it ends:
-        nothing is matched by hand.
-        """
+        """Set the order of the current difference's payment to paid. If this isn't possible, show that a person
+        doesn't match records by hand, or why the action can't run."""
         item = self.current_difference
         if item is None or item.payment is None:
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"
@@ -382,7 +381,7 @@ class ReconcilePage(Page):
         self.context.navigate(ReconcileRunsRoute())
 
     def _show_neighbour_run(self, step: int) -> None:
-        """Show the older (-1) or the newer (1) run."""
+        """Show the older (`step` -1) or the newer (1) run; do nothing if there is none."""
         view = self.view
         run_id = None if view is None else view.newer if step > 0 else view.older
         if run_id is not None:

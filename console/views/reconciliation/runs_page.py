@@ -1,4 +1,4 @@
-"""The page of all reconciliation runs, newest first, with state and counts."""
+"""The page with the list of all reconciliation runs, the newest first, with state and counts."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_right
 from console.views.presenters.records import provider_word
 from console.views.reconciliation import columns as reconcile_rows
-from console.views.reconciliation.actions import IMPORT_RIGHT, ReconciliationActions
+from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReconcileRoute
 from console.views.tables.paged_model import PagedModel
@@ -27,7 +27,8 @@ from console.views.widgets.placeholders import EmptyState
 
 
 class ReconcileRunsPage(Page):
-    """The page with the list of all reconciliation runs. Enter opens the differences of the current run."""
+    """The page with the list of all reconciliation runs. Enter opens the page with the differences of the current
+    run."""
 
     sidebar_key = "reconcile"
     help_key = "help.reconcile"
@@ -49,7 +50,7 @@ class ReconcileRunsPage(Page):
         self.provider = FilterChip(translate("column.provider"))
         self.provider.addItem(translate("reconcile.every_provider"))
         self._provider_names: tuple[str, ...] = ()
-        self.begin = bind_right(context, KeyButton(translate("reconcile.begin"), "S", binds=False), IMPORT_RIGHT)
+        self.begin = bind_right(context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT)
         self.rows = PagedModel(
             reconcile_rows.run_columns(context), reconcile_rows.key_of, context.runner, parent=self
         )
@@ -125,7 +126,7 @@ class ReconcileRunsPage(Page):
 
     @Slot()
     def _read_runs(self) -> None:
-        """Read the runs of the chosen provider from the beginning."""
+        """Read the runs of the selected provider from the beginning of the list."""
         if self.context.is_ready:
             self.provider.updateGeometry()
             self.rows.read_query(self.context.page_fetch(reconcile_rows.read_runs(self.chosen_provider)))

@@ -12,7 +12,7 @@ from console.domain.records import CreditCheck
 from console.views.presenters import columns
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.presenters.columns import CELL_PADDING_PX, min_column_width, width_of_text
+from console.views.presenters.columns import CELL_PADDING_PX, column_width_for, min_column_width
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import CellKind, Column
@@ -140,7 +140,7 @@ def _record_column(table: _RecordColumnFactory) -> Column:
     translate = table.context.translate
     return table.make_column(
         "record",
-        width_of_text(translate("record.short", id=88_888)),
+        column_width_for(translate("record.short", id=88_888)),
         lambda record: translate("record.short", id=record.id),
     )
 
@@ -162,7 +162,7 @@ def _kind_column(table: _RecordColumnFactory) -> Column:
     longest = max((translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len)
     return table.make_column(
         "kind",
-        width_of_text(longest, CELL_PADDING_PX),
+        column_width_for(longest, CELL_PADDING_PX),
         lambda record: translate(f"kind.{case_words.kind_of(record)}"),
     )
 
@@ -172,7 +172,10 @@ def _make_client_column(table: _RecordColumnFactory) -> Column:
         return record.client_id if isinstance(record, CreditCheck) else ""
 
     return table.make_column(
-        "client", width_of_text(table.context.translate("column.client"), CELL_PADDING_PX + 4), format_client, "data"
+        "client",
+        column_width_for(table.context.translate("column.client"), CELL_PADDING_PX + 4),
+        format_client,
+        "data",
     )
 
 
@@ -183,7 +186,7 @@ def _provider_column(table: _RecordColumnFactory) -> Column:
 def _amount_column(table: _RecordColumnFactory) -> Column:
     return table.make_column(
         "amount",
-        max(min_column_width("amount"), width_of_text("≠ ₹1,200,000", CELL_PADDING_PX)),
+        max(min_column_width("amount"), column_width_for("≠ ₹1,200,000", CELL_PADDING_PX)),
         lambda record: case_words.marked_amount_text(record, table.context),
         "amount",
     )
@@ -203,7 +206,7 @@ def _certainty_column(table: _RecordColumnFactory) -> Column:
 
 
 def _work_column(table: _RecordColumnFactory) -> Column:
-    awaiting = (case_words.AWAITING_BADGE_KEY,)
+    awaiting = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
     longest = table.find_longest_word("work", "none", "scheduled", "needs_review", *awaiting)
     return table.make_badge_column("work", longest, lambda record: case_words.work_key(record, table.context.now()))
 

@@ -262,7 +262,7 @@ class RefundDialog(DialogFrame):
     # -- call
 
     def _send_request(self) -> None:
-        context, request, self._is_sent = self._context, self.form.request(), True
+        context, request, self._is_sent = self._context, self.form.make_request(), True
         self.set_busy(context.translate("dialog.busy"))
         self.hint.show_text("")
         self._close_timer.start()

@@ -260,7 +260,7 @@ class RefundForm(QWidget):
         """The maker's answers to the risk signals, each as (rule, text)."""
         return tuple((rule, field.text().strip()) for rule, field in self._answers.items())
 
-    def request(self) -> RefundRequest:
+    def make_request(self) -> RefundRequest:
         """Return the refund request that the present inputs describe."""
         money = self.entered_money
         return RefundRequest(

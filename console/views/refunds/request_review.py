@@ -47,7 +47,7 @@ class RefundReview(QWidget):
         strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
         rows, rest = money_facts.money_parts(
-            amounts_after(plan.money, self._minor, set_aside=form.request().set_aside_id), context
+            amounts_after(plan.money, self._minor, set_aside=form.make_request().set_aside_id), context
         )
         strip.show_parts([part for part in rows if not part.quiet], rest)
         money_after = make_titled_panel(translate("dialog.refund.money_after"), strip)

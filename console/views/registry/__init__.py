@@ -1,1 +1,1 @@
-"""Widgets that show corporations of the registry."""
+"""Widgets that show companies of the corporation registry."""

@@ -1,4 +1,4 @@
-"""The companies that a search by name, address or postcode has found, as a table."""
+"""The table of the companies that a search by name, address or postcode has found."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ from console.wording import registry as registry_words
 
 @dataclass(frozen=True, slots=True)
 class FoundCompany:
-    """One company that a search has found. `is_registered` is False if only our records have it: then it is unknown
-    whether it was closed. `place` is its prefecture and city. `closure` and `ours` are words, `closed_on` is a day;
-    "" for an open company or one without records of ours.
+    """One company that a search has found, with the texts of its table row. `is_registered` is False if only our
+    records have the company, not the corporation registry. `place` is the prefecture and city. `closure` is the
+    word for the closure and `closed_on` its day, both "" for an open company. `ours` is the word for our
+    records of the company; "" without records.
     """
 
     number: str
@@ -40,9 +41,8 @@ class FoundCompany:
 def list_found_companies(
     matches: RegistryMatches, records: Iterable[ShownRecord], context: WindowContext
 ) -> tuple[FoundCompany, ...]:
-    """Return the found companies: first the companies of our records that the registry search has not found, then the
-    matches of the registry in their order.
-    """
+    """Return the found companies: first those of `records` that aren't among the matches of the corporation
+    registry, then the matches in their order."""
     translate = context.translate
     found = [
         FoundCompany(
@@ -70,7 +70,8 @@ def list_found_companies(
 
 
 class CompanyList(QWidget):
-    """The table of the found companies, with the searched text above it and the registry's date and source below.
+    """The table of the found companies, with the title above it and, if `registry_date` isn't None, the date and
+    the source of the corporation registry below it.
 
     Signals:
     - opened(str): the person opens the company with this corporation number.
@@ -115,7 +116,8 @@ def _number_of(company: FoundCompany) -> str:
 
 
 def _company_columns(context: WindowContext, *, has_registry: bool) -> list[Column]:
-    """Return the columns. Without a registry these are the columns that our records can fill."""
+    """Return the columns of the table. Without a corporation registry, only the columns that our records can fill
+    are returned."""
     translate = context.translate
 
     def make_state_cell(company: FoundCompany) -> StateCell:

@@ -1,4 +1,5 @@
-"""The registry's facts about the company of a page: reading, kind, address, closure, successors, predecessors."""
+"""The widget with the facts of the corporation registry about one company: kind, address, other names, closure,
+successors and predecessors."""
 
 from collections.abc import Iterable
 
@@ -19,7 +20,8 @@ _MAX_PREDECESSORS = 3
 
 
 class CorporationFactsView(QWidget):
-    """Shows the registry's facts about one corporation number. It is empty and hidden without a registry.
+    """Shows the facts of the corporation registry about one company. It is empty and hidden if this desk has
+    imported no registry.
 
     Signals:
     - number_requested(str): the person opens the company with this corporation number.
@@ -42,9 +44,8 @@ class CorporationFactsView(QWidget):
         return list(self._content.findChildren(LinkButton)) if self._content is not None else []
 
     def show_facts(self, facts: CorporationFacts | None, our_names: Iterable[str | None]) -> None:
-        """Show the facts of the registry; None without a registry. `our_names` are the names that our records of the
-        company have; those that differ from the official name are listed.
-        """
+        """Show the facts of the corporation registry; None if this desk has imported no registry. `our_names` are
+        the names of the company in our records; those that differ from the official name are shown too."""
         names = tuple(our_names)
         if (facts, names) == self._shown:
             return
@@ -84,7 +85,8 @@ class CorporationFactsView(QWidget):
         return [*parts, source]
 
     def _closure_bar(self, facts: CorporationFacts) -> NotificationBar:
-        """Return the bar that says when and why the corporation was closed, and into which ones it was merged."""
+        """Return the bar that says when and why the corporation was closed, and into which corporations it was
+        merged."""
         translate = self._context.translate
         lead = registry_words.closed_lead(facts, translate)
         chain = translate("corporation.chain_arrow").join(

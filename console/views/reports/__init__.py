@@ -1,1 +1,1 @@
-"""The page with the reports: one section per picture, each with its table."""
+"""The page with the reports. Each report is a section of the page, shown as a chart or as a table."""

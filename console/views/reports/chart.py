@@ -1,4 +1,4 @@
-"""The widget that paints a Picture, and the swatch of its legend."""
+"""The widget that paints a chart from a Picture, and the legend of the chart."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -22,19 +22,18 @@ from console.views.widgets.flow_layout import make_flow_widget
 
 _PADDING_PX = 8.0
 _STRIP_GAP_PX = 24.0
-_MIN_BARS_PX = 72.0  # height of the bars of a strip, at text size 1
-_MAX_BARS_PX = 200.0
-_MAX_BAR_PX = 40.0
+_MIN_BAR_AREA_HEIGHT_PX = 72.0  # height of the bars of a strip, at text size 1
+_MAX_BAR_AREA_HEIGHT_PX = 200.0
+_MAX_BAR_WIDTH_PX = 40.0
 _LINE_SPACING_PX = 5.0
 _DOT_SPACING_PX = 5.0
-_MIN_BAND_PX = 4.0
+_MIN_BAND_WIDTH_PX = 4.0
 _BAND_ICON_PX = 14
 
 
 class Chart(PaintedWidget):
-    """Paints strips of bars. Its accessible description tells all figures in words. It can have the focus, so that
-    a screen reader reads it.
-    """
+    """Paints the strips of bars of a Picture. The description of the Picture, with all figures as text, is the
+    widget's accessible description; the widget can have the focus, so that a screen reader reads it."""
 
     accessible_role = QAccessible.Role.Graphic
 
@@ -64,15 +63,14 @@ class Chart(PaintedWidget):
         self._fit_height()
 
     def _fit_height(self) -> None:
-        """Keep the height that the strips need at the present width: fewer of them stand side by side in a narrow
-        window.
-        """
+        """Set the minimum height that the strips need at the present width. In a narrow window fewer strips stand
+        side by side, so the chart becomes higher."""
         if self.minimumHeight() != self._least_height():
             self.setMinimumHeight(self._least_height())
 
     def _least_height(self) -> int:
         lines = ceil(len(self.picture.strips) / self._column_count())
-        bars = _MIN_BARS_PX * current_appearance().scale
+        bars = _MIN_BAR_AREA_HEIGHT_PX * current_appearance().scale
         return ceil(lines * (bars + self._text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _PADDING_PX)
 
     def _column_count(self) -> int:
@@ -82,13 +80,13 @@ class Chart(PaintedWidget):
         return max(1, min(len(self.picture.strips), int(room // strip_width)))
 
     def strip_boxes(self) -> list[QRectF]:
-        """Return the rectangle of each strip, in px within the widget."""
+        """Return the rectangle of each strip, in px relative to the widget."""
         columns = self._column_count()
         lines = max(1, ceil(len(self.picture.strips) / columns))
         box = QRectF(self.rect()).adjusted(_PADDING_PX, _PADDING_PX, -_PADDING_PX, -_PADDING_PX)
         width = (box.width() - (columns - 1) * _STRIP_GAP_PX) / columns
         room = (box.height() - (lines - 1) * _STRIP_GAP_PX) / lines
-        height = min(room, _MAX_BARS_PX * current_appearance().scale + self._text_height())
+        height = min(room, _MAX_BAR_AREA_HEIGHT_PX * current_appearance().scale + self._text_height())
         return [
             QRectF(
                 box.left() + number % columns * (width + _STRIP_GAP_PX),
@@ -100,12 +98,13 @@ class Chart(PaintedWidget):
         ]
 
     def _text_height(self) -> float:
-        """Return the height of the parts around the bars of a strip: title, icons of bands, figures, words."""
+        """Return the height in px of the title, icons, figures and labels of a strip: everything except the bars."""
         look = current_appearance()
         return look.line_height("body") + self._band_height() + 2 * look.line_height("small") + 12
 
     def _band_height(self) -> float:
-        """Return the height of the line with the icons of bands; 0 if no strip has bands."""
+        """Return the height in px of the line with the icons of the marked ranges; 0 if no strip has a marked
+        range."""
         has_bands = any(strip.bands for strip in self.picture.strips)
         return current_appearance().icon_px(_BAND_ICON_PX) + 2.0 if has_bands else 0.0
 
@@ -120,7 +119,7 @@ class Chart(PaintedWidget):
 
 
 def _draw_strip(painter: QPainter, strip: Strip, box: QRectF, band_height: float) -> None:
-    """Draw a strip. `band_height` is the height of the line with the icons of bands."""
+    """Draw a strip into `box`. `band_height` is the height in px of the line with the icons of the marked ranges."""
     look = current_appearance()
     small = look.line_height("small")
     above = look.line_height("body") + band_height + small + 8
@@ -134,7 +133,7 @@ def _draw_strip(painter: QPainter, strip: Strip, box: QRectF, band_height: float
     painter.setPen(QPen(look.colour("border"), 1))
     painter.drawLine(bars.bottomLeft(), bars.bottomRight())
     _draw_labels(painter, strip.bars, bars, place_width)
-    _draw_mark(painter, strip, bars)
+    _draw_mark_line(painter, strip, bars)
 
 
 def _draw_title(painter: QPainter, strip: Strip, box: QRectF) -> None:
@@ -151,7 +150,7 @@ def _draw_title(painter: QPainter, strip: Strip, box: QRectF) -> None:
 
 
 def _draw_bar(painter: QPainter, strip: Strip, bar: Bar, place: QRectF) -> None:
-    width = min(_MAX_BAR_PX * current_appearance().scale, place.width() * 0.64)
+    width = min(_MAX_BAR_WIDTH_PX * current_appearance().scale, place.width() * 0.64)
     left, bottom, top = place.center().x() - width / 2, place.bottom(), place.bottom()
     part_width = width / max(1, len(bar.parts)) if strip.is_grouped else width
     for number, part in enumerate(bar.parts):
@@ -163,13 +162,12 @@ def _draw_bar(painter: QPainter, strip: Strip, bar: Bar, place: QRectF) -> None:
         fill_area(painter, QRectF(x, base - height, part_width, height), part.look)
         top = min(top, base - height)
     small = current_appearance().line_height("small")
-    _draw_centred(painter, bar.figure, place, centred_baseline(top - small - 2, small, "small"), "text")
+    _draw_centred_text(painter, bar.figure, place, centred_baseline(top - small - 2, small, "small"), "text")
 
 
 def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
-    """Write the words below the bars; if they don't all have room, every second, third … one, counted from the
-    last.
-    """
+    """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
+    from the last bar."""
     widest = max((font_runs_width(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
     step = max(1, ceil((widest + 6) / place_width)) if place_width > 0 else 1
     small = current_appearance().line_height("small")
@@ -177,11 +175,12 @@ def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_wid
     for number, bar in enumerate(bars):
         if (len(bars) - 1 - number) % step == 0:
             room = QRectF(area.left() + (number - (step - 1) / 2) * place_width, 0, step * place_width, 1)
-            _draw_centred(painter, bar.label, room, baseline, "muted")
+            _draw_centred_text(painter, bar.label, room, baseline, "muted")
 
 
-def _draw_centred(painter: QPainter, text: str, room: QRectF, baseline: float, colour: str) -> None:
-    """Write a text in the middle of a room; leave it out if it has no room, because the table has it too."""
+def _draw_centred_text(painter: QPainter, text: str, room: QRectF, baseline: float, colour: str) -> None:
+    """Draw a text in the middle of the rectangle `room`. If the text is wider than `room`, draw nothing, because
+    the table of the report also has the text."""
     runs = split_font_runs(text)
     width = font_runs_width(runs, "small")
     if text and width <= room.width():
@@ -190,22 +189,21 @@ def _draw_centred(painter: QPainter, text: str, room: QRectF, baseline: float, c
 
 
 def _draw_bands(painter: QPainter, strip: Strip, area: QRectF, place_width: float) -> None:
-    """Draw each band behind the bars, with an icon above it and a thick line below the axis, so that a bar can't hide
-    it.
-    """
+    """Draw the marked ranges of a strip behind its bars, each with an icon above and a thick line below the axis,
+    so that the bars can't hide it."""
     look = current_appearance()
     side, colour = look.icon_px(_BAND_ICON_PX), look.colour(BAND_LOOK.tone)
     top = area.top() - look.line_height("small") - 4 - side
     for band in strip.bands:
         left = area.left() + band.start * place_width
-        width = max(_MIN_BAND_PX, (band.end - band.start) * place_width)
+        width = max(_MIN_BAND_WIDTH_PX, (band.end - band.start) * place_width)
         fill_area(painter, QRectF(left, area.top(), width, area.height()), BAND_LOOK)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
         x = min(max(area.left(), left + width / 2 - side / 2), area.right() - side)
         draw_cached_shape(painter, "warning", x, top, side, colour)
 
 
-def _draw_mark(painter: QPainter, strip: Strip, area: QRectF) -> None:
+def _draw_mark_line(painter: QPainter, strip: Strip, area: QRectF) -> None:
     if strip.mark is not None and strip.top:
         y = area.bottom() - area.height() * min(1.0, strip.mark / strip.top)
         painter.setPen(QPen(current_appearance().colour("text"), 1, Qt.PenStyle.DashLine))
@@ -213,7 +211,7 @@ def _draw_mark(painter: QPainter, strip: Strip, area: QRectF) -> None:
 
 
 def fill_area(painter: QPainter, area: QRectF, look: PartStyle) -> None:
-    """Fill an area with the pattern and the colour of a look, and draw its edge."""
+    """Fill an area with the pattern and the colour of `look`, and draw its border."""
     colour = current_appearance().colour(look.tone)
     if area.isEmpty():
         return
@@ -256,7 +254,7 @@ def _draw_dots(painter: QPainter, area: QRectF, spacing: float) -> None:
 
 
 class Swatch(PaintedWidget):
-    """A small square with the fill of a part, beside the part's name in the legend."""
+    """A small square in the legend, filled like the parts of the bars that it stands for."""
 
     is_decoration = True
 
@@ -274,7 +272,7 @@ class Swatch(PaintedWidget):
 
 
 def make_legend(entries: Sequence[LegendEntry]) -> QWidget:
-    """Return the line of swatches and words; it wraps in a narrow window."""
+    """Return the widget with the legend: a swatch and a word per entry, on several lines in a narrow window."""
     return make_flow_widget(*(_legend_entry(entry) for entry in entries), gap=16)
 
 

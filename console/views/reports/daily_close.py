@@ -1,4 +1,5 @@
-"""The section with the daily close: a provider and a day, the sums of the day, and what was unknown at its end."""
+"""The section of the reports page with the daily close: the sums of one provider and one day, and the records
+whose outcome was unknown at the end of the day."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,12 +34,13 @@ from console.wording.records import provider_word
 if TYPE_CHECKING:
     from console.app import Console
 
-_FORMATS = [document_format.value for document_format in DocumentFormat]
+_FILE_FORMATS = [document_format.value for document_format in DocumentFormat]
 
 
 @dataclass(frozen=True, slots=True)
-class _Sum:
-    """One row of the table of sums: a sum of one currency. `count` is None for the net amount."""
+class _SumRow:
+    """One row of the table of sums: the number of records and their sum in one currency, in minor units. `count`
+    is None for the net amount."""
 
     currency: str
     name: str
@@ -47,9 +49,8 @@ class _Sum:
 
 
 class DailyCloseSection(ReportSection):
-    """The section of the page. It shows the close of the chosen provider and day, at first that of yesterday, and
-    writes it to a file. Enter opens a record that was unknown.
-    """
+    """The section of the reports page with the daily close of the selected provider and day, at first yesterday. A
+    person can write the daily close to a file. Enter opens the current record of the table of unknown outcomes."""
 
     name = "close"
 
@@ -71,13 +72,13 @@ class DailyCloseSection(ReportSection):
             context, _unknown_columns(context), lambda row: row.name, translate("close.table.unknown")
         )
         self.changes = TextLabel("", "small", wrap=True)
-        self._build()
+        self._build_layout()
         self.provider.currentIndexChanged.connect(self._read_chosen)
         self._day_edit.returnPressed.connect(self._read_chosen)
         self.show_button.clicked.connect(self._read_chosen)
-        self.unknown.opened.connect(self._open_row)
+        self.unknown.opened.connect(self._open_record)
 
-    def _build(self) -> None:
+    def _build_layout(self) -> None:
         translate, margin = self._context.translate, tokens().px("spacing", "page_margin")
         label = TextLabel(translate("close.provider"), "small", "muted")
         label.setBuddy(self.provider)
@@ -124,7 +125,7 @@ class DailyCloseSection(ReportSection):
     # -- reading
 
     def read_data(self) -> None:
-        """Read the providers, then the close of the chosen one."""
+        """Read the providers that have payments, then the daily close of the selected provider and day."""
         self._context.run_read(
             lambda services: services.reports.list_providers(),
             self._show_providers,
@@ -153,12 +154,13 @@ class DailyCloseSection(ReportSection):
 
     @property
     def chosen_provider(self) -> str:
-        """The selected provider; "" if no provider has payments."""
+        """The name of the selected provider; "" if no provider has payments."""
         index = self.provider.currentIndex()
         return self._providers[index] if 0 <= index < len(self._providers) else ""
 
-    def chosen_day(self) -> date | None:
-        """Return the typed day. If it is no day up to today in Japan, show the error at the field and return None."""
+    def typed_day(self) -> date | None:
+        """Return the day that the person has typed. If the text isn't a valid day, or a day after today in Japan,
+        show the error at the field and return None."""
         text = self._day_edit.text().strip()
         try:
             day = date.fromisoformat(text) if len(text) == len("2026-11-20") else None
@@ -170,7 +172,7 @@ class DailyCloseSection(ReportSection):
 
     @Slot()
     def _read_chosen(self) -> None:
-        provider, day = self.chosen_provider, self.chosen_day()
+        provider, day = self.chosen_provider, self.typed_day()
         if not provider or day is None:
             return
         self._context.run_read(
@@ -195,22 +197,23 @@ class DailyCloseSection(ReportSection):
         self.was_read.emit(close.read_at)
 
     @Slot(object)
-    def _open_row(self, row: UnknownRecord) -> None:
+    def _open_record(self, row: UnknownRecord) -> None:
         self._context.navigate(route_to(row.kind, row.id, (), "reports"))
 
     # -- writing
 
     @Slot()
     def choose_file(self) -> None:
-        """Ask for the path of the new file. Do nothing while a close is being written, or without a close."""
+        """Ask the person for the path of a new file, then write the shown daily close to it. Do nothing if no
+        daily close is shown, or while one is being written."""
         if self._close is None or self.is_writing:
             return
-        name = f"close-{self._close.provider}-{self._close.day:%Y%m%d}.{_FORMATS[0]}"
-        ask_for_path(self, self._context.translate("close.write"), _FORMATS, self.write_to, name)
+        name = f"close-{self._close.provider}-{self._close.day:%Y%m%d}.{_FILE_FORMATS[0]}"
+        ask_for_path(self, self._context.translate("close.write"), _FILE_FORMATS, self.write_to, name)
 
     @Slot(str)
     def write_to(self, path: str) -> None:
-        """Write the shown close to a new file at `path`, whose suffix names the format."""
+        """Write the shown daily close to a new file at `path`. The suffix of `path` selects the format."""
         context, close = self._context, self._close
         if close is None or self.is_writing:
             return
@@ -244,12 +247,12 @@ class DailyCloseSection(ReportSection):
         self._context.show_toast(self._context.translate("act.refused"), message, "square_bang", "bad")
 
 
-def _sums_of(money: CloseMoney) -> list[_Sum]:
-    sums = [_Sum(money.currency, name, money.sum_of(name).count, money.sum_of(name).minor) for name in SUMS]
-    return [*sums, _Sum(money.currency, "net", None, money.net_minor)]
+def _sums_of(money: CloseMoney) -> list[_SumRow]:
+    sums = [_SumRow(money.currency, name, money.sum_of(name).count, money.sum_of(name).minor) for name in SUMS]
+    return [*sums, _SumRow(money.currency, "net", None, money.net_minor)]
 
 
-def _sum_key(row: _Sum) -> tuple[str, str]:
+def _sum_key(row: _SumRow) -> tuple[str, str]:
     return row.currency, row.name
 
 

@@ -1,4 +1,4 @@
-"""The page with the reports: a tab per section. A section is read when its tab is opened."""
+"""The page with the reports: one tab per report. A report is read when the person opens its tab."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -14,31 +14,32 @@ from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page
 from console.views.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 from console.views.reports.daily_close import DailyCloseSection
-from console.views.reports.section import PICTURE_KEY, PictureSection, ReportSection
+from console.views.reports.section import PICTURE_SHORTCUT, PictureSection, ReportSection
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReportsRoute
 from console.views.widgets.base import Surface, make_row
 from console.views.widgets.tabs import Tabs
 
-SECTIONS: Sequence[Callable[[WindowContext], ReportSection]] = (
-    partial(PictureSection, form=provider_success.FORM),
-    partial(PictureSection, form=queue_ages.FORM),
-    partial(PictureSection, form=refund_funnel.FORM),
-    partial(PictureSection, form=settlement.FORM),
-    partial(PictureSection, form=time_to_truth.FORM),
+SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
+    partial(PictureSection, form=provider_success.REPORT),
+    partial(PictureSection, form=queue_ages.REPORT),
+    partial(PictureSection, form=refund_funnel.REPORT),
+    partial(PictureSection, form=settlement.REPORT),
+    partial(PictureSection, form=time_to_truth.REPORT),
     DailyCloseSection,
 )
 """Functions that create the sections of the page, in the order of their tabs."""
 
 
 class ReportsPage(Page):
-    """The page with the reports."""
+    """The page with the reports, one tab per report. Changed records don't update the figures: they are read when
+    the person opens a tab or types F5."""
 
     sidebar_key = "reports"
     help_key = "help.reports"
     hints = (
         (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
-        ((PICTURE_KEY,), "key.picture_or_table"),
+        ((PICTURE_SHORTCUT,), "key.picture_or_table"),
         *list_export.EXPORT_KEY_HINTS,
         (("↓", "↑"), "key.move"),
         (("F5",), "key.reread"),
@@ -52,7 +53,7 @@ class ReportsPage(Page):
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self.tabs = Tabs(translate("reports.tabs"))
         self.stack = QStackedWidget()
-        self.sections = [make(context) for make in SECTIONS]
+        self.sections = [make(context) for make in SECTION_FACTORIES]
         for section in self.sections:
             self.tabs.add(translate(f"reports.{section.name}.tab"), data=section.name)
             self.stack.addWidget(section)
@@ -65,11 +66,11 @@ class ReportsPage(Page):
         self.add_part(bar)
         self.add_part(self.stack, 1)
         self.add_hints()
-        self.bind_key(PICTURE_KEY, self._switch_view)
+        self.bind_key(PICTURE_SHORTCUT, self._switch_view)
 
     @property
     def section(self) -> ReportSection:
-        """The visible section."""
+        """The section of the open tab."""
         return self.sections[self.tabs.currentIndex()]
 
     def show_route(self, route: object) -> None:
@@ -100,7 +101,8 @@ class ReportsPage(Page):
         self.screen_state_changed.emit()
 
     def _make_export_request(self) -> ExportRequest | None:
-        """Return the list of the visible section; a close is no list, it asks for its file itself."""
+        """Return the export request for the table of the visible section. For the daily close, which isn't a
+        table, ask the person for a file and return None."""
         if isinstance(self.section, DailyCloseSection):
             self.section.choose_file()
             return None

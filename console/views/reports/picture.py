@@ -1,11 +1,11 @@
-"""Values that a chart shows: strips of bars with fills, bands and a mark, and the legend of the fills."""
+"""The values that a chart paints: strips of bars, marked ranges, and a legend."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from console.views.theme.design_tokens import Tone
 
-Fill = Literal["solid", "hatch", "back_hatch", "cross", "dots", "empty"]
+FillPattern = Literal["solid", "hatch", "back_hatch", "cross", "dots", "empty"]
 """Pattern that fills the area of a part. Parts of one chart differ in their fill, because colour is never the only
 sign.
 """
@@ -13,15 +13,15 @@ sign.
 
 @dataclass(frozen=True, slots=True)
 class PartStyle:
-    """The fill pattern and the colour tone of the parts of one kind in a chart."""
+    """The fill pattern and the colour tone of a part of a bar. Parts with the same meaning have the same style."""
 
-    fill: Fill
+    fill: FillPattern
     tone: Tone
 
 
 @dataclass(frozen=True, slots=True)
 class BarPart:
-    """A part of a bar: its height as a value of the strip's scale, and its look."""
+    """A part of a bar. `value` is its height in the unit of the strip's axis."""
 
     value: float
     look: PartStyle
@@ -29,9 +29,8 @@ class BarPart:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One place of a strip: the word below it, the figure above it, and its parts. The parts stand on each other, or
-    side by side in a strip with `is_grouped`.
-    """
+    """One bar of a strip: the text below it (`label`), the text above it (`figure`), and its parts. The parts
+    stand one above the other; in a strip with `is_grouped`, side by side."""
 
     label: str
     figure: str
@@ -40,9 +39,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class MarkedRange:
-    """A marked range of the horizontal axis, such as an outage, from `start` to `end`, counted in places (one place
-    per bar).
-    """
+    """A marked range of a strip's horizontal axis, such as an outage. `start` and `end` are counted in bars: 1.5
+    is the middle of the second bar."""
 
     start: float
     end: float
@@ -50,8 +48,9 @@ class MarkedRange:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One row of bars with a title. `top` is the value at full height; `detail` stands after the title; a dashed line
-    crosses the bars at the value `mark`.
+    """A row of bars with a title. `detail` is a text after the title, `top` the value at the full height, `bands`
+    are marked ranges behind the bars, and `mark` is the value at which a dashed line crosses the bars; None for
+    no line.
     """
 
     title: str
@@ -65,7 +64,7 @@ class Strip:
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """One entry of a chart's legend: a fill and colour tone (`look`), and the word for the parts that have it."""
+    """One entry of a chart's legend: a style (`look`), and the word for the parts of bars that have this style."""
 
     word: str
     look: PartStyle
@@ -73,9 +72,8 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A whole chart. `description` is the text of its figures, for screen readers. `min_place_px` is the least width
-    of one place, in px at text size 1.
-    """
+    """The contents of a whole chart. `description` is a text with all figures, for screen readers. `min_place_px`
+    is the minimum width for one bar, in px at text scale 1.0."""
 
     strips: tuple[Strip, ...]
     legend: tuple[LegendEntry, ...]

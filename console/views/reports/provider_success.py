@@ -1,4 +1,5 @@
-"""The report about the success of payments: a strip of days per provider, with bands for the provider's outages."""
+"""The report about the share of successful payments: one strip per provider, one bar per day, and the provider's
+outages as marked ranges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from console.domain.calendar_days import start_of_day
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
 from console.views.reports.picture import BAND_LOOK, Bar, BarPart, LegendEntry, MarkedRange, PartStyle, Picture, Strip
-from console.views.reports.section import ReportForm, count_column
+from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
@@ -18,8 +19,9 @@ _PAID, _UNPAID_LOOK, _UNKNOWN = PartStyle("solid", "good"), PartStyle("hatch", "
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the table: the provider, the day, and the outages that touch the day."""
+class _TableRow:
+    """One row of the report's table: the figures of one provider and day, and the outages of the provider on this
+    day."""
 
     provider: str
     day: ProviderDay
@@ -50,7 +52,7 @@ def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: Window
 
 
 def _make_bar(day: ProviderDay) -> Bar:
-    """Return the bar of a day: the shares of the paid, unpaid and unknown payments in percent."""
+    """Return the bar of a day: the paid, unpaid and unknown payments, each in percent of their sum."""
     counted = day.paid + day.unpaid + day.unknown
     counts = ((day.paid, _PAID), (day.unpaid, _UNPAID_LOOK), (day.unknown, _UNKNOWN))
     parts = tuple(BarPart(100 * count / counted, look) for count, look in counts if count)
@@ -70,9 +72,9 @@ def _outages_of(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:
     return tuple(outage for outage in report.outages if outage.provider == provider)
 
 
-def _rows_of(report: ProviderSuccess) -> list[_Row]:
+def _rows_of(report: ProviderSuccess) -> list[_TableRow]:
     return [
-        _Row(series.provider, day, report_words.outages_on(day.day, _outages_of(series.provider, report)))
+        _TableRow(series.provider, day, report_words.outages_on(day.day, _outages_of(series.provider, report)))
         for series in report.providers
         for day in reversed(series.days)
     ]
@@ -84,7 +86,7 @@ def _success_columns(context: WindowContext) -> Sequence[Column]:
     def make_count_column(key: str) -> Column:
         return count_column(key, translate(f"reports.success.{key}"), lambda row: getattr(row.day, key), 104)
 
-    def format_outages(row: _Row) -> str:
+    def format_outages(row: _TableRow) -> str:
         return translate("list.separator").join(
             report_words.outage_text(outage, context.language) for outage in row.outages
         )
@@ -109,13 +111,13 @@ def _success_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-FORM: ReportForm[ProviderSuccess] = ReportForm(
+REPORT: ReportDefinition[ProviderSuccess] = ReportDefinition(
     "success",
     lambda services: services.reports.read_provider_success(),
     lambda report, context: report_words.success_note(report, context.language),
     _make_picture,
     _success_columns,
     _rows_of,
-    lambda row: (row.provider, row.day.day) if isinstance(row, _Row) else None,
+    lambda row: (row.provider, row.day.day) if isinstance(row, _TableRow) else None,
     lambda report: not any(day.total for series in report.providers for day in series.days),
 )

@@ -1,17 +1,17 @@
-"""The report about the ages of queues: one strip per queue, one bar per class of age."""
+"""The report about the ages of the records in the queues: one strip per queue, one bar per range of ages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
 from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
-from console.views.reports.section import ReportForm, count_column
+from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
 from console.wording import reports as report_words
 
-_LOOKS = (
+_LOOK_BY_AGE_CLASS = (
     PartStyle("dots", "progress"),
     PartStyle("back_hatch", "progress"),
     PartStyle("hatch", "care"),
@@ -22,14 +22,14 @@ _LOOKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the table: a queue."""
+class _TableRow:
+    """One row of the report's table: the numbers of records of one queue, by range of ages."""
 
     queue: QueueAges
 
 
 def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequence[str] = ()) -> Picture:
-    """Return the picture of these queues; all without names."""
+    """Return the chart of the queues with these names; without names, of all queues."""
     shown = [queue for queue in report.queues if not queues or queue.queue in queues]
     top = float(max((count for queue in shown for count in queue.counts), default=0))
     strips = tuple(
@@ -42,7 +42,7 @@ def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequenc
                     wording.format_count(count),
                     (BarPart(float(count), look),),
                 )
-                for name, count, look in zip(AGE_CLASSES, queue.counts, _LOOKS, strict=True)
+                for name, count, look in zip(AGE_CLASSES, queue.counts, _LOOK_BY_AGE_CLASS, strict=True)
             ),
             top,
         )
@@ -50,7 +50,7 @@ def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequenc
     )
     legend = tuple(
         LegendEntry(context.translate(f"reports.age.{name}"), look)
-        for name, look in zip(AGE_CLASSES, _LOOKS, strict=True)
+        for name, look in zip(AGE_CLASSES, _LOOK_BY_AGE_CLASS, strict=True)
     )
     told = QueueAgeReport(tuple(shown), report.read_at)
     return Picture(strips, legend, "\n".join(report_words.queue_age_lines(told, context.language)), 68)
@@ -82,13 +82,13 @@ def _age_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-FORM: ReportForm[QueueAgeReport] = ReportForm(
+REPORT: ReportDefinition[QueueAgeReport] = ReportDefinition(
     "queue_ages",
     lambda services: services.reports.read_queue_ages(),
     lambda report, context: report_words.queue_age_note(report, context.language),
     make_picture,
     _age_columns,
-    lambda report: [_Row(queue) for queue in report.queues],
-    lambda row: row.queue.queue if isinstance(row, _Row) else None,
+    lambda report: [_TableRow(queue) for queue in report.queues],
+    lambda row: row.queue.queue if isinstance(row, _TableRow) else None,
     lambda report: not any(queue.total for queue in report.queues),
 )

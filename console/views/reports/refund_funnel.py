@@ -1,11 +1,12 @@
-"""The report about refunds: the number of requested refunds that reached each step, one strip per currency."""
+"""The report about refunds: how many of the requested refunds have reached each step (approved, sent, …), one
+strip per currency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, CountAndSum, RefundFunnel, RefundFunnelReport
 from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
-from console.views.reports.section import ReportForm, count_column
+from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
@@ -16,12 +17,13 @@ _STEP_LOOK, _OTHER, _UNKNOWN = (
     PartStyle("hatch", "muted"),
     PartStyle("dots", "unknown"),
 )
-_ALL_NAMES = (*STEPS, *OTHER_ENDINGS, "unknown")
+_STEP_AND_ENDING_NAMES = (*STEPS, *OTHER_ENDINGS, "unknown")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the table: a step or an ending of the refunds of one currency."""
+class _TableRow:
+    """One row of the report's table: the number and the sum of the refunds of one currency that have reached the
+    step or ending `name`. `requested` is the number of requested refunds."""
 
     currency: str
     name: str
@@ -51,12 +53,12 @@ def _make_strip(funnel: RefundFunnel, context: WindowContext) -> Strip:
             report_words.count_and_sum_text(funnel.step(name), funnel.currency, context.language),
             (BarPart(float(funnel.step(name).count), _look_of(name)),),
         )
-        for name in _ALL_NAMES
+        for name in _STEP_AND_ENDING_NAMES
     )
     return Strip(funnel.currency, "", bars, float(funnel.requested.count))
 
 
-def _share_text(row: _Row) -> str:
+def _share_text(row: _TableRow) -> str:
     return report_words.percent_text(100 * row.value.count / row.requested if row.requested else None)
 
 
@@ -83,17 +85,17 @@ def _funnel_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-FORM: ReportForm[RefundFunnelReport] = ReportForm(
+REPORT: ReportDefinition[RefundFunnelReport] = ReportDefinition(
     "refund_funnel",
     lambda services: services.reports.read_refund_funnel(),
     lambda report, context: report_words.refund_note(report, context.language),
     _make_picture,
     _funnel_columns,
     lambda report: [
-        _Row(funnel.currency, name, funnel.step(name), funnel.requested.count)
+        _TableRow(funnel.currency, name, funnel.step(name), funnel.requested.count)
         for funnel in report.funnels
-        for name in _ALL_NAMES
+        for name in _STEP_AND_ENDING_NAMES
     ],
-    lambda row: (row.currency, row.name) if isinstance(row, _Row) else None,
+    lambda row: (row.currency, row.name) if isinstance(row, _TableRow) else None,
     lambda report: not report.funnels,
 )

@@ -1,4 +1,5 @@
-"""A section of the page with the reports, and the section that shows a report as a picture or as a table."""
+"""The base class of the sections of the reports page, and the section that shows a report as a chart or as a
+table."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 
     from console.app import Console
 
-PICTURE_KEY = "G"
+PICTURE_SHORTCUT = "G"
 
 
 class Report(Protocol):
-    """A report that a service returns, with the instant at which it was read."""
+    """The interface of a report that a service returns: `read_at` is the instant at which its figures were read."""
 
     @property
     def read_at(self) -> "datetime": ...
@@ -37,14 +38,14 @@ R = TypeVar("R", bound=Report)
 
 
 @dataclass(frozen=True, slots=True)
-class ReportForm(Generic[R]):
-    """Definition of a report: the functions that read it and display it.
+class ReportDefinition(Generic[R]):
+    """The definition of a report: its name, and the functions that read and show it.
 
-    - `read`: reads it from the services
-    - `note`: returns the sentence above the picture, about the counted records
-    - `make_picture`: returns the picture
-    - `columns`, `rows_of`, `row_key`: the table behind the picture
-    - `is_empty`: returns True if there is nothing to draw
+    - `read`: reads the report from the services
+    - `note`: returns the sentence above the chart, which says which records were counted
+    - `make_picture`: returns the chart
+    - `columns`, `rows_of`, `row_key`: return the columns, the rows, and the key of a row, of the report's table
+    - `is_empty`: returns True if the report has no figures to show
     """
 
     name: str
@@ -58,16 +59,18 @@ class ReportForm(Generic[R]):
 
 
 def count_column(key: str, title: str, count: Callable[[Any], int], width_px: int) -> Column:
-    """Return a column of numbers of records; `count` returns the number of a row."""
+    """Return a table column of numbers. `count` returns the number of a row; `width_px` is the width in px at text
+    scale 1.0."""
     return Column(key, title, width_px, lambda row: wording.format_count(count(row)), "amount")
 
 
 class ReportSection(QWidget):
-    """Base class of the sections of the page. `name` is also the name of the section's tab.
+    """Base class of the sections of the reports page. `name` is the name of the section and of its tab.
 
     Signals:
-    - was_read(object): the section shows figures that were read at this instant.
-    - failed(object): the figures could not be read, for the reason in the Failure. The earlier figures stay.
+    - was_read(object): the section shows figures that the service has read at this instant.
+    - failed(object): the figures could not be read; carries the Failure. The section still shows the earlier
+      figures.
     """
 
     was_read = Signal(object)
@@ -75,7 +78,7 @@ class ReportSection(QWidget):
     name = ""
 
     def read_data(self) -> None:
-        """Read the figures and show them. Implemented by the subclass."""
+        """Read the figures of the section and show them. Implemented by the subclass."""
 
     def focus_targets(self) -> Sequence[QWidget]:
         """Return the widgets that may get the focus first. Implemented by the subclass."""
@@ -83,15 +86,16 @@ class ReportSection(QWidget):
 
 
 class PictureSection(ReportSection):
-    """A report as a picture. A button or its key shows the table in place of the picture, and the picture again."""
+    """A section that shows a report as a chart. The person can switch between the chart and a table with a button
+    or its shortcut."""
 
-    def __init__(self, context: WindowContext, form: ReportForm[Any]) -> None:
+    def __init__(self, context: WindowContext, form: ReportDefinition[Any]) -> None:
         super().__init__()
         self._context, self._form, self.name = context, form, form.name
         title = context.translate(f"reports.{form.name}.title")
         self.setAccessibleName(title)
         self.note = TextLabel("", "small", "muted", wrap=True)
-        self.switch = KeyButton(context.translate("reports.show_table"), PICTURE_KEY, icon="list", binds=False)
+        self.switch = KeyButton(context.translate("reports.show_table"), PICTURE_SHORTCUT, icon="list", binds=False)
         self.switch.clicked.connect(self.switch_view)
         self.chart = Chart(title)
         self.table = StaticTable(context, form.columns(context), form.row_key, title)
@@ -100,9 +104,9 @@ class PictureSection(ReportSection):
         )
         self._legend = QWidget()
         self._shows_table = self._has_figures = False
-        self._build(title)
+        self._build_layout(title)
 
-    def _build(self, title: str) -> None:
+    def _build_layout(self, title: str) -> None:
         margin = tokens().px("spacing", "page_margin")
         self._picture = QWidget()
         self._legend_place = make_column(gap=0, margins=(margin, 8, margin, 0))
@@ -128,9 +132,11 @@ class PictureSection(ReportSection):
         return self.table, self.chart, self.switch
 
     def read_data(self) -> None:
-        self._context.run_read(self._form.read, self._show, self.failed.emit, owner=self, key=("report", self.name))
+        self._context.run_read(
+            self._form.read, self._show_report, self.failed.emit, owner=self, key=("report", self.name)
+        )
 
-    def _show(self, report: Report) -> None:
+    def _show_report(self, report: Report) -> None:
         context, form = self._context, self._form
         self.note.show_text(form.note(report, context))
         picture = form.make_picture(report, context)
@@ -146,7 +152,7 @@ class PictureSection(ReportSection):
 
     @Slot()
     def switch_view(self) -> None:
-        """Show the table in place of the picture, or the picture in place of the table, and give it the focus."""
+        """Show the table in place of the chart, or the chart in place of the table, and give it the focus."""
         self._shows_table = not self._shows_table
         self._show_body()
         shown = self.body.currentWidget()

@@ -1,11 +1,11 @@
-"""The report about money per day: taken in and given back, one strip per provider and currency."""
+"""The report about the paid and refunded amounts per day: one strip per provider and currency."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
 from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
-from console.views.reports.section import ReportForm, count_column
+from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import catalogue as wording
@@ -15,8 +15,8 @@ _PAID, _REFUNDED = PartStyle("solid", "good"), PartStyle("hatch", "care")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the table: a day of one provider and currency."""
+class _TableRow:
+    """One row of the report's table: the figures of one provider, currency and day."""
 
     series: SettlementSeries
     day: SettlementDay
@@ -86,13 +86,13 @@ def _settlement_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-FORM: ReportForm[SettlementReport] = ReportForm(
+REPORT: ReportDefinition[SettlementReport] = ReportDefinition(
     "settlement",
     lambda services: services.reports.read_settlement(),
     lambda report, context: report_words.settlement_note(report, context.language),
     _make_picture,
     _settlement_columns,
-    lambda report: [_Row(series, day) for series in report.series for day in reversed(series.days)],
-    lambda row: row.key if isinstance(row, _Row) else None,
+    lambda report: [_TableRow(series, day) for series in report.series for day in reversed(series.days)],
+    lambda row: row.key if isinstance(row, _TableRow) else None,
     lambda report: not report.series,
 )

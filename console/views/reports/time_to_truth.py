@@ -1,6 +1,5 @@
-"""The report about unknown outcomes: how long they stayed unknown, compared with the time after which the last
-scheduled probe runs.
-"""
+"""The report about the time that outcomes stayed unknown, compared with the time after which the worker makes its
+last scheduled probe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from math import log1p
 
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
-from console.views.reports.section import ReportForm, count_column
+from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import reports as report_words
@@ -19,18 +18,19 @@ _IN_TIME_LOOK, _LATE_LOOK, _OPEN = (
     PartStyle("hatch", "bad"),
     PartStyle("dots", "unknown"),
 )
-_TIME_NAMES = ("median", "p90", "longest", "oldest_open")
+_DURATION_NAMES = ("median", "p90", "longest", "oldest_open")
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """One row of the table: a kind of record."""
+class _TableRow:
+    """One row of the report's table: the figures of one kind of record."""
 
     kind: TimeToTruth
 
 
 def _bar_height(time: timedelta | None) -> float:
-    """Return the height of a time: logarithmic, because a minute and a week must both be visible."""
+    """Return the height of the bar for a duration: the logarithm of its seconds, because a minute and a week must
+    both be visible in one chart. 0 for None."""
     return log1p(max(0.0, time.total_seconds())) if time is not None else 0.0
 
 
@@ -41,7 +41,7 @@ def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
         LegendEntry(translate("reports.time_to_truth.late_word"), _LATE_LOOK),
         LegendEntry(translate("reports.time_to_truth.oldest_open"), _OPEN),
     )
-    times = [getattr(kind, name) for kind in report.kinds for name in (*_TIME_NAMES, "schedule")]
+    times = [getattr(kind, name) for kind in report.kinds for name in (*_DURATION_NAMES, "schedule")]
     top = max(_bar_height(time) for time in times) * 1.15
     strips = tuple(_make_strip(kind, top, context) for kind in report.kinds)
     return Picture(strips, legend, "\n".join(report_words.truth_lines(report, context.language)), 84)
@@ -64,7 +64,7 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
             report_words.duration_text(getattr(kind, name), context.language),
             (BarPart(_bar_height(getattr(kind, name)), look_of(name)),),
         )
-        for name in _TIME_NAMES
+        for name in _DURATION_NAMES
     )
     schedule = report_words.duration_text(kind.schedule, context.language)
     details = (
@@ -106,13 +106,13 @@ def _time_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-FORM: ReportForm[TimeToTruthReport] = ReportForm(
+REPORT: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     "time_to_truth",
     lambda services: services.reports.read_time_to_truth(),
     lambda report, context: report_words.truth_note(report, context.language),
     _make_picture,
     _time_columns,
-    lambda report: [_Row(kind) for kind in report.kinds],
-    lambda row: row.kind.kind if isinstance(row, _Row) else None,
+    lambda report: [_TableRow(kind) for kind in report.kinds],
+    lambda row: row.kind.kind if isinstance(row, _TableRow) else None,
     lambda report: not any(kind.settled or kind.open for kind in report.kinds),
 )

@@ -72,7 +72,7 @@ def test_the_reasons_are_found() -> None:
 )
 def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], tone: str) -> None:
     """Not if a row is still unknown, was skipped, ruled out or failed."""
-    assert bulk_words.look_of_end(counts)[1] == tone
+    assert bulk_words.ended_run_look(counts)[1] == tone
 
 
 def test_rows_are_tallied_by_outcome() -> None:

@@ -68,7 +68,7 @@ def test_all_that_is_left_is_prefilled(the_look: object) -> None:
     assert made.find_disabled_reason() == "Select a reason first."
     made.reason.setCurrentIndex(0)
     assert made.find_disabled_reason() == ""
-    assert made.request() == RefundRequest(5, "12000", "", saw=7, reason_code=RefundReason.ORDERED_TWICE)
+    assert made.make_request() == RefundRequest(5, "12000", "", saw=7, reason_code=RefundReason.ORDERED_TWICE)
 
 
 def test_a_part_says_what_stays_refundable(the_look: object) -> None:
@@ -100,7 +100,7 @@ def test_every_hit_needs_an_answer(the_look: object) -> None:
     assert made.find_disabled_reason() == "Answer each warning before the review."
     made._answers["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == ""
-    assert made.request().answers == (("payer_often", "four returns"),)
+    assert made.make_request().answers == (("payer_often", "four returns"),)
 
 
 def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
@@ -110,7 +110,7 @@ def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
     assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
     made.intended_repeat_box.setChecked(True)
     assert made.find_disabled_reason() == ""
-    assert made.request().intended_repeat
+    assert made.make_request().intended_repeat
 
 
 def test_another_plan_keeps_what_was_answered(the_look: object) -> None:
