@@ -35,7 +35,7 @@ def raise_two(seats: Seats, payment: Payment) -> int:
             alerts.raise_alert(conn, rule, "payment", payment.id, None, "order=pending", "order=paid", now)
 
     context.write(write)
-    (incident,) = seats.acting_desk.incidents.list_incidents()
+    (incident,) = (one for one in seats.acting_desk.incidents.list_incidents() if one.cause.kind == "payment")
     return incident.id
 
 
@@ -127,3 +127,25 @@ def test_links_of_a_desk(seats: Seats, sit: Sit, payment: Payment) -> None:
         waiting = pool.submit(send_link, home, copied)
         person.until(waiting.done)
     assert isinstance(person.frame.current_route, AlertsRoute)
+
+
+def shows(page: AlertsPage, incident_id: int) -> bool:
+    return page.current is not None and page.current.id == incident_id
+
+
+def test_a_link_shows_its_own_incident(seats: Seats, sit: Sit, payment: Payment) -> None:
+    """Also among incidents of several states, whose headings are rows of the list too."""
+    context = seats.acting_desk._context
+    for number in range(3):
+        rule = f"queue_age_{number}"
+        context.write(
+            lambda tx, rule=rule, id=number + 1: alerts.raise_alert(  # type: ignore[misc]
+                tx.conn, rule, "queue", id, None, "5", "0", context.now()
+            )
+        )
+    id = raise_two(seats, payment)
+    seats.acting_desk.incidents.resolve(id, "the shop has corrected the order")
+    person = sit()
+    for incident in seats.acting_desk.incidents.list_incidents():
+        person.frame.show_route(AlertsRoute(incident.main_alert.id))
+        person.until(partial(shows, person.page(AlertsPage), incident.id))

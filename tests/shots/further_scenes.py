@@ -4,6 +4,7 @@ other scene opens.
 
 from collections.abc import Mapping
 
+from console.domain.alerts.incidents import IncidentState
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.limits import Limit
 from console.domain.records import CreditCheck
@@ -84,6 +85,7 @@ def incidents(stage: Stage) -> None:
     stage.desk.console.incidents.resolve(page.current.id, "店舗と合意済み")
     stage.go(AlertsRoute(page.current.main_alert.id))
     page.read_again()
+    stage.until(lambda: page.current is not None and page.current.state is IncidentState.RESOLVED)
     stage.settle()
     stage.shoot("alerts-resolved")
     page.resolve_current()

@@ -208,11 +208,8 @@ class AlertsPage(Page):
 
     @Slot()
     def _select_linked_or_first(self) -> None:
-        rows = self.table.all_rows
-        wanted = next((place for place, row in enumerate(rows) if self._is_linked(row)), None)
-        if wanted is not None:
+        if self._wanted_id and self.table.go_to_item(self._is_linked):
             self._wanted_id = 0
-            self.table.go_to(wanted)
         elif self.table.current_item is None:
             self.table.go_to_first()
         self._show_incident(self.table.current_item)

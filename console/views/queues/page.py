@@ -434,11 +434,8 @@ class QueuesPage(Page):
         that was opened or closed.
         """
         wanted, self._row_to_find = self._row_to_find, None
-        for number in range(self.row_model.rowCount()):
-            row = self.row_model.row_at(number)
-            if wanted is not None and row is not None and _key_of(row) == wanted:
-                self.table.go_to(number)
-                return
+        if wanted is not None and self.table.go_to_item(lambda row: _key_of(row) == wanted):
+            return
         if self.table.current_item is None:
             self.table.go_to_first()
 

@@ -1,7 +1,8 @@
 """The table in which a page shows its rows. One row is current, and the focus ring surrounds the whole row. Single
 letters are the shortcuts of the page, so they don't search in the table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from PySide6.QtCore import (
     QEvent,
@@ -151,6 +152,17 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             self.rows.index(row, 0),
             QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows,
         )
+
+    def go_to_item(self, is_wanted: Callable[[Any], bool]) -> bool:
+        """Make the first loaded row current whose item `is_wanted`; headings are no items. Return False if no loaded
+        row is.
+        """
+        for row in range(self.rows.rowCount()):
+            item = self.rows.row_at(row)
+            if item is not None and is_wanted(item):
+                self.go_to(row)
+                return True
+        return False
 
     def go_to_first(self) -> None:
         """Make the first row current; headings are skipped."""

@@ -1,0 +1,48 @@
+"""Every kind of record that an alert, an audit entry or a note can name has a word in both languages."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import console
+from console.wording.catalogue import sentences_by_key
+
+ROOT = Path(console.__file__).parent
+# Kinds of automatic steps, which stand in the column `sagas.kind` and name no record.
+STEP_KINDS = {"payment_timeout"}
+
+
+def kinds() -> Iterator[tuple[str, str]]:
+    """Each kind that the services write: constants named …KIND, and what is given as `kind=` to a call."""
+    for path in sorted((*ROOT.glob("domain/**/*.py"), *ROOT.glob("services/**/*.py"), *ROOT.glob("store/**/*.py"))):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name | ast.Tuple):
+                for name, value in assigned(node):
+                    if name.endswith("_KIND"):
+                        yield value, f"{path.name}:{node.lineno}"
+            elif isinstance(node, ast.keyword) and node.arg == "kind" and isinstance(node.value, ast.Constant):
+                yield str(node.value.value), f"{path.name}:{node.value.lineno}"
+
+
+def assigned(node: ast.Assign) -> Iterator[tuple[str, str]]:
+    target, value = node.targets[0], node.value
+    pairs = [(target, value)]
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        pairs = list(zip(target.elts, value.elts, strict=False))  # `*others` may take several
+    for name, constant in pairs:
+        if isinstance(name, ast.Name) and isinstance(constant, ast.Constant) and isinstance(constant.value, str):
+            yield name.id, constant.value
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_each_kind_has_a_word(language: str) -> None:
+    words, found = sentences_by_key(language), dict(kinds())
+    assert len(found) > 20
+    wordless = {
+        kind: place
+        for kind, place in found.items()
+        if kind.replace("-", "").isalpha() and kind not in STEP_KINDS and f"kind.{kind}" not in words
+    }
+    assert wordless == {}
