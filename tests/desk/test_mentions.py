@@ -18,7 +18,7 @@ __all__ = ["payment"]
 
 def mention_count(person: Person) -> str | None:
     side = person.frame.side
-    places = [side.place(row) for row in range(side.model().rowCount())]
+    places = [side.entry_at(row) for row in range(side.model().rowCount())]
     return next((place.count for place in places if place.key == "mentions"), None)
 
 
@@ -30,7 +30,7 @@ def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: C
     person = sit()
     person.until(lambda: mention_count(person) == "2")
     shown = person.frame.current_route
-    person.frame.side.open_place("mentions")
+    person.frame.side.open_entry("mentions")
     dialog = person.dialog(UnfinishedDialog)
     person.until(dialog.mention_buttons.done_button.isEnabled)
     assert dialog.tabs.currentIndex() == dialog.TAB_NAMES.index("mentions")

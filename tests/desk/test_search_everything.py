@@ -12,7 +12,7 @@ from console.views.lookup.page import LookupPage
 from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.dialog import DialogFrame
-from console.views.widgets.search_box import TextInsertion
+from console.views.widgets.search_box import TextCompletion
 from console.views.widgets.search_results import ResultEntry
 from tests.desk.conftest import Sit, buy, buy_unknown
 from tests.desk.hands import Person
@@ -51,7 +51,7 @@ def search(person: Person, palette: CommandPalette, text: str) -> None:
 
 def entries(palette: CommandPalette) -> Iterator[ResultEntry]:
     model = palette.box.list.model()
-    lines = (palette.box.list.line(row) for row in range(model.rowCount()))
+    lines = (palette.box.list.line_at(row) for row in range(model.rowCount()))
     return (line for line in lines if isinstance(line, ResultEntry))
 
 
@@ -63,7 +63,7 @@ def test_everything_by_one_box(seats: Seats, sit: Sit, sandbox: Sandbox) -> None
 
     # completion: a name, then a value, by Tab and Enter, read aloud
     search(person, palette, "stat")
-    (name,) = (one for one in entries(palette) if isinstance(one.key, TextInsertion))
+    (name,) = (one for one in entries(palette) if isinstance(one.key, TextCompletion))
     assert name.title == "status:"
     assert name.detail
     person.press("Tab")

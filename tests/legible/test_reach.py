@@ -56,7 +56,7 @@ def menus(stage: LegibleStage) -> Iterator[QMenu]:
             menu = part.build_menu()
             assert menu.accessibleName()
             yield menu
-    if stage.frame.top.places.isVisible():
+    if stage.frame.top.page_menu.isVisible():
         yield stage.frame.side.build_menu()
 
 
@@ -111,7 +111,7 @@ def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Pa
         missing = []
         for route, names in reversed(wanted.items()):  # the first one is open while the text grows
             stage.go(route)
-            assert [one.plain for one in visible_labels(stage.window) if not one.has_present_size] == [], route
+            assert [one.plain for one in visible_labels(stage.window) if not one.has_current_text_size] == [], route
             reached = {control_name(control) for control in visible_controls(stage.window)}
             entries = [entry for menu in menus(stage) for entry in entries_of(menu)]
             missing += [

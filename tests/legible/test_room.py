@@ -63,7 +63,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
         current_appearance().set_scale(1.0)
         stage.settle()
         assert stage.frame.side.isVisible()
-        assert not stage.frame.top.places.isVisible()
+        assert not stage.frame.top.page_menu.isVisible()
         assert alerts.table.rows.heading_rows()
         assert alerts.card.isVisible()
 

@@ -15,17 +15,23 @@ from console.views.theme.design_tokens import ThemeName, tokens
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
-from console.views.widgets.buttons import KeyButton, Kind, ReasonLabel
+from console.views.widgets.buttons import ButtonKind, KeyButton, ReasonLabel
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.focus_ring import FocusRing
 from console.views.widgets.inputs import CheckBox, DropDownList, Field, FilterChip, RadioButton
 from console.views.widgets.notification_bars import NotificationBar, ToastFrame
 from console.views.widgets.placeholders import EmptyState, SkeletonRows
-from console.views.widgets.record_parts import DocumentPart, DocumentStrip, FactForm, SideFacts, SideStrip
-from console.views.widgets.sidebar import SideBar, SidebarPlace
+from console.views.widgets.record_parts import (
+    DocumentStrip,
+    DocumentSummary,
+    ExplanationForm,
+    RecordSide,
+    RecordSideStrip,
+)
+from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import TimelineLine, TimelineList
-from console.views.widgets.window_bars import HintBar, StatusBar, StatusBarCell, TopBar
+from console.views.widgets.window_bars import ShortcutHintBar, StatusBar, StatusCellContent, TopBar
 from tests.support.inline_runner import InlineRunner
 
 _AXES = {
@@ -75,7 +81,7 @@ def badges() -> QWidget:
     return section("印", holder, "形、言葉、色の三つで示す。色は言葉の代わりにならない")
 
 
-def _button(text: str, key: str, kind: Kind, state: str, icon: str = "") -> KeyButton:
+def _button(text: str, key: str, kind: ButtonKind, state: str, icon: str = "") -> KeyButton:
     button = KeyButton(text, key, kind, icon=icon)
     if state == "hover":
         button.setAttribute(Qt.WidgetAttribute.WA_UnderMouse)
@@ -92,7 +98,7 @@ def buttons() -> QWidget:
     grid.setVerticalSpacing(12)
     for place, word in enumerate(("通常", "指す", "押す", "焦点", "無効と理由"), start=1):
         grid.addWidget(TextLabel(word, "small", "muted"), 0, place)
-    kinds: list[tuple[str, str, str, Kind, str, str]] = [
+    kinds: list[tuple[str, str, str, ButtonKind, str, str]] = [
         ("既定", "状態確認", "P", "default", "", "15:05 から可能"),
         ("主", "返金を申請", "", "primary", "", "2 度押しできません"),
         ("危険", "却下…", "D", "danger", "", "必要な権限: 承認者 lead-b"),
@@ -253,19 +259,19 @@ def chrome() -> QWidget:
     top = TopBar("サポートコンソール", "本番", "production", "検索またはコマンド", "op-a", "画面")
     top.clock.show_text("15:04 JST")
     places = [
-        SidebarPlace("home", "home", "ホーム", "Alt+1"),
-        SidebarPlace("queues", "list", "対応一覧", "Alt+2", "12"),
-        SidebarPlace("lookup", "search", "検索", "Alt+3"),
-        SidebarPlace("alerts", "warning", "アラート", "Alt+6", "1"),
-        SidebarPlace("audit", "audit", "監査", "Alt+7"),
-        SidebarPlace("reports", "bars", "レポート", "Alt+8"),
+        SidebarEntry("home", "home", "ホーム", "Alt+1"),
+        SidebarEntry("queues", "list", "対応一覧", "Alt+2", "12"),
+        SidebarEntry("lookup", "search", "検索", "Alt+3"),
+        SidebarEntry("alerts", "warning", "アラート", "Alt+6", "1"),
+        SidebarEntry("audit", "audit", "監査", "Alt+7"),
+        SidebarEntry("reports", "bars", "レポート", "Alt+8"),
     ]
     side = SideBar(places, "画面")
     side.show_current("queues")
     side.setFixedHeight(220)
-    strip = SideStrip(
+    strip = RecordSideStrip(
         [
-            SideFacts(
+            RecordSide(
                 "当社",
                 "完了",
                 "disc",
@@ -274,7 +280,7 @@ def chrome() -> QWidget:
                 fact="14:58:03 から・6 分",
                 source="v7・自動確認による",
             ),
-            SideFacts(
+            RecordSide(
                 "決済会社（PayPay）",
                 "成功",
                 "disc",
@@ -284,7 +290,7 @@ def chrome() -> QWidget:
                 "15:01:40 に確認・3 分前",
                 "参照 0473…8821",
             ),
-            SideFacts(
+            RecordSide(
                 "注文",
                 "未入金",
                 "ring",
@@ -299,8 +305,8 @@ def chrome() -> QWidget:
         ],
         "当社・決済会社・注文",
     )
-    form = FactForm(("判定", "理由", "次の対応", "可能な操作"))
-    form.show_facts(
+    form = ExplanationForm(("判定", "理由", "次の対応", "可能な操作"))
+    form.show_explanation(
         "不一致: 決済会社では支払い済みですが、注文は未入金のままです。",
         "支払いは 14:58:03 に確認済みです。14:58:05 にデータベースへ接続できず、注文へ反映できませんでした。",
         "15:09 に自動で反映します（6 回中 2 回目）。お客様への返金や再請求は不要です。",
@@ -316,12 +322,18 @@ def chrome() -> QWidget:
     actions = Surface(raised=True, edge="top")
     acts = KeyButton("状態確認", "P"), KeyButton("再取得", "F"), off, ReasonLabel(off), None, KeyButton("メモ", "N")
     actions.setLayout(make_row(*acts, margins=(24, 8, 24, 8)))
-    hints = HintBar([(("↓", "↑"), "移動"), (("Enter",), "開く"), (("Ctrl+F",), "絞り込み")])
+    hints = ShortcutHintBar([(("↓", "↑"), "移動"), (("Enter",), "開く"), (("Ctrl+F",), "絞り込み")])
     hints.count.show_text("16 件中 5 件目")
     status = StatusBar()
     status.show_cells(
-        [StatusBarCell("サービス", "check", "good", "0.2 秒"), StatusBarCell("Atom", "warning", "care", "遅延 4 秒")],
-        [StatusBarCell("未完了の作業", words="1", key="unfinished"), StatusBarCell("書き込み可", "check", "good")],
+        [
+            StatusCellContent("サービス", "check", "good", "0.2 秒"),
+            StatusCellContent("Atom", "warning", "care", "遅延 4 秒"),
+        ],
+        [
+            StatusCellContent("未完了の作業", words="1", key="unfinished"),
+            StatusCellContent("書き込み可", "check", "good"),
+        ],
     )
     title = make_row(
         TextLabel("決済 A-10442", "title"),
@@ -362,10 +374,12 @@ def documents() -> QWidget:
     tail.setLayout(make_column(button, ReasonLabel(button), gap=4))
     strip = DocumentStrip(
         [
-            DocumentPart("詳細", "check", "good", "揃っています", "14:58:04 に取得"),
-            DocumentPart("結果", "check", "good", "保留", "値 hold"),
-            DocumentPart("期日", "check", "good", "2027-11-20 まで", "2026-11-20 に購入"),
-            DocumentPart("PDF", "cross", "bad", "応答の途中切断", "次回 15:58", is_missing=True, missing_word="なし"),
+            DocumentSummary("詳細", "check", "good", "揃っています", "14:58:04 に取得"),
+            DocumentSummary("結果", "check", "good", "保留", "値 hold"),
+            DocumentSummary("期日", "check", "good", "2027-11-20 まで", "2026-11-20 に購入"),
+            DocumentSummary(
+                "PDF", "cross", "bad", "応答の途中切断", "次回 15:58", is_missing=True, missing_word="なし"
+            ),
         ],
         "書類",
         tail,

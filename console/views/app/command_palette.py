@@ -32,7 +32,7 @@ from console.views.registry.company_list import FoundCompany, list_found_compani
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute, LookupRoute, OperationRoute, QueuesRoute, RecordRoute, Route
 from console.views.runtime.tasks import Failure, TaskHandle
-from console.views.widgets.search_box import SearchBox, TextInsertion
+from console.views.widgets.search_box import SearchBox, TextCompletion
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.wording import catalogue as wording
 from console.wording.search import problem_text
@@ -115,10 +115,10 @@ class CommandPalette(QObject):
             has_wrong_digit = invalid.reason == "CHECK_DIGIT"
             formatted = wording.format_number(invalid.normalized or "") if has_wrong_digit else ""
             remark = self._context.translate("search.wrong_digit") if has_wrong_digit else ""
-            self.box.show_finding(formatted, remark, "square_bang", "bad")
+            self.box.show_interpretation(formatted, remark, "square_bang", "bad")
         else:
             remark = self._context.translate("search.digit_fits")
-            self.box.show_finding(wording.format_number(number.value), remark)
+            self.box.show_interpretation(wording.format_number(number.value), remark)
 
     @Slot()
     def _read_matches(self) -> None:
@@ -211,7 +211,7 @@ class CommandPalette(QObject):
         cursor = self.box.input.cursorPosition()
         entries = tuple(
             ResultEntry(
-                TextInsertion(*completion.apply(self._text)),
+                TextCompletion(*completion.apply(self._text)),
                 "filter",
                 completion.text,
                 completion_words(completion, self._context),

@@ -38,7 +38,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
 from console.views.widgets.placeholders import SkeletonRows
-from console.views.widgets.sidebar import SideBar, SidebarPlace
+from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
 from console.wording import catalogue as wording
 
@@ -136,9 +136,9 @@ class Frame(CoveredWindow):
             context.operator or context.translate("person.nobody"),
             context.translate("screen.places"),
         )
-        self.top.places_requested.connect(self._open_places)
+        self.top.page_menu_requested.connect(self._open_places)
         self.side = SideBar(self.sidebar_places(), context.translate("screen.places"))
-        self.side.chosen.connect(self._go_to_place)
+        self.side.page_requested.connect(self._go_to_place)
         self.side.bind_shortcuts(frame)
         self.stack = QStackedWidget()
         self.bars = QVBoxLayout()
@@ -167,36 +167,36 @@ class Frame(CoveredWindow):
         menu."""
         is_narrow = self.window.width() < _SIDEBAR_MIN_WINDOW_PX * current_appearance().scale
         self.side.setVisible(not is_narrow)
-        self.top.show_places_button(shown=is_narrow)
+        self.top.show_page_menu_button(shown=is_narrow)
 
     @Slot()
     def _open_places(self) -> None:
-        button = self.top.places
+        button = self.top.page_menu
         self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
-    def sidebar_places(self) -> list[SidebarPlace]:
+    def sidebar_places(self) -> list[SidebarEntry]:
         """Return the entries of the sidebar, from top to bottom."""
         translate = self.context.translate
         places = [
-            SidebarPlace("home", "home", translate("screen.home"), "Alt+1"),
-            SidebarPlace("queues", "list", translate("screen.queues"), "Alt+2"),
-            SidebarPlace("lookup", "search", translate("screen.lookup"), "Alt+3"),
-            SidebarPlace("approvals", "approval", translate("screen.approvals"), "Alt+4"),
-            SidebarPlace("reconcile", "swap", translate("screen.reconcile"), "Alt+5"),
-            SidebarPlace("alerts", "warning", translate("screen.alerts"), "Alt+6"),
-            SidebarPlace("audit", "audit", translate("screen.audit"), "Alt+7"),
-            SidebarPlace("reports", "bars", translate("screen.reports"), "Alt+8"),
-            SidebarPlace("admin", "settings", translate("screen.admin"), "Alt+9"),
+            SidebarEntry("home", "home", translate("screen.home"), "Alt+1"),
+            SidebarEntry("queues", "list", translate("screen.queues"), "Alt+2"),
+            SidebarEntry("lookup", "search", translate("screen.lookup"), "Alt+3"),
+            SidebarEntry("approvals", "approval", translate("screen.approvals"), "Alt+4"),
+            SidebarEntry("reconcile", "swap", translate("screen.reconcile"), "Alt+5"),
+            SidebarEntry("alerts", "warning", translate("screen.alerts"), "Alt+6"),
+            SidebarEntry("audit", "audit", translate("screen.audit"), "Alt+7"),
+            SidebarEntry("reports", "bars", translate("screen.reports"), "Alt+8"),
+            SidebarEntry("admin", "settings", translate("screen.admin"), "Alt+9"),
         ]
         if self.context.has_training:
-            places.append(SidebarPlace("training", "ring_check", translate("screen.training"), "Alt+0"))
+            places.append(SidebarEntry("training", "ring_check", translate("screen.training"), "Alt+0"))
         return places
 
     @Slot()
     def _show_training_place(self) -> None:
         """Add the entry "training" to the sidebar, if the opened services are those of a training."""
-        if self.context.has_training and not self.side.has_place("training"):
-            self.side.add_place(self.sidebar_places()[-1], self._frame)
+        if self.context.has_training and not self.side.has_entry("training"):
+            self.side.add_entry(self.sidebar_places()[-1], self._frame)
 
     def _show_waiting(self) -> None:
         """Show placeholder rows in place of the page until the services are open."""
@@ -284,7 +284,7 @@ class Frame(CoveredWindow):
 
     def _mark_current(self, page: Page) -> None:
         """Mark the sidebar entry of `page`. A saved view without an entry marks the entry of the queues."""
-        is_unlisted_view = parse_view_key(page.sidebar_key) and not self.side.has_place(page.sidebar_key)
+        is_unlisted_view = parse_view_key(page.sidebar_key) and not self.side.has_entry(page.sidebar_key)
         self.side.show_current("queues" if is_unlisted_view else page.sidebar_key)
 
     def _page_for(self, route: Route) -> Page | None:
@@ -358,7 +358,7 @@ class Frame(CoveredWindow):
         self.side.set_count("alerts", wording.format_count(alert_count) if alert_count else "")
         mention_count = len(self.context.work_counts.mentions)
         mentions = wording.format_count(mention_count, is_capped=mention_count >= MAX_LISTED_MENTIONS)
-        place = SidebarPlace(
+        place = SidebarEntry(
             _MENTIONS_KEY, "person", self.context.translate("screen.mentions"), "", mentions, is_nested=True
         )
         self.side.show_nested("home", [place] if mention_count else [])

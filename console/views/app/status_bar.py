@@ -8,7 +8,7 @@ from console.views.presenters.credit_checks import clock_text
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import GatewayStatus
-from console.views.widgets.window_bars import StatusBar, StatusBarCell
+from console.views.widgets.window_bars import StatusBar, StatusCellContent
 
 SLOW_SECONDS = 3.0
 
@@ -36,77 +36,77 @@ class StatusCells(QObject):
             [service_cell(self._context), *gateways, provider_cell(self._context)], self._right_cells()
         )
 
-    def _right_cells(self) -> list[StatusBarCell]:
+    def _right_cells(self) -> list[StatusCellContent]:
         context = self._context
         unfinished = context.translate(
             "status.unfinished", count=len(context.work_counts.unfinished) + context.work_counts.unfinished_run_count
         )
         cells = [
-            StatusBarCell(context.translate("status.notices"), key="notices"),
-            StatusBarCell(unfinished, key="unfinished"),
+            StatusCellContent(context.translate("status.notices"), key="notices"),
+            StatusCellContent(unfinished, key="unfinished"),
         ]
         if context.due_at is not None:
-            cells.insert(0, StatusBarCell(context.translate("status.due_tasks", at=context.due_at), tone="muted"))
+            cells.insert(0, StatusCellContent(context.translate("status.due_tasks", at=context.due_at), tone="muted"))
         lost_since = context.connection_state.lost_since
         if lost_since is not None:
             read_only_text = context.translate(
                 "status.read_only", reason=context.translate("status.not_connected"), since=lost_since
             )
-            return [*cells, StatusBarCell(read_only_text, "lock", "care")]
+            return [*cells, StatusCellContent(read_only_text, "lock", "care")]
         away_since = context.connection_state.worker_away_since
         if away_since is not None:
             read_only_text = context.translate(
                 "status.read_only", reason=context.translate("status.worker_away"), since=away_since
             )
-            return [*cells, StatusBarCell(read_only_text, "lock", "care")]
+            return [*cells, StatusCellContent(read_only_text, "lock", "care")]
         switch = context.connection_state.shown_switch
         if switch is not None:
             key = "status.read_only" if switch.scope == EVERYTHING else "status.read_only_provider"
             read_only_text = context.translate(key, scope=switch.scope, reason=switch.reason, since=switch.at)
-            return [*cells, StatusBarCell(read_only_text, "lock", "care")]
-        return [*cells, StatusBarCell(context.translate("status.writes_on"), "check")]
+            return [*cells, StatusCellContent(read_only_text, "lock", "care")]
+        return [*cells, StatusCellContent(context.translate("status.writes_on"), "check")]
 
 
-def service_cell(context: WindowContext) -> StatusBarCell:
+def service_cell(context: WindowContext) -> StatusCellContent:
     """Return the status bar's cell for the database: its response time, or the text that the database is
     unreachable or is still being opened."""
     name, reach = context.translate("status.service"), context.connection_state
     if reach.lost_since is not None:
-        return StatusBarCell(name, "offline", "bad", context.translate("status.unreachable"))
+        return StatusCellContent(name, "offline", "bad", context.translate("status.unreachable"))
     if reach.service_seconds is None:
-        return StatusBarCell(name, "hourglass", "muted", context.translate("status.opening"))
+        return StatusCellContent(name, "hourglass", "muted", context.translate("status.opening"))
     return _response_time_cell(context, name, reach.service_seconds)
 
 
-def provider_cell(context: WindowContext) -> StatusBarCell:
+def provider_cell(context: WindowContext) -> StatusCellContent:
     """Return the status bar's cell for AlarmBox: the response time of its last answer to this window, or the
     reason why there is none. The function sends no request."""
     name, reach = context.translate("status.alarmbox"), context.connection_state
     if reach.is_provider_missing:
-        return StatusBarCell(name, "dash", "muted", context.translate("status.not_configured"))
+        return StatusCellContent(name, "dash", "muted", context.translate("status.not_configured"))
     if reach.provider_seconds is None:
-        return StatusBarCell(name, "dash", "muted", context.translate("status.not_asked"))
+        return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if reach.is_provider_silent:
         time_text = clock_text(reach.provider_at)
-        return StatusBarCell(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
+        return StatusCellContent(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
     return _response_time_cell(context, name, reach.provider_seconds)
 
 
-def gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusBarCell:
+def gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:
     """Return the status bar's cell for a payment provider: the response time of its last answer to this window, or
     the reason why there is none. The function sends no request."""
     name = provider_word(gateway.name, context)
     if gateway.seconds is None:
-        return StatusBarCell(name, "dash", "muted", context.translate("status.not_asked"))
+        return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if gateway.is_silent:
-        return StatusBarCell(
+        return StatusCellContent(
             name, "warning", "care", context.translate("status.unreachable_since", at=clock_text(gateway.at))
         )
     return _response_time_cell(context, name, gateway.seconds)
 
 
-def _response_time_cell(context: WindowContext, name: str, seconds: float) -> StatusBarCell:
+def _response_time_cell(context: WindowContext, name: str, seconds: float) -> StatusCellContent:
     duration = f"{seconds:.1f}"
     if seconds >= SLOW_SECONDS:
-        return StatusBarCell(name, "warning", "care", context.translate("status.slow", seconds=duration))
-    return StatusBarCell(name, "check", "good", context.translate("status.seconds", seconds=duration))
+        return StatusCellContent(name, "warning", "care", context.translate("status.slow", seconds=duration))
+    return StatusCellContent(name, "check", "good", context.translate("status.seconds", seconds=duration))

@@ -52,7 +52,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.focus_ring import install_focus_ring
 from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.tabs import step_tabs
+from console.views.widgets.tabs import show_adjacent_tab
 
 if TYPE_CHECKING:
     from console.views.app.command_palette import CommandPalette
@@ -237,7 +237,7 @@ class WindowController(QObject):
 
     def _show_neighbour_tab(self, step: int) -> None:
         if self.frame.current_page is not None:
-            step_tabs(self.frame.current_page, step)
+            show_adjacent_tab(self.frame.current_page, step)
 
     @Slot()
     def _open_shortcuts(self) -> None:

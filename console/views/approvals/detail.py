@@ -24,7 +24,7 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, ToneBox, m
 from console.views.widgets.buttons import KeyButton, PaintedButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.money_strip import MoneyPanel, MoneyPart
-from console.views.widgets.record_parts import SideStrip, make_titled_panel
+from console.views.widgets.record_parts import RecordSideStrip, make_titled_panel
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
@@ -85,7 +85,7 @@ class ApprovalView(QScrollArea):
         self.view: RefundView | None = None
         self._read_versions: set[tuple[int, int]] = set()
         self._request_and_changes_box: QBoxLayout | None = None
-        self._money_strip: SideStrip | None = None
+        self._money_strip: RecordSideStrip | None = None
         self._side_by_side = True
         self._end: RequestEndPanel | None = None
         self.setWidgetResizable(True)
@@ -358,7 +358,7 @@ class ApprovalView(QScrollArea):
     def _make_sides_panel(self, view: RefundView) -> QWidget:
         """Return the panels that compare the payment on its three sides: its state in this database, at the
         payment provider and in the order, each with the time since it was read."""
-        strip = self._money_strip = SideStrip(
+        strip = self._money_strip = RecordSideStrip(
             money_facts.shown_sides(view.payment_sides, self._context, provider=view.payment.provider),
             self._context.translate("approvals.facts"),
         )

@@ -40,7 +40,7 @@ from console.views.theme.mixed_font_text import (
 )
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, set_property
+from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row, set_style_property
 from console.wording import catalogue as wording
 
 ModelIndex = QModelIndex | QPersistentModelIndex
@@ -308,7 +308,7 @@ class ApprovalList(Surface):
         window, it has the whole width and the height of `_VISIBLE_CARDS_IN_NARROW_WINDOW` cards."""
         width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
         height_px = round(_VISIBLE_CARDS_IN_NARROW_WINDOW * card_height_px())
-        set_property(self, "edge", "right" if side_by_side else "bottom")
+        set_style_property(self, "edge", "right" if side_by_side else "bottom")
         self.setMinimumWidth(width_px if side_by_side else 0)
         self.setMaximumWidth(width_px if side_by_side else _MAX_WIDGET_PX)
         self.setMinimumHeight(0 if side_by_side else height_px)

@@ -83,7 +83,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self.documents.show_parts(facts.document_parts(view, context))
         self.tabs.show_view(view)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.
-        self.documents.show_tail(shown="open_pdf" not in self.helpful_actions(view))
+        self.documents.set_tail_visible(shown="open_pdf" not in self.helpful_actions(view))
         if record.pdf_file_path:
             self.pdf_button.enable_button()
         else:

@@ -125,7 +125,7 @@ class PageHead(Surface):
         self._further_buttons: list[KeyButton] = []
         self.menu_parts: list[Callable[[QMenu], object]] = []
         self.more = KeyButton(more)
-        self.more.mark_as_menu()
+        self.more.show_menu_arrow()
         self.more.clicked.connect(self._open_menu)
         self.more.hide()
         self.stops: tuple[QWidget, ...] = (*((button,) if button else ()), self.more)

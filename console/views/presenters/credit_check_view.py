@@ -10,7 +10,7 @@ from console.domain.views.any_record import CreditCheckView
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
-from console.views.widgets.record_parts import DocumentPart, SideFacts
+from console.views.widgets.record_parts import DocumentSummary, RecordSide
 from console.wording import catalogue as wording
 
 _COMPARED_FIELDS = ("state", "certainty", "company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
@@ -37,19 +37,19 @@ def column_time_text(at: datetime, context: WindowContext) -> str:
     return wording.format_moment(at, context.now())
 
 
-def compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[SideFacts, SideFacts, SideFacts]:
+def compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[RecordSide, RecordSide, RecordSide]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
     return _our_side(view, context), _provider_side(view, context), _order_side(context)
 
 
-def _our_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
+def _our_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
     record = view.record
     badge = words.state_cell(words.state_key(record, derived=False), context.language)
     since_instant = record.state_since
     changed_by = next((entry.actor for entry in reversed(view.timeline) if not words.is_opening(entry)), None)
     version = context.translate("record.side.version", version=record.version)
-    return SideFacts(
+    return RecordSide(
         context.translate("record.side.ours"),
         badge.word,
         badge.shape,
@@ -68,7 +68,7 @@ def _our_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
     )
 
 
-def _provider_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
+def _provider_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
     record, answer = view.record, last_answer(view)
     word, shape, tone = _answer_word(record, answer, context)
     own_word = _result_text(record, context) if record.credit_check_id else ""
@@ -77,7 +77,7 @@ def _provider_side(view: CreditCheckView, context: WindowContext) -> SideFacts:
         fact = context.translate(
             "record.side.asked_age", at=moment_text(answer.at, context), age=context.age_text(answer.at)
         )
-    return SideFacts(
+    return RecordSide(
         context.translate("record.side.provider"),
         word,
         shape,
@@ -102,9 +102,9 @@ def _answer_word(record: CreditCheck, answer: EvidenceItem | None, context: Wind
     return context.translate(f"record.side.{word}"), shape, tone
 
 
-def _order_side(context: WindowContext) -> SideFacts:
+def _order_side(context: WindowContext) -> RecordSide:
     no_order_word = context.translate("record.side.none")
-    return SideFacts(
+    return RecordSide(
         context.translate("record.side.order"),
         no_order_word,
         "dash",
@@ -123,13 +123,13 @@ def _result_text(record: CreditCheck, context: WindowContext) -> str:
     return context.translate("record.side.result", result=record.result) if record.result else ""
 
 
-def document_parts(view: CreditCheckView, context: WindowContext) -> list[DocumentPart]:
+def document_parts(view: CreditCheckView, context: WindowContext) -> list[DocumentSummary]:
     """Return what the page shows about the four parts of a credit check (detail, result, dates, PDF): each is
     stored, missing or not yet expected."""
     if view.record.state is not CheckState.SUCCESS:
         names = ("detail", "result", "dates", "pdf")
         return [
-            DocumentPart(
+            DocumentSummary(
                 context.translate(f"record.document.{name}"),
                 "dash",
                 "muted",
@@ -145,34 +145,36 @@ def document_parts(view: CreditCheckView, context: WindowContext) -> list[Docume
     ]
 
 
-def _detail_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
+def _detail_part(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.detail")
     if {"name", "detail"} & set(view.record.incomplete):
         return _missing_part(view, name, context)
     stored_at = _last_event_at(view, AuditAction.CREDIT_CHECK_DETAIL_STORED) or view.record.state_since
     detail = context.translate("record.document.fetched_at", at=moment_text(stored_at, context)) if stored_at else ""
-    return DocumentPart(name, "check", "good", context.translate("record.document.complete"), detail)
+    return DocumentSummary(name, "check", "good", context.translate("record.document.complete"), detail)
 
 
-def _result_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
+def _result_part(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
     record, name = view.record, context.translate("record.document.result")
     if "result" in record.incomplete:
         return _missing_part(view, name, context)
     value = context.translate("record.document.value", value=record.result)
-    return DocumentPart(name, "check", "good", words.result_word(record, context), value)
+    return DocumentSummary(name, "check", "good", words.result_word(record, context), value)
 
 
-def _dates_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
+def _dates_part(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
     record, name = view.record, context.translate("record.document.dates")
     if "dates" in record.incomplete:
         return _missing_part(view, name, context)
     is_over = record.expired_at is not None and record.expired_at <= context.now()
     until_text = context.translate("record.document.until", until=record.expired_at)
     bought_text = context.translate("record.document.bought", at=record.purchased_at)
-    return DocumentPart(name, "clock" if is_over else "check", "care" if is_over else "good", until_text, bought_text)
+    return DocumentSummary(
+        name, "clock" if is_over else "check", "care" if is_over else "good", until_text, bought_text
+    )
 
 
-def _pdf_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
+def _pdf_part(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.pdf")
     current_document = next((document for document in view.documents if document.current), None)
     if "pdf" in view.record.incomplete or current_document is None:
@@ -181,10 +183,10 @@ def _pdf_part(view: CreditCheckView, context: WindowContext) -> DocumentPart:
     fetched_text = context.translate(
         "record.document.fetched_at", at=moment_text(current_document.fetched_at, context)
     )
-    return DocumentPart(name, "check", "good", size, fetched_text)
+    return DocumentSummary(name, "check", "good", size, fetched_text)
 
 
-def _missing_part(view: CreditCheckView, name: str, context: WindowContext) -> DocumentPart:
+def _missing_part(view: CreditCheckView, name: str, context: WindowContext) -> DocumentSummary:
     record = view.record
     code = record.error_code
     cause_text = (
@@ -196,7 +198,7 @@ def _missing_part(view: CreditCheckView, name: str, context: WindowContext) -> D
         attempt_text = context.translate("record.document.next_attempt_at", at=moment_text(record.work.at, context))
     else:
         attempt_text = context.translate("record.document.stopped")
-    return DocumentPart(
+    return DocumentSummary(
         name, "cross", "bad", cause_text, attempt_text, True, context.translate("record.document.missing")
     )
 

@@ -1,7 +1,7 @@
 """Texts and sidebar entries of saved views (a filter, order, columns and grouping of a queue under a name)."""
 
 from console.domain.queues.saved_views import ViewCount
-from console.views.widgets.sidebar import SidebarPlace
+from console.views.widgets.sidebar import SidebarEntry
 from console.wording import catalogue as wording
 
 _VIEW_KEY_PREFIX = "view/"
@@ -29,8 +29,8 @@ def view_shape(view: ViewCount) -> str:
     return "square_bang" if view.problems else "filter"
 
 
-def view_place(view: ViewCount) -> SidebarPlace:
+def view_place(view: ViewCount) -> SidebarEntry:
     """Return the sidebar entry of a saved view."""
-    return SidebarPlace(
+    return SidebarEntry(
         view_key(view.view.id), view_shape(view), view.view.name, "", count_text(view), is_nested=True
     )

@@ -21,7 +21,7 @@ from console.views.queues import filter_lists
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, set_property
+from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, set_style_property
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import FilterChip, LineEdit
 
@@ -258,7 +258,7 @@ class FilterSentence(Surface):
         self._show_needed_lists()
         margin = tokens().px("spacing", "page_margin")
         self._box.setContentsMargins(*((0, 0, 0, 0) if is_compact else (margin, 8, margin, 8)))
-        set_property(self, "edge", "none" if is_compact else "bottom")
+        set_style_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_needed_lists(self) -> None:
         names: dict[QWidget, str] = {chip: name for name, chip in self.chips.items()}

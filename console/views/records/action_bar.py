@@ -19,7 +19,7 @@ from console.views.runtime.context import WindowContext
 from console.views.widgets.action_row import ActionRow
 from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.record_parts import FactForm
+from console.views.widgets.record_parts import ExplanationForm
 
 KEY_BY_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
@@ -82,7 +82,7 @@ class ActionButtons(QObject):
     def _request_action(self) -> None:
         self.action_requested.emit(str(self.sender().property("act")))
 
-    def show_actions(self, view: RecordView, form: FactForm, helpful: Sequence[str]) -> None:
+    def show_actions(self, view: RecordView, form: ExplanationForm, helpful: Sequence[str]) -> None:
         """Enable or disable the buttons for this record. Also show those of the `helpful` actions that are possible
         in the line "you can" of `form`, in the given order.
         """
@@ -132,7 +132,7 @@ class ActionButtons(QObject):
             )
         return self._context.translate(action.reason or "reason.role", **action.facts)
 
-    def _show_helpful(self, view: RecordView, names: Sequence[str], form: FactForm) -> None:
+    def _show_helpful(self, view: RecordView, names: Sequence[str], form: ExplanationForm) -> None:
         key = (*names, view.explanation.next_step.code)
         if key == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus

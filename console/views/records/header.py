@@ -17,7 +17,7 @@ from console.views.widgets.base import ElidedLabel, Surface, TextLabel, make_row
 from console.views.widgets.buttons import IconButton, LinkButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
-from console.views.widgets.record_parts import FactForm
+from console.views.widgets.record_parts import ExplanationForm
 from console.wording import catalogue as wording
 
 
@@ -192,16 +192,16 @@ class RecordHead(Surface):
         self.step_requested.emit(1)
 
 
-def explanation_form(context: WindowContext) -> FactForm:
+def explanation_form(context: WindowContext) -> ExplanationForm:
     """Return the form with the four lines "verdict", "why", "next" and "you can", without values."""
     translate = context.translate
     verdict, why, next_step, you_can = (
         translate(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can")
     )
-    return FactForm((verdict, why, next_step, you_can))
+    return ExplanationForm((verdict, why, next_step, you_can))
 
 
-def show_explanation(form: FactForm, explanation: Explanation, context: WindowContext) -> None:
+def show_explanation(form: ExplanationForm, explanation: Explanation, context: WindowContext) -> None:
     """Show the texts of an explanation in the form: the verdict, its reason and the next step."""
     shape, tone = case_words.verdict_look(explanation)
-    form.show_facts(*record_words.explanation_sentences(explanation, context), shape=shape, tone=tone)
+    form.show_explanation(*record_words.explanation_sentences(explanation, context), shape=shape, tone=tone)

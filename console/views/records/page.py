@@ -33,7 +33,7 @@ from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.record_parts import SideFacts, SideStrip
+from console.views.widgets.record_parts import RecordSide, RecordSideStrip
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class RecordPage(Page, Generic[V]):
         self.printing = PagePrint(context, self)
         self.collaboration = collaboration_actions.CollaborationActions(context, self.acts, self._act_by_key)
         self.head = RecordHead(context)
-        self.sides_strip = SideStrip((), context.translate("record.sides"))
+        self.sides_strip = RecordSideStrip((), context.translate("record.sides"))
         self.form = explanation_form(context)
         self.tabs = tabs
         self.action_bar = ActionButtons(context, self.action_names)
@@ -262,7 +262,7 @@ class RecordPage(Page, Generic[V]):
         if shown_before[:1] == self._shown_state[:1] and shown_before != self._shown_state:
             announce(self, spoken_text(title, ", ".join(badges), self.form.verdict))
 
-    def show_sides(self, sides: Sequence[SideFacts], tools: Mapping[int, Sequence[QWidget]]) -> None:
+    def show_sides(self, sides: Sequence[RecordSide], tools: Mapping[int, Sequence[QWidget]]) -> None:
         """Show the sides of the record (its state in each system that knows it). `tools` maps the index of a side to
         the buttons and links in the last line of its panel; a widget that is already there isn't added again.
         """

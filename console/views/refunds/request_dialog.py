@@ -225,7 +225,7 @@ class RefundDialog(DialogFrame):
         self.act_button.show_key("")  # from here on it acts, and Enter cancels
         self.cancel_button.setFocus()
         self._update_review()
-        self.put_act_first(is_first=self.act_button.isEnabled())
+        self.set_act_button_first(is_first=self.act_button.isEnabled())
         if self._draft is not None:
             self._draft.show_stage(REVIEW)
 
@@ -245,7 +245,7 @@ class RefundDialog(DialogFrame):
         self.act_button.show_text(context.translate("dialog.refund.review"))
         self.act_button.show_key("Ctrl+Enter")
         self._update_act()
-        self.put_act_first(is_first=False)
+        self.set_act_button_first(is_first=False)
         self.form.amount_edit.setFocus()
         self.form.amount_edit.selectAll()
         if self._draft is not None:

@@ -24,8 +24,8 @@ from console.views.theme.painting import check_box_pixmap, draw_cached_shape, dr
 from console.views.theme.theme import current_appearance
 
 CELL_PADDING_PX = 8
-_SHAPE_PX = 14
-_SHAPE_GAP_PX = 5
+_ICON_SIDE_PX = 14
+_ICON_GAP_PX = 5
 NO_VALUE = "–"
 
 
@@ -200,11 +200,11 @@ def draw_state(painter: QPainter, rect: QRect, cell: StateCell) -> None:
 
 def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None:
     appearance = current_appearance()
-    side = appearance.icon_px(_SHAPE_PX)
+    side = appearance.icon_px(_ICON_SIDE_PX)
     draw_cached_shape(
         painter, cell.shape, box.left, box.top + (box.height - side) / 2, side, appearance.colour(cell.tone)
     )
-    x = box.left + side + _SHAPE_GAP_PX
+    x = box.left + side + _ICON_GAP_PX
     painter.setPen(appearance.colour(word_tone(cell.tone)))
     painter.setFont(appearance.font("body"))
     word = elide_text(cell.word, box.right - x)
@@ -218,7 +218,7 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
 def state_width(cell: StateCell) -> float:
     """Return the width of a state's icon and word together, in px."""
     words = f"{cell.word} {cell.extra}" if cell.extra else cell.word
-    return current_appearance().icon_px(_SHAPE_PX) + _SHAPE_GAP_PX + font_runs_width(split_font_runs(words))
+    return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + font_runs_width(split_font_runs(words))
 
 
 def age_unit_width() -> int:
@@ -230,11 +230,11 @@ def draw_heading(painter: QPainter, box: CellBox, group: RowGroup) -> None:
     """Draw the heading of a group of rows: icon, word and count."""
     x, appearance = box.left, current_appearance()
     if group.shape:
-        side = appearance.icon_px(_SHAPE_PX)
+        side = appearance.icon_px(_ICON_SIDE_PX)
         draw_cached_shape(
             painter, group.shape, x, box.top + (box.height - side) / 2, side, appearance.colour(group.tone)
         )
-        x += side + _SHAPE_GAP_PX
+        x += side + _ICON_GAP_PX
     painter.setPen(appearance.colour(group.tone))
     painter.setFont(appearance.font("body"))
     painter.drawText(x, box.baseline, group.word)

@@ -1,1 +1,1 @@
-"""Widgets that all pages use. They get plain values and texts from the page, and call no service."""
+"""Widgets that several pages use. The page passes them plain values and texts; a widget calls no service."""

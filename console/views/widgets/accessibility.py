@@ -1,8 +1,10 @@
-"""The accessibility tree of the window, where Qt's own differs from what is on the screen.
+"""The accessibility tree of the window (the objects that a screen reader reads), where Qt's own tree differs from
+the screen.
 
-Qt calls painted widgets "filler", lists children in the order of their creation, and leaves hidden pages in the tree.
-`install_accessibility` replaces the interfaces of plain widgets: their children are the visible ones in reading
-order, and their role is the attribute `accessible_role` of their class, if it has one. A named container is a group.
+Qt calls painted widgets "filler", lists children in the order of their creation, and leaves hidden pages in the
+tree. `install_accessibility` replaces the interfaces of plain widgets: their children are the visible ones in
+reading order, and their role is the attribute `accessible_role` of their class, if it has one. A plain widget with
+a name is a group.
 """
 
 from typing import Any
@@ -17,7 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAccessibleWidget, QApplication, QFocusFrame, QLabel, QMenu, QTabBar, QWidget
 from shiboken6 import VoidPtr
 
-_PLAIN_CLASSES = {
+_ROLE_BY_PLAIN_CLASS = {
     "QWidget": QAccessible.Role.Client,
     "QFrame": QAccessible.Role.Client,
     "QScrollArea": QAccessible.Role.Client,
@@ -25,34 +27,32 @@ _PLAIN_CLASSES = {
     "QMainWindow": QAccessible.Role.Window,
     "QDialog": QAccessible.Role.Dialog,
 }
-_installed_in: list[QApplication] = []
+_apps_with_accessibility: list[QApplication] = []
 
 
 def install_accessibility(app: QApplication) -> None:
-    """Use this module's accessibility interfaces in the application, from now on."""
-    if app not in _installed_in:
+    """Make Qt use this module's accessibility interfaces for the widgets of the application."""
+    if app not in _apps_with_accessibility:
         QAccessible.installFactory(_make_interface)
-        _installed_in.append(app)
+        _apps_with_accessibility.append(app)
 
 
-def _make_interface(class_name: str, thing: QObject) -> QAccessibleInterface | None:
-    """Return our interface for a widget; None if the one of Qt serves. Qt asks first with the name of the widget's
-    class, then with those of its base classes.
-    """
-    if not isinstance(thing, QWidget):
+def _make_interface(class_name: str, target: QObject) -> QAccessibleInterface | None:
+    """Return this module's accessibility interface for a widget; None if Qt's own interface is right. Qt calls
+    this with the name of the widget's class first, then with the names of its base classes."""
+    if not isinstance(target, QWidget):
         return None
-    if isinstance(thing, TabNode):
-        return _TabInterface(thing)
-    role = getattr(thing, "accessible_role", _PLAIN_CLASSES.get(class_name))
+    if isinstance(target, TabNode):
+        return _TabInterface(target)
+    role = getattr(target, "accessible_role", _ROLE_BY_PLAIN_CLASS.get(class_name))
     if role == QAccessible.Role.Heading:
-        return _HeadingInterface(thing)
-    return None if role is None else _VisibleWidget(thing, role)
+        return _HeadingInterface(target)
+    return None if role is None else _VisibleChildrenInterface(target, role)
 
 
 class TabNode(QWidget):
-    """An invisible widget over one tab of a tab bar, for the accessibility tree alone: Qt's own node of the current
-    tab always says that it has the focus.
-    """
+    """An invisible widget over one tab of a tab bar, which screen readers read in place of Qt's own object for the
+    tab. Qt's own object of the current tab always reports that it has the focus."""
 
     def __init__(self, tabs: QTabBar, number: int) -> None:
         super().__init__(tabs)
@@ -85,7 +85,7 @@ class _TabInterface(QAccessibleWidget):
 
 
 class _HeadingAttributes(QAccessibleAttributesInterface):
-    """Tells screen readers the level of a heading."""
+    """The accessibility attributes of a heading: screen readers read its level from them."""
 
     def __init__(self, level: int) -> None:
         super().__init__()
@@ -98,11 +98,11 @@ class _HeadingAttributes(QAccessibleAttributesInterface):
         return self._level if key == QAccessible.Attribute.Level else None
 
 
-class _VisibleWidget(QAccessibleWidget):
-    """A widget whose children are its visible child widgets, in the order in which they are read.
+class _VisibleChildrenInterface(QAccessibleWidget):
+    """The accessibility interface of a widget. Its children are the visible child widgets, in reading order.
 
-    It keeps no reference to the widget: with a screen reader, Qt asks for the interface of some widgets inside their
-    constructors, where PySide knows only the base class, and would go on with that.
+    The class stores no reference to the widget. If a screen reader runs, Qt requests the interface of some widgets
+    inside their constructors, where PySide knows only the base class; a stored reference would keep that class.
     """
 
     def __init__(self, widget: QWidget, role: QAccessible.Role) -> None:
@@ -115,7 +115,8 @@ class _VisibleWidget(QAccessibleWidget):
         return QAccessible.Role.Grouping if is_plain and self.text(QAccessible.Text.Name) else self._own_role
 
     def state(self) -> QAccessible.State:
-        """Return the state. A widget that passes its focus on to another one never has it itself."""
+        """Return the state that a screen reader reads. A widget that passes its focus to another widget never
+        reports that it has the focus."""
         state = super().state()
         if self.widget().focusProxy() is not None:
             state.focusable = state.focused = False
@@ -133,17 +134,16 @@ class _VisibleWidget(QAccessibleWidget):
         return children.index(child) if isinstance(child, QWidget) and child in children else -1
 
 
-class _HeadingInterface(_VisibleWidget):
-    """A heading, which has a level."""
+class _HeadingInterface(_VisibleChildrenInterface):
+    """The accessibility interface of a heading, which reports the level of the heading."""
 
     def __init__(self, widget: QWidget) -> None:
         super().__init__(widget, QAccessible.Role.Heading)
         self._attributes = _HeadingAttributes(getattr(widget, "heading_level", 1))
 
     def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
-        """Return the interface of this kind. A null pointer says that there is none; PySide makes a wild pointer of
-        None.
-        """
+        """Return the accessibility interface of this kind. If there is none, return a null pointer, because PySide
+        turns None into an invalid pointer."""
         if kind == QAccessible.InterfaceType.AttributesInterface:
             return self._attributes
         found: Any = super().interface_cast(kind)  # the stubs know no None
@@ -151,9 +151,8 @@ class _HeadingInterface(_VisibleWidget):
 
 
 def visible_children(widget: QWidget) -> list[QWidget]:
-    """Return the visible child widgets that a screen reader reads, in reading order: line by line, each from left
-    to right. Widgets belong to one line if one of them reaches over the middle of the other.
-    """
+    """Return the visible child widgets that a screen reader reads, in reading order: line by line, each line from
+    left to right. Two widgets belong to one line if one of them covers the vertical middle of the other."""
     children = [
         child
         for child in widget.children()
@@ -161,7 +160,7 @@ def visible_children(widget: QWidget) -> list[QWidget]:
         and not child.isWindow()
         and child.isVisibleTo(widget)
         and not isinstance(child, QFocusFrame | QMenu)
-        and not _says_nothing(child)
+        and not _has_no_spoken_text(child)
     ]
     # The buttons that scroll a tab bar are for the mouse: the arrow keys reach every tab.
     if isinstance(widget, QTabBar):
@@ -176,7 +175,7 @@ def visible_children(widget: QWidget) -> list[QWidget]:
     return [child for line in lines for child in sorted(line, key=lambda child: child.x())]
 
 
-def _says_nothing(widget: QWidget) -> bool:
-    """Return True for an icon beside its word, and for an empty label."""
+def _has_no_spoken_text(widget: QWidget) -> bool:
+    """Return True for a widget that a screen reader skips: an icon with a word beside it, or an empty label."""
     is_empty_label = isinstance(widget, QLabel) and not widget.text() and not widget.accessibleName()
     return is_empty_label or getattr(widget, "is_decoration", False)

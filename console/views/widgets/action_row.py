@@ -1,4 +1,4 @@
-"""Action buttons on one line; the buttons without room are in the menu of a further button."""
+"""A row of action buttons on one line. The buttons that have no room are in the menu of the button "more"."""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -9,16 +9,19 @@ from PySide6.QtWidgets import QLayout, QMenu, QWidget
 from console.views.widgets.base import make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 
-_GAP_PX = 8
-_TWO_LINES = 0.6  # width of a sentence in two lines, as a part of its width in one: lines end between words
+_BUTTON_GAP_PX = 8
+_TWO_LINE_WIDTH_RATIO = (
+    0.6  # width of a sentence in two lines, as a part of its width in one: lines end between words
+)
 
 
 class ActionRow(QWidget):
-    """Buttons on one line, each with the reason beside it while it is disabled; `right` are at the right end.
-    Neighbours that are disabled for the same reason have it once. In a narrow window, buttons move into the menu
-    of the button "more": first the disabled ones, then the others, in both cases the last one first. Those of
-    `in_menu` are always in the menu. The menu shows the keys, and the reason of each disabled entry. The page
-    binds the keys of all buttons, also of those in the menu. Buttons that `offer_buttons` hides are in neither.
+    """A row of buttons on one line. Beside a disabled button stands the reason why it is disabled; adjacent
+    buttons with the same reason show it once.
+
+    If the window is too narrow, buttons move into the menu of the button "more": first the disabled ones, then the
+    others, each time from the end of the row. The menu shows the key of each button, and the reason of a disabled
+    one. The page binds the keys of all buttons, including those in the menu.
     """
 
     def __init__(
@@ -30,28 +33,30 @@ class ActionRow(QWidget):
         more: str,
         explain: Callable[[str, str], str],
     ) -> None:
-        """`more` is the text of the button with the menu. `explain` returns the menu's text for a disabled action
-        from its name and the reason.
+        """`left` and `right` are the buttons at the two ends of the line; those of `in_menu` are always in the
+        menu. `more` is the text of the button that opens the menu. `explain` returns the menu text of a
+        disabled button from the button's text and the reason.
         """
         super().__init__()
         self._explain = explain
         self._in_menu = tuple(in_menu)
         self._right = tuple(right)
         self._reasons = {button: ReasonLabel(button) for button in (*left, *right)}
-        self._pairs = {button: _make_pair(button, reason) for button, reason in self._reasons.items()}
+        self._pairs = {button: _make_button_with_reason(button, reason) for button, reason in self._reasons.items()}
         for button in self._in_menu:
             button.setParent(self)
             button.hide()
         self.more = KeyButton(more)
-        self.more.mark_as_menu()
+        self.more.show_menu_arrow()
         self.more.clicked.connect(self._open_menu)
         left_pairs, right_pairs = ([self._pairs[button] for button in buttons] for buttons in (left, right))
-        self._box = make_row(*left_pairs, None, *right_pairs, self.more, gap=_GAP_PX)
+        self._box = make_row(*left_pairs, None, *right_pairs, self.more, gap=_BUTTON_GAP_PX)
         self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # what doesn't fit is in the menu
         self.setLayout(self._box)
 
     def offer_buttons(self, offered: Collection[KeyButton]) -> None:
-        """Show these of the buttons outside `in_menu`, as far as there is room; hide the others."""
+        """Show the buttons `offered`, in the line or in the menu, and hide all other buttons of the line. The
+        buttons that are always in the menu stay there."""
         for button in self._pairs:
             button.setVisible(button in offered)
         self._fit_buttons()
@@ -60,7 +65,7 @@ class ActionRow(QWidget):
         return [button for button in self._pairs if not button.isHidden()]
 
     def buttons_in_menu(self) -> tuple[KeyButton, ...]:
-        """Return the buttons that stand in the menu now, in their order."""
+        """Return the buttons that are in the menu now, in their order."""
         return (*(button for button in self._visible_buttons() if self._pairs[button].isHidden()), *self._in_menu)
 
     def minimumSizeHint(self) -> QSize:
@@ -70,7 +75,7 @@ class ActionRow(QWidget):
         return self.more.sizeHint()
 
     def _fit_buttons(self) -> None:
-        """Show as many buttons as the line has room for."""
+        """Show as many buttons as have room on the line, and move the others into the menu."""
         shown = self._visible_buttons()
         while shown and self._needed_width(shown) > self.width():
             disabled = [button for button in shown if not button.isEnabled()]
@@ -82,9 +87,8 @@ class ActionRow(QWidget):
         self.more.setVisible(bool(self.buttons_in_menu()))
 
     def _buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
-        """Return the buttons beside which their reason stands: of neighbours with the same reason, the last one at
-        the left.
-        """
+        """Return the buttons that show their reason. Of adjacent buttons with the same reason, only one shows it:
+        the last one at the left end of the line, the first one at the right end."""
         found: dict[tuple[int, str], KeyButton] = {}
         run, previous = 0, ""
         for button in shown_buttons:
@@ -96,12 +100,15 @@ class ActionRow(QWidget):
 
     def _needed_width(self, shown_buttons: Sequence[KeyButton]) -> int:
         has_menu = bool(self._in_menu) or len(shown_buttons) < len(self._visible_buttons())
-        widths = [button.sizeHint().width() + _GAP_PX for button in shown_buttons]
+        widths = [button.sizeHint().width() + _BUTTON_GAP_PX for button in shown_buttons]
         for button in self._buttons_with_reason(
             shown_buttons
         ):  # a reason may take two lines, which are as high as a button
             reason = self._reasons[button]
-            widths.append(max(reason.minimumSizeHint().width(), round(reason.line_width() * _TWO_LINES)) + _GAP_PX)
+            widths.append(
+                max(reason.minimumSizeHint().width(), round(reason.line_width() * _TWO_LINE_WIDTH_RATIO))
+                + _BUTTON_GAP_PX
+            )
         return sum(widths) + (self.more.sizeHint().width() if has_menu else 0)
 
     @Slot()
@@ -112,7 +119,7 @@ class ActionRow(QWidget):
         menu.popup(QPoint(corner.x() - size.width(), corner.y() - size.height() - 2))
 
     def build_menu(self) -> QMenu:
-        """Build and return the menu with the buttons that have no room."""
+        """Return a new menu with the buttons that aren't on the line."""
         menu = QMenu(self)
         menu.setAccessibleName(self.more.text())
         menu.aboutToHide.connect(menu.deleteLater)
@@ -129,13 +136,13 @@ class ActionRow(QWidget):
         self._fit_buttons()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the line again when a button, a reason or the text size has changed."""
+        """Fit the buttons to the line again after a change of a button, a reason or the text size."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_buttons()
         return super().event(event)
 
 
-def _make_pair(button: KeyButton, reason: ReasonLabel) -> QWidget:
+def _make_button_with_reason(button: KeyButton, reason: ReasonLabel) -> QWidget:
     pair = QWidget()
-    pair.setLayout(make_row(button, reason, gap=_GAP_PX))
+    pair.setLayout(make_row(button, reason, gap=_BUTTON_GAP_PX))
     return pair

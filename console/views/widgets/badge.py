@@ -9,22 +9,20 @@ from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import PaintedWidget
 
-_GAP_PX = 5  # px between shape and word
-_PADDING_PX = 8
-_SHAPE_PX = 14
+_ICON_GAP_PX = 5  # px between shape and word
+_BADGE_PADDING_PX = 8
+_ICON_SIDE_PX = 14
 
 
 class Badge(PaintedWidget):
-    """The badge of one state beside a title: icon and word, 24 px high, with a border of 1 px and a tinted
-    background.
-    """
+    """A widget that shows the state of a record beside a title: icon and word, 24 px high, with a border of 1 px
+    and a tinted background."""
 
     accessible_role = QAccessible.Role.StaticText
 
     def __init__(self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None) -> None:
-        """`axis` is the word for the kind of state, such as "Certainty"; only the accessible name (for screen
-        readers) contains it.
-        """
+        """`word`, `shape` and `tone` are the state's word, icon shape and colour tone. `axis` names what the state
+        describes, such as "Certainty"; only the accessible name (for screen readers) contains it."""
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._axis = axis
@@ -34,7 +32,7 @@ class Badge(PaintedWidget):
     def from_badge_key(
         cls, key: str, language: Language, *, axis: str = "", parent: QWidget | None = None
     ) -> "Badge":
-        """Return the badge with this key in the design tokens, such as `credit_check.success`.
+        """Return the widget for the badge with this key in the design tokens, such as `credit_check.success`.
 
         Raises KeyError for an unknown key.
         """
@@ -50,7 +48,7 @@ class Badge(PaintedWidget):
     def sizeHint(self) -> QSize:
         width = current_appearance().font_metrics("small").horizontalAdvance(self.word)
         return QSize(
-            round(width) + current_appearance().icon_px(_SHAPE_PX) + _GAP_PX + 2 * _PADDING_PX,
+            round(width) + current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + 2 * _BADGE_PADDING_PX,
             current_appearance().control_height("badge"),
         )
 
@@ -58,26 +56,26 @@ class Badge(PaintedWidget):
         return self.sizeHint()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter, side = QPainter(self), current_appearance().icon_px(_SHAPE_PX)
+        painter, side = QPainter(self), current_appearance().icon_px(_ICON_SIDE_PX)
         neutral = self.tone in ("text", "muted")
         edge = current_appearance().colour("border" if neutral else self.tone)
         draw_frame(painter, QRectF(self.rect()), 4, edge, current_appearance().colour(f"{self.tone}_tint"))
         draw_cached_shape(
             painter,
             self.shape,
-            _PADDING_PX - 1,
+            _BADGE_PADDING_PX - 1,
             (self.height() - side) / 2,
             side,
             current_appearance().colour(self.tone),
         )
         painter.setFont(current_appearance().font("small"))
         painter.setPen(current_appearance().colour(self.tone))
-        words = self.rect().adjusted(_PADDING_PX + side + _GAP_PX - 1, 0, 0, 0)
+        words = self.rect().adjusted(_BADGE_PADDING_PX + side + _ICON_GAP_PX - 1, 0, 0, 0)
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.word)
 
 
 class KeyCap(PaintedWidget):
-    """A small widget that shows the name of a key, such as "Esc", in a frame like a key."""
+    """A small widget that looks like a key of the keyboard and shows the name of the key, such as "Esc"."""
 
     accessible_role = QAccessible.Role.StaticText
 

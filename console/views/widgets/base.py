@@ -1,4 +1,4 @@
-"""Base classes and layout helpers of the other widgets: painted widgets, surfaces, labels."""
+"""Base classes and layout helpers of the other widgets: painted widgets, surfaces, labels, rows and columns."""
 
 from math import ceil
 from typing import Literal
@@ -22,8 +22,8 @@ from console.views.theme.theme import current_appearance
 
 _HEADING_LEVELS: dict[TypeRoleName, int] = {"title": 1, "dialog_title": 1, "panel_title": 2}
 """The level of a heading by the text role of its label; labels of other roles are no headings."""
-_CONTROL_HOLDER = "text control"
-Edge = Literal["none", "top", "bottom", "left", "right", "all"]
+_TEXT_CONTROL_HOLDER_NAME = "text control"
+BorderEdge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
 class PaintedWidget(QWidget):
@@ -39,18 +39,17 @@ class PaintedWidget(QWidget):
 
 
 class Surface(QFrame):
-    """An area of the page with a line of 1 px at one edge, at all edges or at none. With `raised`, the area has the
-    second background colour.
-    """
+    """An area of the page with a border line of 1 px at one edge, at all edges or at none. With `raised`, the area
+    has the second background colour."""
 
-    def __init__(self, parent: QWidget | None = None, *, raised: bool = False, edge: Edge = "none") -> None:
+    def __init__(self, parent: QWidget | None = None, *, raised: bool = False, edge: BorderEdge = "none") -> None:
         super().__init__(parent)
         self.setProperty("raised", raised)
         self.setProperty("edge", edge)
 
 
 class ToneBox(QFrame):
-    """A box with the border and background colours of a tone, for facts that a person must notice."""
+    """A box with the border colour and the background colour of a tone, for a message that the person must notice."""
 
     def __init__(self, tone: Tone, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,9 +57,8 @@ class ToneBox(QFrame):
 
 
 class TextLabel(QLabel):
-    """A label with the font of one text role and the colour of one tone. Amounts, times and identifiers in its text
-    use the figures font. Screen readers find the labels of titles as headings with a level.
-    """
+    """A label with the font of one text role and the colour of one tone. Amounts, times and identifiers in its
+    text use the figures font. For screen readers, the label of a title is a heading with a level."""
 
     accessible_role: QAccessible.Role | None = None
     heading_level = 0
@@ -78,9 +76,8 @@ class TextLabel(QLabel):
         heading: int | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        """`heading` is the level of a heading: 1 for the title of a page or dialog, 2 for a part of it, 3 for a part
-        of that, 0 for no heading; None means the usual level of the text role.
-        """
+        """`heading` is the heading level for screen readers: 1 for the title of a page or dialog, 2 for a section,
+        3 for a subsection, 0 for no heading; None means the usual level of the text role."""
         super().__init__(parent)
         self._role: TypeRoleName = role
         self._bold = bold
@@ -106,12 +103,12 @@ class TextLabel(QLabel):
         return current_appearance().font(self._role, bold=self._bold)
 
     @property
-    def has_present_size(self) -> bool:
-        """True if the label has the text size that the person has chosen."""
+    def has_current_text_size(self) -> bool:
+        """True if the font of the label has the text size that the person has chosen."""
         return self.font().pixelSize() == self._role_font().pixelSize()
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
-        """Show another text and, if `tone` is given, use the colour of that tone."""
+        """Show another text. If `tone` isn't None, use the colour of that tone."""
         self.plain = text
         markup = rich_text(text, self._role, sentences=self.wordWrap())
         if self.wordWrap():
@@ -123,33 +120,32 @@ class TextLabel(QLabel):
         _detach_text_control(self)
         self.setAccessibleName(text)
         if tone is not None and tone != self.property("tone"):
-            set_property(self, "tone", tone)
+            set_style_property(self, "tone", tone)
 
     def set_wrapping(self, wrap: bool) -> None:
-        """Let the text take several lines, or one only."""
+        """Let the text wrap over several lines (True), or keep it on one line (False)."""
         if wrap != self.wordWrap():
             self.setWordWrap(wrap)
             self.setContentsMargins(0, 0, 0, 0)
             self.show_text(self.plain)
 
     def line_width(self) -> int:
-        """Return the width of the text on one line, in px."""
+        """Return the width that the text needs on one line, in px."""
         return ceil(font_runs_width(split_font_runs(self.plain), self._role, bold=self._bold)) + 1
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         # Qt also sends this for each new parent and each new tone; fonts and markup depend on the text scale alone.
         # The style sheet puts the old font back after the first of these events, so the font is compared as well.
-        is_outdated = self._scale != current_appearance().scale or not self.has_present_size
+        is_outdated = self._scale != current_appearance().scale or not self.has_current_text_size
         if event.type() == QEvent.Type.StyleChange and is_outdated:
             self._use_text_size()
             self.show_text(self.plain)
 
 
 class TitleLabel(TextLabel):
-    """The title of a page or dialog. It can have the focus, with a visible ring, while the page or dialog has nothing
-    better to focus; the Tab key doesn't stop at it.
-    """
+    """The title of a page or dialog. The title has the focus, with a visible ring, while the page or dialog has no
+    control that can have it; the Tab key doesn't stop at the title."""
 
     focus_ring = 2
 
@@ -160,25 +156,27 @@ class TitleLabel(TextLabel):
 
 
 def _detach_text_control(label: QLabel) -> None:
-    """Keep Qt from sending text events for a label with markup or with selectable text. Its text control sends them
-    for its parent if that is a widget; but a label has no text interface, only a name, and the AT-SPI bridge of Qt
-    warns "Received text event for invalid interface". So the control gets a parent that is no widget.
+    """Stop Qt from sending text events for a label with markup or selectable text. Qt's text control (a child
+    object of the label) sends the events for its parent if that is a widget; but a label has no text interface,
+    so Qt's AT-SPI bridge warns "Received text event for invalid interface". This function gives the text
+    control a parent that isn't a widget.
     """
     for child in label.children():
         if child.metaObject().className() == "QWidgetTextControl":
-            holder = label.findChild(QObject, _CONTROL_HOLDER) or QObject(label, objectName=_CONTROL_HOLDER)
+            holder = label.findChild(QObject, _TEXT_CONTROL_HOLDER_NAME) or QObject(
+                label, objectName=_TEXT_CONTROL_HOLDER_NAME
+            )
             child.setParent(holder)
 
 
 def half_leading_px(role: TypeRoleName) -> int:
-    """Return half of the difference between the line height and the letter height of a text role, in px."""
+    """Return half of the leading of a text role (its line height less the height of its font), in px."""
     return int((current_appearance().line_height(role) - current_appearance().font_metrics(role).height()) // 2)
 
 
 class ElidedLabel(PaintedWidget):
-    """A label of one line. If the text is too long for the width, its end is replaced by "…"; tooltip and accessible
-    name still have the whole text.
-    """
+    """A label of one line. If the text is too long for the width, its end is replaced by "…"; tooltip and
+    accessible name contain the whole text."""
 
     accessible_role = QAccessible.Role.StaticText
 
@@ -220,9 +218,8 @@ class ElidedLabel(PaintedWidget):
 
 
 class ShapeIcon(PaintedWidget):
-    """Shows an icon shape in the colour of a tone. A label beside it always has the same meaning, so the icon has no
-    accessible name.
-    """
+    """A widget that shows an icon shape in the colour of a tone. A label beside the icon always says the same, so
+    the icon has no accessible name."""
 
     is_decoration = True
 
@@ -246,8 +243,8 @@ class ShapeIcon(PaintedWidget):
         draw_cached_shape(QPainter(self), self._shape, 0, top, side, current_appearance().colour(self._tone))
 
 
-def set_property(widget: QWidget, name: str, value: object) -> None:
-    """Set a dynamic property of a Qt widget, and apply the rules of the style sheet that depend on it."""
+def set_style_property(widget: QWidget, name: str, value: object) -> None:
+    """Set a dynamic property of a Qt widget, and apply the rules of the style sheet that depend on this property."""
     widget.setProperty(name, value)
     widget.style().unpolish(widget)
     widget.style().polish(widget)
@@ -255,7 +252,8 @@ def set_property(widget: QWidget, name: str, value: object) -> None:
 
 
 def make_scroll_area() -> QScrollArea:
-    """Return a scroll area that scrolls vertically only. Its contents can have the focus, the area itself can't."""
+    """Return a scroll area that scrolls vertically only. The widgets inside can have the focus, the area itself
+    can't."""
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -268,9 +266,8 @@ def make_row(
     gap: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QHBoxLayout:
-    """Return a layout with the items side by side. A number is a space in px; None is a space that takes the free
-    width.
-    """
+    """Return a layout with the items side by side. An integer is a space in px; None is a space that takes the
+    remaining width. `gap` and `margins` (left, top, right, bottom) are in px."""
     box = QHBoxLayout()
     fill_layout(box, items, gap, margins)
     return box
@@ -281,9 +278,8 @@ def make_column(
     gap: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QVBoxLayout:
-    """Return a layout with the items one below the other. A number is a space in px; None is a space that takes the
-    free height.
-    """
+    """Return a layout with the items one below the other. An integer is a space in px; None is a space that takes
+    the remaining height. `gap` and `margins` (left, top, right, bottom) are in px."""
     box = QVBoxLayout()
     fill_layout(box, items, gap, margins)
     return box
@@ -295,7 +291,8 @@ def fill_layout(
     gap: int,
     margins: tuple[int, int, int, int],
 ) -> None:
-    """Add the items to a layout. A number is a space in px; None is a space that takes the free width or height."""
+    """Add the items to a layout. An integer is a space in px; None is a space that takes the remaining width or
+    height. `gap` and `margins` (left, top, right, bottom) are in px."""
     box.setSpacing(gap)
     box.setContentsMargins(*margins)
     for item in items:

@@ -1,6 +1,5 @@
-"""Buttons with a text and a key cap, with an icon only, and as a link. Each button has an accessible name for screen
-readers.
-"""
+"""Buttons: with a text and a key cap, with an icon only, and as a link. Each button has an accessible name for
+screen readers."""
 
 from typing import Literal
 
@@ -14,9 +13,9 @@ from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 
-Kind = Literal["default", "primary", "danger", "tool", "inline", "search"]
-_CONTROL_NAMES = {"tool": "tool_button", "inline": "inline_button", "search": "tool_button"}
-_RADIUS_PX = 4
+ButtonKind = Literal["default", "primary", "danger", "tool", "inline", "search"]
+_HEIGHT_TOKEN_BY_KIND = {"tool": "tool_button", "inline": "inline_button", "search": "tool_button"}
+_CORNER_RADIUS_PX = 4
 _ICON_PX = 16
 _MENU_ICON_PX = 12
 _MIN_REASON_PX = 160  # width of a reason that takes several lines, at text size 1
@@ -48,10 +47,11 @@ class PaintedButton(QPushButton):
 
 
 class KeyButton(PaintedButton):
-    """A button that shows its shortcut as a key cap. The shortcut works only while the button is visible and enabled.
+    """A button that shows its keyboard shortcut as a key cap. The shortcut works only while the button is visible
+    and enabled.
 
     Signals:
-    - reason_changed(str): the button is now disabled or blocked for this reason, or it is enabled (then "").
+    - reason_changed(str): the button is now disabled or blocked for this reason; "" if it is enabled.
     """
 
     reason_changed = Signal(str)
@@ -60,15 +60,14 @@ class KeyButton(PaintedButton):
         self,
         text: str,
         key: str = "",
-        kind: Kind = "default",
+        kind: ButtonKind = "default",
         *,
         icon: str = "",
         binds: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc". With `binds=False`, the button doesn't
-        handle the key, because another widget does.
-        """
+        """`key` is the text of the key cap, such as "P", "Ctrl+K" or "Esc". With `binds=False`, another widget
+        handles this key."""
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
         self.reason, self.block_reason = "", ""
@@ -77,24 +76,25 @@ class KeyButton(PaintedButton):
         self._is_key_shown = bool(key)
         self._opens_menu = False
         if key and binds:
-            shortcut = QShortcut(QKeySequence(_qt_shortcut(key)), self)
+            shortcut = QShortcut(QKeySequence(_qt_key_sequence(key)), self)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(self.click)
         self._set_description()
 
-    def mark_as_menu(self) -> None:
-        """Draw a small arrow at the right, because the button opens a menu."""
+    def show_menu_arrow(self) -> None:
+        """Draw a small arrow at the right end of the button, because the button opens a menu."""
         self._opens_menu = True
         self.updateGeometry()
 
     def set_key_shown(self, shown: bool) -> None:
-        """Show the shortcut as a key cap in the button, or only in its tooltip. Screen readers always read it."""
+        """Show the shortcut as a key cap in the button (True), or only in its tooltip (False). Screen readers read
+        it in both cases."""
         self._is_key_shown = shown and bool(self.key)
         self.setToolTip("" if self._is_key_shown else self.key)
         self.updateGeometry()
 
-    def set_kind(self, kind: Kind) -> None:
-        """Show the button as another kind, for example no longer as the primary button of the page."""
+    def set_kind(self, kind: ButtonKind) -> None:
+        """Change the appearance of the button to another kind, for example from primary to default."""
         self.kind = kind
         self.updateGeometry()
         self.update()
@@ -106,38 +106,34 @@ class KeyButton(PaintedButton):
         self._show_reason()
 
     def block(self, reason: str) -> None:
-        """Keep the button disabled while `reason` isn't ""; "" ends the block. During the block, the owner of the
-        button may still enable or disable it; its last call takes effect when the block ends.
-        """
+        """Keep the button disabled while `reason` isn't ""; "" ends the block. During the block, `setEnabled` only
+        stores its value; the button gets the last stored value when the block ends."""
         if reason != self.block_reason and self._is_blockable:
             self.block_reason = reason
             self.setEnabled(self._wants_enabled)
             self._show_reason()
 
-    def end_blocks(self) -> None:
-        """End the present block, and ignore later calls of `block`. Called when the button gets another action that
-        needs no block.
-        """
+    def disable_blocking(self) -> None:
+        """End the current block, and ignore all later calls of `block`. A dialog calls this when the button gets
+        another action, which needs no block."""
         self.block("")
         self._is_blockable = False
 
     def setEnabled(self, enabled: bool) -> None:
-        """Enable or disable the button. While the button is blocked, it stays disabled, and the value is applied when
-        the block ends.
-        """
+        """Enable or disable the button. While the button is blocked, it stays disabled, and the value is applied
+        when the block ends."""
         self._wants_enabled = enabled
         super().setEnabled(enabled and not self.block_reason)
 
     @property
     def is_busy(self) -> bool:
-        """True while a call of this button runs; then the button shows the text of `set_busy`."""
+        """True while the action of this button runs. The button then shows the text that `set_busy` got."""
         return self.text() != self._words
 
     @property
     def shown_reason(self) -> str:
-        """The reason why the button is disabled: the reason of its block, otherwise the reason given to
-        `disable_with_reason`; "" if there is none.
-        """
+        """The reason why the button is disabled: the reason of its block, otherwise the one that
+        `disable_with_reason` got; "" if there is none."""
         return self.block_reason or self.reason
 
     def _show_reason(self) -> None:
@@ -145,16 +141,15 @@ class KeyButton(PaintedButton):
         self.reason_changed.emit(self.shown_reason)
 
     def enable_button(self) -> None:
-        """Enable the button, clear the reason for which it was disabled, and show its own text again."""
+        """Enable the button, remove the reason for which it was disabled, and show its own text again."""
         self.reason = ""
         self.show_text(self._words)
         self.setEnabled(True)
         self._show_reason()
 
     def set_busy(self, text: str) -> None:
-        """Disable the button while its call runs; show and announce `text`, such as "Asking…", in place of the
-        button's own text.
-        """
+        """Disable the button while its action runs. The button shows and announces `text`, such as "Asking…", in
+        place of its own text."""
         announce(self, text, tone="progress")
         self.setText(text)
         self.setAccessibleName(text)
@@ -162,7 +157,8 @@ class KeyButton(PaintedButton):
         self.updateGeometry()
 
     def show_key(self, key: str) -> None:
-        """Show another key cap, "" for none; the owner of the button handles the key."""
+        """Show this key cap; "" for none. The shortcut itself doesn't change: the page or dialog handles the new
+        key."""
         self.key = key
         self._set_description()
         self.updateGeometry()
@@ -177,7 +173,7 @@ class KeyButton(PaintedButton):
     def sizeHint(self) -> QSize:
         pad, gap = self._padding_and_gap()
         width = 2 * pad + round(
-            current_appearance().font_metrics(self._role(), bold=self._is_bold()).horizontalAdvance(self.text())
+            current_appearance().font_metrics(self._text_role(), bold=self._is_bold()).horizontalAdvance(self.text())
         )
         if self.icon_name:
             width += current_appearance().icon_px(_ICON_PX) + (gap if self.text() else 0)
@@ -185,19 +181,21 @@ class KeyButton(PaintedButton):
             width += gap + key_cap_size(self.key)[0]
         if self._opens_menu:
             width += current_appearance().icon_px(_MENU_ICON_PX) + 2
-        return QSize(max(width, 24), current_appearance().control_height(_CONTROL_NAMES.get(self.kind, "button")))
+        return QSize(
+            max(width, 24), current_appearance().control_height(_HEIGHT_TOKEN_BY_KIND.get(self.kind, "button"))
+        )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, box = QPainter(self), QRectF(self.rect())
         ink, edge, fill, cap = self._colours()
-        draw_frame(painter, box, _RADIUS_PX, edge, fill)
+        draw_frame(painter, box, _CORNER_RADIUS_PX, edge, fill)
         pad, gap = self._padding_and_gap()
         x: float = pad
         if self.icon_name:
             side = current_appearance().icon_px(_ICON_PX)
             draw_cached_shape(painter, self.icon_name, x, (self.height() - side) / 2, side, ink)
             x += side + gap
-        painter.setFont(current_appearance().font(self._role(), bold=self._is_bold()))
+        painter.setFont(current_appearance().font(self._text_role(), bold=self._is_bold()))
         painter.setPen(ink)
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(box.adjusted(x, 0, 0, 0), align, self.text())
@@ -213,23 +211,23 @@ class KeyButton(PaintedButton):
             )
 
     def _set_description(self) -> None:
-        """Set the description that screen readers read: the shortcut, and the reason if the button is disabled."""
+        """Set the text that screen readers read after the name of the button: the shortcut, and the reason if the
+        button is disabled."""
         self.setAccessibleDescription(" ".join(part for part in (self.key, self.shown_reason) if part))
 
     def _padding_and_gap(self) -> tuple[int, int]:
-        """Return the padding at the left and right edges, and the gap between icon, text and key cap, in px."""
+        """Return, in px, the padding at the left and right edges, and the gap between icon, text and key cap."""
         return (8, 8) if self.kind in ("tool", "inline", "search") else (12, 8)
 
-    def _role(self) -> TypeRoleName:
+    def _text_role(self) -> TypeRoleName:
         return "small" if self.kind == "inline" else "body"
 
     def _is_bold(self) -> bool:
         return self.kind in ("primary", "danger") and self.isEnabled()
 
     def _colours(self) -> tuple[QColor, QColor | None, QColor, tuple[QColor, QColor, QColor | None]]:
-        """Return the text colour, border and fill of the button in its present state, and as the fourth value a tuple
-        of the same three colours for its key cap. None means no border or no fill.
-        """
+        """Return the colours of text, border and background in the button's current state, and as the fourth value
+        the same three colours of its key cap. None means no border or no background."""
         colour = current_appearance().colour
         cap: tuple[QColor, QColor, QColor | None]
         is_down, is_hovered = self.isDown(), self.underMouse()
@@ -254,9 +252,8 @@ class KeyButton(PaintedButton):
 
 
 class ReasonLabel(TextLabel):
-    """A label that shows why `button` is disabled. It is hidden while there is no reason. It takes one line where it
-    has room, otherwise several.
-    """
+    """A label that shows why `button` is disabled; it is hidden while there is no reason. The text takes one line
+    if there is room for it, otherwise several."""
 
     def __init__(self, button: KeyButton, parent: QWidget | None = None) -> None:
         super().__init__("", "small", "muted", wrap=True, parent=parent)
@@ -278,7 +275,8 @@ class ReasonLabel(TextLabel):
 
 
 class IconButton(PaintedButton):
-    """A button of 24 px with an icon and no text, such as "copy" or "close". `name` is its accessible name."""
+    """A button of 24 px with an icon and no text, such as "copy" or "close". `name` is its accessible name and its
+    tooltip."""
 
     def __init__(self, icon: str, name: str, *, px: int = 14, parent: QWidget | None = None) -> None:
         super().__init__("", parent)
@@ -295,16 +293,15 @@ class IconButton(PaintedButton):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter, side = QPainter(self), current_appearance().icon_px(self._px)
         if self.isEnabled() and self.underMouse():
-            draw_frame(painter, QRectF(self.rect()), _RADIUS_PX, None, current_appearance().colour("sunken"))
+            draw_frame(painter, QRectF(self.rect()), _CORNER_RADIUS_PX, None, current_appearance().colour("sunken"))
         at = (self.width() - side) / 2, (self.height() - side) / 2
         colour = current_appearance().colour("muted" if self.isEnabled() else "disabled_text")
         draw_cached_shape(painter, self._icon_name, *at, side, colour)
 
 
 class LinkButton(PaintedButton):
-    """A button that looks like a link: text in the accent colour, an arrow if the link opens another page, optionally
-    a key cap.
-    """
+    """A button that looks like a link: text in the accent colour, an arrow (`chevron`) if the link opens another
+    page, and a key cap if `key` isn't ""."""
 
     def __init__(
         self,
@@ -318,7 +315,7 @@ class LinkButton(PaintedButton):
         super().__init__(text, parent)
         self.key, self._chevron, self._role = key, chevron, role
         if key:
-            QShortcut(QKeySequence(_qt_shortcut(key)), self).activated.connect(self.click)
+            QShortcut(QKeySequence(_qt_key_sequence(key)), self).activated.connect(self.click)
             self.setAccessibleDescription(key)
 
     def sizeHint(self) -> QSize:
@@ -349,7 +346,7 @@ class LinkButton(PaintedButton):
             )
 
 
-def _qt_shortcut(key: str) -> str:
-    """Return the text of a key cap in the notation of Qt's key sequences: "Enter" becomes "Return"."""
+def _qt_key_sequence(key: str) -> str:
+    """Return the text of a key cap in the notation of Qt's key sequences, such as "Return" for "Enter"."""
     *modifiers, key_name = key.split("+") if len(key) > 1 else [key]
     return "+".join([*modifiers, _QT_KEY_NAMES.get(key_name, key_name)])

@@ -1,4 +1,4 @@
-"""A widget that shows an identifier in groups of digits and copies it without spaces."""
+"""A widget that shows an identifier in groups of digits and copies its plain form without spaces."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent, QKeySequence
@@ -10,8 +10,8 @@ from console.views.widgets.buttons import IconButton
 
 
 class CopyableId(QWidget):
-    """Shows an identifier such as `7 1234 5678 9012`. The copy button, or Ctrl+C while the widget has the focus,
-    copies its plain form `7123456789012`.
+    """A widget that shows an identifier such as `7 1234 5678 9012`. The copy button, or Ctrl+C while the widget
+    has the focus, copies the plain form `7123456789012`.
 
     Signals:
     - copied(str): this plain form was copied to the clipboard.
@@ -33,9 +33,8 @@ class CopyableId(QWidget):
         tone: Tone = "text",
         parent: QWidget | None = None,
     ) -> None:
-        """`short_form` is shown and `plain` is copied. `name` is the name of the identifier, such as "Corporation
-        number"; `copy_word` is the name of the copy button.
-        """
+        """The widget shows `short_form` and copies `plain`. `name` says which identifier it is, such as
+        "Corporation number"; `copy_word` is the name of the copy button."""
         super().__init__(parent)
         self.plain = plain
         self._name = name
@@ -56,13 +55,13 @@ class CopyableId(QWidget):
         self.show_id(short_form, plain)
 
     def show_id(self, short_form: str, plain: str) -> None:
-        """Show another identifier: `short_form` is shown, `plain` is copied."""
+        """Show another identifier: the widget shows `short_form` and copies `plain`."""
         self.plain, self.short_form = plain, short_form
         self._label.show_text(short_form)
         self.setAccessibleName(f"{self._name} {short_form}")
 
     def copy_id(self) -> None:
-        """Copy the plain form to the clipboard."""
+        """Copy the plain form of the identifier to the clipboard."""
         QGuiApplication.clipboard().setText(self.plain)
         self.copied.emit(self.plain)
 

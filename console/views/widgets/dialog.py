@@ -1,6 +1,5 @@
 """The base class of every dialog: a title, the content, and a footer with the Cancel button and the acting button,
-which performs the dialog's action.
-"""
+which starts the dialog's action."""
 
 from itertools import pairwise
 from typing import Literal
@@ -23,20 +22,21 @@ from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_colu
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
 from console.views.widgets.overlay import OverlayLayer
-from console.views.widgets.tabs import step_tabs
+from console.views.widgets.tabs import show_adjacent_tab
 
-_MARGIN_PX = 20
+_DIALOG_DIALOG_MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96
-_PLAIN_TONE: Tone = "text"
+_DEFAULT_TONE: Tone = "text"
 
 
 class DialogFrame(QDialog):
-    """Base class of dialogs, 640 px wide, with a Cancel button and an acting button (the button that performs the
+    """Base class of dialogs, 640 px wide, with a Cancel button and an acting button (the button that starts the
     dialog's action). Cancel is the default button and has the first focus, so that Enter cancels.
 
     Show the dialog with `open()`; its result is the signal `finished(int)`. The acting button is disabled for the
-    first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays open:
-    Esc doesn't close it, but shows and announces `stays_open_words`. `show_outcome` shows the answer.
+    first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays
+    open: Esc doesn't close it, but shows and announces `stays_open_words`. `show_outcome` shows the result of the
+    action.
     """
 
     stays_open_words = ""
@@ -54,8 +54,9 @@ class DialogFrame(QDialog):
         close_name: str = "Close",
         parent: QWidget | None = None,
     ) -> None:
-        """`act_text` is the text of the acting button, which performs the dialog's action; "" hides this button.
-        `hint` is the text at the left of the footer.
+        """`act_text` is the text of the acting button, which starts the dialog's action; "" hides this button.
+        `hint` is the text at the left of the footer; `close_name` is the accessible name of the close button in
+        the corner.
         """
         super().__init__(parent)
         self.setWindowFlag(Qt.WindowType.FramelessWindowHint)  # the frame draws title and close button itself
@@ -63,7 +64,7 @@ class DialogFrame(QDialog):
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._veil = OverlayLayer(parent.window()) if parent is not None else None
-        self.finished.connect(self._leave_window)
+        self.finished.connect(self._remove_from_window)
         self._title = TitleLabel("", "dialog_title")
         self._subtitle = TextLabel("", "small", "muted", wrap=True)
         self.show_title(title, subtitle)
@@ -77,18 +78,17 @@ class DialogFrame(QDialog):
         self.cancel_button.clicked.connect(self.reject)
         self.act_button = KeyButton(act_text, kind=kind)
         self.act_button.setVisible(bool(act_text))
-        self.act_button.reason_changed.connect(self._show_block)
+        self.act_button.reason_changed.connect(self._show_block_reason)
         self._block_words = TextLabel("", "small", "care", wrap=True)
         self._block_words.hide()
         self.hint = TextLabel(hint, "small", "muted", wrap=True)
         self._area = make_scroll_area()
         self._build(close_name)
-        self.setFixedWidth(self._width())
+        self.setFixedWidth(self._dialog_width())
 
-    def _width(self) -> int:
-        """Return the width of the dialog in px: 640 times the text scale, at most the width of the parent window less
-        96, but never less than 640.
-        """
+    def _dialog_width(self) -> int:
+        """Return the width of the dialog in px: 640 times the text scale, but at most the width of the parent
+        window less 96, and never less than 640."""
         width = round(tokens().px("layout", "dialog_width") * current_appearance().scale)
         parent = self.parentWidget()
         return (
@@ -102,12 +102,12 @@ class DialogFrame(QDialog):
         close.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard uses Esc and Cancel
         close.clicked.connect(self.reject)
         head = QHBoxLayout()
-        head.setContentsMargins(_MARGIN_PX, 16, 16, 0)
+        head.setContentsMargins(_DIALOG_DIALOG_MARGIN_PX, 16, 16, 0)
         head.addLayout(make_column(self._title, self._subtitle, gap=0), 1)
         head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         footer = Surface(raised=True, edge="top")
         box = QHBoxLayout(footer)
-        box.setContentsMargins(_MARGIN_PX, 12, _MARGIN_PX, 12)
+        box.setContentsMargins(_DIALOG_DIALOG_MARGIN_PX, 12, _DIALOG_DIALOG_MARGIN_PX, 12)
         box.setSpacing(tokens().px("spacing", "before_acting_button"))
         self._footer_words = make_column(self.hint, self._block_words, gap=2)
         self._footer_buttons = make_row(gap=box.spacing())
@@ -125,9 +125,8 @@ class DialogFrame(QDialog):
         layout.addWidget(footer)
 
     def show_title(self, title: str, subtitle: str = "") -> None:
-        """Set title and subtitle; the title is also the accessible name. A new title of an open dialog is
-        announced.
-        """
+        """Set title and subtitle; the title is also the accessible name. If the dialog is open and the title has
+        changed, screen readers announce both."""
         if self.isVisible() and title != self.windowTitle():
             announce(self, spoken_text(title, subtitle))
         self._set_title(title, subtitle)
@@ -140,10 +139,10 @@ class DialogFrame(QDialog):
         self._subtitle.setVisible(bool(subtitle))
 
     def show_content(self, content: QWidget) -> None:
-        """Replace the content and fit the dialog's height to it."""
+        """Replace the content between title and footer, and set the height that it needs."""
         holder = QWidget()
         holder.installEventFilter(self)
-        holder.setLayout(make_column(content, margins=(_MARGIN_PX, 16, _MARGIN_PX, 16)))
+        holder.setLayout(make_column(content, margins=(_DIALOG_DIALOG_MARGIN_PX, 16, _DIALOG_DIALOG_MARGIN_PX, 16)))
         old_holder = self._area.takeWidget()
         if old_holder is not None:
             old_holder.deleteLater()
@@ -151,9 +150,8 @@ class DialogFrame(QDialog):
         self.fit_size()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Fit the dialog's height after the layout of the content has changed, or words in the footer have been shown
-        or hidden.
-        """
+        """Set the dialog's height again after a change of the content's layout, or after a widget in the footer
+        was shown or hidden."""
         is_content = event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget()
         is_footer = event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent)
         if is_content or (is_footer and watched in self._footer_widgets):
@@ -162,9 +160,8 @@ class DialogFrame(QDialog):
 
     @Slot()
     def fit_size(self) -> None:
-        """Set the height that the content needs at the present width of the dialog. If the parent window isn't high
-        enough, the content scrolls.
-        """
+        """Set the height that the content needs at the current width of the dialog. If the parent window isn't
+        high enough, the content scrolls."""
         box, holder = self.layout(), self._area.widget()
         inner = holder.layout() if holder is not None else None
         if box is None or inner is None:
@@ -177,14 +174,18 @@ class DialogFrame(QDialog):
         box.activate()
         frame_height = box.totalHeightForWidth(self.width()) - self._area.minimumHeight()
         parent = self.parentWidget()
-        room = parent.window().height() - 2 * _MARGIN_PX - frame_height if parent is not None else content_height
+        room = (
+            parent.window().height() - 2 * _DIALOG_DIALOG_MARGIN_PX - frame_height
+            if parent is not None
+            else content_height
+        )
         self._area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, room)))
         box.activate()
         self.resize(self.width(), frame_height + self._area.height())
 
     def _order_tab_stops(self) -> None:
-        """Set the order of the Tab key. If nothing is missing when the dialog is ready, Tab goes from Cancel to the
-        acting button; otherwise it goes from Cancel through the fields of the content, and from the last one to the
+        """Set the order in which the Tab key visits the controls: from Cancel to the acting button, if
+        `set_act_button_first` has said so; otherwise from Cancel through the fields of the content to the
         acting button.
         """
         if self._is_act_first:
@@ -198,19 +199,20 @@ class DialogFrame(QDialog):
         for before, after in pairwise(stops):
             QWidget.setTabOrder(before, after)
 
-    def put_act_first(self, *, is_first: bool) -> None:
-        """Let Tab go from Cancel to the acting button first, or through the fields of the content to it."""
+    def set_act_button_first(self, *, is_first: bool) -> None:
+        """Let the Tab key go from Cancel directly to the acting button (True), or through the fields of the
+        content first (False)."""
         self._is_act_first = is_first
         self._order_tab_stops()
 
     def first_focus(self) -> QWidget:
-        """Return the widget that has the focus when the dialog opens: Cancel, so that Enter cancels. A form whose
-        acting button only opens the next step may return its first field.
-        """
+        """Return the widget that has the focus when the dialog opens: Cancel, so that Enter cancels. A subclass
+        may return its first field, if its acting button only opens the next step."""
         return self.cancel_button
 
     def show_in_footer(self, button: KeyButton, words: TextLabel | None = None) -> None:
-        """Put a further button before Cancel, and its words, if it has any, at the left, in place of earlier ones."""
+        """Show another button before Cancel, and the label `words` at the left of the footer; they replace those
+        of an earlier call."""
         self.clear_footer()
         self._footer_widgets = (button,) if words is None else (button, words)
         self._footer_buttons.addWidget(button)
@@ -219,9 +221,10 @@ class DialogFrame(QDialog):
             self._footer_words.addWidget(words)
 
     def show_toast(self, toast: ToastFrame) -> None:
-        """Show a toast above the footer, as wide as the content; the dialog grows by its height."""
-        self._toast_box.setContentsMargins(_MARGIN_PX, 0, _MARGIN_PX, 12)
-        toast.setFixedWidth(self.width() - 2 * _MARGIN_PX - 2)
+        """Show a toast (a short message) above the footer, as wide as the content. The dialog becomes higher by
+        the height of the toast."""
+        self._toast_box.setContentsMargins(_DIALOG_DIALOG_MARGIN_PX, 0, _DIALOG_DIALOG_MARGIN_PX, 12)
+        toast.setFixedWidth(self.width() - 2 * _DIALOG_DIALOG_MARGIN_PX - 2)
         self._toast_box.addWidget(toast)
         toast.fit_height()
         toast.show()  # a hidden one has no place in the layout
@@ -235,14 +238,15 @@ class DialogFrame(QDialog):
         self.fit_size()
 
     def _find_toasts(self) -> Toasts | None:
-        """Return the toasts of the window over which the dialog stands, also if another dialog is between them."""
+        """Return the object that shows the toasts of the main window below this dialog, even if another dialog is
+        between them; None if there is none."""
         top = self.parentWidget()
         while top is not None and top.window().parentWidget() is not None:
             top = top.window().parentWidget()
         return top.window().findChild(Toasts) if top is not None else None
 
     def clear_footer(self) -> None:
-        """Remove the further button of the footer and its words, if there are any."""
+        """Remove the button and the label that `show_in_footer` has added, if there are any."""
         for widget in self._footer_widgets:
             widget.hide()
             widget.deleteLater()
@@ -255,10 +259,9 @@ class DialogFrame(QDialog):
         self.act_button.disable_with_reason(reason)
 
     @Slot()
-    def _show_block(self) -> None:
-        """Show, below the dialog's hint in the footer, why the acting button is blocked; hide this text if the button
-        isn't blocked.
-        """
+    def _show_block_reason(self) -> None:
+        """Show in the footer, below the hint, why the acting button is blocked; hide this text if the button isn't
+        blocked."""
         reason = self.act_button.block_reason
         if reason != self._block_words.plain:
             self._block_words.show_text(reason)
@@ -266,16 +269,15 @@ class DialogFrame(QDialog):
             QTimer.singleShot(0, self, self.fit_size)
 
     def enable_act_button(self, hint: str = "") -> None:
-        """Enable the acting button and show `hint` at the left of the footer. The button is really enabled only 600
-        ms after it was first shown, and never while a call runs.
-        """
+        """Enable the acting button and show `hint` at the left of the footer. In the first 600 ms, and while the
+        action runs, the button stays disabled."""
         self._disabled_reason = ""
         self.hint.show_text(hint)
         if self._ready and not self._is_busy:
             self.act_button.enable_button()
 
     def set_busy(self, words: str) -> None:
-        """Disable both buttons; show and announce `words`, because a call runs. The dialog stays open until
+        """Disable both buttons while the action runs; show and announce `words`. The dialog stays open until
         `show_outcome` or `allow_closing` is called. The title gets the focus, because a disabled button can't
         have it.
         """
@@ -285,7 +287,8 @@ class DialogFrame(QDialog):
         self._title.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def allow_closing(self, close_text: str, hint: str) -> None:
-        """Allow the person to close the dialog while its call continues. `close_text` is the new text of Cancel."""
+        """Allow the person to close the dialog while its action still runs. `close_text` is the new text of
+        Cancel; `hint` is shown in the footer and announced."""
         self._is_busy = False
         self.cancel_button.show_text(close_text)
         self.cancel_button.setEnabled(True)
@@ -294,9 +297,10 @@ class DialogFrame(QDialog):
         announce(self, hint)
 
     def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
-        """Show the result of the dialog's call: a new title and content, and new texts for the Cancel button
-        (`close`) and the acting button (`act`; "" hides it). The acting button loses its action; the caller connects
-        the next one. A further button in the footer is removed. Title and bars are announced as one sentence.
+        """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
+        (`close`) and the acting button (`act`; "" hides it). The acting button loses its action; the caller
+        connects the next one. The button that `show_in_footer` has added is removed. Title and notification
+        bars are announced as one sentence.
         """
         self._is_busy = False
         self._announce_outcome(title, content)
@@ -306,7 +310,7 @@ class DialogFrame(QDialog):
         self.cancel_button.show_text(close)
         self.cancel_button.setEnabled(True)
         self.act_button.clicked.disconnect()
-        self.act_button.end_blocks()
+        self.act_button.disable_blocking()
         self.act_button.show_text(act)
         self.act_button.enable_button()
         self.act_button.setVisible(bool(act))
@@ -314,18 +318,19 @@ class DialogFrame(QDialog):
         self.cancel_button.setFocus()
 
     def _announce_outcome(self, title: str, content: QWidget) -> None:
-        """Announce the title of a result together with the bars in its content; the first bar says how it ended."""
+        """Announce the title of a result together with the notification bars in its content. The first bar gives
+        the announcement its icon and tone."""
         bars = [content] if isinstance(content, NotificationBar) else content.findChildren(NotificationBar)
         for bar in bars:
             bar.mark_announced()
-        shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _PLAIN_TONE)
+        shape, tone = (bars[0].shape, bars[0].tone) if bars else ("", _DEFAULT_TONE)
         sentences = [bar.sentence for bar in bars]
         says_title = bool(sentences) and sentences[0].startswith(title)
         announce(self, spoken_text("" if says_title else title, *sentences), shape=shape, tone=tone)
 
     @property
     def is_busy(self) -> bool:
-        """True while the call of the acting button runs."""
+        """True while the action of the acting button runs."""
         return self._is_busy
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -341,7 +346,7 @@ class DialogFrame(QDialog):
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_act_button)
 
     @Slot()
-    def _leave_window(self) -> None:
+    def _remove_from_window(self) -> None:
         toasts = self._find_toasts()
         if toasts is not None:
             toasts.remove_dialog(self)
@@ -354,7 +359,7 @@ class DialogFrame(QDialog):
         self._ready = True
         if not self._disabled_reason and not self._is_busy:
             self.act_button.enable_button()
-        self.put_act_first(is_first=self.first_focus() is self.cancel_button and self.act_button.isEnabled())
+        self.set_act_button_first(is_first=self.first_focus() is self.cancel_button and self.act_button.isEnabled())
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         radius = tokens().px("radii", "dialog")
@@ -378,12 +383,12 @@ class DialogFrame(QDialog):
         elif is_enter:
             self._press_focused()
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab) and modifiers & Qt.KeyboardModifier.ControlModifier:
-            step_tabs(self, 1 if event.key() == Qt.Key.Key_Tab else -1)
+            show_adjacent_tab(self, 1 if event.key() == Qt.Key.Key_Tab else -1)
         else:
             super().keyPressEvent(event)
 
     def _press_focused(self) -> None:
-        """Press the button that has the focus; if no button has it, press Cancel."""
+        """Press the button that has the focus. If the focus isn't on a button, press Cancel."""
         focus = self.focusWidget()
         button = focus if isinstance(focus, KeyButton) else self.cancel_button
         if button.isEnabled():

@@ -1,13 +1,12 @@
-"""A layout that puts items side by side and, when a line is full, continues in the next line."""
+"""A layout that places items side by side and continues on the next line when a line is full."""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
 
 class FlowLayout(QLayout):
-    """A layout that puts items side by side in lines. Each item has its preferred size; a line is as high as its
-    highest item. An item that is wider than a line has a line of its own, in which its text wraps.
-    """
+    """A layout that places items side by side in lines. Each item has its preferred size; a line is as high as its
+    highest item. An item that is wider than a line has a line of its own, in which its text wraps."""
 
     def __init__(
         self, *widgets: QWidget, gap: int = 8, line_gap: int = 4, margins: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -49,14 +48,14 @@ class FlowLayout(QLayout):
         self._arrange_lines(rect, move=True)
 
     def sizeHint(self) -> QSize:
-        """Return the size of all items in one line."""
+        """Return the size that all items need on one line."""
         left, top, right, bottom = self._margins()
         sizes = [item.sizeHint() for item in self._visible_items()]
         total_width = sum(size.width() for size in sizes) + self._gap * max(0, len(sizes) - 1)
         return QSize(total_width + left + right, max((size.height() for size in sizes), default=0) + top + bottom)
 
     def minimumSize(self) -> QSize:
-        """Return the size of the widest item alone."""
+        """Return the minimum width of the widest item and the minimum height of the highest item."""
         left, top, right, bottom = self._margins()
         sizes = [item.minimumSize() for item in self._visible_items()]
         max_width = max((size.width() for size in sizes), default=0)
@@ -82,22 +81,23 @@ class FlowLayout(QLayout):
         return lines
 
     def _arrange_lines(self, rect: QRect, *, move: bool) -> int:
-        """Return the total height of the lines in px. With `move`, also set the geometry of the items."""
+        """Return the total height of the lines in px. With `move`, also place the items."""
         left, top, right, bottom = self._margins()
         room, y = rect.width() - left - right, rect.y() + top
         lines = self._split_lines(room)
         for number, line in enumerate(lines):
-            line_height = max((_size_in(item, room).height() for item in line), default=0)
+            line_height = max((_size_in_line(item, room).height() for item in line), default=0)
             if move:
                 self._place_line(line, rect.x() + left, y, line_height, room)
             y += line_height + (self._line_gap if number < len(lines) - 1 else 0)
         return y + bottom - rect.y()
 
     def _place_line(self, line: list[QLayoutItem], x: int, y: int, line_height: int, room: int) -> None:
-        """Set the geometry of the items of one line; no item extends beyond the line's end."""
+        """Place the items of one line, beginning at (x, y). No item extends beyond the line's end, `room` px from
+        its begin."""
         line_end = x + room
         for item in line:
-            size = _size_in(item, room)
+            size = _size_in_line(item, room)
             item_width = min(size.width(), line_end - x)
             item.setGeometry(
                 QRect(QPoint(x, y + (line_height - size.height()) // 2), QSize(item_width, size.height()))
@@ -105,10 +105,9 @@ class FlowLayout(QLayout):
             x += item_width + self._gap
 
 
-def _size_in(item: QLayoutItem, room: int) -> QSize:
-    """Return the size of an item in a line of `room` px: its preferred size, or the height that it needs at that
-    width.
-    """
+def _size_in_line(item: QLayoutItem, room: int) -> QSize:
+    """Return the size of an item in a line of `room` px. A wider item gets this width, and the height that it
+    needs at this width."""
     size = item.sizeHint()
     if size.width() <= room or not item.hasHeightForWidth():
         return size
@@ -116,12 +115,13 @@ def _size_in(item: QLayoutItem, room: int) -> QSize:
 
 
 def make_flow_widget(*widgets: QWidget, gap: int = 8, line_gap: int = 4) -> QWidget:
-    """Return a widget that arranges `widgets` with a Flow layout."""
+    """Return a widget that places `widgets` side by side with a FlowLayout. `gap` (between items) and `line_gap`
+    (between lines) are in px."""
     return make_flow_holder(FlowLayout(*widgets, gap=gap, line_gap=line_gap))
 
 
 def make_flow_holder(flow: FlowLayout) -> QWidget:
-    """Return a widget with a Flow layout; other layouts give it the height that the lines need."""
+    """Return a widget with this FlowLayout; the layout around the widget gives it the height that the lines need."""
     holder = QWidget()
     policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
     policy.setHeightForWidth(True)

@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QStyleHintReturn
 
 
-class _Margins(QProxyStyle):
-    """The style that places the focus ring around its widget: `reach` is the distance in px between the edges of the
-    ring and of the widget. The ring is painted above the widget.
-    """
+class _FocusRingStyle(QProxyStyle):
+    """The Qt style of the focus ring. The ring is painted above the focused widget; `reach` is the distance in px
+    between the outer edges of the ring and of the widget."""
 
     reach = 4
 
@@ -44,20 +43,19 @@ class _Margins(QProxyStyle):
 
 
 class FocusRing(QFocusFrame):
-    """The ring around the widget that has the focus. Its base class QFocusFrame follows the widget when the widget
-    moves or scrolls.
-    """
+    """The ring around the widget that has the focus. The base class QFocusFrame moves the ring when the widget
+    moves or scrolls."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._margins = _Margins()
-        self._margins.setParent(self)
-        self.setStyle(self._margins)
+        self._ring_style = _FocusRingStyle()
+        self._ring_style.setParent(self)
+        self.setStyle(self._ring_style)
         self._radius = 0
 
     def surround(self, widget: QWidget | None, gap: int = 0) -> None:
-        """Put the ring around a widget with a gap in px; None hides the ring."""
-        self._margins.reach = gap + tokens().px("focus", "width")
+        """Show the ring around a widget, at a distance of `gap` px; None hides the ring."""
+        self._ring_style.reach = gap + tokens().px("focus", "width")
         self._radius = tokens().px("radii", "control") + gap
         self.setWidget(widget)  # type: ignore[arg-type]  # Qt takes null: no widget
 
@@ -68,11 +66,11 @@ class FocusRing(QFocusFrame):
         )
 
 
-class FocusRings(QObject):
-    """Moves the application's only focus ring to the widget that has the focus.
+class FocusRingMover(QObject):
+    """The object that moves the application's only focus ring to the widget that has the focus.
 
     A widget gets the ring if it has an attribute `focus_ring`: the gap in px between its edge and the ring. Rows,
-    list entries, panels and text fields have no such attribute, because they draw their focus inside themselves.
+    list entries, panels and text fields have no such attribute, because they paint their focus inside themselves.
     """
 
     def __init__(self, app: QApplication) -> None:
@@ -91,20 +89,20 @@ class FocusRings(QObject):
             self._ring.surround(new, gap)
 
     def refresh(self) -> None:
-        """Move the focus ring to its new gap after the attribute `focus_ring` of the focused widget has changed."""
+        """Apply the gap again after the attribute `focus_ring` of the focused widget has changed."""
         self._move_ring(None, QApplication.focusWidget())
 
 
 def install_focus_ring() -> None:
     """Install the focus ring in the application, unless it is installed already."""
     app = QApplication.instance()
-    if isinstance(app, QApplication) and app.findChild(FocusRings) is None:
-        FocusRings(app)
+    if isinstance(app, QApplication) and app.findChild(FocusRingMover) is None:
+        FocusRingMover(app)
 
 
-def refresh_ring() -> None:
-    """Move the focus ring to its new gap after the attribute `focus_ring` of the focused widget has changed."""
+def refresh_focus_ring() -> None:
+    """Apply the gap of the focus ring again after the attribute `focus_ring` of the focused widget has changed."""
     app = QApplication.instance()
-    rings = app.findChild(FocusRings) if app else None
+    rings = app.findChild(FocusRingMover) if app else None
     if rings is not None:
         rings.refresh()

@@ -18,8 +18,8 @@ from console.views.runtime.announcer import announce
 from console.views.theme.design_tokens import Tone, TypeRoleName, tokens
 from console.views.theme.painting import draw_cached_shape, draw_check_box, draw_frame, draw_radio_button
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_property
-from console.views.widgets.focus_ring import refresh_ring
+from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row, set_style_property
+from console.views.widgets.focus_ring import refresh_focus_ring
 
 _COMPLETION_KEYS = (
     Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab,
@@ -28,17 +28,15 @@ _LEFT_ALIGNMENT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
 
 
 class LineEdit(QLineEdit):
-    """A single-line text input. While its Field shows an error, the input has a red border and a focus ring around
-    the border.
-    """
+    """A single-line text input. While its Field shows an error, the input has a red border, and the focus ring is
+    outside the border."""
 
     focus_ring: int | None = None
 
 
 class MultiLineEdit(QPlainTextEdit):
-    """A multi-line text input; the Tab key moves to the next control. While `completion_popup`, a list of texts that
-    complete what is typed, is visible, the keys that choose one belong to that list.
-    """
+    """A multi-line text input; the Tab key moves to the next control. `completion_popup` is a list of texts that
+    complete the typed text. While this list is visible, the keys Enter, Esc and Tab belong to it."""
 
     focus_ring: int | None = None
     completion_popup: QWidget | None = None
@@ -63,9 +61,8 @@ class MultiLineEdit(QPlainTextEdit):
 
 
 class Field(QWidget):
-    """A text input with a label above it and a message below it. The message is a hint, or an error with the way to
-    correct it.
-    """
+    """A text input with a label above it and a message below it. The message is a hint, or an error that says how
+    to correct the text."""
 
     def __init__(
         self,
@@ -105,9 +102,8 @@ class Field(QWidget):
         return self.edit.text() if isinstance(self.edit, LineEdit) else self.edit.toPlainText()
 
     def show_error(self, words: str) -> None:
-        """Show below the input an error with the way to correct it, and announce it; "" removes it. The same error
-        is announced once, because a field that is checked at every key shows it many times.
-        """
+        """Show and announce an error below the input, which says how to correct the text; "" removes it. The same
+        error is announced once, because a Field that is checked after every key shows it many times."""
         self._mark_error(has_error=bool(words))
         self._show_message(words, "bad")
         self.edit.setAccessibleDescription(words)
@@ -116,13 +112,14 @@ class Field(QWidget):
             announce(self, words, shape="square_bang", tone="bad")
 
     def show_hint(self, words: str) -> None:
-        """Show a hint below the input, without an error mark; "" removes it."""
+        """Show a hint below the input, in place of an error; "" removes it."""
         self._mark_error(has_error=False)
         self._show_message(words, "muted")
         self.edit.setAccessibleDescription(words)
 
     def show_inside(self, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """Show a short text with an icon inside the input at its right end, such as ✓ check digit; "" removes it."""
+        """Show a short text with an icon at the right end inside the input, such as "✓ check digit"; "" removes
+        it."""
         self._inside_words.show_text(words, tone)
         self._inside_sign.show_shape(shape, tone)
         self._inside_sign.setVisible(bool(words))
@@ -131,14 +128,15 @@ class Field(QWidget):
             self.edit.setTextMargins(0, 0, self._inside.sizeHint().width() if words else 0, 0)
 
     def lock(self, words: str) -> None:
-        """Disable the input; `words` is shown inside it as a placeholder and says how to enable it."""
+        """Disable the input. The input shows `words` as a placeholder, which say how to enable it, and a lock
+        icon."""
         self.edit.setEnabled(False)
         self.edit.setPlaceholderText(words)
         self.edit.setAccessibleDescription(words)
         self.show_inside(" ", "lock", "muted")
 
     def unlock(self) -> None:
-        """Enable the field again after `lock`."""
+        """Enable the input again after `lock`."""
         self.edit.setEnabled(True)
         self.edit.setPlaceholderText("")
         self.edit.setAccessibleDescription("")
@@ -147,9 +145,9 @@ class Field(QWidget):
     def _mark_error(self, *, has_error: bool) -> None:
         if bool(self.edit.property("error")) == has_error:
             return
-        set_property(self.edit, "error", has_error)
+        set_style_property(self.edit, "error", has_error)
         self.edit.focus_ring = tokens().px("focus", "gap") if has_error else None
-        refresh_ring()
+        refresh_focus_ring()
 
     def _show_message(self, words: str, tone: Tone) -> None:
         self._message.show_text(words, tone)
@@ -163,15 +161,16 @@ class Field(QWidget):
 
 
 class CheckBox(QCheckBox):
-    """A check box painted with the colours of the theme. Connect to its signal `checkStateChanged`."""
+    """A check box painted in the colours of the theme. To follow its state, connect to its signal
+    `checkStateChanged`."""
 
     focus_ring = 2
 
     def sizeHint(self) -> QSize:
-        return _box_size(self)
+        return _indicator_button_size(self)
 
     def minimumSizeHint(self) -> QSize:
-        return _box_size(self)
+        return _indicator_button_size(self)
 
     def hitButton(self, pos: object) -> bool:  # a click on the text counts as well
         return True
@@ -181,18 +180,17 @@ class CheckBox(QCheckBox):
         state = self.checkState()
         draw_check_box(
             painter,
-            _box_rect(self),
+            _indicator_rect(self),
             checked=state == Qt.CheckState.Checked,
             partly=state == Qt.CheckState.PartiallyChecked,
             enabled=self.isEnabled(),
         )
-        _draw_box_words(painter, self)
+        _draw_indicator_label(painter, self)
 
 
 class RadioButton(QRadioButton):
-    """A radio button painted with the colours of the theme. An arrow key chooses the button to which it moves, also
-    while none of the group is chosen.
-    """
+    """A radio button painted in the colours of the theme. An arrow key selects the button to which it moves the
+    focus, even if no button of the group was selected before."""
 
     focus_ring = 2
 
@@ -203,45 +201,45 @@ class RadioButton(QRadioButton):
             focus.setChecked(True)
 
     def sizeHint(self) -> QSize:
-        return _box_size(self)
+        return _indicator_button_size(self)
 
     def minimumSizeHint(self) -> QSize:
-        return _box_size(self)
+        return _indicator_button_size(self)
 
     def hitButton(self, pos: object) -> bool:
         return True
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
-        draw_radio_button(painter, _box_rect(self), checked=self.isChecked(), enabled=self.isEnabled())
-        _draw_box_words(painter, self)
+        draw_radio_button(painter, _indicator_rect(self), checked=self.isChecked(), enabled=self.isEnabled())
+        _draw_indicator_label(painter, self)
 
 
-def _box_rect(button: QAbstractButton) -> QRectF:
+def _indicator_rect(button: QAbstractButton) -> QRectF:
     side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
     return QRectF(0, round((button.height() - side) / 2), side, side)
 
 
-def _box_size(button: QAbstractButton) -> QSize:
+def _indicator_button_size(button: QAbstractButton) -> QSize:
     words = current_appearance().font_metrics("body").horizontalAdvance(button.text())
     side = current_appearance().icon_px(tokens().px("control_heights", "check_box"))
     return QSize(round(side + 8 + words) + 1, current_appearance().control_height("target_min"))
 
 
-def _draw_box_words(painter: QPainter, button: QAbstractButton) -> None:
+def _draw_indicator_label(painter: QPainter, button: QAbstractButton) -> None:
     painter.setFont(current_appearance().font("body"))
     painter.setPen(current_appearance().colour("text" if button.isEnabled() else "disabled_text"))
-    x = _box_rect(button).right() + 8
+    x = _indicator_rect(button).right() + 8
     painter.drawText(QRectF(button.rect()).adjusted(x, 0, 0, 0), _LEFT_ALIGNMENT, button.text())
 
 
 class DropDownList(QComboBox):
-    """A drop-down list. After `setCurrentIndex(-1)` nothing is selected, so that the person must choose."""
+    """A drop-down list. `setCurrentIndex(-1)` selects nothing, so that the person must choose an item."""
 
     focus_ring = 2
 
     def __init__(self, name: str, *, empty: str = "", parent: QWidget | None = None) -> None:
-        """`empty` is the text shown while nothing is selected."""
+        """`name` is the accessible name. `empty` is the text shown while nothing is selected."""
         super().__init__(parent)
         self.setAccessibleName(name)
         self.setPlaceholderText(empty)
@@ -277,9 +275,8 @@ class DropDownList(QComboBox):
 
 
 class FilterChip(DropDownList):
-    """A drop-down list of 26 px height that stands inside a sentence and filters a list. Item 0 is the default; any
-    other selected item is shown in the accent colour.
-    """
+    """A drop-down list of 26 px height that stands inside a sentence and filters a list. Item 0 is the default;
+    another selected item is shown in the accent colour."""
 
     def sizeHint(self) -> QSize:
         words = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())

@@ -1,6 +1,5 @@
-"""The panel with the amounts of a payment: its parts (refunded, on its way, refundable …) as texts, and a bar of
-their shares.
-"""
+"""The panel with the amounts of a payment: how much is refunded, on its way, refundable and so on, as texts and as
+a bar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ _HATCH_SPACING_PX = 5.0  # px between the lines of a hatch
 
 @dataclass(frozen=True, slots=True)
 class MoneyPart:
-    """One part of a payment's amount: its name (`word`), its amount as text, its `share` in minor units, and the
-    pattern that fills its share of the bar.
+    """One part of a payment's amount, such as the refunded part: its name (`word`), the amount as text, and the
+    amount in minor units (`share`), from which the bar computes the part's width.
 
-    `fill` is "solid", "hatch", "back_hatch", "upright" or "empty". With `quiet`, the part is shown in a muted colour,
-    because its amount is zero.
+    `fill` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". A `quiet` part is shown
+    in the muted colour, because its amount is zero.
     """
 
     word: str
@@ -35,9 +34,8 @@ class MoneyPart:
 
 
 class MoneyBar(PaintedWidget):
-    """A bar of 8 px height that shows the parts of an amount side by side. The parts differ in pattern, not only in
-    colour.
-    """
+    """A bar of 8 px height that shows the parts of a payment's amount side by side. The parts differ in pattern,
+    not only in colour."""
 
     accessible_role = QAccessible.Role.Graphic
 
@@ -63,9 +61,8 @@ class MoneyBar(PaintedWidget):
         painter.drawRect(box)
 
     def _part_widths(self, room: float) -> list[float]:
-        """Return the width of each part in px: proportional to its share, but at least the minimum width in the
-        design tokens.
-        """
+        """Return the width of each part in px for a bar of `room` px: proportional to the part's amount, but at
+        least the minimum width in the design tokens."""
         total = sum(part.share for part in self._parts) or 1
         min_width = tokens().px("money_bar", "min_part")
         widths = [max(min_width, room * part.share / total) for part in self._parts]
@@ -100,7 +97,8 @@ def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
 
 
 class Swatch(PaintedWidget):
-    """A small square with the fill pattern of a part, beside the name of the part: the legend of the MoneyBar."""
+    """A small square with the pattern of a part of the MoneyBar. The square stands beside the name of the part and
+    explains the pattern."""
 
     is_decoration = True
 
@@ -121,9 +119,8 @@ class Swatch(PaintedWidget):
 
 
 class MoneyPanel(Surface):
-    """The panel with the amounts of a payment: its parts side by side, the refundable amount at the right, and the
-    bar of shares below.
-    """
+    """The panel with the amounts of a payment: its parts side by side, the refundable amount at the right, and
+    below them the MoneyBar."""
 
     def __init__(self, name: str, *, margins: tuple[int, int, int, int] = (24, 10, 24, 12)) -> None:
         super().__init__(edge="bottom")
@@ -143,9 +140,8 @@ class MoneyPanel(Surface):
         self.setLayout(layout)
 
     def show_parts(self, parts: Sequence[MoneyPart], rest: MoneyPart) -> None:
-        """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't in the bar; `rest` is
-        the refundable amount.
-        """
+        """Show the amounts of a payment. The first of `parts` is the whole amount, which isn't shown in the bar;
+        `rest` is the refundable amount."""
         old_parts = self._parts
         self._parts = make_flow_widget(
             *(_part_panel(part, is_first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4

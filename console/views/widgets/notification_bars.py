@@ -1,4 +1,4 @@
-"""Messages of a window: bars above the content, and toasts at the bottom right."""
+"""Messages of a window: notification bars above the content, and toasts at the bottom right."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +24,9 @@ class NotificationBar(QFrame):
     """A message about the whole page: icon, bold text (`lead`), text (`words`) and at most two buttons, in the
     colours of a tone.
 
-    The bar stands above the content and never covers it. It is announced once when it appears, and again when its
-    text changes. A bar that appears together with its window is a part of that window's text, and isn't announced.
+    The bar stands above the content and never covers it. Screen readers announce it once when it appears, and
+    again when its text changes. A bar that appears together with its window isn't announced, because screen
+    readers read it as a part of the window.
     """
 
     accessible_role = QAccessible.Role.Notification
@@ -43,9 +44,9 @@ class NotificationBar(QFrame):
         is_announced: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`second` is the second button. With `narrow`, the text stands below the bold text, for use in a narrow
-        panel. With `is_announced` False, a screen reader reads the bar only where the person goes to it, because the
-        same fact is announced elsewhere.
+        """`second` is the second button. With `narrow`, for a narrow panel, the text always stands below the bold
+        text. With `is_announced` False, the bar isn't announced, because another widget announces the same
+        message.
         """
         super().__init__(parent)
         self.setProperty("tone", tone)
@@ -85,9 +86,8 @@ class NotificationBar(QFrame):
         self._set_accessible_name()
 
     def _fit_texts(self) -> None:
-        """Put the text beside the bold text, or below it if the bold text would leave less than half of the bar; and
-        the buttons below both if they would take more than half of the bar.
-        """
+        """Place the text beside the bold text, or below it if the bold text takes more than half of the bar. Place
+        the buttons beside the texts, or below them if the buttons take more than half of the bar."""
         if self._texts is None:
             return
         beside, under = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
@@ -115,11 +115,11 @@ class NotificationBar(QFrame):
 
     @property
     def sentence(self) -> str:
-        """The whole text of the bar (the bold text and the text) as a screen reader reads it."""
+        """The bold text and the text of the bar together, as a screen reader reads them."""
         return spoken_text(self._lead.plain, self._words.plain)
 
     def mark_announced(self) -> None:
-        """Don't announce the present text: something else has announced it already."""
+        """Don't announce the current text of the bar, because another widget has announced it already."""
         self._announced_sentence = self.sentence
 
     def _set_accessible_name(self) -> None:
@@ -132,13 +132,14 @@ class NotificationBar(QFrame):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if _is_appearing(self.window()):
+        if _is_becoming_visible(self.window()):
             self.mark_announced()
         self._announce_sentence()
 
 
 class FileButtons(QWidget):
-    """Two buttons about a written file: copy its path, and open its folder. Hidden while there is no path."""
+    """Two buttons for a file that the program has written: copy its path, and open its folder. They are hidden
+    while there is no file."""
 
     def __init__(self, copy_words: str, open_words: str) -> None:
         super().__init__()
@@ -149,7 +150,7 @@ class FileButtons(QWidget):
         self.setLayout(make_column(make_flow_widget(copy, folder, gap=8)))
 
     def show_path(self, path: str) -> None:
-        """Let the buttons act on the file of this path; "" hides them."""
+        """Set the path of the file for the two buttons; "" hides the buttons."""
         self._path = path
         self.setVisible(bool(path))
 
@@ -166,7 +167,7 @@ class ToastFrame(QFrame):
     """The widget of one toast: a short message that disappears after some seconds.
 
     Signals:
-    - closed: the time of display has ended, or the person has closed the message.
+    - closed: the seconds have passed, or the person has closed the message.
     """
 
     closed = Signal()
@@ -182,7 +183,8 @@ class ToastFrame(QFrame):
         close: str = "Close",
         route: RecordPageRoute | None = None,
     ) -> None:
-        """`route` is the record that the message is about; None means the record of the visible page, if any."""
+        """`words` is the message, `detail` a second line, `close` the name of the close button. `route` leads to
+        the record that the message is about; None means the record of the visible page, if any."""
         super().__init__()
         self.shape, self.route = shape, route
         self.tone: Tone = tone
@@ -203,9 +205,8 @@ class ToastFrame(QFrame):
         self.setLayout(box)
 
     def add_file_buttons(self, path: str, copy_words: str, open_words: str) -> None:
-        """Show the path of a written file with two buttons: copy the path, and open the folder of the file. The
-        message then stays until the person closes it.
-        """
+        """Add two buttons for a file that the program has written: copy its path, and open its folder. The message
+        then stays until the person closes it."""
         self.path = path
         self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this one stays
         buttons = FileButtons(copy_words, open_words)
@@ -213,27 +214,26 @@ class ToastFrame(QFrame):
         self._texts.addWidget(buttons)
 
     def fit_width(self) -> None:
-        """Give the toast its own width, which it has outside of dialogs."""
+        """Set the width that a toast has in the main window. A dialog sets another width."""
         self.setFixedWidth(round(_TOAST_WIDTH_PX * current_appearance().scale))
 
     def fit_height(self) -> None:
-        """Set the height that the texts need at the width of the toast."""
+        """Set the height that the texts need at the current width of the toast."""
         layout = self.layout()
         if layout is not None:
             self.setFixedHeight(layout.totalHeightForWidth(self.width()))
 
 
-class ToastHost(Protocol):
-    """A dialog that shows the toasts itself while it is open, because it covers the window."""
+class ToastDialog(Protocol):
+    """A dialog that shows the toasts of the window itself while it is open, because it covers the window."""
 
     def show_toast(self, toast: ToastFrame) -> None:
-        """Put the toast into the dialog, beside its controls and not over them."""
+        """Show the toast inside the dialog, at a position where it covers no control."""
 
 
 class Toasts(QObject):
-    """The toasts (short messages) at the bottom right of a window. At most three are shown; a fourth replaces the
-    oldest. While a dialog is open, the newest toast stands in the dialog instead, because the window is behind it.
-    """
+    """The toasts (short messages) of a window. At most three are shown, at the bottom right; a fourth replaces the
+    oldest. While a dialog is open, the dialog shows the newest toast, because the window is behind it."""
 
     def __init__(
         self,
@@ -242,29 +242,29 @@ class Toasts(QObject):
         find_lower_bars: Callable[[], list[QWidget]] = list,
         seconds: float = 4.0,
     ) -> None:
-        """`find_lower_bars` returns the bars at the bottom of the window that the toasts must not cover; each toast
-        is shown for `seconds`.
-        """
+        """`find_lower_bars` returns the bars at the bottom of the window that the toasts must not cover. `seconds`
+        is how long a toast is shown."""
         super().__init__(window)
         self._window, self._find_lower_bars, self._seconds = window, find_lower_bars, seconds
         self._toasts: list[ToastFrame] = []
-        self._dialogs: list[ToastHost] = []
+        self._dialogs: list[ToastDialog] = []
         window.installEventFilter(self)
 
     def show_toast(self, toast: ToastFrame) -> None:
-        """Show a toast for the configured seconds, and announce it to screen readers."""
+        """Show a toast for the number of seconds of this object, and announce it to screen readers. A toast about
+        a file stays until the person closes it."""
         if len(self._toasts) == (1 if self._dialogs else _MAX_TOASTS):
             self._remove_toast(self._toasts[0])
-        toast.closed.connect(self._remove_sender)
+        toast.closed.connect(self._remove_closed_toast)
         if not toast.path:
             QTimer.singleShot(round(self._seconds * 1000), toast, toast.closed.emit)
         self._toasts.append(toast)
-        self._put_in_place(toast)
+        self._place_toast(toast)
         announce(
             toast, toast.accessibleName(), shape=toast.shape, tone=toast.tone, route=toast.route, path=toast.path
         )
 
-    def _put_in_place(self, toast: ToastFrame) -> None:
+    def _place_toast(self, toast: ToastFrame) -> None:
         if self._dialogs:
             self._dialogs[-1].show_toast(toast)
         else:
@@ -273,27 +273,28 @@ class Toasts(QObject):
             self.place_toasts()
         toast.show()
 
-    def add_dialog(self, dialog: "ToastHost") -> None:
-        """Show the newest toast in this dialog, and the next ones, until `remove_dialog`; remove the older ones."""
+    def add_dialog(self, dialog: "ToastDialog") -> None:
+        """Show the newest toast, and all later ones, in this dialog until `remove_dialog` is called; remove the
+        older toasts."""
         self._dialogs.append(dialog)
         for toast in self._toasts[:-1]:
             self._remove_toast(toast)
         for toast in self._toasts:
-            self._put_in_place(toast)
+            self._place_toast(toast)
 
-    def remove_dialog(self, dialog: "ToastHost") -> None:
-        """Show the toasts of a dialog that is being closed in the window again, at their usual place."""
+    def remove_dialog(self, dialog: "ToastDialog") -> None:
+        """Show the toasts of a dialog that is being closed in the window again."""
         if dialog in self._dialogs:
             self._dialogs.remove(dialog)
             for toast in self._toasts:
-                self._put_in_place(toast)
+                self._place_toast(toast)
 
     @property
     def visible_toasts(self) -> tuple[ToastFrame, ...]:
         return tuple(self._toasts)
 
     @Slot()
-    def _remove_sender(self) -> None:
+    def _remove_closed_toast(self) -> None:
         toast = self.sender()
         if isinstance(toast, ToastFrame) and toast in self._toasts:
             self._remove_toast(toast)
@@ -306,7 +307,7 @@ class Toasts(QObject):
 
     @Slot()
     def place_toasts(self) -> None:
-        """Place the toasts above the bars at the bottom of the window."""
+        """Move the toasts to their positions above the bars at the bottom of the window."""
         if self._dialogs:
             return
         tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in self._find_lower_bars() if bar.isVisible()]
@@ -328,10 +329,10 @@ class Toasts(QObject):
     @Slot()
     def _fit_toasts(self) -> None:
         for toast in self._toasts:
-            self._put_in_place(toast)
+            self._place_toast(toast)
 
 
-def _is_appearing(window: QWidget) -> bool:
-    """Return True while Qt shows this window for the first time, or again after it was hidden."""
+def _is_becoming_visible(window: QWidget) -> bool:
+    """Return True while Qt is showing this window for the first time, or again after it was hidden."""
     handle: QWindow | None = window.windowHandle()
     return handle is None or not handle.isVisible()

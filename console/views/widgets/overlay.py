@@ -1,4 +1,4 @@
-"""The translucent layer over a window while a search box or dialog is open."""
+"""The translucent layer that covers a window while a search box or dialog is open."""
 
 from PySide6.QtCore import QEvent, QObject, Signal
 from PySide6.QtGui import QMouseEvent
@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QWidget
 
 
 class OverlayLayer(QFrame):
-    """A translucent layer that covers a window while a search box or dialog is open above it.
+    """A translucent layer that covers a window, below the open search box or dialog.
 
     Signals:
     - clicked: the person has clicked on the layer.
@@ -21,7 +21,7 @@ class OverlayLayer(QFrame):
         self.hide()
 
     def cover_window(self) -> None:
-        """Show the layer over the whole window, above the window's other widgets."""
+        """Show the layer over the whole window, above all other widgets of the window."""
         self.setGeometry(self._window.rect())
         self.raise_()
         self.show()

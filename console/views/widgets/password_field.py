@@ -1,4 +1,4 @@
-"""A password field. Its text is hidden, and a button beside it shows the text; pasting is allowed."""
+"""A password field: the typed text is hidden, and a button inside the field shows it. Pasting is allowed."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLineEdit
@@ -9,14 +9,12 @@ from console.views.widgets.inputs import Field
 
 
 class PasswordField(Field):
-    """A text field whose text is hidden until the person presses the button with the eye. The form calls `hide_again`
-    when it is submitted.
-    """
+    """A text field that hides its text until the person presses the button with the eye. The form calls
+    `hide_again` when the person submits it."""
 
     def __init__(self, label: str, show: str, hide: str) -> None:
-        """`show` and `hide` are the names of the eye button: `show` while the password is hidden, `hide` while it is
-        visible.
-        """
+        """`label` stands above the field. `show` and `hide` are the names of the button with the eye: `show` while
+        the password is hidden, `hide` while it is visible."""
         super().__init__(label)
         self._button_names = show, hide
         edit = self.edit
@@ -29,12 +27,12 @@ class PasswordField(Field):
         self.line_edit.setTextMargins(0, 0, current_appearance().control_height("target_min") + 8, 0)
 
     @property
-    def is_readable(self) -> bool:
+    def is_password_visible(self) -> bool:
         return self.line_edit.echoMode() == QLineEdit.EchoMode.Normal
 
     @Slot()
     def _toggle_visibility(self) -> None:
-        self._set_visibility(not self.is_readable)
+        self._set_visibility(not self.is_password_visible)
 
     def hide_again(self) -> None:
         self._set_visibility(False)

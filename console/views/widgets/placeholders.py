@@ -1,6 +1,5 @@
-"""Widgets in place of the rows of a list: the reason why the list is empty, or grey bars while its rows are being
-read.
-"""
+"""Widgets shown in place of a list's rows: the reason why the list is empty, or grey bars while its rows are being
+read."""
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
@@ -15,9 +14,8 @@ from console.views.widgets.buttons import KeyButton
 
 
 class EmptyState(QWidget):
-    """A centred text with the reason why a list is empty, and at most one button. It is announced when it
-    replaces the list, because a screen reader has no row to read.
-    """
+    """A centred text with the reason why a list is empty, and at most one button. Screen readers announce the text
+    when it replaces the list, because there is no row to read."""
 
     def __init__(
         self,
@@ -51,9 +49,8 @@ class EmptyState(QWidget):
 
 
 class SkeletonRows(PaintedWidget):
-    """Grey bars in place of rows that are being read. The bars appear 150 ms after the widget is created, so that a
-    quick reading shows none.
-    """
+    """Grey bars in place of rows that are being read. The bars appear 150 ms after the widget is created, so that
+    a quick read shows none."""
 
     is_decoration = True
 
@@ -86,7 +83,7 @@ class SkeletonRows(PaintedWidget):
 
 
 class ReadingNote(QWidget):
-    """A text with a Cancel button, shown when reading the data of a list takes longer than a second.
+    """A text with a Cancel button, which appears if reading the data of a list takes longer than a second.
 
     Signals:
     - cancelled: the person has cancelled the reading.
@@ -107,7 +104,7 @@ class ReadingNote(QWidget):
         self._timer.timeout.connect(self.show)
 
     def show_later(self) -> None:
-        """Start a timer; the text and its button are shown when the timer ends."""
+        """Start the timer of one second, after which the text and the button appear."""
         self._timer.start()
 
     def hide_note(self) -> None:

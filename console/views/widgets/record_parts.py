@@ -1,6 +1,5 @@
-"""Parts of a record's page: its sides (its state in each system that knows it), its documents, and the four lines
-"verdict", "why", "next" and "you can".
-"""
+"""Parts of a record's page: the record's state in each system that knows the record, its documents, and the four
+lines "verdict", "why", "next" and "you can"."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from console.views.widgets.base import (
     half_leading_px,
     make_column,
     make_row,
-    set_property,
+    set_style_property,
 )
 from console.views.widgets.flow_layout import FlowLayout, make_flow_holder
 
@@ -25,13 +24,13 @@ _LABEL_WIDTH_PX = 80
 
 
 @dataclass(frozen=True, slots=True)
-class SideFacts:
-    """One side of a record: the facts that one party (this program, the provider, or the order) has about the record.
-    `name` is the party; `word`, `shape` and `tone` are its state with icon and colour; `own_word` is the party's own
-    word for the state; `fact` and `source` are two more lines.
+class RecordSide:
+    """The state of a record as one party (this program, the provider, or the order) knows it.
 
-    `is_different` is True if this side contradicts another one; then its panel has a red border, and screen readers
-    read `differs_word`. `has_different_amount` is True if it contradicts another one about the amount.
+    `name` is the party; `word`, `shape` and `tone` are the state in our words with its icon; `own_word` is the
+    state in the party's own words; `fact` and `source` are two more lines. `is_different` is True if this state
+    contradicts that of another party; the panel then has a red border, and screen readers read `differs_word`.
+    `has_different_amount` is True if the amounts contradict each other.
     """
 
     name: str
@@ -52,12 +51,11 @@ class SideFacts:
         return ", ".join(part for part in parts if part)
 
 
-class SidePanel(Surface):
-    """The panel that shows one side of a record (see SideFacts). `add_tool` adds a button or link to its last
-    line.
-    """
+class RecordSidePanel(Surface):
+    """The panel that shows the state of a record as one party knows it (see RecordSide). `add_tool` adds a button
+    or link to its last line."""
 
-    def __init__(self, side: SideFacts) -> None:
+    def __init__(self, side: RecordSide) -> None:
         super().__init__(raised=True, edge="right")
         self._name = TextLabel("", "small", "muted")
         self._sign = ShapeIcon("dash", "muted")
@@ -83,17 +81,17 @@ class SidePanel(Surface):
         self._tools.addWidget(tool)
 
     def needs_amount_below(self, room: int) -> bool:
-        """Return True if the state's word and the amount need more than `room` px side by side."""
+        """Return True if the word of the state and the amount need more than `room` px side by side."""
         margins = self._box.contentsMargins()
         parts = self._word.sizeHint().width() + self._own.sizeHint().width() + self._amount.sizeHint().width()
         needed = parts + self._sign.sizeHint().width() + 4 * 6 + margins.left() + margins.right()
         return bool(self._amount.plain) and needed > room
 
     def place_amount(self, *, below: bool) -> None:
-        """Put the amount at the right of the state's word, or below the word."""
+        """Put the amount below the word of the state (True), or at its right (False)."""
         self._state.setDirection(QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight)
 
-    def show_side(self, side: SideFacts) -> None:
+    def show_side(self, side: RecordSide) -> None:
         self.setAccessibleName(side.spoken_text())
         self._name.show_text(side.name)
         # A side that differs has the shape ≠, because a border and a colour alone aren't clear to everybody.
@@ -106,25 +104,24 @@ class SidePanel(Surface):
         self._fact.show_text(side.fact)
         self._source.show_text(side.source)
         self._source.setVisible(bool(side.source))
-        set_property(self, "differs", side.is_different)
+        set_style_property(self, "differs", side.is_different)
 
 
-class SideStrip(Surface):
-    """The panels of all sides of a record (see SideFacts), equally wide and always in the same order."""
+class RecordSideStrip(Surface):
+    """The panels of all parties that know a record (see RecordSide), equally wide and always in the same order."""
 
-    def __init__(self, sides: Sequence[SideFacts], name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(self, sides: Sequence[RecordSide], name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, raised=True, edge="bottom")
         self.setAccessibleName(name)
         self._box = QHBoxLayout(self)
         self._box.setContentsMargins(0, 0, 0, 0)
         self._box.setSpacing(0)
-        self.panels: list[SidePanel] = []
+        self.panels: list[RecordSidePanel] = []
         self.show_sides(sides)
 
     def fit_width(self, room: int) -> None:
-        """Arrange the panels side by side, or one above the other if they need more than `room` px of width. If one
-        of them is too narrow for its state and its amount, all have the amount below the state.
-        """
+        """Place the panels side by side, or one below the other if they need more than `room` px of width. If one
+        panel is too narrow for state and amount side by side, all panels show the amount below the state."""
         self._box.setDirection(QBoxLayout.Direction.LeftToRight)
         self._place_amounts(room // max(1, len(self.panels)))
         if self._box.minimumSize().width() > room:
@@ -136,20 +133,19 @@ class SideStrip(Surface):
         for panel in self.panels:
             panel.place_amount(below=below)
 
-    def show_sides(self, sides: Sequence[SideFacts]) -> None:
+    def show_sides(self, sides: Sequence[RecordSide]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):
             panel.show_side(side)
         for side in sides[len(self.panels) :]:
-            panel = SidePanel(side)
+            panel = RecordSidePanel(side)
             self.panels.append(panel)
             self._box.addWidget(panel, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentPart:
-    """One document of a credit check for the DocumentStrip: name, icon (shape and tone), text (`words`) and time
-    (`detail`). If `is_missing`, the document has a red border, and screen readers read `missing_word`.
-    """
+class DocumentSummary:
+    """One document of a credit check, as DocumentStrip shows it: name, icon (shape and tone), text (`words`) and
+    time (`detail`). If `is_missing`, the document has a red border, and screen readers read `missing_word`."""
 
     name: str
     shape: str
@@ -161,12 +157,16 @@ class DocumentPart:
 
 
 class DocumentStrip(Surface):
-    """Shows the documents of a credit check side by side, and at the right the widget `tail`, such as the button
-    "open".
-    """
+    """The documents of a credit check side by side. `tail` is a widget at the right end, such as the button
+    "open"."""
 
     def __init__(
-        self, parts: Sequence[DocumentPart], name: str, tail: QWidget | None = None, *, parent: QWidget | None = None
+        self,
+        parts: Sequence[DocumentSummary],
+        name: str,
+        tail: QWidget | None = None,
+        *,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, edge="all")
         self.setAccessibleName(name)
@@ -178,20 +178,20 @@ class DocumentStrip(Surface):
         if tail is not None:
             self._tail.setLayout(make_column(None, tail, None, margins=(16, 8, 16, 8)))
         self._box.addWidget(self._tail)
-        self.show_tail(shown=tail is not None)
+        self.set_tail_visible(shown=tail is not None)
         self.show_parts(parts)
 
-    def show_tail(self, *, shown: bool) -> None:
-        """Show or hide the widget at the right."""
+    def set_tail_visible(self, *, shown: bool) -> None:
+        """Show or hide the widget at the right end."""
         self._tail.setVisible(shown)
 
     def fit_width(self, room: int) -> None:
-        """Arrange the documents side by side, or one above the other if they need more than `room` px of width."""
+        """Place the documents side by side, or one below the other if they need more than `room` px of width."""
         self._box.setDirection(QBoxLayout.Direction.LeftToRight)
         if self._box.minimumSize().width() > room:
             self._box.setDirection(QBoxLayout.Direction.TopToBottom)
 
-    def show_parts(self, parts: Sequence[DocumentPart]) -> None:
+    def show_parts(self, parts: Sequence[DocumentSummary]) -> None:
         for widget in self._parts:
             self._box.removeWidget(widget)
             widget.deleteLater()
@@ -200,7 +200,7 @@ class DocumentStrip(Surface):
             self._box.insertWidget(place, widget, 1)
 
 
-def _document_panel(part: DocumentPart) -> Surface:
+def _document_panel(part: DocumentSummary) -> Surface:
     panel = Surface(edge="all" if part.is_missing else "right")
     panel.setProperty("differs", part.is_missing)
     spoken_texts = (part.name, part.missing_word, part.words, part.detail)
@@ -216,13 +216,12 @@ def _document_panel(part: DocumentPart) -> Surface:
     return panel
 
 
-class FactForm(QWidget):
-    """The four lines that explain a record: verdict, why, next step, and "you can" with the buttons of the offered
-    actions.
-    """
+class ExplanationForm(QWidget):
+    """The four lines that explain a record: verdict, why, next step, and "you can" with the buttons of the
+    available actions."""
 
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
-        """`labels` are the labels of the four lines, in their order."""
+        """`labels` are the labels of the four lines: verdict, why, next step, and "you can"."""
         super().__init__(parent)
         self._sign = ShapeIcon("check", "muted")
         self._verdict = TextLabel("", "section", bold=True, wrap=True, selectable=True)
@@ -245,10 +244,9 @@ class FactForm(QWidget):
         grid.addWidget(self._next, 2, 1)
         grid.addWidget(make_flow_holder(self._actions), 3, 1)
 
-    def show_facts(self, verdict: str, why: str, following: str, *, shape: str, tone: Tone = "text") -> None:
-        """Show the texts of verdict, why and next step (`following`). `shape` and `tone` are the icon before the
-        verdict; with the tone "bad", the verdict is coloured too.
-        """
+    def show_explanation(self, verdict: str, why: str, following: str, *, shape: str, tone: Tone = "text") -> None:
+        """Show the texts of the lines verdict, why and next step (`following`). `shape` and `tone` are the icon
+        before the verdict; with the tone "bad", the verdict has the colour of the tone too."""
         self._sign.show_shape(shape, "good" if tone == "text" and shape == "check" else tone)
         self._verdict.show_text(verdict, tone if tone == "bad" else "text")
         self._why.show_text(why)
@@ -259,9 +257,8 @@ class FactForm(QWidget):
         return self._verdict.plain
 
     def set_actions(self, *widgets: QWidget) -> None:
-        """Replace the buttons and labels in the form's last line, which has the title "you can". In `widgets`,
-        the ReasonLabel of a button follows the button.
-        """
+        """Replace the buttons and labels of the line "you can". In `widgets`, the ReasonLabel of a button follows
+        the button."""
         while item := self._actions.takeAt(0):
             if widget := item.widget():
                 widget.deleteLater()
@@ -271,7 +268,7 @@ class FactForm(QWidget):
 
 
 def _form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
-    """Return the label of a line in a form, aligned with the first line of text of its value."""
+    """Return the label of a line in a form. The label is aligned with the first line of the value's text."""
     label = TextLabel(text, "body", "muted")
     label.setMinimumWidth(_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -282,7 +279,7 @@ def _form_label(text: str, *, beside_buttons: bool = False) -> TextLabel:
 
 
 class FactList(QWidget):
-    """A list of short facts in two columns (muted label, value), for side panels and dialogs."""
+    """A list of labels (muted) and their values in two columns, for side panels and dialogs."""
 
     def __init__(self, facts: Sequence[tuple[str, str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -295,7 +292,7 @@ class FactList(QWidget):
             self.add_fact(label, TextLabel(value, wrap=True, selectable=True))
 
     def add_fact(self, label: str, value: QWidget) -> None:
-        """Add a fact as the last line. The label is also the accessible label of the value."""
+        """Add a label and its value at the end. For screen readers, the label names the value."""
         words = _form_label(label)
         words.setBuddy(value)
         self._form.addRow(words, value)
@@ -303,8 +300,7 @@ class FactList(QWidget):
 
 def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading: int = 2) -> QWidget:
     """Return a widget with a title and, below it, the content in a box with a border of 1 px. `count` is a text
-    beside the title, `heading` is the level of the title.
-    """
+    beside the title; `heading` is the heading level of the title."""
     box = Surface(edge="all")
     inner = QVBoxLayout(box)
     inner.setContentsMargins(16, 12, 16, 12)

@@ -1,4 +1,4 @@
-"""Ask the person for the path of a file to write."""
+"""The system's dialog in which the person chooses the path of a file to write."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 def ask_for_path(
     parent: QWidget, title: str, suffixes: str | Sequence[str], on_chosen: Callable[[str], Any], name: str = ""
 ) -> None:
-    """Open the system's dialog for saving a file, and call `on_chosen` with the chosen path. `on_chosen` must be a
-    slot of an object that exists as long as `parent`; `name` is the proposed file name. A path without a suffix gets
-    the one of `suffixes` that the person chose; the first is proposed.
+    """Open the system's dialog for saving a file, and call `on_chosen` with the path that the person chooses.
+    `on_chosen` must be a slot of an object that exists as long as `parent`; `name` is the proposed file name.
+    The first of `suffixes` is proposed; a path without a suffix gets the selected one.
     """
     offered = [suffixes] if isinstance(suffixes, str) else list(suffixes)
     dialog = QFileDialog(parent, title)

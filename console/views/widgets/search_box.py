@@ -1,4 +1,4 @@
-"""The search box over the window: an input, groups of results, and shortcuts at the bottom."""
+"""The search box over the window: an input, groups of results, and a line of shortcuts at the bottom."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,15 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_row
 from console.views.widgets.overlay import OverlayLayer
 from console.views.widgets.search_results import ResultGroup, ResultList
-from console.views.widgets.window_bars import HintBar
+from console.views.widgets.window_bars import ShortcutHintBar
 
 _MAX_HEIGHT_PX = 520
 
 
 @dataclass(frozen=True, slots=True)
-class TextInsertion:
-    """The key of an entry that doesn't open anything: the input gets this text and this position of the cursor."""
+class TextCompletion:
+    """The key of a result that completes the typed text and opens no page: the new text of the input, and the
+    position of the cursor in it."""
 
     text: str
     cursor: int
@@ -30,19 +31,19 @@ class SearchBoxFrame(QFrame):
     """The frame around the search box; the style sheet draws its border."""
 
 
-class _Input(QLineEdit):
+class _SearchInput(QLineEdit):
     """The text input of the search box. It passes the keys Up, Down, Page Up and Page Down to the list of results."""
 
-    def __init__(self, name: str, answers: ResultList) -> None:
+    def __init__(self, name: str, results: ResultList) -> None:
         super().__init__()
-        self._answers = answers
+        self._results = results
         self.setAccessibleName(name)
         self.setProperty("bare", True)
         self.setFont(current_appearance().font("search_input"))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
-            self._answers.keyPressEvent(event)
+            self._results.keyPressEvent(event)
         else:
             super().keyPressEvent(event)
 
@@ -52,9 +53,10 @@ class SearchBox(QObject):
 
     Signals:
     - typed(str): the whole text of the input, after each change by the person.
-    - picked(object): the `key` of the entry to open; "" (Ctrl+Enter) means to show all records of the text. The key
-      of an entry that completes the text isn't emitted: the text changes, and the box stays open.
-    - closed: the person has closed the box without picking an entry.
+    - picked(object): the key of the result to open. The key "" (Ctrl+Enter) means all records
+      that match the text. A result that completes the text emits no signal: the text changes, and
+      the box stays open.
+    - closed: the person has closed the box without picking a result.
     """
 
     typed = Signal(str)
@@ -78,7 +80,7 @@ class SearchBox(QObject):
         self.frame.setAccessibleName(name)
         self.frame.hide()
         self.list = ResultList(name)
-        self.input = _Input(name, self.list)
+        self.input = _SearchInput(name, self.list)
         self.input.textEdited.connect(self.typed)
         self.input.returnPressed.connect(self._pick_current)
         self.input.installEventFilter(self)
@@ -87,10 +89,10 @@ class SearchBox(QObject):
         self._sign = ShapeIcon("check", "good", 14)
         self._remark = TextLabel("", "small", "good")
         self.notice = TextLabel("", "small", "care", wrap=True)
-        self.footer = HintBar(hints)
+        self.footer = ShortcutHintBar(hints)
         self._build()
         self.notice.hide()
-        self.show_finding("", "")
+        self.show_interpretation("", "")
         window.installEventFilter(self)
 
     def _build(self) -> None:
@@ -136,25 +138,22 @@ class SearchBox(QObject):
         return self.frame.isVisible()
 
     def show_groups(self, groups: Sequence[ResultGroup], *, keeps_current: bool = True) -> None:
-        """Show the groups of results. The current entry stays current if it is still among the results; otherwise, or
-        without `keeps_current`, the first entry becomes current.
-        """
+        """Show the groups of results. The current result stays current if it is still in the list; otherwise, or
+        with `keeps_current` False, the first result becomes current."""
         self.list.show_groups(groups, keeps_current=keeps_current)
         self._set_geometry()
 
-    def show_finding(self, read_as: str, words: str, shape: str = "check", tone: Tone = "good") -> None:
-        """Show, at the right of the input, how the program has read the typed text (`read_as`), and a remark on it
-        with an icon (`words`).
-        """
+    def show_interpretation(self, read_as: str, words: str, shape: str = "check", tone: Tone = "good") -> None:
+        """Show, at the right end of the input, how the program has interpreted the typed text (`read_as`), and a
+        remark with an icon (`words`), such as whether the check digit is right."""
         self._read_as.show_text(read_as)
         self._remark.show_text(words, tone)
         self._sign.show_shape(shape, tone)
         self._sign.setVisible(bool(words))
 
     def show_notice(self, words: str) -> None:
-        """Show and announce a message about the parts of the search text that the program doesn't understand; ""
-        removes it.
-        """
+        """Show and announce a message about the words of the search text that the program doesn't understand; ""
+        removes the message."""
         if words == self.notice.plain:
             return
         self.notice.show_text(words)
@@ -164,24 +163,24 @@ class SearchBox(QObject):
         self._set_geometry()
 
     def pick_first(self) -> None:
-        """Pick the first entry that can be picked."""
+        """Pick the first result that the person may pick."""
         self.list.go_to_first()
         self.list.pick_current()
 
     @Slot()
     def _pick_current(self) -> None:
-        if self.may_pick() or isinstance(self.list.current_key(), TextInsertion):
+        if self.may_pick() or isinstance(self.list.current_key(), TextCompletion):
             self.list.pick_current()
 
     def _pick_key(self, key: object) -> None:
-        if isinstance(key, TextInsertion):
+        if isinstance(key, TextCompletion):
             self._insert_completion(key)
             return
         self._hide_box()
         self.picked.emit(key)
 
-    def _insert_completion(self, insertion: TextInsertion) -> None:
-        """Put a completion into the input and say it."""
+    def _insert_completion(self, insertion: TextCompletion) -> None:
+        """Put a completed text into the input and announce it."""
         self.input.setText(insertion.text)
         self.input.setCursorPosition(insertion.cursor)
         self.input.setFocus()
@@ -221,7 +220,7 @@ class SearchBox(QObject):
             self.close()
             return True
         if event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
-            insertion = self.list.find_key(TextInsertion) if event.key() == Qt.Key.Key_Tab else None
+            insertion = self.list.find_key_of_type(TextCompletion) if event.key() == Qt.Key.Key_Tab else None
             if insertion is not None:
                 self._pick_key(insertion)
             return True  # the focus must stay in the box

@@ -1,4 +1,4 @@
-"""The results of the search box: a list of entries under headings."""
+"""The results of the search box: a list of results under headings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,16 +24,16 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape, draw_frame, draw_key_cap, key_cap_size
 from console.views.theme.theme import current_appearance
 
-Index = QModelIndex | QPersistentModelIndex
+ModelIndex = QModelIndex | QPersistentModelIndex
 # Left or right edges of an entry's parts, in px at text size 1.
 _TITLE_X, _DETAIL_X, _AMOUNT_RIGHT_X, _PROVIDER_X, _STATE_X, _MARGIN_PX = 43, 232, 294, 309, 396, 16
 
 
 @dataclass(frozen=True, slots=True)
 class ResultEntry:
-    """One entry in the results of the search box. If the person picks it, ResultList emits `key`. An entry with a
-    `disabled_reason` is muted, shows this reason and can't be picked. Screen readers read `right_spoken` in place of
-    `right_text` if there is one, as for an age.
+    """One result of the search box. ResultList emits `key` when the person picks the result. A result with a
+    `disabled_reason` is muted, shows this reason and can't be picked. Screen readers read `right_spoken` in
+    place of `right_text` if it isn't "", for example for an age.
     """
 
     key: object
@@ -57,7 +57,7 @@ class ResultEntry:
 
 @dataclass(frozen=True, slots=True)
 class ResultGroup:
-    """A group of results in the search box: its heading and its entries."""
+    """A group of results of the search box: a heading and the results below it."""
 
     title: str
     entries: tuple[ResultEntry, ...]
@@ -68,10 +68,10 @@ class _ResultModel(QAbstractListModel):
         super().__init__(parent)
         self.lines: list[ResultEntry | str] = []
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+    def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.lines)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         line = self.lines[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return line if isinstance(line, str) else line.title
@@ -79,7 +79,7 @@ class _ResultModel(QAbstractListModel):
             return line if isinstance(line, str) else line.spoken_text()
         return None
 
-    def flags(self, index: Index) -> Qt.ItemFlag:
+    def flags(self, index: ModelIndex) -> Qt.ItemFlag:
         if self.can_pick(index.row()):
             return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         return Qt.ItemFlag.NoItemFlags
@@ -95,19 +95,19 @@ class _ResultModel(QAbstractListModel):
 
 
 class ResultList(RememberedCurrentItem, QListView):
-    """The list of results in the search box: entries under headings. The arrow keys skip headings and entries that
-    can't be picked.
+    """The list of results of the search box, under headings. The arrow keys skip headings and results that can't
+    be picked.
 
     Signals:
-    - picked(object): the key of the entry that the person has picked.
+    - picked(object): the key of the result that the person has picked.
     """
 
     picked = Signal(object)
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._answers = _ResultModel(self)
-        self.setModel(self._answers)
+        self._results = _ResultModel(self)
+        self.setModel(self._results)
         self.setItemDelegate(_EntryDelegate(self))
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -119,54 +119,54 @@ class ResultList(RememberedCurrentItem, QListView):
         lines: list[ResultEntry | str] = []
         for group in groups:
             lines += [group.title, *group.entries]
-        self._answers.show_lines(lines)
-        self._go_to(current_key)
+        self._results.show_lines(lines)
+        self._go_to_key(current_key)
 
     def current_key(self) -> object | None:
         row = self.currentIndex().row()
-        line = self._answers.lines[row] if self._answers.can_pick(row) else None
+        line = self._results.lines[row] if self._results.can_pick(row) else None
         return line.key if isinstance(line, ResultEntry) else None
 
-    def _go_to(self, key: object | None) -> None:
-        """Make the entry with this key current; if it isn't there or can't be picked, the first entry that can be
-        picked.
-        """
-        rows = [row for row in range(len(self._answers.lines)) if self._answers.can_pick(row)]
+    def _go_to_key(self, key: object | None) -> None:
+        """Make the result with this key current. If there is none, or if it can't be picked, make the first result
+        current that can be picked."""
+        rows = [row for row in range(len(self._results.lines)) if self._results.can_pick(row)]
         same_key_rows = [row for row in rows if key is not None and self._key_of(row) == key]
         for row in (same_key_rows or rows)[:1]:
-            self.setCurrentIndex(self._answers.index(row))
+            self.setCurrentIndex(self._results.index(row))
 
-    def currentChanged(self, current: Index, previous: Index) -> None:
-        """Announce the current entry. The input keeps the focus, so Qt itself doesn't announce the entry."""
+    def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
+        """Announce the current result to screen readers. Qt doesn't announce it, because the input keeps the
+        focus."""
         super().currentChanged(current, previous)
         if current.isValid() and self.isVisible():
             announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_stored=False)
 
     def _key_of(self, row: int) -> object:
-        line = self._answers.lines[row]
+        line = self._results.lines[row]
         return line.key if isinstance(line, ResultEntry) else None
 
     def go_to_first(self) -> None:
-        """Make the first entry that can be picked the current one."""
-        self._go_to(None)
+        """Make the first result that can be picked current."""
+        self._go_to_key(None)
 
-    def find_key(self, of: type) -> object | None:
-        """Return the key of the first entry whose key is of this type; None if there is none."""
-        lines = (line.key for line in self._answers.lines if isinstance(line, ResultEntry))
+    def find_key_of_type(self, of: type) -> object | None:
+        """Return the first key of a result that has this type; None if there is none."""
+        lines = (line.key for line in self._results.lines if isinstance(line, ResultEntry))
         return next((key for key in lines if isinstance(key, of)), None)
 
-    def line(self, row: int) -> ResultEntry | str:
-        return self._answers.lines[row]
+    def line_at(self, row: int) -> ResultEntry | str:
+        return self._results.lines[row]
 
     def pick_current(self) -> None:
         self._pick_row(self.currentIndex())
 
     def full_height(self) -> int:
-        """Return the height of all entries, in px."""
-        return sum(self.sizeHintForRow(row) for row in range(len(self._answers.lines))) + 16
+        """Return the height of all headings and results together, in px."""
+        return sum(self.sizeHintForRow(row) for row in range(len(self._results.lines))) + 16
 
-    def _pick_row(self, index: Index) -> None:
-        if self._answers.can_pick(index.row()):
+    def _pick_row(self, index: ModelIndex) -> None:
+        if self._results.can_pick(index.row()):
             self.picked.emit(self._key_of(index.row()))
 
 
@@ -175,13 +175,13 @@ class _EntryDelegate(QStyledItemDelegate):
         super().__init__(view)
         self._view = view
 
-    def sizeHint(self, _option: QStyleOptionViewItem, index: Index) -> QSize:
+    def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
         growth_px = current_appearance().line_height("body") - tokens().type["body"].line
-        is_heading = isinstance(self._view.line(index.row()), str)
+        is_heading = isinstance(self._view.line_at(index.row()), str)
         return QSize(200, (28 if is_heading else tokens().px("layout", "omnibox.row")) + growth_px)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        line, rect = self._view.line(index.row()), option.rect
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
+        line, rect = self._view.line_at(index.row()), option.rect
         if isinstance(line, str):
             painter.setFont(current_appearance().font("small"))
             painter.setPen(current_appearance().colour("muted"))
@@ -211,11 +211,11 @@ class _EntryDelegate(QStyledItemDelegate):
         draw_font_runs(painter, x, baseline, title, bold=is_current)
         painter.setPen(colour("muted"))
         draw_font_runs(painter, detail, baseline, split_font_runs(entry.disabled_reason or entry.detail))
-        self._draw_figures(painter, rect, entry, baseline)
-        self._draw_right(painter, rect, entry, baseline)
+        self._draw_amount_and_state(painter, rect, entry, baseline)
+        self._draw_right_text(painter, rect, entry, baseline)
 
     @staticmethod
-    def _draw_figures(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
+    def _draw_amount_and_state(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
         scale = current_appearance().scale
         if entry.amount:
             runs = amount_font_runs(entry.amount)
@@ -229,7 +229,7 @@ class _EntryDelegate(QStyledItemDelegate):
             draw_state(painter, rect.adjusted(state_x, 0, -120, 0), entry.state)
 
     @staticmethod
-    def _draw_right(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
+    def _draw_right_text(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
         right_x: float = rect.right() - _MARGIN_PX
         if entry.key_cap:
             width, height = key_cap_size(entry.key_cap)

@@ -1,4 +1,4 @@
-"""A list of the steps of a process, each with icon, name, state, and time or reason."""
+"""A list of the steps of a process, such as a saga: each step with icon, name, state, and time or reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,9 +11,8 @@ from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_colum
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """One step of a process for a StepList: its name, icon (shape and tone), state (`word`) and detail. `is_bold` is
-    True for the current step.
-    """
+    """One step of a process, as StepList shows it: its name, icon (shape and tone), state (`word`), and time or
+    reason (`detail`). `is_bold` is True for the current step."""
 
     name: str
     shape: str
@@ -27,7 +26,8 @@ class StepLine:
 
 
 class StepList(Surface):
-    """The list of the steps of a process, below a title and the state of the process (`standing`)."""
+    """The list of the steps of a process, below a title and a sentence about the state of the process
+    (`standing`)."""
 
     def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
         super().__init__(parent, raised=True, edge="bottom")
@@ -44,7 +44,7 @@ class StepList(Surface):
         self.setLayout(make_column(head, self._grid, gap=6, margins=(24, 10, 24, 12)))
 
     def show_steps(self, title: str, standing: str, steps: Sequence[StepLine]) -> None:
-        """Replace the title, the state of the process and all steps."""
+        """Replace the title, the sentence about the state of the process (`standing`), and all steps."""
         for widget in self._parts:
             self._grid.removeWidget(widget)
             widget.deleteLater()

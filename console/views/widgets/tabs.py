@@ -12,23 +12,23 @@ from console.views.theme.painting import draw_frame, shape_pixmap
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import TabNode
 
-_GAP_PX = 22  # px between two tabs, half of it on each side
-_NARROW_GAP_PX = 10  # the same in a bar that would be too narrow otherwise
+_TAB_GAP_PX = 22  # px between two tabs, half of it on each side
+_NARROW_TAB_GAP_PX = 10  # the same in a bar that would be too narrow otherwise
 _COUNT_GAP_PX = 6
 
 
 class Tabs(QTabBar):
-    """A bar of tabs. The arrow keys change the current tab; Qt's signal `currentChanged(int)` then carries its
-    number.
-    """
+    """A bar of tabs. The arrow keys change the current tab; Qt's signal `currentChanged(int)` then carries the
+    number of the new tab."""
 
     accessible_role = QAccessible.Role.PageTabList
 
     def __init__(self, name: str, *, margin: int | None = None, parent: QWidget | None = None) -> None:
-        """`margin` is the space in px before the first word; None is the page's margin."""
+        """`name` is the accessible name. `margin` is the space in px before the first tab's word; None means the
+        margin of the page."""
         super().__init__(parent)
         self._nodes: list[TabNode] = []
-        self._gap_px = _GAP_PX
+        self._gap_px = _TAB_GAP_PX
         self._margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.setAccessibleName(name)
         self.setDrawBase(False)
@@ -36,29 +36,28 @@ class Tabs(QTabBar):
         self.setUsesScrollButtons(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self._draw_arrows()
+        self._set_arrow_icons()
 
     def add(self, word: str, count: str = "", *, data: object = None) -> int:
-        """Add a tab with the name `word` and return its number. `count` is a text such as "1,000+" after the name;
-        `data` is any value, which the method `data` returns later.
-        """
+        """Add a tab with the name `word` and return its number. `count` is a text after the name, such as
+        "1,000+"; `data` is any value that the method `data` returns later."""
         self._nodes.append(TabNode(self, self.count()))  # before the tab: Qt tells at once that the first is selected
         self._nodes[-1].show()
         number = self.addTab(word)
         self.setTabData(number, (word, count, data))
-        self._set_name(number)
+        self._set_accessible_name(number)
         return number
 
     def set_count(self, number: int, count: str) -> None:
         word, _, data = self.tabData(number)
         self.setTabData(number, (word, count, data))
-        self._set_name(number)
+        self._set_accessible_name(number)
 
     def data(self, number: int) -> object:
-        """Return the value that was given to `add` as `data` for the tab with this number."""
+        """Return the value that `add` got as `data` for the tab with this number."""
         return self.tabData(number)[2]
 
-    def _set_name(self, number: int) -> None:
+    def _set_accessible_name(self, number: int) -> None:
         word, count, _ = self.tabData(number)
         self.setAccessibleTabName(number, f"{word} {count}".strip())
         self._nodes[number].setAccessibleName(f"{word} {count}".strip())
@@ -69,24 +68,26 @@ class Tabs(QTabBar):
         super().tabLayoutChange()
         for node in self._nodes:
             node.setGeometry(self.tabRect(node.number))
-        self._draw_arrows()  # Qt has just put its own back
+        self._set_arrow_icons()  # Qt has just put its own back
 
     def tabSizeHint(self, index: int) -> QSize:
-        width = self._words_width(index) + self._gap_px
+        width = self._tab_text_width(index) + self._gap_px
         if index == 0:
             width += self._margin - self._gap_px / 2
         return QSize(round(width), current_appearance().control_height("tab"))
 
     def sizeHint(self) -> QSize:
-        """Return the size with the usual gaps: a layout must not depend on the gaps that are chosen in it."""
-        return QSize(ceil(self._width_with(_GAP_PX)), super().sizeHint().height())
+        """Return the size of the bar with the usual gaps between tabs. The size must not depend on the narrow
+        gaps, because the size that the layout gives to the bar decides about them."""
+        return QSize(ceil(self._width_with_gap(_TAB_GAP_PX)), super().sizeHint().height())
 
-    def _width_with(self, gap_px: int) -> float:
-        """Return the width in px of all tabs with this gap between two of them."""
-        return self._margin + sum(self._words_width(number) + gap_px for number in range(self.count()))
+    def _width_with_gap(self, gap_px: int) -> float:
+        """Return the width in px of all tabs, with this gap between two of them."""
+        return self._margin + sum(self._tab_text_width(number) + gap_px for number in range(self.count()))
 
-    def _words_width(self, index: int) -> float:
-        """Return the width in px of a tab's word, as if the tab were the current one, and of its count."""
+    def _tab_text_width(self, index: int) -> float:
+        """Return the width in px of a tab's word and count. The word is measured in bold, as if the tab were the
+        current one."""
         word, count, _ = self.tabData(index) or (self.tabText(index), "", None)
         width = current_appearance().font_metrics("body", bold=True).horizontalAdvance(word)
         if count:
@@ -94,15 +95,15 @@ class Tabs(QTabBar):
         return width
 
     def _choose_gap(self) -> None:
-        """Put the tabs closer together if that shows all of them without scrolling."""
-        is_helpful = self._width_with(_NARROW_GAP_PX) <= self.width() < self._width_with(_GAP_PX)
-        gap_px = _NARROW_GAP_PX if is_helpful else _GAP_PX
+        """Use the narrow gap between tabs if all tabs are visible only with this gap."""
+        is_helpful = self._width_with_gap(_NARROW_TAB_GAP_PX) <= self.width() < self._width_with_gap(_TAB_GAP_PX)
+        gap_px = _NARROW_TAB_GAP_PX if is_helpful else _TAB_GAP_PX
         if gap_px != self._gap_px:
             self._gap_px = gap_px
             self._measure_tabs()
 
     def _measure_tabs(self) -> None:
-        """Make Qt measure all tabs again."""
+        """Make Qt measure the widths of all tabs again."""
         for number in range(self.count()):
             self.setTabText(number, self.tabText(number))
 
@@ -123,8 +124,8 @@ class Tabs(QTabBar):
         word, count, _ = self.tabData(number)
         inner = rect.adjusted(self._gap_px / 2 if number else self._margin, 0, -self._gap_px / 2, 0)
         baseline = centred_baseline(rect.top(), rect.height())
-        if not self._is_whole(inner):
-            self._draw_part(painter, inner, baseline)
+        if not self._is_fully_visible(inner):
+            self._draw_cut_tab(painter, inner, baseline)
             return
         painter.setFont(current_appearance().font("body", bold=is_current))
         painter.setPen(colour("text" if is_current else "muted"))
@@ -145,16 +146,17 @@ class Tabs(QTabBar):
                 draw_frame(painter, ring_rect, 4, colour("focus"), None, 2)
 
     def _visible_range(self) -> tuple[float, float]:
-        """Return the x coordinates between which tabs are visible: the arrows cover the right end of a full bar."""
+        """Return the x coordinates between which tabs are visible. In a full bar, the arrow buttons cover the
+        right end."""
         arrows = [button.x() for button in self.findChildren(QToolButton) if button.isVisible()]
         return 0.0, float(min([self.width(), *arrows]))
 
-    def _is_whole(self, inner: QRectF) -> bool:
+    def _is_fully_visible(self, inner: QRectF) -> bool:
         left, right = self._visible_range()
         return inner.left() >= left and inner.right() <= right
 
-    def _draw_part(self, painter: QPainter, inner: QRectF, baseline: float) -> None:
-        """Draw "…" for a tab whose word is cut by an end of the bar: half a word says nothing."""
+    def _draw_cut_tab(self, painter: QPainter, inner: QRectF, baseline: float) -> None:
+        """Draw "…" for a tab that is cut off at an end of the bar, because a part of a word can't be read."""
         left, right = self._visible_range()
         width = current_appearance().font_metrics("body").horizontalAdvance("…")
         x = max(inner.left(), left) if inner.right() > right else min(inner.right(), right) - width
@@ -169,10 +171,11 @@ class Tabs(QTabBar):
             self._measure_tabs()
             self._choose_gap()
             self.updateGeometry()
-            self._draw_arrows()
+            self._set_arrow_icons()
 
-    def _draw_arrows(self) -> None:
-        """Give the buttons that scroll the tabs arrows of the present text size: Qt's own don't grow."""
+    def _set_arrow_icons(self) -> None:
+        """Set icons of the current text size for the two buttons that scroll the tabs, because Qt's own arrows
+        don't grow with the text."""
         look = current_appearance()
         side = look.icon_px(16)
         arrow = shape_pixmap("chevron_right", look.colour("text").rgba(), side, self.devicePixelRatioF())
@@ -183,10 +186,9 @@ class Tabs(QTabBar):
             button.setIconSize(QSize(side, side))
 
 
-def step_tabs(root: QWidget, step: int) -> None:
-    """Show the next (1) or the previous (-1) tab of the first visible bar of tabs inside `root`. The first tab
-    follows the last one.
-    """
+def show_adjacent_tab(root: QWidget, step: int) -> None:
+    """Show the next (`step` 1) or the previous (`step` -1) tab of the first visible tab bar inside `root`. The
+    first tab follows the last one."""
     tabs = next((bar for bar in root.findChildren(Tabs) if bar.isVisible()), None)
     if tabs is not None and tabs.count():
         tabs.setCurrentIndex((tabs.currentIndex() + step) % tabs.count())

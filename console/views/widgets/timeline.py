@@ -20,15 +20,16 @@ from console.views.theme.mixed_font_text import (
 from console.views.theme.painting import draw_cached_shape, draw_frame
 from console.views.theme.theme import current_appearance
 
-Index = QModelIndex | QPersistentModelIndex
+ModelIndex = QModelIndex | QPersistentModelIndex
 _TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
-_SIGN_PX = 14
+_ICON_SIDE_PX = 14
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineLine:
-    """One event of a timeline as texts: the short time in the line (`time_text`), the full instant (`full_time`), the
-    icon (shape and tone), the person (`actor_text`), the event (`action_text`) and a secondary text (`detail`).
+    """One event of a timeline as texts: the short time in the line (`time_text`), date and time for screen readers
+    (`full_time`), the icon (shape and tone), the person (`actor_text`), the event (`action_text`) and a
+    secondary text (`detail`).
     """
 
     time_text: str
@@ -52,10 +53,10 @@ class _TimelineModel(QAbstractListModel):
         super().__init__(parent)
         self.items: tuple[TimelineLine, ...] = ()
 
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
+    def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.items)
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         item = self.items[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{item.action_text} {item.detail}".strip()
@@ -72,16 +73,15 @@ class _TimelineModel(QAbstractListModel):
 
 
 class TimelineList(RememberedCurrentItem, QListView):
-    """A list that shows the events of a record. The keys Up and Down change the current line, which a screen reader
-    reads.
-    """
+    """A list that shows the events of a record. The keys Up and Down change the current line; a screen reader
+    reads the new one."""
 
     def __init__(self, name: str, *, margin: int = 24, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.margin = margin
         self._items = _TimelineModel(self)
         self.setModel(self._items)
-        self.setItemDelegate(_LineDelegate(self))
+        self.setItemDelegate(_TimelineDelegate(self))
         self.setAccessibleName(name)
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -90,7 +90,8 @@ class TimelineList(RememberedCurrentItem, QListView):
         self._items.show_items(items)
 
     def time_width(self) -> int:
-        """Return the width of the column of times in px. Times of earlier days include the day and are longer."""
+        """Return the width of the column of times in px. The time of an event of an earlier day includes the day,
+        and is longer."""
         longest = max((item.time_text for item in self._items.items), key=len, default="")
         return max(
             round(_TIME_COLUMN_PX * current_appearance().scale),
@@ -106,12 +107,12 @@ class TimelineList(RememberedCurrentItem, QListView):
         return self._items.items[row]
 
 
-class _LineDelegate(QStyledItemDelegate):
+class _TimelineDelegate(QStyledItemDelegate):
     def __init__(self, view: TimelineList) -> None:
         super().__init__(view)
         self._view = view
 
-    def sizeHint(self, _option: QStyleOptionViewItem, _index: Index) -> QSize:
+    def sizeHint(self, _option: QStyleOptionViewItem, _index: ModelIndex) -> QSize:
         return QSize(
             200,
             current_appearance().row_height()
@@ -119,15 +120,15 @@ class _LineDelegate(QStyledItemDelegate):
             else current_appearance().control_height("button"),
         )
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
         item, rect, colour = self._view.line_at(index.row()), option.rect, current_appearance().colour
         baseline = centred_baseline(rect.top(), rect.height())
         scale, x = current_appearance().scale, rect.left() + self._view.margin
         painter.setPen(colour("muted"))
         draw_font_runs(painter, x, baseline, ((item.time_text, True),))
         x += self._view.time_width()
-        self._draw_sign(painter, rect, x, item, is_last=index.row() == self._view.model().rowCount() - 1)
-        x += round((_SIGN_PX + 4) * scale)
+        self._draw_icon(painter, rect, x, item, is_last=index.row() == self._view.model().rowCount() - 1)
+        x += round((_ICON_SIDE_PX + 4) * scale)
         painter.setPen(colour("muted"))
         draw_font_runs(
             painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8)
@@ -138,8 +139,8 @@ class _LineDelegate(QStyledItemDelegate):
             draw_frame(painter, rect.toRectF(), 0, colour("focus"), None, 2)
 
     @staticmethod
-    def _draw_sign(painter: QPainter, rect: QRect, x: int, item: TimelineLine, *, is_last: bool) -> None:
-        side, line_colour = current_appearance().icon_px(_SIGN_PX), current_appearance().colour("line")
+    def _draw_icon(painter: QPainter, rect: QRect, x: int, item: TimelineLine, *, is_last: bool) -> None:
+        side, line_colour = current_appearance().icon_px(_ICON_SIDE_PX), current_appearance().colour("line")
         middle = x + side // 2
         top = rect.top() + (rect.height() - side) // 2
         painter.fillRect(middle, rect.top(), 1, top - rect.top() - 1, line_colour)

@@ -1,4 +1,5 @@
-"""The bars of the window: the border of the environment, top bar, status bar, and line of shortcuts."""
+"""The bars of the window: the border in the environment's colour, the top bar, the status bar, and the line of
+shortcuts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +20,8 @@ Environment = Literal["production", "test", "training"]
 
 
 class EnvironmentFrame(QFrame):
-    """The central widget of the window. It draws a border of 2 px in the colour of the environment (production, test,
-    training).
-    """
+    """The central widget of the window. It has a border of 2 px in the colour of the environment (production,
+    test, training)."""
 
     def __init__(self, environment: Environment, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,7 +45,8 @@ class EnvironmentLabel(TextLabel):
 
 
 class SearchButton(KeyButton):
-    """A button that looks like a text field and opens the search box. The window handles its shortcut."""
+    """A button that looks like a text field and opens the search box. The window handles the shortcut of this
+    button."""
 
     def __init__(self, words: str, key: str, *, parent: QWidget | None = None) -> None:
         super().__init__(words, key, "search", icon="search", binds=False, parent=parent)
@@ -60,17 +61,18 @@ class SearchButton(KeyButton):
 
 
 class TopBar(Surface):
-    """The bar at the top: product name, environment, search button, clock, and the acting person.
+    """The bar at the top of the window: product name, environment, search button, clock, and the name of the
+    person.
 
     Signals:
-    - search_requested: the search button was pressed (the window itself handles Ctrl+K).
-    - operator_requested: the person's name was pressed.
-    - places_requested: the button that stands for the sidebar was pressed.
+    - search_requested: the person has pressed the search button (the window handles the shortcut Ctrl+K).
+    - operator_requested: the person has pressed the button with the own name.
+    - page_menu_requested: the person has pressed the button that opens the menu of pages.
     """
 
     search_requested = Signal()
     operator_requested = Signal()
-    places_requested = Signal()
+    page_menu_requested = Signal()
     accessible_role = QAccessible.Role.ToolBar
 
     def __init__(
@@ -80,7 +82,7 @@ class TopBar(Surface):
         environment: Environment,
         search_words: str,
         operator: str,
-        places_words: str,
+        page_menu_words: str,
         *,
         parent: QWidget | None = None,
     ) -> None:
@@ -88,21 +90,21 @@ class TopBar(Surface):
         self.setFixedHeight(current_appearance().frame_height("top_bar"))
         self._name = TextLabel(product, bold=True)
         self._name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
-        self.places = KeyButton(places_words, kind="tool", icon="list")
-        self.places.mark_as_menu()
-        self.places.clicked.connect(self.places_requested)
-        self.places.hide()
+        self.page_menu = KeyButton(page_menu_words, kind="tool", icon="list")
+        self.page_menu.show_menu_arrow()
+        self.page_menu.clicked.connect(self.page_menu_requested)
+        self.page_menu.hide()
         self.clock = TextLabel("", "data")
         self.search = SearchButton(search_words, "Ctrl+K")
         self.search.clicked.connect(self.search_requested)
         self.operator = KeyButton(operator, kind="tool", icon="person")
         self.operator.setFlat(True)
-        self.operator.mark_as_menu()
+        self.operator.show_menu_arrow()
         self.operator.clicked.connect(self.operator_requested)
         label = EnvironmentLabel(environment_word, environment)
         self.setLayout(
             make_row(
-                self.places,
+                self.page_menu,
                 self._name,
                 label,
                 None,
@@ -114,9 +116,10 @@ class TopBar(Surface):
             )
         )
 
-    def show_places_button(self, *, shown: bool) -> None:
-        """Show the button that opens the list of pages in place of the product's name, while there is no sidebar."""
-        self.places.setVisible(shown)
+    def show_page_menu_button(self, *, shown: bool) -> None:
+        """Show the button that opens the menu of pages, in place of the product's name. The window needs it while
+        it has no sidebar."""
+        self.page_menu.setVisible(shown)
         self._name.setVisible(not shown)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -126,10 +129,9 @@ class TopBar(Surface):
 
 
 @dataclass(frozen=True, slots=True)
-class StatusBarCell:
-    """The contents of one cell of the status bar: name, icon (shape and tone) and text (`words`). With a `key`, the
-    cell is a link.
-    """
+class StatusCellContent:
+    """The content of one cell of the status bar: name, icon (shape and tone) and text (`words`). With a `key`, the
+    cell is a link."""
 
     name: str
     shape: str = ""
@@ -142,11 +144,10 @@ _CELL_GAP_PX = 6
 
 
 class StatusCell(Surface):
-    """One cell of the status bar. `spare` is the label that may be hidden if the bar is too narrow, because the icon
-    has the same meaning; None if no label may be hidden.
-    """
+    """One cell of the status bar. `spare` is the label that may be hidden if the bar is too narrow, because the
+    icon says the same; None if no label may be hidden."""
 
-    def __init__(self, status: StatusBarCell, *, right: bool) -> None:
+    def __init__(self, status: StatusCellContent, *, right: bool) -> None:
         super().__init__(raised=True, edge="left" if right else "right")
         is_good = status.tone == "good"
         name = TextLabel(status.name, "small")
@@ -167,11 +168,11 @@ class StatusCell(Surface):
 
 
 class StatusBar(Surface):
-    """The bar at the bottom of the window. Its left cells show the connections to the database and the providers; its
-    right cells show unfinished work and whether the person can write.
+    """The bar at the bottom of the window. The cells at the left show the connections to the database and the
+    providers; the cells at the right show unfinished work and whether the person can write.
 
     Signals:
-    - link_pressed(str): the link with this key was pressed.
+    - link_pressed(str): the person has pressed the link with this key.
     """
 
     link_pressed = Signal(str)
@@ -182,13 +183,12 @@ class StatusBar(Surface):
         self.setFixedHeight(current_appearance().frame_height("status_bar"))
         self._box = make_row(None, gap=0)
         self.setLayout(self._box)
-        self._statuses: tuple[tuple[StatusBarCell, ...], tuple[StatusBarCell, ...]] = ((), ())
-        self._cells: dict[StatusBarCell | str, QWidget] = {}
+        self._statuses: tuple[tuple[StatusCellContent, ...], tuple[StatusCellContent, ...]] = ((), ())
+        self._cells: dict[StatusCellContent | str, QWidget] = {}
 
-    def show_cells(self, left: Sequence[StatusBarCell], right: Sequence[StatusBarCell]) -> None:
-        """Show these cells at the left and right. A cell with the same contents as before is reused, so that a link
-        keeps its place in the tab order.
-        """
+    def show_cells(self, left: Sequence[StatusCellContent], right: Sequence[StatusCellContent]) -> None:
+        """Show these cells at the left and at the right. A link with the same key as before keeps its widget, and
+        so its position in the tab order."""
         if (tuple(left), tuple(right)) == self._statuses:
             return
         self._statuses = (tuple(left), tuple(right))
@@ -206,34 +206,34 @@ class StatusBar(Surface):
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Hide cells and labels until the others fit into the width of the bar. Whole labels are hidden, in this
-        order: the cell of the due tasks, then the labels whose icon has the same meaning, from the right, then whole
-        cells of providers without a problem.
+        """Hide cells and labels until the rest fits into the width of the bar. They are hidden in this order: the
+        cell of the due tasks; then, from the right, the labels whose icon says the same; then, from the right,
+        the cells of providers without a problem.
         """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_needed_width(cell) for cell in self._cells.values()) - self.width()
         for cell in cells:
-            excess = _hide_if(cell, excess, cell.needed_width()) if cell.is_due_tasks else excess
+            excess = _hide_if_too_wide(cell, excess, cell.needed_width()) if cell.is_due_tasks else excess
         for cell in reversed(cells):
             if cell.spare is not None:
-                excess = _hide_if(cell.spare, excess, cell.spare.sizeHint().width() + _CELL_GAP_PX)
+                excess = _hide_if_too_wide(cell.spare, excess, cell.spare.sizeHint().width() + _CELL_GAP_PX)
         for cell in reversed(cells[1:]):
             if cell.spare is not None:
                 rest = cell.needed_width() - cell.spare.sizeHint().width() - _CELL_GAP_PX
-                excess = _hide_if(cell, excess, rest)
+                excess = _hide_if_too_wide(cell, excess, rest)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.fit_width()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the cells again when a text or the text size has changed."""
+        """Fit the cells to the bar again after a change of a text or of the text size."""
         if event.type() == QEvent.Type.LayoutRequest:
             self.fit_width()
         return super().event(event)
 
     def _reuse_cell(
-        self, old_cells: dict[StatusBarCell | str, QWidget], status: StatusBarCell, *, right: bool
+        self, old_cells: dict[StatusCellContent | str, QWidget], status: StatusCellContent, *, right: bool
     ) -> QWidget:
         key = status.key or status
         cell = old_cells.pop(key) if key in old_cells else self._make_cell(status, right=right)
@@ -245,7 +245,7 @@ class StatusBar(Surface):
             link.updateGeometry()
         return cell
 
-    def _make_cell(self, status: StatusBarCell, *, right: bool) -> QWidget:
+    def _make_cell(self, status: StatusCellContent, *, right: bool) -> QWidget:
         if not status.key:
             return StatusCell(status, right=right)
         link = LinkButton(f"{status.name} {status.words}".strip(), role="small")
@@ -272,16 +272,15 @@ def _needed_width(cell: QWidget) -> int:
     return cell.sizeHint().width() if link is None else link.sizeHint().width() + 2 * 10 + 1
 
 
-def _hide_if(widget: QWidget, excess: int, width: int) -> int:
-    """Hide the widget if `excess` px are too many, otherwise show it. Return the number of px that are still too
-    many.
-    """
+def _hide_if_too_wide(widget: QWidget, excess: int, width: int) -> int:
+    """Hide the widget if `excess` (the px that are missing in the bar) is positive, otherwise show it. Return the
+    px that are still missing; `width` is the width of the widget."""
     widget.setVisible(excess <= 0)
     return excess - width if excess > 0 else excess
 
 
-class HintBar(Surface):
-    """The line of a page's shortcuts: each key with the name of its action, and a count at the right."""
+class ShortcutHintBar(Surface):
+    """The line of a page's shortcuts: each key with the name of its action. `count` is a label at the right end."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
         super().__init__(parent, edge="top")

@@ -23,7 +23,7 @@ from console.views.widgets.base import ElidedLabel, ShapeIcon, Surface, TextLabe
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable_id import CopyableId
 from console.views.widgets.notification_bars import NotificationBar
-from console.views.widgets.sidebar import SideBar, SidebarPlace
+from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.views.widgets.window_bars import EnvironmentLabel
@@ -173,9 +173,9 @@ def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> Non
     window, timeline = QWidget(), TimelineList("Timeline")
     bar = SideBar(
         [
-            SidebarPlace("home", "home", "Home"),
-            SidebarPlace("queues", "list", "Queues"),
-            SidebarPlace("a", "list", "A"),
+            SidebarEntry("home", "home", "Home"),
+            SidebarEntry("queues", "list", "Queues"),
+            SidebarEntry("a", "list", "A"),
         ],
         "S",
     )

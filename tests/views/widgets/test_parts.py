@@ -15,12 +15,12 @@ from console.views.widgets.focus_ring import FocusRing
 from console.views.widgets.inputs import Field
 from console.views.widgets.notification_bars import ToastFrame, Toasts
 from console.views.widgets.placeholders import ReadingNote
-from console.views.widgets.record_parts import SideFacts, SideStrip
+from console.views.widgets.record_parts import RecordSide, RecordSideStrip
 from console.views.widgets.search_box import SearchBox
 from console.views.widgets.search_results import ResultEntry, ResultGroup
-from console.views.widgets.sidebar import SideBar, SidebarPlace
+from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.tabs import Tabs
-from console.views.widgets.window_bars import StatusBar, StatusBarCell, StatusCell
+from console.views.widgets.window_bars import StatusBar, StatusCell, StatusCellContent
 
 Shown = Callable[[QWidget], QWidget]
 
@@ -57,13 +57,13 @@ def test_at_most_three_toasts(show_widget: Shown) -> None:
 def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot) -> None:
     """Alt+2 goes to the second place from anywhere; arrows only walk, Enter goes."""
     bar = SideBar(
-        [SidebarPlace("home", "home", "Home", "Alt+1"), SidebarPlace("queues", "list", "Queues", "Alt+2", "12")],
+        [SidebarEntry("home", "home", "Home", "Alt+1"), SidebarEntry("queues", "list", "Queues", "Alt+2", "12")],
         "Screens",
     )
     show_widget(bar)
     bar.bind_shortcuts(bar)
     chosen: list[str] = []
-    bar.chosen.connect(chosen.append)
+    bar.page_requested.connect(chosen.append)
     QTest.keyClick(bar, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
     QTest.keyClick(bar, Qt.Key.Key_Up)
     assert chosen == ["queues"]
@@ -103,11 +103,11 @@ def test_an_error_stands_at_its_field() -> None:
 
 def test_a_differing_side_is_read_out() -> None:
     """The frame of a difference is words too, and turning it on moves nothing by more than its own line."""
-    agree = SideFacts("Order", "Unpaid", "ring", "text", amount="¥12,000")
-    differs = SideFacts(
+    agree = RecordSide("Order", "Unpaid", "ring", "text", amount="¥12,000")
+    differs = RecordSide(
         "Order", "Unpaid", "ring", "text", amount="¥12,000", is_different=True, differs_word="differs"
     )
-    strip = SideStrip([agree], "Sides")
+    strip = RecordSideStrip([agree], "Sides")
     before = strip.sizeHint()
     strip.show_sides([differs])
     assert strip.panels[0].accessibleName() == "Order, differs, Unpaid, ¥12,000"
@@ -232,9 +232,10 @@ def test_no_name_of_the_status_bar_is_cut(the_look: Appearance, qtbot: QtBot) ->
     window = QWidget()
     qtbot.addWidget(window)
     bar = StatusBar(parent=window)
-    words = [StatusBarCell(name, "check", "good", "0.2 s") for name in ("Service", "Atom")]
+    words = [StatusCellContent(name, "check", "good", "0.2 s") for name in ("Service", "Atom")]
     bar.show_cells(
-        [*words, StatusBarCell("PayPay", "warning", "care", "slow 4 s")], [StatusBarCell("Writes on", "check")]
+        [*words, StatusCellContent("PayPay", "warning", "care", "slow 4 s")],
+        [StatusCellContent("Writes on", "check")],
     )
     bar.resize(1_000, bar.height())
     window.show()
