@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from console.services.backup.backup import RestoreResult
     from console.services.bulk.runs import BulkRuns
     from console.services.credit_checks.authorisation import ProviderAuthorisation
-    from console.services.credit_checks.pdf import Pdfs
+    from console.services.credit_checks.pdf import CreditCheckPdfs
     from console.services.desk_requests.desk_status import DeskStatus
     from console.services.desk_requests.execution import RequestExecutor
     from console.services.desk_requests.own_requests import OwnRequests
@@ -205,7 +205,7 @@ class Console:
         return ReadOnlySwitches(self._context, self.request_ids)
 
     @cached_property
-    def pdfs(self) -> "Pdfs":
+    def pdfs(self) -> "CreditCheckPdfs":
         return self._service_builder.pdfs()
 
     @cached_property

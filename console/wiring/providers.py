@@ -34,13 +34,13 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
         return _make_acting_alarmbox(context)[0]
     # The worker has the credentials; this desk reads the capabilities alone.
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
-    from console.services.credit_checks.provider_tokens import RefusedCalls
+    from console.services.credit_checks.provider_tokens import CallRefuser
 
     settings = context.settings
     url = settings.provider_url("alarmbox") or PRODUCTION_URL
     config = AlarmBoxConfig(url, "", "", find_purchases=settings.alarmbox_find_purchases)
     return make_alarmbox_adapter(
-        config, tokens=RefusedCalls(), gate=RefusedCalls(), clock=context.clock, scale=context.scale
+        config, tokens=CallRefuser(), gate=CallRefuser(), clock=context.clock, scale=context.scale
     )
 
 
@@ -55,7 +55,7 @@ def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[Authorisati
 def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, AuthorisedTokenStore]":
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
     from console.providers.alarmbox.oauth import OUT_OF_BAND_REDIRECT_URI
-    from console.services.credit_checks.provider_tokens import SpacedCalls, StoredTokens
+    from console.services.credit_checks.provider_tokens import DatabaseRateLimiter, DatabaseTokenStore
 
     settings = context.settings
     client_id, secret = settings.secret("ALARMBOX_CLIENT_ID"), settings.secret("ALARMBOX_CLIENT_SECRET")
@@ -69,11 +69,11 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
         find_purchases=settings.alarmbox_find_purchases,
         redirect_uri=settings.alarmbox_redirect_uri or OUT_OF_BAND_REDIRECT_URI,
     )
-    tokens = StoredTokens(context, "alarmbox", settings.secret("ALARMBOX_REFRESH_TOKEN"), context.cipher)
+    tokens = DatabaseTokenStore(context, "alarmbox", settings.secret("ALARMBOX_REFRESH_TOKEN"), context.cipher)
     adapter = make_alarmbox_adapter(
         config,
         tokens=tokens,
-        gate=SpacedCalls(context, "alarmbox", settings.alarmbox_spacing_seconds),
+        gate=DatabaseRateLimiter(context, "alarmbox", settings.alarmbox_spacing_seconds),
         clock=context.clock,
         scale=context.scale,
     )
@@ -120,10 +120,10 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     if not application_id:
         return None
     from console.providers.registry.client import RegistryApi, RegistryConfig
-    from console.services.credit_checks.provider_tokens import SpacedCalls
+    from console.services.credit_checks.provider_tokens import DatabaseRateLimiter
 
     url = settings.provider_url("registry")
-    gate = SpacedCalls(context, "registry", spacing_seconds(url, REGISTRY_SPACING_SECONDS))
+    gate = DatabaseRateLimiter(context, "registry", spacing_seconds(url, REGISTRY_SPACING_SECONDS))
     return RegistryApi(RegistryConfig(url, application_id), gate=gate, clock=context.clock, scale=context.scale)
 
 

@@ -23,7 +23,7 @@ from console.services.bulk.execute import BulkExecutor
 from console.services.bulk.runs import BulkRuns
 from console.services.credit_checks import purchase
 from console.services.credit_checks.outcomes import PurchaseSettler
-from console.services.credit_checks.pdf import Pdfs
+from console.services.credit_checks.pdf import CreditCheckPdfs
 from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.provider import CreditCheckAdapterSource
 from console.services.credit_checks.readings import CheckReadings
@@ -341,9 +341,9 @@ class ServiceBuilder:
         actions = (payment_builder.payment_probes, payment_builder.imports, refund_service.probe)
         return ReconciliationService(self._context, self.payment_providers, *actions, self._request_ids)
 
-    def pdfs(self) -> Pdfs:
+    def pdfs(self) -> CreditCheckPdfs:
         """Return the service that opens the PDFs of credit checks."""
-        return Pdfs(self.readers.credit_check_views)
+        return CreditCheckPdfs(self.readers.credit_check_views)
 
     def close(self) -> None:
         """Write the collected audit entries about records that people opened, and stop the heartbeat."""

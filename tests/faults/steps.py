@@ -13,7 +13,7 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.providers.credit_checks.tokens import TokenPair
-from console.services.credit_checks.provider_tokens import StoredTokens
+from console.services.credit_checks.provider_tokens import DatabaseTokenStore
 from tests.faults.scene import NAMED, Scene, buy, check_ending
 from tests.support.each_place import at_each_place
 from tests.support.invented import numbers
@@ -183,13 +183,13 @@ def _token(scene: Scene, console: Console, number: str) -> str:
         return TokenPair("access", good[-1], scene.clock.now(), 0)
 
     def refresh() -> None:
-        StoredTokens(console._context, f"p{number}", "first", console._context.cipher).refresh(
+        DatabaseTokenStore(console._context, f"p{number}", "first", console._context.cipher).refresh(
             exchange, outdated_pair=None
         )
 
     ending = _named(refresh)
     with scene.beside() as fresh:
-        after = StoredTokens(fresh._context, f"p{number}", "first", fresh._context.cipher)
+        after = DatabaseTokenStore(fresh._context, f"p{number}", "first", fresh._context.cipher)
         stored = after.current()
         if ending == "done":
             assert stored, "nothing was stored"

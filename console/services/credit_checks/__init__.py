@@ -1,1 +1,2 @@
-"""Credit checks: purchase, outcomes, probes, decisions, readings of detail and PDF."""
+"""Credit checks: authorisation at the provider, purchases, outcomes, probes, decisions of people, re-fetches of
+detail and PDF, and the data of their screen."""

@@ -1,6 +1,5 @@
-"""The authorisation of this console at the provider of credit checks, by a person (OAuth 2.0, authorisation code
-grant). It is needed once, and again if the provider no longer accepts the stored tokens.
-"""
+"""The authorisation of this console at the provider of credit checks, which a person gives (OAuth 2.0,
+authorisation code grant). It is needed once, and again if the provider no longer accepts the stored tokens."""
 
 import hmac
 import re
@@ -30,17 +29,16 @@ from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 
-_KIND = "provider"
-_ABOUT = "authorisation"
+_PROVIDER_KIND = "provider"
+_ABOUT_AUTHORISATION = "authorisation"
 _STATE_BYTES = 32
 _AUTHORISATION_CODE_PATTERN = re.compile(r"[\x21-\x7e]{1,1024}")
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorisationRequest:
-    """A begun authorisation: the URL that the person opens in a browser, and the random `state` in it, which the
-    redirect address must contain again.
-    """
+    """An authorisation that a person has started. `url` is the page that the person opens in a browser; `state` is
+    a random text in it, which the address of the redirection must contain again."""
 
     url: str
     state: str = field(repr=False)
@@ -48,8 +46,9 @@ class AuthorisationRequest:
 
 @dataclass(frozen=True, slots=True)
 class CompletedAuthorisation:
-    """A completed authorisation. `access_expires_at` (UTC) is the end of the access token, None if the provider did
-    not state it. `version` counts the stored token pairs of this provider.
+    """A completed authorisation. `access_expires_at` (UTC) is the end of the access token's validity, None if the
+    provider did not state it. `version` is the version of the stored token pair: each new pair has the next
+    number.
     """
 
     provider: str
@@ -58,26 +57,28 @@ class CompletedAuthorisation:
 
 
 class ProviderAuthorisation:
-    """Lets a person authorise this console: `begin` returns the URL to open, `complete` exchanges the code for the
-    first token pair and stores it. On a server only the account of a worker may do this, because the worker holds
-    the credentials.
+    """Lets a person authorise this console at the provider: `begin` returns the URL to open, `complete` exchanges
+    the code for the first token pair and stores the pair. With a database server only the account of a worker
+    may do this, because only the worker has the credentials.
     """
 
     def __init__(
         self, context: ServiceContext, open_calls: Callable[[], tuple[AuthorisationCalls, AuthorisedTokenStore]]
     ) -> None:
-        """`open_calls` returns the provider's calls and the store of its tokens; it raises bad_profile."""
+        """`open_calls` returns the provider's authorisation calls and the store of its tokens; it raises
+        bad_profile if the settings are incomplete."""
         self._context, self._open_calls = context, open_calls
 
     @cached_property
-    def _parts(self) -> tuple[AuthorisationCalls, AuthorisedTokenStore]:
+    def _calls_and_tokens(self) -> tuple[AuthorisationCalls, AuthorisedTokenStore]:
         return self._open_calls()
 
     def begin(self) -> AuthorisationRequest:
-        """Return a new authorisation request. Sends nothing. Raises not_allowed, no_operator and bad_profile."""
+        """Return a new authorisation request. Sends nothing to the provider. Raises not_allowed, no_operator and
+        bad_profile."""
         with self._audit_refusals():
             self._require_person()
-        calls, _ = self._parts
+        calls, _ = self._calls_and_tokens
         state = secrets.token_urlsafe(_STATE_BYTES)
         return AuthorisationRequest(calls.authorize_url(state), state)
 
@@ -85,25 +86,27 @@ class ProviderAuthorisation:
         """Exchange the code in `entered` for a token pair, once, and store the pair. `entered` is the code, or the
         whole address to which the provider has redirected the browser.
 
-        Raises usage (`no_code`), not_allowed (`state_differs`), provider_auth (the code or the client was refused,
-        or the person declined), rate_limited, provider_answer_unusable, provider_unreachable (nothing was sent, the
-        code is still valid), lease_timeout, interrupted, and outcome_unknown: then the code may be used, no pair is
-        stored, and the person begins again.
+        Raises usage (`no_code`), not_allowed (`state_differs`), provider_auth (the provider refused the code or
+        the client, or the person declined), rate_limited, provider_answer_unusable, provider_unreachable (nothing
+        was sent, the code is still valid), lease_timeout, interrupted, and outcome_unknown: then the code may be
+        used, no pair is stored, and the person must start again.
         """
         with self._audit_refusals():
             self._require_person()
-            calls, tokens = self._parts
+            calls, tokens = self._calls_and_tokens
             try:
                 code = _read_code(entered, request.state, needs_state=calls.returns_state)
                 pair = tokens.authorise(lambda: calls.exchange_code(code))
             except (CredentialsRefused, TokenUnavailable) as failure:
-                error = _error_of(failure)
+                error = _make_exchange_error(failure)
                 self._record_failure(error, failure.reason)
                 raise error from None
         return CompletedAuthorisation(CREDIT_CHECK_PROVIDER, pair.expires_at, pair.version)
 
     def _audit_refusals(self) -> AbstractContextManager[None]:
-        return refusals.audit_refusals(self._context, AuditAction.TOKEN_AUTHORISE, CREDIT_CHECK_PROVIDER, kind=_KIND)
+        return refusals.audit_refusals(
+            self._context, AuditAction.TOKEN_AUTHORISE, CREDIT_CHECK_PROVIDER, kind=_PROVIDER_KIND
+        )
 
     def _require_person(self) -> None:
         person = self._context.person()
@@ -117,7 +120,8 @@ class ProviderAuthorisation:
         self._context.require_right("provider_authorise")
 
     def _record_failure(self, error: ConsoleError, reason: str) -> None:
-        """Write the audit entry about an authorisation that the provider refused or left unanswered."""
+        """Write the audit entry about an authorisation that failed at the provider. A refusal of this program
+        (exit status 3) has its entry from `audit_refusals`."""
         if error.exit_status == refusals.REFUSED_EXIT_STATUS:  # `audit_refusals` writes it
             return
         with log_and_suppress("audit of an authorisation"):
@@ -127,7 +131,7 @@ class ProviderAuthorisation:
                     AuditAction.TOKEN_AUTHORISE,
                     CREDIT_CHECK_PROVIDER,
                     {"code": error.code},
-                    kind=_KIND,
+                    kind=_PROVIDER_KIND,
                     result="failed",
                     reason=reason[:64],
                 )
@@ -135,11 +139,11 @@ class ProviderAuthorisation:
 
 
 def _read_code(entered: str, state: str, *, needs_state: bool) -> str:
-    """Return the authorisation code in the entered code or address.
+    """Return the authorisation code in `entered`, which is the code or an address.
 
-    An address must contain the same state as the request, if it has any; with `needs_state` only an address is
-    accepted, because a code alone does not show to whose request it belongs. Raises usage, not_allowed, and
-    CredentialsRefused if the address says that the person declined.
+    If the address has a state, it must be `state`. With `needs_state` only an address is accepted, because a code
+    alone does not show to which request it belongs. Raises usage, not_allowed, and CredentialsRefused if the
+    address says that the person declined.
     """
     text = entered.strip()
     fields = _read_query(text)
@@ -154,7 +158,8 @@ def _read_code(entered: str, state: str, *, needs_state: bool) -> str:
 
 
 def _read_query(text: str) -> dict[str, list[str]]:
-    """Return the parameters of an address; none for any other text."""
+    """Return the query parameters of the address `text`; empty if `text` is no address. Raises usage for a
+    malformed address."""
     if "://" not in text:
         return {}
     try:
@@ -164,9 +169,8 @@ def _read_query(text: str) -> dict[str, list[str]]:
 
 
 def _require_state(fields: dict[str, list[str]], state: str) -> None:
-    """Raise not_allowed unless the address has exactly this state. An address without any code or error is no answer
-    of the provider: raise usage.
-    """
+    """Raise not_allowed unless the query parameters `fields` have exactly this state. Raise usage if they have
+    neither `code` nor `error`, because the address is then no answer of the provider."""
     if not fields.keys() & {"code", "error"}:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
     states = fields.get("state", [])
@@ -174,18 +178,18 @@ def _require_state(fields: dict[str, list[str]], state: str) -> None:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.STATE_DIFFERS})
 
 
-def _error_of(failure: CredentialsRefused | TokenUnavailable) -> ConsoleError:
-    """Return the error for a failed exchange of a code."""
+def _make_exchange_error(failure: CredentialsRefused | TokenUnavailable) -> ConsoleError:
+    """Return the ConsoleError for a failed exchange of the authorisation code."""
     reason = failure.reason
     if reason == ErrorCode.LEASE_TIMEOUT:
         return ConsoleError(ErrorCode.LEASE_TIMEOUT)
     if reason == interrupts.INTERRUPT_REASON:
         return ConsoleError(ErrorCode.INTERRUPTED)
-    facts: ProviderAnswerFacts = {"reason": reason, "about": _ABOUT}
-    return error_of_outcome(_find_code(failure), facts)
+    facts: ProviderAnswerFacts = {"reason": reason, "about": _ABOUT_AUTHORISATION}
+    return error_of_outcome(_find_error_code(failure), facts)
 
 
-def _find_code(failure: CredentialsRefused | TokenUnavailable) -> ErrorCode:
+def _find_error_code(failure: CredentialsRefused | TokenUnavailable) -> ErrorCode:
     if isinstance(failure, CredentialsRefused):
         return ErrorCode.PROVIDER_AUTH
     if isinstance(failure, TokenAnswerLost):

@@ -1,7 +1,8 @@
-"""Write the outcome of a purchase into its credit check. No other module writes success, error and unknown.
+"""Write the outcome of a purchase into its credit check. No other module writes the states success and error or
+the certainty unknown.
 
-The second transaction of a purchase (tx2), probes, decisions of people and late answers use this module, so that each
-of them settles a record in the same way.
+The second transaction of a purchase (tx2), probes, decisions of people and late answers use this module, so that
+each of them settles a credit check in the same way.
 """
 
 from collections.abc import Mapping
@@ -47,9 +48,8 @@ def record_outcome(
     outcome: Outcome[CheckReport],
     capabilities: Capabilities,
 ) -> None:
-    """Write the outcome of a purchase into its credit check, in the second transaction (tx2), which also ends the
-    journal row. `capabilities` has the capabilities of the provider.
-    """
+    """Write the outcome of a purchase into its credit check, in the purchase's second transaction (tx2), which
+    also ends the row in the journal. `capabilities` are the capabilities of the provider."""
     record = _require_record(tx, record_id)
     store_answer_evidence(context, tx, record, "purchase", outcome)
     _write_outcome(context, tx, record, outcome, capabilities)
@@ -73,9 +73,8 @@ def _write_outcome(
 def store_answer_evidence(
     context: ServiceContext, tx: Transaction, record: CreditCheck, call: str, outcome: Outcome[object]
 ) -> int:
-    """Store the provider's answer to the call named `call` as evidence of the record. Return the id of the
-    evidence.
-    """
+    """Store the provider's answer as evidence of the credit check. `call` is the name of the call, such as
+    `purchase`. Return the id of the evidence."""
     operator = context.holder().operator
     source = f"alarmbox.{call}"
     return evidence.add_answer(
@@ -90,7 +89,8 @@ def write_success(
     report: CheckReport,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the record to success and schedule the fetch of its missing parts. The state success is final."""
+    """Set the credit check to the final state success and schedule the re-fetch of its missing parts. `facts` are
+    added to the audit entry."""
     now = context.now()
     at = next_attempt_at(INCOMPLETE_REFETCHES, 0, now, context.scale)
     credit_checks.change_record(
@@ -101,7 +101,7 @@ def write_success(
         certainty=Certainty.KNOWN.value,
         error_code=None,
         credit_check_id=report.credit_check_id,
-        **report_values(report, record, now),
+        **make_report_values(report, record, now),
         **credit_checks.work_values(Work(WorkState.SCHEDULED, at, WorkReason.INCOMPLETE)),
     )
     if record.certainty is Certainty.UNKNOWN:
@@ -111,10 +111,9 @@ def write_success(
     )
 
 
-def report_values(report: CheckReport, record: CreditCheck, now: datetime) -> dict[str, object]:
-    """Return the column values from a provider's report; a field that the report lacks is left out. A date becomes a
-    UTC instant: the beginning of the day in Japan for the purchase, its end for the expiration.
-    """
+def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) -> dict[str, object]:
+    """Return the column values from a provider's report; a field that the report lacks is left out. A date becomes
+    a UTC instant: the start of the Japanese day for the purchase, the end of the day for the expiration."""
     values: dict[str, object] = {
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
         "result": report.result,
@@ -132,7 +131,7 @@ def _is_later(value: object, now: datetime) -> bool:
 
 
 def convert_to_column_value(value: object) -> object:
-    """Return the value in the form in which its column stores it: an instant becomes a naive UTC time."""
+    """Return the value as its column stores it: a datetime becomes a naive UTC time, another value stays."""
     return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 
@@ -143,8 +142,9 @@ def write_error(
     cause: str,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the record to error: the credit check was certainly not bought. Its claim ends, and the record that this
-    renewal had superseded (if it was one) becomes live again.
+    """Set the credit check to error: it was certainly not bought. Its claim ends. If it was a renewal, the credit
+    check that it had superseded becomes live again. `cause` is stored as the error code, and `facts` are added
+    to the audit entry.
     """
     now = context.now()
     credit_checks.change_record(
@@ -167,8 +167,9 @@ def write_error(
 def write_unknown(
     context: ServiceContext, tx: Transaction, record: CreditCheck, cause: str, capabilities: Capabilities
 ) -> None:
-    """Set the certainty to unknown: the provider may have charged the purchase. The claim stays. A probe is scheduled
-    if the provider can list purchases; otherwise a person must look.
+    """Set the certainty of the credit check to unknown: the provider may have charged the purchase. The claim
+    stays. A probe is scheduled if the provider can list purchases; otherwise a person must look. `cause` is
+    stored as the error code.
     """
     now = context.now()
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL)
@@ -190,31 +191,33 @@ def write_unknown(
 @dataclass(frozen=True, slots=True)
 class PurchaseSettler:
     """Settles purchases whose own process did not record the outcome. `capabilities` are the capabilities of the
-    provider.
-    """
+    provider."""
 
     context: ServiceContext
     capabilities: Capabilities
 
     def settle(self, tx: Transaction, operation_id: str, outcome: Outcome[CheckReport], key: str | None) -> bool:
-        """Settle a purchase with an answer that its own second transaction (tx2) did not record. Safe to repeat.
-        `key` is the answer key of the operation, with which the database accepts the answer.
+        """Settle a purchase with an answer that its own second transaction (tx2) did not record. A repeated call
+        changes nothing. `key` is the answer key of the operation; the database accepts the answer only with
+        this key.
 
-        Only a pending record is settled. A record that was decided meanwhile keeps its state: the answer is stored as
-        evidence, and a contradiction opens a case. Return False if the operation or its record is missing.
+        Only a pending credit check is settled. One that was decided meanwhile keeps its state: the answer is
+        stored as evidence, and a contradiction opens a case. Return False if the operation or its credit check is
+        missing.
         """
         operation = journal.find(tx.conn, operation_id)
         record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
         if operation is None or record is None:
             return False
         if record.state is not CheckState.PENDING:
-            _keep_contradiction(self.context, tx, record, outcome)
+            _store_late_answer(self.context, tx, record, outcome)
         else:
             _settle_by_answer(self.context, tx, record, operation_id, outcome, self.capabilities, key)
         return True
 
     def record_lapse(self, tx: Transaction, operation: Operation) -> None:
-        """Record that the process ended during the call: the outcome of a pending record becomes unknown."""
+        """Record that the process of the operation ended during the call: the outcome of a pending credit check
+        becomes unknown."""
         context, record = self.context, credit_checks.find(tx.conn, operation.subject_id or 0)
         if record is not None and record.state is CheckState.PENDING:
             write_unknown(context, tx, record, "lapsed", self.capabilities)
@@ -231,9 +234,8 @@ def _settle_by_answer(
     capabilities: Capabilities,
     key: str | None,
 ) -> None:
-    """Store the answer, end the journal row and settle the record, in this sequence: on a server the triggers of the
-    database require it.
-    """
+    """Store the answer, end the row in the journal and settle the credit check, in this order, which the triggers
+    of a database server require."""
     store_answer_evidence(context, tx, record, "purchase", outcome)
     journal.settle_operation(
         tx.conn, operation_id, find_ended_state(outcome, effect=True), outcome, context.now(), key
@@ -247,7 +249,7 @@ def _settle_by_answer(
     _write_outcome(context, tx, record, outcome, capabilities)
 
 
-def _keep_contradiction(
+def _store_late_answer(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport]
 ) -> None:
     store_answer_evidence(context, tx, record, "purchase.late", outcome)
@@ -261,9 +263,8 @@ def _keep_contradiction(
 
 
 def contradicts(record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
-    """True if the provider's answer to a purchase contradicts the known state of the record, e.g. bought and
-    error.
-    """
+    """True if the provider's answer to a purchase contradicts the stored state, for example if the answer is
+    "bought" and the state is error."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         is_same_check = outcome.found is not None and outcome.found.credit_check_id == record.credit_check_id
         return record.state is CheckState.ERROR or (record.state is CheckState.SUCCESS and not is_same_check)
@@ -272,9 +273,8 @@ def contradicts(record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
 
 @credit_checks.run_again_if_stale()
 def open_contradiction_case(context: ServiceContext, tx: Transaction, record: CreditCheck, observed: str) -> None:
-    """Open a case for a record whose known state the provider contradicts; `observed` describes the provider's
-    answer. The state stays, and the work is set to needs_review.
-    """
+    """Open a case for a credit check whose state the provider contradicts; `observed` describes the provider's
+    answer. The state stays, and the work is set to needs_review."""
     now = context.now()
     if cases.open_case(
         tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record.id, observed, record.state.value, now

@@ -1,4 +1,5 @@
-"""Compare two versions of a PDF page by page: words first, and images where the words are the same."""
+"""Compare two versions of a PDF page by page: first the words, and where the words are the same, the images of the
+pages."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,12 +9,12 @@ from console.domain.documents.pdf_pages import PageImage, PageWord, WordChange
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.documents.pdf_renderer import PdfDocument
 
-MOST_DIFFERENCES = 1_000
+MAX_DIFFERENCES = 1_000
 """Largest number of differences of a comparison; it stops after the page that reaches it."""
-LONGEST_TEXT = 300
+MAX_DIFFERENCE_CHARACTERS = 300
 """Largest number of characters of the words of one difference."""
-_IMAGE_WIDTH = 500  # pixels
-_FIRST_UNSPACED = "\u2e80"
+_COMPARED_IMAGE_WIDTH = 500  # pixels
+_FIRST_CJK_CHARACTER = "\u2e80"
 
 Progress = Callable[[int, int], None]
 """Function that is called before each page with the number of compared pages and of all pages. It may raise an
@@ -22,7 +23,7 @@ exception to cancel the comparison.
 
 
 class PdfComparison:
-    """Two versions of a PDF, each open in a child process until `close`."""
+    """Compares two versions of a PDF. A child process keeps each version open until `close`."""
 
     def __init__(self, old: PdfDocument, new: PdfDocument) -> None:
         self.old, self.new = old, new
@@ -38,7 +39,8 @@ class PdfComparison:
         self.close()
 
     def compare(self, progress: Progress = lambda *_: None) -> Comparison:
-        """Compare all pages. Raises provider_answer_unusable if one of the versions can't be opened."""
+        """Compare all pages and return the differences. The method calls `progress` before each page. Raises
+        provider_answer_unusable if one of the versions can't be opened."""
         result = Comparison(self.old.page_count(), self.new.page_count())
         most_pages = max(result.old_pages, result.new_pages)
         for index in range(most_pages):
@@ -50,9 +52,9 @@ class PdfComparison:
                 pages_without_text=result.pages_without_text + (not page.has_text),
                 is_cut=result.is_cut or page.is_cut,
             )
-            if len(result.differences) >= MOST_DIFFERENCES and index + 1 < most_pages:
-                return replace(result, differences=result.differences[:MOST_DIFFERENCES], is_cut=True)
-        return replace(result, differences=result.differences[:MOST_DIFFERENCES])
+            if len(result.differences) >= MAX_DIFFERENCES and index + 1 < most_pages:
+                return replace(result, differences=result.differences[:MAX_DIFFERENCES], is_cut=True)
+        return replace(result, differences=result.differences[:MAX_DIFFERENCES])
 
     def _compare_page(self, index: int, counts: Comparison) -> PageComparison:
         if index >= counts.old_pages:
@@ -71,13 +73,15 @@ class PdfComparison:
         old, new = self.old.page_words(index), self.new.page_words(index)
         changes = self.new.compare_words([word.text for word in old.words], [word.text for word in new.words])
         differences = tuple(_make_difference(index, change, old.words, new.words) for change in changes)
-        if not differences and not _is_same(*(pdf.page_image(index, _IMAGE_WIDTH) for pdf in (self.old, self.new))):
+        if not differences and not _is_same_image(
+            *(pdf.page_image(index, _COMPARED_IMAGE_WIDTH) for pdf in (self.old, self.new))
+        ):
             differences = (PageDifference(index, DifferenceKind.IMAGE),)
         has_text = bool(old.words or new.words)
         return PageComparison(index, differences, has_text, old.is_cut or new.is_cut)
 
 
-def _is_same(old: PageImage, new: PageImage) -> bool:
+def _is_same_image(old: PageImage, new: PageImage) -> bool:
     return (old.width, old.height, old.pixels) == (new.width, new.height, new.pixels)
 
 
@@ -97,11 +101,12 @@ def _make_difference(
 
 
 def _join_words(words: Sequence[PageWord]) -> str:
-    """Return the words as text, with spaces between words, but not beside Chinese and Japanese characters."""
+    """Return the words as one text, with spaces between them except next to Chinese and Japanese characters. A
+    text longer than MAX_DIFFERENCE_CHARACTERS is cut."""
     text = ""
     for word in words:
-        needs_space = text and max(text[-1], word.text[:1]) < _FIRST_UNSPACED
+        needs_space = text and max(text[-1], word.text[:1]) < _FIRST_CJK_CHARACTER
         text += f" {word.text}" if needs_space else word.text
-        if len(text) > LONGEST_TEXT:
-            return f"{text[:LONGEST_TEXT]}…"
+        if len(text) > MAX_DIFFERENCE_CHARACTERS:
+            return f"{text[:MAX_DIFFERENCE_CHARACTERS]}…"
     return text

@@ -1,6 +1,5 @@
-"""Probes of credit checks: ask the provider with calls that only read, and settle an unknown purchase if the answer
-is unambiguous.
-"""
+"""Probe credit checks: call the provider only to read, and settle an unknown purchase if the answer is
+unambiguous."""
 
 from collections.abc import Callable
 
@@ -33,26 +32,27 @@ from console.store.database.engine import Transaction
 from console.store.operations import journal
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
-ACTION = AuditAction.CREDIT_CHECK_PROBE
+PROBE_ACTION = AuditAction.CREDIT_CHECK_PROBE
 
 
 class CreditCheckProbes:
-    """Probes credit checks. It can call the provider only to read, never to buy."""
+    """Probes credit checks. The class can call the provider only to read, never to buy."""
 
     def __init__(
-        self, context: ServiceContext, recovery: PurchaseDecisions, reader: Callable[[], CreditCheckReader]
+        self, context: ServiceContext, decisions: PurchaseDecisions, open_reader: Callable[[], CreditCheckReader]
     ) -> None:
         self._context = context
-        self._recovery = recovery
-        self._reader = reader
+        self._decisions = decisions
+        self._open_reader = open_reader
 
     def probe(self, record_id: int, *, automatic: bool = False) -> CreditCheck:
-        """Probe the record and return its state after the probe. With `automatic`, the next probe is scheduled.
+        """Probe the credit check and return it as it is after the probe. With `automatic`, the next probe is
+        scheduled.
 
         Raises outcome_unknown (detail.record) if the purchase stays unknown, in_progress while its call runs,
         not_found, not_allowed, provider_auth, rate_limited and provider_unreachable.
         """
-        with refusals.audit_refusals(self._context, ACTION, record_id):
+        with refusals.audit_refusals(self._context, PROBE_ACTION, record_id):
             self._context.require_right("probe")
             return self._probe_record(record_id, automatic)
 
@@ -65,12 +65,12 @@ class CreditCheckProbes:
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
                 return check_records.read_current(self._context, record_id)
-        self._refuse_running(record)
+        self._require_no_running_purchase(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None and not record.viewing_over:
             self._compare_with_provider(record)
         return check_records.read_current(self._context, record_id)
 
-    def _refuse_running(self, record: CreditCheck) -> None:
+    def _require_no_running_purchase(self, record: CreditCheck) -> None:
         with self._context.database.read() as conn:
             running = journal.find_running(conn, CREDIT_CHECK_KIND, record.id)
         if running is not None and journal.has_effect(running.action):
@@ -82,8 +82,8 @@ class CreditCheckProbes:
     # Unknown: look for the purchase
 
     def _probe_unknown(self, record_id: int, automatic: bool) -> CreditCheck:
-        with self._recovery.hold_record(record_id, None) as record:
-            reader = self._reader()
+        with self._decisions.hold_record(record_id, None) as record:
+            reader = self._open_reader()
             if not reader.capabilities.finds_purchases:
                 raise ConsoleError(
                     ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": UnknownReason.NO_LIST_CALL}
@@ -99,9 +99,8 @@ class CreditCheckProbes:
     def _handle_answer(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
-        """Settle the record with the answer if the answer is unambiguous. Return None if the record is settled,
-        otherwise the reason why it is not.
-        """
+        """Settle the credit check with the provider's answer if the answer is unambiguous. Return None if the
+        credit check is settled, otherwise the reason why it is not."""
         return self._context.write(lambda tx: self._apply_answer(tx, record, outcome, automatic))
 
     def _apply_answer(
@@ -125,11 +124,11 @@ class CreditCheckProbes:
     def _find_unused_report(
         self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]
     ) -> tuple[CheckReport | None, str]:
-        """Return the provider's report of this purchase, or None and the reason why no report certainly belongs to
-        it.
+        """Return the provider's report of this purchase and a reason; the report is None if no report certainly
+        belongs to the purchase.
 
-        A report certainly belongs to the purchase if it is the only one since the day of sending (in Japan) that no
-        record here has, and no other purchase of this corporation number is open.
+        A report certainly belongs to the purchase if it is the only one since the day of sending (in Japan) whose
+        id no credit check here has, and if no other purchase of this corporation number is open.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         # Open purchases are read before the reports are compared: a purchase that another transaction settles in
@@ -187,10 +186,11 @@ class CreditCheckProbes:
     # Known outcome: compare; the state is never overwritten
 
     def _compare_with_provider(self, record: CreditCheck) -> None:
-        """Read a bought credit check at the provider and compare the answer. A contradiction opens a case; the
-        record's state stays. Raises the error of a read without an answer (NO_ANSWER_CODES).
+        """Read a bought credit check at the provider and compare the answer with the stored row. A contradiction
+        opens a case; the state stays. Raises the error of a read to which the provider gave no answer
+        (NO_ANSWER_CODES).
         """
-        outcome = self._reader().read_detail(record.credit_check_id or 0)
+        outcome = self._open_reader().read_detail(record.credit_check_id or 0)
         context, observed = self._context, _find_contradiction(record, outcome)
 
         def keep(tx: Transaction) -> None:

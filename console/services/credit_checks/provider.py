@@ -10,26 +10,24 @@ _NO_CAPABILITIES = Capabilities(identifies_by_number=False, gives_verdict=False,
 
 
 class CreditCheckAdapterSource:
-    """Creates the credit-check provider of this desk at its first use. Services that must never buy get only
-    `get_reader`.
-    """
+    """Creates the adapter of the credit-check provider at its first use. Services that must never buy get only
+    `get_reader`."""
 
-    def __init__(self, make: Callable[[], CreditCheckProvider]) -> None:
-        self._make = make
+    def __init__(self, make_adapter: Callable[[], CreditCheckProvider]) -> None:
+        self._make_adapter = make_adapter
         self._adapter: CreditCheckProvider | None = None
         self._lock = Lock()
 
     def get_adapter(self) -> CreditCheckProvider:
-        """Return the provider with all calls. Raises bad_profile if it is not configured."""
+        """Return the provider's adapter with all calls. Raises bad_profile if the provider is not configured."""
         with self._lock:
             if self._adapter is None:
-                self._adapter = self._make()
+                self._adapter = self._make_adapter()
             return self._adapter
 
     def get_capabilities(self) -> Capabilities:
-        """Return the provider's capabilities. If it is not configured, all are False, so that people can still decide
-        about purchases.
-        """
+        """Return the provider's capabilities. If the provider is not configured, all of them are False, so that
+        people can still decide about purchases."""
         try:
             return self.get_adapter().capabilities
         except ConsoleError as unfit:
@@ -38,5 +36,6 @@ class CreditCheckAdapterSource:
             return _NO_CAPABILITIES
 
     def get_reader(self) -> CreditCheckReader:
-        """Return the provider with only the calls that read. Raises bad_profile if it is not configured."""
+        """Return the provider's adapter with only the calls that read. Raises bad_profile if the provider is not
+        configured."""
         return self.get_adapter().make_reader()

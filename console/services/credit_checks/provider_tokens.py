@@ -1,6 +1,7 @@
-"""The access and refresh token of the provider, and the minimum time between its calls, shared by all desks.
+"""The access and refresh token of the credit-check provider, and the minimum time between the calls to it, which
+all desks share through the database.
 
-The classes implement the interfaces TokenStore and RateLimiter of the provider adapters with the database.
+The classes implement the interfaces TokenStore and RateLimiter of the provider's adapter.
 """
 
 import json
@@ -31,17 +32,16 @@ from console.store.operations.leases import Lease
 from console.store.operations.provider_tokens import StoredToken
 from console.store.spool.cipher import Cipher, DecryptionFailed
 
-LEASE_NAME = "alarmbox_token"
-WAIT_SECONDS = 60.0
-_PAUSE_SECONDS = 0.05
-_STORE_ATTEMPTS = 3
+REFRESH_LEASE_NAME = "alarmbox_token"
+LEASE_WAIT_SECONDS = 60.0
+_LEASE_POLL_SECONDS = 0.05
+_MAX_STORE_ATTEMPTS = 3
 _log = logging.getLogger("console.tokens")
 
 
-class StoredTokens:
-    """TokenStore that stores the tokens in the database. Only one desk at a time refreshes them, and a new pair of
-    tokens is stored before it is used.
-    """
+class DatabaseTokenStore:
+    """TokenStore that stores the pair of access and refresh token in the database. Only one desk at a time
+    refreshes the pair, and a new pair is stored before it is used."""
 
     def __init__(
         self, context: ServiceContext, provider: str, first_refresh_token: str | None, cipher: Cipher
@@ -54,18 +54,18 @@ class StoredTokens:
         """The pair that this process has read or stored last. It is used if the stored row can't be decrypted."""
 
     def current(self) -> TokenPair | None:
-        """Return the stored pair; None if there is none. Raises bad_profile if the row can't be decrypted with the
-        store key and this process has read no pair before.
-        """
+        """Return the stored pair of tokens; None if there is none. Raises bad_profile if the row can't be
+        decrypted with the store key and this process has read no pair before."""
         with self._context.database.read() as conn:
             stored = tokens.read_token(conn, self._provider)
         return self._decrypt_stored_pair(stored) if stored else None
 
     def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
-        """Under the lease LEASE_NAME, call `exchange` and store the pair that it returns in place of the stored pair,
-        even if that one can't be decrypted. Return the stored pair with its version.
+        """Under the lease REFRESH_LEASE_NAME, call `exchange` and store the pair that it returns in place of the
+        stored pair, even if the stored pair can't be decrypted. Return the new pair with its version.
 
-        Raises TokenUnavailable like `refresh`, and TokenAnswerLost if the database could not store the pair.
+        Raises TokenUnavailable if the lease is not free within LEASE_WAIT_SECONDS or on a signal, and
+        TokenAnswerLost if the new pair could not be stored.
         """
         with keep_renewed(self._context, self._wait_for_lease()):
             new_pair = exchange()
@@ -76,19 +76,19 @@ class StoredTokens:
                 raise TokenAnswerLost(UnknownReason.TOKENS_NOT_STORED) from not_stored
 
     def _store_authorised_pair(self, new_pair: TokenPair) -> TokenPair:
-        """Store a pair in the place of the stored row. A process that lost the lease may have replaced this row
-        meanwhile: then read the row again. Raises TokenAnswerLost if the row was replaced at each attempt.
+        """Store a new pair in place of the stored row, and return it with its version. If another desk replaces
+        the row meanwhile, read the row and try again. Raises TokenAnswerLost after _MAX_STORE_ATTEMPTS
+        attempts.
         """
-        for _ in range(_STORE_ATTEMPTS):
+        for _ in range(_MAX_STORE_ATTEMPTS):
             version = self._replace_stored_row(new_pair)
             if version is not None:
-                return self._remember_pair(new_pair, version)
+                return self._set_last_pair(new_pair, version)
         raise TokenAnswerLost(UnknownReason.TOKENS_NOT_STORED)
 
     def _replace_stored_row(self, new_pair: TokenPair) -> int | None:
-        """Store the pair in the place of the stored row, and return its version; None if another desk has replaced
-        the row meanwhile.
-        """
+        """Store the pair in place of the stored row, and return its version; None if another desk has replaced the
+        row meanwhile."""
         with self._context.database.read() as conn:
             stored_token = tokens.read_token(conn, self._provider)
         new_row = self._make_row(stored_token, new_pair, first_token=None)
@@ -98,12 +98,12 @@ class StoredTokens:
         return new_row.version if is_stored else None
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
-        """Return a pair newer than `outdated_pair`: the stored pair or, under the lease LEASE_NAME, a new pair from
-        `exchange`.
+        """Return a pair newer than `outdated_pair`: the stored pair or, under the lease REFRESH_LEASE_NAME, a new
+        pair from `exchange`.
 
-        Raises CredentialsRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease is
-        not free within WAIT_SECONDS, on a signal, and if another desk has stored a pair meanwhile that is missing
-        now.
+        Raises CredentialsRefused if the provider refuses all refresh tokens. Raises TokenUnavailable if the lease
+        is not free within LEASE_WAIT_SECONDS, on a signal, and if another desk has replaced the stored row
+        meanwhile and it has no pair.
         """
         with keep_renewed(self._context, self._wait_for_lease()):
             return self._refresh_pair(exchange, outdated_pair)
@@ -124,9 +124,8 @@ class StoredTokens:
         return self._exchange_first_token(exchange, stored_token)
 
     def _exchange_first_token(self, exchange: TokenExchange, stored_token: StoredToken | None) -> TokenPair:
-        """Exchange the configured refresh token and store the new pair. Raises CredentialsRefused if none is
-        configured, if it was used before, or if the provider refuses it.
-        """
+        """Exchange the refresh token from the settings and store the new pair. Raises CredentialsRefused if the
+        settings have none, if it was used before, or if the provider refuses it."""
         used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         if self._first_refresh_token is None or self._hash_token(self._first_refresh_token) in used_hashes:
             raise CredentialsRefused("authorise_again")
@@ -143,14 +142,13 @@ class StoredTokens:
             lambda tx: self._replace_row(tx, stored_token, new_row, AuditAction.TOKEN_REFRESHED)
         ):
             return self._read_pair_of_other_desk()
-        return self._remember_pair(new_pair, new_row.version)
+        return self._set_last_pair(new_pair, new_row.version)
 
     def _make_row(
         self, stored_token: StoredToken | None, new_pair: TokenPair, first_token: str | None
     ) -> StoredToken:
-        """Return the row that follows `stored_token`. `first_token` is the configured refresh token, if the pair was
-        received for it.
-        """
+        """Return the row that replaces `stored_token`, with the next version. `first_token` is the refresh token
+        from the settings if the provider gave the pair for it, otherwise None."""
         used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         version = (stored_token.version if stored_token else 0) + 1
         return StoredToken(
@@ -160,7 +158,7 @@ class StoredTokens:
             hashes_of_used_first_tokens=(*used_hashes, self._hash_token(first_token)) if first_token else used_hashes,
         )
 
-    def _remember_pair(self, new_pair: TokenPair, version: int) -> TokenPair:
+    def _set_last_pair(self, new_pair: TokenPair, version: int) -> TokenPair:
         self._last_pair = replace(new_pair, version=version)
         return self._last_pair
 
@@ -173,27 +171,24 @@ class StoredTokens:
         return is_stored
 
     def _read_pair_of_other_desk(self) -> TokenPair:
-        """Return the pair that another desk has stored after this process lost the lease. Raises TokenUnavailable if
-        there is none.
-        """
+        """Return the pair that another desk has stored after this process lost the lease. Raises TokenUnavailable
+        if the database has no pair."""
         pair = self.current()
         if pair is None:
             raise TokenUnavailable("stored_by_another_desk")
         return pair
 
     def _hash_token(self, token: str) -> str:
-        """Return a keyed hash of the token with the store key, so that nobody without the key can test guessed tokens
-        against the stored row.
-        """
+        """Return a hash of the token, keyed with the fingerprint of the store key. Without the store key nobody
+        can test guessed tokens against the stored hash."""
         import hashlib
         import hmac
 
         return hmac.digest(self._cipher.fingerprint.encode(), token.encode(), hashlib.sha256).hex()
 
     def _encrypt_pair(self, pair: TokenPair, version: int) -> str:
-        """Return the encrypted pair with its version in front. The version is also encrypted, so that `_decrypt_pair`
-        notices an older pair in a newer row.
-        """
+        """Return the encrypted pair with its version in front. The version is also encrypted, so that
+        `_decrypt_pair` detects an older pair that was copied into a newer row."""
         plain = json.dumps([pair.access_token, pair.refresh_token, version])
         return f"v{version}.{self._cipher.encrypt(plain.encode()).decode()}"
 
@@ -213,9 +208,9 @@ class StoredTokens:
         return self._last_pair
 
     def _decrypt_pair(self, encrypted_pair: str, stored: StoredToken) -> TokenPair:
-        """Decrypt the text `encrypted_pair` of the row `stored` and return its pair. Raises DecryptionFailed for
-        another key or another version. A row that an earlier version of this program wrote contains no version and is
-        accepted without one.
+        """Decrypt `encrypted_pair`, the text in the row `stored`, and return its pair. Raises DecryptionFailed for
+        another store key or another version. The text of an earlier version of this program contains no version
+        and is accepted without it.
         """
         version_mark, dot, inner = encrypted_pair.rpartition(".")
         access, refresh, *numbers = json.loads(self._cipher.decrypt(inner.encode()))
@@ -226,22 +221,21 @@ class StoredTokens:
 
     def _wait_for_lease(self) -> Lease:
         context = self._context
-        deadline = context.clock.monotonic() + context.scale.scaled_seconds(WAIT_SECONDS)
+        deadline = context.clock.monotonic() + context.scale.scaled_seconds(LEASE_WAIT_SECONDS)
         while True:
-            lease = acquire(context, LEASE_NAME)
+            lease = acquire(context, REFRESH_LEASE_NAME)
             if lease is not None:
                 return lease
             if interrupts.is_pending():
                 raise TokenUnavailable(interrupts.INTERRUPT_REASON)
             if context.clock.monotonic() >= deadline:
                 raise TokenUnavailable(ErrorCode.LEASE_TIMEOUT)
-            context.clock.sleep(_PAUSE_SECONDS)
+            context.clock.sleep(_LEASE_POLL_SECONDS)
 
 
-class RefusedCalls:
+class CallRefuser:
     """RateLimiter and TokenStore for a desk at which a worker acts for the person. Such a desk may read the
-    capabilities of the provider, which needs no credentials, and calls no provider.
-    """
+    capabilities of the provider's adapter, which needs no credentials, and sends nothing to the provider."""
 
     def wait_for_start(self) -> None:
         """Always raise worker_away, so that this desk sends nothing to the provider."""
@@ -256,10 +250,9 @@ class RefusedCalls:
         raise ConsoleError(ErrorCode.WORKER_AWAY)
 
 
-class SpacedCalls:
-    """RateLimiter that stores in the database when the next call may start. At least `spacing_seconds` pass between
-    the starts of two calls, also if different desks call.
-    """
+class DatabaseRateLimiter:
+    """RateLimiter that stores in the database when the next call may start. At least `spacing_seconds` pass
+    between the starts of two calls, also if different desks make them."""
 
     def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:
         self._context = context
@@ -267,7 +260,7 @@ class SpacedCalls:
         self._spacing = context.scale.scaled_seconds(spacing_seconds)
 
     def wait_for_start(self) -> None:
-        """Reserve the next free start time in the database and sleep until then."""
+        """Reserve the next free start time in the database, and sleep until that time."""
         if self._spacing <= 0:
             return
         wait = self._context.write(lambda tx: rate_gate.reserve_call_start(tx.conn, self._name, self._spacing))

@@ -1,4 +1,5 @@
-"""Purchases of credit checks as guarded operations, and the entry point for all actions on one credit check."""
+"""Buy credit checks as guarded operations. The class `CreditChecks` is the service for all actions on one credit
+check."""
 
 import hashlib
 import json
@@ -49,13 +50,12 @@ _log = logging.getLogger("console.guard")
 
 
 def _ignore_step(_step: str) -> None:
-    """Ignore a progress step: the default if the caller gives no callback."""
+    """Ignore the name of a progress step: used if the caller passes no callback."""
 
 
 class CreditChecks:
-    """The actions of a person on credit checks: plan and buy one, and read its detail and PDF again. Safe from any
-    thread.
-    """
+    """The service for a person's actions on credit checks: plan a purchase, buy, and re-fetch detail and PDF.
+    Several threads may use it at the same time."""
 
     def __init__(
         self,
@@ -72,9 +72,8 @@ class CreditChecks:
         self._refetch_service = refetch_service
 
     def make_plan(self, number: str) -> PurchasePlan:
-        """Return the facts that a person should read before buying a credit check of this corporation number. No
-        claim is written. Raises invalid_corporation_number.
-        """
+        """Return the facts that a person should read before they buy a credit check of this corporation number.
+        Writes nothing. Raises invalid_corporation_number."""
         value = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
@@ -102,8 +101,8 @@ class CreditChecks:
         )
 
     def purchase(self, request: PurchaseRequest, progress: Progress | None = None) -> CreditCheck:
-        """Buy one credit check; even after failures and repetitions, it is bought at most once. Return the bought
-        record; its detail or PDF may still be missing.
+        """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check;
+        its detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
         Raises invalid_corporation_number, unknown_client, usage, not_allowed, already_purchased (detail.record),
         not_expired, lease_timeout, outcome_unknown (detail.record) and the other codes of `find_error_code`.
@@ -123,9 +122,9 @@ class CreditChecks:
         expected_version: int | None = None,
         progress: Progress | None = None,
     ) -> RefetchResult:
-        """Read detail and PDF of a bought credit check again; this costs nothing.
+        """Re-fetch detail and PDF of a bought credit check; this costs nothing.
 
-        `expected_version` is the record's version on the caller's screen. Raises the errors of
+        `expected_version` is the version of the credit check on the caller's screen. Raises the errors of
         `RefetchService.refetch`.
         """
         return self._refetch_service.refetch(
@@ -174,7 +173,7 @@ class CreditChecks:
 
 
 class _PurchaseAttempt:
-    """One attempt to buy a credit check."""
+    """One attempt to buy a credit check: the steps that the guarded pipeline calls for the action PURCHASE."""
 
     def __init__(
         self,
@@ -196,11 +195,11 @@ class _PurchaseAttempt:
         self._checked_at = self._context.now()
 
     def _require_expired(self, reader: CreditCheckReader) -> None:
-        """Ask the provider about the old credit check, and refuse a renewal unless the old one has expired there. A
-        renewal costs money again, and the provider's id in the stored row is no proof of the old purchase: an account
-        that may write records could store the id of another credit check there, or an id that doesn't exist.
+        """Refuse a renewal unless the provider says that the old credit check has expired. A renewal costs money
+        again, and the provider's id in the stored row is no proof: an account that may write credit checks
+        could store the id of another one there, or an id that doesn't exist.
 
-        Raises not_expired, provider_answer_unusable, and the error of a read without an answer.
+        Raises not_expired, provider_answer_unusable, and the error of a read to which the provider gave no answer.
         """
         context, request = self._context, self._request
         with context.database.read() as conn:
@@ -232,13 +231,13 @@ class _PurchaseAttempt:
         if not report.expired and (valid_until is None or valid_until > context.now()):
             raise ConsoleError(ErrorCode.NOT_EXPIRED, {"record": live_check, "expired_at": valid_until})
 
-    def lease(self) -> str | None:
+    def make_lease_name(self) -> str | None:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Refuse a purchase that can't succeed: a live record exists, a renewal is too early, another renewal was
-        faster, or an operation in the spool or in the table of lost operations holds the claim. Raises
-        already_purchased, not_expired, read_only.
+        """Refuse a purchase that can't succeed: a live credit check exists, a renewal is too early, another
+        renewal was faster, or an operation in the spool or in the table of lost operations has the claim.
+        Raises already_purchased, not_expired, read_only.
         """
         request = self._request
         client, number = request.client_id, request.corporation_number
@@ -268,9 +267,8 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED if was_overtaken else ErrorCode.NOT_EXPIRED, facts)
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
-        """Insert the pending record, which the unique index admits only once. A renewal first supersedes the old
-        record, so that its claim ends.
-        """
+        """Insert the pending credit check; the unique index over claims admits only one. A renewal first
+        supersedes the old credit check, so that its claim ends."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
         superseded = credit_checks.find_claim_holder(tx.conn, client, number) if request.renew else None
@@ -304,9 +302,8 @@ class _PurchaseAttempt:
         return error
 
     def make_result(self, claimed: ClaimedOperation, outcome: Outcome[CheckReport]) -> CreditCheck:
-        """Return the bought record, or raise the error that the recorded outcome means. If the database can't be read
-        now, the record is built from the claim and the outcome in memory.
-        """
+        """Return the bought credit check, or raise the error for the recorded outcome. If the database can't be
+        read now, the credit check is built from the claim and the outcome in memory."""
         if outcome.kind is OutcomeClass.SUCCEEDED:
             self._refetch_service.follow_up(claimed.subject.id, self._progress)
         try:
@@ -331,7 +328,7 @@ PURCHASE: GuardedAction[_PurchaseAttempt, outcomes.PurchaseSettler, CheckReport,
     waits_for_lease=True,
     answer=CheckReport,
     prepare=_PurchaseAttempt.prepare,
-    lease=_PurchaseAttempt.lease,
+    lease=_PurchaseAttempt.make_lease_name,
     check=_PurchaseAttempt.check,
     claim=_PurchaseAttempt.claim,
     call=_PurchaseAttempt.call,
@@ -347,9 +344,8 @@ GuardedPurchaseService: TypeAlias = GuardedService[
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
-    """True if another record has the same provider's id as `record`. Duplicates, and records of the same corporation
-    for another client, don't count.
-    """
+    """True if another credit check has the same provider's id as `record`. Duplicates, and credit checks of the
+    same corporation for another client, don't count."""
     if record.credit_check_id is None:
         return False
     return any(
@@ -361,16 +357,14 @@ def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
 
 
 def _is_no_longer_shown(outcome: Outcome[CheckReport]) -> bool:
-    """True for the answers that a provider gives about a credit check that it no longer shows: not found, or the
-    viewing period is over.
-    """
+    """True for the two answers that a provider gives about a credit check that it no longer shows: not found, and
+    viewing period over."""
     return outcome.kind is OutcomeClass.NOT_FOUND or find_part_error_code(outcome) == ErrorCode.VIEWING_PERIOD_OVER
 
 
 def _may_have_expired(record: CreditCheck, now: datetime) -> bool:
-    """True if the record is at least SHORTEST_VALIDITY old, so that it may have expired; also for a row of another
-    application, which has no time of creation.
-    """
+    """True if the credit check is at least SHORTEST_VALIDITY old, so that it may have expired; also for a row of
+    another application, which has no time of creation."""
     return record.created_at is None or record.created_at <= now - SHORTEST_VALIDITY
 
 

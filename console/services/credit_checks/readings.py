@@ -1,4 +1,4 @@
-"""Read the detail or the PDF of a bought credit check at the provider, and write the result into the record."""
+"""Read the detail or the PDF of a bought credit check at the provider, and write the result into the credit check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,9 +36,8 @@ _BREAK_OFF_REASON, _BUG_REASON = "broke_off", ErrorCode.INTERNAL_ERROR
 
 @dataclass(frozen=True, slots=True)
 class FetchedPart:
-    """The result of one read at the provider: its outcome, the report (None without one) and the stored PDF (None
-    without one). `name` is DETAIL or PDF.
-    """
+    """The result of one read at the provider. `name` is DETAIL or PDF; `outcome` is the provider's answer;
+    `report` is the report in the answer, and `stored` the stored PDF (None if the answer has none)."""
 
     name: str
     outcome: Outcome[object]
@@ -47,31 +46,31 @@ class FetchedPart:
 
     @property
     def is_fetched(self) -> bool:
-        """True if the read succeeded."""
+        """True if the provider answered the read with the detail or the PDF."""
         return self.outcome.kind is OutcomeClass.SUCCEEDED
 
 
 class CheckReadings:
-    """Reads details and PDFs at the provider, and writes the results in the caller's transaction."""
+    """Reads the detail and the PDF of credit checks at the provider, and writes the results in the caller's
+    transaction."""
 
-    def __init__(self, context: ServiceContext, reader: Callable[[], CreditCheckReader]) -> None:
+    def __init__(self, context: ServiceContext, open_reader: Callable[[], CreditCheckReader]) -> None:
         self._context = context
-        self._reader = reader
+        self._open_reader = open_reader
 
     def require_provider(self) -> None:
         """Raise bad_profile if the provider is not configured."""
-        self._reader()
+        self._open_reader()
 
     def fetch_part(self, record: CreditCheck, name: str) -> FetchedPart:
-        """Read detail or PDF at the provider; no transaction is open. A PDF is stored as a document, whose name is
-        the hash of its content, before a row names it.
-        """
+        """Read the part `name` (DETAIL or PDF) at the provider. The caller has no open transaction. A PDF is
+        stored as a document under the hash of its content before any row contains its path."""
         self._context.failpoints.reach(f"before_{name}")
         provider_id = record.credit_check_id or 0
         if name == DETAIL:
-            detail = self._reader().read_detail(provider_id)
+            detail = self._open_reader().read_detail(provider_id)
             return _require_same_number(record, FetchedPart(name, detail, detail.found))
-        answer = self._reader().read_pdf(provider_id)
+        answer = self._open_reader().read_pdf(provider_id)
         if answer.kind is not OutcomeClass.SUCCEEDED or not isinstance(answer.found, PdfAnswer):
             return FetchedPart(name, answer)
         part = _require_same_number(record, FetchedPart(name, answer, answer.found.report))
@@ -81,9 +80,8 @@ class CheckReadings:
 
     @credit_checks.run_again_if_stale()
     def write_reading(self, tx: Transaction, record_id: int, part: FetchedPart) -> None:
-        """Write the result of one read to the record: the changed values and the current PDF, or the reason of the
-        failure.
-        """
+        """Write the result of one read into the credit check: the changed values and the path of the current PDF,
+        or the reason of the failure."""
         context = self._context
         record = credit_checks.find(tx.conn, record_id)
         if record is None:
@@ -93,7 +91,7 @@ class CheckReadings:
             self._apply_failure(tx, record, part)
             return
         now = context.now()
-        values = outcomes.report_values(part.report, record, now) if part.report else {}
+        values = outcomes.make_report_values(part.report, record, now) if part.report else {}
         changes = {name: value for name, value in values.items() if not _is_unchanged(record, name, value)}
         if part.stored is not None:
             stored = part.stored
@@ -121,9 +119,8 @@ class CheckReadings:
 
     @credit_checks.run_again_if_stale()
     def plan_next_read(self, tx: Transaction, record_id: int, attempts: int) -> None:
-        """Schedule the next attempt to read missing parts. When the schedule has ended, set the work to needs_review.
-        `attempts` is the number of attempts so far.
-        """
+        """Schedule the next attempt to read missing parts; set the work to needs_review if the schedule has no
+        further attempt. `attempts` is the number of attempts so far."""
         record = credit_checks.find(tx.conn, record_id)
         if record is None or record.work.reason == WorkReason.CONTRADICTED:
             return
@@ -156,15 +153,15 @@ def find_part_error_code(outcome: Outcome[object]) -> ErrorCode:
 
 
 def make_failed_part(name: str, error: Exception) -> FetchedPart:
-    """Return the failed result of the part `name` after an exception of this program, e.g. for a full disk."""
+    """Return a failed result of the part `name` (DETAIL or PDF) after an exception of this program, for example a
+    full disk."""
     code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
     return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
 
 
 def _require_same_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:
-    """Return the result of a read. If its report names another corporation number than the record, return a result
-    with the unknown outcome `other_number` and without the report.
-    """
+    """Return the result of a read. If its report has another corporation number than the credit check, return
+    instead a result with the unknown outcome `other_number` and without the report."""
     number = part.report.corporation_number if part.report else None
     if number is None or number == record.corporation_number:
         return part
@@ -187,9 +184,8 @@ def _is_unchanged(record: CreditCheck, name: str, value: object) -> bool:
 
 
 def _make_change_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
-    """Return the changes for the audit entry, which the timeline shows: for each field the texts of its old and new
-    value.
-    """
+    """Return the changes for the audit entry, which the timeline shows: by field, the old and the new value as
+    text."""
 
     def text(value: object) -> str | None:
         return None if value is None else str(value)

@@ -1,6 +1,6 @@
-"""Read the present state of one credit check for other services; no audit entry is written.
+"""Read one credit check for other services; no audit entry is written.
 
-A record whose operation has lapsed is returned with the certainty unknown.
+A credit check whose operation has lapsed is returned with the certainty unknown.
 """
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -11,13 +11,13 @@ from console.store.database.sqlalchemy_names import Connection
 
 
 def read_current(context: ServiceContext, record_id: int) -> CreditCheck:
-    """Return the credit check of this id, read in a transaction of its own. Raises not_found if there is none."""
+    """Return the credit check with this id, read in a separate transaction. Raises not_found if there is none."""
     with context.database.read() as conn:
         return require_record(conn, record_id)
 
 
 def require_record(conn: Connection, record_id: int) -> CreditCheck:
-    """Return the credit check of this id, read in the caller's transaction. Raises not_found if there is none."""
+    """Return the credit check with this id, read in the caller's transaction. Raises not_found if there is none."""
     record = joined_reads.find_record(conn, record_id)
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})

@@ -1,6 +1,7 @@
-"""Read detail and PDF of a bought credit check: after the purchase, at a person's request, and by a due task.
+"""Re-fetch detail and PDF of a bought credit check: after the purchase, when a person starts it, and by a due
+task.
 
-This module can read at the provider but not buy.
+This module can read at the provider, and can't buy.
 """
 
 import logging
@@ -36,7 +37,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.records import evidence
 
 _log = logging.getLogger("console.guard")
-_FIELDS = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
+_COMPARED_FIELDS = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
 _CODES_BY_SEVERITY = (
     ErrorCode.VIEWING_PERIOD_OVER,
     ErrorCode.PROVIDER_AUTH,
@@ -54,15 +55,14 @@ _CODES_BY_SEVERITY = (
 )
 
 
-def lease_name(record_id: int) -> str:
-    """Return the name of the record's lease. Re-fetches, probes, decisions and the fetch after a purchase hold it, so
-    that only one of them runs at a time.
-    """
+def make_lease_name(record_id: int) -> str:
+    """Return the name of the credit check's lease. Re-fetches, probes and decisions of people run under this
+    lease, so that only one of them runs at a time."""
     return f"credit_check_{record_id}"
 
 
 class RefetchService:
-    """Fetches detail and PDF of a record under the record's lease."""
+    """Re-fetches detail and PDF of a credit check under the credit check's lease."""
 
     def __init__(self, context: ServiceContext, pipeline: GuardedPipeline, parts: CheckReadings) -> None:
         self._context = context
@@ -72,13 +72,12 @@ class RefetchService:
     # After a purchase: failures are only logged, and each part is written in a transaction of its own
 
     def follow_up(self, record_id: int, progress: Progress) -> None:
-        """Fetch detail and PDF directly after a purchase. Failures are only logged: the method raises no
-        Exception.
-        """
+        """Fetch detail and PDF directly after a purchase. The method logs failures and raises no exception. It
+        calls `progress` with the name of each part."""
         if interrupts.is_pending():  # A due task fetches the parts later.
             return
         with log_and_suppress(f"follow-ups of credit check {record_id}"):
-            lease = acquire(self._context, lease_name(record_id))
+            lease = acquire(self._context, make_lease_name(record_id))
             if lease is not None:
                 with keep_renewed(self._context, lease):
                     self._follow_up(record_id, progress)
@@ -106,11 +105,12 @@ class RefetchService:
     def refetch(
         self, record_id: int, *, detail: bool, pdf: bool, expected_version: int | None, progress: Progress
     ) -> RefetchResult:
-        """Read the requested parts again; `expected_version` is the record's version on the caller's screen.
+        """Re-fetch the requested parts. `expected_version` is the version of the credit check on the caller's
+        screen (None: any version). The method calls `progress` with the name of each part.
 
-        Raises not_found, not_allowed, not_refetchable, in_progress, viewing_period_over, stale_view and bad_profile
-        before the first call. If a part fails after that, raises the code of the most severe failure, with
-        detail.record and detail.failed (one entry for each failed part).
+        Raises not_found, not_allowed, not_refetchable, in_progress, viewing_period_over, stale_view and
+        bad_profile before the first call to the provider. If a part fails after that, raises the code of the most
+        severe failure, with detail.record and detail.failed (one entry for each failed part).
         """
         names = tuple(name for name, is_requested in ((DETAIL, detail), (PDF, pdf)) if is_requested)
         attempt = _RefetchAttempt(self._context, self._readings, record_id, names, expected_version, progress)
@@ -118,8 +118,9 @@ class RefetchService:
 
 
 class _RefetchAttempt:
-    """One attempt to read parts of a bought credit check again. `_has_begun` is True from the first call to the
-    provider on; `_is_recorded` is True after the results are committed.
+    """One attempt to re-fetch parts of a bought credit check: the steps that the guarded pipeline calls for the
+    action REFETCH. `_has_begun` is True after the first call to the provider has started; `_is_recorded` is
+    True after the results are committed.
     """
 
     def __init__(
@@ -144,8 +145,8 @@ class _RefetchAttempt:
             self.check(conn)
         self._reader.require_provider()
 
-    def lease(self) -> str:
-        return lease_name(self._id)
+    def make_lease_name(self) -> str:
+        return make_lease_name(self._id)
 
     def check(self, conn: Connection) -> None:
         record, expected_version = check_records.require_record(conn, self._id), self._expected_version
@@ -169,9 +170,8 @@ class _RefetchAttempt:
         )
 
     def call(self, _subject: ClaimedRecord) -> Outcome[None]:
-        """Fetch each part; an exception becomes the failed result of its part. Return the outcome of the first failed
-        part, or success.
-        """
+        """Fetch each part; after an exception, the part has a failed result. Return the outcome of the first
+        failed part, or success."""
         self._has_begun = True
         for name in self._part_names:
             try:
@@ -199,14 +199,14 @@ class _RefetchAttempt:
 
     def convert_exception(self, error: Exception) -> Exception:
         if isinstance(error, StaleRow):
-            return self._unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.LOST_EVERY_RACE)
+            return self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.LOST_EVERY_RACE)
         if isinstance(error, ConsoleError) and self._has_begun:
-            return self._unrecorded_error(error.code, error.detail.get("problem"))
+            return self._make_unrecorded_error(error.code, error.detail.get("problem"))
         return error
 
     def make_result(self, _claimed: ClaimedOperation, _outcome: Outcome[None]) -> RefetchResult:
         if not self._is_recorded:
-            raise self._unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.OPERATION_LOST)
+            raise self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.OPERATION_LOST)
         record_before = self._record_before
         failed_parts = [part for part in self._readings if not part.is_fetched]
         try:
@@ -218,32 +218,31 @@ class _RefetchAttempt:
         except ConsoleError as error:
             facts: ProviderAnswerFacts = {
                 "record": record_before,
-                "failed": _failed_part_facts(failed_parts),
+                "failed": _make_failed_part_facts(failed_parts),
                 "problem": error.detail.get("problem"),
             }
-            raise _incomplete_error(error.code, facts) from error
+            raise _make_incomplete_error(error.code, facts) from error
         if failed_parts:
             raise self._make_failure_error(record, failed_parts)
         return RefetchResult(
-            record, _changed_fields(record_before, record), _documents_of_parts(documents, self._readings)
+            record, _list_changed_fields(record_before, record), _select_documents(documents, self._readings)
         )
 
-    def _unrecorded_error(self, code: ErrorCode, problem: str | None) -> ConsoleError:
-        """Return the error of a re-fetch whose results are not in the database, because the database failed or
-        another process has ended the operation.
-        """
+    def _make_unrecorded_error(self, code: ErrorCode, problem: str | None) -> ConsoleError:
+        """Return the error of a re-fetch whose results are not stored, because the database failed or another
+        process has ended the operation."""
         record = self._record_before
         with log_and_suppress(f"reading credit check {self._id} again"):
             record = check_records.read_current(self._context, self._id)
         error_code = code if code in OWN_FAULT_CODES else ErrorCode.DATABASE_UNREACHABLE
         reason = UnknownReason.ANSWER_NOT_RECORDED
         failed: list[FailedPart] = [{"part": name, "code": error_code, "reason": reason} for name in self._part_names]
-        return _incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
+        return _make_incomplete_error(error_code, {"record": record, "failed": failed, "problem": problem})
 
     def _make_failure_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
-        failure_facts = _failed_part_facts(failed_parts)
+        failure_facts = _make_failed_part_facts(failed_parts)
         worst_failure = min(failure_facts, key=lambda code: _CODES_BY_SEVERITY.index(code["code"]))
-        return _incomplete_error(
+        return _make_incomplete_error(
             ErrorCode(worst_failure["code"]),
             {"record": record, "failed": failure_facts, "reason": worst_failure["reason"]},
         )
@@ -257,7 +256,7 @@ REFETCH: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = G
     waits_for_lease=False,
     answer=None,
     prepare=_RefetchAttempt.prepare,
-    lease=_RefetchAttempt.lease,
+    lease=_RefetchAttempt.make_lease_name,
     check=_RefetchAttempt.check,
     claim=_RefetchAttempt.claim,
     call=_RefetchAttempt.call,
@@ -269,32 +268,30 @@ REFETCH: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = G
 )
 
 
-def _failed_part_facts(failed_parts: list[FetchedPart]) -> list[FailedPart]:
+def _make_failed_part_facts(failed_parts: list[FetchedPart]) -> list[FailedPart]:
     return [
         {"part": part.name, "code": find_part_error_code(part.outcome), "reason": part.outcome.reason}
         for part in failed_parts
     ]
 
 
-def _incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
+def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
     """Return the error of a re-fetch that did not fetch all parts. Its exit status is 5 if the viewing period is
-    over, 6 for a code of OWN_FAULT_CODES, otherwise that of the code.
-    """
+    over, 6 for a code of OWN_FAULT_CODES, otherwise the exit status of `code`."""
     status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_CODES else None
     return error_of_outcome(code, {**facts, "about": "refetch"}, exit_status=status)
 
 
 def make_stale_view_error(record: CreditCheck, expected_version: int) -> ConsoleError:
-    """Return the error stale_view: the record has changed since version `expected_version`, the version on the
-    person's screen.
-    """
+    """Return the error stale_view: the credit check has changed since `expected_version`, the version on the
+    person's screen."""
     differences = {"version": {"saw": expected_version, "now": record.version}, "state": record.state.value}
     return ConsoleError(ErrorCode.STALE_VIEW, {"record": record, "changed": differences})
 
 
-def _changed_fields(old: CreditCheck, new: CreditCheck) -> tuple[str, ...]:
-    return tuple(name for name in _FIELDS if getattr(old, name) != getattr(new, name))
+def _list_changed_fields(old: CreditCheck, new: CreditCheck) -> tuple[str, ...]:
+    return tuple(name for name in _COMPARED_FIELDS if getattr(old, name) != getattr(new, name))
 
 
-def _documents_of_parts(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
+def _select_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
     return documents if any(part.stored for part in parts) else tuple(doc for doc in documents if doc.current)

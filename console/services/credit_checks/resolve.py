@@ -1,4 +1,5 @@
-"""Decisions of people, with evidence, about purchases whose outcome is unknown. The provider confirms a success."""
+"""Store the decisions of people, with evidence, about purchases whose outcome is unknown. The program confirms a
+success by a read at the provider."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
-from console.services.credit_checks.refetch import lease_name, make_stale_view_error
+from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import OWN_FAULT_CODES, Settler
 from console.services.guarded.second_person import PersonDecision, decide
@@ -29,18 +30,19 @@ from console.store.operations import journal
 from console.store.records import evidence
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
-ACTION = AuditAction.CREDIT_CHECK_RESOLVE
+RESOLVE_ACTION = AuditAction.CREDIT_CHECK_RESOLVE
 LARGEST_EVIDENCE_BYTES = 10 * 1024 * 1024
 
 
 class PurchaseDecisions:
-    """Decisions of people about credit checks whose outcome is unknown. It can call the provider only to read, never
-    to buy.
-    """
+    """Stores the decisions of people about credit checks whose outcome is unknown. The class can call the provider
+    only to read, never to buy."""
 
-    def __init__(self, context: ServiceContext, reader: Callable[[], CreditCheckReader], purchases: Settler) -> None:
+    def __init__(
+        self, context: ServiceContext, open_reader: Callable[[], CreditCheckReader], purchases: Settler
+    ) -> None:
         self._context = context
-        self._reader = reader
+        self._open_reader = open_reader
         self._purchases = purchases
 
     def resolve(
@@ -51,13 +53,13 @@ class PurchaseDecisions:
         provider_id: int | None = None,
         expected_version: int | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown purchase.
+        """Decide the outcome of an unknown purchase in the acting person's name.
 
-        `target_state` is "success" or "error"; `proof` is a file or a statement; `expected_version` is the record's
-        version on the caller's screen. "success" needs one person and the provider's id of the credit check, which a
-        read must confirm. "error" needs evidence and two people, the second one an approver. Raises usage,
-        nothing_to_resolve, in_progress, not_allowed, same_person, evidence_mismatch, no_evidence, stale_view,
-        not_found, outcome_unknown and the codes of a failed read.
+        `target_state` is "success" or "error"; `proof` is the path of a file or a statement; `expected_version` is
+        the version of the credit check on the caller's screen. "success" needs one person and the provider's id of
+        the credit check, which a read at the provider must confirm. "error" needs evidence and two people, the
+        second one an approver. Raises usage, nothing_to_resolve, in_progress, not_allowed, same_person,
+        evidence_mismatch, no_evidence, stale_view, not_found, outcome_unknown and the codes of a failed read.
         """
         proof_bytes = read_proof(proof)
         if target_state not in ("success", "error"):
@@ -66,7 +68,7 @@ class PurchaseDecisions:
             )
         if target_state == "success" and provider_id is None:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ALARMBOX_ID_MISSING})
-        with refusals.audit_refusals(self._context, ACTION, record_id, {"as": target_state}):
+        with refusals.audit_refusals(self._context, RESOLVE_ACTION, record_id, {"as": target_state}):
             return self._resolve_record(record_id, target_state, proof_bytes, provider_id, expected_version)
 
     def _resolve_record(
@@ -83,26 +85,27 @@ class PurchaseDecisions:
             if provider_id is not None and target_state == "success":
                 result = ResolveResult(self._confirm_purchase(record, provider_id, proof_bytes))
             else:
-                result = self._decide_unbought(record, proof_bytes, person.name)
+                result = self._decide_not_bought(record, proof_bytes, person.name)
             self._context.failpoints.reach("after_resolve")
         return result
 
     @contextmanager
     def hold_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
-        """Yield the unknown record while its lease is held. If its operation has lapsed, the unknown outcome is
-        recorded first. Raises nothing_to_resolve, in_progress, stale_view and not_found.
+        """Context manager: yield the credit check, whose outcome is unknown, under its lease. If its operation has
+        lapsed, the unknown outcome is recorded first. Raises nothing_to_resolve if the outcome is known,
+        in_progress, stale_view and not_found.
         """
-        record = self._open_record(record_id, expected_version)
-        with hold_lease(self._context, lease_name(record_id), record=record):
+        record = self._require_unknown_record(record_id, expected_version)
+        with hold_lease(self._context, make_lease_name(record_id), record=record):
             try:
-                record = self._open_record(record_id, expected_version)
+                record = self._require_unknown_record(record_id, expected_version)
                 yield record
             except credit_checks.StaleRow:
                 raise make_stale_view_error(
                     check_records.read_current(self._context, record_id), record.version
                 ) from None
 
-    def _open_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
+    def _require_unknown_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
         record = check_records.read_current(self._context, record_id)
         if (
             expected_version is not None
@@ -129,9 +132,8 @@ class PurchaseDecisions:
         return record
 
     def _has_only_lapsed(self, record_id: int) -> bool:
-        """True if the last change of the record was only the recorded lapse of its operation. Such a change doesn't
-        make the version on a person's screen stale.
-        """
+        """True if the last change of the credit check recorded the lapse of its operation. After such a change,
+        the version on a person's screen still counts as current."""
         with self._context.database.read() as conn:
             record = credit_checks.find(conn, record_id)
         return record is not None and record.error_code == "lapsed"
@@ -139,24 +141,23 @@ class PurchaseDecisions:
     # Bought, confirmed by a read
 
     def _confirm_purchase(self, record: CreditCheck, provider_id: int, proof: bytes) -> CreditCheck:
-        outcome = self._reader().read_detail(provider_id)
+        outcome = self._open_reader().read_detail(provider_id)
         report = outcome.found
         context = self._context
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
-            self._keep_failed_reading(record, outcome)
+            self._store_failed_reading(record, outcome)
             raise make_unconfirmed_error(record, outcome)
-        mismatch = context.write(lambda tx: self._write_read(tx, record, proof, outcome, report))
+        mismatch = context.write(lambda tx: self._settle_by_report(tx, record, proof, outcome, report))
         if mismatch is not None:
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": mismatch})
-        self._end_spooled(record, is_bought=True, provider_id=provider_id)
+        self._end_spooled_operation(record, is_bought=True, provider_id=provider_id)
         return check_records.read_current(self._context, record.id)
 
-    def _write_read(
+    def _settle_by_report(
         self, tx: Transaction, record: CreditCheck, proof: bytes, outcome: Outcome[CheckReport], report: CheckReport
     ) -> MismatchReason | None:
-        """Settle the record with the report that the provider's answer contains, and return None. If the report
-        doesn't fit the record, leave the record unchanged and return the reason.
-        """
+        """Settle the credit check with the report in the provider's answer, and return None. If the report doesn't
+        fit the credit check, leave it unchanged and return the reason."""
         context = self._context
         outcomes.store_answer_evidence(context, tx, record, "resolve", outcome)
         mismatch = self._find_mismatch(tx, record, report)
@@ -165,14 +166,14 @@ class PurchaseDecisions:
                 tx.conn,
                 (CREDIT_CHECK_KIND, record.id),
                 record.operation_id,
-                _require_operator(context),
+                _get_operator_name(context),
                 proof,
                 context.now(),
             )
             self._settle_success(tx, record, outcome, report)
         return mismatch
 
-    def _keep_failed_reading(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
+    def _store_failed_reading(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
         def keep(tx: Transaction) -> None:
             outcomes.store_answer_evidence(self._context, tx, record, "resolve", outcome)
             self._context.record_audit(
@@ -197,16 +198,15 @@ class PurchaseDecisions:
 
     # Not bought, decided by two people
 
-    def _decide_unbought(self, record: CreditCheck, proof: bytes, person: str) -> ResolveResult:
+    def _decide_not_bought(self, record: CreditCheck, proof: bytes, person: str) -> ResolveResult:
         if self._context.write(lambda tx: self._write_decision(tx, record, proof, person)):
             return ResolveResult(check_records.read_current(self._context, record.id), awaiting="second_person")
-        self._end_spooled(record, is_bought=False)
+        self._end_spooled_operation(record, is_bought=False)
         return ResolveResult(check_records.read_current(self._context, record.id))
 
     def _write_decision(self, tx: Transaction, record: CreditCheck, proof: bytes, person: str) -> bool:
-        """Write the decision "not bought" of the person: the first person's proposal, or the second person's
-        confirmation, which settles the record. Return True if a second person must still decide.
-        """
+        """Write the person's decision "not bought": the first person proposes it, and the second person confirms
+        it, which settles the credit check. Return True if a second person must still decide."""
         context, now = self._context, self._context.now()
         credit_checks.require_unchanged(tx.conn, record)
 
@@ -230,24 +230,24 @@ class PurchaseDecisions:
             )
         outcomes.write_error(self._context, tx, record, "resolved_by_people", {"first": proposer})
 
-    def _end_spooled(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
+    def _end_spooled_operation(self, record: CreditCheck, *, is_bought: bool, provider_id: int | None = None) -> None:
         if record.operation_id:
             with log_and_suppress("end of a resolved operation"):
                 self._context.spool.mark_ended(record.operation_id, holds_claim=is_bought, provider_id=provider_id)
 
 
-def _require_operator(context: ServiceContext) -> str:
+def _get_operator_name(context: ServiceContext) -> str:
     return context.holder().operator
 
 
 def make_unconfirmed_error(
     record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, deciding: bool = True
 ) -> ConsoleError:
-    """Return the error after a read at the provider that left the outcome open. With `deciding`, the read should have
-    confirmed a person's decision; otherwise it was a probe.
+    """Return the error after a read at the provider that left the outcome open. `deciding` is True if the read
+    should have confirmed a person's decision, False for a probe.
 
     For a decision, only provider_unreachable and the codes of OWN_FAULT_CODES are kept; other failures become
-    outcome_unknown. An answer "not found" always becomes evidence_mismatch.
+    outcome_unknown. The answer "not found" always becomes evidence_mismatch.
     """
     detail: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:

@@ -23,7 +23,7 @@ from console.domain.views.any_record import CreditCheckView
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.refetch import lease_name
+from console.services.credit_checks.refetch import make_lease_name
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.registry.facts import read_facts
@@ -39,7 +39,7 @@ ActionReader = Callable[[Connection, str, int, Person | None, Sequence[str]], tu
 
 
 class CreditCheckViews:
-    """Reads credit checks for their screen. After each read, an audit entry about the opening is written."""
+    """Reads credit checks for their screen, and writes an audit entry about each opened credit check and PDF."""
 
     def __init__(
         self,
@@ -48,15 +48,15 @@ class CreditCheckViews:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` reads the relations of records; `read_actions` applies the decision table to one."""
+        """`complete_records` adds the related records to records; `read_actions` returns the allowed actions on a
+        record by the decision table."""
         self._context = context
         self._reads = reads
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_credit_check(self, record_id: int) -> CreditCheckView:
-        """Return one credit check with the data of its screen. Raises not_found, and not_allowed if a named person
-        may not read.
-        """
+        """Return one credit check with the data of its screen. Raises not_found, and not_allowed if the acting
+        person may not read."""
         context = self._context
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
@@ -73,7 +73,7 @@ class CreditCheckViews:
                 actions=self._list_actions(conn, record, person),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
-                last_answer_at=_last_answer_at(answers),
+                last_answer_at=_find_last_answer_time(answers),
                 history=self._complete_records(conn, credit_checks.find_by_number(conn, record.corporation_number)),
                 corporation=read_facts(context, conn, record.corporation_number),
                 **read_annotations(context, conn, CREDIT_CHECK_KIND, record_id),
@@ -82,9 +82,8 @@ class CreditCheckViews:
         return view
 
     def read_pdf(self, record_id: int, sha256: str | None = None) -> bytes:
-        """Return the content of the record's current PDF, or of its PDF with this SHA-256. Writes an audit entry.
-        Raises not_found, documents_unreachable, and not_allowed if a named person may not read.
-        """
+        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Writes an audit
+        entry. Raises not_found, documents_unreachable, and not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = credit_checks.find(conn, record_id)
@@ -100,16 +99,15 @@ class CreditCheckViews:
         return content
 
     def list_documents(self, record_id: int) -> tuple[Document, ...]:
-        """Return the stored PDFs of the record, newest first. Raises not_found, and not_allowed if a named person may
-        not read.
-        """
+        """Return the stored PDFs of the credit check, newest first. Raises not_found, and not_allowed if the
+        acting person may not read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = check_records.require_record(conn, record_id)
             return evidence.documents_of(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path)
 
     def _find_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
-        holder = leases.holder_of(conn, lease_name(record.id))
+        holder = leases.holder_of(conn, make_lease_name(record.id))
         if holder is not None or record.state is not CheckState.PENDING:
             return holder
         running = journal.find_running(conn, CREDIT_CHECK_KIND, record.id)
@@ -120,9 +118,8 @@ class CreditCheckViews:
     def _list_actions(
         self, conn: Connection, record: CreditCheck, person: Person | None
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions of the screen. Their rules are those of the decision table, and those of a renewal and
-        of a stored PDF; the service that runs an action checks the same rules again.
-        """
+        """Return the actions on the screen and, for each, the reason if it is not allowed. The rules are those of
+        the decision table, of a renewal and of a stored PDF; the service that runs an action checks them again."""
         by_table = self._read_actions(conn, CREDIT_CHECK_KIND, record.id, person, ("probe", "refetch", "resolve"))
         renewal_reason = find_renewal_refusal(record, self._context.now())
         renewal_facts = {"until": record.expired_at, "holder": None}
@@ -142,13 +139,13 @@ class CreditCheckViews:
 
 
 def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[TimelineEntry, ...]:
-    """Return a record's history from the audit trail, oldest first."""
+    """Return the history of a record from the audit trail, oldest entry first."""
     return tuple(
         TimelineEntry(entry.at, entry.who, entry.what, {**entry.detail, "reason": entry.reason}, entry.result)
         for entry in audit.entries_of_subject(conn, kind, subject_id)
     )
 
 
-def _last_answer_at(items: tuple[EvidenceItem, ...]) -> datetime | None:
-    """Return the time of the last answer of the provider about this record (UTC); None if there is none."""
+def _find_last_answer_time(items: tuple[EvidenceItem, ...]) -> datetime | None:
+    """Return the time (UTC) of the provider's last answer about this credit check; None if there is none."""
     return max((item.at for item in items if item.source.startswith("alarmbox.")), default=None)

@@ -8,7 +8,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.providers.payments import plugin as payment_plugin
 from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.providers.payments.provider import PaymentProvider, PaymentReader
-from console.services.credit_checks.provider_tokens import RefusedCalls, SpacedCalls
+from console.services.credit_checks.provider_tokens import CallRefuser, DatabaseRateLimiter
 from console.services.process.context import ServiceContext
 from console.settings.provider_access import S
 
@@ -22,7 +22,7 @@ def make_adapter_arguments(context: ServiceContext, plugin: ProviderPlugin[S]) -
         own_settings=own,
         url=context.settings.provider_url(plugin.name),
         secrets=context.settings.secrets_of(plugin.name),
-        gate=RefusedCalls() if context.asks_worker else SpacedCalls(context, plugin.name, own.spacing_seconds),
+        gate=CallRefuser() if context.asks_worker else DatabaseRateLimiter(context, plugin.name, own.spacing_seconds),
         clock=context.clock,
         scale=context.scale,
     )

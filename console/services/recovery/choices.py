@@ -128,7 +128,7 @@ class DecisionChoices:
     ) -> ChoiceFacts:
         live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
         running = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
-        lease_holder = leases.holder_of(conn, refetch.lease_name(record.id))
+        lease_holder = leases.holder_of(conn, refetch.make_lease_name(record.id))
         return ChoiceFacts(
             record,
             self._context.now(),

@@ -373,7 +373,7 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
 )
 def test_what_a_report_fills(report: CheckReport, held: datetime | None, values: dict[str, object]) -> None:
     """What it doesn't say stays; its word that the viewing period is over counts more than its dates."""
-    found = outcomes.report_values(report, replace(CHECK, expired_at=held), NOW)
+    found = outcomes.make_report_values(report, replace(CHECK, expired_at=held), NOW)
     naive = {name: at.replace(tzinfo=None) if isinstance(at, datetime) else at for name, at in values.items()}
     assert found == naive
 
@@ -383,8 +383,8 @@ def test_the_last_instant_of_a_viewing_period(stage: Stage) -> None:
     report = replace(REPORT, expired=True, expiration_date=date(2026, 11, 19))
     ends = datetime(2026, 11, 19, 15, tzinfo=UTC)
     held = replace(CHECK, expired_at=ends - DAY)
-    assert outcomes.report_values(report, held, ends)["expired_at"] == ends.replace(tzinfo=None)
-    early = outcomes.report_values(report, held, ends - timedelta(seconds=1))
+    assert outcomes.make_report_values(report, held, ends)["expired_at"] == ends.replace(tzinfo=None)
+    early = outcomes.make_report_values(report, held, ends - timedelta(seconds=1))
     assert early["expired_at"] == (ends - DAY).replace(tzinfo=None)
 
 

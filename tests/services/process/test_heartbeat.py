@@ -13,7 +13,7 @@ from console.domain.clock import TimeScale
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.services.credit_checks import refetch
-from console.services.credit_checks.provider_tokens import LEASE_NAME as TOKEN_LEASE
+from console.services.credit_checks.provider_tokens import REFRESH_LEASE_NAME
 from console.services.guarded.leases import acquire, hold_lease, keep_renewed
 from console.services.payments.probe import lease_name as payment_lease
 from console.services.process.heartbeat import Heartbeat
@@ -134,7 +134,7 @@ def _token(on: Stage) -> tuple[str, Callable[[Console], object]]:
     from console.domain.records import PurchaseRequest
 
     on.sandbox.control.add_fault("hang", call="token")
-    return TOKEN_LEASE, lambda console: console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
+    return REFRESH_LEASE_NAME, lambda console: console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
 
 
 PLACES = {"credit check": _credit_check, "refund": _refund, "payment": _payment, "token": _token}

@@ -12,7 +12,7 @@ import pytest
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, WAITING_STATES
 from console.domain.payments.states import PaymentState
 from console.domain.recovery.records import ProviderStatement
-from console.services.credit_checks.refetch import lease_name
+from console.services.credit_checks.refetch import make_lease_name
 from console.store.credit_checks import credit_checks
 from console.store.operations import leases
 from console.store.refunds import refunds
@@ -199,7 +199,7 @@ def test_credit_checks_that_somebody_works_on(desk: Stage) -> None:
     """Under its lease nobody else asks, fetches or decides."""
     for state in ("unknown", "incomplete"):
         record = _checks(desk)[state]()
-        with _held(desk, lease_name(record.id)):
+        with _held(desk, make_lease_name(record.id)):
             compare(desk, "op-a", "credit-check", partial(_same, record), skip=("take", "note", "probe"))
 
 
