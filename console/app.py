@@ -293,10 +293,10 @@ class Console:
         from console.services.guarded.request_ids import RequestIds
 
         if self._context.asks_worker:
-            from console.services.desk_requests.asking import AskingRequestIds
+            from console.services.desk_requests.asking import RemoteRequestIds
             from console.wiring.desk_requests import FORMS
 
-            return AskingRequestIds(self._context, FORMS)
+            return RemoteRequestIds(self._context, FORMS)
         return RequestIds(self._context, self._answer_cache)
 
     @cached_property

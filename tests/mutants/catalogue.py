@@ -217,9 +217,9 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             Change(
                 "console/services/credit_checks/readings.py",
-                "            detail = self._reader().read_detail(provider_id)\n",
+                "            detail = self._open_reader().read_detail(provider_id)\n",
                 "            from console.domain.records import PurchaseRequest\n\n"
-                "            detail = self._reader().buy_check(PurchaseRequest(record.corporation_number, "
+                "            detail = self._open_reader().buy_check(PurchaseRequest(record.corporation_number, "
                 "record.client_id))\n",
             ),
         ),

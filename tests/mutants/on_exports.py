@@ -32,7 +32,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "a reference of many digits is a number in CSV",
         _CELLS,
-        'return f"{_APOSTROPHE}{text}" if _LOOKS_LIKE_NUMBER.fullmatch(text) else text',
+        'return f"{_APOSTROPHE}{text}" if _NUMBER_LIKE_PATTERN.fullmatch(text) else text',
         "return text",
     ),
     _mutant(
@@ -51,8 +51,8 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _mutant(
         "an export is not in the trail",
         _SERVICE,
-        "        self._context.write(lambda tx: self._context.record_audit"
-        "(tx, _ACTION, request.name.value, facts, kind=_KIND))\n",
+        "        self._context.write(\n            lambda tx: self._context.record_audit"
+        "(tx, _AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_KIND)\n        )\n",
         "",
     ),
     _mutant(

@@ -1,1 +1,2 @@
-"""Desk requests: a person's desk asks a worker to act; the worker acts in the person's name and stores the answer."""
+"""Desk requests: a person's desk stores a request in the database, and a worker runs its command in the person's
+name and stores the answer."""

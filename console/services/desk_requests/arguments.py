@@ -1,6 +1,5 @@
-"""Read the arguments of a desk request at the worker. The text is not trusted: every account of the database may
-write requests.
-"""
+"""Parse the arguments of a desk request at the worker. The worker does not trust them: every account of the
+database may write requests."""
 
 import json
 import types
@@ -17,17 +16,18 @@ _LARGEST_INTEGER = 2**63 - 1
 
 
 def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
-    """Return the arguments in the JSON list `text`, whose types must be `argument_types`. `file` replaces the
+    """Return the arguments in the JSON list `text`; `argument_types` are their required types. `file` replaces the
     argument that stands for a file; None if the request has no file.
 
-    Raises ValueError for any other text.
+    Raises ValueError if `text` is no such list.
     """
     try:
-        values = json.loads(text, parse_constant=_refuse_constant)
+        values = json.loads(text, parse_constant=_refuse_json_constant)
         if not isinstance(values, list) or len(values) != len(argument_types):
             raise ValueError("another number of arguments")
         arguments = tuple(
-            file if file and _is_file(value) else answer_serialization.deserialize_value(value) for value in values
+            file if file and _is_file_placeholder(value) else answer_serialization.deserialize_value(value)
+            for value in values
         )
     except (AttributeError, ImportError, RecursionError, TypeError) as malformed:
         raise ValueError("no arguments") from malformed
@@ -37,20 +37,21 @@ def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) 
     return arguments
 
 
-def _refuse_constant(name: str) -> None:
+def _refuse_json_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _is_file(value: object) -> bool:
+def _is_file_placeholder(value: object) -> bool:
     return isinstance(value, dict) and isinstance(value.get("map"), dict) and set(value["map"]) == {FILE_KEY}
 
 
 def _has_type(value: object, required: Any) -> bool:
-    """True if the value and all its parts have the annotated type `required` and can be stored in the database."""
+    """True if the value and everything inside it have the annotated type `required` and can be stored in the
+    database."""
     if isinstance(required, types.UnionType):
         return any(_has_type(value, choice) for choice in get_args(required))
     if get_origin(required) is tuple:
-        return isinstance(value, tuple) and _are_parts(value, get_args(required))
+        return isinstance(value, tuple) and _have_types(value, get_args(required))
     if is_dataclass(required):
         hints = get_type_hints(required)
         return type(value) is required and all(_has_type(getattr(value, name), hint) for name, hint in hints.items())
@@ -63,7 +64,7 @@ def _has_type(value: object, required: Any) -> bool:
     return isinstance(value, required)
 
 
-def _are_parts(values: tuple[object, ...], required: tuple[Any, ...]) -> bool:
+def _have_types(values: tuple[object, ...], required: tuple[Any, ...]) -> bool:
     if required[1:] == (...,):
         required = required[:1] * len(values)
     return len(values) == len(required) and all(map(_has_type, values, required))

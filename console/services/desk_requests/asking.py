@@ -1,6 +1,5 @@
 """The desk's side of desk requests: store a request, wait until a worker has answered it, and return or raise the
-answer.
-"""
+answer."""
 
 import hashlib
 import json
@@ -24,8 +23,8 @@ from console.domain.error_reasons import NotAllowedReason, UnknownReason, Unreac
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.process import interrupts
 from console.services.desk_requests.commands import FILE_KEY, CommandForm
-from console.services.desk_requests.own_requests import LISTED_SECONDS, read_answer, withdraw
-from console.services.desk_requests.waiting import current_wait
+from console.services.desk_requests.own_requests import LISTED_AGE_SECONDS, read_answer, withdraw
+from console.services.desk_requests.waiting import get_current_wait
 from console.services.guarded import answer_serialization
 from console.services.guarded.operation import Progress
 from console.services.guarded.request_ids import (
@@ -55,8 +54,9 @@ doesn't renew its presence lease.
 T = TypeVar("T")
 
 
-class AskingRequestIds(RequestIds):
-    """Replaces `RequestIds` at a desk whose account may only read and ask: it lets a worker run the commands."""
+class RemoteRequestIds(RequestIds):
+    """Replaces `RequestIds` at a desk whose account may only read and write desk requests: a worker runs the
+    commands."""
 
     def __init__(self, context: ServiceContext, forms: Mapping[str, CommandForm]) -> None:
         super().__init__(context, NoCache())
@@ -71,14 +71,15 @@ class AskingRequestIds(RequestIds):
         find_answer: FindAnswer = find_no_answer,
         progress: Progress | None = None,
     ) -> T:
-        """Ask a worker to run the command, and return or raise its answer. A command that no worker runs for desks,
-        because it only reads, runs here: `act` is called.
+        """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
+        without a CommandForm only reads: this desk runs it by calling `act`.
 
-        A decision needs the password, which the person types again. For some commands only the worker knows whether
-        they are decisions; it refuses them, and the request is repeated with the password. Raises worker_away if no
-        worker is there or takes the request in time (then nothing was sent), not_allowed (reasons `password_needed`,
-        `password_wrong`), outcome_unknown (reason `asked`) if the desk stops waiting without an answer, usage for a
-        malformed request id or arguments that are too long, and the errors of the command.
+        A command of CONFIRMED_ACTIONS needs the password, which the person types again. For some other commands
+        only the worker knows that they need it: it refuses them with `password_needed`, and this desk repeats the
+        request with the password. Raises worker_away if no worker is present or takes the request in time (then
+        nothing was sent), not_allowed (reasons `password_needed`, `password_wrong`), outcome_unknown (reason
+        `asked`) if the desk stops waiting without an answer, usage for a malformed request id or arguments that
+        are too long, and the errors of the command.
         """
         if command not in self._forms:
             return act()
@@ -99,19 +100,20 @@ class AskingRequestIds(RequestIds):
     def _ask_and_wait(
         self, request: NewDeskRequest, file: bytes | None, password: str | None, progress: Progress | None
     ) -> Any:
-        """Store the request and return or raise its answer. With `password`, the request is stored over a connection
-        that is opened with this password.
-        """
+        """Store the request, and return or raise its answer. With `password`, the request is stored over a new
+        connection that signs in with this password."""
         context = self._context
         with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait
             interrupts.raise_if_pending()
             with log_and_suppress("remembering a desk request"):
-                context.spool.store_own_request(request.id, context.database_id, oldest_request_id(LISTED_SECONDS))
+                context.spool.store_own_request(
+                    request.id, context.database_id, oldest_request_id(LISTED_AGE_SECONDS)
+                )
             self._store_request(request, file, password)
             text = self._await_answer(request.id, progress)
             with log_and_suppress("forgetting a desk request"):
                 context.spool.forget_own_request(request.id)
-            return _answer_of(text)
+            return _return_or_raise_answer(text)
 
     def _store_request(self, request: NewDeskRequest, file: bytes | None, password: str | None) -> None:
         context = self._context
@@ -133,7 +135,7 @@ class AskingRequestIds(RequestIds):
     def _make_request(
         self, command: str, request_id: str | None, arguments: tuple[object, ...]
     ) -> tuple[NewDeskRequest, bytes | None]:
-        """Return the request to store, and the content of the file among the arguments, if there is one."""
+        """Return the request to store, and the content of the file among the arguments (None without one)."""
         facts = self._forms[command].facts(self._context, arguments)
         file = next((_read_content(part) for part in arguments if isinstance(part, Path)), None)
         values = [{FILE_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
@@ -156,12 +158,15 @@ class AskingRequestIds(RequestIds):
         return request, file
 
     def _await_answer(self, request: str, progress: Progress | None) -> str:
-        """Wait until the request has ended, and return its answer. Raises worker_away if the request has lapsed,
-        interrupted (reason `withdrawn`) if the person has withdrawn it elsewhere, such as in the window, and
-        outcome_unknown if the database or the request's worker gives no sign of life for GIVE_UP_SECONDS. A signal
-        ends the wait: then raises Interrupted if the request could be withdrawn, otherwise outcome_unknown.
+        """Wait until the request with the id `request` has ended, and return the text of its answer. Report each
+        new progress step to `progress`.
+
+        Raises worker_away if the request has lapsed, interrupted (reason `withdrawn`) if the person has withdrawn
+        it elsewhere, such as in the window, and outcome_unknown if the database or the request's worker does not
+        respond for GIVE_UP_SECONDS. A signal of the operating system ends the wait: the method raises Interrupted
+        if the request could be withdrawn, otherwise outcome_unknown.
         """
-        clock, pause, last_step, wait = self._context.clock, POLL_SECONDS, None, current_wait()
+        clock, pause, last_step, wait = self._context.clock, POLL_SECONDS, None, get_current_wait()
         last_sign_at = clock.monotonic()
         while not interrupts.is_pending():
             stored = self._read_progress(request)
@@ -187,14 +192,15 @@ class AskingRequestIds(RequestIds):
         raise _make_unanswered_error()
 
     def _withdraw_request(self, request: str) -> bool:
-        """Withdraw the request. Return False if a worker has taken it, or if the database doesn't answer."""
+        """Withdraw the request with the id `request`. Return False if a worker has taken it, or if the database
+        doesn't answer."""
         try:
             return withdraw(self._context, request)
         except ConsoleError:
             return False
 
     def _read_progress(self, request: str) -> DeskRequestProgress | None:
-        """Return the present state of the request; None if the database doesn't answer."""
+        """Return the present state of the request with the id `request`; None if the database doesn't answer."""
         try:
             with self._context.database.read() as conn:
                 return requests.read_progress(conn, request)
@@ -205,16 +211,14 @@ class AskingRequestIds(RequestIds):
 
 
 def _make_unanswered_error() -> ConsoleError:
-    """Return the error outcome_unknown about a request whose answer the desk didn't get: a worker may still execute
-    it.
-    """
+    """Return the error outcome_unknown about a request whose answer this desk didn't get: a worker may still
+    execute the request."""
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING})
 
 
 def _read_content(path: Path) -> bytes:
-    """Return the content of a file. Raises no_evidence for more than LARGEST_FILE_BYTES, OSError if it can't be
-    read.
-    """
+    """Return the content of a file. Raises no_evidence if it has more than LARGEST_FILE_BYTES, OSError if it can't
+    be read."""
     with path.open("rb") as file:
         content = file.read(LARGEST_FILE_BYTES + 1)
     if len(content) > LARGEST_FILE_BYTES:
@@ -222,10 +226,9 @@ def _read_content(path: Path) -> bytes:
     return content
 
 
-def _answer_of(text: str) -> Any:
-    """Return the value of a stored answer, or raise its error. If the worker marked the answer as that of an earlier
-    call, call `mark_repetition`.
-    """
+def _return_or_raise_answer(text: str) -> Any:
+    """Return the value in the text of a stored answer, or raise its error. If the answer is that of an earlier
+    call with the same request id, call `mark_repetition`."""
     answer, is_repetition = read_answer(text)
     if is_repetition:
         mark_repetition()

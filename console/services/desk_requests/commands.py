@@ -1,4 +1,5 @@
-"""Types for the commands that a desk can ask a worker to run."""
+"""Types that describe the commands that a worker runs for desks: their arguments, the facts of a request, and the
+function that runs a command."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +16,9 @@ the request.
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """Facts of a command's arguments that are stored in columns of the request: kind and id of the record, the amount
-    of a refund in minor units (`amount_minor`), and the state or value that a decision proposes (`proposed`). None:
-    no such fact.
+    """The facts of a command's arguments that a request also has in columns of its own: kind and id of the record,
+    the amount of a refund in minor units (`amount_minor`), and the state or value that a decision proposes
+    (`proposed`). None: the command has no such fact.
     """
 
     kind: str | None = None
@@ -28,9 +29,8 @@ class RequestFacts:
 
 @dataclass(frozen=True, slots=True)
 class CommandCall:
-    """One call of a command at the worker: its arguments, the function to which it reports its progress steps, and
-    its request id.
-    """
+    """One call of a command at the worker. `arguments`: those of the desk request; `progress`: the command calls
+    it with the name of each step; `request_id`: the request id of the call."""
 
     arguments: tuple[Any, ...]
     progress: Progress
@@ -45,9 +45,8 @@ them.
 
 @dataclass(frozen=True, slots=True)
 class CommandForm:
-    """The form of a command's requests: the types of its arguments, and the function that returns the facts which are
-    stored in columns of the request.
-    """
+    """The form of all requests of one command. `types`: the types of its arguments; `facts`: the function that
+    returns the facts which are stored in columns of the request."""
 
     types: tuple[Any, ...]
     facts: FactsReader

@@ -1,6 +1,5 @@
-"""Show a person's desk what has changed and whether a worker is there, and find and delete the credentials that the
-desk no longer needs.
-"""
+"""Read which records have changed and whether a worker is present, and find and delete the credentials that a desk
+no longer needs because a worker acts for its person."""
 
 from console.domain.clock import TimeScale
 from console.domain.desk_requests.records import PRESENCE_SECONDS, AliveWorker, LeftoverCredentials
@@ -16,15 +15,14 @@ from console.store.desk_requests import presence
 
 def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | None:
     """Return the worker whose presence lease was renewed last; None if no worker is present. Needs one short read
-    of the database.
-    """
+    of the database."""
     with database.read() as conn:
         return presence.newest_worker(conn, scale.lease_seconds(PRESENCE_SECONDS))
 
 
 def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
-    """Return the names of the providers' credentials and of the store key that this desk has. Reads each name in the
-    keyring.
+    """Return the names of the providers' credentials and of the store key that this desk has, in environment
+    variables and in the keyring.
 
     Raises bad_profile `keyring_failed` if the keyring can't be read.
     """
@@ -32,9 +30,8 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
 
 class DeskStatus:
-    """Reads the records that have changed, and whether a worker acts for this desk's person and is present; deletes
-    credentials that the desk no longer needs.
-    """
+    """Reads the records that have changed, and whether a worker acts for this desk's person and is present;
+    deletes credentials that the desk no longer needs."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -46,9 +43,10 @@ class DeskStatus:
 
     def read_news(self, after: FeedMark | None = None, *, with_presence: bool = True) -> DeskNews:
         """Return kind and id of the records that have changed since the mark `after`, with the mark for the next
-        call. With `with_presence`, and if a worker acts for this desk's person, also return whether no worker is
-        there, and which setting of a read-only switch is the newest. If `after` is None, return no records. Costs one
-        short statement if nothing has changed.
+        call. If `after` is None, return no records. Costs one short SQL statement if nothing has changed.
+
+        If `with_presence` is True and a worker acts for this desk's person, also return whether a worker is
+        present, and the newest setting of a read-only switch.
         """
         asks_worker = self.asks_worker
         with self._context.database.read() as conn:
@@ -57,19 +55,18 @@ class DeskStatus:
             return DeskNews(*change_feed.changes_since(conn, after))
 
     def unneeded_credentials(self) -> LeftoverCredentials:
-        """Return the names of the credentials that this desk has but doesn't need; none at a desk that acts itself.
-        Raises bad_profile.
-        """
+        """Return the names of the credentials that this desk has but doesn't need, because a worker acts for its
+        person; empty at a desk that acts itself. Raises bad_profile `keyring_failed`."""
         return (
             find_unneeded_credentials(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
         )
 
     def forget_credentials(self) -> LeftoverCredentials:
-        """Delete the credentials that this desk doesn't need from the keyring. Return their names, and the
-        environment variables with credentials, which stay.
+        """Delete the credentials that this desk doesn't need from the keyring. Return their names, and the names
+        of the environment variables with credentials, which stay.
 
-        Raises usage at a desk that acts itself, and while the spool has answers that the database lacks, because the
-        store key decrypts them. Raises bad_profile if the keyring can't be read or changed.
+        Raises usage at a desk that acts itself, and while the spool has answers that the database lacks, because
+        the store key decrypts them. Raises bad_profile if the keyring can't be read or changed.
         """
         context = self._context
         if not context.asks_worker:

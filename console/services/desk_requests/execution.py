@@ -1,6 +1,5 @@
-"""The worker's side of desk requests: take requests, run their commands in the name of the persons who asked, and
-store the answers.
-"""
+"""The worker's side of desk requests: take requests, run their commands in the name of the people whose desks
+stored them, and store the answers."""
 
 import json
 import logging
@@ -48,14 +47,15 @@ RETRY_SECONDS = 2.0
 """Pause in seconds before a request is tried again, while the call of the earlier worker that had taken it still
 counts as running.
 """
-_ANSWER_TRIES = 3
+_MAX_STORE_ATTEMPTS = 3
 """Number of times that an answer which the database refuses is stored."""
-_MAX_WORKERS = 16
+_MAX_PRESENT_WORKERS = 16
 _log = logging.getLogger("console.worker")
 
 
 class RequestExecutor:
-    """Executes desk requests under the account of a worker. Safe from several threads and in several processes."""
+    """Executes desk requests under the account of a worker. Several threads and several processes may do so at the
+    same time."""
 
     def __init__(
         self, context: ServiceContext, commands: Mapping[str, CommandRunner], forms: Mapping[str, CommandForm]
@@ -70,24 +70,28 @@ class RequestExecutor:
         self.clock, self.scale = context.clock, context.scale
 
     def announce(self) -> None:
-        """Tell the desks, by a lease, that this worker is there for PRESENCE_SECONDS from now, and take over the
-        requests of workers that have ended.
-        """
+        """Take or renew this worker's presence lease, which shows the desks for PRESENCE_SECONDS that the worker
+        is present, and release the requests of workers that have ended."""
         context, seconds = self._context, self.scale.lease_seconds(PRESENCE_SECONDS)
         lease = self._presence_lease
         if lease is not None and context.write(lambda tx: leases.renew(tx.conn, lease, context.now(), seconds)):
-            self._watch_others(lease.token, seconds)
+            self._release_requests_of_ended_workers(lease.token, seconds)
             return
         self._silent_workers, self.is_standby = frozenset(), False
         self._presence_lease = context.write(
-            lambda tx: leases.acquire(tx, PRESENCE_LEASE, context.holder(), context.now(), seconds, _MAX_WORKERS)
+            lambda tx: leases.acquire(
+                tx, PRESENCE_LEASE, context.holder(), context.now(), seconds, _MAX_PRESENT_WORKERS
+            )
         )
 
-    def _watch_others(self, own_token: str, presence_seconds: float) -> None:
-        """Release the requests of workers whose leases were silent both now and at the previous call, so that other
-        workers can take them. Two calls are necessary: a pause of the database silences all workers, and each living
-        worker renews its lease before the second call. `presence_seconds` is the length of a presence lease. This
-        worker is a standby if another one that isn't silent has a lower token.
+    def _release_requests_of_ended_workers(self, own_token: str, presence_seconds: float) -> None:
+        """Release the requests of workers whose presence leases were silent (not renewed for
+        SILENT_WORKER_SECONDS) both now and at the previous call, so that other workers can take them. Two calls
+        are necessary: a pause of the database makes all workers silent, and each living worker renews its lease
+        before the second call.
+
+        `presence_seconds` is the length of a presence lease. This worker becomes a standby if a worker that isn't
+        silent has a token lower than `own_token`.
         """
         context, limit_seconds = self._context, self.scale.lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
@@ -100,7 +104,7 @@ class RequestExecutor:
             context.write(lambda tx: requests.end_leases_of(tx, ended, account))
 
     def withdraw_announcement(self) -> None:
-        """Release this worker's presence lease, so that the desks see that the worker ends."""
+        """Release this worker's presence lease, so that the desks see that the worker is no longer present."""
         lease = self._presence_lease
         if lease is not None:
             with log_and_suppress("giving a lease up"):
@@ -108,23 +112,22 @@ class RequestExecutor:
 
     def count_waiting(self) -> int:
         """Return the number of requests that this worker may take now. Costs one read of an index if no request is
-        open.
-        """
+        open."""
         with self._context.database.read() as conn:
             return requests.count_waiting(conn)
 
     def write_steps(self) -> None:
-        """Store the latest progress step of each request that has reported one since the last call. Only one thread
-        calls this method, so that the steps keep their sequence.
-        """
+        """Store the latest progress step of each request whose command has reported one since the last call. Only
+        one thread calls this method, so that the steps keep their order."""
         while self._progress_steps:
             _, (taken, step) = self._progress_steps.popitem()
             with log_and_suppress("progress of a desk request"):
                 self._context.write(partial(_write_step, taken=taken, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
-        """Take the next request and execute it. Return False if no request waited, or if this process is asked to
-        end. With `only_first_of_person`, take no request of a person for whom another request is being executed.
+        """Take the next request and execute it. Return False if no request waits, or if a signal asks this process
+        to end before the command has started. With `only_first_of_person`, take no request of a person for whom
+        a worker is executing another request.
         """
         context, heartbeat = self._context, self._context.heartbeat
         taken = context.write(
@@ -135,7 +138,7 @@ class RequestExecutor:
         if taken is None:
             return False
         if taken.action == AUDIT_ACTION:
-            self._write_audit(taken)
+            self._write_requested_entry(taken)
             return True
         beat = f"desk request {taken.id}"
         heartbeat.add(beat, lambda: self._renew_lease(taken))
@@ -146,9 +149,8 @@ class RequestExecutor:
             heartbeat.remove(beat)
 
     def _execute_request(self, taken: TakenDeskRequest) -> bool:
-        """Execute a request and store its answer. If this process is asked to end before the command has begun,
-        release the request, so that another worker takes it immediately, and return False.
-        """
+        """Execute a request and store its answer. If a signal asks this process to end before the command has
+        started, release the request, so that another worker can take it immediately, and return False."""
         try:
             if taken.fencing_token <= MAX_EXECUTIONS:
                 answer = self._make_answer(taken)
@@ -161,19 +163,19 @@ class RequestExecutor:
         return True
 
     def _make_holder(self) -> Holder:
-        """Return the holder in whose name this worker takes requests. Its session is the token of the worker's
-        presence lease, so that other workers can find the requests of a worker that has ended.
-        """
+        """Return the holder of the leases under which this worker takes requests. Its session is the token of the
+        worker's presence lease, so that other workers can find the requests of a worker that has ended."""
         holder, lease = self._context.holder(), self._presence_lease
         return holder if lease is None else replace(holder, session=lease.token)
 
     def _store_answer(self, taken: TakenDeskRequest, text: str) -> None:
-        """Store the answer `text` and end the request. If the database refuses the answer each time, store it without
-        its values, so that no other worker executes the request again. If the database is away, raise its error: the
-        next worker that takes the request finds the same answer under its request id.
+        """Store `text`, the answer as JSON, and end the request. If the database refuses the answer
+        _MAX_STORE_ATTEMPTS times, store it without its values, so that no other worker executes the request
+        again. If the database can't be reached, raise its error: the next worker that takes the request finds
+        the same answer under its request id.
         """
         refusal: Exception
-        for _ in range(_ANSWER_TRIES):
+        for _ in range(_MAX_STORE_ATTEMPTS):
             try:
                 self._context.write(lambda tx: requests.store_answer(tx, taken, text))
             except Exception as error:
@@ -186,22 +188,23 @@ class RequestExecutor:
         self._context.write(lambda tx: requests.store_answer(tx, taken, _remove_values(text)))
 
     def _answer_given_up_request(self, taken: TakenDeskRequest) -> str:
-        """Write an audit entry, and return the answer outcome_unknown for a request that MAX_EXECUTIONS executions
-        didn't end. The request possibly ends the process of each worker, and its effect is not known.
+        """Write an audit entry, and return the answer outcome_unknown as JSON, for a request that MAX_EXECUTIONS
+        executions didn't end. The request possibly ends the process of each worker, and its effect is not
+        known.
         """
         _log.error("desk request %s is given up: %d executions did not end", taken.id, taken.fencing_token - 1)
         facts = {"action": taken.action, "request": taken.id, "executions": taken.fencing_token - 1}
         entry = NewAuditEntry(taken.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
         with execute_for(taken):
             self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
-        return _answer_text(
+        return _serialize_answer(
             CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING}))
         )
 
-    def _write_audit(self, taken: TakenDeskRequest) -> None:
+    def _write_requested_entry(self, taken: TakenDeskRequest) -> None:
         """Write the audit entry that a desk has requested, in the person's name, and end the request in the same
-        transaction. If the entry is malformed or the database refuses it, write an entry about an unreadable request
-        instead.
+        transaction. If the entry is malformed or the database refuses it, write instead an entry about an
+        unreadable request.
         """
         unreadable = NewAuditEntry(taken.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
@@ -227,8 +230,9 @@ class RequestExecutor:
         self._context.write(lambda tx: requests.renew_lease(tx.conn, taken, self._context.heartbeat.lease_seconds))
 
     def _make_answer(self, taken: TakenDeskRequest) -> str:
-        """Run the command and return its answer as JSON. An exception other than ConsoleError is logged and answered
-        as internal_error. Raises Interrupted if this process is asked to end before the command has begun.
+        """Run the command and return its answer as JSON. An exception other than ConsoleError is logged and
+        becomes the error internal_error. Raises Interrupted if a signal asks this process to end before the
+        command has started.
         """
         with execute_for(taken), watch_repeats() as repeats:
             answer = self._attempt_request(taken)
@@ -236,7 +240,7 @@ class RequestExecutor:
                 interrupts.raise_if_pending()
                 self.clock.sleep(self.scale.scaled_seconds(RETRY_SECONDS))
                 answer = self._attempt_request(taken)
-        return _answer_text(answer, is_repetition=repeats.is_repetition)
+        return _serialize_answer(answer, is_repetition=repeats.is_repetition)
 
     def _attempt_request(self, taken: TakenDeskRequest) -> CallAnswer:
         try:
@@ -251,19 +255,19 @@ class RequestExecutor:
         if taken.action in CONFIRMED_ACTIONS:
             require_confirmation()
         with self._read_arguments(taken) as arguments:
-            call = CommandCall(arguments, lambda step: self._remember_step(taken, step), taken.request_id)
+            call = CommandCall(arguments, lambda step: self._keep_latest_step(taken, step), taken.request_id)
             return self._commands[taken.action](call)
 
-    def _remember_step(self, taken: TakenDeskRequest, step: str) -> None:
-        """Remember the latest progress step for `write_steps`. Storing it here would delay the call to the provider
-        by a COMMIT.
-        """
+    def _keep_latest_step(self, taken: TakenDeskRequest, step: str) -> None:
+        """Keep the latest progress step in memory for `write_steps`. To store it here would delay the call to the
+        provider by a COMMIT."""
         self._progress_steps[taken.id] = taken, step
 
     @contextmanager
     def _read_arguments(self, taken: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
-        """Yield the arguments of the request; a file among them exists until the end of the block. Raises usage if
-        the arguments don't fit the command, or if the facts in the request's columns differ from the arguments.
+        """Context manager: yield the arguments of the request; a file among them exists until the end of the
+        block. Raises usage if the arguments don't fit the command, or if the facts in the request's columns
+        differ from the arguments.
         """
         with ExitStack() as stack:
             try:
@@ -286,29 +290,27 @@ def _make_malformed_error() -> ConsoleError:
 
 
 def _write_file(stack: ExitStack, content: bytes) -> Path:
-    """Write the content into a file that exists until the end of the stack."""
+    """Write the content to a temporary file, which exists until the end of `stack`, and return its path."""
     path = Path(stack.enter_context(TemporaryDirectory())) / "evidence"
     path.write_bytes(content)
     return path
 
 
-def _answer_text(answer: CallAnswer, *, is_repetition: bool = False) -> str:
-    """Return the answer as the JSON text that the desk reads. `is_repetition`: it is the stored answer of an earlier
-    call.
-    """
+def _serialize_answer(answer: CallAnswer, *, is_repetition: bool = False) -> str:
+    """Return the answer as the JSON text that the desk reads. `is_repetition` is True if it is the stored answer
+    of an earlier call with the same request id."""
     return json.dumps({"answer": answer_serialization.serialize_answer(answer), "repeated": is_repetition})
 
 
 def _remove_values(text: str) -> str:
-    """Return an answer that says no more than the stored answer `text` and has a few characters: of an error only its
-    code, and of a success that the answer wasn't kept.
-    """
+    """Return a short answer, as JSON, that replaces the stored answer `text`: of an error only its code, and of a
+    success the statement that the answer wasn't stored."""
     answer, is_repetition = read_answer(text)
     if answer.error is None:
         told = ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.ANSWER_NOT_KEPT})
     else:
         told = rebuild_error(answer.error.code, {}, exit_status=answer.error.exit_status)
-    return _answer_text(CallAnswer(error=told), is_repetition=is_repetition)
+    return _serialize_answer(CallAnswer(error=told), is_repetition=is_repetition)
 
 
 def _write_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:
@@ -316,9 +318,8 @@ def _write_step(tx: Transaction, taken: TakenDeskRequest, step: str) -> None:
 
 
 def _is_earlier_call_running(taken: TakenDeskRequest, answer: CallAnswer) -> bool:
-    """True if the answer is in_progress because an earlier worker, which has ended, began the same call. Its leases
-    expire soon; then the request can be tried again.
-    """
+    """True if the answer is in_progress because a worker that has ended had started the same call. Its leases
+    expire soon, and then the request can be tried again."""
     error = answer.error
     return (
         taken.fencing_token > 1

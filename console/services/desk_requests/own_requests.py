@@ -1,4 +1,4 @@
-"""The requests of the person who asks: the list of the last day with their answers, and the withdrawal."""
+"""The desk requests of the acting person: list those of the last 24 hours with their answers, and withdraw one."""
 
 import json
 
@@ -9,17 +9,17 @@ from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
 
-LISTED_SECONDS = 24 * 3600.0
+LISTED_AGE_SECONDS = 24 * 3600.0
 """Age of the oldest request in the list. A request id gets its answer for as long."""
-MAX_LISTED = 200
+MAX_LISTED_REQUESTS = 200
 
 
 def withdraw(context: ServiceContext, request: str) -> bool:
-    """Withdraw a request of the person. Return True if no worker can take it any more, so that nothing is sent, and
-    False if a worker has taken it. A unique index decides between the two.
+    """Withdraw the person's request with the id `request`. Return True if no worker can take it any more, so that
+    nothing is sent, and False if a worker has taken it. A unique index allows only one of the two.
 
-    Raises not_allowed for a request of another person, and database_unreachable and similar codes: then nobody knows
-    yet, and the same call again withdraws it if that is still possible.
+    Raises not_allowed for a request of another person. After database_unreachable and similar codes it is not
+    known whether the request is withdrawn; the caller can repeat the call.
     """
     try:
         context.write(lambda tx: requests.insert_withdrawal(tx, request, context.spool.desk_id))
@@ -29,33 +29,31 @@ def withdraw(context: ServiceContext, request: str) -> bool:
 
 
 def read_answer(text: str) -> tuple[CallAnswer, bool]:
-    """Parse a stored answer of a desk request. Return the answer, and True if the worker has repeated the answer to
-    an earlier call with the same request id. Raises ValueError if `text` is no stored answer.
-    """
+    """Parse a stored answer of a desk request. Return the answer, and True if the worker has repeated the answer
+    to an earlier call with the same request id. Raises ValueError if `text` is no stored answer."""
     content = json.loads(text)
     return answer_serialization.deserialize_answer(content["answer"]), bool(content["repeated"])
 
 
 class OwnRequests:
-    """The requests of the connected account. Only a desk that asks has any."""
+    """Lists and withdraws the desk requests of the connected account. There are none at a desk that acts itself."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def list_recent(self) -> tuple[OwnRequest, ...]:
-        """Return the requests of the last 24 hours, newest first, at most MAX_LISTED; none at a desk that acts."""
+        """Return the requests of the last 24 hours, newest first, at most MAX_LISTED_REQUESTS; empty at a desk
+        that acts itself."""
         context = self._context
         if not context.asks_worker:
             return ()
         sent_here = context.spool.own_requests(context.database_id)
         with context.database.read() as conn:
-            rows = requests.list_own(conn, oldest_request_id(LISTED_SECONDS), MAX_LISTED)
+            rows = requests.list_own(conn, oldest_request_id(LISTED_AGE_SECONDS), MAX_LISTED_REQUESTS)
         return tuple(_add_answer(row, is_from_this_desk=row.id in sent_here) for row in rows)
 
     def withdraw(self, request: str) -> bool:
-        """Withdraw a request. Return True if no worker can take it any more; see the function `withdraw` of this
-        module for the errors.
-        """
+        """Withdraw the request with the id `request`. Return and raise as the function `withdraw` of this module."""
         return withdraw(self._context, request)
 
 

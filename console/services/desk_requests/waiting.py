@@ -1,4 +1,4 @@
-"""The state of a desk request for which a call of a window waits."""
+"""Show a window the state of the desk request for whose answer one of its calls waits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,9 @@ from contextvars import ContextVar
 
 
 class RequestWait:
-    """The wait of one call. The thread of the call writes, the window's thread reads. `request` is the id of the
-    stored request; None before it is stored, and at a desk that acts itself. `is_taken`: a worker has taken it.
-    `is_over`: the call has ended.
+    """The state of one call of a window that waits for a desk request. The thread of the call writes it, and the
+    window's thread reads it. `request` is the id of the stored request; None before the request is stored, and
+    at a desk that acts itself. `is_taken`: a worker has taken the request. `is_over`: the call has ended.
     """
 
     def __init__(self) -> None:
@@ -17,20 +17,21 @@ class RequestWait:
         self.is_over = False
 
 
-_current: ContextVar[RequestWait | None] = ContextVar("request_wait", default=None)
+_current_wait: ContextVar[RequestWait | None] = ContextVar("request_wait", default=None)
 
 
 @contextmanager
 def reporting_to(wait: RequestWait) -> Iterator[None]:
-    """Let the desk requests that this thread sends until the end of the block report their progress to `wait`."""
-    token = _current.set(wait)
+    """Context manager: until the end of the block, the desk requests that this thread stores write their state to
+    `wait`."""
+    token = _current_wait.set(wait)
     try:
         yield
     finally:
         wait.is_over = True
-        _current.reset(token)
+        _current_wait.reset(token)
 
 
-def current_wait() -> RequestWait | None:
-    """Return the wait to which this thread reports; None if nobody watches."""
-    return _current.get()
+def get_current_wait() -> RequestWait | None:
+    """Return the RequestWait to which this thread writes the state of its desk requests; None if there is none."""
+    return _current_wait.get()

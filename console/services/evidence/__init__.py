@@ -1,1 +1,1 @@
-"""Evidence packs and timelines of records."""
+"""Evidence packs, evidence bundles and their verification, and the timelines of records."""

@@ -1,5 +1,6 @@
-"""Decide from the source and the summary of stored evidence whether it is an answer to a call, and whether the answer
-is usable.
+"""Decide from the source and the summary of stored evidence whether it is the answer to a call, and whether the
+answer is usable. A source is a provider and a call, such as `paypay.refund`; a summary starts with the HTTP
+status or the outcome.
 """
 
 from console.domain.provider_outcome import OutcomeClass
@@ -11,17 +12,15 @@ _UNREQUESTED_CALLS = ("notice", "callback")
 
 
 def is_call(source: str) -> bool:
-    """True if evidence with this source is about a call of this program: the provider's answer, or the fact that no
-    answer came.
-    """
+    """True if evidence with this source is about a call of this program to a provider, whether the provider has
+    answered or not."""
     provider, _, call = source.partition(".")
     return bool(call) and provider != "person" and call not in _UNREQUESTED_CALLS
 
 
 def classify_answer(summary: str) -> tuple[bool, bool]:
-    """Return two flags for the summary of a call: an answer came; the answer was usable. A definite refusal is
-    usable.
-    """
+    """Return two flags for the summary of a call: True if the provider has answered, and True if its answer was
+    usable. A definite refusal is usable."""
     words = summary.split()
     outcome = words[2] if words[0] == "HTTP" and len(words) > 2 else words[0]
     has_answer = words[0] == "HTTP" or outcome in _ANSWERED_CLASSES

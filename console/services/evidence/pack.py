@@ -1,5 +1,5 @@
-"""Write evidence packs: a ZIP file with the timeline of a record, its related records, providers' answers, PDFs and
-audit entries.
+"""Write evidence packs: a ZIP file with the timeline of a record, its related records, providers' answers, PDFs
+and audit entries.
 
 The same facts always give the same bytes, whenever the pack is written. File names consist only of our ids and
 hashes. Text from providers and people is inside JSON; PDFs are copied as stored.
@@ -23,7 +23,7 @@ from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 from console.services.audit import refusals
 from console.services.evidence import pack_text
-from console.services.evidence.pack_archive import PackFile, encode_json, encode_json_list
+from console.services.evidence.pack_archive import PackWriter, encode_json, encode_json_list
 from console.services.evidence.pack_audit_rows import AuditProof
 from console.services.evidence.pack_text import TimelineText
 from console.services.evidence.timeline import (
@@ -49,16 +49,17 @@ LARGEST_PACK_BYTES = 256 * 1024 * 1024
 """Largest sum of all parts before compression, in bytes. A part that would exceed it is left out and listed in the
 manifest.
 """
-MAX_EVENTS = 100_000
-_HASH_PATTERN = re.compile(r"[0-9a-f]{64}")
+MAX_EVENTS_PER_PACK = 100_000
+_SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
-AUDIT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
+PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
 
 @dataclass(frozen=True, slots=True)
 class PackWritten:
-    """A written pack: the path of its file, its size in bytes, its SHA-256 (which the audit entry has too), the
-    number of files in it, and the names of the parts that were left out.
+    """A written evidence pack: the path of its file, its size in bytes, its SHA-256 (which is also in the audit
+    entry), the number of files in it, and the names of the files that were left out because of the size or an
+    error.
     """
 
     file: str
@@ -70,8 +71,9 @@ class PackWritten:
 
 @dataclass(frozen=True, slots=True)
 class PackContent:
-    """The contents of a pack that was written to an open file. `record_id` and `kind` name its record, `titles`
-    has the first line of its timeline by language, `until` is the instant of its last event.
+    """The content of an evidence pack that was written to an open file. `kind` and `record_id` name its record,
+    `titles` has the first line of its timeline by language, `until` is the time of its last event, `files` the
+    number of its files, and `left_out` has the names of the files that were left out.
     """
 
     kind: str
@@ -83,9 +85,8 @@ class PackContent:
 
 
 class EvidencePacks:
-    """Writes packs for people who may export the audit trail. A pack for an auditor contains all audit entries, a
-    pack for another person only that person's.
-    """
+    """Writes evidence packs for people who may export the audit trail. A pack for an auditor contains all audit
+    entries of the record, a pack for another person only that person's."""
 
     def __init__(
         self,
@@ -94,25 +95,28 @@ class EvidencePacks:
         complete_records: RecordsCompleter,
         largest: int = LARGEST_PACK_BYTES,
     ) -> None:
-        """`complete_records` reads the relations of records, by which the head of a timeline explains its record."""
+        """`texts` returns the object that writes a timeline as text. `complete_records` adds the related records
+        to records, for the explanation in the first lines of a timeline. `largest` is the largest size of a
+        pack before compression, in bytes.
+        """
         self._context, self._texts, self._complete_records = context, texts, complete_records
         self._largest_bytes = largest
 
     def write(self, kind: str, id: int | str, path: Path) -> PackWritten:
-        """Write the pack of a record to the new file `path`, and an audit entry about the export.
+        """Write the pack of a record to the new file `path`, and an audit entry about the export. Return the facts
+        of the file.
 
         Raises not_found, not_allowed, no_operator, usage (file_exists), storage_full.
         """
         subject = kind if kind == OPERATION or str(id).isdecimal() else "evidence_pack"
-        with refusals.audit_refusals(self._context, AUDIT_ACTION, str(id)[:40], kind=subject[:32]):
+        with refusals.audit_refusals(self._context, PACK_EXPORT_ACTION, str(id)[:40], kind=subject[:32]):
             person = self._context.require_right("audit_any")
         with open_new_file(path) as draft:
             return self._write_pack(draft, kind, id, person)
 
     def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
         """Write the pack of a record to an open file, for a person whose right the caller has checked. Raises
-        not_found.
-        """
+        not_found."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
@@ -131,17 +135,17 @@ class EvidencePacks:
         context.failpoints.reach("after_pack_written")
         size, digest = pack_draft.compute_sha256()
         facts = {"sha256": digest, "bytes": size, "files": content.files}
-        context.write(lambda tx: context.record_audit(tx, AUDIT_ACTION, content.record_id, facts, kind=kind))
+        context.write(lambda tx: context.record_audit(tx, PACK_EXPORT_ACTION, content.record_id, facts, kind=kind))
         context.failpoints.reach("before_pack_named")
         pack_draft.publish()
         return PackWritten(str(pack_draft.final), size, digest, content.files, content.left_out)
 
 
 class _PackDraft:
-    """Writes the parts of one evidence pack into a file. `head` has the facts at the head of its timeline.
-    `only_person`: only this person's audit entries are written
-    in full (None: all). `largest`: largest sum of the parts in bytes. After `write`, `titles` has the first line of
-    the timeline by language, and `last_event_at` the instant of the last event.
+    """Writes the files of one evidence pack. `head` has the facts of the first lines of its timeline.
+    `only_person`: only this person's audit entries are written in full (None: all). `largest`: largest sum of
+    the files in bytes. After `write`, `titles` has the first line of the timeline by language, and
+    `last_event_at` the time of the last event.
     """
 
     def __init__(
@@ -174,24 +178,23 @@ class _PackDraft:
         self._event_count, self.last_event_at, self._is_cut = 0, EARLIEST_INSTANT, False
 
     def write(self, file: BinaryIO) -> tuple[int, tuple[str, ...]]:
-        """Write all parts sorted by their names, then the manifest. Return the number of the files and the names of
-        the parts that were left out.
-        """
+        """Write all files of the pack sorted by their names, then the manifest. Return the number of the files and
+        the names of the files that were left out."""
         with TemporaryFile() as event_lines, TemporaryFile() as ja, TemporaryFile() as en:
             self._write_timeline(event_lines, {"ja": ja, "en": en})
-            pack = PackFile(file, self.last_event_at)
+            pack = PackWriter(file, self.last_event_at)
             proof = AuditProof(self._context, self._conn, self._related.record_keys, self._only_person)
             self._add_answers(pack)
             pack.add_part("audit.json", proof.iterate_chunks())
             self._add_documents(pack)
-            pack.add_part(_json_file_name("record"), [encode_json(self._make_records())])
+            pack.add_part(_make_json_file_name("record"), [encode_json(self._make_records())])
             if self._registry_facts is not None:
                 content = self._plain_values.make_registry_fields(self._registry_facts)
-                pack.add_part(_json_file_name("registry"), [encode_json(content)])
+                pack.add_part(_make_json_file_name("registry"), [encode_json(content)])
             for language, text in (("en", en), ("ja", ja)):
-                pack.add_part(_text_file_name("timeline", language), iterate_chunks(text))
-            pack.add_part(_json_file_name("timeline"), iterate_chunks(event_lines))
-            pack.add_part("verify.txt", [pack_text.verification_text()])
+                pack.add_part(_make_text_file_name("timeline", language), iterate_chunks(text))
+            pack.add_part(_make_json_file_name("timeline"), iterate_chunks(event_lines))
+            pack.add_part("verify.txt", [pack_text.encode_verification_text()])
             pack.close_with_manifest(self._make_about(proof))
         return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
 
@@ -209,7 +212,8 @@ class _PackDraft:
     # Timeline
 
     def _write_timeline(self, event_lines: BinaryIO, texts: dict[str, BinaryIO]) -> None:
-        """Read each event once and write it as JSON to `event_lines` and as text in each language to `texts`."""
+        """Read each event once, and write it as JSON to `event_lines` and as text to the file of each language in
+        `texts`."""
         for language, text in texts.items():
             lines = self._texts.header_lines(self._timeline, language)
             encoded = [pack_text.encode_line(line, self._timeline) for line in lines]
@@ -227,7 +231,7 @@ class _PackDraft:
 
     def _iterate_events(self) -> Iterator[Event]:
         events = walk_events(self._conn, self._related)
-        for event in islice(events, MAX_EVENTS):
+        for event in islice(events, MAX_EVENTS_PER_PACK):
             self._event_count, self.last_event_at = self._event_count + 1, max(self.last_event_at, event.at)
             yield event
         self._is_cut = next(events, None) is not None
@@ -241,10 +245,9 @@ class _PackDraft:
 
     # Evidence
 
-    def _add_answers(self, pack: PackFile) -> None:
-        """Add the providers' answers and the people's evidence as they are stored. Secrets were removed before the
-        storing.
-        """
+    def _add_answers(self, pack: PackWriter) -> None:
+        """Add the providers' answers and the people's evidence as they are stored. They contain no secrets, which
+        are removed before an answer is stored."""
         for name, content in self._iterate_answer_parts():
             if self._has_room(pack, name, len(content)):
                 pack.add_part(name, [content])
@@ -267,10 +270,10 @@ class _PackDraft:
     def _read_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
         return evidence.walk_items(self._conn, kind, int(id))
 
-    def _add_documents(self, pack: PackFile) -> None:
+    def _add_documents(self, pack: PackWriter) -> None:
         for document in sorted(self._read_documents(), key=lambda document: document.sha256):
             name = f"documents/{document.sha256}.pdf"
-            if not _HASH_PATTERN.fullmatch(document.sha256) or not self._has_room(
+            if not _SHA256_PATTERN.fullmatch(document.sha256) or not self._has_room(
                 pack, name, document.bytes, document.sha256
             ):
                 continue
@@ -285,7 +288,7 @@ class _PackDraft:
             if kind == credit_checks.CREDIT_CHECK_KIND:
                 yield from evidence.documents_of(self._conn, kind, int(id), None)
 
-    def _has_room(self, pack: PackFile, name: str, size: int, sha256: str | None = None) -> bool:
+    def _has_room(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
         if pack.size + size <= self._largest_bytes:
             return True
         self._leave_out(name, size, "too_large", sha256)
@@ -296,7 +299,8 @@ class _PackDraft:
 
 
 def _make_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
-    """Return the facts of the official name for the head of the timelines; none if the registry has no name."""
+    """Return the facts about the corporation's official name for the first lines of the timeline; empty if the
+    corporation registry has no name."""
     if facts is None or facts.corporation is None or not facts.corporation.name:
         return {}
     return {
@@ -308,24 +312,23 @@ def _make_name_facts(facts: CorporationFacts | None) -> dict[str, object]:
 
 
 def _find_last_change(related: RelatedRecords) -> datetime:
-    """Return the instant at which a pack's record is explained: the last change of it or of a related record. The
-    same facts then give the same words, whenever the pack is written.
-    """
+    """Return the time for which the pack explains its record: the last change of the record or of a related
+    record. So the same facts give the same text, whenever the pack is written."""
     records = (related.record, *related.related)
     changes = (record.changed_at for record in records if not isinstance(record, Operation))
     return max((at for at in changes if at is not None), default=EARLIEST_INSTANT)
 
 
-def _json_file_name(name: str) -> str:
+def _make_json_file_name(name: str) -> str:
     return f"{name}.json"
 
 
-def _text_file_name(name: str, language: str) -> str:
+def _make_text_file_name(name: str, language: str) -> str:
     return f"{name}.{language}.txt"
 
 
 def iterate_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the file's content from its beginning."""
+    """Yield the content of the file, from its start, in chunks of _CHUNK_BYTES."""
     file.seek(0)
     while chunk := file.read(_CHUNK_BYTES):
         yield chunk

@@ -1,4 +1,4 @@
-"""Write a ZIP file with a manifest. The same contents give the same bytes."""
+"""Write a ZIP file with a manifest. The same contents always give the same bytes."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-FORMAT_NAME = "evidence-pack/1"
+PACK_FORMAT_NAME = "evidence-pack/1"
 BUNDLE_FORMAT_NAME = "evidence-bundle/1"
 MANIFEST_NAME = "manifest.json"
 # Characters that can change the direction of text or control a terminal, and that `json.dumps` doesn't escape.
@@ -22,45 +22,44 @@ _INVISIBLE_CODE_POINTS = (
     *range(0x202A, 0x202F),
     *range(0x2066, 0x206A),
 )
-_ESCAPE_OF_CODE_POINT = {code: f"\\u{code:04x}" for code in _INVISIBLE_CODE_POINTS}
+_ESCAPE_BY_CODE_POINT = {code: f"\\u{code:04x}" for code in _INVISIBLE_CODE_POINTS}
 _FIRST_YEAR, _LAST_YEAR = 1980, 2107  # First and last year that a ZIP can store.
 
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """A file of a pack: its name, its length in bytes and its SHA-256."""
+    """The name of a file in a pack, its length in bytes and its SHA-256."""
 
     name: str
     bytes: int
     sha256: str
 
 
-class PackFile:
-    """Writes the parts of a pack one by one into a ZIP. Each part has the date `moment`, which must come from the
-    facts and not from the clock, so that the same facts give the same bytes. `form` is the format that the manifest
-    names.
+class PackWriter:
+    """Writes the files of an evidence pack or bundle one by one into a ZIP. Each file gets the date `moment`,
+    which must come from the record and not from the clock, so that the same facts give the same bytes. `form`
+    is the name of the format in the manifest.
     """
 
-    def __init__(self, file: BinaryIO, moment: datetime, form: str = FORMAT_NAME) -> None:
+    def __init__(self, file: BinaryIO, moment: datetime, form: str = PACK_FORMAT_NAME) -> None:
         self._zip, self._form = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED), form
-        self.date_parts(moment)
+        self.set_date(moment)
         self.parts: list[FileDigest] = []
 
-    def date_parts(self, moment: datetime) -> None:
-        """Give the date `moment` to the parts that are added from now on."""
+    def set_date(self, moment: datetime) -> None:
+        """Set the date of the files that are added from now on."""
         utc = moment.astimezone(UTC)
         is_storable_year = _FIRST_YEAR <= utc.year <= _LAST_YEAR
         self._date = utc.timetuple()[:6] if is_storable_year else (_FIRST_YEAR, 1, 1, 0, 0, 0)
 
     @property
     def size(self) -> int:
-        """The sum of the lengths of the written parts before compression, in bytes."""
+        """The sum of the lengths of the written files before compression, in bytes."""
         return sum(part.bytes for part in self.parts)
 
     def add_part(self, name: str, chunks: Iterable[bytes]) -> FileDigest:
-        """Write a part and return its digest. `name` must consist of fixed words, ids and hashes only, never of
-        outside text.
-        """
+        """Write one file and return its digest. `name` must consist of fixed words, ids and hashes only, never of
+        text from people or providers."""
         info = zipfile.ZipInfo(name, self._date)
         info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o600 << 16
         digest, size = hashlib.sha256(), 0
@@ -73,14 +72,14 @@ class PackFile:
         return self.parts[-1]
 
     def close_with_manifest(self, about: Mapping[str, object]) -> None:
-        """Write the manifest as the last part, with `about` and the list of parts, and close the ZIP."""
+        """Write the manifest as the last file, with the fields `about` and the list of files, and close the ZIP."""
         files = [{"name": part.name, "bytes": part.bytes, "sha256": part.sha256} for part in self.parts]
         manifest: dict[str, object] = {"form": self._form, **about, "files": files}
         self.add_part(MANIFEST_NAME, [encode_json({**manifest, "digest": compute_digest(manifest)})])
         self.close()
 
     def close(self) -> None:
-        """Close the ZIP, also one that was not finished. A closed one stays as it is."""
+        """Close the ZIP, also if it has no manifest yet. A repeated call changes nothing."""
         self._zip.close()
 
 
@@ -91,19 +90,17 @@ def compute_digest(manifest: Mapping[str, object]) -> str:
 
 
 def encode_json(value: object) -> bytes:
-    """Return the value as JSON in UTF-8, with sorted keys and with the characters of `_INVISIBLE_CODE_POINTS`
-    escaped.
-    """
+    """Return the value as JSON in UTF-8, with sorted keys. The characters of `_INVISIBLE_CODE_POINTS` are escaped."""
     text = json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
-    return text.translate(_ESCAPE_OF_CODE_POINT).encode("utf-8", "backslashreplace") + b"\n"
+    return text.translate(_ESCAPE_BY_CODE_POINT).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def encode_json_list(values: Iterable[object]) -> Iterator[bytes]:
-    """Yield a JSON list, one value per line; only one value at a time is in memory."""
+    """Yield the bytes of a JSON list, one value per line, with only one value at a time in memory."""
     yield b"["
     for index, value in enumerate(values):
         line = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).translate(
-            _ESCAPE_OF_CODE_POINT
+            _ESCAPE_BY_CODE_POINT
         )
         yield (b",\n" if index else b"\n") + line.encode("utf-8", "backslashreplace")
     yield b"\n]\n"

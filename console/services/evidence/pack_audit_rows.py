@@ -1,4 +1,4 @@
-"""The audit entries of a pack, in a form in which their hashes can be computed without the database."""
+"""Write the audit entries of an evidence pack in a form whose hashes can be computed without the database."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,12 +12,13 @@ from console.store.spool.spool import ChainHead
 
 
 class AuditProof:
-    """Writes the audit entries of a pack as lines of JSON. Each line is an object with one of these keys:
+    """Writes the audit entries of an evidence pack as lines of JSON. Each line is an object with one of these
+    keys:
 
-    - `form`: the columns that are hashed, in their sequence.
-    - `row`: an audit entry. `withheld`: only the hash of another person's entry, if the person may export only their
-      own entries. Both have `anchor`, the hashes that the spool of this desk has stored for this place of the chain.
-    - `head`: the last entry of a chain up to the newest entry of the pack.
+    - `form`: the columns that are hashed, in their order. - `row`: an audit entry. `withheld`: only the hash of
+    another person's entry, if the person may export only their   own entries. Both have `anchor`, the hashes that
+    the spool of this desk has stored for this position in the chain. - `head`: the last entry of a chain up to the
+    newest entry of the pack.
     """
 
     def __init__(
@@ -29,9 +30,8 @@ class AuditProof:
         self._newest = 0
 
     def iterate_chunks(self) -> Iterator[bytes]:
-        """Yield the bytes of the part with the audit entries. After the last chunk, the attributes `row_count` and
-        `withheld_count` are the numbers of these lines.
-        """
+        """Yield the bytes of the file with the audit entries. After the last chunk, `row_count` and
+        `withheld_count` are the numbers of the lines with these keys."""
         return encode_json_list(self._iterate_lines())
 
     def _iterate_lines(self) -> Iterator[object]:

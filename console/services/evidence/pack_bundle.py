@@ -1,7 +1,7 @@
 """Write evidence bundles: one ZIP file with the evidence packs of several records and an index.
 
-Each pack in a bundle has the same bytes as a pack that is written by itself, so it can be taken out and verified
-alone.
+Each pack in a bundle has the same bytes as a pack that `EvidencePacks` writes as a file, so a person can extract
+and verify it alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ from console.domain.records import Person
 from console.services.audit import refusals
 from console.services.evidence import pack
 from console.services.evidence.pack import EvidencePacks, PackContent, iterate_chunks
-from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FileDigest, PackFile, encode_json
-from console.services.evidence.pack_text import bundle_verification_text
+from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FileDigest, PackWriter, encode_json
+from console.services.evidence.pack_text import encode_bundle_verification_text
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
 from console.settings.draft_files import DraftFile
@@ -35,15 +35,14 @@ Progress = Callable[[int, int], None]
 may raise an exception to cancel; then no file remains.
 """
 _ACTION, _KIND = AuditAction.EVIDENCE_BUNDLE_EXPORTED, "export"
-_SUBJECT = "evidence"
-_TOO_LARGE = "too_large"
+_AUDIT_SUBJECT = "evidence"
+_TOO_LARGE_REASON = "too_large"
 
 
 @dataclass(frozen=True, slots=True)
 class BundleWritten:
-    """A written bundle: the path of its file, its size in bytes, its SHA-256 (which the audit entry has too), the
-    number of its packs, and the names of what was left out: whole packs, and parts of packs.
-    """
+    """A written evidence bundle: the path of its file, its size in bytes, its SHA-256 (which is also in the audit
+    entry), the number of its packs, and the names of the packs and of the files in packs that were left out."""
 
     file: str
     bytes: int
@@ -53,10 +52,9 @@ class BundleWritten:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """A pack of a bundle: its content, and the digest of its file. `is_left_out` is True if the bundle has no room
-    for the file.
-    """
+class _BundledPack:
+    """An evidence pack of a bundle: its content, and the digest of its file. `is_left_out` is True if the file
+    would exceed the largest size of the bundle."""
 
     content: PackContent
     digest: FileDigest
@@ -71,12 +69,12 @@ class _Entry:
             "bytes": self.digest.bytes,
             "sha256": self.digest.sha256,
             "files": self.content.files,
-            "left_out": [_TOO_LARGE] if self.is_left_out else list(self.content.left_out),
+            "left_out": [_TOO_LARGE_REASON] if self.is_left_out else list(self.content.left_out),
         }
 
 
 class EvidenceBundles:
-    """Writes bundles for people who may export the audit trail."""
+    """Writes evidence bundles for people who may export the audit trail."""
 
     def __init__(self, context: ServiceContext, packs: EvidencePacks, largest: int = LARGEST_BUNDLE_BYTES) -> None:
         self._context, self._packs, self._largest_bytes = context, packs, largest
@@ -84,12 +82,13 @@ class EvidenceBundles:
     def write(
         self, records: Sequence[tuple[str, int | str]], path: Path, progress: Progress = lambda _done, _of: None
     ) -> BundleWritten:
-        """Write the packs of these records (kind and id), in this order, to the new file `path`. The audit trail gets
-        an entry about the bundle and one about each pack in it, all in one transaction.
+        """Write the packs of these records (kind and id), in this order, to the new file `path`. Write an audit
+        entry about the bundle and one about each pack in it, all in one transaction. The method calls
+        `progress` before each pack.
 
         Raises not_found, not_allowed, no_operator, usage (file_exists, bulk_size), storage_full.
         """
-        with refusals.audit_refusals(self._context, _ACTION, _SUBJECT, kind=_KIND):
+        with refusals.audit_refusals(self._context, _ACTION, _AUDIT_SUBJECT, kind=_KIND):
             person = self._context.require_right("audit_any")
         chosen = tuple(dict.fromkeys((kind, str(id)) for kind, id in records))
         if not 0 < len(chosen) <= MAX_PACKS:
@@ -103,9 +102,9 @@ class EvidenceBundles:
 
     def _write_packs(
         self, draft: DraftFile, chosen: Sequence[tuple[str, str]], person: Person, progress: Progress
-    ) -> list[_Entry]:
-        entries = list[_Entry]()
-        with closing(PackFile(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
+    ) -> list[_BundledPack]:
+        entries = list[_BundledPack]()
+        with closing(PackWriter(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
             for done, (kind, id) in enumerate(chosen):
                 progress(done, len(chosen))
                 entries.append(self._add_pack(bundle, kind, id, person))
@@ -113,38 +112,38 @@ class EvidenceBundles:
             self._add_index(bundle, entries)
         return entries
 
-    def _add_index(self, bundle: PackFile, entries: Sequence[_Entry]) -> None:
-        bundle.date_parts(_find_last_event(entries))
+    def _add_index(self, bundle: PackWriter, entries: Sequence[_BundledPack]) -> None:
+        bundle.set_date(_find_last_event(entries))
         for language in ("en", "ja"):
-            lines = (_index_line(entry, language) for entry in entries)
+            lines = (_make_index_line(entry, language) for entry in entries)
             bundle.add_part(f"index.{language}.txt", lines)
         bundle.add_part("index.json", [encode_json([entry.index_fields for entry in entries])])
-        bundle.add_part("verify.txt", [bundle_verification_text()])
+        bundle.add_part("verify.txt", [encode_bundle_verification_text()])
         left_out = [entry.digest.name for entry in entries if entry.is_left_out]
         bundle.close_with_manifest(
             {"database": self._context.database_id, "packs": len(entries) - len(left_out), "left_out": left_out}
         )
 
-    def _add_pack(self, bundle: PackFile, kind: str, id: str, person: Person) -> _Entry:
+    def _add_pack(self, bundle: PackWriter, kind: str, id: str, person: Person) -> _BundledPack:
         with TemporaryFile() as file:
             content = self._packs.write_content(file, kind, id, person)
             name, size = f"packs/{content.kind}-{content.record_id}.zip", file.tell()
             if bundle.size + size > self._largest_bytes:
-                return _Entry(content, FileDigest(name, size, ""), is_left_out=True)
-            bundle.date_parts(content.until)
-            return _Entry(content, bundle.add_part(name, iterate_chunks(file)))
+                return _BundledPack(content, FileDigest(name, size, ""), is_left_out=True)
+            bundle.set_date(content.until)
+            return _BundledPack(content, bundle.add_part(name, iterate_chunks(file)))
 
-    def _publish(self, draft: DraftFile, entries: Sequence[_Entry]) -> BundleWritten:
+    def _publish(self, draft: DraftFile, entries: Sequence[_BundledPack]) -> BundleWritten:
         context, written = self._context, [entry for entry in entries if not entry.is_left_out]
         size, digest = draft.compute_sha256()
 
         def record(tx: Transaction) -> None:
             facts = {"sha256": digest, "bytes": size, "n": len(written)}
-            context.record_audit(tx, _ACTION, _SUBJECT, facts, kind=_KIND)
+            context.record_audit(tx, _ACTION, _AUDIT_SUBJECT, facts, kind=_KIND)
             for entry in written:
                 content, file = entry.content, entry.digest
                 of_pack = {"sha256": file.sha256, "bytes": file.bytes, "files": content.files, "bundle": digest}
-                context.record_audit(tx, pack.AUDIT_ACTION, content.record_id, of_pack, kind=content.kind)
+                context.record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, of_pack, kind=content.kind)
 
         context.write(record)
         draft.publish()
@@ -153,11 +152,11 @@ class EvidenceBundles:
         return BundleWritten(str(draft.final), size, digest, len(written), tuple(omitted))
 
 
-def _index_line(entry: _Entry, language: str) -> bytes:
-    """Return a record of the index as text: the first line of its timeline, then the name of its pack."""
+def _make_index_line(entry: _BundledPack, language: str) -> bytes:
+    """Return the text of one pack in the index: the first line of its timeline, then the name of its file."""
     name = "-" if entry.is_left_out else entry.digest.name
     return entry.content.titles[language] + f"    {name}\n".encode()
 
 
-def _find_last_event(entries: Sequence[_Entry]) -> datetime:
+def _find_last_event(entries: Sequence[_BundledPack]) -> datetime:
     return max((entry.content.until for entry in entries), default=EARLIEST_INSTANT)

@@ -1,4 +1,4 @@
-"""Texts and JSON values of an evidence pack, in which the payers' names are masked."""
+"""Convert the values of an evidence pack to text and JSON in which the payers' names are masked."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
@@ -43,22 +43,23 @@ _BUNDLE_VERIFICATION_TEXT = """\
 
 
 class PlainValues:
-    """Converts values to the types of JSON. In texts, the words of `hidden` (the payers' names) are masked."""
+    """Converts values to the types of JSON. In texts, the payers' names `hidden` are masked."""
 
     def __init__(self, hidden: tuple[str, ...]) -> None:
         self._hidden = hidden
 
     def make_record_fields(self, value: Any) -> dict[str, object]:
-        """Return the fields of a record (a dataclass), without those of `_EXCLUDED_FIELDS`."""
+        """Return the fields of a record (a dataclass) by name, without those of `_EXCLUDED_FIELDS`."""
         names = (field.name for field in fields(value) if field.name not in _EXCLUDED_FIELDS)
         return {name: self.make_plain_value(getattr(value, name)) for name in names}
 
     def make_registry_fields(self, facts: CorporationFacts) -> dict[str, object]:
-        """Return the registry's facts about the record's corporation, with its date, publisher and licence."""
+        """Return the corporation registry's facts about the record's corporation, with the registry date, the
+        publisher and the licence."""
         return {"source": PUBLISHER, "licence": LICENCE, **self.make_record_fields(facts)}
 
     def make_event_fields(self, event: Event) -> dict[str, object]:
-        """Return the fields of an event of a timeline in the types of JSON."""
+        """Return the fields of a timeline's event, in the types of JSON."""
         return {
             "at": event.at.isoformat(timespec="microseconds"), "step": event.step.value, "who": event.who,
             "what": event.what, "result": event.result, "kind": event.kind, "id": event.id,
@@ -69,7 +70,7 @@ class PlainValues:
         }  # fmt: skip
 
     def make_plain_value(self, value: object) -> object:
-        """Return the value in the types of JSON; the words of `hidden` are masked in texts."""
+        """Return the value in the types of JSON, with masked payers' names."""
         match value:
             case None | bool() | int() | float():
                 return value
@@ -89,9 +90,8 @@ class PlainValues:
 
 
 class TimelineText(Protocol):
-    """Writes the events of a timeline as plain text, line by line. `console.wording.timelines` implements this
-    interface.
-    """
+    """Writes the events of a timeline as plain text, one line for each event. `console.wording.timelines`
+    implements this interface."""
 
     def header_lines(self, timeline: TimelinePage, language: str) -> Iterator[str]: ...
 
@@ -99,15 +99,15 @@ class TimelineText(Protocol):
 
 
 def encode_line(text: str, timeline: TimelinePage) -> bytes:
-    """Return a line of a timeline's text in UTF-8 with a line end; payers are masked."""
+    """Return one line of a timeline's text in UTF-8 with a line end and masked payers' names."""
     return mask_text(text, timeline.hidden).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def bundle_verification_text() -> bytes:
-    """Return the instructions for verifying a bundle without this program, in Japanese and English (UTF-8)."""
+def encode_bundle_verification_text() -> bytes:
+    """Return, in UTF-8, the Japanese and English instructions for verifying a bundle without this program."""
     return _BUNDLE_VERIFICATION_TEXT.encode()
 
 
-def verification_text() -> bytes:
-    """Return the instructions for verifying a pack without this program, in Japanese and English (UTF-8)."""
+def encode_verification_text() -> bytes:
+    """Return, in UTF-8, the Japanese and English instructions for verifying a pack without this program."""
     return _VERIFICATION_TEXT.encode()

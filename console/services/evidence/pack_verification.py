@@ -1,6 +1,5 @@
-"""Verification of an evidence pack: its manifest, each file, and the hashes of its audit entries; and of an evidence
-bundle with each of its packs.
-"""
+"""Verify an evidence pack (its manifest, each file, and the hashes of its audit entries), and an evidence bundle
+with each of its packs."""
 
 import hashlib
 import io
@@ -17,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FORMAT_NAME, MANIFEST_NAME, compute_digest
+from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, MANIFEST_NAME, PACK_FORMAT_NAME, compute_digest
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash
 
 _FILE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,2}")
@@ -25,7 +24,7 @@ _MEBIBYTE = 1 << 20
 _LARGEST_MANIFEST_BYTES, _LARGEST_AUDIT_BYTES, _LARGEST_PACK_BYTES = 24 * _MEBIBYTE, 64 * _MEBIBYTE, 1024 * _MEBIBYTE
 _LARGEST_DIRECTORY_BYTES = 16 * _MEBIBYTE
 """Largest accepted directory of a ZIP, in bytes. The whole directory is read into memory when the ZIP is opened."""
-_MAX_COUNT_OF_SIGN = {b"[": 64, b"{": 200_000, b",": 1_000_000}
+_MAX_COUNT_BY_JSON_SIGN = {b"[": 64, b"{": 200_000, b",": 1_000_000}
 """Largest accepted number of each JSON sign (`[`, `{`, comma) in a manifest, because the memory for its values
 depends on these numbers.
 """
@@ -37,7 +36,7 @@ zipfile lacks.
 """
 _CHUNK_BYTES = 1 << 16
 _PACK_NAME_PATTERN = re.compile(r"packs/[a-z-]+-[0-9a-f-]+\.zip")
-_BLANKS_PATTERN = re.compile(r"[ \t\r\n]*")
+_WHITE_SPACE_PATTERN = re.compile(r"[ \t\r\n]*")
 _AUDIT_FILE_NAME = "audit.json"
 _COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Accepted compression methods. Others may need gigabytes of memory before the first byte."""
@@ -46,11 +45,12 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """A problem with a file of the pack.
+    """A problem with a file of an evidence pack.
 
-    `code` is altered, missing, not_listed, bad_name, unreadable, too_large; for an audit entry edited (it doesn't
-    match its hash), unlinked (it doesn't follow the previous entry of its chain) or replaced (the desk has stored
-    another hash for its place). `row` is the id of the audit entry, else None.
+    `code` is altered, missing, not_listed, bad_name, unreadable or too_large. For an audit entry it is edited (the
+    entry doesn't match its hash), unlinked (the entry doesn't follow the previous entry of its chain) or replaced
+    (the desk has stored another hash for this position in the chain). `row` is the id of the audit entry; None for
+    another problem.
     """
 
     file: str
@@ -60,9 +60,8 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class PackVerdict:
-    """The result of a verification: the numbers of checked files and audit entries, the problems, and the manifest
-    (`about`).
-    """
+    """The result of a verification: the number of files (`files`) and audit entries (`rows`) that were checked,
+    the problems, and the content of the manifest (`about`)."""
 
     files: int
     rows: int
@@ -76,20 +75,19 @@ class PackVerdict:
 
 
 def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
-    """Verify a pack, or a bundle with its packs, and return the verdict. With `sha256` (from the audit entry of the
-    export), also verify that the file is the exported one.
-    """
-    return _verify_file(path, sha256, (FORMAT_NAME, BUNDLE_FORMAT_NAME))
+    """Verify an evidence pack, or a bundle with its packs, and return the result. With `sha256` (from the audit
+    entry of the export), also verify that the file is the exported one."""
+    return _verify_file(path, sha256, (PACK_FORMAT_NAME, BUNDLE_FORMAT_NAME))
 
 
 def _verify_file(path: Path, sha256: str | None, forms: tuple[str, ...]) -> PackVerdict:
-    """Verify the ZIP at `path`, whose manifest must name one of the formats `forms`."""
+    """Verify the ZIP file at `path`. `forms` are the accepted format names in its manifest."""
     problems: list[FileProblem] = []
     if sha256 is not None and (not path.is_file() or _compute_hash(path) != sha256):
         problems.append(FileProblem(path.name, "altered"))
     try:
         _require_file(path)
-        _require_small(path)
+        _require_small_directory(path)
         with zipfile.ZipFile(path) as pack:
             return _verify_pack(pack, problems, forms)
     except UNREADABLE_FILE_ERRORS:
@@ -97,13 +95,14 @@ def _verify_file(path: Path, sha256: str | None, forms: tuple[str, ...]) -> Pack
 
 
 def _require_file(path: Path) -> None:
-    """Raise ValueError for a pipe or a device, which may never answer."""
+    """Raise ValueError if the path is no regular file: to read from a pipe or a device may never end."""
     if not path.is_file():
         raise ValueError("no file")
 
 
-def _require_small(path: Path) -> None:
-    """Raise ValueError for a ZIP whose directory is larger than _LARGEST_DIRECTORY_BYTES."""
+def _require_small_directory(path: Path) -> None:
+    """Raise ValueError for a ZIP file whose directory (the list of its files) is larger than
+    _LARGEST_DIRECTORY_BYTES."""
     with path.open("rb") as file:
         end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # ZipFile calls it too, before it reads the directory
     if end and end[5] > _LARGEST_DIRECTORY_BYTES:
@@ -131,14 +130,13 @@ def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem], forms: tupl
         problem.file == _AUDIT_FILE_NAME and problem.code in ("missing", "bad_name", "unreadable")
         for problem in problems
     ):
-        rows = _check_rows(pack, problems)
+        rows = _verify_audit_entries(pack, problems)
     return PackVerdict(len(files), rows, tuple(problems), manifest)
 
 
 def _verify_packs_of_bundle(bundle: zipfile.ZipFile, verdict: PackVerdict) -> PackVerdict:
-    """Verify each pack of a bundle whose own files were verified with the result `verdict`. The returned verdict also
-    counts the packs' files and audit entries.
-    """
+    """Verify each pack of a bundle. `verdict` is the result for the bundle's own files; the returned result also
+    includes the packs' files, audit entries and problems."""
     files, rows, problems = verdict.files, verdict.rows, list(verdict.problems)
     damaged = {problem.file for problem in problems}
     for info in bundle.infolist():
@@ -148,7 +146,7 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, verdict: PackVerdict) -> Pa
             path = Path(folder) / "copy.zip"
             with bundle.open(info) as member, path.open("wb") as copy:
                 shutil.copyfileobj(member, copy, _CHUNK_BYTES)
-            part = _verify_file(path, None, (FORMAT_NAME,))
+            part = _verify_file(path, None, (PACK_FORMAT_NAME,))
         files, rows = files + part.files, rows + part.rows
         problems += [FileProblem(f"{info.filename}/{one.file}", one.code, one.row) for one in part.problems]
     return PackVerdict(files, rows, tuple(problems[:_MAX_PROBLEMS]), verdict.about)
@@ -160,7 +158,7 @@ def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> Json | None
         if info.file_size > _LARGEST_MANIFEST_BYTES:
             return None
         raw = pack.read(info)
-        if any(raw.count(sign) > limit for sign, limit in _MAX_COUNT_OF_SIGN.items()):
+        if any(raw.count(sign) > limit for sign, limit in _MAX_COUNT_BY_JSON_SIGN.items()):
             return None
         manifest = json.loads(raw)
         is_well_formed = manifest["form"] in forms and all(
@@ -173,8 +171,7 @@ def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> Json | None
 
 def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> Iterator[FileProblem]:
     """Yield a problem for each file of the ZIP that the manifest doesn't list, that appears twice, or whose name
-    could lead out of the folder.
-    """
+    could lead out of the folder into which the ZIP is extracted."""
     names = Counter(pack.namelist())
     for name in sorted(names):
         if not _FILE_NAME_PATTERN.fullmatch(name) or names[name] > 1:
@@ -184,9 +181,8 @@ def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> 
 
 
 def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: Json) -> str | None:
-    """Return the code of the problem if a listed file is not intact, else None. Never decompresses more bytes than
-    the manifest lists.
-    """
+    """Return the code of the problem if a listed file is not intact, otherwise None. Never decompresses more bytes
+    than the manifest lists for the file."""
     try:
         info = pack.getinfo(name)
     except KeyError:
@@ -208,9 +204,8 @@ def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: Json) -> str | 
 
 @dataclass(frozen=True, slots=True)
 class _AuditPosition:
-    """The fields of an audit entry that determine its place in its chain: session and sequence number, its hash and
-    that of the previous entry.
-    """
+    """The position of an audit entry in its chain: session and sequence number, its hash and the hash of the
+    previous entry."""
 
     id: int
     session: str
@@ -219,8 +214,8 @@ class _AuditPosition:
     previous_hash: str
 
 
-def _check_rows(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
-    """Check the audit entries and add their problems to `problems`; return the number of entries."""
+def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
+    """Verify the audit entries and add their problems to `problems`; return the number of entries."""
     rows: list[_AuditPosition] = []
     heads: dict[str, _AuditPosition] = {}
     try:
@@ -236,19 +231,17 @@ def _check_rows(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
         problems.append(FileProblem(_AUDIT_FILE_NAME, "unreadable"))
         return 0
     problems += [
-        FileProblem(_AUDIT_FILE_NAME, "unlinked", row) for row in islice(_unlinked_row_ids(rows), _MAX_PROBLEMS)
+        FileProblem(_AUDIT_FILE_NAME, "unlinked", row) for row in islice(_find_unlinked_rows(rows), _MAX_PROBLEMS)
     ]
     problems += [
         FileProblem(_AUDIT_FILE_NAME, "replaced", row)
-        for row in islice(_rows_beyond_heads(rows, heads), _MAX_PROBLEMS)
+        for row in islice(_find_rows_against_heads(rows, heads), _MAX_PROBLEMS)
     ]
     return len(rows)
 
 
 def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, Json]]:
-    """Yield kind (`form`, `row`, `withheld` or `head`) and content of each line of the file with the audit
-    entries.
-    """
+    """Yield key (`form`, `row`, `withheld` or `head`) and value of each line of the file with the audit entries."""
     info = pack.getinfo(_AUDIT_FILE_NAME)
     if info.file_size > _LARGEST_AUDIT_BYTES:
         raise ValueError("too large")
@@ -259,12 +252,11 @@ def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, Json]]:
 
 
 def iterate_values(file: io.TextIOBase) -> Iterator[Json]:
-    """Yield the objects of a JSON list one by one. Raises ValueError for any other text, and for an object longer
-    than _LONGEST_OBJECT_CHARACTERS.
-    """
+    """Yield the objects of a JSON list one by one. Raises ValueError if the file is no list of objects, and for an
+    object longer than _LONGEST_OBJECT_CHARACTERS."""
     text, at, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
     while True:
-        at = _BLANKS_PATTERN.match(text, at).end()  # type: ignore[union-attr]  # the pattern also matches an empty text
+        at = _WHITE_SPACE_PATTERN.match(text, at).end()  # type: ignore[union-attr]  # the pattern also matches an empty text
         sign = text[at : at + 1]
         if sign and sign not in expected_signs:
             raise ValueError("no list of objects")
@@ -290,7 +282,7 @@ def iterate_values(file: io.TextIOBase) -> Iterator[Json]:
 
 
 def _parse_audit_position(entry: Json, previous_hash: str) -> _AuditPosition:
-    """Return the entry's place in its chain. Raises ValueError for malformed values."""
+    """Return the position of the entry in its chain. Raises ValueError for malformed values."""
     row = _AuditPosition(entry["id"], entry["session"], entry["seq"], entry["hash"], previous_hash)
     if not (type(row.id) is type(row.seq) is int and type(row.session) is type(row.hash) is str):
         raise ValueError("no row")
@@ -306,10 +298,9 @@ def _find_row_problems(row: Json) -> Iterator[str]:
         yield "replaced"
 
 
-def _unlinked_row_ids(rows: list[_AuditPosition]) -> Iterator[int]:
-    """Yield the ids of entries that don't follow the previous entry of their session, if the pack has that entry, and
-    of first entries that don't begin their chain.
-    """
+def _find_unlinked_rows(rows: list[_AuditPosition]) -> Iterator[int]:
+    """Yield the ids of entries that don't follow the previous entry of their session, if the pack has that entry,
+    and of entries with the sequence number 1 that don't start a chain."""
     rows_by_position = {(row.session, row.seq): row for row in rows}
     for (session, seq), row in rows_by_position.items():
         previous = rows_by_position.get((session, seq - 1))
@@ -319,10 +310,9 @@ def _unlinked_row_ids(rows: list[_AuditPosition]) -> Iterator[int]:
             yield row.id
 
 
-def _rows_beyond_heads(rows: list[_AuditPosition], heads: Mapping[str, _AuditPosition]) -> Iterator[int]:
-    """Yield the ids of entries that contradict the heads: their session has no head, they come after its head, or
-    they have the head's place but another hash.
-    """
+def _find_rows_against_heads(rows: list[_AuditPosition], heads: Mapping[str, _AuditPosition]) -> Iterator[int]:
+    """Yield the ids of entries that contradict the heads of the chains: their session has no head, they come after
+    the head, or they have the head's sequence number and another hash."""
     for row in rows:
         head = heads.get(row.session)
         if head is None or row.seq > head.seq or (row.seq == head.seq and row.hash != head.hash):

@@ -1,4 +1,5 @@
-"""The answers of providers in an evidence pack, in the order in which they came, with the decision about each."""
+"""Read the calls to providers from an evidence pack, in the order of the answers, each with the decision that the
+program recorded for it."""
 
 import base64
 import io
@@ -16,24 +17,24 @@ from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, 
 
 MALFORMED_PACK_ERRORS = (*UNREADABLE_FILE_ERRORS, KeyError, TypeError, AttributeError, IndexError)
 """Exceptions for a pack whose manifest fits, and whose content this program doesn't write."""
-_RECORD_FILE_NAME, _STORY_FILE_NAME = (f"{name}.json" for name in ("record", "timeline"))
+_RECORD_FILE_NAME, _TIMELINE_FILE_NAME = (f"{name}.json" for name in ("record", "timeline"))
 _LARGEST_RECORD_BYTES = 16 * 1024 * 1024
 """Largest accepted file with a record or an answer, in bytes."""
 _HTTP_STATUS_PATTERN = re.compile(r"HTTP ([1-5][0-9]{2}) ")
 _REQUEST_ID_LINE_PATTERN = re.compile(r"X-REQUEST-ID: ([!-~]{1,200})\n")
 _PDF_NOTE_PATTERN = re.compile(r"<pdf ([0-9]{1,9}) bytes>")
-_CUT_AT_CHARACTERS = 65_536
+_LONGEST_STORED_ANSWER_CHARACTERS = 65_536
 """Length at which the evidence of a longer answer was cut (`http/response_classes.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """A call to a provider with its answer.
+    """A call to a provider with its answer, as an evidence pack contains it.
 
-    `provider` and `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is the
-    record of the call as JSON, `related` the records that it belongs to. `outcome` and `reason` are the recorded
-    decision. `status` is None if no answer came; `body` is the answer's text, None if it can't be played because only
-    a part of it was kept.
+    `provider` and `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is
+    the record of the call as JSON, `related` the related records. `outcome` and `reason` are the recorded
+    decision. `status` is the HTTP status, None if no answer came; `body` is the content of the answer, None if
+    only a part of it was stored.
     """
 
     evidence: int
@@ -52,16 +53,16 @@ class RecordedCall:
 
 @dataclass(frozen=True, slots=True)
 class RecordedJournal:
-    """The content of a pack that is replayed: the ids of its operations, and its calls."""
+    """The operations and calls of an evidence pack, for a replay: the ids of the operations in the journal, and
+    the calls."""
 
     operations: tuple[str, ...]
     calls: tuple[RecordedCall, ...]
 
 
 def read_journal(path: Path) -> RecordedJournal:
-    """Read a pack that `verify_pack` has found intact. Raises one of MALFORMED_PACK_ERRORS for content that
-    this program doesn't write.
-    """
+    """Read the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
+    MALFORMED_PACK_ERRORS for content that this program doesn't write."""
     with zipfile.ZipFile(path) as pack:
         if sum(info.file_size for info in pack.infolist()) > LARGEST_PACK_BYTES:
             raise ValueError("too large")
@@ -69,7 +70,7 @@ def read_journal(path: Path) -> RecordedJournal:
         records = {(one["kind"], str(one["id"])): one for one in (case["record"], *case["related"])}
         answers = {item["id"]: item for item in _read_answers(pack)}
         operations, calls = dict[str, None](), list[RecordedCall]()
-        for entry in _iterate_story(pack):
+        for entry in _iterate_timeline(pack):
             if entry["operation_id"]:
                 operations[str(entry["operation_id"])] = None
             if entry["step"] == "answer" and entry["evidence"] and entry["evidence"][0] in answers:
@@ -77,8 +78,8 @@ def read_journal(path: Path) -> RecordedJournal:
     return RecordedJournal(tuple(operations), tuple(calls))
 
 
-def _iterate_story(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
-    with io.TextIOWrapper(pack.open(_STORY_FILE_NAME), "utf-8") as file:
+def _iterate_timeline(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
+    with io.TextIOWrapper(pack.open(_TIMELINE_FILE_NAME), "utf-8") as file:
         yield from iterate_values(file)
 
 
@@ -122,19 +123,18 @@ def _read_call(
 
 
 def _require_instant(text: str) -> str:
-    """Return the text of an instant. Raises ValueError for any other text."""
+    """Return `text` if it is an instant in ISO 8601. Raises ValueError for another text."""
     datetime.fromisoformat(text.replace("Z", "+00:00"))
     return text
 
 
 def _read_body(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
-    """Return headers and body of an answer as they were before they became evidence: the request id stands in the
-    first line, and a PDF was replaced by a note of its length. The body is None if it can't be restored.
-    """
+    """Return headers and body of an answer from `text`, its stored evidence, in which the request id is the first
+    line and a PDF is replaced by a note of its length. The body is None if it can't be restored."""
     headers = {}
     if line := _REQUEST_ID_LINE_PATTERN.match(text):
         headers["X-REQUEST-ID"], text = line[1], text[line.end() :]
-    if len(text) >= _CUT_AT_CHARACTERS:
+    if len(text) >= _LONGEST_STORED_ANSWER_CHARACTERS:
         return headers, None
     if note := _PDF_NOTE_PATTERN.search(text):
         stored = (info for info in pack.infolist() if info.filename.endswith(".pdf"))

@@ -1,4 +1,4 @@
-"""Timelines: the events of a record and of its related records, collected from all tables."""
+"""Read timelines: the events of a record and of its related records, collected from all tables."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -29,7 +29,7 @@ from console.store.refunds import refunds
 
 AnyRecord = CreditCheck | Operation | Order | Payment | Refund
 MAX_EVENTS_PER_PAGE = 5_000
-MAX_RELATED = 200
+MAX_RELATED_RECORDS = 200
 """Largest number of related payments, or of refunds of a payment, whose events a timeline includes. If there are
 more, the newest are included.
 """
@@ -53,9 +53,8 @@ the stream had reached.
 
 @dataclass(frozen=True, slots=True)
 class RelatedRecords:
-    """A record with its related records (order, payments, refunds, or the record of an operation). No record of
-    another client is included.
-    """
+    """A record with its related records: an order, its payments and their refunds, or an operation and its record.
+    Records of another client are never included."""
 
     record: AnyRecord
     related: tuple[AnyRecord, ...] = ()
@@ -67,7 +66,7 @@ class RelatedRecords:
 
     @property
     def payer_names(self) -> tuple[str, ...]:
-        """The payers' names at the providers, which are always shown masked."""
+        """The names of the payers at the providers, which the program always masks."""
         payers = {
             record.payer for record in (self.record, *self.related) if isinstance(record, Payment) and record.payer
         }
@@ -75,11 +74,11 @@ class RelatedRecords:
 
     @property
     def names(self) -> Mapping[tuple[str, str], str]:
-        """For kind and id of each record the number by which people know it."""
-        return {(kind_of(record), str(record.id)): _number_of(record) for record in (self.record, *self.related)}
+        """The number by which people know each record, by kind and id of the record."""
+        return {(kind_of(record), str(record.id)): _find_number(record) for record in (self.record, *self.related)}
 
 
-def _number_of(record: AnyRecord) -> str:
+def _find_number(record: AnyRecord) -> str:
     match record:
         case Order():
             return record.merch_txn_id
@@ -91,10 +90,12 @@ def _number_of(record: AnyRecord) -> str:
 
 
 class TimelineService:
-    """Reads timelines in pages, with queries that use indexes. Writes an audit entry about each opened timeline."""
+    """Reads timelines in pages, with queries that use indexes, and writes an audit entry about each opened
+    timeline."""
 
     def __init__(self, context: ServiceContext, reads: ReadLog, complete_records: RecordsCompleter) -> None:
-        """`complete_records` reads the relations of records, by which the head of a timeline explains its record."""
+        """`complete_records` adds the related records to records, for the explanation in the first lines of a
+        timeline."""
         self._context = context
         self._reads, self._complete_records = reads, complete_records
 
@@ -102,8 +103,9 @@ class TimelineService:
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
     ) -> TimelinePage:
         """Return one page of the events of a record and its related records, oldest first. `limit` is at most
-        MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the previous page, None for the first page. Raises
-        not_found, usage for a malformed cursor, and not_allowed if a named person may not read.
+        MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the next page in the previous page, None for the
+        first page. Raises not_found, usage for a malformed cursor, and not_allowed if the acting person may not
+        read.
         """
         read = _parse_cursor(after_cursor)
         with self._context.database.read() as conn:
@@ -115,23 +117,21 @@ class TimelineService:
         self._reads.record_opening(AuditAction.STORY_OPENED, kind, family.record.id)
         page = events[:page_size]
         if len(events) > page_size:
-            read = _read_until(page, read)
+            read = _advance_position(page, read)
         cursor = _format_cursor(read) if len(events) > page_size else None
         return TimelinePage(kind, str(family.record.id), page, cursor, head, family.payer_names, family.names)
 
     def read_last_events(self, kind: str, id: int, limit: int) -> TimelinePage:
-        """Return the newest events of a record and its related records, oldest first, for the preview beside a list.
-        A preview opens no timeline, so no audit entry is written. Raises not_found and not_allowed.
-        """
+        """Return the newest events of a record and its related records, oldest first, for the preview next to a
+        list. Writes no audit entry. Raises not_found and not_allowed."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return read_newest_events(self._context, conn, kind, id, limit)
 
 
 def walk_events(conn: Connection, related: RelatedRecords, read: _ReadPosition | None = None) -> Iterator[Event]:
-    """Yield the events of a record and its related records, oldest first, after the position `read` (None: from the
-    beginning). Payers are masked. Only a part of the events is in memory at a time.
-    """
+    """Yield the events of a record and its related records, oldest first, after the position `read` (None: from
+    the first event). Payers' names are masked. Only a part of the events is in memory at a time."""
     position, hidden = read or {}, related.payer_names
     streams = [
         _open_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
@@ -144,9 +144,8 @@ def walk_events(conn: Connection, related: RelatedRecords, read: _ReadPosition |
 def read_newest_events(
     context: ServiceContext, conn: Connection, kind: str, id: int, limit: int = EVENTS_ON_SCREEN
 ) -> TimelinePage:
-    """Return the newest events of a record and its related records, at most `limit`, for the screen of the record.
-    Reads in the caller's transaction, and at most `limit` rows of each table and record.
-    """
+    """Return at most `limit` newest events of a record and its related records, for the screen of the record.
+    Reads in the caller's transaction, and at most `limit` rows of each table and record."""
     family = read_related_records(context, conn, kind, id)
     streams = [
         (iter(source.newest_events(conn, *subject, limit)), EARLIEST_INSTANT)
@@ -170,7 +169,7 @@ def _open_stream(
 
 
 def read_related_records(context: ServiceContext, conn: Connection, kind: str, id: int | str) -> RelatedRecords:
-    """Read the record and its related records. Raises not_found, also for an unknown kind or a malformed id."""
+    """Return the record with its related records. Raises not_found, also for an unknown kind or a malformed id."""
     if kind == OPERATION:
         return _read_operation_with_record(context, conn, str(id))
     lapsed = journal.lapsed_by_kind(conn)
@@ -189,12 +188,14 @@ def _read_related_records(
         return () if related is None else (related,)
 
     def refunds_of(payment: Payment) -> tuple[AnyRecord, ...]:
-        return refunds.find_by_payment(conn, payment.id, lapsed.get(refunds.REFUND_KIND, frozenset()))[:MAX_RELATED]
+        return refunds.find_by_payment(conn, payment.id, lapsed.get(refunds.REFUND_KIND, frozenset()))[
+            :MAX_RELATED_RECORDS
+        ]
 
     match record:
         case Order():
             order_payments = payments.find_by_order(conn, record.id, lapsed.get(payments.PAYMENT_KIND, frozenset()))[
-                :MAX_RELATED
+                :MAX_RELATED_RECORDS
             ]
             return (*order_payments, *(refund for payment in order_payments for refund in refunds_of(payment)))
         case Payment():
@@ -209,7 +210,7 @@ def _read_related_records(
 
 
 def _read_operation_with_record(context: ServiceContext, conn: Connection, operation_id: str) -> RelatedRecords:
-    """Return an operation with its record. Raises not_found, also for an operation that only a spool has."""
+    """Return an operation with its record. Raises not_found, also for an operation that is only in a spool."""
     operation = journal.find_with_effective_state(conn, operation_id)
     if operation is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION, "id": operation_id[:64]})
@@ -219,7 +220,7 @@ def _read_operation_with_record(context: ServiceContext, conn: Connection, opera
 
 
 def kind_of(record: AnyRecord) -> str:
-    """Return the kind of the record, e.g. `payment`."""
+    """Return the kind of the record, such as `payment`."""
     match record:
         case CreditCheck():
             return credit_checks.CREDIT_CHECK_KIND
@@ -235,8 +236,9 @@ def kind_of(record: AnyRecord) -> str:
 def make_head_facts(
     conn: Connection, related: RelatedRecords, complete_records: RecordsCompleter, now: datetime
 ) -> dict[str, object]:
-    """Return the facts at the head of a timeline: the record's number or name, its amount, and its state, certainty
-    and work. Certainty and work are the badges of the record's explanation at the instant `now`, as on its page.
+    """Return the facts for the first lines of a timeline: the record's number or name, its amount, and its state,
+    certainty and work. Certainty and work come from the record's explanation at the time `now`, as on the page
+    of the record.
     """
     record = related.record
     facts: dict[str, object] = {"state": record.state.value}
@@ -271,10 +273,9 @@ def _parse_id(kind: str, id: int | str) -> int:
 # Cursor
 
 
-def _read_until(events: tuple[Event, ...], position: _ReadPosition) -> _ReadPosition:
-    """Return the read position of each stream after `events` of one page. `position` is the position before the
-    page.
-    """
+def _advance_position(events: tuple[Event, ...], position: _ReadPosition) -> _ReadPosition:
+    """Return the read position of each stream of events after one page; `events` are those of the page, and
+    `position` is the read position before the page."""
     read = dict(position)
     for event in events:
         _, _, reached = read.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))

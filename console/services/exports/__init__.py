@@ -1,1 +1,1 @@
-"""Files for spreadsheets from the lists of the program."""
+"""Write lists, daily closes and PDFs to files, and prepare printouts."""

@@ -1,4 +1,4 @@
-"""Write tables as CSV files: UTF-8 with a byte order mark and CRLF, which Excel opens right by a double click."""
+"""Write tables as CSV files: UTF-8 with a byte order mark and CRLF, which Excel reads correctly."""
 
 import csv
 from collections.abc import Iterable
@@ -6,18 +6,17 @@ from io import TextIOWrapper
 from typing import Any, BinaryIO
 
 from console.domain.exports.tables import CellKind, ExportTable
-from console.services.exports.cells import csv_text
+from console.services.exports.cells import make_csv_cell
 
 
 def write_csv_table(file: BinaryIO, table: ExportTable, rows: Iterable[Any]) -> None:
-    """Write the titles of the columns and the rows to `file`, one row at a time. `table.about` is left out: other
-    programs read a CSV file as one table, whose first line has the titles.
-    """
+    """Write the titles of the columns and then the rows to `file`, one row at a time. The lines `table.about` are
+    left out: other programs read a CSV file as one table with the titles in the first line."""
     text = TextIOWrapper(file, encoding="utf-8-sig", errors="backslashreplace", newline="")
     try:
         writer = csv.writer(text, lineterminator="\r\n")
-        writer.writerow(csv_text(CellKind.TEXT, column.title) for column in table.columns)
+        writer.writerow(make_csv_cell(CellKind.TEXT, column.title) for column in table.columns)
         for row in rows:
-            writer.writerow([csv_text(column.kind, column.value(row)) for column in table.columns])
+            writer.writerow([make_csv_cell(column.kind, column.value(row)) for column in table.columns])
     finally:
         text.detach()  # writes what is buffered; the caller closes the file

@@ -1,4 +1,5 @@
-"""Write the daily close of a provider as a document, and the audit entry with which later closes are compared."""
+"""Write the daily close of a provider to a file, and write an audit entry with which the program compares later
+closes of the same day."""
 
 from collections.abc import Callable
 from datetime import date
@@ -15,11 +16,11 @@ from console.services.exports.workbook import write_document_workbook
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
 
-_ACTION = AuditAction.DAILY_CLOSE_WRITTEN
+_AUDIT_ACTION = AuditAction.DAILY_CLOSE_WRITTEN
 
 
 class DailyCloseWriter:
-    """Writes daily closes for people who may read."""
+    """Writes daily closes to files, for people who have the right to read."""
 
     def __init__(
         self,
@@ -27,22 +28,21 @@ class DailyCloseWriter:
         read_close: Callable[[str, date], DailyClose],
         make_document: Callable[[DailyClose, str], ExportDocument],
     ) -> None:
-        """`read_close` reads the close of a provider and day; `make_document` returns it as a document in a
-        language.
-        """
+        """`read_close` returns the daily close of a provider and a day; `make_document` returns a daily close as a
+        document in a language."""
         self._context, self._read_close, self._make_document = context, read_close, make_document
 
     def write(self, provider: str, day: date, path: Path, language: str) -> CloseWritten:
-        """Write the close to the new file `path`, whose suffix names the format, and an audit entry with its sums and
-        its open records. The file gets its name when it is complete; only the present user of the machine can read
-        it.
+        """Write the daily close to the new file `path`, whose suffix names the format, and an audit entry with the
+        close's sums and open records. The file gets its name when it is complete; only the present user of the
+        machine can read it.
 
         Raises usage (file_exists, document_format, close_day), not_found (no such provider), not_allowed,
         no_operator, storage_full.
         """
-        document_format = _format_of(path)
+        document_format = _parse_format(path)
         subject = make_subject(provider[:20], day)
-        with refusals.audit_refusals(self._context, _ACTION, subject, kind=CLOSE_KIND):
+        with refusals.audit_refusals(self._context, _AUDIT_ACTION, subject, kind=CLOSE_KIND):
             self._context.require_right("read")
             close = self._read_close(provider, day)
         document = self._make_document(close, language)
@@ -59,12 +59,14 @@ class DailyCloseWriter:
                 "format": document_format.value,
                 "sha256": digest,
             }
-            self._context.write(lambda tx: self._context.record_audit(tx, _ACTION, subject, facts, kind=CLOSE_KIND))
+            self._context.write(
+                lambda tx: self._context.record_audit(tx, _AUDIT_ACTION, subject, facts, kind=CLOSE_KIND)
+            )
             draft.publish()
             return CloseWritten(str(draft.final), size, digest, close)
 
 
-def _format_of(path: Path) -> DocumentFormat:
+def _parse_format(path: Path) -> DocumentFormat:
     """Return the format that the suffix of the path names. Raises usage (document_format) for another suffix."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in list(DocumentFormat):

@@ -20,30 +20,32 @@ Progress = Callable[[int], None]
 """Function that is called with the number of rows written so far, after each page. It may raise an exception to
 cancel the export; then no file remains.
 """
-_ACTION = AuditAction.LIST_EXPORTED
-_KIND = "export"
-_LONGEST_SUBJECT = 100
+_AUDIT_ACTION = AuditAction.LIST_EXPORTED
+_EXPORT_KIND = "export"
+_LONGEST_SUBJECT_CHARACTERS = 100
 
 
 class ExportService:
-    """Writes exports for people who may read. Only the rows that the acting person may see are written."""
+    """Writes exports, for people who have the right to read. A file has only the rows that the acting person may
+    see."""
 
     def __init__(self, context: ServiceContext, make_table: Callable[[ExportRequest, str, str], ExportTable]) -> None:
-        """`make_table(request, language, person)` returns the table of a list with the words of a language."""
+        """`make_table(request, language, person)` returns the table of a list, in a language (`ja` or `en`), for
+        the person with this name."""
         self._context, self._make_table = context, make_table
 
     def write(
         self, request: ExportRequest, path: Path, language: str, progress: Progress = lambda _: None
     ) -> ExportWritten:
-        """Write the list to the new file `path`, whose suffix names the format, and an audit entry with the number of
-        rows and the filter. The file gets its name when it is complete; only the present user of the machine can read
-        it.
+        """Write the list to the new file `path`, whose suffix names the format, and an audit entry with the number
+        of rows and the filter. The file gets its name when it is complete; only the present user of the machine
+        can read it.
 
         Raises usage (file_exists, export_format, and for an unknown subject), not_found, not_allowed, no_operator,
         storage_full.
         """
-        file_format = _format_of(path)
-        with refusals.audit_refusals(self._context, _ACTION, request.name.value, kind=_KIND):
+        file_format = _parse_format(path)
+        with refusals.audit_refusals(self._context, _AUDIT_ACTION, request.name.value, kind=_EXPORT_KIND):
             person = self._context.require_right("read")
             table = self._make_table(request, language, person.name)
             rows = _CountedRows(table.read_pages(), progress)
@@ -63,22 +65,23 @@ class ExportService:
         size, digest = draft.compute_sha256()
         facts = {
             "list": request.name.value,
-            "subject": request.subject[:_LONGEST_SUBJECT],
-            "part": request.part[:_LONGEST_SUBJECT],
+            "subject": request.subject[:_LONGEST_SUBJECT_CHARACTERS],
+            "part": request.part[:_LONGEST_SUBJECT_CHARACTERS],
             "chosen": None if request.chosen is None else len(request.chosen),
             "format": file_format.value,
             "n": rows.count,
             "sha256": digest,
         }
-        self._context.write(lambda tx: self._context.record_audit(tx, _ACTION, request.name.value, facts, kind=_KIND))
+        self._context.write(
+            lambda tx: self._context.record_audit(tx, _AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_KIND)
+        )
         draft.publish()
         return ExportWritten(str(draft.final), rows.count, size)
 
 
 class _CountedRows:
-    """The rows of a table, read page by page while they are iterated. `count` is the number of rows so far. The first
-    page is read at once, so that a refusal comes before a file is made.
-    """
+    """Iterates over the rows of a table, which are read page by page, and counts them in `count`. The first page
+    is read by the constructor, so that a refusal is raised before a file exists."""
 
     def __init__(self, pages: Iterator[Sequence[Any]], progress: Progress) -> None:
         self._first_page, self._pages = next(pages, ()), pages
@@ -93,7 +96,7 @@ class _CountedRows:
         self._progress(self.count)
 
 
-def _format_of(path: Path) -> FileFormat:
+def _parse_format(path: Path) -> FileFormat:
     """Return the format that the suffix of the path names. Raises usage (export_format) for another suffix."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in list(FileFormat):

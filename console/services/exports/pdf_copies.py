@@ -1,4 +1,4 @@
-"""Save copies of stored PDFs as files, with an audit entry about each copy."""
+"""Save copies of a credit check's PDFs as files, with an audit entry about each copy."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,12 +12,13 @@ from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
 
-_ACTION = AuditAction.CREDIT_CHECK_PDF_SAVED
+_AUDIT_ACTION = AuditAction.CREDIT_CHECK_PDF_SAVED
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPdf:
-    """A saved copy: the path of its file, its size in bytes and its SHA-256, as read back from the file."""
+    """A saved copy of a PDF: the path of its file, its size in bytes and its SHA-256, both of the file as it was
+    read back after the write."""
 
     file: str
     bytes: int
@@ -25,22 +26,24 @@ class SavedPdf:
 
 
 class PdfCopies:
-    """Saves copies for people who may read."""
+    """Saves copies of PDFs, for people who have the right to read."""
 
     def __init__(self, context: ServiceContext, read_pdf: Callable[[int, str | None], bytes]) -> None:
-        """`read_pdf` returns the current PDF of a credit check, or that with a SHA-256."""
+        """`read_pdf` returns the content of a credit check's PDF: the current one, or the one with the given
+        SHA-256."""
         self._context, self._read_pdf = context, read_pdf
 
     def save(self, record_id: int, path: Path, sha256: str | None = None) -> SavedPdf:
-        """Save the record's current PDF, or its PDF with this SHA-256, to the new file `path`. The file is read back,
-        and gets its name only if it is the stored document; only the present user of the machine can read it.
+        """Save the credit check's current PDF, or its PDF with this SHA-256, to the new file `path`. The file is
+        read back, and gets its name only if its content is the stored document; only the present user of the
+        machine can read it.
 
-        The audit entry names the person and the document by its SHA-256, as it was written. It has no path, because
-        a folder's name may name a person.
+        The audit entry has the person and the SHA-256 of the written file. It has no path, because the name of a
+        folder may contain the name of a person.
 
         Raises not_found, not_allowed, no_operator, documents_unreachable, usage (file_exists), storage_full.
         """
-        with refusals.audit_refusals(self._context, _ACTION, record_id):
+        with refusals.audit_refusals(self._context, _AUDIT_ACTION, record_id):
             self._context.require_right("read")
             content = self._read_pdf(record_id, sha256)
         with open_new_file(path) as draft:
@@ -50,6 +53,6 @@ class PdfCopies:
                 problem = ForeignText("the written file differs from the document")
                 raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": problem})
             facts = {"sha256": written, "bytes": size}
-            self._context.write(lambda tx: self._context.record_audit(tx, _ACTION, record_id, facts))
+            self._context.write(lambda tx: self._context.record_audit(tx, _AUDIT_ACTION, record_id, facts))
             draft.publish()
             return SavedPdf(str(draft.final), size, written)

@@ -1,7 +1,8 @@
-"""Write documents of titles, lines and tables as PDF files on A4 pages, with the program's own fonts.
+"""Write documents of a title, lines and tables as PDF files on A4 pages, with the program's own fonts.
 
-The same content always gives the same bytes: the file carries no time of writing, and its number is a hash of its
-content. Text stays text, so that it can be searched, copied and read aloud.
+The same content always gives the same bytes: the file does not contain the time of writing, and its id is a hash
+of its content. Text is written as text and not as an image, so that people can search and copy it, and a screen
+reader can read it.
 """
 
 import ctypes
@@ -19,33 +20,35 @@ from typing import Any, BinaryIO
 from console.domain.calendar_days import JST
 from console.domain.exports.tables import CellKind, CellValue, DocumentTable, ExportDocument
 from console.resource_paths import resources_dir
-from console.services.exports.cells import printable_text
+from console.services.exports.cells import make_printable
 
 _PAGE_WIDTH, _PAGE_HEIGHT, _PAGE_MARGIN = 842.0, 595.0, 40.0  # points; A4, landscape
 _TITLE_SIZE, _HEADING_SIZE, _TEXT_SIZE, _CELL_SIZE, _FOOTER_SIZE = 16.0, 12.0, 10.0, 8.5, 8.0  # points
 _LINE_FACTOR, _CELL_GAP = 1.5, 8.0
 _TEXT_WIDTH = _PAGE_WIDTH - 2 * _PAGE_MARGIN  # points
-_LARGEST_CELL_WIDTH = 260.0  # points
-_MOST_CELL_LINES = 12
-_LEAST_TABLE_HEIGHT = 90.0  # points; a heading with less room below it goes to the next page
-_RIGHT_ALIGNED = (CellKind.AMOUNT, CellKind.NUMBER)
+_MAX_CELL_WIDTH = 260.0  # points
+_MAX_LINES_PER_CELL = 12
+_MIN_TABLE_HEIGHT = 90.0  # points; a heading with less room below it goes to the next page
+_RIGHT_ALIGNED_CELL_KINDS = (CellKind.AMOUNT, CellKind.NUMBER)
 _FONT_FILE, _SECOND_FONT_FILE = "BIZUDPGothic-Regular.ttf", "NotoSans-Regular.ttf"
-_ONLY_IN_SECOND_FONT = "₹"
-_CREATION_DATE = re.compile(rb"/CreationDate\(D:[^)]*\)")
-_FILE_NUMBER = re.compile(rb"/ID\[<([0-9A-F]{32})><([0-9A-F]{32})>\]")
-_SUBSET_MARK = re.compile(rb"(?<=/)[A-Z]{6}\+(?=BIZUDPGothic|NotoSans)")
+_CHARACTERS_OF_SECOND_FONT = "₹"
+_CREATION_DATE_PATTERN = re.compile(rb"/CreationDate\(D:[^)]*\)")
+_FILE_ID_PATTERN = re.compile(rb"/ID\[<([0-9A-F]{32})><([0-9A-F]{32})>\]")
+_FONT_SUBSET_PREFIX_PATTERN = re.compile(rb"(?<=/)[A-Z]{6}\+(?=BIZUDPGothic|NotoSans)")
 _pdfium_lock = Lock()  # the library isn't safe for several threads
 
 
 def write_pdf_document(file: BinaryIO, document: ExportDocument) -> None:
-    """Write the document to `file`. Each page has the title of the document and its number at the foot."""
+    """Write the document to `file`. The footer of each page has the title of the document and the number of the
+    page."""
     with _pdfium_lock:
-        content = _Layout(document).make_pdf()
-    file.write(_remove_time(content))
+        content = _DocumentLayout(document).make_pdf()
+    file.write(_remove_varying_bytes(content))
 
 
-def cell_text(kind: CellKind, value: CellValue) -> str:
-    """Return the text of a cell: amounts and counts with separators, instants in Japanese time, – for none."""
+def make_cell_text(kind: CellKind, value: CellValue) -> str:
+    """Return the text of a cell: amounts and counts with thousands separators, instants in Japanese time, and –
+    for an empty value."""
     match value:
         case None | "":
             return "–"
@@ -55,11 +58,11 @@ def cell_text(kind: CellKind, value: CellValue) -> str:
             return value.isoformat()
         case int() | Decimal():
             return f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
-    return printable_text(value)
+    return make_printable(value)
 
 
-class _Layout:
-    """Places the parts of one document on pages, from top to bottom."""
+class _DocumentLayout:
+    """Places the title, the lines and the tables of one document on pages, from top to bottom."""
 
     def __init__(self, document: ExportDocument) -> None:
         import pypdfium2
@@ -80,7 +83,7 @@ class _Layout:
             self._write_text(line, _TEXT_SIZE)
         for table in self._document.tables:
             self._write_table(table)
-        self._write_feet()
+        self._write_footers()
         target = io.BytesIO()
         for page in self._pages:
             self._raw.FPDFPage_GenerateContent(page.raw)
@@ -92,8 +95,9 @@ class _Layout:
         self._pages.append(self._pdf.new_page(_PAGE_WIDTH, _PAGE_HEIGHT))
         self._y = _PAGE_HEIGHT - _PAGE_MARGIN
 
-    def _take_height(self, height: float) -> bool:
-        """Move down by this height; begin a new page if the present one has no room. Return True for a new page."""
+    def _move_down(self, height: float) -> bool:
+        """Move the write position down by `height` points; add a page if the present one has no room. Return True
+        for a new page."""
         has_room = self._y - height >= _PAGE_MARGIN + _FOOTER_SIZE * 2
         if not has_room:
             self._begin_page()
@@ -101,29 +105,29 @@ class _Layout:
         return not has_room
 
     def _write_text(self, text: str, size: float) -> None:
-        for line in self._wrap_text(printable_text(text), size, _TEXT_WIDTH):
-            self._take_height(size * _LINE_FACTOR)
+        for line in self._wrap_text(make_printable(text), size, _TEXT_WIDTH):
+            self._move_down(size * _LINE_FACTOR)
             self._place_text(line, size, _PAGE_MARGIN, self._y)
 
     def _write_table(self, table: DocumentTable) -> None:
-        if self._y - _LEAST_TABLE_HEIGHT < _PAGE_MARGIN:
+        if self._y - _MIN_TABLE_HEIGHT < _PAGE_MARGIN:
             self._begin_page()
-        self._take_height(_HEADING_SIZE * 2.5)
-        self._place_text(printable_text(table.title), _HEADING_SIZE, _PAGE_MARGIN, self._y)
+        self._move_down(_HEADING_SIZE * 2.5)
+        self._place_text(make_printable(table.title), _HEADING_SIZE, _PAGE_MARGIN, self._y)
         if not table.rows:
             self._write_text(table.empty, _TEXT_SIZE)
             return
-        titles = [printable_text(column.title) for column in table.columns]
-        rows = [[cell_text(column.kind, column.value(row)) for column in table.columns] for row in table.rows]
-        widths = self._column_widths([titles, *rows])
+        titles = [make_printable(column.title) for column in table.columns]
+        rows = [[make_cell_text(column.kind, column.value(row)) for column in table.columns] for row in table.rows]
+        widths = self._compute_column_widths([titles, *rows])
         self._write_row(table, titles, widths, titles, is_head=True)
         for row in rows:
             self._write_row(table, row, widths, titles)
 
-    def _column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
-        """Return the widths of the columns: as wide as their texts, but no wider than the page allows together."""
+    def _compute_column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
+        """Return the widths of the columns in points: as wide as their texts, but together no wider than the page."""
         natural = [
-            min(max(self._text_width(text, _CELL_SIZE) for text in column), _LARGEST_CELL_WIDTH) + _CELL_GAP
+            min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH) + _CELL_GAP
             for column in zip(*rows, strict=True)
         ]
         room = _TEXT_WIDTH
@@ -139,9 +143,9 @@ class _Layout:
         *,
         is_head: bool = False,
     ) -> None:
-        cells = [self._cell_lines(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
+        cells = [self._wrap_cell(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
         line_height = _CELL_SIZE * _LINE_FACTOR
-        if self._take_height(line_height * max(map(len, cells)) + 2) and not is_head:
+        if self._move_down(line_height * max(map(len, cells)) + 2) and not is_head:
             self._y = _PAGE_HEIGHT - _PAGE_MARGIN
             self._write_row(table, titles, widths, titles, is_head=True)
             self._write_row(table, texts, widths, titles)
@@ -149,41 +153,43 @@ class _Layout:
         left, top = _PAGE_MARGIN, self._y + line_height * (max(map(len, cells)) - 1) + 2
         for column, lines, width in zip(table.columns, cells, widths, strict=True):
             for place, line in enumerate(lines):
-                is_right = column.kind in _RIGHT_ALIGNED
-                indent = width - _CELL_GAP - self._text_width(line, _CELL_SIZE) if is_right else 0.0
+                is_right = column.kind in _RIGHT_ALIGNED_CELL_KINDS
+                indent = width - _CELL_GAP - self._measure_text(line, _CELL_SIZE) if is_right else 0.0
                 self._place_text(line, _CELL_SIZE, left + indent, top - place * line_height)
             left += width
         if is_head:
             self._draw_line(self._y - 2, left - _CELL_GAP)
 
-    def _cell_lines(self, text: str, room: float) -> list[str]:
-        """Return the lines of a cell. A row must fit on a page, so a very long text is cut and ends with `…`."""
-        lines = list(islice(self._wrap_text(text, _CELL_SIZE, room), _MOST_CELL_LINES + 1))
-        return lines if len(lines) <= _MOST_CELL_LINES else [*lines[: _MOST_CELL_LINES - 1], "…"]
+    def _wrap_cell(self, text: str, room: float) -> list[str]:
+        """Return the lines of a cell that is `room` points wide. A row must fit on a page, so a longer text is cut
+        after _MAX_LINES_PER_CELL lines and ends with `…`."""
+        lines = list(islice(self._wrap_text(text, _CELL_SIZE, room), _MAX_LINES_PER_CELL + 1))
+        return lines if len(lines) <= _MAX_LINES_PER_CELL else [*lines[: _MAX_LINES_PER_CELL - 1], "…"]
 
-    def _write_feet(self) -> None:
-        title = printable_text(self._document.title)
+    def _write_footers(self) -> None:
+        title = make_printable(self._document.title)
         for number, page in enumerate(self._pages, 1):
             foot = next(self._wrap_text(f"{number} / {len(self._pages)}   {title}", _FOOTER_SIZE, _TEXT_WIDTH))
             self._place_text(foot, _FOOTER_SIZE, _PAGE_MARGIN, _PAGE_MARGIN - _FOOTER_SIZE, page)
 
     # -- text
 
-    def _runs_of_font(self, text: str) -> Iterator[tuple["_Font", str]]:
-        """Yield the parts of a text with their fonts."""
-        for is_in_second, run in groupby(text, lambda character: character in _ONLY_IN_SECOND_FONT):
+    def _split_by_font(self, text: str) -> Iterator[tuple["_Font", str]]:
+        """Yield the pieces of a text, each with the font that has its characters."""
+        for is_in_second, run in groupby(text, lambda character: character in _CHARACTERS_OF_SECOND_FONT):
             yield self._second_font if is_in_second else self._font, "".join(run)
 
-    def _text_width(self, text: str, size: float) -> float:
-        return sum(font.width(character) for font, run in self._runs_of_font(text) for character in run) * size
+    def _measure_text(self, text: str, size: float) -> float:
+        return (
+            sum(font.measure_width(character) for font, run in self._split_by_font(text) for character in run) * size
+        )
 
     def _wrap_text(self, text: str, size: float, room: float) -> Iterator[str]:
-        """Yield the lines of a text that are no wider than `room`. A line ends at a space where there is one in its
-        second half, otherwise between any two characters.
-        """
-        while self._text_width(text, size) > room and len(text) > 1:
+        """Yield the lines of a text, each at most `room` points wide. A line ends at a space if there is one in
+        its second half, otherwise between any two characters. `size` is the font size in points."""
+        while self._measure_text(text, size) > room and len(text) > 1:
             end = 1
-            while end < len(text) and self._text_width(text[: end + 1], size) <= room:
+            while end < len(text) and self._measure_text(text[: end + 1], size) <= room:
                 end += 1
             space = text.rfind(" ", end // 2, end)
             end = space if space > 0 else end
@@ -192,16 +198,15 @@ class _Layout:
         yield text
 
     def _place_text(self, text: str, size: float, x: float, y: float, page: Any = None) -> None:
-        """Write a line of text whose left end is at `x` and whose base line is at `y`, in points from the lower left
-        corner.
-        """
-        for font, run in self._runs_of_font(text):
+        """Write one line of text. `x` is its left end and `y` its base line, in points from the lower left corner
+        of the page; `size` is the font size in points. `page` None: the last page."""
+        for font, run in self._split_by_font(text):
             if run.strip():
                 part = self._raw.FPDFPageObj_CreateTextObj(self._pdf.raw, font.handle, size)
-                self._raw.FPDFText_SetText(part, _wide_text(run))
+                self._raw.FPDFText_SetText(part, _encode_utf16(run))
                 self._raw.FPDFPageObj_Transform(part, 1, 0, 0, 1, x, y)
                 self._raw.FPDFPage_InsertObject((page or self._pages[-1]).raw, part)
-            x += sum(font.width(character) for character in run) * size
+            x += sum(font.measure_width(character) for character in run) * size
 
     def _draw_line(self, y: float, right: float) -> None:
         path = self._raw.FPDFPageObj_CreateNewPath(_PAGE_MARGIN, y)
@@ -213,16 +218,16 @@ class _Layout:
 
 
 class _Font:
-    """A font of the program's resources, embedded in one PDF."""
+    """One of the program's fonts, embedded in one PDF."""
 
     def __init__(self, raw: Any, pdf: Any, name: str) -> None:
         self._raw = raw
-        data = _font_bytes(name)
+        data = _load_font(name)
         self._widths: dict[str, float] = {}
         self.handle = raw.FPDFText_LoadFont(pdf.raw, data, len(data), raw.FPDF_FONT_TRUETYPE, True)
 
-    def width(self, character: str) -> float:
-        """Return the width of a character at the size 1."""
+    def measure_width(self, character: str) -> float:
+        """Return the width of a character, in points, at the font size 1."""
         if character not in self._widths:
             width = ctypes.c_float()
             self._raw.FPDFFont_GetGlyphWidth(self.handle, ord(character), 1.0, width)
@@ -231,25 +236,25 @@ class _Font:
 
 
 @lru_cache
-def _font_bytes(name: str) -> Any:
+def _load_font(name: str) -> Any:
     content = (resources_dir() / "fonts" / name).read_bytes()
     return (ctypes.c_uint8 * len(content)).from_buffer_copy(content)
 
 
-def _wide_text(text: str) -> Any:
-    """Return the text as the library reads it: UTF-16, little-endian, with a zero at the end."""
+def _encode_utf16(text: str) -> Any:
+    """Return the text in the form that the library reads: UTF-16, little-endian, ending with a zero."""
     buffer = ctypes.create_string_buffer(text.encode("utf-16-le", "replace") + b"\0\0")
     return ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
 
 
-def _remove_time(content: bytes) -> bytes:
-    """Return the PDF without what the library draws anew each time: the time of writing, the marks of its subsets of
-    fonts, and the file number, which follows from the content instead. The lengths stay the same, so that the PDF's
-    table of positions stays right.
+def _remove_varying_bytes(content: bytes) -> bytes:
+    """Return the PDF without the bytes that the library changes with each writing: the time of writing, the random
+    prefixes of the embedded fonts, and the file id, which is replaced by a hash of the content. The lengths
+    stay the same, so that the positions in the PDF's cross-reference table stay right.
     """
-    plain = _CREATION_DATE.sub(lambda found: b" " * len(found[0]), content, count=1)
-    plain = _SUBSET_MARK.sub(b"AAAAAA+", plain)
+    plain = _CREATION_DATE_PATTERN.sub(lambda found: b" " * len(found[0]), content, count=1)
+    plain = _FONT_SUBSET_PREFIX_PATTERN.sub(b"AAAAAA+", plain)
     trailer = plain.rfind(b"trailer")
-    number = hashlib.sha256(_FILE_NUMBER.sub(b"", plain)).hexdigest()[:32].upper().encode()
-    tail = _FILE_NUMBER.sub(lambda _: b"/ID[<%b><%b>]" % (number, number), plain[trailer:])
+    number = hashlib.sha256(_FILE_ID_PATTERN.sub(b"", plain)).hexdigest()[:32].upper().encode()
+    tail = _FILE_ID_PATTERN.sub(lambda _: b"/ID[<%b><%b>]" % (number, number), plain[trailer:])
     return plain[:trailer] + tail

@@ -1,6 +1,4 @@
-"""Prepare what a person prints, with an audit entry about each printout. The entry is written before the printing, so
-that nothing is on paper without one.
-"""
+"""Prepare what a person prints, and write an audit entry about each printout before it is printed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,19 +7,18 @@ from console.domain.audit.actions import AuditAction
 from console.domain.exports.tables import ExportRequest, ExportTable
 from console.domain.records import Document
 from console.services.audit import refusals
-from console.services.exports.pdf_document import cell_text
+from console.services.exports.pdf_document import make_cell_text
 from console.services.process.context import ServiceContext
 
 MAX_PRINTED_ROWS = 1_000
 """Largest number of rows of a printed list; a printout with fewer rows than its list says so."""
-_KIND = "export"
+_EXPORT_KIND = "export"
 
 
 @dataclass(frozen=True, slots=True)
 class PrintedList:
-    """A list to print, in words: its title, the titles of its columns, and the cells of its rows. `is_cut` is True if
-    the list has more rows.
-    """
+    """A list to print, as text: its title, the titles of its columns, and the cells of its rows. `is_cut` is True
+    if the list has more rows than MAX_PRINTED_ROWS."""
 
     title: str
     columns: tuple[str, ...]
@@ -30,7 +27,8 @@ class PrintedList:
 
 
 class Printouts:
-    """Prepares printouts for people who may read, with the rows and the masking of the screens."""
+    """Prepares printouts, for people who have the right to read, with the same rows and masked values as the
+    screens."""
 
     def __init__(
         self,
@@ -38,14 +36,14 @@ class Printouts:
         make_table: Callable[[ExportRequest, str, str], ExportTable],
         list_documents: Callable[[int], Sequence[Document]],
     ) -> None:
-        """`make_table(request, language, person)` returns the table of a list with the words of a language;
-        `list_documents` returns the PDFs of a credit check, the newest first.
-        """
+        """`make_table(request, language, person)` returns the table of a list, in a language (`ja` or `en`), for
+        the person with this name; `list_documents` returns the PDFs of a credit check, the newest first."""
         self._context, self._make_table, self._list_documents = context, make_table, list_documents
 
     def read_list(self, request: ExportRequest, language: str) -> PrintedList:
-        """Return a list to print, at most MAX_PRINTED_ROWS rows of it. Raises usage, not_found, not_allowed."""
-        with refusals.audit_refusals(self._context, AuditAction.LIST_PRINTED, request.name.value, kind=_KIND):
+        """Return at most MAX_PRINTED_ROWS rows of a list for printing, and write the audit entry about the
+        printout. Raises usage, not_found, not_allowed."""
+        with refusals.audit_refusals(self._context, AuditAction.LIST_PRINTED, request.name.value, kind=_EXPORT_KIND):
             person = self._context.require_right("read")
             table = self._make_table(request, language, person.name)
             rows: list[object] = []
@@ -54,27 +52,28 @@ class Printouts:
                 if len(rows) > MAX_PRINTED_ROWS:
                     break
         printed, is_cut = rows[:MAX_PRINTED_ROWS], len(rows) > MAX_PRINTED_ROWS
-        cells = (tuple(cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed)
+        cells = (tuple(make_cell_text(column.kind, column.value(row)) for column in table.columns) for row in printed)
         found = PrintedList(table.title, tuple(column.title for column in table.columns), tuple(cells), is_cut)
         facts: dict[str, object] = {"list": request.name.value, "subject": request.subject[:100], "n": len(printed)}
-        self._audit(AuditAction.LIST_PRINTED, request.name.value, _KIND, facts)
+        self._write_audit_entry(AuditAction.LIST_PRINTED, request.name.value, _EXPORT_KIND, facts)
         return found
 
     def begin_record(self, kind: str, id: int) -> None:
-        """Write the audit entry about the printing of a record's page. Raises not_allowed."""
+        """Write the audit entry about a printout of a record's page. Raises not_allowed."""
         with refusals.audit_refusals(self._context, AuditAction.RECORD_PRINTED, id, kind=kind):
             self._context.require_right("read")
-        self._audit(AuditAction.RECORD_PRINTED, id, kind, {})
+        self._write_audit_entry(AuditAction.RECORD_PRINTED, id, kind, {})
 
     def begin_pdf(self, record_id: int, sha256: str | None = None) -> None:
-        """Write the audit entry about the printing of a credit check's newest PDF, or of its PDF with this SHA-256.
-        Raises not_allowed, not_found.
-        """
+        """Write the audit entry about a printout of a credit check's newest PDF, or of its PDF with this SHA-256.
+        Raises not_allowed, not_found."""
         with refusals.audit_refusals(self._context, AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id):
             self._context.require_right("read")
             digest = sha256 or next((document.sha256 for document in self._list_documents(record_id)), None)
-        self._audit(AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id, "credit-check", {"sha256": digest})
+        self._write_audit_entry(AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id, "credit-check", {"sha256": digest})
 
-    def _audit(self, action: AuditAction, subject: int | str, kind: str, facts: dict[str, object]) -> None:
+    def _write_audit_entry(
+        self, action: AuditAction, subject: int | str, kind: str, facts: dict[str, object]
+    ) -> None:
         context = self._context
         context.write(lambda tx: context.record_audit(tx, action, subject, facts, kind=kind))

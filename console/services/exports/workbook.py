@@ -1,6 +1,5 @@
-"""Write tables as XLSX workbooks. Only one row is in memory at a time; each finished row is written to a temporary
-file.
-"""
+"""Write tables as XLSX workbooks. Only one row is in memory at a time; finished rows are written to a temporary
+file."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,11 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from console.domain.exports.tables import CellKind, DocumentTable, ExportDocument, ExportTable
-from console.services.exports.cells import clean_text, sheet_names, sheet_value
+from console.services.exports.cells import clean_text, iterate_sheet_names, make_sheet_cell
 
 MAX_ROWS_PER_SHEET = 1_048_576
 """Number of rows of a sheet in Excel, with the titles."""
-_NUMBER_FORMATS = {
+_NUMBER_FORMAT_BY_CELL_KIND = {
     CellKind.TEXT: "@",
     CellKind.CORPORATION_NUMBER: "@",
     CellKind.NUMBER: "0",
@@ -22,42 +21,41 @@ _NUMBER_FORMATS = {
     CellKind.DAY: "yyyy-mm-dd",
     CellKind.INSTANT: "yyyy-mm-dd hh:mm:ss",
 }
-_DECIMALS_FORMAT = "#,##0.00"
+_DECIMAL_NUMBER_FORMAT = "#,##0.00"
 _WIDTH_BY_CELL_KIND = {CellKind.TEXT: 24, CellKind.CORPORATION_NUMBER: 17, CellKind.INSTANT: 21}  # characters
 _MIN_COLUMN_WIDTH, _MAX_COLUMN_WIDTH = 14, 48  # characters
-_NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+_FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """Time of creation in a document that must not depend on the time of its writing."""
 
 
 def write_workbook(
     file: BinaryIO, table: ExportTable, rows: Iterable[Any], most_rows: int = MAX_ROWS_PER_SHEET
 ) -> None:
-    """Write the rows to `file` as a workbook, and `table.about` as its last sheet. A table with more than `most_rows`
-    rows, the titles included, continues on further sheets. Raises OSError.
-    """
+    """Write the rows to `file` as a workbook; its last sheet has the lines `table.about`. A table with more than
+    `most_rows` rows, including the titles, continues on more sheets. Raises OSError."""
     with _open_workbook(file) as book:
-        sheets = _TableSheets(book, table, most_rows)
+        sheets = _TableSheetWriter(book, table, most_rows)
         for row in rows:
             sheets.write_row([column.value(row) for column in table.columns])
         _write_about(book, table.about, next(sheets.names))
 
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
-    """Write a document to `file` as a workbook: its title and lines on the first sheet, then a sheet per table. The
-    same content always gives the same bytes. Raises OSError.
-    """
+    """Write a document to `file` as a workbook: its title and lines on the first sheet, then one sheet for each
+    table. The same content always gives the same bytes. Raises OSError."""
     with _open_workbook(file) as book:
-        book.set_properties({"created": _NO_TIME})
-        _write_about(book, (document.title, *document.lines), next(sheet_names(document.title)))
+        book.set_properties({"created": _FIXED_CREATION_TIME})
+        _write_about(book, (document.title, *document.lines), next(iterate_sheet_names(document.title)))
         for table in document.tables:
-            sheets = _TableSheets(book, table, MAX_ROWS_PER_SHEET)
+            sheets = _TableSheetWriter(book, table, MAX_ROWS_PER_SHEET)
             for row in table.rows:
                 sheets.write_row([column.value(row) for column in table.columns])
 
 
 @contextmanager
 def _open_workbook(file: BinaryIO) -> Iterator[Any]:
-    """Yield a new workbook, which is complete after the block. Its temporary files are deleted in any case."""
+    """Context manager: yield a new workbook, which is complete after the block. Its temporary files are always
+    deleted."""
     from xlsxwriter import Workbook  # imported here because only an export as a workbook needs it
     from xlsxwriter.exceptions import FileCreateError
 
@@ -74,15 +72,17 @@ def _open_workbook(file: BinaryIO) -> Iterator[Any]:
                 sheet.row_data_fh.close()
 
 
-class _TableSheets:
-    """The sheets of one table. A new sheet begins when the present one is full."""
+class _TableSheetWriter:
+    """Writes one table to the sheets of a workbook. When a sheet is full, the table continues on a new sheet."""
 
     def __init__(self, book: Any, table: ExportTable | DocumentTable, most_rows: int) -> None:
-        self.names = sheet_names(table.title)
+        self.names = iterate_sheet_names(table.title)
         self._book, self._columns, self._most_rows = book, table.columns, most_rows
         self._bold = book.add_format({"bold": True, "bottom": 1})
-        self._formats = {kind: book.add_format({"num_format": form}) for kind, form in _NUMBER_FORMATS.items()}
-        self._decimals_format = book.add_format({"num_format": _DECIMALS_FORMAT})
+        self._formats = {
+            kind: book.add_format({"num_format": form}) for kind, form in _NUMBER_FORMAT_BY_CELL_KIND.items()
+        }
+        self._decimals_format = book.add_format({"num_format": _DECIMAL_NUMBER_FORMAT})
         self._begin_sheet()
 
     def _begin_sheet(self) -> None:
@@ -99,7 +99,7 @@ class _TableSheets:
         if self._next_row == self._most_rows:
             self._begin_sheet()
         for place, (column, value) in enumerate(zip(self._columns, values, strict=True)):
-            self._write_cell(place, column.kind, sheet_value(value))
+            self._write_cell(place, column.kind, make_sheet_cell(value))
         self._next_row += 1
 
     def _write_cell(self, place: int, kind: CellKind, value: object) -> None:

@@ -21,7 +21,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.services.evidence.pack import EvidencePacks, PackWritten
-from console.services.evidence.pack_archive import FORMAT_NAME, compute_digest, encode_json
+from console.services.evidence.pack_archive import PACK_FORMAT_NAME, compute_digest, encode_json
 from console.services.evidence.pack_verification import PackVerdict, verify_pack
 from console.settings.settings import Settings
 from console.store.access import operators as people
@@ -275,7 +275,7 @@ def zipped(path: Path, contents: dict[str, bytes], packing: int = zipfile.ZIP_DE
         {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in contents.items()
     ]
-    manifest: dict[str, object] = {"form": FORMAT_NAME, "files": files}
+    manifest: dict[str, object] = {"form": PACK_FORMAT_NAME, "files": files}
     whole = contents | {"manifest.json": encode_json({**manifest, "digest": compute_digest(manifest)})}
     with zipfile.ZipFile(path, "w", packing) as pack:
         for name, content in whole.items():

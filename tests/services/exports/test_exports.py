@@ -123,7 +123,8 @@ def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
     titles, *found = csv.reader(file.read_text("utf-8-sig").splitlines())
     assert titles == [column.title for column in table.columns]
     assert found == [
-        [cells.csv_text(column.kind, cell) for column, cell in zip(table.columns, row, strict=True)] for row in rows
+        [cells.make_csv_cell(column.kind, cell) for column, cell in zip(table.columns, row, strict=True)]
+        for row in rows
     ]
 
 
