@@ -111,7 +111,7 @@ def _credit_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
     on.sandbox.control.add_fault("hang", call="detail")
     number = on.sandbox.control.read_ledger("1180301018771")["entries"][0]["id"]
     act = lambda console: console.recovery.resolve("credit-check", record.id, "success", "seen", number)  # noqa: E731
-    return refetch.lease_name(record.id), act
+    return refetch.make_lease_name(record.id), act
 
 
 def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
