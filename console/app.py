@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from console.services.recovery.left_open import LeftOpenService
     from console.services.recovery.saved_views import SavedViewService
     from console.services.refunds.limit_changes import RefundLimitService
-    from console.services.registry.live_numbers import LiveNumbers
+    from console.services.registry.live_numbers import LiveNumberQueries
     from console.services.registry.service import RegistryService
     from console.services.reports.service import ReportService
     from console.services.tasks.scheduler import Scheduler
@@ -622,11 +622,11 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
         database.close()
 
 
-def _make_live_numbers(context: ServiceContext) -> "LiveNumbers":
-    from console.services.registry.live_numbers import LiveNumbers
+def _make_live_numbers(context: ServiceContext) -> "LiveNumberQueries":
+    from console.services.registry.live_numbers import LiveNumberQueries
     from console.wiring.providers import open_registry_api
 
-    return LiveNumbers(context, lambda: open_registry_api(context))
+    return LiveNumberQueries(context, lambda: open_registry_api(context))
 
 
 def _apply_refund_report(context: ServiceContext, tx: "Transaction", report: "RefundReport") -> bool:

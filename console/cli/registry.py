@@ -35,7 +35,7 @@ _SECONDS_BETWEEN_PROGRESS = 1.0
 
 
 def _find_corporations(console: "Console", args: Namespace, _: AnswerWriter) -> "RegistryMatches":
-    return console.registry.find(" ".join(args.text), args.prefecture, args.limit)
+    return console.registry.search_corporations(" ".join(args.text), args.prefecture, args.limit)
 
 
 def _matches_json(matches: "RegistryMatches", translate: Translate) -> JsonObject:
@@ -75,7 +75,7 @@ def show_advice(console: "Console", text: str, writer: AnswerWriter) -> "Corpora
 
 
 def _read_status(console: "Console", _: Namespace, __: AnswerWriter) -> "RegistryStatus | None":
-    return console.registry.status()
+    return console.registry.read_status()
 
 
 def _status_json(status: "RegistryStatus | None", translate: Translate) -> JsonObject:
@@ -106,8 +106,8 @@ def _read_changes(console: "Console", args: Namespace, _: AnswerWriter) -> _Chan
     since = parse_day(args.since, "--since")
     if since is None:
         raise usage_error("--since: a day is needed, like 2026-11-20")
-    changes = console.registry.changes(since, all_corporations=args.all)
-    return _ChangesSince(since, args.all, changes, console.registry.status())
+    changes = console.registry.list_changes(since, all_corporations=args.all)
+    return _ChangesSince(since, args.all, changes, console.registry.read_status())
 
 
 def _changes_json(answer: _ChangesSince, translate: Translate) -> JsonObject:

@@ -176,7 +176,7 @@ def _search_list(services: ReadServices, request: ExportRequest, context: TextCo
 
 def _companies_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
     def read_pages() -> Pages:
-        yield services.registry.find(request.subject, request.part or None, _MAX_FOUND).items
+        yield services.registry.search_corporations(request.subject, request.part or None, _MAX_FOUND).items
 
     return _List(lists.company_columns(context), read_pages)
 

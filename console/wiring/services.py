@@ -47,7 +47,7 @@ from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery import replayed_answers as record_answers
 from console.services.recovery.operations import OperationRecovery, RecordRecovery
 from console.services.refunds.spooled_refunds import SpooledRefunds
-from console.services.tasks.clock_jumps import ClockJumps
+from console.services.tasks.clock_jumps import ClockJumpCorrection
 from console.services.tasks.due_tasks import DueTasks
 from console.services.tasks.scheduler import Scheduler
 from console.store.payments import payments as payment_rows
@@ -278,8 +278,8 @@ class ServiceBuilder:
             self._refetch_service,
             self._check_probes,
             self.guarded_actions,
-            further=(
-                ("clock_jumps", ClockJumps(self._context).run),
+            other_tasks=(
+                ("clock_jumps", ClockJumpCorrection(self._context).run),
                 *payment_builder.due_tasks(),
                 *refund_builder.due_tasks(),
                 ("reconciliation", lambda: self.reconciliation_service.run_due()),

@@ -27,11 +27,11 @@ def training(stage: Stage) -> None:
         stage.until(lambda: page.current_incident is not None)
         stage.shoot("training")
         for key in ("missing_pdf", "wrong_amount", "double_payment", "due_approval"):
-            service.begin(key)
+            service.begin_incident(key)
         facts = {each.key: each.facts for each in service.read_view().incidents}
         console.credit_checks.refetch(int(facts["missing_pdf"]["record"]))
         console.refunds.approve(int(facts["due_approval"]["refund"]))
-        service.check()
+        service.check_incidents()
         page.refresh("asked")
         stage.settle()
         for row, name in ((_WRONG_ROW, "training-wrong"), (_OPEN_ROW, "training-open")):

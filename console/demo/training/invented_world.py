@@ -52,10 +52,10 @@ class SandboxWorld:
 
     # -- credit checks
 
-    def new_corporation(self) -> str:
+    def make_corporation(self) -> str:
         return invented_number()
 
-    def new_merged_corporations(self) -> tuple[str, str]:
+    def make_merged_corporations(self) -> tuple[str, str]:
         pair = self._merged.pop(0)
         self._merged.append(pair)
         return pair
@@ -71,7 +71,7 @@ class SandboxWorld:
                     raise
                 return record.id
 
-    def check_id_at_provider(self, number: str) -> int:
+    def find_provider_check_id(self, number: str) -> int:
         return int(self._control.read_ledger(number)["entries"][-1]["id"])
 
     # -- payments
@@ -88,10 +88,10 @@ class SandboxWorld:
         with self._console.acting_as(COLLEAGUE):
             return self._console.payments.import_payment(PaymentImport(_PROVIDER, number)).id
 
-    def pay_unbooked(self, number: str, amount: int, days_ago: int) -> None:
+    def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
         self._money.register_payment(_PROVIDER, number, amount, at=self._noon(days_ago).isoformat())
 
-    def publish_day(self, days_ago: int) -> str:
+    def publish_daily_file(self, days_ago: int) -> str:
         day = self._day(days_ago).isoformat()
         url = self._money.publish_recon_file(day)
         notice = {

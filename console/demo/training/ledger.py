@@ -18,10 +18,10 @@ class SandboxLedger:
     def count_charges(self, number: str) -> int:
         return self._control.count_charges(number)
 
-    def refunded_amounts(self, number: str) -> Sequence[int]:
+    def list_refunded_amounts(self, number: str) -> Sequence[int]:
         return [int(refund["amount_minor"]) for refund in self._control.payments_control.read_refunds(payment=number)]
 
-    def count_questions(self, number: str, day: str) -> int:
+    def count_queries(self, number: str, day: str) -> int:
         asked = (request for call in _PAYMENT_CALLS for request in self._control.read_requests(call))
         marks = (number, day.replace("-", ""))
         return sum(any(mark in request["path"] for mark in marks) for request in asked)

@@ -21,7 +21,7 @@ from console.domain.setting_problems import SettingProblem
 from console.domain.training.results import COLLEAGUE, INVENTED_APPROVER
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.services.training.score_file import ScoreFile
-from console.services.training.service import TrainingService, check_attempts, read_view, require_training_profile
+from console.services.training.service import TrainingService, judge_attempts, read_view, require_training_profile
 from console.settings.private_files import make_private_file
 from console.settings.provider_access import access_by_provider
 from console.settings.settings import Settings
@@ -75,12 +75,12 @@ def open_training(settings: Settings, *, approver_pause: float = APPROVER_PAUSE_
             world = SandboxWorld(console, sandbox.control, merged)
             training = TrainingService(console._context, world, SandboxLedger(sandbox.control), scores, run)
             console.training = training
-            scores.write_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})
+            scores.write_training_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})
             try:
                 with _approver_in_background(training, approver_pause):
                     yield console
             finally:
-                scores.write_run(None)
+                scores.write_training_run(None)
 
 
 def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingView":
@@ -91,14 +91,14 @@ def read_stored_view(settings: Settings, *, must_check: bool) -> "TrainingView":
     from console.sandbox import SandboxControl
 
     scores = ScoreFile(settings.home, person_of(settings))
-    run = scores.read_run()
+    run = scores.read_training_run()
     if not run or not _is_running(run):
         return read_view(scores, None)
     if must_check:
         database = Database(sqlite_url(Path(run["database"])))
         try:
             ledger = SandboxLedger(SandboxControl(run["url"]))
-            check_attempts(database, ledger, scores, run["id"], SystemClock().now())
+            judge_attempts(database, ledger, scores, run["id"], SystemClock().now())
         finally:
             database.close()
     return read_view(scores, run["id"])

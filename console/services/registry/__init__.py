@@ -1,1 +1,2 @@
-"""The corporation registry: search, facts about a number, names for records, imports."""
+"""The corporation registry: search, facts about a corporation number, the corporations of records, and imports of
+the publisher's files."""

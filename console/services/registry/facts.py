@@ -1,6 +1,6 @@
-"""Read the facts of this desk's registry about corporation numbers and records. The callers have checked the right to
-read. Without a registry the functions return nothing, and nothing is read. A damaged registry is logged and treated
-as a missing one: people work without it.
+"""Read facts about corporations from this desk's copy of the corporation registry. The callers have checked the
+right to read. If this desk has no registry, the functions return None or the unchanged records. A damaged
+registry is logged and treated as a missing one, so that people can work without it.
 """
 
 import logging
@@ -20,12 +20,12 @@ if TYPE_CHECKING:  # imported where they are needed: a lookup of credit checks d
 
     R = TypeVar("R", bound=QueuedRecord)
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 _log = logging.getLogger("console.registry")
 
 
 def read_facts(context: ServiceContext, conn: Connection, number: str) -> CorporationFacts | None:
-    """Return the registry's facts about a corporation number; None without a registry."""
+    """Return the registry's facts about a corporation number; None if this desk has no registry."""
     reader = context.open_registry()
     if reader is None:
         return None
@@ -34,11 +34,11 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
         return None
     registry_date, corporation = found
     if corporation is None:
-        live = context.live_numbers.known_facts(number) if context.live_numbers is not None else None
+        live = context.live_numbers.find_stored_facts(number) if context.live_numbers is not None else None
         return live or CorporationFacts(number, registry_date)
     related = _read_unless_damaged(lambda: (reader.successor_chain(number), reader.predecessors(number)))
     successors, predecessors = related or ((), ())
-    ours = _find_ours(conn, (*successors, *predecessors))
+    ours = _find_numbers_of_our_records(conn, (*successors, *predecessors))
     return CorporationFacts(
         number,
         registry_date,
@@ -51,23 +51,23 @@ def read_facts(context: ServiceContext, conn: Connection, number: str) -> Corpor
 def read_facts_of_record(
     context: ServiceContext, conn: Connection, record: "QueuedRecord | Operation"
 ) -> CorporationFacts | None:
-    """Return the registry's facts about the corporation of a record; None without a registry, and for a record
-    without a corporation number.
-    """
+    """Return the registry's facts about the corporation of a record; None if this desk has no registry or the
+    record has no corporation number."""
     if context.open_registry() is None:
         return None
-    number = _find_number(conn, record)
+    number = _find_corporation_number(conn, record)
     return None if number is None else read_facts(context, conn, number)
 
 
 def complete_with_corporations(context: ServiceContext, conn: Connection, records: "Sequence[R]") -> "tuple[R, ...]":
-    """Return the records, in the same sequence, each with the registry's corporation of its number."""
+    """Return the records, in the same sequence, each with the registry's entry about its corporation in the field
+    `registry_entry`."""
     reader = context.open_registry()
     if reader is None:
         return tuple(records)
-    from console.services.registry.numbers import find_numbers
+    from console.services.registry.numbers import find_corporation_numbers
 
-    number_of = find_numbers(conn, records)
+    number_of = find_corporation_numbers(conn, records)
     numbers = frozenset(number_of.values())
     found = _read_unless_damaged(lambda: (reader.registry_date, reader.find_many(numbers)))
     if found is None:
@@ -81,15 +81,16 @@ def complete_with_corporations(context: ServiceContext, conn: Connection, record
 
 
 def make_matches(corporations: Sequence[Corporation], ours: Mapping[str, bool]) -> tuple[RegistryMatch, ...]:
-    """Return the corporations as matches. `ours` has the numbers with records here; True: with open records."""
+    """Return the corporations as search results. `ours` has the corporation numbers that records of ours have:
+    True if one of these records is open, otherwise False."""
     return tuple(
         RegistryMatch(corporation, corporation.number in ours, ours.get(corporation.number, False))
         for corporation in corporations
     )
 
 
-def _read_unless_damaged(read: Callable[[], T]) -> T | None:
-    """Return the result of `read`; None if the registry can't be read, which is logged."""
+def _read_unless_damaged(read: Callable[[], ResultT]) -> ResultT | None:
+    """Return the result of `read`. If the registry can't be read, log this and return None."""
     try:
         return read()
     except ConsoleError as error:
@@ -97,7 +98,7 @@ def _read_unless_damaged(read: Callable[[], T]) -> T | None:
         return None
 
 
-def _find_ours(conn: Connection, corporations: Sequence[Corporation]) -> Mapping[str, bool]:
+def _find_numbers_of_our_records(conn: Connection, corporations: Sequence[Corporation]) -> Mapping[str, bool]:
     if not corporations:
         return {}
     from console.store.registry import our_records
@@ -105,14 +106,15 @@ def _find_ours(conn: Connection, corporations: Sequence[Corporation]) -> Mapping
     return our_records.find_ours(conn, [corporation.number for corporation in corporations])
 
 
-def _find_number(conn: Connection, record: "QueuedRecord | Operation") -> str | None:
-    """Return the corporation number of a record; for an operation without one, that of the record that it changes."""
-    from console.services.registry.numbers import find_numbers
+def _find_corporation_number(conn: Connection, record: "QueuedRecord | Operation") -> str | None:
+    """Return the corporation number of a record; None if it has none. For an operation without a number, return
+    the number of the record that the operation changes."""
+    from console.services.registry.numbers import find_corporation_numbers
     from console.store.records import any_record
 
     if not isinstance(record, Operation):
-        return find_numbers(conn, [record]).get((type(record), record.id))
+        return find_corporation_numbers(conn, [record]).get((type(record), record.id))
     if record.corporation_number is not None:
         return record.corporation_number
     subject = any_record.find(conn, record.subject_kind, record.subject_id or 0, {})
-    return None if subject is None else _find_number(conn, subject)
+    return None if subject is None else _find_corporation_number(conn, subject)

@@ -1,7 +1,8 @@
-"""Single corporation numbers that the registry of this desk doesn't have yet, asked live at the publisher's Web-API.
+"""Query the Web-API of the registry's publisher about single corporation numbers that this desk's registry doesn't
+have yet.
 
-Only a desk with an application id and a registry asks. Answers are kept in memory for a while, and after a failure
-nothing is asked for a minute, so that a publisher that is down delays nobody twice.
+Only a desk with an application id and a registry does this. Answers are kept in memory for a limited time. After a
+failure no query is sent for a minute, so that people don't wait again for a publisher that doesn't answer.
 """
 
 import logging
@@ -21,51 +22,49 @@ if TYPE_CHECKING:
 
 ANSWER_LIFETIME_SECONDS = 3_600.0
 """Seconds for which an answer is used again; also an answer that the number isn't assigned."""
-PAUSE_SECONDS = 60.0
+PAUSE_AFTER_FAILURE_SECONDS = 60.0
 MAX_STORED_ANSWERS = 1_000
 _log = logging.getLogger("console.registry")
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
-    """The publisher's answer about a number, used until the monotonic time `until`; `facts` is None if the number
-    isn't assigned.
-    """
+class _StoredAnswer:
+    """The publisher's answer about a number. It is used until the monotonic time `until` (seconds); `facts` is
+    None if the publisher has no corporation with this number."""
 
     facts: CorporationFacts | None
     until: float
 
 
-class LiveNumbers:
-    """Asks the publisher about single numbers. `open_api` returns the Web-API, None without an application id. Safe
-    from any thread.
-    """
+class LiveNumberQueries:
+    """Queries the publisher about single corporation numbers. `open_api` returns the Web-API, None without an
+    application id. Safe from any thread."""
 
     def __init__(self, context: ServiceContext, open_api: "Callable[[], RegistryApi | None]") -> None:
         self._context, self._open_api = context, open_api
         self._lock = Lock()
-        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+        self._answers: OrderedDict[str, _StoredAnswer] = OrderedDict()
         self._silent_until = float("-inf")
 
     def ask(self, number: str) -> None:
-        """Ask about a number that the registry of this desk doesn't have, unless the answer is known. Call it outside
-        of transactions: it may wait some seconds for the publisher. Raises nothing; a failure is logged.
+        """Query the publisher about a number that this desk's registry doesn't have, unless its answer is stored.
+        Must be called outside of transactions, because it may wait some seconds for the publisher. Raises no
+        error; a failure is logged.
         """
         try:
-            if self._is_needed(number):
-                self._ask_publisher(number)
+            if self._is_query_needed(number):
+                self._query_publisher(number)
         except ConsoleError as error:
-            self._pause_questions(error.code)
+            self._pause_queries(error.code)
 
-    def known_facts(self, number: str) -> CorporationFacts | None:
-        """Return the stored answer of `ask` about the number; None if there is no answer, or if the number isn't
-        assigned. Sends nothing.
-        """
+    def find_stored_facts(self, number: str) -> CorporationFacts | None:
+        """Return the stored answer of the publisher about the number; None if there is no answer, or if the
+        publisher has no corporation with this number. Sends no query."""
         with self._lock:
             answer = self._answers.get(number)
         return answer.facts if answer is not None and self._context.clock.monotonic() < answer.until else None
 
-    def _is_needed(self, number: str) -> bool:
+    def _is_query_needed(self, number: str) -> bool:
         now = self._context.clock.monotonic()
         with self._lock:
             answer = self._answers.get(number)
@@ -74,23 +73,23 @@ class LiveNumbers:
         reader = self._context.open_registry()
         return reader is not None and reader.find(number) is None
 
-    def _ask_publisher(self, number: str) -> None:
+    def _query_publisher(self, number: str) -> None:
         api = self._open_api()
         if api is None:
-            self._pause_questions(None, ANSWER_LIFETIME_SECONDS)
+            self._pause_queries(None, ANSWER_LIFETIME_SECONDS)
             return
         outcome = api.read_numbers([number])
         if outcome.found is None:
-            self._pause_questions(outcome.reason)
+            self._pause_queries(outcome.reason)
             return
         today = self._context.now().astimezone(JST).date()
         facts = CorporationFacts(number, today, outcome.found[0]) if outcome.found else None
         with self._lock:
-            self._answers[number] = _Answer(facts, self._context.clock.monotonic() + ANSWER_LIFETIME_SECONDS)
+            self._answers[number] = _StoredAnswer(facts, self._context.clock.monotonic() + ANSWER_LIFETIME_SECONDS)
             while len(self._answers) > MAX_STORED_ANSWERS:
                 self._answers.popitem(last=False)
 
-    def _pause_questions(self, reason: str | None, seconds: float = PAUSE_SECONDS) -> None:
+    def _pause_queries(self, reason: str | None, seconds: float = PAUSE_AFTER_FAILURE_SECONDS) -> None:
         with self._lock:
             self._silent_until = self._context.clock.monotonic() + seconds
         if reason is not None:

@@ -1,4 +1,4 @@
-"""Search this desk's registry, and put the corporations with records of ours first."""
+"""Search this desk's registry for corporations, and sort those with records of ours first."""
 
 from console.domain.registry.corporations import RegistryMatch, RegistryMatches
 from console.services.process.context import ServiceContext
@@ -13,19 +13,19 @@ MAX_CANDIDATES = 200
 def find_matches(
     context: ServiceContext, conn: Connection, text: str, prefecture: str | None, limit: int
 ) -> RegistryMatches:
-    """Return at most `limit` corporations of the registry that match a typed text (`text`), as
-    `RegistryService.find` describes. The caller has checked the right to read.
-    """
+    """Return at most `limit` corporations of the registry that match the text that a person has typed, sorted as
+    `RegistryService.search_corporations` describes. The caller has checked the right to read."""
     reader = context.open_registry()
     if reader is None:
         return RegistryMatches((), None)
     open_numbers = our_records.list_open(conn)
     found = reader.search(text, prefecture=prefecture, limit=max(limit, MAX_CANDIDATES), our_numbers=open_numbers)
     ours = our_records.find_ours(conn, [corporation.number for corporation in found])
-    matches = sorted(make_matches(found, ours), key=_place_by_records)
+    matches = sorted(make_matches(found, ours), key=_make_sort_key)
     return RegistryMatches(tuple(matches[:limit]), reader.registry_date)
 
 
-def _place_by_records(match: RegistryMatch) -> tuple[bool, bool]:
-    """Key that sorts corporations with open records of ours first, then those with other records of ours."""
+def _make_sort_key(match: RegistryMatch) -> tuple[bool, bool]:
+    """Return the sort key that puts corporations with open records of ours first, then those with other records of
+    ours."""
     return not match.has_open_records, not match.is_ours

@@ -1,4 +1,4 @@
-"""Find the corporation numbers of a page of records, with at most one query for payments and one for orders."""
+"""Find the corporation numbers of records, with at most one query for payments and one for orders."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,29 +11,31 @@ from console.store.queues.table_queries import QueuedRecord
 RecordKey = tuple[type, int]
 
 
-def find_numbers(conn: Connection, records: Sequence[QueuedRecord]) -> dict[RecordKey, str]:
-    """Return the corporation number of each record that has one, by type and id. A payment without a number has that
-    of its order, a refund that of its payment.
-    """
-    payment_of = _find_payments(conn, records)
-    order_of = _find_orders(conn, [*records, *payment_of.values()])
-    numbers = {(type(record), record.id): _number_of(record, payment_of, order_of) for record in records}
+def find_corporation_numbers(conn: Connection, records: Sequence[QueuedRecord]) -> dict[RecordKey, str]:
+    """Return the corporation number of each record that has one, by type and id of the record. A payment without a
+    number of its own has the number of its order; a refund has the number of its payment."""
+    payment_of = _find_payments_of_refunds(conn, records)
+    order_of = _find_orders_of_payments(conn, [*records, *payment_of.values()])
+    numbers = {(type(record), record.id): _find_number_of_record(record, payment_of, order_of) for record in records}
     return {key: number for key, number in numbers.items() if number is not None}
 
 
-def _number_of(record: QueuedRecord, payment_of: Mapping[int, Payment], order_of: Mapping[int, Order]) -> str | None:
+def _find_number_of_record(
+    record: QueuedRecord, payment_of: Mapping[int, Payment], order_of: Mapping[int, Order]
+) -> str | None:
     match record:
         case CreditCheck() | Order():
             return record.corporation_number
         case Refund():
             payment = payment_of.get(record.payment_id)
-            return None if payment is None else _number_of(payment, payment_of, order_of)
+            return None if payment is None else _find_number_of_record(payment, payment_of, order_of)
     order = None if record.order_id is None else order_of.get(record.order_id)
     return record.corporation_number or (order.corporation_number if order is not None else None)
 
 
-def _find_payments(conn: Connection, records: Sequence[QueuedRecord]) -> dict[int, Payment]:
-    """Return the payments of the refunds by id; those that the refunds' relations don't have are read."""
+def _find_payments_of_refunds(conn: Connection, records: Sequence[QueuedRecord]) -> dict[int, Payment]:
+    """Return the payments of the refunds in `records`, by id. Payments that the refunds' relations don't contain
+    are read from the database."""
     refunds = [record for record in records if isinstance(record, Refund)]
     known = {
         refund.payment_id: refund.relations.payment
@@ -46,8 +48,8 @@ def _find_payments(conn: Connection, records: Sequence[QueuedRecord]) -> dict[in
     return known
 
 
-def _find_orders(conn: Connection, records: Sequence[QueuedRecord]) -> dict[int, Order]:
-    """Return the orders of the payments without a number of their own, by id."""
+def _find_orders_of_payments(conn: Connection, records: Sequence[QueuedRecord]) -> dict[int, Order]:
+    """Return the orders of those payments in `records` that have no corporation number of their own, by id."""
     without_number = [
         record for record in records if isinstance(record, Payment) and record.corporation_number is None
     ]

@@ -1,4 +1,5 @@
-"""The service `console.registry`: corporations by name and number, their changes, and imports."""
+"""The service `console.registry`: finds corporations by name and number, lists their changes, and imports the
+publisher's files."""
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -33,49 +34,50 @@ ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], Re
 
 
 class RegistryService:
-    """Reads the registry of this desk, and imports the publisher's files. Without a registry, reading methods return
-    nothing. Reading needs the right to read; the registry itself contains no data of ours. Safe from any thread.
+    """Reads this desk's registry, and imports the publisher's files. If this desk has no registry, the reading
+    methods return None or an empty result. They need the right to read, although the registry contains no data
+    of ours. Safe from any thread.
     """
 
     def __init__(
         self, context: ServiceContext, act_once: ActOnceFunction, watch_companies: Callable[[], object]
     ) -> None:
-        """`watch_companies` compares the watched corporations with the registry in use."""
+        """`act_once` stores the answer under the request id; `watch_companies` compares the watched corporations
+        with the registry in use."""
         self._context, self._act_once, self._watch_companies = context, act_once, watch_companies
 
     # Search and facts
 
-    def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
+    def search_corporations(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
         """Return the corporations that match `text`: a name or a part of it, its reading, an address or a
-        postcode. Those with open records of ours come first, however many match; then those with other records of
-        ours, as far as they are among the best `MAX_CANDIDATES`; then the best. At most `limit` (up to 1,000).
-        Raises not_allowed if the acting person may not do this.
+        postcode. All those with open records of ours come first; then those with other records of ours that are
+        among the `MAX_CANDIDATES` best matches; then the other matches, the best first. `prefecture` restricts
+        the search; `limit` is at most 1,000. Raises not_allowed if the acting person may not read.
         """
         limit = max(1, min(limit, MAX_MATCHES))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return find_matches(self._context, conn, text, prefecture, limit)
 
-    def corporation(self, number: str) -> Corporation | None:
-        """Return the corporation with this number; None without a registry, and for a number that isn't assigned. A
-        number that the registry doesn't have yet is asked live, if this desk has an application id. Raises
-        not_allowed.
+    def find_corporation(self, number: str) -> Corporation | None:
+        """Return the corporation with this number; None if this desk has no registry or the number is not
+        assigned. If the registry doesn't have the number yet and this desk has an application id, query the
+        publisher's Web-API. Raises not_allowed if the acting person may not read.
         """
-        facts = self.facts(number)
+        facts = self.read_facts(number)
         return None if facts is None else facts.corporation
 
-    def corporations(self, numbers: Collection[str]) -> Mapping[str, Corporation]:
-        """Return the corporations with these numbers, by number. Raises not_allowed if the acting person may not
-        do this.
-        """
+    def find_corporations(self, numbers: Collection[str]) -> Mapping[str, Corporation]:
+        """Return those of these corporations that this desk's registry has, by number. Raises not_allowed if the
+        acting person may not read."""
         self._require_reading_person()
         reader = self._context.open_registry()
         return {} if reader is None else reader.find_many(numbers)
 
-    def facts(self, number: str) -> CorporationFacts | None:
-        """Return the registry's facts about a corporation number; None without a registry. A number that it
-        doesn't have yet is asked live, if this desk has an application id. Raises not_allowed if the acting
-        person may not do this.
+    def read_facts(self, number: str) -> CorporationFacts | None:
+        """Return the registry's facts about a corporation number; None if this desk has no registry. If the
+        registry doesn't have the number yet and this desk has an application id, query the publisher's Web-API.
+        Raises not_allowed if the acting person may not read.
         """
         self._context.ask_publisher(number)
         with self._context.database.read() as conn:
@@ -84,17 +86,17 @@ class RegistryService:
 
     # Status, changes, import
 
-    def status(self) -> RegistryStatus | None:
-        """Return the registry in use; None if there is none. Raises not_allowed if the acting person may not do
-        this.
-        """
+    def read_status(self) -> RegistryStatus | None:
+        """Return the registry date, the number of rows and the imported files of the registry in use; None if this
+        desk has no registry. Raises not_allowed if the acting person may not read."""
         self._require_reading_person()
         reader = self._context.open_registry()
         return None if reader is None else reader.status()
 
-    def changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
-        """Return the changes by imported differences of the day `since` and later: of the corporations of our
-        records, or of all corporations. Raises not_allowed if the acting person may not do this.
+    def list_changes(self, since: date, all_corporations: bool = False) -> tuple[CorporationChange, ...]:
+        """Return the changes of corporations that imported differences of the day `since` and later contain: of
+        the corporations of our records, or of all corporations. Raises not_allowed if the acting person may not
+        read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -112,11 +114,11 @@ class RegistryService:
         *,
         request_id: str | None = None,
     ) -> RegistryStatus:
-        """Import whole files or differences of the publisher, and return the registry in use after that. If an
-        earlier import was stopped, continue it.
+        """Import whole files or differences of the publisher. If an earlier import was stopped, continue it.
+        Return the status of the registry in use afterwards.
 
-        On a server only the account of a worker may import; its registry is published to the desks. Raises
-        not_allowed, bad_registry_file, registry_order, interrupted, storage_full.
+        On a database server only a worker's database account may import; the registry is then published to the
+        desks. Raises not_allowed, bad_registry_file, registry_order, interrupted, storage_full.
         """
         with refusals.audit_refusals(self._context, AuditAction.REGISTRY_IMPORT, None, kind=REGISTRY_KIND):
             if self._context.database.is_server:
@@ -129,10 +131,10 @@ class RegistryService:
             )
 
     def fetch_published(self) -> RegistryStatus | None:
-        """Update this desk's registry to the registry of its team, which a worker stores under the root of the
-        documents. Return its status; None if there is nothing newer, and on a desk without a team. A signal that asks
-        the process to end stops the update; the next call continues it. Raises not_allowed, and the errors of the
-        documents.
+        """Replace this desk's registry with the registry that a worker of the team has published in the documents
+        folder or bucket. Return its status; None if there is no newer one, or if the database is not on a
+        server. A signal that asks the process to end stops the copying; the next call continues it. Raises
+        not_allowed, and the errors of the document storage.
         """
         self._require_reading_person()
         if not self._context.database.is_server:
@@ -152,14 +154,14 @@ def import_files(
     on_progress: Callable[[ImportProgress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> RegistryStatus:
-    """Import files of the publisher and write it to the audit trail, for a person or for the due task `registry`. The
-    caller has checked the right. In a team the registry is then stored for the desks. Raises what
-    `import_registry_files` raises, and the errors of the documents.
+    """Import files of the publisher and write an audit entry, for a person or for the due task `registry`. The
+    caller has checked the right. On a database server, publish the registry to the desks afterwards. Return the
+    status of the registry in use. Raises the errors of `import_registry_files` and of the document storage.
 
-    `watch_companies` compares the watched corporations with the registry in use: before the import, so that the
-    corporations of new records are watched, and after it.
+    `watch_companies` compares the watched corporations with the registry in use. It is called before the import,
+    so that the corporations of new records are watched, and after it.
     """
-    _compare_companies(watch_companies)
+    _compare_watched_companies(watch_companies)
     status = import_registry_files(
         context.registry_folder,
         paths,
@@ -168,16 +170,15 @@ def import_files(
     )
     facts = {"day": status.registry_date.isoformat(), "rows": status.rows, "files": [path.name for path in paths]}
     context.write(lambda tx: context.record_audit(tx, AuditAction.REGISTRY_IMPORTED, None, facts, kind=REGISTRY_KIND))
-    _compare_companies(watch_companies)
+    _compare_watched_companies(watch_companies)
     if context.database.is_server:
         publish_registry(context.registry_folder, context.documents, paths)
     return status
 
 
-def _compare_companies(watch_companies: Callable[[], object]) -> None:
-    """Compare the watched corporations with the registry in use. A failure doesn't end the import: the due task
-    compares again.
-    """
+def _compare_watched_companies(watch_companies: Callable[[], object]) -> None:
+    """Compare the watched corporations with the registry in use. If this fails, log the failure; a due task
+    compares them again later."""
     try:
         with act_as(WORKER):
             watch_companies()
@@ -186,7 +187,7 @@ def _compare_companies(watch_companies: Callable[[], object]) -> None:
 
 
 def _ignore_progress(_: ImportProgress) -> None:
-    """Ignore the progress: the default if the caller gives no callback."""
+    """Do nothing: used if the caller doesn't show the progress."""
 
 
 def _never_stop() -> bool:

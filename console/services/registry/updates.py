@@ -1,6 +1,5 @@
 """The due task `registry`: imports the publisher's files that appear in the watched folder, and fetches the
-differences since the registry in use from the Web-API.
-"""
+differences of later days from the publisher's Web-API."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
@@ -26,8 +25,8 @@ UNPUBLISHED_WAIT = timedelta(hours=1)
 """Wait before the Web-API is asked again for a day that it hadn't published yet."""
 MAX_DAYS_PER_RUN = 60
 """Largest number of days that one run asks the Web-API for."""
-REFUSED_CODES = frozenset({ErrorCode.BAD_REGISTRY_FILE, ErrorCode.REGISTRY_ORDER})
-_CODE_OF_CLASS = {
+REFUSED_FILE_ERROR_CODES = frozenset({ErrorCode.BAD_REGISTRY_FILE, ErrorCode.REGISTRY_ORDER})
+_ERROR_CODE_OF_OUTCOME_CLASS = {
     OutcomeClass.AUTH: ErrorCode.PROVIDER_AUTH,
     OutcomeClass.RATE_LIMITED: ErrorCode.RATE_LIMITED,
     OutcomeClass.FAILED_DEFINITE: ErrorCode.PROVIDER_REFUSED,
@@ -38,8 +37,9 @@ ImportFiles = Callable[[Sequence[Path]], RegistryStatus]
 
 
 class RegistryUpdates:
-    """Keeps the registry of this desk up to date. `import_files` imports files. `open_api` returns the Web-API, None
-    without an application id. `should_stop` is True if the process is asked to end or the task's lease is lost.
+    """Keeps this desk's registry up to date. `import_files` imports files of the publisher. `open_api` returns the
+    Web-API, None without an application id. `should_stop` returns True if the process must end or the task's
+    lease is lost.
     """
 
     def __init__(
@@ -54,25 +54,25 @@ class RegistryUpdates:
         self._ask_after: datetime | None = None
 
     def run(self) -> int:
-        """Due task: import new files, and in a team store the new registry for the desks. Return the number of
-        imported files.
+        """Due task: import the new files, and on a database server publish the new registry to the desks. Return
+        the number of imported files.
 
-        If a file is refused, its error is raised again at each run, without reading the file, until it is replaced or
-        deleted; so the task's failure stays visible.
+        If the import refuses a file, each run raises the error again without reading the file, until a person
+        replaces or deletes it. So the failure of the task stays visible.
         """
         is_team, documents = self._context.database.is_server, self._context.documents
         if is_team:  # another worker's registry may be newer, and goes before
             fetch_registry(self._folder, documents, should_stop=self._should_stop)
         watched = self._context.settings.registry_folder
-        count = 0 if watched is None else self._import_watched(WatchedFolder(watched, self._folder))
-        count += self._import_fetched()
+        count = 0 if watched is None else self._import_watched_files(WatchedFolder(watched, self._folder))
+        count += self._import_fetched_differences()
         if is_team:  # what an earlier run could not store; nothing is done if the desks have it
             publish_registry(self._folder, documents)
         return count
 
     # The watched folder
 
-    def _import_watched(self, watched: WatchedFolder) -> int:
+    def _import_watched_files(self, watched: WatchedFolder) -> int:
         planned = plan_import(watched.list_complete(), self._read_status())
         if not planned:
             return 0
@@ -82,16 +82,17 @@ class RegistryUpdates:
         try:
             self._import_files([watched.path_of(file) for file in planned])
         except ConsoleError as error:
-            if error.code in REFUSED_CODES and not error.detail.get("missing_days"):
+            if error.code in REFUSED_FILE_ERROR_CODES and not error.detail.get("missing_days"):
                 watched.remember_refused(str(error.detail.get("file", "")), error)
             raise
         return len(planned)
 
     # The Web-API
 
-    def _import_fetched(self) -> int:
-        """Import the differences of the days since the registry in use, up to yesterday: the publisher may still add
-        rows to today's. Stop at the first day that isn't published yet.
+    def _import_fetched_differences(self) -> int:
+        """Fetch and import the differences from the day after the registry date to yesterday; the publisher may
+        still add rows to the difference of today. Stop at the first day that the publisher has not published
+        yet. Return the number of days.
         """
         status = self._read_status()
         now = self._context.now()
@@ -116,10 +117,9 @@ class RegistryUpdates:
         return count
 
     def _fetch_day(self, api: "RegistryApi", day: date) -> Path | None:
-        """Write the rows of this day into a file of the publisher's form and return its path; None if the day isn't
-        published yet. Raises the error of a call without a usable answer.
-        """
-        first = _require_part(api.read_difference(day), day)
+        """Write the difference of this day into a file of the publisher's format, and return the file's path; None
+        if the publisher has not published the day yet. Raises the error of a call that got no usable answer."""
+        first = _require_difference_part(api.read_difference(day), day)
         if first.updated_on < day:
             return None
         with fetched_difference(self._folder, day) as (path, add_lines):
@@ -128,13 +128,13 @@ class RegistryUpdates:
             for divide in range(2, first.parts + 1):
                 if self._should_stop():
                     raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
-                part = _require_part(api.read_difference(day, divide), day)
+                part = _require_difference_part(api.read_difference(day, divide), day)
                 if (part.rows, part.parts) != (first.rows, first.parts):
-                    raise _make_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "changed_meanwhile", None)
+                    raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "changed_meanwhile", None)
                 add_lines(part.lines)
                 count += len(part.lines)
             if count != first.rows:
-                raise _make_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "other_count", None)
+                raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "other_count", None)
         return path
 
     def _read_status(self) -> RegistryStatus | None:
@@ -142,15 +142,15 @@ class RegistryUpdates:
         return None if reader is None else reader.status()
 
 
-def _require_part(outcome: "Outcome[DifferencePart]", day: date) -> "DifferencePart":
+def _require_difference_part(outcome: "Outcome[DifferencePart]", day: date) -> "DifferencePart":
     if outcome.found is not None:
         return outcome.found
-    code = _CODE_OF_CLASS.get(outcome.kind)
+    code = _ERROR_CODE_OF_OUTCOME_CLASS.get(outcome.kind)
     if code is None or (code is ErrorCode.PROVIDER_REFUSED and outcome.sent is Sent.NO):
         is_answer = outcome.status is not None and 200 <= outcome.status < 300
         code = ErrorCode.PROVIDER_ANSWER_UNUSABLE if is_answer else ErrorCode.PROVIDER_UNREACHABLE
-    raise _make_error(code, day, outcome.reason, outcome.status)
+    raise _make_fetch_error(code, day, outcome.reason, outcome.status)
 
 
-def _make_error(code: ErrorCode, day: date, cause: str, status: int | None) -> ConsoleError:
+def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None) -> ConsoleError:
     return error_of_outcome(code, {"day": day.isoformat(), "cause": cause, "status": status})

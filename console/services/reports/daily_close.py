@@ -1,4 +1,5 @@
-"""Makes the daily close of a provider from what the store counts, and compares it with the first written one."""
+"""Make the daily close of a provider (its money on one Japanese day), and compare it with the close that was
+written first for the same day."""
 
 from datetime import date, datetime
 
@@ -30,13 +31,14 @@ from console.store.reconciliation import runs as reconciliations
 from console.store.reports import daily_close as store
 from console.store.reports.provider_success import list_providers
 
-MOST_DIFFERENCES = 1_000
+MAX_DIFFERENCES = 1_000
 """Largest number of differences that a close lists, in the order in which the run found them."""
 
 
 def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) -> DailyClose:
-    """Return the close of a Japanese day. Raises usage (close_day) for a day in the future, and not_found for a
-    provider without payments.
+    """Return the close of the provider for a Japanese day, computed from the present records, with the changes
+    since the first written close of that day. Raises usage (close_day) for a day in the future, and not_found
+    for a provider without payments.
     """
     if day > now.astimezone(JST).date():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.CLOSE_DAY_IN_FUTURE})
@@ -46,14 +48,14 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     at_start, has_all_at_start = store.list_unknown(conn, provider, period.start)
     at_end, has_all_at_end = store.list_unknown(conn, provider, min(period.end, now))
     run = _read_reconciliation(conn, provider, day)
-    first_entry = _find_first_entry(conn, provider, day)
+    first_entry = _find_first_close_entry(conn, provider, day)
     close = DailyClose(
         provider,
         day,
-        _read_money(conn, provider, period, at_start, at_end),
+        _read_money_per_currency(conn, provider, period, at_start, at_end),
         at_end,
         run,
-        _open_points(day, at_end, run, now),
+        _list_open_points(day, at_end, run, now),
         now,
         None if first_entry is None else FirstClose(first_entry.at, first_entry.who),
         is_complete=has_all_at_start and has_all_at_end,
@@ -63,18 +65,19 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     return close.add_changes(compare_facts(first_entry.detail, make_facts(close)))
 
 
-def _read_money(
+def _read_money_per_currency(
     conn: Connection,
     provider: str,
     period: Period,
     at_start: tuple[UnknownRecord, ...],
     at_end: tuple[UnknownRecord, ...],
 ) -> tuple[CloseMoney, ...]:
-    """Return the sums per currency, JPY first."""
+    """Return the day's money for each currency, JPY first: captured, refunded and reversed, and what was unknown
+    at the start and at the end of the day."""
     captured = store.sum_captured(conn, provider, period)
     refunded = store.sum_refunded(conn, provider, period)
     reversed_sums = store.sum_reversed(conn, provider, period)
-    opening, closing = _sum_unknown(at_start), _sum_unknown(at_end)
+    opening, closing = _sum_unknown_records(at_start), _sum_unknown_records(at_end)
     nothing = CountAndSum()
     return tuple(
         CloseMoney(
@@ -85,7 +88,7 @@ def _read_money(
     )
 
 
-def _sum_unknown(records: tuple[UnknownRecord, ...]) -> dict[str, CountAndSum]:
+def _sum_unknown_records(records: tuple[UnknownRecord, ...]) -> dict[str, CountAndSum]:
     sums: dict[str, CountAndSum] = {}
     for record in records:
         known = sums.get(record.currency, CountAndSum())
@@ -97,14 +100,14 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
     run = store.find_reconciliation(conn, provider, day)
     if run is None:
         return None
-    differences = reconciliations.rows(conn, run.id, 0, MOST_DIFFERENCES, VERDICTS_OF_PART[ALL])
+    differences = reconciliations.rows(conn, run.id, 0, MAX_DIFFERENCES, VERDICTS_OF_PART[ALL])
     return CloseReconciliation(
         run.id, run.from_day, run.to_day, run.matched, run.imported, run.missing_there, run.different_state,
         run.different_amount, our_records.count_refused_rows(conn, run.id), read_difference_items(conn, differences),
     )  # fmt: skip
 
 
-def _open_points(
+def _list_open_points(
     day: date, at_end: tuple[UnknownRecord, ...], run: CloseReconciliation | None, now: datetime
 ) -> tuple[OpenPoint, ...]:
     points = {
@@ -115,8 +118,9 @@ def _open_points(
     return tuple(point for point, is_open in points.items() if is_open)
 
 
-def _find_first_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
-    """Return the audit entry of the first written close of the day; None if the day wasn't closed yet."""
+def _find_first_close_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
+    """Return the audit entry of the first written close of this provider and day; None if no close has been
+    written."""
     entries = trail.entries_of_subject(conn, CLOSE_KIND, make_subject(provider, day))
     return next(
         (entry for entry in entries if entry.what == AuditAction.DAILY_CLOSE_WRITTEN and entry.result == "done"), None

@@ -1,4 +1,4 @@
-"""Makes the report about the success of payments per provider."""
+"""Make the report about the success of payments per provider and day."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,18 +16,19 @@ _MAX_OUTAGES = 200
 
 
 def read_provider_success(conn: Connection, now: datetime) -> ProviderSuccess:
-    """Return the report about the last DAYS_OF_DAILY_REPORTS days."""
+    """Return the numbers of successful, failed and other payments per provider and day, for the last
+    DAYS_OF_DAILY_REPORTS days, and the outages of the providers."""
     period = period_until(now, DAYS_OF_DAILY_REPORTS)
     providers = store.list_providers(conn)
     return ProviderSuccess(
         period,
-        tuple(_read_series(conn, provider, period) for provider in providers),
+        tuple(_read_provider_series(conn, provider, period) for provider in providers),
         tuple(outage for provider in providers for outage in _read_outages(conn, provider, period)),
         now,
     )
 
 
-def _read_series(conn: Connection, provider: str, period: Period) -> ProviderSeries:
+def _read_provider_series(conn: Connection, provider: str, period: Period) -> ProviderSeries:
     counts = {day: Counter[str]() for day in period.days}
     rows = store.count_states(conn, provider, period)
     for row in rows:
@@ -37,7 +38,7 @@ def _read_series(conn: Connection, provider: str, period: Period) -> ProviderSer
 
 
 def _read_outages(conn: Connection, provider: str, period: Period) -> Iterator[Outage]:
-    """Yield the provider's outages that touch the period, oldest first."""
+    """Yield those outages of the provider that overlap the period, oldest first."""
     subject = provider_outage.compute_provider_subject_id(provider)
     for alert in reversed(alerts.newest_of_subject(conn, provider_outage.PROVIDER_KIND, subject, _MAX_OUTAGES)):
         since = provider_outage.find_outage_start(alert)

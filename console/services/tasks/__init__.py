@@ -1,1 +1,1 @@
-"""Due tasks, their scheduler, and sagas."""
+"""Due tasks (work on records that runs without a person at a stored time), their scheduler, and sagas."""

@@ -1,4 +1,5 @@
-"""Stop a due task between two records, because the process is asked to end or the task's lease is lost."""
+"""Stop a due task between two records, because a signal asks the process to end or because the task's lease is
+lost."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -7,15 +8,14 @@ from typing import TypeVar
 
 from console.domain.process import interrupts
 
-T = TypeVar("T")
+RecordT = TypeVar("RecordT")
 _should_continue: ContextVar[Callable[[], bool]] = ContextVar("should_continue", default=lambda: True)
 
 
 @contextmanager
 def stop_when_false(should_continue: Callable[[], bool]) -> Iterator[None]:
-    """Within the block, `iterate_until_stopped` stops before the next record as soon as `should_continue` returns
-    False.
-    """
+    """Within the block, `iterate_until_stopped` stops before the next record as soon as the function
+    `should_continue` returns False."""
     token = _should_continue.set(should_continue)
     try:
         yield
@@ -28,10 +28,9 @@ def is_stopping() -> bool:
     return interrupts.is_pending() or not _should_continue.get()()
 
 
-def iterate_until_stopped(records: Iterable[T]) -> Iterator[T]:
-    """Yield the records one by one. Stop when the function given to `stop_when_false` returns False, or when a signal
-    has asked this process to end.
-    """
+def iterate_until_stopped(records: Iterable[RecordT]) -> Iterator[RecordT]:
+    """Yield the records one by one. Stop when the function that the caller gave to `stop_when_false` returns
+    False, or when a signal has asked this process to end."""
     for record in records:
         if is_stopping():
             return

@@ -1,8 +1,8 @@
-"""Due task for records whose next attempt was scheduled by a clock that was ahead, so that the scheduled time is too
-late.
+"""The due task that corrects the scheduled times which a wrong clock has stored.
 
-Such a row has a change time in the future. Its correct due time is unknown, so the row becomes due now. An early
-attempt does no harm, because each task checks a record before it acts.
+If a clock was ahead, the rows that were written then have a change time in the future, and their next attempt is
+scheduled too late. The correct time is unknown, so the row becomes due now. An early attempt does no harm, because
+each task checks a record before it acts.
 """
 
 from console.domain.clock import CLOCK_TOLERANCE
@@ -14,16 +14,16 @@ from console.store.queues import future_dated_work
 from console.store.queues.future_dated_work import FutureDatedRow
 
 
-class ClockJumps:
-    """Finds records and sagas whose next attempt is too late because a clock was ahead, and makes them due."""
+class ClockJumpCorrection:
+    """Finds records and sagas whose next attempt is scheduled too late because a clock was ahead, and makes them
+    due now."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def run(self) -> int:
-        """Make the delayed records and sagas due now. Return their number. Raises not_allowed if the account may not
-        run due tasks.
-        """
+        """Make the postponed records and sagas due now, and return their number. Raises not_allowed if the
+        database account may not run due tasks."""
         self._context.require_right("due_tasks")
         latest = self._context.now() + CLOCK_TOLERANCE
         with self._context.database.read() as conn:
@@ -31,9 +31,8 @@ class ClockJumps:
         return sum(self._make_due(row) for row in iterate_until_stopped(postponed))
 
     def _make_due(self, row: FutureDatedRow) -> int:
-        """Make the row due now and return 1. If another process has changed the row since it was read, and so has
-        scheduled it again, return 0.
-        """
+        """Make the row due now and return 1. Return 0 if another process has changed the row since it was read,
+        because that process has then scheduled it again."""
         context, count = self._context, 0
         with skip_failures(f"what was put off of {row.kind} {row.id}"):
             try:

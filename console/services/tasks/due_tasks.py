@@ -1,4 +1,5 @@
-"""Due tasks that continue the work on records without a person. The worker and each open window run these tasks."""
+"""Due tasks that continue the work on credit checks and spooled answers without a person. The worker and each open
+window run these tasks."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -32,9 +33,9 @@ from console.store.spool.spool import SpoolEntry
 
 MAX_FAILED_DELIVERIES = 3
 """After each such number of failed deliveries of a spooled answer, a case is opened for a person."""
-UNDELIVERED_RULE = "undelivered_answer"
+UNDELIVERED_ANSWER_RULE = "undelivered_answer"
 """Alert rule of the case about a spooled answer that the database refuses repeatedly."""
-UNREADABLE_RULE = "row_unreadable"
+UNREADABLE_ROW_RULE = "row_unreadable"
 """Alert rule of the case about a database row that can't be read."""
 ROWS_PER_TRANSACTION = 50
 Task = tuple[str, Callable[[], int]]
@@ -46,8 +47,8 @@ class DueTasks:
     """The due tasks of credit checks and of the spool, and the list of all due tasks. Each task handles its due
     records one by one; if one record fails, the task continues with the next one.
 
-    `actions` has the service of each guarded action, by action name; it settles the calls whose process ended before
-    an answer was recorded. `further` are the due tasks of other services.
+    `actions` has the service of each guarded action by the action's name; the service settles calls whose process
+    ended before an answer was recorded. `other_tasks` are the due tasks of other services.
     """
 
     def __init__(
@@ -56,33 +57,32 @@ class DueTasks:
         refetch_service: RefetchService,
         check_probes: CreditCheckProbes,
         actions: ServicesByAction,
-        further: Sequence[Task] = (),
+        other_tasks: Sequence[Task] = (),
     ) -> None:
         self._context = context
         self._refetch_service = refetch_service
         self._check_probes = check_probes
         self._actions = actions
-        self._further = further
+        self._other_tasks = other_tasks
 
     def tasks(self) -> tuple[Task, ...]:
-        """Return all due tasks (name and function), in the sequence in which they should run: a task may leave
-        records for the tasks after it.
-        """
+        """Return all due tasks (name and function) in the sequence in which the scheduler should run them, because
+        a task can create work for the tasks after it."""
         return (
-            ("spool_delivery", self._deliver_spool),
-            ("lapsed_operations", self._settle_lapsed),
+            ("spool_delivery", self._deliver_spooled_answers),
+            ("lapsed_operations", self._settle_lapsed_operations),
             ("rows_by_others", self._adopt_rows_by_others),
-            ("probes", self._probe_due),
-            ("refetches", self._refetch_due),
-            *self._further,
+            ("probes", self._probe_due_checks),
+            ("refetches", self._refetch_due_checks),
+            *self._other_tasks,
         )
 
-    def _deliver_spool(self) -> int:
-        """Due task: write the answers that are in the spool, because the database could not store them when they
-        came. Return the number of written answers.
+    def _deliver_spooled_answers(self) -> int:
+        """Due task: write the providers' answers that are in this desk's spool into the database, which could not
+        store them when they came. Return the number of written answers.
 
-        If the database refuses an answer repeatedly, or if the answer can't be decrypted, a case is opened, and the
-        answer stays in the spool until a person has acknowledged the case.
+        If the database refuses an answer repeatedly, or if the answer can't be decrypted, open a case; the answer
+        then stays in the spool until a person has acknowledged the case.
         """
         count, context = 0, self._context
         if not context.spool.undelivered_entries(context.database_id):
@@ -91,10 +91,10 @@ class DueTasks:
             context.spool.set_cipher(context.cipher)
         for entry in iterate_until_stopped(context.spool.undelivered_entries(context.database_id)):
             with skip_failures("spool delivery"):
-                count += self._deliver_one(entry)
+                count += self._deliver_answer(entry)
         return count
 
-    def _deliver_one(self, entry: SpoolEntry) -> int:
+    def _deliver_answer(self, entry: SpoolEntry) -> int:
         context, operation_id = self._context, entry.intent.operation_id
         service = self._actions[entry.intent.action]
         kind = service.action.kind
@@ -102,45 +102,45 @@ class DueTasks:
             return 0
         if entry.answer is None:
             _log.error("operation %s: its kept answer needs another store key", operation_id)
-            return self._record_failure(entry, kind, "not_opened")
+            return self._record_failed_delivery(entry, kind, "not_opened")
         context.failpoints.reach("before_delivery")
         try:
             is_delivered = service.deliver(operation_id, entry.answer)
         except ConsoleError as refusal:
             if refusal.code in OWN_FAULT_CODES:
                 raise
-            return self._record_failure(entry, kind, refusal.code)
+            return self._record_failed_delivery(entry, kind, refusal.code)
         except FailpointReached:
             raise
         except Exception as error:
             _log.warning("operation %s: its kept answer can't be delivered", operation_id, exc_info=True)
-            return self._record_failure(entry, kind, type(error).__name__)
+            return self._record_failed_delivery(entry, kind, type(error).__name__)
         if not is_delivered:
-            return self._record_failure(entry, kind, "record_gone")
+            return self._record_failed_delivery(entry, kind, "record_gone")
         context.failpoints.reach("after_delivery")
         context.spool.mark_delivered(operation_id)
         return 1
 
     def _may_deliver(self, entry: SpoolEntry, kind: str) -> bool:
-        """Return False if an open case about the answer waits for a person. If the person has acknowledged the case,
-        close it and return True, so that the delivery is tried again.
-        """
+        """Return False if an open case about the spooled answer waits for a person. If a person has acknowledged
+        the case, close it and return True, so that the delivery is tried again."""
         context, subject = self._context, entry.intent.record_id or 0
         with context.database.read() as conn:
             delivery_cases = [
-                case for case in alerts.find_by_subject(conn, kind, subject) if case.rule_id == UNDELIVERED_RULE
+                case
+                for case in alerts.find_by_subject(conn, kind, subject)
+                if case.rule_id == UNDELIVERED_ANSWER_RULE
             ]
         open_cases = [case for case in delivery_cases if case.resolved_at is None]
         if any(case.acknowledged_by is None for case in open_cases):
             return False
         if open_cases:
-            context.write(lambda tx: cases.close_case(tx.conn, UNDELIVERED_RULE, kind, subject, context.now()))
+            context.write(lambda tx: cases.close_case(tx.conn, UNDELIVERED_ANSWER_RULE, kind, subject, context.now()))
         return True
 
-    def _record_failure(self, entry: SpoolEntry, kind: str, reason: str) -> int:
-        """Write an audit entry about a failed delivery of a spooled answer. After every MAX_FAILED_DELIVERIES
-        failures, open a case for a person. Return 0, the number of delivered answers.
-        """
+    def _record_failed_delivery(self, entry: SpoolEntry, kind: str, reason: str) -> int:
+        """Write an audit entry about a failed delivery of a spooled answer. After each MAX_FAILED_DELIVERIES
+        failures, open a case for a person. Return 0, the number of written answers."""
         context, intent, answer = self._context, entry.intent, entry.answer
 
         def note(tx: Transaction) -> None:
@@ -160,15 +160,16 @@ class DueTasks:
                 number = f" {entry.provider_id}" if entry.provider_id is not None else ""
                 observed = f"{intent.operation_id} {facts['outcome'] or reason}{number}"
                 cases.open_case(
-                    tx.conn, UNDELIVERED_RULE, kind, intent.record_id or 0, observed, reason, context.now()
+                    tx.conn, UNDELIVERED_ANSWER_RULE, kind, intent.record_id or 0, observed, reason, context.now()
                 )
 
         context.write(note)
         return 0
 
-    def _settle_lapsed(self) -> int:
-        """Due task: settle the calls whose process ended without recording an answer. Their outcome becomes unknown,
-        or "not sent" if this desk can prove that; it never becomes an error. Return the number of settled calls.
+    def _settle_lapsed_operations(self) -> int:
+        """Due task: settle the operations whose process ended without recording an answer. Their outcome becomes
+        unknown, or "not sent" if this desk can prove it, but never failed. Return the number of settled
+        operations.
         """
         unsent_count = 0
         with skip_failures("what was never sent"):
@@ -178,9 +179,9 @@ class DueTasks:
         return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed))
 
     def _record_lapse(self, operation: Operation) -> int:
-        """Settle one call whose process ended without recording an answer. Return 1 if its operation has ended,
-        otherwise 0. An operation whose action this program version doesn't know is ended like an operation that only
-        reads.
+        """Settle one operation whose process ended without recording an answer. Return 1 if the operation has
+        ended, otherwise 0. If this program version doesn't know the operation's action, the operation is ended
+        like one that only reads.
         """
         has_ended, context, service = False, self._context, self._actions.get(operation.action)
         with skip_failures("lapse"):
@@ -192,31 +193,29 @@ class DueTasks:
                 )
         return int(has_ended)
 
-    def _probe_due(self) -> int:
-        return self._run_due("unknown", lambda record: self._check_probes.probe(record.id, automatic=True))
+    def _probe_due_checks(self) -> int:
+        return self._run_for_due_checks("unknown", lambda record: self._check_probes.probe(record.id, automatic=True))
 
-    def _refetch_due(self) -> int:
-        return self._run_due("incomplete", self._refetch_missing_parts)
+    def _refetch_due_checks(self) -> int:
+        return self._run_for_due_checks("incomplete", self._refetch_missing_parts)
 
     def _refetch_missing_parts(self, record: CreditCheck) -> None:
-        """Fetch only the missing parts of the credit check. AlarmBox has separate calls for the detail and for the
-        PDF.
-        """
+        """Fetch only the missing parts of the credit check from AlarmBox, which has separate calls for the detail
+        and the PDF."""
         pdf = "pdf" in record.incomplete
         detail = bool(set(record.incomplete) - {PDF}) or not pdf
         self._refetch_service.refetch(
             record.id, detail=detail, pdf=pdf, expected_version=None, progress=lambda _step: None
         )
 
-    def _run_due(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
-        """Call `act` on the due credit checks that wait for this reason. A record that another process has changed
-        meanwhile is skipped. Return the number of handled records.
-        """
+    def _run_for_due_checks(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
+        """Call `act` with each due credit check whose work has the reason `reason`. A record that another process
+        has changed meanwhile is skipped. Return the number of handled records."""
         with self._context.database.read() as conn:
             records = queues.due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
-        return sum(self._handle_record(record, reason, act) for record in iterate_until_stopped(records))
+        return sum(self._run_for_check(record, reason, act) for record in iterate_until_stopped(records))
 
-    def _handle_record(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
+    def _run_for_check(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
         with self._context.database.read() as conn:
             current = credit_checks.find(conn, record.id)
         if current is None or current.version != record.version:
@@ -226,22 +225,21 @@ class DueTasks:
         return 1
 
     def _adopt_rows_by_others(self) -> int:
-        """Due task: adopt rows that another application wrote and that have values in the original columns only.
-        Corporation number and state are normalised; if that is impossible, a case is opened. Return the number of
-        adopted rows.
+        """Due task: adopt rows of credit checks that another application has written and that have values only in
+        the columns which that application knows. Normalise their corporation number and state; if that is
+        impossible, open a case. Return the number of adopted rows.
         """
         count = 0
         with self._context.database.read() as conn:
             has_rows = bool(queues.find_foreign_rows(conn, 1))
         while has_rows:
-            adopted = self._adopt_batch()
+            adopted = self._adopt_row_batch()
             count, has_rows = count + adopted, adopted > 0
         return count
 
-    def _adopt_batch(self) -> int:
-        """Adopt up to ROWS_PER_TRANSACTION rows in one short transaction. If the transaction fails, adopt each row in
-        its own transaction. Return the number of adopted rows.
-        """
+    def _adopt_row_batch(self) -> int:
+        """Adopt up to ROWS_PER_TRANSACTION such rows in one transaction. If the transaction fails, adopt each row
+        in a transaction of its own. Return the number of adopted rows."""
         rows: tuple[tuple[int, str, str], ...] = ()
 
         def adopt(tx: Transaction) -> int:
@@ -258,16 +256,17 @@ class DueTasks:
     def _adopt_row_alone(self, row: tuple[int, str, str]) -> int:
         is_adopted = False
         with skip_failures("a row written by another application"):
-            is_adopted = self._adopt_one(row)
+            is_adopted = self._adopt_row_in_transaction(row)
         return int(is_adopted)
 
-    def _adopt_one(self, row: tuple[int, str, str]) -> bool:
+    def _adopt_row_in_transaction(self, row: tuple[int, str, str]) -> bool:
         return self._context.write(lambda tx: self._adopt_row(tx, *row))
 
     @credit_checks.run_again_if_stale()
     def _adopt_row(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:
-        """Adopt one row: `raw` is its corporation number as written, `key` its column `number_key`. Return False if
-        another process has adopted the row meanwhile; newer values are never overwritten.
+        """Adopt the row `record_id`. `raw` is its corporation number as it was written, `key` the value of its
+        column `number_key`. Return False if another process has adopted the row meanwhile; its newer values are
+        not overwritten.
         """
         context, number = self._context, key
         with suppress(InvalidCorporationNumber):
@@ -307,11 +306,10 @@ def _choose_adopted_work(record: CreditCheck, *, is_readable: bool, is_duplicate
 
 @contextmanager
 def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
-    """Run the block; if it raises an exception, log it and continue after the block. Each block has its own
-    correlation id.
+    """Run the block; if it raises an exception, log the exception and continue after the block. Each block has a
+    correlation id of its own in the log.
 
-    `name` is the text for the log; `attempts` is the number of earlier attempts, which the log events of the block
-    contain.
+    `name` names the block in the log; `attempts` is the number of earlier attempts, which is logged too.
     """
     with tracing.start_new_correlation(record=name, **{tracing.RETRIES_FACT: str(attempts)}):
         try:
@@ -326,13 +324,13 @@ def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
     """Open a case about each database row that this process could not read since the last call of this function."""
     for row in unreadable_rows.take_unreported_rows():
         with skip_failures(f"{row.table} {row.key}"):
-            _open_case_of_row(context, row)
+            _open_case_of_unreadable_row(context, row)
 
 
-def _open_case_of_row(context: ServiceContext, row: UnreadableRow) -> None:
+def _open_case_of_unreadable_row(context: ServiceContext, row: UnreadableRow) -> None:
     observed = f"{row.table} {row.key}"
     context.write(
         lambda tx: cases.open_case(
-            tx.conn, UNREADABLE_RULE, row.kind, row.subject_id, observed, "readable", context.now()
+            tx.conn, UNREADABLE_ROW_RULE, row.kind, row.subject_id, observed, "readable", context.now()
         )
     )

@@ -1,4 +1,5 @@
-"""Raise an alert about each due task that is overdue, and resolve the alert after the task has run again."""
+"""Raise an alert about each due task that has not run for too long, and resolve the alert when the task has run
+again."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -15,20 +16,18 @@ from console.store.tasks import tasks
 ALERT_RULE = "task_late"
 TASK_KIND = "task"
 CHECK_INTERVAL_SECONDS = 60.0
-_MAX_ALERTS = 1000
+_MAX_OPEN_ALERTS = 1000
 
 
 def compute_subject_id(name: str) -> int:
-    """Return the number that stands for the task `name` as the subject of an alert: the CRC-32 of the name, which is
-    the same on every desk. The subject of an alert must be a number.
-    """
+    """Return the number that identifies the task `name` in an alert, because the subject of an alert must be a
+    number. It is the CRC-32 of the name, so it is the same on every desk."""
     return crc32(name.encode())
 
 
-class LateTasks:
-    """Checks for overdue tasks after the scheduler has run the due tasks, at most once every
-    CHECK_INTERVAL_SECONDS.
-    """
+class OverdueTaskAlerts:
+    """Raises and resolves the alerts about overdue tasks. The scheduler calls it after each of its runs; it reads
+    the tasks at most once every CHECK_INTERVAL_SECONDS."""
 
     def __init__(self, context: ServiceContext, names: Collection[str]) -> None:
         self._context = context
@@ -36,9 +35,8 @@ class LateTasks:
         self._next_check_at = float("-inf")
 
     def update_alerts(self, now: datetime) -> None:
-        """Raise alerts about tasks that are overdue, and resolve those of tasks that are not overdue any more. `now`
-        is the start of the scheduler's last run, so that a task which ran during that run does not count as overdue.
-        """
+        """Raise alerts about tasks that are overdue, and resolve the alerts of tasks that no longer are. `now` is
+        the start of the scheduler's last run, so that a task which ran in that run does not count as overdue."""
         context, monotonic = self._context, self._context.clock.monotonic()
         if monotonic < self._next_check_at:
             return
@@ -50,7 +48,7 @@ class LateTasks:
                 if is_overdue(task, now, context.scale)
             }
             open_alerts = {
-                alert.subject_id: alert for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_ALERTS)
+                alert.subject_id: alert for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
             }
         overdue_tasks = {number: task for number, task in overdue_tasks.items() if number in self._numbers}
         new_tasks = [overdue_tasks[number] for number in sorted(overdue_tasks.keys() - open_alerts.keys())]
@@ -64,12 +62,12 @@ class LateTasks:
         now = self._context.now()
         for task in new_tasks:
             number, words = compute_subject_id(task.name), f"every {task.every.total_seconds():.0f} s"
-            alerts.raise_alert(tx.conn, ALERT_RULE, TASK_KIND, number, None, _observed_text(task), words, now)
+            alerts.raise_alert(tx.conn, ALERT_RULE, TASK_KIND, number, None, _format_task_state(task), words, now)
         for alert in settled_alerts:
             alerts.resolve(tx.conn, alert.id, now)
 
 
-def _observed_text(task: ScheduledTask) -> str:
+def _format_task_state(task: ScheduledTask) -> str:
     if task.error_code is not None:
         return f"{task.name}: failed {task.failures} times, {task.error_code}"
     ended = instant_text(task.ended_at) if task.ended_at else "never"

@@ -1,8 +1,9 @@
-"""Run sagas: processes of several steps. Each step writes its effect and the saga's new position in one transaction.
+"""Run sagas: processes of several steps. Each step writes its effect and the saga's new position in one
+transaction.
 
 After a crash at any point, the next process reads the next step from the saga's row. No effect is written twice,
-because effect and position are committed together. A question to a provider only reads; it is asked without an open
-transaction, and it may be asked again.
+because effect and position are committed together. A step that asks a provider does not change anything at the
+provider; it runs without an open transaction and may be repeated.
 """
 
 import logging
@@ -25,9 +26,9 @@ INTERNAL_ERROR_REASON, FAULTS_FACT = "trouble", "faults"
 """INTERNAL_ERROR_REASON: reason of a step that waits after an internal error. FAULTS_FACT: key of the saga's fact
 that counts these errors.
 """
-MAX_FAULTS = 4
+MAX_INTERNAL_ERRORS = 4
 """Number of internal errors after which a saga stops and waits for a person."""
-_TRANSIENT_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
+_TRANSIENT_ERROR_CODES = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
     ErrorCode.BAD_PROFILE,
     ErrorCode.IN_PROGRESS,
     ErrorCode.LEASE_TIMEOUT,
@@ -42,16 +43,15 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """Verdict of a step that is done. `facts` are stored with the saga, for later steps."""
+    """Verdict of a step that is done. `facts` are stored with the saga, for the steps after it."""
 
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """Verdict of a step that can't be done now, because of `reason`. The step is tried again at the time `until`;
-    with None, at the time that the schedule of the saga's plan gives.
-    """
+    """Verdict of a step that can't be done now. `reason` is stored with the saga. The step is tried again at the
+    time `until`; with None, at the time that the schedule of the saga's plan gives."""
 
     reason: str
     until: datetime | None = None
@@ -59,27 +59,24 @@ class WaitUntil:
 
 @dataclass(frozen=True, slots=True)
 class MoveBack:
-    """Verdict of a step that found the result of the earlier step `step` too old. The saga continues with that
-    earlier step.
-    """
+    """Verdict of a step that needs a newer result of an earlier step. The saga continues with that earlier step,
+    `step`."""
 
     step: str
 
 
 @dataclass(frozen=True, slots=True)
 class SagaDone:
-    """Verdict of a step after which the saga ends successfully without its remaining steps, because of `reason`. The
-    effects of its earlier steps stay.
-    """
+    """Verdict of a step after which the saga ends successfully without its other steps. `reason` is stored with
+    the saga; the effects of its earlier steps stay."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CompensationRequired:
-    """Verdict of a step which found, because of `reason`, that the effects of the earlier steps are wrong. These
-    effects are undone, the newest first.
-    """
+    """Verdict of a step that found the effects of the earlier steps wrong. `reason` is stored with the saga; the
+    runner then undoes these effects, the newest first."""
 
     reason: str
 
@@ -90,9 +87,8 @@ StepAction: TypeAlias = Callable[[Transaction, Saga], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class EffectStep:
-    """A step that writes. `do` writes the effect in the given transaction; `undo` compensates the effect later (None:
-    nothing needs to be compensated).
-    """
+    """A step that writes to the database. `do` writes the effect in the runner's transaction; `undo` compensates
+    the effect later (None if nothing must be compensated)."""
 
     name: str
     do: StepAction
@@ -101,9 +97,8 @@ class EffectStep:
 
 @dataclass(frozen=True, slots=True)
 class QuestionStep:
-    """A step that asks a provider without an open transaction. `ask` asks and returns the function that writes the
-    answer in a transaction.
-    """
+    """A step that asks a provider without an open transaction. `ask` asks, and returns the function that writes
+    the answer in a transaction."""
 
     name: str
     ask: Callable[[Saga], StepAction]
@@ -114,8 +109,9 @@ Step: TypeAlias = EffectStep | QuestionStep
 
 @dataclass(frozen=True, slots=True)
 class SagaPlan:
-    """The plan of one kind of saga: its steps in sequence, the waits before further attempts (`schedule`), and
-    `on_stop`, which informs people when a saga has stopped, in the transaction that stops it.
+    """The plan of one kind of saga: its steps in sequence and the waits between the attempts of a step
+    (`schedule`). `on_stop` informs people that a saga has stopped; it runs in the transaction that stops the
+    saga.
     """
 
     kind: str
@@ -133,34 +129,31 @@ class SagaPlan:
         """Return the step of this name. Raises ValueError for an unknown name."""
         return self.steps[self.names.index(name)]
 
-    def name_after(self, name: str) -> str | None:
+    def find_name_after(self, name: str) -> str | None:
         """Return the name of the step after the step `name`; None if it is the last step."""
         return next(iter(self.names[self.names.index(name) + 1 :]), None)
 
-    def name_before(self, name: str) -> str | None:
+    def find_name_before(self, name: str) -> str | None:
         """Return the name of the step before the step `name`; None if it is the first step."""
         return next(reversed(self.names[: self.names.index(name)]), None)
 
 
 class StepTakenOver(Exception):
-    """Raised if another process has changed the saga since it was read, so that this process must not write the
-    step.
-    """
+    """Raised if another process has changed the saga since this process read it, so that this process must not
+    write its step."""
 
 
 class SagaRunner:
-    """Runs the sagas of one plan. No lease is needed: if two processes execute the same step at the same time, only
-    one of them can commit it.
-    """
+    """Runs the sagas of one plan. No lease is needed: if two processes run the same step at the same time, only
+    one of them can commit it."""
 
     def __init__(self, context: ServiceContext, plan: SagaPlan) -> None:
         self._context = context
         self._plan = plan
 
     def run(self, saga: Saga) -> Saga:
-        """Run as many steps of the saga as can be done now. Return the saga afterwards. If a step fails, it is
-        scheduled again.
-        """
+        """Run those steps of the saga that can be done now, one after another. Return the saga afterwards. If a
+        step fails, the saga is scheduled again."""
         try:
             while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._context.now()):
                 saga = self._undo_step(saga) if UNDOING_FACT in saga.facts else self._run_step(saga)
@@ -169,53 +162,58 @@ class SagaRunner:
         except Exception as error:
             code = error.code if isinstance(error, ConsoleError) else INTERNAL_ERROR_REASON
             _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == INTERNAL_ERROR_REASON)
-            return self.postpone(saga, code) if code in _TRANSIENT_CODES else self._record_fault(saga, code)
+            return (
+                self.postpone(saga, code)
+                if code in _TRANSIENT_ERROR_CODES
+                else self._record_internal_error(saga, code)
+            )
         return saga
 
     def postpone(self, saga: Saga, reason: str) -> Saga:
-        """Count one attempt of the saga's present step, and schedule the next attempt. Return the saga afterwards."""
-        return self._write_or_read(saga, lambda tx, current: self._apply_verdict(tx, current, WaitUntil(reason)))
+        """Count one attempt of the saga's present step, and schedule the next attempt. `reason` is stored with the
+        saga. Return the saga afterwards."""
+        return self._write_change_or_read(
+            saga, lambda tx, current: self._apply_verdict(tx, current, WaitUntil(reason))
+        )
 
     def skip_step(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
-        """Schedule the saga's present step again after `wait`, without counting an attempt. Return the saga
-        afterwards.
-        """
+        """Schedule the saga's present step again after `wait`, without counting an attempt. `reason` is stored
+        with the saga. Return the saga afterwards."""
         now, at = self._context.now(), self._context.now() + self._context.scale.scaled_delta(wait)
-        return self._write_or_read(
+        return self._write_change_or_read(
             saga, lambda tx, current: sagas.postpone_step(tx.conn, current, now, at, reason, counts_as_attempt=False)
         )
 
     def resume(self, saga: Saga, write_decision: Callable[[Transaction], None]) -> Saga:
-        """Resume a stopped saga after a person's decision, which `write_decision` writes in the same transaction.
-        Return the saga afterwards.
-        """
+        """Resume a stopped saga after a person's decision. `write_decision` writes the decision in the same
+        transaction. Return the saga afterwards."""
 
         def change(tx: Transaction, current: Saga) -> Saga:
             write_decision(tx)
             return sagas.resume_saga(tx.conn, current, self._context.now(), {FAULTS_FACT: 0})
 
-        return self._write_or_read(saga, change)
+        return self._write_change_or_read(saga, change)
 
-    def _record_fault(self, saga: Saga, code: str) -> Saga:
-        """Count an internal error of the saga and schedule another attempt. After MAX_FAULTS errors, stop the saga
-        instead and inform people in the same transaction. Return the saga afterwards.
+    def _record_internal_error(self, saga: Saga, code: str) -> Saga:
+        """Count an internal error of the saga, and schedule another attempt. After MAX_INTERNAL_ERRORS errors,
+        stop the saga instead, and inform people in the same transaction. `code` is stored with the saga. Return
+        the saga afterwards.
         """
 
         def change(tx: Transaction, current: Saga) -> Saga:
             now, faults = self._context.now(), int(str(current.facts.get(FAULTS_FACT, 0))) + 1
-            if faults < MAX_FAULTS:
+            if faults < MAX_INTERNAL_ERRORS:
                 at = next_attempt_at_endless(self._plan.schedule, current.attempts, now, self._context.scale)
                 return sagas.postpone_step(tx.conn, current, now, at, code, {FAULTS_FACT: faults})
             halted = sagas.mark_stuck(tx.conn, current, now, code, {FAULTS_FACT: faults})
             self._plan.on_stop(tx, halted)
             return halted
 
-        return self._write_or_read(saga, change)
+        return self._write_change_or_read(saga, change)
 
-    def _write_or_read(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
+    def _write_change_or_read(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
         """Write the change in a transaction. If another process has changed the saga meanwhile, write nothing and
-        read that process's result. Return the saga afterwards.
-        """
+        read the saga again. Return the saga afterwards."""
         try:
             return self._write_change(saga, change)
         except StepTakenOver:
@@ -238,9 +236,8 @@ class SagaRunner:
         return advanced
 
     def _write_change(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Write the change of the saga, with the effect of its step, in one transaction. Return the saga afterwards.
-        Raises StepTakenOver if another process has changed the saga.
-        """
+        """Write the result of `change`, with the effect of its step, in one transaction. Return the saga
+        afterwards. Raises StepTakenOver if another process has changed the saga."""
 
         def work(tx: Transaction) -> Saga:
             current = sagas.find(tx.conn, saga.id)
@@ -268,30 +265,30 @@ class SagaRunner:
                     self._plan.step(saga.step), QuestionStep
                 ):  # the step is done: its question was answered
                     saga = sagas.advance_saga(
-                        tx.conn, saga, now, saga.step, {DONE_FACT: self._times_with_now(saga, DONE_FACT)}
+                        tx.conn, saga, now, saga.step, {DONE_FACT: self._make_step_times(saga, DONE_FACT)}
                     )
                 return sagas.end_saga(tx.conn, saga, now, SagaState.DONE, reason[:LONGEST_REASON_CHARACTERS])
             case CompensationRequired(reason):
-                return self._move_back(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
+                return self._move_to_previous_step(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
 
     def _advance_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
-        next_name = self._plan.name_after(saga.step)
+        next_name = self._plan.find_name_after(saga.step)
         if next_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
-        saga_facts = {**facts, DONE_FACT: self._times_with_now(saga, DONE_FACT)}
+        saga_facts = {**facts, DONE_FACT: self._make_step_times(saga, DONE_FACT)}
         return sagas.advance_saga(tx.conn, saga, self._context.now(), next_name, saga_facts)
 
-    def _times_with_now(self, saga: Saga, fact_key: str) -> dict[str, object]:
-        """Return the times of the steps in the saga's fact `fact_key` (ISO time by step name), with the present time
-        added for the saga's present step.
-        """
+    def _make_step_times(self, saga: Saga, fact_key: str) -> dict[str, object]:
+        """Return the times of the saga's steps (ISO text by step name) that the saga's fact `fact_key` contains,
+        with the present time added for its present step."""
         times = saga.facts.get(fact_key)
         return {**(times if isinstance(times, dict) else {}), saga.step: self._context.now().isoformat()}
 
     # Compensate steps
 
     def _undo_step(self, saga: Saga) -> Saga:
-        """Undo the saga's present step if it was done, and move to the step before it. Return the saga afterwards."""
+        """Undo the saga's present step if it was done, and move the saga to the step before it. Return the saga
+        afterwards."""
         step, reach = self._plan.step(saga.step), self._context.failpoints.reach
         reach(f"before_undo_{step.name}")
         moved_back = self._write_change(saga, lambda tx, current: self._undo_done_step(tx, current, step))
@@ -306,15 +303,14 @@ class SagaRunner:
             or not isinstance(done_times, dict)
             or step.name not in done_times
         ):
-            return self._move_back(tx, saga, {})
+            return self._move_to_previous_step(tx, saga, {})
         step.undo(tx, saga)
-        return self._move_back(tx, saga, {UNDONE_FACT: self._times_with_now(saga, UNDONE_FACT)})
+        return self._move_to_previous_step(tx, saga, {UNDONE_FACT: self._make_step_times(saga, UNDONE_FACT)})
 
-    def _move_back(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
-        """Move the saga to its previous step, which is undone next. If there is no previous step, end the saga in the
-        state compensated. Return the saga afterwards.
-        """
-        now, previous_name = self._context.now(), self._plan.name_before(saga.step)
+    def _move_to_previous_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
+        """Move the saga to its previous step, which is undone next. If there is no previous step, end the saga in
+        the state compensated. `facts` are stored with the saga. Return the saga afterwards."""
+        now, previous_name = self._context.now(), self._plan.find_name_before(saga.step)
         reason = str(facts.get(UNDOING_FACT) or saga.facts.get(UNDOING_FACT))
         moved_back = sagas.advance_saga(tx.conn, saga, now, previous_name or saga.step, facts, reason=reason)
         if previous_name is not None:

@@ -1,7 +1,9 @@
-"""The scheduler of due tasks. Each task is a row with a lease, shared by all workers and open windows of a database.
+"""The scheduler of due tasks. Each task has a row in the database; all workers and open windows that use the
+database share these rows.
 
-A task is due at the time that is stored in its row. It runs under the lease `task_{name}`, so that only one process
-runs it. If that process is killed, the task stays due, and another process runs it after the lease has expired.
+A task is due at the time in its row. The process that runs it holds the lease `task_{name}`, so that no other
+process runs it at the same time. If that process is killed, the task stays due, and another process runs it after
+the lease has expired.
 """
 
 import logging
@@ -34,7 +36,7 @@ from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.heartbeat import Heartbeat
 from console.services.tasks.cancellation import stop_when_false
 from console.services.tasks.due_tasks import Task, open_cases_of_unreadable_rows
-from console.services.tasks.overdue_alerts import LateTasks
+from console.services.tasks.overdue_alerts import OverdueTaskAlerts
 from console.store.audit import anchors
 from console.store.database import compare_and_swap
 from console.store.database.engine import Transaction
@@ -43,11 +45,11 @@ from console.store.operations import leases
 from console.store.operations.leases import Lease
 from console.store.tasks import tasks
 
-MONEY_TASKS = frozenset({"refund_submissions", "payment_timeouts", "bulk_runs", "set_aside_refunds"})
+MONEY_TASK_NAMES = frozenset({"refund_submissions", "payment_timeouts", "bulk_runs", "set_aside_refunds"})
 """Names of the tasks that send money, request refunds, decide about orders or act in the name of people. None of them
 runs while an open alert says that the database went back in time.
 """
-WAIT_SECONDS = 60.0
+MAX_WAIT_FOR_RUN_SECONDS = 60.0
 """Longest time in seconds for which `run_all` waits for a task that another process runs."""
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.01, 0.25
 _log = logging.getLogger("console.worker")
@@ -67,7 +69,7 @@ def _always_true(_: ScheduledTask) -> bool:
 
 @dataclass
 class _TaskRun:
-    """One run of one due task in this process, with its lease and its result."""
+    """One run of one due task in this process: its lease, its row, and its result."""
 
     name: str
     interval: Interval
@@ -79,20 +81,19 @@ class _TaskRun:
     error: Exception | None = field(default=None, repr=False)
 
     def may_continue(self) -> bool:
-        """Return True until the lease is lost or `stop` returns True."""
+        """True until the lease is lost or `stop` returns True."""
         return not (self.is_lease_lost or self.stop())
 
     @property
-    def code(self) -> str | None:
-        """The error code of the exception with which the run failed; None if it did not fail."""
+    def error_code(self) -> str | None:
+        """The error code of the exception that ended the run; None if the run did not fail."""
         if self.error is None:
             return None
         return self.error.code if isinstance(self.error, ConsoleError) else ErrorCode.INTERNAL_ERROR
 
-    def next_at(self, now: datetime, context: ServiceContext) -> datetime:
-        """Return the time of the task's next run. It is counted from `now`, so that a time which a wrong clock has
-        stored has no effect.
-        """
+    def find_next_time(self, now: datetime, context: ServiceContext) -> datetime:
+        """Return the time of the task's next run, counted from `now` and not from the time in the row, which a
+        wrong clock may have stored."""
         if self.error is not None:
             return now + context.scale.scaled_delta(wait_after_failures(self.interval.every, self.task.failures + 1))
         if self.stop():
@@ -104,19 +105,18 @@ class _TaskRun:
 
 
 class Scheduler:
-    """Runs the due tasks in their given sequence, because a task may leave records for the tasks after it. May be
-    used by several threads at the same time.
-    """
+    """Runs the due tasks in the sequence of `all_tasks`, because a task can create work for the tasks after it.
+    May be used by several threads at the same time."""
 
     def __init__(self, context: ServiceContext, heartbeat: Heartbeat, all_tasks: Sequence[Task]) -> None:
         self._context = context
         self._heartbeat = heartbeat
         self._tasks = dict(all_tasks)
-        self._overdue = LateTasks(context, self._tasks)
+        self._overdue = OverdueTaskAlerts(context, self._tasks)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the tasks, in their sequence."""
+        """The names of the tasks, in the sequence in which they run."""
         return tuple(self._tasks)
 
     @property
@@ -130,9 +130,8 @@ class Scheduler:
         return self._context.scale
 
     def require_permission(self) -> None:
-        """Check that the connected database account may run due tasks. Raises not_allowed if not, after writing the
-        refusal to the audit trail.
-        """
+        """Check that the connected database account may run due tasks. If not, write an audit entry and raise
+        not_allowed."""
         with (
             refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
             self._acting_as_worker(),
@@ -140,57 +139,58 @@ class Scheduler:
             pass
 
     def read_states(self) -> tuple[ScheduledTask, ...]:
-        """Return the stored state of every task that has ever run on this database."""
+        """Return the stored state of each task that has ever run on this database: its times, its last result and
+        its failures."""
         with self._context.database.read() as conn:
             return tasks.all_tasks(conn)
 
     def run_due(
         self, stop: Callable[[], bool] = _never_true, early_margin: timedelta = timedelta()
     ) -> tuple[TaskRun, ...]:
-        """Run the due tasks that no other process runs. Return the runs. After `stop` returns True, no further task
-        begins.
+        """Run the due tasks that no other process runs, and return their runs. After `stop` returns True, no other
+        task begins.
 
-        Tasks that become due within `early_margin` run too, for callers that call this method rarely. If a task
+        A task that becomes due within `early_margin` runs too, for callers that call this method rarely. If a task
         fails, the failure is logged and stored in the task's row, and the next task runs. Raises not_allowed for a
         database account that may not run tasks, and the errors of the database.
         """
         pass_began_at = self._context.now()
-        due_names = self._due_names(early_margin)
+        due_names = self._list_due_names(early_margin)
         if not due_names:
             return ()
         runs: list[_TaskRun] = []
         with self._acting_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._drop_money_tasks(_permitted_names(due_names, person)):
+            for name in self._exclude_money_tasks(_select_permitted_names(due_names, person)):
                 if stop() or interrupts.is_pending():
                     break
-                run = self._switch_run(run, name, stop, lambda task: self._is_due(task, early_margin))
+                run = self._end_and_begin_run(run, name, stop, lambda task: self._is_due(task, early_margin))
                 runs += [self._run_task(run)] if run else []
-            self._switch_run(run)
+            self._end_and_begin_run(run)
             open_cases_of_unreadable_rows(self._context)
             if not stop():
                 self._overdue.update_alerts(pass_began_at)
         return tuple(TaskRun(run.name, run.record_count) for run in runs)
 
     def run_all(self) -> tuple[TaskRun, ...]:
-        """Run every task once, whether it is due or not. If another process runs a task, wait for it at most
-        WAIT_SECONDS. Return the runs.
+        """Run every task once, whether it is due or not, and return the runs. If another process runs a task, wait
+        for it at most MAX_WAIT_FOR_RUN_SECONDS.
 
-        If a task fails, its exception is raised after all tasks have run. Raises not_allowed for a database account
-        that may not run tasks.
+        If a task fails, its exception is raised after all tasks have run. Raises not_allowed for a database
+        account that may not run tasks.
         """
         self.require_permission()
         pass_began_at = self._context.now()
         runs: dict[str, _TaskRun | None] = {}
         with self._acting_as_worker() as person:
             run: _TaskRun | None = None
-            for name in self._drop_money_tasks(_permitted_names(self._tasks, person)):
+            for name in self._exclude_money_tasks(_select_permitted_names(self._tasks, person)):
                 if interrupts.is_pending():
                     break
-                run = runs[name] = self._switch_run(run, name) or self._await_run(name)
+                run = runs[name] = self._end_and_begin_run(run, name) or self._wait_and_begin_run(name)
                 if run:
                     self._run_task(run)
-            self._switch_run(run)
+            self._end_and_begin_run(run)
             open_cases_of_unreadable_rows(self._context)
             self._overdue.update_alerts(pass_began_at)
         for task_run in runs.values():
@@ -205,29 +205,26 @@ class Scheduler:
 
     # Due tasks
 
-    def _drop_money_tasks(self, names: Sequence[str]) -> Sequence[str]:
-        """Return the task names. If an open alert says that the database went back in time, leave out those of
-        MONEY_TASKS.
-        """
+    def _exclude_money_tasks(self, names: Sequence[str]) -> Sequence[str]:
+        """Return the task names. If an open alert says that the database went back to an earlier state, leave out
+        the names in MONEY_TASK_NAMES."""
         database_rollback.find_rollback(self._context)
         with self._context.database.read() as conn:
             is_stopped = anchors.open_alert_id(conn) is not None
-        return [name for name in names if name not in MONEY_TASKS] if is_stopped else names
+        return [name for name in names if name not in MONEY_TASK_NAMES] if is_stopped else names
 
-    def _due_names(self, early_margin: timedelta) -> list[str]:
+    def _list_due_names(self, early_margin: timedelta) -> list[str]:
         """Return the names of the tasks that are due and whose lease no process holds. Another process may still
-        begin them before this one.
-        """
+        take a task before this one."""
         with self._context.database.read() as conn:
             stored = {task.name: task for task in tasks.all_tasks(conn)}
             names = [name for name in self._tasks if name not in stored or self._is_due(stored[name], early_margin)]
-            leases_held = _held_leases(conn) if names else frozenset()
+            leases_held = _list_held_lease_names(conn) if names else frozenset()
         return [name for name in names if TASK_LEASE_PREFIX + name not in leases_held]
 
     def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
-        """True if the task is due now or within `early_margin`. Also True if its next run is further away than the
-        longest wait of this task, because a clock that was ahead must have stored that time.
-        """
+        """True if the task is due now or within `early_margin`. Also True if its next run is later than the
+        longest wait of this task allows, because then a clock that was ahead has stored that time."""
         wait = task.next_at - self._context.now()
         scale = self._context.scale
         return wait <= scale.scaled_delta(early_margin) or wait > scale.scaled_delta(
@@ -236,16 +233,16 @@ class Scheduler:
 
     # Begin and end a run
 
-    def _switch_run(
+    def _end_and_begin_run(
         self,
         ended_run: _TaskRun | None,
         name: str | None = None,
         stop: Callable[[], bool] = _never_true,
         is_due: IsDue = _always_true,
     ) -> _TaskRun | None:
-        """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None. Return
-        the new run; None if `name` is None, if another process holds the task's lease, or if the task is no longer
-        due.
+        """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None.
+        Return the new run; None if `name` is None, if another process holds the task's lease, or if `is_due`
+        returns False for the task.
         """
         if ended_run is None and name is None:
             return None
@@ -258,21 +255,20 @@ class Scheduler:
 
         return self._context.write(turn)
 
-    def _await_run(self, name: str) -> _TaskRun | None:
+    def _wait_and_begin_run(self, name: str) -> _TaskRun | None:
         """Wait until another process has ended its run of the task, then begin a run and return it. Return None if
-        the other process still runs it after WAIT_SECONDS.
-        """
+        the other process still runs the task after MAX_WAIT_FOR_RUN_SECONDS."""
         context, pause_seconds = self._context, _FIRST_PAUSE_SECONDS
-        deadline = context.clock.monotonic() + context.scale.scaled_seconds(WAIT_SECONDS)
+        deadline = context.clock.monotonic() + context.scale.scaled_seconds(MAX_WAIT_FOR_RUN_SECONDS)
         while context.clock.monotonic() < deadline and not interrupts.is_pending():
             context.clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
-            if not self._is_leased(name) and (run := self._switch_run(None, name)):
+            if not self._is_task_leased(name) and (run := self._end_and_begin_run(None, name)):
                 return run
         _log.info("task %s: somebody else is running it", name)
         return None
 
-    def _is_leased(self, name: str) -> bool:
+    def _is_task_leased(self, name: str) -> bool:
         with self._context.database.read() as conn:
             return leases.holder_of(conn, TASK_LEASE_PREFIX + name) is not None
 
@@ -289,14 +285,19 @@ class Scheduler:
         return None
 
     def _end_run(self, tx: Transaction, run: _TaskRun) -> None:
-        """Store the end of the run in the task's row and release the lease. If another process has taken the task
-        over, the row is not changed, because that process stores its own end.
-        """
+        """Store the result and the end of the run in the task's row, and release the lease. If another process has
+        begun the task again meanwhile, leave the row unchanged, because that process stores its own end."""
         now = self._context.now()
 
         def end(task: ScheduledTask) -> None:
             tasks.end_run(
-                tx.conn, task, now, run.record_count, run.code, run.next_at(now, self._context), task.position
+                tx.conn,
+                task,
+                now,
+                run.record_count,
+                run.error_code,
+                run.find_next_time(now, self._context),
+                task.position,
             )
 
         try:
@@ -312,16 +313,15 @@ class Scheduler:
     # Execute a run
 
     def _run_task(self, run: _TaskRun) -> _TaskRun:
-        """Run the task while the heartbeat renews its lease. Return the run, which the next call of `_switch_run`
-        ends. If an exception such as a signal ends this thread, release the lease at once.
-        """
+        """Run the task while the heartbeat renews its lease. Return the run, which `_end_and_begin_run` must end.
+        If an exception such as a signal ends this thread, release the lease at once."""
         started_at = self._context.clock.monotonic()
         with tracing.start_new_correlation(task=run.name):
             try:
-                with self._renewing_lease(run), stop_when_false(run.may_continue):
+                with self._keep_lease_renewed(run), stop_when_false(run.may_continue):
                     self._execute_run(run)
             except BaseException:
-                self._release_early(run)
+                self._release_lease_early(run)
                 raise
             level = logging.INFO if run.record_count else logging.DEBUG  # most runs handle no record
             ms = round((self._context.clock.monotonic() - started_at) * 1000)
@@ -329,7 +329,7 @@ class Scheduler:
         return run
 
     @contextmanager
-    def _renewing_lease(self, run: _TaskRun) -> Iterator[None]:
+    def _keep_lease_renewed(self, run: _TaskRun) -> Iterator[None]:
         beat = f"{run.lease.name}-{run.lease.token}"
         self._heartbeat.add(beat, lambda: self._renew_lease(run))
         try:
@@ -353,19 +353,18 @@ class Scheduler:
             _log.exception("task %s failed", run.name)
         self._context.failpoints.reach("before_task_end")
 
-    def _release_early(self, run: _TaskRun) -> None:
-        """Release the lease of a run that did not end, and leave the task due, so that another process need not wait
-        until the lease expires.
-        """
+    def _release_lease_early(self, run: _TaskRun) -> None:
+        """Release the lease of a run that has not ended, and leave the task due, so that another process need not
+        wait until the lease expires."""
         try:
             self._context.write(lambda tx: leases.release(tx.conn, run.lease))
         except Exception:
             _log.warning("task %s: its lease could not be given up", run.name, exc_info=True)
 
 
-def _permitted_names(names: Collection[str], person: Person) -> list[str]:
+def _select_permitted_names(names: Collection[str], person: Person) -> list[str]:
     return [name for name in names if name not in RIGHT_OF_TASK or has_right(person, RIGHT_OF_TASK[name])]
 
 
-def _held_leases(conn: Connection) -> Collection[str]:
+def _list_held_lease_names(conn: Connection) -> Collection[str]:
     return {holder.name for holder in leases.holders(conn)}

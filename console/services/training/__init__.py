@@ -1,1 +1,2 @@
-"""The training: twelve incidents, planted at simulated providers and judged by their ledgers and by our records."""
+"""The training: twelve incidents at simulated providers, which a person settles. The ledgers of the providers and
+our records show whether the person was right."""

@@ -1,4 +1,5 @@
-"""The second person of the training: an invented approver, who decides about what the person requests."""
+"""The second person of the training: an invented approver, who decides about the requests of the person in
+training."""
 
 import logging
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from console.domain.errors import ConsoleError
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.services.process.context import ServiceContext
-from console.services.training.incidents import INCIDENT_BY_KEY
+from console.services.training.incidents import DECLARATION_BY_KEY
 from console.services.training.protocols import InventedWorld
 from console.services.training.score_file import ScoreFile
 from console.store.database.sqlalchemy_names import Connection
@@ -19,17 +20,19 @@ _log = logging.getLogger(__name__)
 
 
 class InventedApprover:
-    """Decides about the requests and proposals of the person of a training. The approver declines the first refund
-    request of an incident with `is_declined_first`, as a real approver does who has a question: the person must
-    answer it in the reason of another request. A request with a reason that was declined is declined again.
-    Everything else is approved, also what is wrong: the ledger tells that.
+    """Decides about the refund requests and proposals of the person in training. For an incident with
+    `is_declined_first`, the approver declines the first refund request, as a real approver with a question
+    does; the person must answer the question in the reason of the next request. A request with a reason that
+    was declined before is declined again. The approver approves everything else, even if it is wrong: the
+    provider's ledger shows the mistake.
     """
 
     def __init__(self, context: ServiceContext, world: InventedWorld, scores: ScoreFile) -> None:
         self._context, self._world, self._scores = context, world, scores
 
     def decide(self) -> None:
-        """Decide about everything that waits now. A refused decision is logged and tried again the next time."""
+        """Decide about all requests and proposals of the person in training that wait now. If a service refuses a
+        decision, log this; the next call tries again."""
         person = self._scores.person
         with self._context.database.read() as conn:
             requests = [
@@ -41,11 +44,11 @@ class InventedApprover:
                 each for each in approvals.list_open_proposals(conn, _MAX_DECISIONS) if each.person == person
             ]
         for refund_id, must_decline in requests:
-            self._try(self._world.decline_refund if must_decline else self._world.approve_refund, refund_id)
+            self._try_decision(self._world.decline_refund if must_decline else self._world.approve_refund, refund_id)
         for each in proposals:
-            self._try(self._world.confirm_decision, each.kind, int(each.record_id), each.state)
+            self._try_decision(self._world.confirm_decision, each.kind, int(each.record_id), each.state)
 
-    def _try(self, act: Callable[..., None], *arguments: object) -> None:
+    def _try_decision(self, act: Callable[..., None], *arguments: object) -> None:
         try:
             act(*arguments)
         except ConsoleError as refusal:
@@ -57,7 +60,7 @@ class InventedApprover:
         of_payment = {
             key for key, attempt in attempts if payment and attempt.facts.get("order") == payment.merchant_payment_id
         }
-        if not any(INCIDENT_BY_KEY[key].is_declined_first for key in of_payment):
+        if not any(DECLARATION_BY_KEY[key].is_declined_first for key in of_payment):
             return False
         declined = [
             (other.reason_code, other.reason.strip())

@@ -1,5 +1,6 @@
-"""The twelve incidents of the training. Each declaration has a key, the function that plants the incident, and the
-function that judges it by the ledger and the records. `training.incident.<key>` are its words.
+"""The twelve incidents of the training. Each declaration has a key, a function that creates the incident, and a
+function that judges the person's work by the ledgers and our records. The words on screen have the keys
+`training.incident.<key>`.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,38 +10,40 @@ from typing import TypeAlias
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CreditCheck
 from console.domain.training.results import Verdict
+from console.services.training.actual_state import ActualState
 from console.services.training.protocols import InventedWorld
-from console.services.training.truth import Truth
 
-Facts: TypeAlias = Mapping[str, str]
-"""The facts of a planted incident by name, as texts: order and corporation numbers, amounts in yen, record ids."""
-_ENDED_WITHOUT_MONEY = frozenset({RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED})
+IncidentFacts: TypeAlias = Mapping[str, str]
+"""The facts of a created incident by name, as texts: order and corporation numbers, amounts in yen, record ids."""
+_STATES_ENDED_WITHOUT_MONEY = frozenset({RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
-    """One incident. `plant` makes the situation and returns its facts; its second argument is the number of the
-    person's attempt, from 1. If `is_declined_first`, the approver declines the first refund request with a reason.
+class IncidentDeclaration:
+    """The declaration of one training incident. `create` creates the incident's records and returns the facts
+    about them; its second argument is the number of the person's attempt, from 1. `judge` returns the verdict
+    about the person's work. If `is_declined_first`, the invented approver declines the first refund request,
+    with a reason.
     """
 
     key: str
-    plant: Callable[[InventedWorld, int], Facts]
-    judge: Callable[[Truth, Facts], Verdict]
+    create: Callable[[InventedWorld, int], IncidentFacts]
+    judge: Callable[[ActualState, IncidentFacts], Verdict]
     is_declined_first: bool = False
 
 
 # -- credit checks
 
 
-def _plant_lost_answer(world: InventedWorld, _attempt: int) -> Facts:
-    number = world.new_corporation()
+def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    number = world.make_corporation()
     record = world.buy_check(number, "reset_after_charge", "purchase")
-    return {"number": number, "record": str(record), "provider_id": str(world.check_id_at_provider(number))}
+    return {"number": number, "record": str(record), "provider_id": str(world.find_provider_check_id(number))}
 
 
-def _judge_lost_answer(truth: Truth, facts: Facts) -> Verdict:
-    record = truth.credit_check(int(facts["record"]))
-    if truth.ledger.count_charges(facts["number"]) > 1:
+def _judge_lost_answer(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    record = actual.require_credit_check(int(facts["record"]))
+    if actual.ledger.count_charges(facts["number"]) > 1:
         return Verdict.BOUGHT_TWICE
     if record.certainty is Certainty.UNKNOWN:
         return Verdict.LEFT_OPEN
@@ -48,134 +51,135 @@ def _judge_lost_answer(truth: Truth, facts: Facts) -> Verdict:
     return Verdict.RIGHT if is_true else Verdict.SETTLED_AGAINST_TRUTH
 
 
-def _plant_missing_pdf(world: InventedWorld, _attempt: int) -> Facts:
-    number = world.new_corporation()
+def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    number = world.make_corporation()
     return {"number": number, "record": str(world.buy_check(number, "pdf_missing", "pdf"))}
 
 
-def _judge_missing_pdf(truth: Truth, facts: Facts) -> Verdict:
-    if truth.ledger.count_charges(facts["number"]) > 1:
+def _judge_missing_pdf(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    if actual.ledger.count_charges(facts["number"]) > 1:
         return Verdict.BOUGHT_TWICE
-    return Verdict.RIGHT if _has_pdf(truth.credit_check(int(facts["record"]))) else Verdict.LEFT_OPEN
+    return Verdict.RIGHT if _has_pdf(actual.require_credit_check(int(facts["record"]))) else Verdict.LEFT_OPEN
 
 
 def _has_pdf(record: CreditCheck) -> bool:
     return record.pdf_file_path is not None
 
 
-def _plant_merged_company(world: InventedWorld, _attempt: int) -> Facts:
-    number, successor = world.new_merged_corporations()
+def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    number, successor = world.make_merged_corporations()
     return {"number": number, "successor": successor}
 
 
-def _judge_merged_company(truth: Truth, facts: Facts) -> Verdict:
-    if truth.ledger.count_charges(facts["number"]):
+def _judge_merged_company(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    if actual.ledger.count_charges(facts["number"]):
         return Verdict.BOUGHT_OLD_COMPANY
-    count = truth.ledger.count_charges(facts["successor"])
+    count = actual.ledger.count_charges(facts["successor"])
     return (Verdict.LEFT_OPEN, Verdict.RIGHT)[count] if count < 2 else Verdict.BOUGHT_TWICE
 
 
 # -- payments
 
 
-def _plant_late_payment(world: InventedWorld, _attempt: int) -> Facts:
+def _create_late_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
     order = world.add_order(12_800, "cancelled")
     world.pay_order(order, 12_800)
     return {"order": order, "amount": "12800"}
 
 
-def _plant_wrong_amount(world: InventedWorld, _attempt: int) -> Facts:
+def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
     order = world.add_order(4_400)
     world.pay_order(order, 5_500)
     return {"order": order, "paid": "5500", "price": "4400", "amount": "1100"}
 
 
-def _judge_refund_of_amount(truth: Truth, facts: Facts) -> Verdict:
-    """Judge an incident that is over when exactly `amount` of the payment of `order` was refunded once."""
-    return _judge_amounts(truth, facts["order"], int(facts["amount"]))
+def _judge_refund_of_amount(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    """Judge an incident that the person has solved if exactly the fact `amount` (yen) of the payment of the order
+    `order` was refunded, once."""
+    return _judge_amounts(actual, facts["order"], int(facts["amount"]))
 
 
-def _judge_amounts(truth: Truth, order: str, amount: int) -> Verdict:
-    refunded = truth.ledger.refunded_amounts(order)
+def _judge_amounts(actual: ActualState, order: str, amount: int) -> Verdict:
+    refunded = actual.ledger.list_refunded_amounts(order)
     if not refunded:
         return Verdict.LEFT_OPEN
     if sum(refunded) == amount:
-        is_known = all(refund.certainty is Certainty.KNOWN for refund in truth.refunds(order))
+        is_known = all(refund.certainty is Certainty.KNOWN for refund in actual.list_refunds(order))
         return Verdict.RIGHT if is_known else Verdict.LEFT_OPEN
     is_repeated = len(refunded) > 1 and amount in refunded
     return Verdict.REFUNDED_TWICE if is_repeated else Verdict.REFUNDED_WRONG_AMOUNT
 
 
-def _plant_double_payment(world: InventedWorld, _attempt: int) -> Facts:
-    corporation = world.new_corporation()
+def _create_double_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
+    corporation = world.make_corporation()
     first, second = (world.add_order(7_700, corporation=corporation) for _ in range(2))
     for order in (first, second):
         world.pay_order(order, 7_700)
     return {"first": first, "order": second, "amount": "7700", "number": corporation}
 
 
-def _judge_double_payment(truth: Truth, facts: Facts) -> Verdict:
-    if truth.ledger.refunded_amounts(facts["first"]):
+def _judge_double_payment(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    if actual.ledger.list_refunded_amounts(facts["first"]):
         return Verdict.REFUNDED_WRONG_PAYMENT
-    return _judge_refund_of_amount(truth, facts)
+    return _judge_refund_of_amount(actual, facts)
 
 
-def _plant_provider_only(world: InventedWorld, attempt: int) -> Facts:
+def _create_provider_only(world: InventedWorld, attempt: int) -> IncidentFacts:
     day = 3 * attempt
     order = world.add_order(9_900)
-    world.pay_unbooked(order, 9_900, day)
-    return {"order": order, "amount": "9900", "day": world.publish_day(day)}
+    world.pay_without_notice(order, 9_900, day)
+    return {"order": order, "amount": "9900", "day": world.publish_daily_file(day)}
 
 
-def _judge_provider_only(truth: Truth, facts: Facts) -> Verdict:
-    if truth.ledger.refunded_amounts(facts["order"]):
+def _judge_provider_only(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    if actual.ledger.list_refunded_amounts(facts["order"]):
         return Verdict.REFUNDED_WITHOUT_CAUSE
-    return Verdict.RIGHT if _is_booked(truth, facts) else Verdict.LEFT_OPEN
+    return Verdict.RIGHT if _is_booked(actual, facts) else Verdict.LEFT_OPEN
 
 
-def _is_booked(truth: Truth, facts: Facts) -> bool:
-    payment = truth.payment(facts["order"])
+def _is_booked(actual: ActualState, facts: IncidentFacts) -> bool:
+    payment = actual.find_payment(facts["order"])
     return payment is not None and payment.captured_minor == int(facts["amount"])
 
 
 # -- notices
 
 
-def _plant_notice_without_payment(world: InventedWorld, attempt: int) -> Facts:
+def _create_notice_without_payment(world: InventedWorld, attempt: int) -> IncidentFacts:
     day = 3 * attempt - 1
     order = world.add_order(6_600)
     unknown = f"{order}-2"  # the shop charged this order under a number of its own
-    world.pay_unbooked(unknown, 6_600, day)
+    world.pay_without_notice(unknown, 6_600, day)
     world.send_notice(unknown, 6_600, day)
-    return {"order": unknown, "amount": "6600", "day": world.publish_day(day)}
+    return {"order": unknown, "amount": "6600", "day": world.publish_daily_file(day)}
 
 
-def _judge_notice_without_payment(truth: Truth, facts: Facts) -> Verdict:
-    if truth.ledger.refunded_amounts(facts["order"]):
+def _judge_notice_without_payment(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    if actual.ledger.list_refunded_amounts(facts["order"]):
         return Verdict.REFUNDED_WITHOUT_CAUSE
-    if _is_booked(truth, facts):
+    if _is_booked(actual, facts):
         return Verdict.RIGHT
-    return Verdict.ENDED_UNBOOKED if truth.is_notice_acknowledged(facts["order"]) else Verdict.LEFT_OPEN
+    return Verdict.ENDED_UNBOOKED if actual.is_notice_acknowledged(facts["order"]) else Verdict.LEFT_OPEN
 
 
-def _plant_forged_notice(world: InventedWorld, attempt: int) -> Facts:
+def _create_forged_notice(world: InventedWorld, attempt: int) -> IncidentFacts:
     day = 3 * attempt - 2
     order = world.add_order(33_000)
     invented = f"{order}-9"
     world.send_notice(invented, 33_000, day)
-    return {"order": invented, "amount": "33000", "day": world.publish_day(day)}
+    return {"order": invented, "amount": "33000", "day": world.publish_daily_file(day)}
 
 
-def _judge_forged_notice(truth: Truth, facts: Facts) -> Verdict:
-    if not truth.is_notice_acknowledged(facts["order"]):
+def _judge_forged_notice(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    if not actual.is_notice_acknowledged(facts["order"]):
         return Verdict.LEFT_OPEN
-    return Verdict.RIGHT if truth.ledger.count_questions(facts["order"], facts["day"]) else Verdict.ENDED_UNCHECKED
+    return Verdict.RIGHT if actual.ledger.count_queries(facts["order"], facts["day"]) else Verdict.ENDED_UNCHECKED
 
 
 # -- refunds
 
 
-def _plant_refund_unknown(world: InventedWorld, _attempt: int) -> Facts:
+def _create_refund_unknown(world: InventedWorld, _attempt: int) -> IncidentFacts:
     order = world.add_order(8_800)
     payment = world.pay_order(order, 8_800)
     refund = world.request_refund(payment, 3_300, "part_returned")
@@ -183,17 +187,17 @@ def _plant_refund_unknown(world: InventedWorld, _attempt: int) -> Facts:
     return {"order": order, "amount": "3300", "refund": str(refund)}
 
 
-def _judge_refund_unknown(truth: Truth, facts: Facts) -> Verdict:
-    if len(truth.ledger.refunded_amounts(facts["order"])) > 1:
+def _judge_refund_unknown(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
         return Verdict.REFUNDED_TWICE
-    refund = truth.refund(int(facts["refund"]))
+    refund = actual.require_refund(int(facts["refund"]))
     if refund.certainty is Certainty.UNKNOWN:
         return Verdict.LEFT_OPEN
     is_true = refund.state in (RefundState.COMPLETED, RefundState.SUBMITTED)
     return Verdict.RIGHT if is_true else Verdict.SETTLED_AGAINST_TRUTH
 
 
-def _plant_refund_refused(world: InventedWorld, _attempt: int) -> Facts:
+def _create_refund_refused(world: InventedWorld, _attempt: int) -> IncidentFacts:
     order = world.add_order(5_500)
     payment = world.pay_order(order, 5_500)
     refund = world.request_refund(payment, 2_200, "part_returned")
@@ -201,7 +205,7 @@ def _plant_refund_refused(world: InventedWorld, _attempt: int) -> Facts:
     return {"order": order, "amount": "2200"}
 
 
-def _plant_due_approval(world: InventedWorld, _attempt: int) -> Facts:
+def _create_due_approval(world: InventedWorld, _attempt: int) -> IncidentFacts:
     order = world.add_order(8_000)
     payment = world.pay_order(order, 8_000)
     world.approve_refund(world.request_refund(payment, 4_000, "part_returned"))
@@ -209,25 +213,25 @@ def _plant_due_approval(world: InventedWorld, _attempt: int) -> Facts:
     return {"order": order, "amount": "4000", "refund": str(refund)}
 
 
-def _judge_due_approval(truth: Truth, facts: Facts) -> Verdict:
-    if len(truth.ledger.refunded_amounts(facts["order"])) > 1:
+def _judge_due_approval(actual: ActualState, facts: IncidentFacts) -> Verdict:
+    if len(actual.ledger.list_refunded_amounts(facts["order"])) > 1:
         return Verdict.REFUNDED_TWICE
-    is_ended = truth.refund(int(facts["refund"])).state in _ENDED_WITHOUT_MONEY
+    is_ended = actual.require_refund(int(facts["refund"])).state in _STATES_ENDED_WITHOUT_MONEY
     return Verdict.RIGHT if is_ended else Verdict.LEFT_OPEN
 
 
-INCIDENTS = (
-    Incident("lost_answer", _plant_lost_answer, _judge_lost_answer),
-    Incident("missing_pdf", _plant_missing_pdf, _judge_missing_pdf),
-    Incident("merged_company", _plant_merged_company, _judge_merged_company),
-    Incident("late_payment", _plant_late_payment, _judge_refund_of_amount, is_declined_first=True),
-    Incident("wrong_amount", _plant_wrong_amount, _judge_refund_of_amount),
-    Incident("double_payment", _plant_double_payment, _judge_double_payment, is_declined_first=True),
-    Incident("provider_only", _plant_provider_only, _judge_provider_only),
-    Incident("notice_without_payment", _plant_notice_without_payment, _judge_notice_without_payment),
-    Incident("forged_notice", _plant_forged_notice, _judge_forged_notice),
-    Incident("refund_unknown", _plant_refund_unknown, _judge_refund_unknown),
-    Incident("refund_refused", _plant_refund_refused, _judge_refund_of_amount),
-    Incident("due_approval", _plant_due_approval, _judge_due_approval),
+INCIDENT_DECLARATIONS = (
+    IncidentDeclaration("lost_answer", _create_lost_answer, _judge_lost_answer),
+    IncidentDeclaration("missing_pdf", _create_missing_pdf, _judge_missing_pdf),
+    IncidentDeclaration("merged_company", _create_merged_company, _judge_merged_company),
+    IncidentDeclaration("late_payment", _create_late_payment, _judge_refund_of_amount, is_declined_first=True),
+    IncidentDeclaration("wrong_amount", _create_wrong_amount, _judge_refund_of_amount),
+    IncidentDeclaration("double_payment", _create_double_payment, _judge_double_payment, is_declined_first=True),
+    IncidentDeclaration("provider_only", _create_provider_only, _judge_provider_only),
+    IncidentDeclaration("notice_without_payment", _create_notice_without_payment, _judge_notice_without_payment),
+    IncidentDeclaration("forged_notice", _create_forged_notice, _judge_forged_notice),
+    IncidentDeclaration("refund_unknown", _create_refund_unknown, _judge_refund_unknown),
+    IncidentDeclaration("refund_refused", _create_refund_refused, _judge_refund_of_amount),
+    IncidentDeclaration("due_approval", _create_due_approval, _judge_due_approval),
 )
-INCIDENT_BY_KEY: Mapping[str, Incident] = {incident.key: incident for incident in INCIDENTS}
+DECLARATION_BY_KEY: Mapping[str, IncidentDeclaration] = {incident.key: incident for incident in INCIDENT_DECLARATIONS}

@@ -1,88 +1,91 @@
-"""Interfaces of what lies outside of the training service: the invented people and the simulated providers.
-`console.demo.training` implements them, because services know neither the sandbox nor the composition root.
-"""
+"""Interfaces of the invented people and the simulated providers of the training. `console.demo.training`
+implements them, because services must not import the sandbox or the composition root."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class InventedWorld(Protocol):
-    """Plants incidents: acts in place of payers, providers and colleagues, by the ordinary services. Amounts are in
-    yen. All methods may be called from any thread.
-    """
+    """Creates the incidents of the training: acts as payers, providers and colleagues, through the ordinary
+    services. Amounts are in yen. All methods may be called from any thread."""
 
-    def new_corporation(self) -> str:
-        """Return a corporation number that no record has."""
+    def make_corporation(self) -> str:
+        """Return the number of a corporation that no record has yet."""
         ...
 
-    def new_merged_corporations(self) -> tuple[str, str]:
-        """Return the numbers of a corporation that was merged and of its successor, as the registry tells."""
+    def make_merged_corporations(self) -> tuple[str, str]:
+        """Return two corporation numbers: of a corporation that was merged into another one, and of its successor
+        in the corporation registry."""
         ...
 
     def buy_check(self, number: str, fault: str, call: str) -> int:
-        """Let a colleague buy a credit check while the simulated AlarmBox gives this fault to one call. Return the
-        record's id.
-        """
+        """Buy a credit check of this corporation as a colleague, while the simulated AlarmBox gives the fault
+        `fault` to the call `call` (such as `purchase` or `pdf`). Return the id of our record."""
         ...
 
-    def check_id_at_provider(self, number: str) -> int:
-        """Return AlarmBox's id of the newest credit check of this corporation, as its own screen shows it."""
+    def find_provider_check_id(self, number: str) -> int:
+        """Return AlarmBox's id of the newest credit check of this corporation, as AlarmBox shows it on its own
+        screen."""
         ...
 
     def add_order(self, amount: int, state: str = "pending", corporation: str | None = None) -> str:
-        """Let the shop write an order; return its number."""
+        """Add an order of the shop with this amount, state and corporation number. Return the order's number."""
         ...
 
     def pay_order(self, number: str, amount: int) -> int:
-        """Let the payer pay this amount for an order with PayPay, and book the payment. Return the payment's id."""
+        """Pay this amount for the order `number` with PayPay as the payer, and book the payment. Return the
+        payment's id."""
         ...
 
-    def pay_unbooked(self, number: str, amount: int, days_ago: int) -> None:
-        """Let the payer pay at the simulated PayPay `days_ago` days ago (Japanese days). The console gets no
-        notice of this payment.
-        """
+    def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
+        """Pay this amount for the order `number` at the simulated PayPay, `days_ago` Japanese days before today.
+        PayPay sends no notice of this payment, so the console does not know it."""
         ...
 
-    def publish_day(self, days_ago: int) -> str:
-        """Let PayPay announce its daily file of the day (in Japan); return the day in the ISO format."""
+    def publish_daily_file(self, days_ago: int) -> str:
+        """Publish PayPay's daily file of payments for the Japanese day `days_ago` days before today, and send
+        PayPay's notice about it. Return the day in the ISO format."""
         ...
 
     def send_notice(self, number: str, amount: int, days_ago: int) -> None:
-        """Send a notice in PayPay's format which says that this payment was paid at noon of the day. PayPay's notices
-        have no signature, so anybody could have written it.
-        """
+        """Send a notice in PayPay's format: the order `number` was paid with this amount at noon of the Japanese
+        day `days_ago` days before today. Such a notice has no signature, so any sender could have written it."""
         ...
 
     def request_refund(self, payment_id: int, amount: int, reason_key: str, *, is_repeat: bool = False) -> int:
-        """Let a colleague request a refund. Return the refund's id."""
+        """Request a refund of the payment as a colleague. `reason_key` selects the text of the reason; `is_repeat`
+        confirms that an equal refund exists already. Return the refund's id."""
         ...
 
     def approve_refund(self, refund_id: int, fault: str = "") -> None:
-        """Let the invented approver approve a refund. `fault` is a fault that PayPay gives to its sending."""
+        """Approve a refund as the invented approver. `fault` is the fault that the simulated PayPay gives to the
+        call that sends the refund; empty for no fault."""
         ...
 
     def decline_refund(self, refund_id: int) -> None:
-        """Let the invented approver decline a refund with a reason."""
+        """Reject a refund as the invented approver, with a reason."""
         ...
 
     def confirm_decision(self, kind: str, record_id: int, target_state: str) -> None:
-        """Let the invented approver confirm what somebody has proposed about an unknown outcome."""
+        """Confirm, as the invented approver, the outcome `target_state` that the person in training has proposed
+        for a record with an unknown outcome."""
         ...
 
 
 class ProviderLedger(Protocol):
-    """The true charges and refunds of an incident, and the queries that PayPay got, read from the ledgers of the
-    simulated providers.
-    """
+    """Reads the ledgers of the simulated providers: the charges and refunds that really happened, and the queries
+    that PayPay received."""
 
     def count_charges(self, number: str) -> int:
-        """Return the number of charges for credit checks of this corporation."""
+        """Return the number of charges for credit checks of the corporation `number`."""
         ...
 
-    def refunded_amounts(self, number: str) -> Sequence[int]:
-        """Return the amounts of the accepted refunds of the payment with this merchant's payment id."""
+    def list_refunded_amounts(self, number: str) -> Sequence[int]:
+        """Return the amounts (yen) of the refunds that PayPay has accepted for the payment with our payment id
+        `number`."""
         ...
 
-    def count_questions(self, number: str, day: str) -> int:
-        """Return how often PayPay was asked about this payment, or for its daily file of this day (ISO format)."""
+    def count_queries(self, number: str, day: str) -> int:
+        """Return the number of queries that PayPay received about the payment `number`, or for its daily file of
+        the day `day` (ISO format)."""
         ...

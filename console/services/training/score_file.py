@@ -1,5 +1,6 @@
-"""The file with a person's score: for each incident the present attempt, what came of it, and whether the person has
-solved it. It lies in the ordinary home folder of the desk, so it stays when a training ends.
+"""The file with a person's score in the training: for each incident the present attempt, its verdict, and whether
+the person has solved the incident. The file is in the desk's ordinary home folder, so that it stays when a
+training ends.
 """
 
 from collections.abc import Mapping
@@ -9,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from console.domain.training.results import TrainingScore, Verdict
-from console.services.training.incidents import INCIDENTS
+from console.services.training.incidents import INCIDENT_DECLARATIONS
 from console.settings.entries_file import EntriesFile
 from console.settings.person_files import person_file
 
-_INCIDENT_PREFIX = "incident."
-_RUN_ENTRY = "run"
+_INCIDENT_ENTRY_PREFIX = "incident."
+_TRAINING_RUN_ENTRY = "run"
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """A person's attempts at one incident. `facts` are those of the present attempt; they belong to the training
-    with the id `run`, so that they mean nothing once another training runs. `solved_at_attempt` is the number of the
-    first right attempt; 0 if none was right.
+class IncidentAttempt:
+    """A person's present attempt at one incident, with the number of attempts so far. `facts` are the facts about
+    the attempt's records; they are valid only in the training with the id `run`. `checked_at` is ISO text.
+    `solved_at_attempt` is the number of the first attempt with the verdict right; 0 if there is none.
     """
 
     number: int = 0
@@ -31,66 +32,70 @@ class Attempt:
     checked_at: str = ""
     solved_at_attempt: int = 0
 
-    def add_verdict(self, verdict: Verdict, at: datetime) -> "Attempt":
-        """Return the attempt with this verdict added. The first right verdict counts for the score."""
+    def add_verdict(self, verdict: Verdict, at: datetime) -> "IncidentAttempt":
+        """Return a copy of the attempt with this verdict of the time `at`. The first attempt with the verdict
+        right counts for the score."""
         solved = self.solved_at_attempt or (self.number if verdict is Verdict.RIGHT else 0)
         return replace(self, verdict=verdict.value, checked_at=at.isoformat(), solved_at_attempt=solved)
 
 
 class ScoreFile:
-    """Reads and changes the score of one person. Safe from any thread and process."""
+    """Reads and changes the score file of one person. Safe from any thread and process."""
 
     def __init__(self, home: Path, person: str) -> None:
         self.person = person
         self._file = EntriesFile(person_file(home, person, ".training.json"))
 
-    def read_attempts(self) -> dict[str, Attempt]:
-        """Return the attempts by the key of the incident; one without attempts is missing."""
+    def read_attempts(self) -> dict[str, IncidentAttempt]:
+        """Return the person's attempts by the key of the incident. An incident without attempts is not in the
+        result."""
         values = self._file.read().values
-        stored = {incident.key: values.get(_INCIDENT_PREFIX + incident.key) for incident in INCIDENTS}
-        return {key: _read_attempt(value) for key, value in stored.items() if isinstance(value, dict)}
+        stored = {
+            incident.key: values.get(_INCIDENT_ENTRY_PREFIX + incident.key) for incident in INCIDENT_DECLARATIONS
+        }
+        return {key: _parse_attempt(value) for key, value in stored.items() if isinstance(value, dict)}
 
-    def read_attempt(self, key: str) -> Attempt:
-        return self.read_attempts().get(key, Attempt())
+    def read_attempt(self, key: str) -> IncidentAttempt:
+        return self.read_attempts().get(key, IncidentAttempt())
 
-    def write_attempt(self, key: str, attempt: Attempt) -> None:
+    def write_attempt(self, key: str, attempt: IncidentAttempt) -> None:
         """Store the attempt. Raises storage_full if the file can't be written."""
-        self._file.change({_INCIDENT_PREFIX + key: asdict(attempt)})
+        self._file.change({_INCIDENT_ENTRY_PREFIX + key: asdict(attempt)})
 
-    def read_run(self) -> Mapping[str, str]:
-        """Return where the person's training runs: its `id`, the `home` folder and the `url` of the simulated
-        providers; empty if none runs.
-        """
-        run = self._file.read().values.get(_RUN_ENTRY)
+    def read_training_run(self) -> Mapping[str, str]:
+        """Return the running training of the person: its `id`, the path `database` and the `url` of the simulated
+        providers; empty if none runs."""
+        run = self._file.read().values.get(_TRAINING_RUN_ENTRY)
         return run if isinstance(run, dict) else {}
 
-    def write_run(self, run: Mapping[str, str] | None) -> None:
-        """Store where the training runs; None if it has ended."""
-        self._file.change({_RUN_ENTRY: None if run is None else dict(run)})
+    def write_training_run(self, run: Mapping[str, str] | None) -> None:
+        """Store the running training of the person; None if it has ended. Raises storage_full if the file can't be
+        written."""
+        self._file.change({_TRAINING_RUN_ENTRY: None if run is None else dict(run)})
 
-    def score(self) -> TrainingScore:
-        """Return the score, as it was at the last check."""
+    def compute_score(self) -> TrainingScore:
+        """Return the person's score by the stored verdicts."""
         attempts = self.read_attempts().values()
         return TrainingScore(
             person=self.person,
             solved=sum(attempt.solved_at_attempt > 0 for attempt in attempts),
             at_first_attempt=sum(attempt.solved_at_attempt == 1 for attempt in attempts),
             attempts=sum(attempt.number for attempt in attempts),
-            total=len(INCIDENTS),
+            total=len(INCIDENT_DECLARATIONS),
         )
 
 
-def _read_attempt(value: Mapping[str, Any]) -> Attempt:
+def _parse_attempt(value: Mapping[str, Any]) -> IncidentAttempt:
     facts = value.get("facts")
-    return Attempt(
-        number=_read_count(value.get("number")),
+    return IncidentAttempt(
+        number=_parse_count(value.get("number")),
         run=str(value.get("run", "")),
         facts={str(name): str(text) for name, text in facts.items()} if isinstance(facts, dict) else {},
         verdict=str(value.get("verdict", "")),
         checked_at=str(value.get("checked_at", "")),
-        solved_at_attempt=_read_count(value.get("solved_at_attempt")),
+        solved_at_attempt=_parse_count(value.get("solved_at_attempt")),
     )
 
 
-def _read_count(value: object) -> int:
+def _parse_count(value: object) -> int:
     return value if type(value) is int and value > 0 else 0

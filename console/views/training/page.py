@@ -155,11 +155,11 @@ class TrainingPage(Page):
     def _begin_incident(self) -> None:
         incident = self.current_incident
         if incident is not None:
-            self._run_action(self.begin_button, lambda training: training.begin(incident.key))
+            self._run_action(self.begin_button, lambda training: training.begin_incident(incident.key))
 
     @Slot()
     def _check_incidents(self) -> None:
-        self._run_action(self.check_button, lambda training: training.check())
+        self._run_action(self.check_button, lambda training: training.check_incidents())
 
     def _run_action(self, button: KeyButton, act: "Callable[[TrainingService], TrainingView]") -> None:
         """Call `act` on the training service in a worker thread; `button` shows that the call runs. The call has

@@ -16,7 +16,7 @@ def test_the_list_and_the_check_tell_incidents_and_score(unopened: Terminal) -> 
     desk = Settings.load({"CONSOLE_HOME": home, "CONSOLE_OPERATOR": person})
     with open_training(desk, approver_pause=_NEVER) as console:
         assert console.training is not None
-        console.training.begin("missing_pdf")
+        console.training.begin_incident("missing_pdf")
         begun = {each["key"]: each for each in unopened.json("training", "--list").data["incidents"]}["missing_pdf"]
         assert (begun["state"], begun["verdict"], begun["attempts"]) == ("open", None, 1)
         assert begun["facts"]["number"] in begun["situation"]

@@ -7,7 +7,7 @@ import pytest
 from console.app import Console
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.guarded.action import GuardedService
-from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES, UNDELIVERED_RULE
+from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES, UNDELIVERED_ANSWER_RULE
 from tests.services.credit_checks.test_purchase_breaks import delete, lose_writes
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
@@ -56,7 +56,7 @@ def test_a_refused_answer_becomes_a_case(
         broken.setattr(GuardedService, "deliver", refuses)
         run(console, MAX_FAILED_DELIVERIES + 2)
     assert tries(place) == MAX_FAILED_DELIVERIES
-    (alert,) = [one for one in console.alerts.list_alerts() if one.rule_id == UNDELIVERED_RULE]
+    (alert,) = [one for one in console.alerts.list_alerts() if one.rule_id == UNDELIVERED_ANSWER_RULE]
     assert record.operation_id is not None
     assert record.operation_id in alert.observed
     assert alert.observed.endswith(" 1")
@@ -79,7 +79,7 @@ def test_an_answer_without_its_row_becomes_a_case(
     delete(place, record)
     place.sql(f"DELETE FROM operations WHERE subject_id = {record.id}")
     run(console, MAX_FAILED_DELIVERIES + 1)
-    assert [one.rule_id for one in console.alerts.list_alerts()].count(UNDELIVERED_RULE) == 1
+    assert [one.rule_id for one in console.alerts.list_alerts()].count(UNDELIVERED_ANSWER_RULE) == 1
     assert tries(place) == MAX_FAILED_DELIVERIES
     assert console._context.spool.find(record.operation_id or "") is not None
 

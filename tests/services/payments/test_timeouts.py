@@ -567,7 +567,7 @@ def stuck(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> P
     later(scene, clock, OVER)
     with monkeypatch.context() as broken:
         broken.setattr(stock_rows, "release_reservations", _broken)
-        for _ in range(saga_running.MAX_FAULTS):
+        for _ in range(saga_running.MAX_INTERNAL_ERRORS):
             due(scene)
             later(scene, clock, timedelta(hours=2))
         assert only(scene).record.state is SagaState.STUCK
@@ -623,7 +623,7 @@ def test_what_goes_on_and_fails_again_is_told_again(
         broken.setattr(stock_rows, "release_reservations", _broken)
         scene.payments.probe(payment.id)
         assert (only(scene).record.state, told(scene)) == (SagaState.RUNNING, [])
-        for _ in range(saga_running.MAX_FAULTS):
+        for _ in range(saga_running.MAX_INTERNAL_ERRORS):
             later(scene, clock, timedelta(hours=2))
             due(scene)
     assert (only(scene).record.state, len(told(scene))) == (SagaState.STUCK, 1)

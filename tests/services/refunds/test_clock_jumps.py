@@ -13,7 +13,7 @@ from console.domain.records import Certainty
 from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.sandbox import SandboxControl
 from console.services.process.context import WORKER, act_as
-from console.services.tasks.clock_jumps import ClockJumps
+from console.services.tasks.clock_jumps import ClockJumpCorrection
 from tests.support.refund_desks import RefundDesk, code_of, refund_desk
 
 DAY = timedelta(days=1)
@@ -35,7 +35,7 @@ def minutes(desk: RefundDesk, count: int) -> None:
     """What runs by itself in so many minutes."""
     for _ in range(count):
         with act_as(WORKER):
-            ClockJumps(desk.context).run()
+            ClockJumpCorrection(desk.context).run()
         desk.due()
         desk.later(minutes=1)
 

@@ -140,7 +140,7 @@ def test_a_damaged_registry_is_no_obstacle(
     assert (found.corporation, len(found.credit_checks)) == (None, 1)
     assert [item.record.registry_entry for item in page.items] == [None]
     assert "registry can't be read" in caplog.text
-    assert code_of(console.registry.status) == "bad_profile"
+    assert code_of(console.registry.read_status) == "bad_profile"
 
 
 @pytest.mark.engines("mariadb")
@@ -163,7 +163,7 @@ def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
             assert asking._context.asks_worker
             give_registry(asking, whole)
             assert code_of(lambda: asking.registry.import_files([whole])) == "not_allowed"
-            assert asking.registry.corporation(OPEN) is not None
+            assert asking.registry.find_corporation(OPEN) is not None
             facts = asking.lookup.find_records(SUCCESSOR).corporation
             assert facts is not None
             assert [match.corporation.number for match in facts.predecessors] == [MIDDLE]
@@ -180,7 +180,7 @@ def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
         place.unguard(table)
 
     def ours() -> list[tuple[str, bool, bool]]:
-        facts = console.registry.facts(MERGED)
+        facts = console.registry.read_facts(MERGED)
         assert facts is not None
         return [(match.corporation.number, match.is_ours, match.has_open_records) for match in facts.successors]
 
@@ -231,11 +231,13 @@ def test_open_records_come_first_whatever_matches_better(console: Console, tmp_p
     last = [close(company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in numbers(3)]
     rows = [*(row(index) for index in range(1_200)), *map(list, last)]
     give_registry(console, write_file(tmp_path, WHOLE, rows))
-    found = console.registry.find("見本", limit=5).items
+    found = console.registry.search_corporations("見本", limit=5).items
     assert {match.corporation.number for match in found if match.has_open_records} == {of_check, of_refund}
     assert [match.has_open_records for match in found] == [True, True, False, False, False]
-    assert of_order not in {match.corporation.number for match in console.registry.find("見本", limit=150).items}
-    assert console.registry.find("見本", prefecture="大阪").items == ()
+    assert of_order not in {
+        match.corporation.number for match in console.registry.search_corporations("見本", limit=150).items
+    }
+    assert console.registry.search_corporations("見本", prefecture="大阪").items == ()
 
 
 def test_a_name_is_another_only_if_people_would_say_so() -> None:

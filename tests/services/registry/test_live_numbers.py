@@ -12,7 +12,7 @@ from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
 from console.sandbox.registry import close, company_row, write_whole
 from console.sandbox.registry.rows import complete_number
-from console.services.registry.live_numbers import ANSWER_LIFETIME_SECONDS, PAUSE_SECONDS
+from console.services.registry.live_numbers import ANSWER_LIFETIME_SECONDS, PAUSE_AFTER_FAILURE_SECONDS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import HandClock, quick_desk
 
@@ -41,10 +41,10 @@ def count_questions(sandbox: Sandbox) -> int:
 def test_only_what_the_file_does_not_have_is_asked_and_once(
     desk: Console, sandbox: Sandbox, hand_clock: HandClock
 ) -> None:
-    known = desk.registry.corporation(KNOWN)
+    known = desk.registry.find_corporation(KNOWN)
     assert known is not None
     assert count_questions(sandbox) == 0
-    facts = desk.registry.facts(NEW)
+    facts = desk.registry.read_facts(NEW)
     assert facts is not None
     assert facts.corporation is not None
     assert (facts.corporation.name, facts.closing_advice) == ("見本物産合同会社", "closed")
@@ -53,10 +53,10 @@ def test_only_what_the_file_does_not_have_is_asked_and_once(
     assert looked_up.corporation == facts
     assert count_questions(sandbox) == 1
     for _ in range(2):
-        assert desk.registry.corporation(NOBODY) is None
+        assert desk.registry.find_corporation(NOBODY) is None
     assert count_questions(sandbox) == 2
     hand_clock.sleep(ANSWER_LIFETIME_SECONDS)
-    assert desk.registry.corporation(NOBODY) is None
+    assert desk.registry.find_corporation(NOBODY) is None
     assert count_questions(sandbox) == 3
 
 
@@ -66,19 +66,19 @@ def test_a_publisher_that_is_down_is_left_alone_for_a_while(
 ) -> None:
     sandbox.control.add_fault(fault, call="registry_num", times=1)
     for _ in range(3):
-        facts = desk.registry.facts(NEW)
+        facts = desk.registry.read_facts(NEW)
         assert facts is not None
         assert (facts.corporation, facts.registry_date) == (None, WHOLE_DAY)
     assert count_questions(sandbox) == 1
-    hand_clock.sleep(PAUSE_SECONDS)
-    assert desk.registry.corporation(NEW) is not None
+    hand_clock.sleep(PAUSE_AFTER_FAILURE_SECONDS)
+    assert desk.registry.find_corporation(NEW) is not None
 
 
 def test_a_desk_without_an_application_id_asks_nothing(
     home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     with closing(quick_desk(home, vendor, hand_clock, REGISTRY_URL=sandbox.url)) as console:
-        assert console.registry.facts(NEW) is None  # no registry: nothing is said, and nobody asked
+        assert console.registry.read_facts(NEW) is None  # no registry: nothing is said, and nobody asked
         console.registry.import_files([write_whole(tmp_path, WHOLE_DAY, 5, 1)])
-        assert console.registry.corporation(NEW) is None
+        assert console.registry.find_corporation(NEW) is None
     assert count_questions(sandbox) == 0

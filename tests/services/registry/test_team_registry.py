@@ -36,19 +36,19 @@ def test_a_workers_registry_reaches_the_desks(
         person = stack.enter_context(place.opened(sandbox, clock, desk=3, REGISTRY_FOLDER=str(folders[0])))
         write_whole(folders[0], WHOLE_DAY, 50, 1, planted=[OURS])
         assert {run.task: run.count for run in first.recovery.run_due()}["registry"] == 1
-        assert person.registry.status() is None
+        assert person.registry.read_status() is None
         fetched = person.registry.fetch_published()
         assert fetched is not None
         assert (fetched.registry_date, fetched.rows) == (WHOLE_DAY, 51)
         assert person.registry.fetch_published() is None
-        found = person.registry.corporation(OURS.corporate_number)
+        found = person.registry.find_corporation(OURS.corporate_number)
         assert found is not None
         write_difference(folders[1], MON, 5, 1, whole_rows=50, changes=[rename(OURS, "架空物産株式会社", MON)])
         assert {run.task: run.count for run in second.recovery.run_due()}["registry"] == 1
         fetched = person.registry.fetch_published()
         assert fetched is not None
         assert fetched.registry_date == MON
-        renamed = person.registry.corporation(OURS.corporate_number)
+        renamed = person.registry.find_corporation(OURS.corporate_number)
         assert renamed is not None
         assert renamed.name == "架空物産株式会社"
         with pytest.raises(ConsoleError) as refused:

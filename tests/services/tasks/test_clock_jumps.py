@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest, WorkState
 from console.domain.tasks.records import Saga
 from console.services.process.context import WORKER, act_as
-from console.services.tasks.clock_jumps import ClockJumps
+from console.services.tasks.clock_jumps import ClockJumpCorrection
 from console.store.database.engine import Transaction
 from console.store.tasks import sagas
 from tests.support import bulk_stage
@@ -83,7 +83,7 @@ def test_what_was_put_off_is_due(
             context.write(lambda tx, of=subject: postponed(tx, of))  # type: ignore[misc]  # of this turn
         off[0], waits = timedelta(), record(console, BEFORE).work
         with act_as(WORKER):
-            assert [ClockJumps(context).run() for _ in range(2)] == [2, 0]
+            assert [ClockJumpCorrection(context).run() for _ in range(2)] == [2, 0]
         with context.database.read() as conn:
             assert [saga.subject_id for saga in sagas.due_sagas(conn, context.now(), 9)] == [2]
         assert (record(console, DURING).work.at, record(console, BEFORE).work) == (context.now(), waits)

@@ -15,7 +15,7 @@ from console.domain.tasks.states import SagaState
 from console.services.process.context import ServiceContext
 from console.services.tasks.saga_runner import (
     INTERNAL_ERROR_REASON,
-    MAX_FAULTS,
+    MAX_INTERNAL_ERRORS,
     CompensationRequired,
     EffectStep,
     MoveBack,
@@ -143,7 +143,7 @@ def test_what_fails_again_and_again_stops_for_a_person(bench: Bench, place: Plac
     runner = SagaRunner(bench.context, replace(bench.plan, on_stop=lambda _tx, saga: told.append(saga)))
     bench.answers["two"] = RuntimeError("bug")
     saga = runner.run(bench.start())
-    for _ in range(MAX_FAULTS - 1):
+    for _ in range(MAX_INTERNAL_ERRORS - 1):
         assert (saga.state, told) == (SagaState.RUNNING, [])
         assert saga.next_at is not None
         assert saga.next_at > bench.context.now()
@@ -168,10 +168,10 @@ def test_what_passes_by_itself_never_stops_it(bench: Bench, code: str) -> None:
     """However long a provider or a database is away: it is tried again, ever more rarely."""
     bench.answers["two"] = ConsoleError(ErrorCode(code))
     saga = bench.runner.run(bench.start())
-    for _ in range(2 * MAX_FAULTS):
+    for _ in range(2 * MAX_INTERNAL_ERRORS):
         bench.clock.offset += timedelta(hours=1)
         saga = bench.runner.run(saga)
-    assert (saga.state, saga.reason, saga.attempts) == (SagaState.RUNNING, code, 2 * MAX_FAULTS + 1)
+    assert (saga.state, saga.reason, saga.attempts) == (SagaState.RUNNING, code, 2 * MAX_INTERNAL_ERRORS + 1)
 
 
 def test_what_is_not_needed_any_more_ends(bench: Bench, place: Place) -> None:

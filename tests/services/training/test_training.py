@@ -15,7 +15,7 @@ from console.domain.payments.records import RefundRequest
 from console.domain.payments.states import RefundState
 from console.domain.records import PurchaseRequest
 from console.domain.training.results import TrainingIncident, TrainingScore, TrainingState, Verdict
-from console.services.training.incidents import INCIDENTS
+from console.services.training.incidents import INCIDENT_DECLARATIONS
 from console.services.training.service import TrainingService, require_training_profile
 from console.settings.settings import Settings
 from console.store.payments import payments
@@ -145,21 +145,21 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
     is started again and settled. The score is the person's own.
     """
     training = training_of(console)
-    assert {each.key for each in INCIDENTS} == set(WRONG) == set(RIGHT)
-    assert [each.state for each in training.check().incidents] == [TrainingState.NOT_BEGUN] * 12
+    assert {each.key for each in INCIDENT_DECLARATIONS} == set(WRONG) == set(RIGHT)
+    assert [each.state for each in training.check_incidents().incidents] == [TrainingState.NOT_BEGUN] * 12
     for key, (verdict, play) in WRONG.items():
-        training.begin(key)
-        training.check()
+        training.begin_incident(key)
+        training.check_incidents()
         assert (incident(console, key).state, incident(console, key).verdict) == ("open", "left_open"), key
         play(console, incident(console, key).facts)
-        training.check()
+        training.check_incidents()
         assert (incident(console, key).state, incident(console, key).verdict) == ("wrong", verdict), key
     assert (training.read_view().score.solved, training.read_view().score.attempts) == (0, 12)
-    assert all(each.state == "wrong" for each in training.check().incidents)
+    assert all(each.state == "wrong" for each in training.check_incidents().incidents)
     for key, play in RIGHT.items():
-        training.begin(key)
+        training.begin_incident(key)
         play(console, incident(console, key).facts)
-        training.check()
+        training.check_incidents()
         assert (incident(console, key).state, incident(console, key).verdict) == ("right", "right"), key
     assert training.read_view().score == TrainingScore("sato", solved=12, at_first_attempt=0, attempts=24, total=12)
     # another process reads and judges the same
@@ -172,14 +172,14 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
 def test_a_right_incident_becomes_wrong_by_what_follows(console: Console) -> None:
     """The money that goes out after the check counts, too."""
     training = training_of(console)
-    training.begin("wrong_amount")
+    training.begin_incident("wrong_amount")
     facts = incident(console, "wrong_amount").facts
     refund(console, facts["order"], 1_100)
     assert incident(console, "wrong_amount").state == "open"  # nothing is judged before somebody asks
-    training.check()
+    training.check_incidents()
     assert incident(console, "wrong_amount").state == "right"
     refund(console, facts["order"], 1_100, "once more", again=True)
-    training.check()
+    training.check_incidents()
     assert incident(console, "wrong_amount").verdict == Verdict.REFUNDED_TWICE
     assert incident(console, "wrong_amount").is_solved
 
@@ -215,7 +215,7 @@ def test_an_ended_training_keeps_the_score_alone(desk: Settings, tmp_path: Path)
     own = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "ja"})
     with open_training(own, approver_pause=NEVER) as opened:
         for key in ("missing_pdf", "lost_answer"):
-            training_of(opened).begin(key)
+            training_of(opened).begin_incident(key)
         RIGHT["missing_pdf"](opened, incident(opened, "missing_pdf").facts)
         home = opened.settings.home
         assert read_stored_view(own, must_check=True).is_running

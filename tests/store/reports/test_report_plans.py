@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from console.domain.clock import TimeScale
 from console.domain.reports.periods import period_until
-from console.services.reports import pictures
+from console.services.reports import report_queries
 from console.services.reports.provider_success import read_provider_success
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
@@ -27,7 +27,7 @@ _PERIOD = period_until(NOW, 14)
 BY_INDEX: dict[str, Ask] = {
     "success": lambda conn: read_provider_success(conn, NOW),
     "states of a provider": lambda conn: provider_success.count_states(conn, "paypay", _PERIOD),
-    "money": lambda conn: pictures.read_settlement(conn, NOW),
+    "money": lambda conn: report_queries.read_settlement(conn, NOW),
     "payments of a provider": lambda conn: settlement.sum_payments(conn, "paypay", _PERIOD),
     **{
         f"ages of {name}": lambda conn, name=name: queue_ages.count_ages(conn, name, {}, NOW)  # type: ignore[misc]
@@ -37,11 +37,11 @@ BY_INDEX: dict[str, Ask] = {
 
 
 def _read_truth(conn: Connection) -> object:
-    return pictures.read_time_to_truth(conn, NOW, TimeScale(1))
+    return report_queries.read_time_to_truth(conn, NOW, TimeScale(1))
 
 
 NEWEST: dict[str, Ask] = {
-    "refunds": lambda conn: pictures.read_refund_funnel(conn, NOW),
+    "refunds": lambda conn: report_queries.read_refund_funnel(conn, NOW),
     "unknown outcomes": _read_truth,
 }
 """The newest rows in the order of an index, up to a limit."""

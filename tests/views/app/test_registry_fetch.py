@@ -30,7 +30,7 @@ def test_a_window_of_a_team_fetches_what_is_new(
         for path in (write_whole(tmp_path, WHOLE_DAY, 20, 1), write_difference(tmp_path, MON, 3, 1, whole_rows=20)):
             imported = worker.registry.import_files([path])
             refresh.fetch_registry()
-            fetched = console.registry.status()
+            fetched = console.registry.read_status()
             if place.is_server:
                 assert fetched is not None
                 assert fetched.registry_date == imported.registry_date

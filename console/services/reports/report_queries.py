@@ -1,4 +1,4 @@
-"""Makes the reports about queues, refunds, money per day and unknown outcomes from counts and sums of the store."""
+"""Make the reports about queues, refunds, money per day and unknown outcomes from counts and sums of the store."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -17,20 +17,22 @@ from console.store.reports import provider_success, queue_ages, refund_funnel, s
 
 
 def read_queue_ages(conn: Connection, now: datetime) -> QueueAgeReport:
-    """Return the present ages of all queues."""
+    """Return for each queue how long its records have been waiting at the time `now`."""
     lapsed = journal.lapsed_by_kind(conn)
     return QueueAgeReport(tuple(queue_ages.count_ages(conn, name, lapsed, now) for name in QUEUE_NAMES), now)
 
 
 def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
-    """Return the report about the refunds that were requested in the last DAYS_OF_REFUNDS_AND_OUTCOMES days."""
+    """Return the numbers of requested, approved, sent and completed refunds, of those that were requested in the
+    last DAYS_OF_REFUNDS_AND_OUTCOMES days."""
     period = period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
     funnels, is_complete = refund_funnel.count_steps(conn, period)
     return RefundFunnelReport(period, funnels, is_complete, now)
 
 
 def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
-    """Return the report about the money of the last DAYS_OF_DAILY_REPORTS days."""
+    """Return the sums of payments and refunds per provider, currency and day, for the last DAYS_OF_DAILY_REPORTS
+    days."""
     period = period_until(now, DAYS_OF_DAILY_REPORTS)
     refunds = settlement.sum_refunds(conn, period)
     are_refunds_complete = sum(item.rows for item in refunds) < settlement.MAX_ROWS
@@ -63,7 +65,8 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
 
 
 def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> TimeToTruthReport:
-    """Return the report about the calls of the last DAYS_OF_REFUNDS_AND_OUTCOMES days."""
+    """Return how long outcomes stayed unknown, per kind of record, for the calls of the last
+    DAYS_OF_REFUNDS_AND_OUTCOMES days. `scale` is the time scale of the waits between probes."""
     period = period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
     kinds = []
     for kind, waits in SCHEDULES.items():
