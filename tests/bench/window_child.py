@@ -90,7 +90,7 @@ class Shown:
         loop = QEventLoop()
         self.table.on_painted = lambda: None if self.model.is_loading else loop.quit()
         self.model.page_applied.connect(self.table.viewport().update)
-        self.model.read_query(stage.context.page_fetch(self._fetch))
+        self.model.read_query(stage.context.make_page_reader(self._fetch))
         self.table.show()
         _run(loop)
         self.seconds = time.perf_counter() - began

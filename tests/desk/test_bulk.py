@@ -240,7 +240,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     assert sandbox.control.wait_until_reached(held=1)
-    assert person.opening.context.running_acts == ()
+    assert person.opening.context.running_acting_calls == ()
     person.press("Esc")
     for task in person.opening.runner._running_tasks:
         task.cancel()  # as a window does that closes

@@ -172,7 +172,7 @@ def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sa
         person.until(lambda: "Withdrawn" in current(dialog))
         assert not dialog.withdraw_button.isEnabled()
         person.until(lambda: dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 0")
-        person.until(lambda: not person.opening.context.running_acts)
+        person.until(lambda: not person.opening.context.running_acting_calls)
         assert worker.desk_requests.count_waiting() == 0
     assert not sandbox.ledger.charges_of_number(NUMBERS[0])
 

@@ -15,7 +15,7 @@ from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QUEUE_NAMES
-from console.views.records.action_bar import KEY_BY_ACTION
+from console.views.records.action_bar import SHORTCUT_BY_ACTION
 from console.views.records.page import RecordPage
 from console.views.runtime.routes import AlertsRoute, AuditRoute, LookupRoute, PaymentRoute, QueuesRoute, RecordRoute
 from console.views.runtime.tasks import Failure
@@ -107,7 +107,7 @@ def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path) -> None:
                 assert button is not None
                 if not button.isVisible():
                     text = next(words for words in menu if words.startswith(button.text()))
-                    assert text.endswith(KEY_BY_ACTION[name]), where
+                    assert text.endswith(SHORTCUT_BY_ACTION[name]), where
                     assert button.shown_reason in text, where
             assert len(shown) - 1 + len(menu) == len(names), where
             assert len(primary_buttons(stage.window)) <= 1, where

@@ -312,7 +312,7 @@ class BackgroundRefresh(QObject):
         means that a worker runs them for this desk."""
         self._running_kinds.discard("due")
         if runs is not None:
-            self._context.store_due_run()
+            self._context.store_due_run_time()
 
     def _handle_due_failure(self, _failure: Failure) -> None:
         self._running_kinds.discard("due")

@@ -32,7 +32,7 @@ class CloseDialog(DialogFrame):
         unfinished_bar = NotificationBar("", translate("dialog.leaving.why"), tone="care", shape="warning")
         call_rows = [
             make_row(ShapeIcon("half_disc", "progress"), TextLabel(acting_call.label), None)
-            for acting_call in frame.context.running_acts
+            for acting_call in frame.context.running_acting_calls
         ]
         content = QWidget()
         content.setLayout(make_column(unfinished_bar, *call_rows, gap=8))
@@ -48,7 +48,7 @@ class CloseDialog(DialogFrame):
 
     @Slot()
     def _close_if_ended(self) -> None:
-        if not self._frame.context.running_acts:
+        if not self._frame.context.running_acting_calls:
             self._timer.stop()
             self.accept()
             self._frame.window.close()

@@ -273,7 +273,7 @@ class WindowOpening(QObject):
         calls (writes, or requests to a provider) are still running, only show a toast which says that a
         sign-out isn't possible now.
         """
-        if self.context.running_acts:
+        if self.context.running_acting_calls:
             self.context.show_toast(self.context.translate("menu.sign_out.busy"), shape="square_bang", tone="care")
         else:
             end_session = self.context.bind_services(lambda services: services.sessions.sign_out())

@@ -114,7 +114,7 @@ class Frame(CoveredWindow):
         context.saved_views_changed.connect(self._show_saved_views)
         context.people_changed.connect(self._check_rights)
         context.person_changed.connect(self._check_rights)
-        context.person_changed.connect(self.announcer.forget)
+        context.person_changed.connect(self.announcer.forget_notices)
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.connect(self._keep_focus_visible)

@@ -14,7 +14,7 @@ from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.domain.tasks.records import Take
 from console.views.pages.permission_buttons import bind_worker
 from console.views.presenters.takes import given_back_toast
-from console.views.records.collaboration_actions import KEYS_OF_OWN_TAKE
+from console.views.records.collaboration_actions import SHORTCUT_BY_OWN_TAKE_ACTION
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_row
@@ -43,7 +43,7 @@ class OwnTakeButtons(QWidget):
         self._subject: _Subject | None = None
         self.give_button, self.hand_over_button = (
             bind_worker(context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"))
-            for name, key in KEYS_OF_OWN_TAKE.items()
+            for name, key in SHORTCUT_BY_OWN_TAKE_ACTION.items()
         )
         self.give_button.clicked.connect(self._give_back)
         self.hand_over_button.clicked.connect(self._hand_over)

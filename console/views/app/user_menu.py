@@ -79,7 +79,7 @@ class PersonMenu(QObject):
         if self._context.settings.sign_in.is_server:
             sign_out_action = menu.addAction(translate("menu.sign_out"))
             sign_out_action.triggered.connect(self.sign_out_requested)
-            if self._context.running_acts:
+            if self._context.running_acting_calls:
                 sign_out_action.setEnabled(False)
                 sign_out_action.setText(translate("menu.sign_out.busy"))
         return menu

@@ -203,7 +203,7 @@ def _export_command(frame: Frame) -> WindowCommand:
 def _sign_out_refusal(context: WindowContext) -> str:
     if not context.settings.sign_in.is_server:
         return context.translate("reason.no_sign_in")
-    return context.translate("menu.sign_out.busy") if context.running_acts else ""
+    return context.translate("menu.sign_out.busy") if context.running_acting_calls else ""
 
 
 def _choice_commands(context: WindowContext) -> Iterator[WindowCommand]:

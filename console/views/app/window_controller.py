@@ -294,7 +294,7 @@ class WindowController(QObject):
     def _sign_out(self) -> None:
         """Emit `sign_out_requested`, unless the window first shows the person's unfinished work; a button there
         then emits it."""
-        if self.context.running_acts or self.leaving.may_leave(self.sign_out_requested.emit, "menu.sign_out"):
+        if self.context.running_acting_calls or self.leaving.may_leave(self.sign_out_requested.emit, "menu.sign_out"):
             self.sign_out_requested.emit()
 
     @Slot()
@@ -441,7 +441,7 @@ class WindowController(QObject):
     def _may_close(self) -> bool:
         """Return True if the window may close now. Return False and open a dialog if acting calls (writes, or
         requests to a provider) are running, or if the person's unfinished work must be shown first."""
-        if not self.context.running_acts:
+        if not self.context.running_acting_calls:
             return self.leaving.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
         from console.views.app.close_dialog import open_close_dialog
 

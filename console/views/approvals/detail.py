@@ -398,7 +398,7 @@ class ApprovalView(QScrollArea):
     def _make_fulfilled_checks_panel(self, view: RefundView) -> QWidget:
         currency = view.record.currency
         fulfilled_lines = [
-            refund_words.check_line(check, self._context, currency) for check in view.checks if check.holds
+            refund_words.make_check_line(check, self._context, currency) for check in view.checks if check.holds
         ]
         holder = QWidget()
         title_ = TextLabel(self._context.translate("approvals.checked"), "panel_title", "muted", heading=3)
@@ -442,11 +442,11 @@ class ApprovalView(QScrollArea):
         else:
             words = context.translate("approvals.after_at_once", provider=provider)
         self._end = RequestEndPanel(context.translate("approvals.afterwards"), words)
-        self._end.reached.connect(self._show_end)
+        self._end.reached.connect(self._show_final_content)
         return self._end
 
     @Slot()
-    def _show_end(self) -> None:
+    def _show_final_content(self) -> None:
         if self._end is not None:
             self.ensureWidgetVisible(self._end)
             self._mark_end_reached()

@@ -85,7 +85,7 @@ class AuditPage(Page):
     def read_data(self, reason: str) -> None:
         if reason in ("arrived", "entered", "person"):
             self.hide_bar("verify")
-            self.rows.read_query(self.context.page_fetch(_read_newest))
+            self.rows.read_query(self.context.make_page_reader(_read_newest))
         else:
             self.rows.read_again()
 

@@ -40,7 +40,7 @@ def begin_run(
         on_end()
 
     context.own_bulk_runs.add(run.id)
-    return context.run_long_act(
+    return context.run_long_acting_call(
         call,
         report_end,
         on_refused,

@@ -160,7 +160,7 @@ class OutcomeView(QWidget):
     @Slot()
     def _filter_rows(self) -> None:
         read = partial(_read_result_rows, run_id=self._run.id, only=self.result_filter)
-        self.table.rows.read_query(self._context.page_fetch(read))
+        self.table.rows.read_query(self._context.make_page_reader(read))
 
     def _make_export_request(self) -> ExportRequest:
         return ExportRequest(ListName.BULK, str(self._run.id), self.result_filter or "")

@@ -13,7 +13,7 @@ from console.views.credit_checks.tabs import CreditCheckTabs, DocumentRow
 from console.views.presenters import credit_check_view as facts
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.records.action_bar import KEY_BY_ACTION
+from console.views.records.action_bar import SHORTCUT_BY_ACTION
 from console.views.records.page import RecordPage, record_hints
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import CompareRoute, PdfRoute, RecordRoute
@@ -41,18 +41,18 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     def __init__(self, context: WindowContext) -> None:
         translate = context.translate
         self.pdf_button = KeyButton(
-            translate("action.open_pdf"), KEY_BY_ACTION["open_pdf"], icon="document", binds=False
+            translate("action.open_pdf"), SHORTCUT_BY_ACTION["open_pdf"], icon="document", binds=False
         )
         tail = QWidget()
         tail.setLayout(make_column(self.pdf_button, ReasonLabel(self.pdf_button), gap=4))
         self.documents = DocumentStrip((), translate("record.document_strip"), tail)
         tabs, margin = CreditCheckTabs(context), tokens().px("spacing", "page_margin")
         super().__init__(context, tabs, below=(make_column(self.documents, margins=(margin, 4, margin, 12)),))
-        self._provider_id = self.copyable(translate("field.provider_id"), role="small", tone="muted")
+        self._provider_id = self.make_copyable_id(translate("field.provider_id"), role="small", tone="muted")
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)
         tabs.comparison_requested.connect(self._compare_stored_pdf)
-        self.bind_key(KEY_BY_ACTION["open_pdf"], partial(self._act_by_key, "open_pdf"))
+        self.bind_key(SHORTCUT_BY_ACTION["open_pdf"], partial(self._act_by_key, "open_pdf"))
 
     def read_view(self, services: "Console", id: int) -> CreditCheckView:
         return services.credit_checks.read_credit_check(id)
@@ -121,7 +121,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
 
     @Slot()
     def _show_difference(self) -> None:
-        close = self.closing_button()
+        close = self.make_close_button()
         self.show_change_bar(self._difference or self.context.translate("record.changed_nothing"), close)
         close.setFocus()
 
@@ -142,7 +142,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
             case "refetch":
                 self.acts.refetch(record)
             case "resolve":
-                self.acts.resolve(record, self.action_bar.proposer(view))
+                self.acts.resolve(record, self.action_bar.find_proposer(view))
             case "renew" | "purchase":
                 self.acts.purchase(record.corporation_number, record.client_id)
             case "open_pdf":

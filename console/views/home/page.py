@@ -188,7 +188,7 @@ class HomePage(Page):
 
     def read_data(self, reason: str) -> None:
         if reason in ("arrived", "entered", "person"):
-            self.rows.read_query(self.context.page_fetch(_read_oldest_reviews))
+            self.rows.read_query(self.context.make_page_reader(_read_oldest_reviews))
         else:
             self.rows.read_again()
 

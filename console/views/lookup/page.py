@@ -60,7 +60,7 @@ class LookupPage(Page):
         (("Ctrl+Shift+C",), "company_page.copy_summary"),
         (("Ctrl+F",), "key.number"),
         *list_export.EXPORT_KEY_HINTS,
-        evidence_bundle.KEY_HINT,
+        evidence_bundle.BUNDLE_KEY_HINT,
         (("F1",), "key.help"),
     )
 
@@ -74,7 +74,7 @@ class LookupPage(Page):
         )
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
-        self.bind_key(evidence_bundle.KEY, self._export_evidence)
+        self.bind_key(evidence_bundle.BUNDLE_SHORTCUT, self._export_evidence)
         self.number = NumberField(context)
         self.company = CompanyView(context, self.acts)
         self.head.menu_parts.append(lambda menu: add_hidden_buttons(self.company.panel, menu))

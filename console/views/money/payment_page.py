@@ -37,7 +37,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self._reference = self.copyable(translate("money.reference"), role="small", tone="muted")
+        self._reference = self.make_copyable_id(translate("money.reference"), role="small", tone="muted")
         self._probe = KeyButton(translate("action.probe"), "P", "inline", binds=False)
         self._probe.clicked.connect(self._probe_payment)
         self._order_link = LinkButton(translate("action.open_order"), chevron=True, role="small")
@@ -148,7 +148,7 @@ class PaymentPage(MoneyPage[PaymentView]):
             case "open_refund":
                 self._open_pending_refund(view)
             case "resolve":
-                self.acts.resolve(view.record, self.action_bar.proposer(view))
+                self.acts.resolve(view.record, self.action_bar.find_proposer(view))
             case "move_order":
                 self.acts.move_order(view.record)
 

@@ -83,7 +83,7 @@ class RefundPage(MoneyPage[RefundView]):
         """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is
         the wording key of its label, without `field.`. Return None if `text` is None or empty."""
         return (
-            self.copyable(self.context.translate(f"field.{name}"), case_words.shorten_text(text), text)
+            self.make_copyable_id(self.context.translate(f"field.{name}"), case_words.shorten_text(text), text)
             if text
             else None
         )
@@ -113,7 +113,7 @@ class RefundPage(MoneyPage[RefundView]):
             case "probe":
                 self.acts.probe(view.record, view.payment.provider)
             case "resolve":
-                self.acts.resolve(view.record, self.action_bar.proposer(view))
+                self.acts.resolve(view.record, self.action_bar.find_proposer(view))
             case "withdraw":
                 self.acts.withdraw(view)
             case "open_payment":

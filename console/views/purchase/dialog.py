@@ -42,7 +42,7 @@ class PurchaseDialog(DialogFrame):
         self._steps = ReachedSteps(context)
         self._record: CreditCheck | Operation | None = None
         self.form = PurchaseForm(context, plan, client)
-        self.form.changed.connect(self._update_act)
+        self.form.changed.connect(self._update_act_button)
         self.form.record_requested.connect(self._open_check)
         self.form.number_requested.connect(self._open_number)
         number = plan.corporation_number
@@ -53,10 +53,10 @@ class PurchaseDialog(DialogFrame):
         self.show_content(content)
         self.act_button.clicked.connect(self._buy_check)
         self._close_timer = CloseTimer(self, context)
-        self._update_act()
+        self._update_act_button()
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         """Set the title of the dialog and the text of the acting button for the selected client: buy or renew. If
         the purchase isn't possible, disable the button with the reason."""
         translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
@@ -99,7 +99,7 @@ class PurchaseDialog(DialogFrame):
     def _show_purchase(self, record: CreditCheck) -> None:
         self._draft.delete()
         translate = self._context.translate
-        self._show_end(
+        self._show_final_content(
             translate("dialog.purchase.bought_title"),
             outcome.purchase_content(self._context, record, self._steps),
             record,
@@ -111,15 +111,15 @@ class PurchaseDialog(DialogFrame):
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
             self._draft.delete()  # the record says what is known
             content = outcome.unknown_content(context, self._plan, record, self._steps, failure)
-            self._show_end(context.translate("dialog.purchase.unknown_title"), content, record)
+            self._show_final_content(context.translate("dialog.purchase.unknown_title"), content, record)
             self.hint.show_text(context.translate("dialog.purchase.no_list_call"))
         elif is_withdrawn(failure):
-            self._show_end(context.translate("dialog.withdraw.done"), withdrawn_bar(context, failure), None)
+            self._show_final_content(context.translate("dialog.withdraw.done"), withdrawn_bar(context, failure), None)
         else:
             content = outcome.refusal_content(context, record, failure)
-            self._show_end(context.translate("dialog.purchase.refused_title"), content, record)
+            self._show_final_content(context.translate("dialog.purchase.refused_title"), content, record)
 
-    def _show_end(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
+    def _show_final_content(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
         translate = self._context.translate
         self._close_timer.stop()
         self._record = record

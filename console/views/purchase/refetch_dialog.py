@@ -49,7 +49,7 @@ class RefetchDialog(DialogFrame):
         self.detail.setChecked(bool(missing - {"pdf"}) or not missing)
         self.pdf.setChecked("pdf" in missing or not missing)
         for box in (self.detail, self.pdf):
-            box.checkStateChanged.connect(self._update_act)
+            box.checkStateChanged.connect(self._update_act_button)
         self.show_content(self._make_form())
         self.act_button.clicked.connect(self._refetch_parts)
         self._close_timer = CloseTimer(self, context)
@@ -74,7 +74,7 @@ class RefetchDialog(DialogFrame):
         return form
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         if self.detail.isChecked() or self.pdf.isChecked():
             self.enable_act_button(self._context.translate("dialog.enter_cancels"))
         else:
@@ -116,7 +116,7 @@ class RefetchDialog(DialogFrame):
     def _show_result(self, result: RefetchResult) -> None:
         context = self._context
         has_pdf = any(document.current for document in result.documents)
-        self._show_end(
+        self._show_final_content(
             context.translate("dialog.refetch.done_title"),
             _refetch_content(context, result, self._record),
             offer_pdf=has_pdf,
@@ -126,16 +126,16 @@ class RefetchDialog(DialogFrame):
         context = self._context
         if is_withdrawn(failure):
             bar = withdrawn_bar(context, failure)
-            self._show_end(context.translate("dialog.withdraw.done"), bar, offer_pdf=False)
+            self._show_final_content(context.translate("dialog.withdraw.done"), bar, offer_pdf=False)
             return
         title = (
             context.translate("dialog.stale.title")
             if failure.code == ErrorCode.STALE_VIEW
             else context.translate("dialog.refetch.failed_title")
         )
-        self._show_end(title, _failure_content(context, failure), offer_pdf=False)
+        self._show_final_content(title, _failure_content(context, failure), offer_pdf=False)
 
-    def _show_end(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
+    def _show_final_content(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
         translate = self._context.translate
         self._close_timer.stop()
         act = translate("action.open_pdf") if offer_pdf else ""

@@ -184,7 +184,7 @@ class ColumnsDialog(DialogFrame):
         self._lines.setSpacing(6)
         for key, box in self.boxes.items():
             box.setChecked(key in shown)
-            box.checkStateChanged.connect(self._update_act)
+            box.checkStateChanged.connect(self._update_act_button)
             self._lines.addWidget(box)
         up, down = (
             KeyButton(translate(f"dialog.columns.{name}"), key, binds=False)
@@ -201,7 +201,7 @@ class ColumnsDialog(DialogFrame):
         form.setLayout(make_column(note, self._lines, make_row(up, down, None, reset, gap=8), gap=12))
         self.show_content(form)
         self.act_button.clicked.connect(self._use_choice)
-        self._update_act()
+        self._update_act_button()
 
     def first_focus(self) -> QWidget:
         return next(iter(self.boxes.values()))
@@ -240,7 +240,7 @@ class ColumnsDialog(DialogFrame):
         self._order_boxes()
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         if any(box.isChecked() for box in self.boxes.values()):
             self.enable_act_button(self._context.translate("dialog.enter_cancels"))
         else:

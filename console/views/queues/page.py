@@ -84,7 +84,7 @@ class QueuesPage(Page):
         (("Ctrl+A",), "key.choose_all"),
         (("Ctrl+D",), "key.choose_none"),
         *list_export.EXPORT_KEY_HINTS,
-        evidence_bundle.KEY_HINT,
+        evidence_bundle.BUNDLE_KEY_HINT,
         (("Ctrl+/",), "key.list"),
     )
 
@@ -382,7 +382,7 @@ class QueuesPage(Page):
             self.selection.show_list(query, self.row_model)
             self._show_sort_mark()
             read = read_groups(query, set(self._opened_causes)) if self.by_cause else queue_rows.read_rows(query)
-            self.row_model.read_query(self.context.page_fetch(read))
+            self.row_model.read_query(self.context.make_page_reader(read))
 
     def _show_sort_mark(self) -> None:
         """Show an arrow in the title of the column by which the list is ordered."""

@@ -19,7 +19,7 @@ from console.views.queues import rows as queue_rows
 from console.views.queues.cause_groups import CauseRow, restrict_to_cause
 from console.views.queues.rows import ListQuery, QueueRow
 from console.views.records import evidence_bundle
-from console.views.records.collaboration_actions import GIVE_BACK_KEY
+from console.views.records.collaboration_actions import GIVE_BACK_SHORTCUT
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import Ref
 from console.views.tables.paged_model import PagedModel
@@ -31,7 +31,7 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-KEY_BY_ACTION = {BulkAction.PROBE: "P", BulkAction.REFETCH: "F", BulkAction.TAKE: "T", BulkAction.NOTE: "N"}
+SHORTCUT_BY_ACTION = {BulkAction.PROBE: "P", BulkAction.REFETCH: "F", BulkAction.TAKE: "T", BulkAction.NOTE: "N"}
 _READ_PAGE_SIZE = 1_000
 _MAX_SELECTED_RECORDS = 20_001
 """One more than the largest number of records of a bulk run. A larger selection is cut to this number, so that the
@@ -65,14 +65,14 @@ class SelectionBar(Surface):
         self.none.clicked.connect(self.none_requested)
         self.buttons = {
             action: KeyButton(translate(f"bulk.action.{action.value}"), key, binds=False)
-            for action, key in KEY_BY_ACTION.items()
+            for action, key in SHORTCUT_BY_ACTION.items()
         }
         for action, button in self.buttons.items():
             button.clicked.connect(partial(self.action_requested.emit, action))
-        give_back = KeyButton(translate("action.give_back"), GIVE_BACK_KEY, binds=False)
+        give_back = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds=False)
         self.give_back = bind_right(context, give_back, "take")
-        packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.KEY, binds=False)
-        self.packs = bind_right(context, packs, evidence_bundle.RIGHT)
+        packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.BUNDLE_SHORTCUT, binds=False)
+        self.packs = bind_right(context, packs, evidence_bundle.BUNDLE_RIGHT)
         acts: list[QWidget] = [*self.buttons.values(), self.packs]
         acts.insert(list(self.buttons).index(BulkAction.TAKE) + 1, self.give_back)
         no_money = TextLabel(translate("bulk.bar.no_money"), "small", "muted")

@@ -54,11 +54,11 @@ class SaveViewDialog(DialogFrame):
         edit = self.name_field.edit
         if isinstance(edit, LineEdit):
             edit.setMaxLength(LONGEST_NAME_CHARACTERS)
-            edit.textChanged.connect(self._update_act)
+            edit.textChanged.connect(self._update_act_button)
             edit.selectAll()
         self.act_button.clicked.connect(self._send_form)
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self._send_form)
-        self._update_act()
+        self._update_act_button()
 
     def first_focus(self) -> QWidget:
         return self.name_field.edit
@@ -73,7 +73,7 @@ class SaveViewDialog(DialogFrame):
         self.show_content(form)
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         if self.name_field.text().strip():
             self.name_field.show_hint("")
             self.enable_act_button(self._context.translate("dialog.enter_cancels"))
@@ -121,7 +121,7 @@ class SaveViewDialog(DialogFrame):
         words, problem = self._context.failure_message(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
         self._show_form(*([] if is_named else [NotificationBar("", words, tone="bad", shape="square_bang")]))
-        self._update_act()
+        self._update_act_button()
         if is_named:
             self.name_field.show_error(words)
             self.replace_box.setVisible(problem == UsageProblem.VIEW_NAME_TAKEN)

@@ -64,7 +64,7 @@ class ReconcileDialog(DialogFrame):
         self._fill_days()
         self._show_form()
         self._connect_signals()
-        self._update_act()
+        self._update_act_button()
 
     def _show_form(self, *above: QWidget) -> None:
         content = QWidget()
@@ -83,7 +83,7 @@ class ReconcileDialog(DialogFrame):
         self.provider.currentIndexChanged.connect(self._update_provider)
         for field in (self.first_day_field, self.last_day_field):
             field.edit.textEdited.connect(self._check_days)  # type: ignore[union-attr]  # an Edit
-        self.dry_run_box.checkStateChanged.connect(self._update_act)
+        self.dry_run_box.checkStateChanged.connect(self._update_act_button)
         self.act_button.clicked.connect(self._begin_run)
         self._close_timer = QTimer(self, singleShot=True, interval=_CLOSABLE_AFTER_MS)
         self._close_timer.timeout.connect(self._allow_closing)
@@ -107,12 +107,12 @@ class ReconcileDialog(DialogFrame):
     @Slot()
     def _update_provider(self) -> None:
         self._fill_days()
-        self._update_act()
+        self._update_act_button()
 
     @Slot()
     def _check_days(self) -> None:
         self._has_typed_day = True
-        self._update_act()
+        self._update_act_button()
 
     def _typed_days(self) -> tuple[date, date] | None:
         """Return the first and the last day that the person has typed. If one of them isn't valid, show the error
@@ -136,7 +136,7 @@ class ReconcileDialog(DialogFrame):
         return "dialog.reconcile.span" if (last - first).days >= _MAX_RUN_DAYS else ""
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         if self._has_begun:
             return  # the run has begun: the fields no longer matter
         translate, days = self._context.translate, self._typed_days()

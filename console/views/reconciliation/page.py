@@ -255,7 +255,7 @@ class ReconcilePage(Page):
         else:
             self._shown_run_and_tab = run_part
             self.list.setCurrentWidget(self.table)
-            self.rows.read_query(self.context.page_fetch(reconcile_rows.read_differences(*run_part)))
+            self.rows.read_query(self.context.make_page_reader(reconcile_rows.read_differences(*run_part)))
 
     @Slot(int)
     def _read_tab(self, _number: int) -> None:

@@ -129,7 +129,7 @@ class ReconcileRunsPage(Page):
         """Read the runs of the selected provider from the beginning of the list."""
         if self.context.is_ready:
             self.provider.updateGeometry()
-            self.rows.read_query(self.context.page_fetch(reconcile_rows.read_runs(self.chosen_provider)))
+            self.rows.read_query(self.context.make_page_reader(reconcile_rows.read_runs(self.chosen_provider)))
 
     @Slot()
     def _show_rows(self) -> None:

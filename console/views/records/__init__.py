@@ -1,3 +1,2 @@
-"""Parts that the pages of all kinds of records share: header, actions, tabs, and the dialogs for decisions by
-evidence and for notes.
-"""
+"""Widgets and actions that the pages of all kinds of records share: header, actions, tabs, table columns, and the
+dialogs for notes and for decisions by evidence."""

@@ -1,5 +1,6 @@
-"""The action buttons of a record's page. The most helpful ones stand in the line "you can", all of them in the bar at
-the bottom, which has one line and a menu; beside a disabled button stands the reason.
+"""The action buttons of a record's page. The recommended actions have a button in the line "you can" of the
+explanation; all actions have a button or a menu entry in the bar at the bottom, where a disabled button shows
+its reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.record_parts import ExplanationForm
 
-KEY_BY_ACTION = {
+SHORTCUT_BY_ACTION = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
     "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "open_refund": "O",
     "import": "I", "take": "T", "note": "N", "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
@@ -34,14 +35,15 @@ _RIGHT_BY_ACTION = {
 }  # fmt: skip
 
 
-_MENU_ACTIONS = (*evidence_acts.ACTION_NAMES, "print")
+_ACTIONS_IN_MENU = (*evidence_acts.ACTION_NAMES, "print")
 
 
 class ActionButtons(QObject):
-    """The action buttons of a record's page. The service's list of actions decides which buttons are enabled.
+    """The action buttons of a record's page. Which buttons are enabled follows from the list of allowed actions
+    that the service returns with the record.
 
     Signals:
-    - action_requested(str): run the action of this name.
+    - action_requested(str): the person wants to run the action of this name.
     """
 
     action_requested = Signal(str)
@@ -50,12 +52,12 @@ class ActionButtons(QObject):
         super().__init__()
         self._context = context
         self._buttons = {
-            name: self._make_button(name) for name in (*names, *collaboration_actions.ACTION_NAMES, *_MENU_ACTIONS)
+            name: self._make_button(name) for name in (*names, *collaboration_actions.ACTION_NAMES, *_ACTIONS_IN_MENU)
         }
         self.bar = Surface(raised=True, edge="top")
         left, right, in_menu = (
             [self._buttons[name] for name in group]
-            for group in (names, collaboration_actions.ACTION_NAMES, _MENU_ACTIONS)
+            for group in (names, collaboration_actions.ACTION_NAMES, _ACTIONS_IN_MENU)
         )
         self.row = ActionRow(
             left,
@@ -73,7 +75,7 @@ class ActionButtons(QObject):
 
     def _make_button(self, name: str, kind: str = "default") -> KeyButton:
         word = self._context.translate(f"action.{name}")
-        button = KeyButton(word, KEY_BY_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
+        button = KeyButton(word, SHORTCUT_BY_ACTION.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
         button.setProperty("act", name)
         button.clicked.connect(self._request_action)
         return button
@@ -83,9 +85,8 @@ class ActionButtons(QObject):
         self.action_requested.emit(str(self.sender().property("act")))
 
     def show_actions(self, view: RecordView, form: ExplanationForm, helpful: Sequence[str]) -> None:
-        """Enable or disable the buttons for this record. Also show those of the `helpful` actions that are possible
-        in the line "you can" of `form`, in the given order.
-        """
+        """Enable or disable the buttons for the record of `view`. The actions in `helpful` that are possible also
+        get a button in the line "you can" of `form`, in this order."""
         allowed_actions = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
             disabled_reason = self._find_disabled_reason(name, allowed_actions)
@@ -99,8 +100,9 @@ class ActionButtons(QObject):
         self._show_helpful(view, possible_actions, form)
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
-        """Return why the button of an action is disabled: the service doesn't allow the action, the database is
-        unreachable, no worker is present, or the person lacks the right. Return "" if the button is enabled.
+        """Return why the button of the action `name` is disabled: the service doesn't allow the action, the
+        database is unreachable, a read-only switch is on, no worker is present, or the person lacks the right.
+        Return "" if the button is enabled.
         """
         action = allowed_actions.get(name)
         if action is not None:
@@ -109,9 +111,9 @@ class ActionButtons(QObject):
         return self._context.find_disabled_reason(right) if right in ROLES_BY_RIGHT else self._unavailable_text(name)
 
     def _unavailable_text(self, name: str) -> str:
-        """Return why nobody at this desk can do an action of this name now, although the person has the right: the
-        database is unreachable, a read-only switch is on, or the desk asks a worker and no worker is present. Return
-        "" if the action is possible.
+        """Return why no person at this desk can run the action `name` at present, whatever rights the person has:
+        the database is unreachable, a read-only switch is on, or the desk asks a worker to act and no worker is
+        present. Return "" if the action is possible.
         """
         right = _RIGHT_BY_ACTION.get(name, name)
         acts = right in ROLES_BY_RIGHT
@@ -121,9 +123,8 @@ class ActionButtons(QObject):
         )
 
     def _reason_text(self, action: AllowedAction) -> str:
-        """Return as text the reason for which the service doesn't allow an action. If a role is missing, the text
-        names the people who have it.
-        """
+        """Return the text of the reason why the service doesn't allow an action. If the person lacks a role, the
+        text names the people who have it."""
         needed_roles = action.facts.get("needs")
         right = _RIGHT_BY_ACTION.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed_roles, tuple):
@@ -146,10 +147,9 @@ class ActionButtons(QObject):
         else:
             form.set_actions(TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted"))
 
-    def proposer(self, view: CreditCheckView | PaymentView | RefundView) -> str | None:
-        """Return the name of the person who has proposed a decision that waits for a second person; None if no
-        proposal waits.
-        """
+    def find_proposer(self, view: CreditCheckView | PaymentView | RefundView) -> str | None:
+        """Return the name of the person whose proposed decision about the record waits for a second person; None
+        if no decision waits."""
         if not view.awaiting:
             return None
         proposals = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]

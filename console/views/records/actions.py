@@ -1,6 +1,5 @@
-"""Actions on one record of any kind, for all pages: probe, re-fetch, resolve, purchase, refund, approve, reject,
-withdraw, move the order, copy.
-"""
+"""The actions on one record, for all pages with records: probe, re-fetch, resolve, purchase, refund, approve,
+reject, withdraw, move the order, copy."""
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
@@ -24,19 +23,17 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 
-_SETTLED_LOOK: tuple[str, Tone] = ("check", "good")
+_KNOWN_OUTCOME_LOOK: tuple[str, Tone] = ("check", "good")
 _UNKNOWN_OUTCOME_LOOK: tuple[str, Tone] = ("question", "unknown")
 
 
 class RecordActionHandlers(QObject):
-    """The actions that a page offers on its records. While a probe of a record runs, a second probe of that record is
-    ignored. A refusal is shown in a bar of the page.
-    """
+    """The actions that a page offers on its records. It ignores a second probe of a record while a probe of the
+    same record runs. It shows a refusal in a bar of the page."""
 
     def __init__(self, context: WindowContext, page: Page, *, in_bar: bool = False) -> None:
-        """With `in_bar`, the result of a probe is shown in a bar of the page and not as a toast, which would cover
-        buttons of the page.
-        """
+        """With `in_bar`, the result of a probe is shown in a bar of `page`; otherwise as a toast, which may cover
+        buttons at the bottom of the page."""
         super().__init__(page)
         self._context, self._page = context, page
         self._probed_subjects: set[tuple[str, int | str]] = set()
@@ -45,13 +42,13 @@ class RecordActionHandlers(QObject):
 
     @property
     def page(self) -> Page:
-        """The page to which these actions belong."""
+        """The page whose actions these are."""
         return self._page
 
     def show_current(self, ref: Ref | None) -> None:
-        """Store which record of the page is current. When another one becomes current, remove the bar with the result
-        of an action on the previous one: it would be read as a statement about the current record. The bar of a
-        running probe stays; it names its record.
+        """Store which record of the page is the current one. If it is another one than before, remove the bar with
+        the result of an action, because a person would read it as a result about the current record. The bar of
+        a running probe stays: it names its record.
         """
         if ref is not None and ref != self._current_ref:
             self._current_ref = ref
@@ -62,8 +59,8 @@ class RecordActionHandlers(QObject):
 
     def probe(self, record: ShownRecord | Operation, provider: str = "") -> None:
         """Ask the provider for the outcome of a record, and show the result. The call costs nothing and changes
-        nothing at the provider. Do nothing while a probe of the same record runs. `provider` must be given for a
-        refund only, because a refund's record doesn't name its provider.
+        nothing at the provider. Do nothing while a probe of the same record runs. For a refund, the caller must
+        pass the name of the `provider`, because the record of a refund doesn't contain it.
         """
         context, translate = self._context, self._context.translate
         kind, id = subject = case_words.subject_of(record)
@@ -120,9 +117,9 @@ class RecordActionHandlers(QObject):
         self._page.refresh("probed")
 
     def show_refusal(self, failure: Failure, title: str = "") -> None:
-        """Show the reason why an action was refused, in a bar of the page that stays until the person closes it.
-        `title` names the record, because the person may have selected another one meanwhile; "" if the page shows
-        one record only.
+        """Show why an action was refused, in a bar of the page that stays until the person closes it. `title` is
+        the title of the action's record, because another record may be the current one by now; "" if the page
+        shows only one record.
         """
         context = self._context
         tone: Tone
@@ -146,10 +143,8 @@ class RecordActionHandlers(QObject):
     # -- dialogs, imported when first opened
 
     def shows_missing_right(self, right: str) -> bool:
-        """Return True if the acting person can't use this right at present, and then show the reason in a bar of the
-        page. Needed for actions that a shortcut starts, because they have no button beside which the reason could
-        stand.
-        """
+        """Return True if the acting person can't use this right at present, and show the reason in a bar of the
+        page. Needed for actions without a button, where no reason can be shown beside the button."""
         disabled_reason = self._context.find_disabled_reason(right)
         if disabled_reason:
             self._page.refuse_key(disabled_reason)
@@ -169,9 +164,9 @@ class RecordActionHandlers(QObject):
         RefetchDialog(self._context, record, self._page.window()).open()
 
     def resolve(self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None) -> None:
-        """Open the dialog that settles the record's unknown outcome by evidence, if the person has the right.
-        `proposer` is the person whose proposal waits for a second person. An Operation is given only if this desk's
-        spool has the operation and the database does not.
+        """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has
+        the right. `proposer` is the person whose proposed decision waits for a second person; None if none
+        waits. An Operation is passed only if this desk's spool has the operation and the database doesn't.
         """
         if self.shows_missing_right("resolve"):
             return
@@ -191,38 +186,38 @@ class RecordActionHandlers(QObject):
         ResolveMoneyDialog(context, record, proposer, window).open()
 
     def purchase(self, number: str, client: str | None = None) -> None:
-        """Read the purchase plan for this corporation number, then open the purchase dialog."""
+        """Read the purchase plan for this corporation number, then open the purchase dialog with the client
+        `client` selected. Do nothing if the person lacks the right."""
         context = self._context
         if self.shows_missing_right("purchase"):
             return
         context.run_read(
             lambda services: services.credit_checks.make_plan(number),
-            lambda plan: self._show_plan(plan, client),
+            lambda plan: self._open_purchase_dialog(plan, client),
             self.show_refusal,
             owner=self,
             key=("plan", number),
         )
 
-    def _show_plan(self, plan: PurchasePlan, client: str | None) -> None:
+    def _open_purchase_dialog(self, plan: PurchasePlan, client: str | None) -> None:
         from console.views.purchase.dialog import PurchaseDialog
 
         PurchaseDialog(self._context, plan, client, self._page.window()).open()
 
     def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
-        """Read the refund plan of the payment from the service, then open the dialog that requests a refund. With
-        `set_aside`, the refund is paid from this money set aside. Do nothing if the person lacks the right.
-        """
+        """Read the refund plan of the payment, then open the dialog in which the person requests a refund. With
+        `set_aside`, the refund is taken from this money set aside. Do nothing if the person lacks the right."""
         if self.shows_missing_right("refund_request"):
             return
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment_id),
-            lambda plan: self._show_refund(plan, set_aside),
+            lambda plan: self._open_refund_dialog(plan, set_aside),
             self.show_refusal,
             owner=self,
             key=("refund-plan", payment_id),
         )
 
-    def _show_refund(self, plan: RefundPlan, set_aside: SetAside | None) -> None:
+    def _open_refund_dialog(self, plan: RefundPlan, set_aside: SetAside | None) -> None:
         from console.views.refunds.request_dialog import RefundDialog
 
         RefundDialog(self._context, plan, set_aside, self._page.window()).open()
@@ -254,7 +249,8 @@ class RecordActionHandlers(QObject):
     # -- order of a payment
 
     def move_order(self, payment: Payment) -> None:
-        """Set the state of our order to the state that follows from the payment. Nothing is sent to the provider."""
+        """Set the order of the payment to the state "paid", if the person has the right. No request is sent to the
+        provider."""
         if self._is_moving_order or self.shows_missing_right("resolve"):
             return
         context, self._is_moving_order = self._context, True
@@ -291,9 +287,7 @@ class RecordActionHandlers(QObject):
         self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)))
 
     def copy_summary(self, record: ShownRecord) -> None:
-        """Copy a one-line summary of the record to the clipboard, for a support ticket. The summary contains no
-        personal data.
-        """
+        """Copy a summary of the record in one line, for a support ticket. The summary contains no personal data."""
         context, now = self._context, self._context.now()
         state, certainty, work = (
             record_words.state_cell(key, context.language).word for key in case_words.badge_keys(record, now)
@@ -310,12 +304,11 @@ class RecordActionHandlers(QObject):
 
 
 def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: ShownRecord | Operation) -> Toast:
-    """Return the toast after a probe, which names the record: its new state, or the text that nothing has changed.
-    `before` and `after` are the record before and after the probe.
-    """
+    """Return the toast after a probe, which names the record and its new state, or says that nothing has changed.
+    `before` and `after` are the record before and after the probe."""
     title, translate = _title_of(after, context), context.translate
     is_unknown = not isinstance(after, Operation | Order) and after.certainty is Certainty.UNKNOWN
-    shape, tone = _UNKNOWN_OUTCOME_LOOK if is_unknown else _SETTLED_LOOK
+    shape, tone = _UNKNOWN_OUTCOME_LOOK if is_unknown else _KNOWN_OUTCOME_LOOK
     # An operation of the spool becomes a record when its answer is delivered.
     is_same = type(before) is type(after) and _probed_values(before) == _probed_values(after)
     if is_same or isinstance(after, Operation):
@@ -337,7 +330,7 @@ def _title_of(record: ShownRecord | Operation, context: WindowContext) -> str:
 
 
 def _probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
-    """Return the values of the fields that a probe may change, for a comparison of two versions of a record."""
+    """Return the values of the fields that a probe may change, so that two versions of a record can be compared."""
     names = (
         "state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state",
         "credit_check_id", "result", "expired_at", "payment_ids", "provider_payment_id", "provider_refund_id",

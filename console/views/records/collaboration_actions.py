@@ -1,4 +1,5 @@
-"""The actions with which people work on a record together: take the record for half an hour, and write notes."""
+"""The actions with which people share the work on records: take a record, give it back, hand it over, and write
+notes."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,35 +19,36 @@ from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 
 ACTION_NAMES = ("take", "note")
-_SHORTCUTS = (("T", "take"), ("N", "note"))
+_SHORTCUT_OF_ACTION = (("T", "take"), ("N", "note"))
 SHORTCUT_HINTS = (
     (("T",), "key.take"),
     (("Shift+T",), "key.give_back"),
     (("H",), "key.hand_over"),
     (("N",), "key.note"),
 )
-GIVE_BACK_KEY = "Shift+T"
-KEYS_OF_OWN_TAKE = {"give_back": GIVE_BACK_KEY, "hand_over": "H"}
+GIVE_BACK_SHORTCUT = "Shift+T"
+SHORTCUT_BY_OWN_TAKE_ACTION = {"give_back": GIVE_BACK_SHORTCUT, "hand_over": "H"}
 _TAKE_BAR_NAME = "taken"
 
 
 class CollaborationActions(QObject):
-    """The actions `take` and `note` of one page. A refusal is shown by `acts` in a bar of the page."""
+    """The actions `take` and `note` of one page, and those that end the person's own take. A refusal is shown in a
+    bar of the page."""
 
     def __init__(
         self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`press_button(name)` is called when the person types the shortcut of an action; it must do the same as the
-        button of that action.
-        """
+        """`acts` are the other actions of the page. `press_button` is called with the name of an action when the
+        person types its shortcut; it must do the same as the button of the action."""
         super().__init__(acts)
         self._context, self._acts = context, acts
-        for keys, name in _SHORTCUTS:
+        for keys, name in _SHORTCUT_OF_ACTION:
             acts.page.bind_key(keys, partial(press_button, name))
 
     def run_action(self, name: str, kind: str, id: int, title: str = "") -> bool:
-        """If `name` is `take` or `note`, run this action on the record and return True. Return False for any other
-        name. `title` names the record in a refusal; "" if the page shows one record only.
+        """Run the action `name` on the record with this kind and id, and return True. Return False if `name` is
+        neither `take` nor `note`. `title` is the title of the record in a refusal; "" if the page shows only
+        one record.
         """
         if name == "take":
             self.take_record(kind, id, title)
@@ -55,9 +57,8 @@ class CollaborationActions(QObject):
         return name in ACTION_NAMES
 
     def take_record(self, kind: str, id: int, title: str = "") -> None:
-        """Mark the record as taken by the acting person. The person needn't confirm this, because a take blocks
-        nobody: it only shows the person's name to others.
-        """
+        """Take the record for the acting person, without a confirmation: a take blocks no other person, it only
+        shows the name of the person who works on the record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
@@ -76,7 +77,7 @@ class CollaborationActions(QObject):
         self._acts.page.refresh("taken")
 
     def give_back(self, kind: str, id: int, title: str = "") -> None:
-        """End the acting person's own take of the record, so that others see that it is free."""
+        """End the acting person's own take of the record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.give_up(kind, id, request_id=request_id),
@@ -95,17 +96,17 @@ class CollaborationActions(QObject):
         self._acts.page.refresh("taken")
 
     def hand_over(self, kind: str, id: int) -> None:
-        """Open the dialog that ends the acting person's own take with a note for the next person."""
+        """Open the dialog in which the acting person ends the own take of the record and writes a note for the
+        next person."""
         from console.views.records.note_dialog import HandOverDialog
 
         dialog = HandOverDialog(self._context, kind, id, self._acts.page.window())
-        dialog.answered.connect(self._show_noted)
+        dialog.answered.connect(self._refresh_after_note)
         dialog.open()
 
     def end_own_take(self, name: str, taken: Take | None) -> None:
-        """Run `give_back` or `hand_over` (`name`) on the record of this take. If the acting person has no take,
-        show a bar with this reason.
-        """
+        """Run the action `name` (`give_back` or `hand_over`) on the record of this take. If the take is None or
+        another person's, show the refusal in a bar."""
         if taken is None or not is_same_person(taken.person, self._context.operator or ""):
             self._acts.page.refuse_key(self._context.translate("reason.not_your_take"))
         elif not self._acts.shows_missing_right("take"):
@@ -116,14 +117,15 @@ class CollaborationActions(QObject):
         from console.views.records.note_dialog import NoteDialog
 
         dialog = NoteDialog(self._context, kind, id, self._acts.page.window())
-        dialog.answered.connect(self._show_noted)
+        dialog.answered.connect(self._refresh_after_note)
         dialog.open()
 
-    def _show_noted(self) -> None:
+    def _refresh_after_note(self) -> None:
         self._acts.page.refresh("noted")
 
     def show_taken(self, taken: Take | None) -> None:
-        """Show a bar that names the person who has taken the record; hide the bar if nobody has (None)."""
+        """Show a bar with the person who has taken the record and the end of the take; hide the bar if the record
+        isn't taken (None)."""
         page, context = self._acts.page, self._context
         if taken is None:
             page.hide_bar(_TAKE_BAR_NAME)
@@ -133,7 +135,7 @@ class CollaborationActions(QObject):
         words = context.translate(key, who=record_words.actor_name(taken.person, context), until=taken.until)
         buttons: list[KeyButton | None] = [None, None]
         if is_own:  # the page binds the keys, so that they say something while nothing is taken
-            for place, (name, key) in enumerate(KEYS_OF_OWN_TAKE.items()):
+            for place, (name, key) in enumerate(SHORTCUT_BY_OWN_TAKE_ACTION.items()):
                 button = buttons[place] = KeyButton(context.translate(f"action.{name}"), key, "inline", binds=False)
                 button.clicked.connect(partial(self.end_own_take, name, taken))
         bar = NotificationBar(
@@ -143,7 +145,7 @@ class CollaborationActions(QObject):
 
 
 def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[TimelineLine]:
-    """Return the notes on a record as lines of a timeline, the newest first."""
+    """Return the lines in which a timeline shows the notes on a record, the newest note first."""
     return [_note_line(note, context) for note in reversed(notes)]
 
 

@@ -1,6 +1,5 @@
-"""The columns of tables of records, selected by name. The rows of such a table are credit checks only, or credit
-checks, orders, payments and refunds together.
-"""
+"""The columns of tables whose rows are records. A page selects the columns by name. The rows are either credit
+checks only, or records of several kinds."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from console.views.tables.columns import CellKind, Column
 from console.views.theme.theme import current_appearance
 from console.wording import catalogue as wording
 
-RecordOf = Callable[[Any], ShownRecord]
+RecordOfRow = Callable[[Any], ShownRecord]
 _STATE_NAMES_BY_KIND = {
     "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
     "waiting": ("payment", "token_generated", "user_payment"),
@@ -36,22 +35,23 @@ CHECK_KIND_ONLY = ("credit_check",)
 
 
 def return_record(record: ShownRecord) -> ShownRecord:
-    """Return the record unchanged: the `record_of_row` of tables whose rows are records."""
+    """Return the record unchanged. This is the `record_of_row` of tables whose rows are records themselves."""
     return record
 
 
 def record_columns(
     context: WindowContext,
     names: Sequence[str],
-    record_of_row: RecordOf,
+    record_of_row: RecordOfRow,
     since: Callable[[Any], datetime | None] | None = None,
     kinds: Sequence[str] = ALL_KINDS,
 ) -> list[Column]:
-    """Return the columns of a table of records, in the order of `names`. `record_of_row` returns the record of a row.
-    `since` returns the instant from which the age of a row is counted; by default, since when the state of its record
-    holds. `kinds` are the groups of states (keys of _STATE_NAMES_BY_KIND) that can occur in the table.
+    """Return the columns of a table of records, in the order of `names`. `record_of_row` returns the record of a
+    row. `since` returns the instant from which the age of a row is counted; by default, the instant since which
+    the record has its state. `kinds` are keys of _STATE_NAMES_BY_KIND: the groups of states that can occur,
+    from which the width of the column of states is computed.
 
-    Raises KeyError for an unknown name.
+    Raises KeyError if a name is unknown.
     """
     start_of = since or (lambda item: record_of_row(item).state_since)
     table = _RecordColumnFactory(context, record_of_row, kinds)
@@ -67,18 +67,18 @@ def check_columns(
     record_of_row: Callable[[Any], CreditCheck],
     since: Callable[[Any], datetime | None] | None = None,
 ) -> list[Column]:
-    """Return the columns of a table that contains credit checks only; the arguments are those of record_columns."""
+    """Return the columns of a table whose rows are credit checks only. The arguments are the same as in
+    record_columns."""
     return record_columns(context, names, record_of_row, since, CHECK_KIND_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
 class _RecordColumnFactory:
-    """Makes the columns of one table. `record_of` returns the record of a row; `kinds` are the groups of states that
-    can occur.
-    """
+    """Makes the columns of one table. `record_of` returns the record of a row. `kinds` are keys of
+    _STATE_NAMES_BY_KIND: the groups of states that can occur in the table."""
 
     context: WindowContext
-    record_of: RecordOf
+    record_of: RecordOfRow
     kinds: Sequence[str]
 
     @property
@@ -96,22 +96,20 @@ class _RecordColumnFactory:
         title: str = "",
         stretches: bool = False,
     ) -> Column:
-        """Return a column that shows the text of `text(record)`. The title is the text of the wording key `title`, by
-        default `column.{name}`.
-        """
+        """Return a column that shows the result of `text` for the record of a row. `width` is the width in px at
+        text scale 1.0. The title is the text of the wording key `title`, by default `column.{name}`."""
         of = self.record_of
         title_words = self.context.translate(title or f"column.{name}")
         return Column(name, title_words, width, lambda item: text(of(item)), kind, stretches)
 
     def make_badge_column(self, name: str, longest: str, key: Callable[[ShownRecord], str]) -> Column:
-        """Return a column that shows the badge of `key(record)`; `longest` is the longest word, which decides the
-        width.
-        """
+        """Return a column of badges. `key` returns the key of the badge for the record of a row; `longest` is the
+        longest word of these badges, from which the width is computed."""
         of = self.record_of
         return columns.badge_column(self.context, name, longest, lambda item: key(of(item)))
 
     def find_longest_word(self, family: str, *states: str) -> str:
-        """Return the longest of the words for these states, in the language of the window."""
+        """Return the longest word of the badges `family.state` for these states, in the window's language."""
         return words.longest_word(family, self.context.language, *states)
 
 
@@ -120,9 +118,7 @@ def _corporation_column(table: _RecordColumnFactory) -> Column:
 
 
 def _company_column(table: _RecordColumnFactory, name: str = "company") -> Column:
-    """Return the column that shows the name of the record's company, or the corporation number if the name isn't
-    known.
-    """
+    """Return the column with the name of the record's company; without a name, it shows the corporation number."""
 
     def format_name(record: ShownRecord) -> str:
         number = case_words.number_of(record)
@@ -146,7 +142,8 @@ def _record_column(table: _RecordColumnFactory) -> Column:
 
 
 def _name_column(table: _RecordColumnFactory) -> Column:
-    """Return the column with the short name of the record: its order number, or its own id if it has none."""
+    """Return the column with the short title of a record: the order number of a payment or an order, otherwise the
+    record's id."""
     longest = round(
         current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
         / current_appearance().scale
@@ -241,7 +238,7 @@ def _day_column(table: _RecordColumnFactory) -> Column:
 
 
 def _people_column(table: _RecordColumnFactory) -> Column:
-    """Return the column with the names of the maker and the checkers of a refund."""
+    """Return the column with the people of a refund: the maker and the approvers."""
 
     def format_people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):

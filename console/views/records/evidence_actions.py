@@ -1,6 +1,4 @@
-"""The two exports of a record's history, for all pages: the timeline as text in the clipboard, and the evidence pack
-as a file.
-"""
+"""The two exports of one record's history: the timeline as text to the clipboard, and the evidence pack as a file."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from console.services.evidence.pack import PackWritten
 
 ACTION_NAMES = ("copy_story", "evidence_pack")
-_SHORTCUTS = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
+_SHORTCUT_OF_ACTION = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
 SHORTCUT_HINTS = ((("Ctrl+Shift+E",), "key.evidence_pack"), (("Ctrl+Shift+T",), "key.copy_story"))
 MAX_COPIED_EVENTS = 1_000
 """Largest number of events in a copied timeline. If the record has more events, the last line of the copy says this.
@@ -28,27 +26,24 @@ The evidence pack contains all events.
 
 
 class EvidenceExportActions(QObject):
-    """The actions `copy_story` (copy the timeline) and `evidence_pack` of one page. A refusal is shown by `acts` in a
-    bar of the page.
-    """
+    """The actions `copy_story` (copy the timeline) and `evidence_pack` (write the evidence pack) of one page. A
+    refusal is shown in a bar of the page."""
 
     def __init__(
         self, context: WindowContext, acts: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`press_button(name)` is called when the person types the shortcut of an action; it must do the same as the
-        button of that action.
-        """
+        """`acts` are the other actions of the page. `press_button` is called with the name of an action when the
+        person types its shortcut; it must do the same as the button of the action."""
         super().__init__(acts)
         self._context, self._acts = context, acts
-        for keys, name in _SHORTCUTS:
+        for keys, name in _SHORTCUT_OF_ACTION:
             acts.page.bind_key(keys, partial(press_button, name))
         self._records_in_progress: set[tuple[str, int]] = set()
         self._chosen_record: tuple[str, int] = ("", 0)
 
     def run_action(self, name: str, kind: str, id: int) -> bool:
-        """If `name` is one of ACTION_NAMES, run this action on the record and return True. Return False for any other
-        name.
-        """
+        """Run the action `name` on the record with this kind and id, and return True. Return False if `name` isn't
+        one of ACTION_NAMES."""
         if name == "copy_story":
             self.copy_story(kind, id)
         elif name == "evidence_pack":
@@ -58,26 +53,25 @@ class EvidenceExportActions(QObject):
     # -- as text
 
     def copy_story(self, kind: str, id: int) -> None:
-        """Copy the record's timeline as text to the clipboard, with at most MAX_COPIED_EVENTS events."""
+        """Copy the timeline of the record to the clipboard as text, with at most MAX_COPIED_EVENTS events."""
         language = self._context.language
         self._context.run_read(
             lambda services: services.recovery.read_timeline(kind, id, MAX_COPIED_EVENTS).as_text(language),
-            self._tell_copied,
+            self._show_copied,
             self._acts.show_refusal,
             owner=self,
             key=("story", kind, id),
         )
 
-    def _tell_copied(self, text: str) -> None:
+    def _show_copied(self, text: str) -> None:
         QGuiApplication.clipboard().setText(text)
         self._context.show_toast(self._context.translate("story.copied"), text.partition("\n")[0])
 
     # -- as a file
 
     def choose_file(self, kind: str, id: int) -> None:
-        """Ask the person for the path of a new evidence pack, then write the pack. Do nothing while a pack of the
-        same record is being written.
-        """
+        """Ask the person for the path of a new file, then write the evidence pack of the record to it. Do nothing
+        while a pack of the same record is being written."""
         if (kind, id) in self._records_in_progress:
             return
         self._chosen_record = kind, id
@@ -89,7 +83,8 @@ class EvidenceExportActions(QObject):
         self.write_pack(*self._chosen_record, Path(path))
 
     def write_pack(self, kind: str, id: int, path: Path) -> None:
-        """Write the evidence pack to `path`; a toast then names the file and its size."""
+        """Write the evidence pack of the record to the file `path`, then show a toast with the file's name and
+        size."""
         context, subject = self._context, (kind, id)
         self._records_in_progress.add(subject)
 

@@ -1,4 +1,4 @@
-"""Export the evidence packs of several records of a list to one file."""
+"""Write the evidence packs of several records of a list to one ZIP file (an evidence bundle)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,17 +16,16 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.services.evidence.pack_bundle import BundleWritten
 
-RIGHT = "audit_any"
-KEY = "Ctrl+Shift+E"
-KEY_HINT = ((KEY,), "key.evidence_bundle")
+BUNDLE_RIGHT = "audit_any"
+BUNDLE_SHORTCUT = "Ctrl+Shift+E"
+BUNDLE_KEY_HINT = ((BUNDLE_SHORTCUT,), "key.evidence_bundle")
 ReadRecords = Callable[["Console"], Sequence[Ref]]
 """Function that returns kind and id of the records; it is called in a worker thread."""
 
 
 class EvidenceBundleExport(QObject):
-    """Exports evidence packs of the records of one page. One export runs at a time; a bar of the page shows its
-    progress and cancels it.
-    """
+    """Writes the evidence packs of selected records of one page to one file. One such export runs at a time. A bar
+    of the page shows its progress and has a button that cancels it."""
 
     def __init__(self, context: WindowContext, page: Page) -> None:
         super().__init__(page)
@@ -36,15 +35,15 @@ class EvidenceBundleExport(QObject):
 
     @property
     def is_running(self) -> bool:
-        """True while a file is being written."""
+        """True while an evidence bundle is being written."""
         return self._file.is_running
 
     def choose_file(self, read_records: ReadRecords, count: int | None = None) -> None:
-        """Ask the person for the path of the new file, then write the packs of these records; `count` is their
-        number, None if it isn't known. Show the reason if the person may not export. Do nothing while an export
-        runs.
+        """Ask the person for the path of a new file, then write the evidence packs of the records that
+        `read_records` returns. `count` is the number of records; None if it isn't known. If the person lacks
+        the right, show the reason. Do nothing while an export runs.
         """
-        reason = self._context.find_disabled_reason(RIGHT)
+        reason = self._context.find_disabled_reason(BUNDLE_RIGHT)
         if reason:
             self._page.refuse_key(reason)
         elif not self.is_running:
@@ -55,7 +54,7 @@ class EvidenceBundleExport(QObject):
 
     @Slot(str)
     def write_to(self, path: str) -> None:
-        """Write the packs of the chosen records to a new file at `path`."""
+        """Write the evidence packs of the records, for which `choose_file` was called, to a new file at `path`."""
         context, read_records = self._context, self._read_records
         if read_records is None or self.is_running:
             return
@@ -70,7 +69,8 @@ class EvidenceBundleExport(QObject):
 
     @Slot()
     def cancel(self) -> None:
-        """Cancel the export after its present pack. The answer says whether a file was written."""
+        """Cancel the export after the evidence pack that is being written. The toast at the end then says whether
+        there is a file."""
         self._file.cancel()
 
     def _make_toast(self, written: "BundleWritten") -> Toast:

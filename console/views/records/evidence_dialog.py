@@ -1,4 +1,5 @@
-"""The base of the dialogs in which a person settles an unknown outcome by evidence, for every kind of record."""
+"""The base class of the dialogs in which a person settles an unknown outcome by evidence, for records of every
+kind."""
 
 from abc import abstractmethod
 from typing import Generic, TypeAlias, TypeVar
@@ -24,20 +25,20 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import NotificationBar
 
 DecidedRecord: TypeAlias = CreditCheck | Payment | Refund | Operation
-F = TypeVar("F", bound=EvidenceForm)
+FormT = TypeVar("FormT", bound=EvidenceForm)
 
 
-class EvidenceDialog(DialogFrame, Generic[F]):
-    """A dialog around an EvidenceForm, in which a person settles an unknown outcome. The person can choose a result
-    only after giving evidence. If the record has changed since the dialog was opened, the service refuses the
-    decision.
+class EvidenceDialog(DialogFrame, Generic[FormT]):
+    """Base class of the dialogs with an EvidenceForm, in which a person settles an unknown outcome. The person
+    must give evidence before choosing a result. If the record has changed since the dialog was opened, the
+    service refuses the decision.
     """
 
     def __init__(
         self,
         context: WindowContext,
         record: DecidedRecord,
-        form: F,
+        form: FormT,
         parent: QWidget,
         *,
         title: str,
@@ -45,9 +46,8 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         label: str,
         provider: str,
     ) -> None:
-        """`label` names the decision in messages. `provider` is the provider that the service asks during the
-        decision; "" if it asks none.
-        """
+        """`label` is the name of the decision in messages. `provider` is the name of the provider that the service
+        calls during the decision; "" if it calls none."""
         translate = context.translate
         super().__init__(
             title,
@@ -60,7 +60,7 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         bind_worker(context, self.act_button)
         self._context, self._record, self.form = context, record, form
         self._label, self._provider = label, provider
-        self.form.changed.connect(self._update_act)
+        self.form.changed.connect(self._update_act_button)
         kind, id = case_words.subject_of(record)
         self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), title, form.draft_inputs)
         part: QWidget = form
@@ -69,18 +69,18 @@ class EvidenceDialog(DialogFrame, Generic[F]):
             part.setLayout(make_column(self._draft.bar, form, gap=12))
         self.show_content(self._add_badges(record, part, first=False))
         self.act_button.clicked.connect(self._send_decision)
-        self._update_act()
+        self._update_act_button()
         if not isinstance(record, Operation):
             read_choices(context, self.form, *case_words.make_record_ref(record))
 
     def first_focus(self) -> QWidget:
-        """The first kind of evidence: without evidence there is nothing to send, so Enter can only cancel."""
+        """The radio button of the first possible kind of evidence. Without evidence nothing can be sent, so Enter
+        cancels the dialog."""
         return next((radio for radio in self.form.kinds.values() if radio.isEnabled()), self.cancel_button)
 
     def _add_badges(self, record: object, part: QWidget, *, first: bool = True) -> QWidget:
-        """Return a widget that contains `part` and the record's badges. With `first`, `part` stands above the badges,
-        otherwise below them. An operation has no badges.
-        """
+        """Return a widget that contains `part` and the badges of the record; with `first`, `part` is above the
+        badges. A record without badges, such as an operation, leaves `part` alone."""
         badges_shown = (
             [badge_row(self._context, record)] if isinstance(record, CreditCheck | Payment | Refund) else []
         )
@@ -90,20 +90,20 @@ class EvidenceDialog(DialogFrame, Generic[F]):
 
     @abstractmethod
     def _act_key(self) -> str:
-        """Return the wording key for the text of the acting button, which says whether the decision takes effect now
-        or waits for a second person.
-        """
+        """Return the wording key of the acting button's text, which says whether the decision takes effect now or
+        waits for a second person."""
 
     @abstractmethod
     def _hint_key(self) -> str:
-        """Return the wording key of the hint beside the acting button while the button is enabled."""
+        """Return the wording key of the hint that stands beside the acting button while the button is enabled."""
 
     @abstractmethod
-    def _show_end(self, title: str, content: QWidget) -> None:
-        """Replace the form by the final content of the dialog: the stored decision, or its refusal."""
+    def _show_final_content(self, title: str, content: QWidget) -> None:
+        """Replace the form by the final content of the dialog, after the service has stored or refused the
+        decision."""
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         translate, disabled_reason = self._context.translate, self.form.find_disabled_reason()
         self.act_button.show_text(translate(self._act_key()))
         if disabled_reason:
@@ -139,19 +139,21 @@ class EvidenceDialog(DialogFrame, Generic[F]):
         self._draft.delete()
         toast = _decision_toast(self._context, result)
         bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
-        self._show_end(toast.words, self._add_badges(result.record, bar))
+        self._show_final_content(toast.words, self._add_badges(result.record, bar))
 
     def _show_failure(self, failure: Failure) -> None:
         self._draft.pause()
         if is_withdrawn(failure):
             bar = withdrawn_bar(self._context, failure)
-            self._show_end(self._context.translate("dialog.withdraw.done"), self._add_badges(None, bar))
+            self._show_final_content(self._context.translate("dialog.withdraw.done"), self._add_badges(None, bar))
             return
         is_stale = failure.code == ErrorCode.STALE_VIEW
         title = self._context.translate("dialog.stale.title" if is_stale else "act.refused")
-        self._show_end(title, self._add_badges(failure.detail.get("record"), self._refusal_bar(failure)))
+        self._show_final_content(
+            title, self._add_badges(failure.detail.get("record"), self._make_refusal_bar(failure))
+        )
 
-    def _refusal_bar(self, failure: Failure) -> NotificationBar:
+    def _make_refusal_bar(self, failure: Failure) -> NotificationBar:
         return NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
 
 
@@ -163,7 +165,8 @@ def _decision_toast(context: WindowContext, result: ResolveResult) -> Toast:
 
 
 def _decided_text(context: WindowContext, record: CreditCheck | Order | Payment | Refund | Operation) -> str:
-    """Return the sentence that names the decided record with its state, and for a credit check AlarmBox's number."""
+    """Return the sentence about a settled record: its title and its new state, and for a credit check AlarmBox's
+    number."""
     if isinstance(record, Operation):
         return context.translate("dialog.resolve.settled_operation", operation=record.id, state=record.state.value)
     state = record_words.state_cell(case_words.state_key(record, derived=False), context.language).word

@@ -1,4 +1,4 @@
-"""The form for a decision by evidence, in three steps: the evidence, the result, and the effect of the result."""
+"""The form for a decision by evidence, in three steps: give evidence, choose the result, check the effect."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,17 +18,17 @@ from console.views.widgets.inputs import Field, LineEdit, RadioButton
 from console.wording import catalogue as wording
 
 NUMBER_EVIDENCE, FILE_EVIDENCE, TEXT_EVIDENCE = "number", "file", "text"
-_INDENT_PX = 24
-_REASONS_BY_PERSON = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
+_STEP_INDENT_PX = 24
+_PERSON_DEPENDENT_REASONS = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
 """Codes of the reasons that exclude a result for this person, but not for another person."""
 
 
 class EvidenceForm(QWidget):
     """The form in which a person settles an unknown outcome in three numbered steps: give evidence, choose the
-    result, see the effect. A subclass defines the kinds of evidence, the results and their effects.
+    result, check the effect. A subclass defines the kinds of evidence, the results and their effects.
 
     Signals:
-    - changed: an input has changed; `find_disabled_reason` may now return another reason.
+    - changed: an input has changed, so `find_disabled_reason` may return another reason.
     """
 
     changed = Signal()
@@ -53,11 +53,11 @@ class EvidenceForm(QWidget):
         self._choices: Mapping[str, DecisionChoice] = {}
         self.second_person_text = TextLabel("", "body", "muted", wrap=True)
         self.file.label.hide()  # the radio button above is its label
-        self._kinds, self._results = self._button_group(kinds), self._button_group(outcomes)
+        self._kinds, self._results = self._make_button_group(kinds), self._make_button_group(outcomes)
         self._build_layout()
         self._connect_signals()
 
-    def _button_group(self, buttons: Mapping[str, RadioButton]) -> QButtonGroup:
+    def _make_button_group(self, buttons: Mapping[str, RadioButton]) -> QButtonGroup:
         group = QButtonGroup(self)
         for button in buttons.values():
             group.addButton(button)
@@ -67,7 +67,11 @@ class EvidenceForm(QWidget):
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(0)
-        parts = {"evidence": self._evidence_step(), "outcome": self._result_step(), "effect": self._effect_step()}
+        parts = {
+            "evidence": self._make_evidence_step(),
+            "outcome": self._make_result_step(),
+            "effect": self._make_effect_step(),
+        }
         for number, (name, content) in enumerate(parts.items()):
             line, title = Surface(edge="top"), Surface(edge="top")
             line.setLayout(content)
@@ -81,14 +85,14 @@ class EvidenceForm(QWidget):
             grid.addWidget(line, number, 1)
         grid.setColumnStretch(1, 1)
 
-    def _evidence_step(self) -> QLayout:
+    def _make_evidence_step(self) -> QLayout:
         chooser = make_row(self.file, self.choose, gap=8)
         chooser.setAlignment(self.choose, Qt.AlignmentFlag.AlignBottom)
-        by_number = _indented_parts(self.number, *self._make_number_notes())
+        by_number = _make_indented_column(self.number, *self._make_number_notes())
         self._inputs = {
             NUMBER_EVIDENCE: by_number,
-            FILE_EVIDENCE: _indented_parts(chooser),
-            TEXT_EVIDENCE: _indented_parts(self.text),
+            FILE_EVIDENCE: _make_indented_column(chooser),
+            TEXT_EVIDENCE: _make_indented_column(self.text),
         }
         parts: list[QWidget] = []
         for name, radio in self.kinds.items():
@@ -96,20 +100,20 @@ class EvidenceForm(QWidget):
         return make_column(*parts, gap=4, margins=(0, 10, 0, 12))
 
     def _make_number_notes(self) -> tuple[QWidget, ...]:
-        """Return the widgets that stand below the input of the provider's number; none by default."""
+        """Return the widgets to show below the field for the provider's number; none by default."""
         return ()
 
-    def _result_step(self) -> QLayout:
+    def _make_result_step(self) -> QLayout:
         parts: list[QWidget] = []
         for name, radio in self.outcomes.items():
-            parts += [radio, _indented_parts(self._reason_labels[name], *self._make_outcome_notes(name))]
+            parts += [radio, _make_indented_column(self._reason_labels[name], *self._make_outcome_notes(name))]
         return make_column(*parts, gap=2, margins=(0, 10, 0, 12))
 
     def _make_outcome_notes(self, _name: str) -> tuple[QWidget, ...]:
-        """Return the widgets that stand below the radio button of a result; none by default."""
+        """Return the widgets to show below the radio button of the result `_name`; none by default."""
         return ()
 
-    def _effect_step(self) -> QLayout:
+    def _make_effect_step(self) -> QLayout:
         return make_column(
             self.effect, self.order_effect, self.money_effect, self.second_person_text, gap=4, margins=(0, 12, 0, 4)
         )
@@ -122,7 +126,8 @@ class EvidenceForm(QWidget):
         self.choose.clicked.connect(self._choose_file)
 
     def draft_inputs(self) -> dict[str, QWidget]:
-        """Return the inputs that a draft keeps, by name; a result after the evidence that allows it."""
+        """Return the widgets whose contents a draft stores, by the name of the input. The results come last,
+        because a draft can select a result only after the evidence that allows it."""
         kinds = {f"kind.{name}": radio for name, radio in self.kinds.items()}
         outcomes = {f"outcome.{name}": radio for name, radio in self.outcomes.items()}
         return {**kinds, "number": self.number, "file": self.file, "text": self.text, **outcomes}
@@ -140,23 +145,23 @@ class EvidenceForm(QWidget):
 
     @property
     def provider_id(self) -> int | str | None:
-        """The provider's number of the record, to be stored with the decision; None if there is none."""
+        """The provider's number of the record, which is stored with the decision; None if the person has given
+        none."""
         return None
 
     def evidence(self) -> str | Path:
-        """Return the evidence that the person gives: the path of a file, or a text."""
+        """Return the evidence that the person has given: the path of a file, or a text."""
         if self.evidence_kind == FILE_EVIDENCE:
             return Path(self.file.text().strip())
         return self._written_statement() if self.evidence_kind == NUMBER_EVIDENCE else self.text.text().strip()
 
     def _written_statement(self) -> str:
-        """Return the text that is stored as evidence if the evidence is the provider's number."""
+        """Return the text to store as evidence if the evidence is the provider's number."""
         return self.number.text().strip()
 
     def find_disabled_reason(self) -> str:
-        """Return why the person can't send the decision yet (evidence or result is missing); "" if this is
-        possible.
-        """
+        """Return why the person can't send the decision yet: evidence or result is missing. Return "" if both are
+        given."""
         if not self._has_evidence():
             return self._context.translate("dialog.resolve.needs_evidence")
         return "" if self.outcome else self._context.translate("dialog.resolve.needs_outcome")
@@ -169,9 +174,8 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _update_results(self) -> None:
-        """Enable the results that the given evidence supports. The other results stay visible, disabled, each with
-        the reason.
-        """
+        """Enable the results that the given evidence supports. The other results stay visible but disabled, each
+        with its reason."""
         for name, widget in self._inputs.items():
             widget.setVisible(name == self.evidence_kind)
         missing_evidence = "" if self._has_evidence() else self._context.translate("dialog.resolve.needs_evidence")
@@ -185,25 +189,22 @@ class EvidenceForm(QWidget):
         self.changed.emit()
 
     def show_choices(self, choices: Sequence[DecisionChoice]) -> None:
-        """Use the service's answer about the possible results: for each result, whether the stored facts exclude it,
-        and its changes. Before this call, the form excludes no result because of stored facts.
-        """
+        """Store the choices that the service has returned: for each result, whether the stored facts exclude it,
+        and the changes that it would make. Before this call, no result is disabled because of stored facts."""
         self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
         self._update_results()
 
     def _exclusion_reason(self, name: str) -> str:
-        """Return why the stored facts exclude a result for every person and every evidence; "" if they don't. The
-        reasons that depend on the person come from `_find_outcome_disabled_reason`.
-        """
+        """Return why the stored facts exclude the result `name` for every person and every evidence; "" if they
+        don't exclude it. Reasons that depend on the person come from `_find_outcome_disabled_reason`."""
         choice = self._choices.get(name)
-        if choice is None or choice.allowed or choice.reason is None or choice.reason in _REASONS_BY_PERSON:
+        if choice is None or choice.allowed or choice.reason is None or choice.reason in _PERSON_DEPENDENT_REASONS:
             return ""
         return self._context.translate(choice.reason, **choice.facts)
 
     def _show_dry_run(self) -> None:
-        """Show the changes that the chosen result would make to the order's state and to the refundable amount, as
-        the service has computed them.
-        """
+        """Show how the selected result would change the state of the order and the refundable amount. The service
+        has computed these changes."""
         translate, choice = self._context.translate, self._choices.get(self.outcome)
         order, money = (choice.effect.order, choice.effect.money) if choice and choice.effect else (None, None)
         self.order_effect.setVisible(order is not None and order[0] != order[1])
@@ -216,7 +217,7 @@ class EvidenceForm(QWidget):
             self.money_effect.show_text(translate("dialog.resolve.effect_refundable", before=before, after=after))
 
     def _choose_only_result(self) -> None:
-        """Choose the result if the evidence supports only one. Tab then passes it: there is nothing to decide."""
+        """If the evidence supports only one result, select it and let the Tab key skip the results."""
         possible = [radio for radio in self.outcomes.values() if radio.isEnabled()]
         policy = Qt.FocusPolicy.ClickFocus if len(possible) == 1 else Qt.FocusPolicy.StrongFocus
         for radio in self.outcomes.values():
@@ -225,19 +226,18 @@ class EvidenceForm(QWidget):
             possible[0].setChecked(True)
 
     def _find_outcome_disabled_reason(self, _name: str) -> str:
-        """Return why the acting person can't choose this result with the given evidence; "" if this is possible. A
-        subclass adds its own rules.
-        """
+        """Return why the acting person can't choose the result `_name` with the given evidence; "" if the person
+        can. Subclasses add reasons of their kind of record."""
         return self._find_second_person_refusal()
 
     def _show_effect(self) -> None:
-        """Show the effect of the chosen result, and which second person must confirm it. Implemented by the
-        subclass.
-        """
+        """Show the effect of the selected result, and which second person must confirm the decision. Implemented
+        by the subclass."""
 
     def _find_second_person_refusal(self) -> str:
-        """Return why the acting person can't confirm the waiting proposal as the second person, who must be an
-        approver and not the proposer. Return "" if the person can, or if no proposal waits.
+        """Return why the acting person can't confirm the decision that another person has proposed: the second
+        person must be an approver and not the proposer. Return "" if the acting person can, or if no proposed
+        decision waits.
         """
         if self._proposer is None:
             return ""
@@ -273,9 +273,9 @@ class EvidenceForm(QWidget):
 
 
 def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int | str) -> None:
-    """Ask the service which results the stored facts exclude and which changes each result would make, and show the
-    answer in the form. If this fails, the form stays as it is, because the service also checks the decision when it
-    is sent.
+    """Ask the service which results the stored facts exclude and which changes each result would make, and show
+    the answer in the form. If the call fails, the form stays as it is, because the service checks the decision
+    again when it gets it.
     """
     context.run_read(
         lambda services: services.recovery.find_choices(kind, id),
@@ -287,7 +287,7 @@ def read_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int 
 
 
 class StepNumber(PaintedWidget):
-    """Shows the number of a step inside a ring."""
+    """Paints the number of a step inside a ring."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
@@ -306,7 +306,7 @@ class StepNumber(PaintedWidget):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, str(self._number))
 
 
-def _indented_parts(*parts: QWidget | QLayout) -> QWidget:
+def _make_indented_column(*parts: QWidget | QLayout) -> QWidget:
     holder = QWidget()
-    holder.setLayout(make_column(*parts, gap=4, margins=(_INDENT_PX, 0, 0, 0)))
+    holder.setLayout(make_column(*parts, gap=4, margins=(_STEP_INDENT_PX, 0, 0, 0)))
     return holder

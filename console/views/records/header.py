@@ -1,6 +1,5 @@
-"""The header of a record's page: title, corporation, three badges, and the record's position in the list from which
-the page was opened.
-"""
+"""The header of a record's page: title, corporation, badges, and the position of the record in the list from which
+the person has opened the page. Also the form with the explanation of a record."""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -22,13 +21,13 @@ from console.wording import catalogue as wording
 
 
 class RecordHead(Surface):
-    """The header of a record's page. The corporation and the badges stand beside the title, or below it in a narrow
-    window.
+    """The header of a record's page. The corporation and the badges are beside the title; in a narrow window,
+    below it.
 
     Signals:
-    - step_requested(int): open the previous (-1) or next (1) record of the list.
-    - copied(str): an identifier was copied.
-    - company_requested: open the page of this corporation.
+    - step_requested(int): the person wants to open the previous (-1) or next (1) record of the list.
+    - copied(str): the person has copied this identifier.
+    - company_requested: the person wants to open the page of the record's corporation.
     """
 
     step_requested = Signal(int)
@@ -50,7 +49,7 @@ class RecordHead(Surface):
         self._badge_box = FlowLayout()
         self._badge_row = make_flow_holder(self._badge_box)
         self._identity = self._build_identity()
-        self._right = self._build_right()
+        self._right = self._build_badges_and_steps()
         self._grid = QGridLayout(self)
         margin = tokens().px("spacing", "page_margin")
         self._grid.setContentsMargins(margin, 10, margin, 10)
@@ -73,7 +72,7 @@ class RecordHead(Surface):
         self.all.clicked.connect(self.company_requested)
         return make_flow_widget(self.company, self.number, self.client, self.all, gap=8)
 
-    def _build_right(self) -> QWidget:
+    def _build_badges_and_steps(self) -> QWidget:
         """Return a widget with the badges and the buttons that open the previous and the next record."""
         self.previous = IconButton("arrow_up", self._context.translate("action.previous"))
         self.next = IconButton("arrow_down", self._context.translate("action.next"))
@@ -89,9 +88,8 @@ class RecordHead(Surface):
         return make_flow_widget(self._badge_row, self._trail, gap=12)
 
     def _place_parts(self, *, identity_below: bool, badges_below: bool) -> None:
-        """Put the corporation beside the title, or on a line of its own below the title (`identity_below`); the same
-        for the badges (`badges_below`).
-        """
+        """Move the corporation to a line below the title (`identity_below`) or beside the title; the same for the
+        badges (`badges_below`)."""
         if self._placement == (identity_below, badges_below):
             return
         self._placement = identity_below, badges_below
@@ -102,9 +100,8 @@ class RecordHead(Surface):
         self._grid.addWidget(self._right, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
 
     def _available_width(self) -> int:
-        """Return the width in px that the header can use: the visible width of the scroll area around it. The
-        header's own width may be larger because of its contents, so it isn't used alone.
-        """
+        """Return the width in px that the header can use: the visible width of the scroll area around it, or the
+        header's own width if that is smaller."""
         ancestor = self.parentWidget()
         while ancestor is not None and not isinstance(ancestor, QAbstractScrollArea):
             ancestor = ancestor.parentWidget()
@@ -124,9 +121,8 @@ class RecordHead(Surface):
     # -- display
 
     def show_reading(self, title: str, plain: str) -> None:
-        """Show only the title while the record is being read; `plain` is the text that the title's copy button
-        copies.
-        """
+        """Show only `title` while the record is being read. `plain` is the text that the copy button beside the
+        title copies."""
         self.title.show_id(title, plain)
         self.company.show_text("")
         self.client.show_text("")
@@ -135,8 +131,9 @@ class RecordHead(Surface):
         for badge in self.badges:
             badge.hide()
 
-    def show_place(self, route: RecordPageRoute) -> None:
-        """Show the position of the record in the list from which the page was opened, such as 3 of 20."""
+    def show_position(self, route: RecordPageRoute) -> None:
+        """Show the position of the route's record in the list from which the person has opened the page, such as 3
+        / 20. Hide it if there is no such list."""
         place_and_total = position_in_trail(route)
         self._trail.setVisible(place_and_total is not None)
         if place_and_total is not None:
@@ -146,9 +143,8 @@ class RecordHead(Surface):
             self.next.setEnabled(place < total - 1)
 
     def show_identity(self, number: str, company: str, detail: str, badges: tuple[str, ...]) -> None:
-        """Show the corporation number ("" for none), the company's name, a text beside the name (`detail`), and three
-        badges, given by their keys.
-        """
+        """Show the corporation number ("" for none), the name of the company, the text `detail` beside the name,
+        and the three badges with these keys."""
         self.number.show_id(wording.format_number(number) if number else "", number)
         self.number.setVisible(bool(number))
         self.all.setVisible(bool(number))
@@ -160,13 +156,13 @@ class RecordHead(Surface):
 
     @property
     def notable_word(self) -> str:
-        """The word of the most important badge: the badge of certainty if the certainty isn't "known", otherwise
-        the badge of the state.
-        """
+        """The word of the badge that a person must notice: the badge of certainty if the certainty isn't "known",
+        otherwise the badge of the state."""
         return self._notable_word
 
     def name_title(self, verdict: str) -> None:
-        """Let a screen reader read the title as one sentence: the title, the badges, the verdict."""
+        """Set the accessible name of the title, so that a screen reader reads the title, the badges and the
+        verdict as one sentence."""
         parts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
         self.title.setAccessibleName(", ".join(part for part in parts if part))
 
@@ -193,7 +189,7 @@ class RecordHead(Surface):
 
 
 def explanation_form(context: WindowContext) -> ExplanationForm:
-    """Return the form with the four lines "verdict", "why", "next" and "you can", without values."""
+    """Return an empty form for the explanation of a record, with the lines "verdict", "why", "next" and "you can"."""
     translate = context.translate
     verdict, why, next_step, you_can = (
         translate(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can")
@@ -202,6 +198,6 @@ def explanation_form(context: WindowContext) -> ExplanationForm:
 
 
 def show_explanation(form: ExplanationForm, explanation: Explanation, context: WindowContext) -> None:
-    """Show the texts of an explanation in the form: the verdict, its reason and the next step."""
+    """Show the explanation of a record in `form`: the verdict, the reason for the verdict, and the next step."""
     shape, tone = case_words.verdict_look(explanation)
     form.show_explanation(*record_words.explanation_sentences(explanation, context), shape=shape, tone=tone)

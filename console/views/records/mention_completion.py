@@ -1,6 +1,5 @@
-"""Completion of names in a note: after `@` the names of colleagues are offered, and a line below tells whom the note
-mentions.
-"""
+"""Completion of colleagues' names in a note: after `@` a list offers names, and a line below the field says whom
+the note mentions."""
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QTextCursor
@@ -16,7 +15,8 @@ _POPUP_WIDTH_PX = 240
 
 
 class MentionCompletion(QObject):
-    """Offers names of colleagues while a person types `@` and the beginning of a name into the input of a field."""
+    """Offers the names of colleagues while the person types `@` and the beginning of a name into `field`. Only
+    people who may read and write notes are offered."""
 
     def __init__(self, context: WindowContext, field: Field) -> None:
         super().__init__(field)
@@ -42,7 +42,7 @@ class MentionCompletion(QObject):
 
     @Slot()
     def update(self) -> None:
-        """Show the names that fit the typed beginning, and whom the note mentions."""
+        """Show the names that begin with the typed text after `@`, and say below the field whom the note mentions."""
         cursor = self._edit.textCursor()
         text, place = self._edit.toPlainText(), cursor.positionInBlock()
         beginning = find_typed_beginning(cursor.block().text()[:place])
@@ -66,7 +66,8 @@ class MentionCompletion(QObject):
         self.popup.setCurrentIndex(self._completer.completionModel().index(0, 0))
 
     def _describe(self, text: str) -> str:
-        """Return the sentences about the people whom the text mentions, and about the first unknown name."""
+        """Return the sentence with the people whom the text mentions, and a sentence about the first name that is
+        unknown."""
         found, translate = find_names(text, self._names, self._author), self._context.translate
         sentences = [translate("mention.will_tell", names=found.people)] if found.people else []
         sentences += [translate("mention.unknown", name=name) for name in found.unknown[:1]]
@@ -74,7 +75,7 @@ class MentionCompletion(QObject):
 
     @Slot(str)
     def insert_name(self, name: str) -> None:
-        """Replace the typed beginning of a name by the name and a space."""
+        """Replace the typed beginning of a name by the whole name and a space."""
         cursor = self._edit.textCursor()
         beginning = find_typed_beginning(cursor.block().text()[: cursor.positionInBlock()])
         if beginning is not None:

@@ -15,9 +15,8 @@ from console.views.widgets.inputs import Field, LineEdit
 
 
 class NoteDialog(FormDialog):
-    """The dialog in which a person writes a note on a record. Its field keeps the typed text until the note is
-    stored.
-    """
+    """The dialog in which a person writes a note on a record. The typed text is kept as a draft until the note is
+    stored."""
 
     name = "note"
     """The word that begins the draft's kind, and the part of the wording keys `dialog.{name}.…`."""
@@ -62,14 +61,14 @@ class NoteDialog(FormDialog):
         )
 
     def _make_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
-        """Return the call that stores the typed words."""
+        """Return the acting call that stores the text `words` as a note on the record."""
         return lambda services, request_id: services.recovery.add_note(kind, id, words, request_id=request_id)
 
     def describe(self, answer: Any) -> Toast:  # a note's answer says nothing more
         return Toast(self.context.translate("dialog.note.kept"))
 
     def show_answer(self, answer: Any) -> None:
-        """Delete the draft of the stored note, then do the same as `FormDialog.show_answer`."""
+        """Delete the draft, because the note is stored, then show the answer as FormDialog does."""
         self._draft.delete()
         super().show_answer(answer)
 

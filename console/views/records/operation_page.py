@@ -1,6 +1,5 @@
-"""The page of one operation of the journal: its start and end. If only the spool of this desk has the operation, the
-page also offers the actions that settle it.
-"""
+"""The page of one operation of the journal: its start and its end. If only this desk's spool has the operation,
+the page also offers the actions with which a person settles it."""
 
 from collections.abc import Sequence
 
@@ -27,7 +26,7 @@ from console.views.widgets.record_parts import FactList
 from console.views.widgets.timeline import TimelineList
 from console.wording import catalogue as wording
 
-_LOOK_BY_STATE = {
+_LOOK_BY_OPERATION_STATE = {
     "calling": ("half_disc", "progress"),
     "unknown": ("question", "unknown"),
     "done": ("disc", "good"),
@@ -36,7 +35,7 @@ _LOOK_BY_STATE = {
 
 
 class OperationPage(Page):
-    """The page of one operation of the journal. Its parts stand in the same order as on the page of a record."""
+    """The page of one operation of the journal. Its contents have the same order as the page of a record."""
 
     sidebar_key = "queues"
     help_key = "help.operation"
@@ -106,7 +105,7 @@ class OperationPage(Page):
         self.rename(f"{self.title.plain} {self.id.short_form}")
         self._show_badges(view)
         show_explanation(self.form, view.explanation, context)
-        self.form.set_actions(*self._buttons(view))
+        self.form.set_actions(*self._make_buttons(view))
         self._show_facts(view)
         self.timeline.show_lines([words.entry_timeline_line(entry, context) for entry in reversed(view.timeline)])
         if operation.source == "desk":
@@ -118,7 +117,7 @@ class OperationPage(Page):
             if widget := item.widget():
                 widget.deleteLater()
         state = view.record.state.value
-        shape, tone = _LOOK_BY_STATE[state]
+        shape, tone = _LOOK_BY_OPERATION_STATE[state]
         self.badges.addWidget(Badge(self.context.translate(f"state.operation.{state}"), shape, tone))  # type: ignore[arg-type]  # a tone
 
     def _show_facts(self, view: OperationView) -> None:
@@ -138,7 +137,7 @@ class OperationPage(Page):
         self.facts.deleteLater()
         self.facts = holder
 
-    def _buttons(self, view: OperationView) -> list[QWidget]:
+    def _make_buttons(self, view: OperationView) -> list[QWidget]:
         translate = self.context.translate
         if view.record.source != "desk":
             button = KeyButton(translate("action.open_record"), kind="primary")

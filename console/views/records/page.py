@@ -1,6 +1,5 @@
-"""The base class of the pages that show one record: layout, reading of the record, shortcuts, and steps to the
-previous and next record of a list.
-"""
+"""The base class of the pages that show one record: layout, reading of the record, shortcuts, and the steps to the
+previous and next record of a list."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -21,7 +20,7 @@ from console.views.printing.page_print import PagePrint
 from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
 from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions as evidence_acts
-from console.views.records.action_bar import KEY_BY_ACTION, ActionButtons
+from console.views.records.action_bar import SHORTCUT_BY_ACTION, ActionButtons
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHead, explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
@@ -39,17 +38,16 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-V = TypeVar("V", bound=RecordView)
+ViewT = TypeVar("ViewT", bound=RecordView)
 SHARED_ACTIONS = (*collaboration_actions.ACTION_NAMES, *evidence_acts.ACTION_NAMES)
 
 
 def record_hints(*names: str) -> tuple[KeyHint, ...]:
-    """Return the shortcuts for the line at the bottom of a record's page: those of the named actions, and those that
-    every record's page has.
-    """
+    """Return the shortcuts that the line at the bottom of a record's page shows: those of the actions `names`, and
+    those that every record's page has."""
     return (
         (("[", "]"), "key.previous_next"),
-        *(((KEY_BY_ACTION[name],), f"key.{name}") for name in names),
+        *(((SHORTCUT_BY_ACTION[name],), f"key.{name}") for name in names),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
         *collaboration_actions.SHORTCUT_HINTS,
@@ -59,10 +57,11 @@ def record_hints(*names: str) -> tuple[KeyHint, ...]:
     )
 
 
-class RecordPage(Page, Generic[V]):
-    """Base class of the pages that show one record. From top to bottom, each page has: title, sides (the state of the
-    record in each system that knows it), explanation, parts of this kind of record, tabs, actions. A subclass defines
-    `kind`, `action_names` (its actions) and the tabs, and fills the parts from the view of the record.
+class RecordPage(Page, Generic[ViewT]):
+    """Base class of the pages that show one record. From top to bottom, a page has: header, sides (panels with the
+    record's state in this database, at the provider and in the order), explanation, widgets for this kind of
+    record, tabs, action buttons. A subclass sets `kind` and `action_names`, passes its tabs, and fills the
+    widgets from the RecordView that it reads.
     """
 
     kind: ClassVar[str] = ""
@@ -76,12 +75,11 @@ class RecordPage(Page, Generic[V]):
         below: Sequence[QWidget | QLayout] = (),
         middle: QLayout | None = None,
     ) -> None:
-        """`below` are the widgets and layouts between the explanation and the tabs. `middle` is the layout that
-        contains the tabs, if another widget stands beside them.
-        """
+        """`below` are the widgets and layouts between the explanation and the tabs. `middle` is a layout that
+        contains the tabs and other widgets beside them; None if there are no such widgets."""
         super().__init__(context)
         self.route: RecordPageRoute = route_to(self.kind, 0)
-        self.view: V | None = None
+        self.view: ViewT | None = None
         self._shown_state: tuple[str, ...] = ()
         self.acts = RecordActionHandlers(context, self)
         self.evidence = evidence_acts.EvidenceExportActions(context, self.acts, self._act_by_key)
@@ -106,16 +104,16 @@ class RecordPage(Page, Generic[V]):
         self.head.step_requested.connect(self._show_neighbour)
         self.head.copied.connect(self.acts.show_copied_toast)
         self.head.company_requested.connect(self._open_company)
-        self.tabs.related_record_requested.connect(self._open_case)
+        self.tabs.related_record_requested.connect(self._open_related_record)
         self.tabs.tabs.currentChanged.connect(self.screen_state_changed)
         self.answers.clicked.connect(self.tabs.show_answers)
         self.action_bar.action_requested.connect(self.act_on_record)
         for name in self.action_names:
-            if name in KEY_BY_ACTION:
-                self.bind_key(KEY_BY_ACTION[name], partial(self._act_by_key, name))
+            if name in SHORTCUT_BY_ACTION:
+                self.bind_key(SHORTCUT_BY_ACTION[name], partial(self._act_by_key, name))
         self.bind_key("[", partial(self._show_neighbour, -1))
         self.bind_key("]", partial(self._show_neighbour, 1))
-        for name, key in collaboration_actions.KEYS_OF_OWN_TAKE.items():
+        for name, key in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION.items():
             self.bind_key(key, partial(self._end_own_take, name))
         self.bind_key(PRINT_KEY, partial(self._act_by_key, "print"))
         self.bind_key("Ctrl+C", self._copy_number)
@@ -129,44 +127,44 @@ class RecordPage(Page, Generic[V]):
 
     # -- implemented by subclasses
 
-    def read_view(self, services: "Console", id: int) -> V:
-        """Read the record with its related data from the services and return it. Called in a worker thread;
-        implemented by the subclass.
-        """
+    def read_view(self, services: "Console", id: int) -> ViewT:
+        """Read the record and the data of its page from the services, and return them. Called in a worker thread;
+        implemented by the subclass."""
         raise AssertionError(self.kind)
 
-    def fill_header(self, view: V) -> None:
-        """Show the facts of the header, the sides of the record, and the parts that only this kind of record has."""
+    def fill_header(self, view: ViewT) -> None:
+        """Show the header, the sides, and the widgets for this kind of record with the data of `view`. Implemented
+        by the subclass."""
 
-    def helpful_actions(self, view: V) -> tuple[str, ...]:
-        """Return the names of the most helpful actions for the present state of the record, the best one first."""
+    def helpful_actions(self, view: ViewT) -> tuple[str, ...]:
+        """Return the names of the actions to recommend in the present state of the record, the most important one
+        first. Implemented by the subclass."""
         return ()
 
-    def do_action(self, name: str, view: V) -> None:
-        """Run the action `name`, which only this kind of record has, such as `refund` of a payment."""
+    def do_action(self, name: str, view: ViewT) -> None:
+        """Run the action `name`, which only this kind of record has, such as `refund` of a payment. Implemented by
+        the subclass."""
 
-    def name(self, view: V) -> str:
+    def name(self, view: ViewT) -> str:
         """Return the text that the copy button beside the title copies; by default, the id of the record."""
         return str(view.record.id)
 
-    def clipboard_text(self, view: V) -> str:
-        """Return the text that Ctrl+C copies; by default, the same as `name`."""
+    def clipboard_text(self, view: ViewT) -> str:
+        """Return the text that the shortcut Ctrl+C copies; by default, the same text as `name`."""
         return self.name(view)
 
-    def number(self, view: V) -> str:
-        """Return the corporation number of the record; "" if it has none."""
+    def number(self, view: ViewT) -> str:
+        """Return the corporation number of the record; "" if the record has none."""
         return case_words.number_of(view.record)
 
-    def related_records(self, view: V) -> frozenset[tuple[str, int]]:
-        """Return the kind and id of each other record that this page shows. If one of them changes, the page is read
-        again.
-        """
+    def related_records(self, view: ViewT) -> frozenset[tuple[str, int]]:
+        """Return the kind and id of each other record that this page shows. If one of them changes, the page is
+        read again."""
         return frozenset()
 
     def button(self, name: str) -> KeyButton | None:
-        """Return the button of an action; None if the page has none. The shortcut of the action works only while this
-        button is enabled.
-        """
+        """Return the button of the action `name`; None if the page has no such button. The shortcut of an action
+        works only while its button is enabled."""
         return self.action_bar.button(name)
 
     # -- reading
@@ -182,17 +180,16 @@ class RecordPage(Page, Generic[V]):
                 self.hide_bar(name)
             self.head.show_reading(self.reading_title(route.id), str(route.id))
             self.rename(self.head.title.short_form)
-        self.head.show_place(route)
+        self.head.show_position(route)
         self.refresh("entered")
 
     def reading_title(self, id: int) -> str:
-        """Return the title that the page shows while the record is being read."""
+        """Return the title to show while the record with this id is being read."""
         return self.context.translate(f"kind.{self.kind}")
 
     def focus_targets(self) -> Sequence[QWidget | None]:
-        """The title, which a screen reader reads with the badges and the verdict. Enter does nothing there, so that a
-        key held down too long in a list starts no action.
-        """
+        """The title gets the focus first; a screen reader reads it with the badges and the verdict. Enter does
+        nothing on the title, so that a person who holds Enter too long in a list starts no action here."""
         return (self.head.title,)
 
     def screen_state(self) -> Mapping[str, Any]:
@@ -222,7 +219,7 @@ class RecordPage(Page, Generic[V]):
             key=(self.kind, "show", record_id),
         )
 
-    def _show_answer(self, record_id: int, view: V) -> None:
+    def _show_answer(self, record_id: int, view: ViewT) -> None:
         before = self.view
         if record_id != self.id or (before is not None and before.record.version > view.record.version):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
@@ -243,7 +240,7 @@ class RecordPage(Page, Generic[V]):
 
     # -- display
 
-    def _show_view(self, view: V) -> None:
+    def _show_view(self, view: ViewT) -> None:
         self.head.title.show_id(case_words.title(view.record, self.context), self.name(view))
         self.fill_header(view)
         show_explanation(self.form, view.explanation, self.context)
@@ -255,7 +252,8 @@ class RecordPage(Page, Generic[V]):
         self._set_tab_order()
 
     def _announce_change(self) -> None:
-        """Announce title, badges and verdict if one of them differs from the previous display of the same record."""
+        """Announce the title, the badges and the verdict to a screen reader if the badges or the verdict of the
+        shown record have changed."""
         title, badges = self.head.title.short_form, [badge.word for badge in self.head.badges]
         self.rename(title, self.head.notable_word)
         shown_before, self._shown_state = self._shown_state, (title, *badges, self.form.verdict)
@@ -263,8 +261,9 @@ class RecordPage(Page, Generic[V]):
             announce(self, spoken_text(title, ", ".join(badges), self.form.verdict))
 
     def show_sides(self, sides: Sequence[RecordSide], tools: Mapping[int, Sequence[QWidget]]) -> None:
-        """Show the sides of the record (its state in each system that knows it). `tools` maps the index of a side to
-        the buttons and links in the last line of its panel; a widget that is already there isn't added again.
+        """Show the sides: one panel per system, with the state that the record has there. `tools` are the buttons
+        and links to add to the panels, by the index of the panel; a widget that a panel already contains isn't
+        added again.
         """
         self.sides_strip.show_sides(sides)
         for place, widgets in tools.items():
@@ -274,9 +273,8 @@ class RecordPage(Page, Generic[V]):
         self.fit_strips()
 
     def fit_strips(self) -> None:
-        """Arrange the strip of the sides by the visible width: the page itself may be wider than the window and
-        scroll.
-        """
+        """Arrange the panels of the sides for the visible width of the page, which may be less than the width of
+        the page."""
         around = self.parentWidget()
         if around is not None:
             self.sides_strip.fit_width(around.width())
@@ -291,9 +289,8 @@ class RecordPage(Page, Generic[V]):
             self.action_bar.show_actions(self.view, self.form, self.helpful_actions(self.view))
 
     def _set_tab_order(self) -> None:
-        """Set the order in which the Tab key visits the widgets: title, sides, buttons of "you can", parts of this
-        kind, tabs with contents, all action buttons.
-        """
+        """Set the order in which the Tab key visits the widgets: header, sides, buttons of the line "you can",
+        widgets for this kind of record, tabs, action buttons."""
         set_tab_order(
             *self.head.focus_stops,
             *(tool for panel in self.sides_strip.panels for tool in panel.findChildren(PaintedButton)),
@@ -319,40 +316,38 @@ class RecordPage(Page, Generic[V]):
 
     # -- changes by other people
 
-    def _show_change_since(self, before: V, view: V) -> None:
-        """If another person has changed the record since the last reading, show a bar with that person, the time and
-        the action.
-        """
+    def _show_change_since(self, before: ViewT, view: ViewT) -> None:
+        """If another person has changed the record between the readings `before` and `view`, show a bar with the
+        person, the time and the action."""
         if not self.has_changed(before, view):
             return
         last_entry = next((entry for entry in reversed(view.timeline) if not self.is_opening(entry)), None)
         if last_entry is not None and last_entry.actor != self.context.operator:
             self.show_change(before, view, last_entry)
 
-    def has_changed(self, before: V, view: V) -> bool:
+    def has_changed(self, before: ViewT, view: ViewT) -> bool:
         return len(view.timeline) > len(before.timeline)
 
     def is_opening(self, entry: TimelineEntry) -> bool:
-        """Return True if the entry only records that a person has read the record."""
+        """Return True if the audit entry only records that a person has opened the record."""
         return entry.what.endswith("opened")
 
-    def show_change(self, before: V, view: V, last_entry: TimelineEntry) -> None:
+    def show_change(self, before: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records."""
         words = wording.timeline_line(last_entry, self.context.language)
         who = record_words.actor_name(last_entry.actor, self.context)
         text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
-        self.show_change_bar(text, self.closing_button())
+        self.show_change_bar(text, self.make_close_button())
 
-    def closing_button(self) -> KeyButton:
+    def make_close_button(self) -> KeyButton:
         """Return a button that closes the bar about a change by another person."""
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(self._hide_change_bar)
         return close
 
     def show_change_bar(self, text: str, button: KeyButton) -> None:
-        """Show a bar which says that another person has changed the record; `text` describes the change, `button`
-        stands in the bar.
-        """
+        """Show the bar which says that another person has changed the record. `text` describes the change;
+        `button` is added to the bar."""
         lead = self.context.translate("record.changed_lead")
         self.show_bar("changed", NotificationBar(lead, text, tone="care", shape="person", button=button))
 
@@ -362,8 +357,9 @@ class RecordPage(Page, Generic[V]):
         self.take_focus()
 
     def open_requested_action(self, name: str) -> None:
-        """Open the dialog of an action that was requested before the record was shown, as its shortcut would."""
-        if name in collaboration_actions.KEYS_OF_OWN_TAKE:
+        """Open the dialog of the action that another page has requested for this record
+        (`WindowContext.request_action`), in the same way as the shortcut of the action."""
+        if name in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION:
             self._end_own_take(name)
         else:
             self._act_by_key(name)
@@ -371,7 +367,8 @@ class RecordPage(Page, Generic[V]):
     # -- navigation
 
     def _show_neighbour(self, step: int) -> None:
-        """Open the previous (-1) or next (1) record of the list from which the page was opened."""
+        """Open the previous (`step` -1) or next (1) record of the list from which the person has opened the page.
+        If there is none, show this as a refusal."""
         route = neighbour_route(self.route, step)
         if route is not None:
             self.context.replacement_requested.emit(route)
@@ -379,7 +376,7 @@ class RecordPage(Page, Generic[V]):
             self.refuse_key(self.context.translate("act.no_neighbour"))
 
     @Slot(object)
-    def _open_case(self, record: ShownRecord) -> None:
+    def _open_related_record(self, record: ShownRecord) -> None:
         self.context.navigate(case_words.route_of(record, (), self.sidebar_key))
 
     @Slot()
@@ -391,9 +388,8 @@ class RecordPage(Page, Generic[V]):
     # -- actions
 
     def _act_by_key(self, name: str) -> None:
-        """Run the action whose shortcut was typed: on the related record whose row has the focus, else on the record
-        of the page, if the button of the action is enabled; otherwise say why it isn't.
-        """
+        """Run the action whose shortcut the person has typed: on the related record whose row has the focus,
+        otherwise on the record of the page. If the button of the action is disabled, show the reason."""
         row = self.tabs.focused_row()
         if isinstance(row, CreditCheck | Payment | Order | Refund):
             self._act_on_row(name, row)
@@ -405,9 +401,8 @@ class RecordPage(Page, Generic[V]):
             self.press_button(button)
 
     def _act_on_row(self, name: str, row: ShownRecord) -> None:
-        """Run an action on the related record whose row has the focus. An action that its row can't have is not run:
-        a bar says whose row has the focus, because the action must not reach another record.
-        """
+        """Run an action on the related record whose row has the focus. If this record can't have the action, show
+        a bar that names the record, because the action must not run on the record of the page instead."""
         shared_acts, button = (self.evidence, self.collaboration), self.button(name)
         if button is not None and name in SHARED_ACTIONS:  # every record has them, with the same rights
             if button.isEnabled():
@@ -432,7 +427,7 @@ class RecordPage(Page, Generic[V]):
 
     @Slot(str)
     def act_on_record(self, name: str) -> None:
-        """Run the action of this name on the shown record. Do nothing until the record is read."""
+        """Run the action `name` on the record of the page. Do nothing until the record is read."""
         shared_acts = (self.evidence, self.collaboration)
         if self.view is None:
             return
@@ -441,8 +436,8 @@ class RecordPage(Page, Generic[V]):
         elif not any(acts.run_action(name, self.kind, self.id) for acts in shared_acts):
             self.do_action(name, self.view)
 
-    def printed_lines(self, view: V) -> list[str]:
-        """Return the texts that the page shows above the tabs, as lines for a printout."""
+    def printed_lines(self, view: ViewT) -> list[str]:
+        """Return the texts that the page shows above the tabs, as the lines of a printout."""
         company = " ".join(filter(None, (self.head.company.plain, self.number(view))))
         badges = ", ".join(badge.word for badge in self.head.badges)
         sides = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
@@ -459,12 +454,11 @@ class RecordPage(Page, Generic[V]):
         if self.view is not None:
             self.acts.copy_summary(self.view.record)
 
-    def copyable(
+    def make_copyable_id(
         self, name: str, short_form: str = "", plain: str = "", *, role: TypeRoleName = "data", tone: Tone = "text"
     ) -> CopyableId:
-        """Return a widget that shows an identifier with a copy button. After a copy, a toast shows the copied
-        text.
-        """
+        """Return a widget that shows an identifier with a copy button: `short_form` on screen, `plain` in the
+        clipboard, `name` for a screen reader. After a copy, a toast shows the copied text."""
         identifier = CopyableId(
             short_form, plain, name, copy_word=self.context.translate("action.copy"), role=role, tone=tone
         )

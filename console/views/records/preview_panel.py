@@ -1,4 +1,4 @@
-"""The panel beside the list of a queue: a summary of the current record, and its main actions."""
+"""The panel beside the table of a queue, with a summary of the current record and buttons for its main actions."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -26,16 +26,17 @@ from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
-_PADDING_PX = 16
-_LAST_STEPS = 5
+_PANEL_PADDING_PX = 16
+_LAST_STEP_COUNT = 5
 
 
 class RecordPreview(Surface):
-    """The panel that summarizes one item of a queue.
+    """The panel beside the table of a queue, with a summary of one item of the queue.
 
     Signals:
-    - opened, probed, refetched, resolved: that button was pressed for the shown record.
-    - copied(str): a number was copied.
+    - opened: the person wants to open the page of the shown record.
+    - probed, refetched, resolved: the person has pressed the button of this action.
+    - copied(str): the person has copied this number.
     """
 
     opened = Signal()
@@ -56,19 +57,19 @@ class RecordPreview(Surface):
         box.addWidget(self._area)
 
     def show_item(self, item: QueueItem | None) -> None:
-        """Show the summary of an item of a queue; None empties the panel."""
+        """Show the summary of this item of a queue. With None, the panel is empty."""
         self.record = item.record if item else None
-        self._area.setWidget(self._preview_content(item) if item else QWidget())
+        self._area.setWidget(self._make_preview(item) if item else QWidget())
 
-    def _preview_content(self, item: QueueItem) -> QWidget:
+    def _make_preview(self, item: QueueItem) -> QWidget:
         content = QWidget()
         box = make_column(gap=0)
-        box.addWidget(self._head_part(item.record))
-        box.addWidget(self._state_part(item))
+        box.addWidget(self._make_header(item.record))
+        box.addWidget(self._make_state_section(item))
         if isinstance(item.record, Payment):
-            box.addWidget(self._sides_part(item.record))
-        box.addWidget(self._check_facts_part(item.record))
-        self._steps = make_column(gap=6, margins=(_PADDING_PX, 14, _PADDING_PX, 14))
+            box.addWidget(self._make_sides_section(item.record))
+        box.addWidget(self._make_facts_section(item.record))
+        self._steps = make_column(gap=6, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
         steps = Surface(edge="top")
         steps.setLayout(self._steps)
         box.addWidget(steps)
@@ -77,7 +78,7 @@ class RecordPreview(Surface):
         content.setLayout(box)
         return content
 
-    def _head_part(self, record: ShownRecord) -> QWidget:
+    def _make_header(self, record: ShownRecord) -> QWidget:
         context, now = self._context, self._context.now()
         link = LinkButton(context.translate("action.open"))
         link.clicked.connect(self.opened)
@@ -89,14 +90,14 @@ class RecordPreview(Surface):
         name = case_words.company_name(record, context)
         if name or isinstance(record, CreditCheck):
             parts.append(ElidedLabel(name or context.translate("record.no_name")))
-        line = make_row(*self._number_widgets(record), None)
-        head.setLayout(make_column(title, *parts, line, 4, badges, gap=2, margins=(_PADDING_PX, 12, _PADDING_PX, 14)))
+        line = make_row(*self._make_number_widgets(record), None)
+        head.setLayout(
+            make_column(title, *parts, line, 4, badges, gap=2, margins=(_PANEL_PADDING_PX, 12, _PANEL_PADDING_PX, 14))
+        )
         return head
 
-    def _number_widgets(self, record: ShownRecord) -> list[QWidget]:
-        """Return the widgets for the corporation number (with a copy button), and beside it the client or the
-        amount.
-        """
+    def _make_number_widgets(self, record: ShownRecord) -> list[QWidget]:
+        """Return the widgets with the corporation number and its copy button, and with the client or the amount."""
         context, number = self._context, case_words.number_of(record)
         widgets: list[QWidget] = []
         if number:
@@ -112,11 +113,11 @@ class RecordPreview(Surface):
         is_different = case_words.differs_in_amount(record, context.now())
         return [*widgets, TextLabel(detail, "body", "bad" if is_different else "muted")]
 
-    def _state_part(self, item: QueueItem) -> QWidget:
+    def _make_state_section(self, item: QueueItem) -> QWidget:
         context, record = self._context, item.record
         part = Surface(edge="bottom")
-        box = make_column(gap=10, margins=(_PADDING_PX, 14, _PADDING_PX, 14))
-        block_keys = _block_words(record)
+        box = make_column(gap=10, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14))
+        block_keys = _block_wording_keys(record)
         if block_keys:
             lead, text_key = block_keys
             box.addWidget(
@@ -135,14 +136,13 @@ class RecordPreview(Surface):
                 [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
             )
         )
-        box.addLayout(self._action_buttons(item))
+        box.addLayout(self._make_action_buttons(item))
         part.setLayout(box)
         return part
 
-    def _sides_part(self, record: Payment) -> QWidget:
-        """Return a widget with what our record, the provider and the order say. A side that differs is marked. The
-        provider's own word is a code, so only the record's page shows it.
-        """
+    def _make_sides_section(self, record: Payment) -> QWidget:
+        """Return a widget with the state of a payment in this database, at the provider and in the order. A state
+        that differs is marked. The provider's own word for the state is left out, because it is a code."""
         relations = record.relations or PaymentRelations()
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
         facts = FactList()
@@ -153,16 +153,17 @@ class RecordPreview(Surface):
             label.setAccessibleName(side.spoken_text())
             facts.add_fact(side.name, label)
         part = Surface(edge="bottom")
-        part.setLayout(make_column(facts, margins=(_PADDING_PX, 14, _PADDING_PX, 14)))
+        part.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
         return part
 
     def _read_last_steps(self, record: ShownRecord) -> None:
-        """Read the last steps in the background. An answer about a record that isn't shown any more is dropped."""
+        """Read the newest events of the record's timeline in the background, and show them unless another record
+        is shown by then."""
         if not self._context.is_ready:
             return
         kind, record_id = case_words.make_record_ref(record)
         self._context.run_read(
-            lambda services: services.recovery.read_last_events(kind, record_id, _LAST_STEPS),
+            lambda services: services.recovery.read_last_events(kind, record_id, _LAST_STEP_COUNT),
             lambda story: self._show_last_steps(record, story),
             lambda failure: None,  # the steps stand on the record's page, which tells the failure
             owner=self,
@@ -183,10 +184,9 @@ class RecordPreview(Surface):
             label.setAccessibleName(line.spoken_text())
             self._steps.addWidget(label)
 
-    def _action_buttons(self, item: QueueItem) -> "QVBoxLayout":
-        """Return a layout with the buttons of the record's actions; the page binds their shortcuts. The action of the
-        next step is the primary one, if its rules and rights allow it now.
-        """
+    def _make_action_buttons(self, item: QueueItem) -> "QVBoxLayout":
+        """Return a layout with the buttons of the record's actions. The button of the recommended action is the
+        primary one, if it is enabled. The page connects the shortcuts."""
         translate, record = self._context.translate, item.record
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         buttons = []
@@ -208,9 +208,9 @@ class RecordPreview(Surface):
         button.clicked.connect(signal)
         return bind_right(self._context, button, right)
 
-    def _check_facts_part(self, record: ShownRecord) -> QWidget:
+    def _make_facts_section(self, record: ShownRecord) -> QWidget:
         if not isinstance(record, CreditCheck):
-            return self._money_facts_part(record)
+            return self._make_money_facts_section(record)
         context = self._context
         facts = FactList()
         facts.add_fact(context.translate("field.result"), TextLabel(words.result_word(record, context) or "–"))
@@ -223,11 +223,11 @@ class RecordPreview(Surface):
             missing_label = TextLabel(context.translate("record.missing_parts", missing=record.incomplete), wrap=True)
             facts.add_fact(context.translate("word.missing_label"), missing_label)
         holder = QWidget()
-        holder.setLayout(make_column(facts, margins=(_PADDING_PX, 14, _PADDING_PX, 14)))
+        holder.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
         return holder
 
-    def _money_facts_part(self, record: Order | Payment | Refund) -> QWidget:
-        """Return a widget with the main facts of a payment, an order or a refund."""
+    def _make_money_facts_section(self, record: Order | Payment | Refund) -> QWidget:
+        """Return a widget with the main facts of an order, a payment or a refund."""
         context = self._context
         translate, facts = context.translate, FactList()
         amount = case_words.marked_amount_text(record, context)
@@ -247,14 +247,13 @@ class RecordPreview(Surface):
         for label, value in lines:
             facts.add_fact(label, TextLabel(value or wording.NO_VALUE, wrap=True, selectable=True))
         holder = QWidget()
-        holder.setLayout(make_column(facts, margins=(_PADDING_PX, 14, _PADDING_PX, 14)))
+        holder.setLayout(make_column(facts, margins=(_PANEL_PADDING_PX, 14, _PANEL_PADDING_PX, 14)))
         return holder
 
 
-def _block_words(record: ShownRecord) -> tuple[str, str] | None:
+def _block_wording_keys(record: ShownRecord) -> tuple[str, str] | None:
     """Return the two wording keys (bold text, sentence) of the bar which says that the record's unknown outcome
-    blocks other actions. Return None if the outcome is known, or for an order.
-    """
+    blocks other actions. Return None if the outcome is known, or for an order."""
     if isinstance(record, Order) or record.certainty is not Certainty.UNKNOWN:
         return None
     if isinstance(record, CreditCheck):

@@ -1,4 +1,5 @@
-"""The dialog in which one or two people settle a credit check with an unknown outcome by evidence."""
+"""The dialog in which a person settles a credit check with an unknown outcome by evidence. A second person must
+confirm some decisions."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
@@ -30,8 +31,7 @@ _FINAL_REFUSALS = frozenset(
 
 class ResolveForm(EvidenceForm):
     """The form in which a person settles a credit check with an unknown outcome. The result "bought" needs the
-    provider's number as evidence; the result "not bought" needs other evidence.
-    """
+    provider's number as evidence; the result "not bought" needs other evidence."""
 
     def __init__(self, context: WindowContext, proposer: str | None) -> None:
         translate = context.translate
@@ -87,9 +87,8 @@ class ResolveForm(EvidenceForm):
         self.second_person_text.show_text(self._second_person_text())
 
     def _second_person_text(self) -> str:
-        """Return the text which says whether a second person must confirm the decision, with the names of the people
-        who may.
-        """
+        """Return the text which says whether a second person must confirm the decision, with the names of the
+        people who may."""
         translate, context = self._context.translate, self._context
         if self.outcome != "error":
             return translate("dialog.resolve.one_person") if self.outcome else ""
@@ -99,9 +98,9 @@ class ResolveForm(EvidenceForm):
 
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
-    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After a refusal
-    the person can correct the decision, except for the codes of _FINAL_REFUSALS. If the record has changed since the
-    dialog was opened, the dialog shows the changed fields.
+    """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After a
+    refusal the person can correct the inputs and send them again, except for the error codes of
+    _FINAL_REFUSALS. If the record has changed since the dialog was opened, the dialog shows the changed fields.
     """
 
     def __init__(
@@ -131,27 +130,26 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
 
     def _show_failure(self, failure: Failure) -> None:
         if failure.code == ErrorCode.STALE_VIEW:
-            self._show_end(self._context.translate("dialog.stale.title"), self._stale_content(failure))
+            self._show_final_content(self._context.translate("dialog.stale.title"), self._stale_content(failure))
         elif failure.code in _FINAL_REFUSALS:
-            self._show_end(self._context.translate("act.refused"), self._refusal_bar(failure))
+            self._show_final_content(self._context.translate("act.refused"), self._make_refusal_bar(failure))
         else:
             self._show_form_again(failure)
 
     def _show_form_again(self, failure: Failure) -> None:
-        """Show the refusal above the form. The form still has the person's inputs."""
+        """Show the refusal above the form, which still has the person's inputs."""
         self.form.setEnabled(True)
         self.allow_closing(self._context.translate("action.cancel"), "")
         content = QWidget()
-        content.setLayout(make_column(self._refusal_bar(failure), self.form, gap=12))
+        content.setLayout(make_column(self._make_refusal_bar(failure), self.form, gap=12))
         self.show_content(content)
-        self._update_act()
+        self._update_act_button()
 
     def _stale_content(self, failure: Failure) -> QWidget:
-        """Return the content for a decision that was refused because the record has changed: the refusal, the badges
-        of the stored record, and its changed fields.
-        """
+        """Return the content of the dialog after a refusal because the record has changed: the refusal, the badges
+        of the stored record, and its changed fields."""
         context, stored_record = self._context, failure.detail.get("record")
-        parts: list[QWidget] = [self._refusal_bar(failure)]
+        parts: list[QWidget] = [self._make_refusal_bar(failure)]
         if isinstance(stored_record, CreditCheck) and isinstance(self._credit_check, CreditCheck):
             difference = record_facts.difference_text(self._credit_check, stored_record, context)
             parts += [
@@ -162,7 +160,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         holder.setLayout(make_column(*parts, gap=12))
         return holder
 
-    def _show_end(self, title: str, content: QWidget) -> None:
+    def _show_final_content(self, title: str, content: QWidget) -> None:
         close, act = self._context.translate("action.close"), self._context.translate("action.open_record")
         self.show_outcome(title, self._subtitle_line, content, close=close, act=act)
         self.act_button.clicked.connect(self._open_record)

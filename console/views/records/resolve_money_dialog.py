@@ -1,6 +1,5 @@
-"""The dialog in which a person settles a payment or refund with an unknown outcome: one person if a read of the
-provider confirms the result, otherwise two people.
-"""
+"""The dialog in which a person settles a payment or refund with an unknown outcome. One person can decide if the
+provider confirms the result; every other decision needs two people."""
 
 from typing import TypeAlias
 
@@ -15,15 +14,15 @@ from console.views.records.evidence_wizard import FILE_EVIDENCE, NUMBER_EVIDENCE
 from console.views.runtime.context import WindowContext
 from console.views.widgets.inputs import Field, RadioButton
 
-_OUTCOMES_BY_KIND = {"payment": ("completed", "payment_failed", "reversed"), "refund": ("completed", "failed")}
+_RESULTS_BY_KIND = {"payment": ("completed", "payment_failed", "reversed"), "refund": ("completed", "failed")}
 MoneyRecord: TypeAlias = Payment | Refund | Operation
 
 
 class ResolveMoneyForm(EvidenceForm):
-    """The form in which a person settles a payment or refund with an unknown outcome. If the evidence is the
-    provider's number and the result is "completed", the service reads the provider to confirm it, and one person
-    decides alone; every other decision needs two people. The result "completed" of a refund always needs the
-    provider's number.
+    """The form in which a person settles a payment or refund with an unknown outcome. If the person gives the
+    provider's number as evidence and chooses "completed", the service asks the provider to confirm this, and no
+    second person is needed. Every other decision needs two people. The result "completed" of a refund always
+    needs the provider's number.
     """
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None) -> None:
@@ -34,7 +33,7 @@ class ResolveMoneyForm(EvidenceForm):
         }
         outcomes = {
             name: RadioButton(translate(f"dialog.resolve_money.{record_kind}.{name}"))
-            for name in _OUTCOMES_BY_KIND[record_kind]
+            for name in _RESULTS_BY_KIND[record_kind]
         }
         super().__init__(
             context, proposer, Field(translate("dialog.resolve_money.number"), role="data"), kinds, outcomes
@@ -54,14 +53,13 @@ class ResolveMoneyForm(EvidenceForm):
 
     @property
     def _needs_number(self) -> bool:
-        """True if the person must give the provider's number although the evidence is a file or a text."""
+        """True if the result needs the provider's number although the person gives a file or a text as evidence."""
         return self._record_kind == "refund" and self.outcome == "completed" and self.evidence_kind != NUMBER_EVIDENCE
 
     @property
     def provider_id(self) -> str | None:
-        """The typed number of the provider; None if it is empty, or if neither the evidence nor the result needs
-        one.
-        """
+        """The provider's number that the person has typed; None if there is none, or if neither the evidence nor
+        the result needs it."""
         field = self.completed_number if self._needs_number else self.number
         typed = field.text().strip()
         return typed if typed and (self._needs_number or self.evidence_kind == NUMBER_EVIDENCE) else None
@@ -104,9 +102,8 @@ class ResolveMoneyForm(EvidenceForm):
 
 
 class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
-    """The dialog in which a person settles a payment or refund with an unknown outcome (see ResolveMoneyForm). After
-    an answer of the service, including a refusal, the person can only close it.
-    """
+    """The dialog in which a person settles a payment or refund with an unknown outcome (see ResolveMoneyForm).
+    After the service has stored or refused the decision, the person can only close the dialog."""
 
     def __init__(self, context: WindowContext, record: MoneyRecord, proposer: str | None, parent: QWidget) -> None:
         self._name = _dialog_title(context, record)
@@ -127,12 +124,12 @@ class ResolveMoneyDialog(EvidenceDialog[ResolveMoneyForm]):
     def _hint_key(self) -> str:
         return "dialog.resolve.nothing_yet"
 
-    def _show_end(self, title: str, content: QWidget) -> None:
+    def _show_final_content(self, title: str, content: QWidget) -> None:
         self.show_outcome(title, self._name, content, close=self._context.translate("action.close"))
 
 
 def _dialog_title(context: WindowContext, record: MoneyRecord) -> str:
-    """Return the name of the record for the title of the dialog; for an operation, a text with its id."""
+    """Return the title of the dialog: the title of the record; for an operation, a text with its id."""
     if isinstance(record, Operation):
         return context.translate("operation_screen.named", operation=record.id)
     return case_words.title(record, context)

@@ -1,6 +1,5 @@
-"""The tabs of a record's page: timeline, the tabs of this kind of record, notes, stored answers of the provider,
-audit entries.
-"""
+"""The tabs of a record's page: timeline, tabs for this kind of record, notes, stored answers of the provider,
+audit entries."""
 
 import json
 from collections.abc import Sequence
@@ -28,9 +27,8 @@ from console.wording import evidence_words
 
 @dataclass(frozen=True, slots=True)
 class RecordTab:
-    """One tab of a record's page. `focus_stops` are its widgets that can have the focus, in tab order; the first one
-    gets the focus when the tab is shown.
-    """
+    """One tab of a record's page. `focus_stops` are the widgets of `content` that can have the focus, in tab
+    order; the first one gets the focus when the person opens the tab."""
 
     name: str
     content: QWidget
@@ -38,12 +36,12 @@ class RecordTab:
 
 
 class RecordTabs(QWidget):
-    """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit; `between` are the
-    tabs of this kind of record, after the timeline. `least_rows` is the minimum height of the contents, counted in
-    table rows.
+    """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit; `kind_tabs` are
+    the tabs that only this kind of record has, and stand after the timeline. `least_rows` is the minimum height
+    of a tab's content, as a number of table rows.
 
     Signals:
-    - related_record_requested(object): the person opens this related record.
+    - related_record_requested(object): the person wants to open the page of this related record.
     """
 
     related_record_requested = Signal(object)
@@ -77,18 +75,19 @@ class RecordTabs(QWidget):
 
     @property
     def current_name(self) -> str:
-        """The name of the visible tab, such as "notes"."""
+        """The name of the open tab, such as "notes"."""
         return self._tabs[max(0, self.tabs.currentIndex())].name
 
     def show_tab(self, name: object) -> None:
-        """Show the tab of this name; do nothing if there is none."""
+        """Open the tab of this name; do nothing if there is no such tab."""
         names = [tab.name for tab in self._tabs]
         if name in names:
             self.tabs.setCurrentIndex(names.index(str(name)))
 
     def show_record(self, view: RecordView, lines: Sequence[TimelineLine], between: Sequence[int]) -> None:
-        """Replace the contents of the tabs that every record has; the visible tab stays visible. `lines` is the
-        timeline; `between` are the counts for the tabs of this kind of record.
+        """Show the data of another record, or newer data of the same one, in the tabs that every record has. The
+        open tab stays open. `lines` are the lines of the timeline; `between` are the numbers of items to show
+        beside the titles of the `kind_tabs`.
         """
         self._timeline.show_lines(lines)
         self._notes.show_lines(note_lines(view.notes, self._context))
@@ -107,21 +106,20 @@ class RecordTabs(QWidget):
         return self.tabs, *(stop for tab in self._tabs for stop in tab.focus_stops)
 
     def focused_row(self) -> object | None:
-        """Return the current row of the table that has the focus; None if no table of the tabs has it."""
+        """Return the current row of the table that has the focus; None if no table of these tabs has the focus."""
         tables = (stop for tab in self._tabs for stop in tab.focus_stops)
         table = next((stop for stop in tables if isinstance(stop, StaticTable) and stop.hasFocus()), None)
         return table.current_item if table is not None else None
 
     @Slot()
     def show_answers(self) -> None:
-        """Show the tab of the provider's stored answers and focus its content."""
+        """Open the tab with the stored answers of the provider, and give its content the focus."""
         self.show_tab("evidence")
         self.focus_content()
 
     def focus_content(self) -> None:
-        """Give the focus to the content of the visible tab. While it has the focus, single letters work as
-        shortcuts.
-        """
+        """Give the focus to the content of the open tab. The shortcuts of single letters work while the content
+        has the focus."""
         self._tabs[self._stack.currentIndex()].focus_stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
 
@@ -129,7 +127,8 @@ _TABS_WITH_EMPTY_STATE = frozenset({"attempts", "notes", "evidence"})
 
 
 def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
-    """Return the content of a tab; if it can be empty, together with a text that gives the reason."""
+    """Return the content of a tab. For a tab that can be empty, return a stack of the content and of the text to
+    show without content."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
     both = QStackedWidget()
@@ -139,9 +138,8 @@ def _add_empty_state(tab: RecordTab, context: WindowContext) -> QWidget:
 
 
 def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineLine]:
-    """Return a timeline line about the scheduled next step of the record, which stands above the past events. Return
-    an empty list if no step is scheduled.
-    """
+    """Return the timeline line about the next step that is scheduled for the record, in a list; an empty list if
+    no step is scheduled."""
     at, reason = record.work.at, record.work.reason
     if at is None:
         return []
@@ -162,7 +160,7 @@ def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineL
 
 
 def audit_table(context: WindowContext) -> StaticTable:
-    """Return the table of a record's audit entries; its rows are (number, TimelineEntry)."""
+    """Return an empty table for the audit entries of a record. Its rows are pairs of a number and a TimelineEntry."""
     translate = context.translate
 
     def read_entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:
@@ -201,7 +199,8 @@ def audit_table(context: WindowContext) -> StaticTable:
 
 
 def readable_answer(body: str | None) -> str:
-    """Return a stored answer with one value per line if it is JSON, otherwise unchanged; "" for None."""
+    """Return the text of a stored answer. JSON is returned with one value per line, any other text unchanged, and
+    "" for None."""
     try:
         return json.dumps(json.loads(body or ""), ensure_ascii=False, indent=2)
     except ValueError:
@@ -209,7 +208,8 @@ def readable_answer(body: str | None) -> str:
 
 
 class EvidenceView(QWidget):
-    """The tab of the stored answers: their list at the left, and the text of the selected answer at the right."""
+    """The content of the tab with the stored answers: a table of the answers, and beside it the text of the
+    selected answer."""
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__()

@@ -1,6 +1,5 @@
-"""The dialogs of the three decisions on a refund: approve it (with password), reject it (with a reason), withdraw it
-(by the maker).
-"""
+"""The dialogs of the three decisions on a refund: approve it (with the password), reject it (with a reason), and
+withdraw it (only the maker)."""
 
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
@@ -31,8 +30,8 @@ from console.wording import catalogue as wording
 
 class _DecisionDialog(DialogFrame):
     """Base class of the dialogs in which a person approves, rejects or withdraws a refund. The dialog shows the
-    refund, makes one service call and shows the outcome. `name` is "approve", "reject" or "withdraw"; it selects the
-    texts.
+    refund, sends the decision to the service once, and shows the outcome. `name` is "approve", "reject" or
+    "withdraw"; the wording keys of the dialog contain it.
     """
 
     name = ""
@@ -52,26 +51,26 @@ class _DecisionDialog(DialogFrame):
         self._context, self._view = context, view
         self._close_timer = QTimer(self, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
         self._close_timer.timeout.connect(self._allow_closing)
-        self.show_content(self._content())
+        self.show_content(self._make_content())
         self.act_button.clicked.connect(self._send_decision)
-        self._update_act()
+        self._update_act_button()
 
-    def _content(self) -> QWidget:
+    def _make_content(self) -> QWidget:
         raise AssertionError(self.name)
 
     def _find_disabled_reason(self) -> str:
-        """Return why the person can't send the decision yet; "" if this is possible."""
+        """Return why the person can't send the decision yet; "" if the person can."""
         return ""
 
     def _reason_words(self) -> str:
-        """Return the reason that the person has typed; "" for a decision that needs none."""
+        """Return the reason that the person has typed; "" for a decision without a reason."""
         return ""
 
-    def _decision_call(self) -> ActingCall[Refund]:
+    def _make_decision_call(self) -> ActingCall[Refund]:
         raise AssertionError(self.name)
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         disabled_reason = self._find_disabled_reason()
         if disabled_reason:
             self.disable_act_button(disabled_reason)
@@ -81,7 +80,7 @@ class _DecisionDialog(DialogFrame):
     @Slot()
     def _send_decision(self) -> None:
         if not self.is_busy and not self._find_disabled_reason():
-            self._send_call(self._decision_call())
+            self._send_call(self._make_decision_call())
 
     def _send_call(self, call: ActingCall[Refund]) -> None:
         context, id = self._context, self._view.record.id
@@ -115,24 +114,26 @@ class _DecisionDialog(DialogFrame):
         amount = wording.format_amount(refund.amount_minor, refund.currency)
         ending = context.translate(_ending_key(self.name, refund), id=refund.id, amount=amount)
         bar = NotificationBar("", ending, tone="good", shape="check")
-        self._show_end(context.translate(f"dialog.{self.name}.done"), decision_content(context, refund, bar))
+        self._show_final_content(
+            context.translate(f"dialog.{self.name}.done"), decision_content(context, refund, bar)
+        )
 
     def _show_failure(self, failure: Failure) -> None:
         context, stored_record = self._context, failure.detail.get("record")
         if is_withdrawn(failure):
             content = decision_content(context, None, withdrawn_bar(context, failure))
-            self._show_end(context.translate("dialog.withdraw.done"), content)
+            self._show_final_content(context.translate("dialog.withdraw.done"), content)
             return
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
         tone, shape = ("unknown", "question") if is_unknown else ("bad", "square_bang")
         bar = NotificationBar("", context.failure_message(failure), tone=tone, shape=shape)  # type: ignore[arg-type]  # a tone
         refusal_title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
         title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title)
-        self._show_end(
+        self._show_final_content(
             title, decision_content(context, stored_record if isinstance(stored_record, Refund) else None, bar)
         )
 
-    def _show_end(self, title: str, content: QWidget) -> None:
+    def _show_final_content(self, title: str, content: QWidget) -> None:
         translate = self._context.translate
         self._close_timer.stop()
         act = translate("action.open_refund")
@@ -148,30 +149,29 @@ class _DecisionDialog(DialogFrame):
 
 
 class ApproveDialog(_DecisionDialog):
-    """The dialog in which a person approves a refund. If the database is a server, the person must type the password;
-    if the amount is large, also the last characters of the order number.
-    """
+    """The dialog in which a person approves a refund. If the database is a server, the person must type the
+    password; if the refund needs two approvers, also the last characters of the order number."""
 
     name = "approve"
 
-    def _content(self) -> QWidget:
+    def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record
         self.needs_password = self._context.settings.sign_in.is_server
         self.password = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
-        self.password.line_edit.textChanged.connect(self._update_act)
+        self.password.line_edit.textChanged.connect(self._update_act_button)
         order = self._view.order
         self.digits = OrderNumberCheck(
             self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
         )
-        self.digits.changed.connect(self._update_act)
+        self.digits.changed.connect(self._update_act_button)
         self.needs_digits = record.checkers_needed > 1
         final = NotificationBar(
-            translate("dialog.approve.final_lead"), translate(self._following_text()), tone="care", shape="warning"
+            translate("dialog.approve.final_lead"), translate(self._next_step_key()), tone="care", shape="warning"
         )
         content = QWidget()
-        parts: list[QWidget] = [final, self._effect_facts()]
+        parts: list[QWidget] = [final, self._make_effect_facts()]
         step_up_words = translate("dialog.approve.step_up" if self.needs_password else "dialog.approve.no_password")
         step_up = TextLabel(step_up_words, "small", "muted")
         parts += [self.digits] if self.needs_digits else []
@@ -183,7 +183,7 @@ class ApproveDialog(_DecisionDialog):
         content.setLayout(make_column(*parts, gap=12))
         return content
 
-    def _following_text(self) -> str:
+    def _next_step_key(self) -> str:
         record, now = self._view.record, self._context.now()
         if len(record.checkers) + 1 < record.checkers_needed:
             return "dialog.approve.then_second"
@@ -191,7 +191,7 @@ class ApproveDialog(_DecisionDialog):
             return "dialog.approve.then_waits"
         return "dialog.approve.then_sent"
 
-    def _effect_facts(self) -> FactList:
+    def _make_effect_facts(self) -> FactList:
         translate, view = self._context.translate, self._view
         record, money = view.record, view.money
         facts = FactList()
@@ -217,45 +217,43 @@ class ApproveDialog(_DecisionDialog):
         is_password_missing = self.needs_password and not self.password.text()
         return self._context.translate("dialog.approve.needs_password") if is_password_missing else ""
 
-    def _decision_call(self) -> ActingCall[Refund]:
+    def _make_decision_call(self) -> ActingCall[Refund]:
         id, expected_version = self._view.record.id, self._view.record.version
         return lambda services, request_id: services.refunds.approve(id, expected_version, request_id=request_id)
 
     @Slot()
     def _send_decision(self) -> None:
-        """Send the approval. If the database is a server, first check the typed password over a separate
-        connection.
-        """
+        """Send the approval. If the database is a server, check the typed password first, over a separate
+        connection."""
         if self.is_busy or self._find_disabled_reason():
             return
         if not self.needs_password:
-            self._send_call(self._decision_call())
+            self._send_call(self._make_decision_call())
             return
         password = self.password.text()
         self.password.hide_again()
         self.password.line_edit.clear()
         self.set_busy(self._context.translate("dialog.busy"))
         confirm = self._context.bind_services(lambda services: services.sessions.confirm_password(password))
-        confirmed_call = add_password(self._decision_call(), password)
+        confirmed_call = add_password(self._make_decision_call(), password)
 
-        def take_confirmation(is_right: bool) -> None:
+        def handle_confirmation(is_right: bool) -> None:
             if is_right:
                 self._send_call(confirmed_call)
             else:
                 self._ask_password_again(self._context.translate("lock.wrong.words"))
 
-        self._context.runner.run(confirm, take_confirmation, self._show_confirmation_failure, owner=self)
+        self._context.runner.run(confirm, handle_confirmation, self._show_confirmation_failure, owner=self)
 
     def _show_confirmation_failure(self, failure: Failure) -> None:
         self._ask_password_again(self._context.failure_message(failure))
 
     def _ask_password_again(self, words: str) -> None:
-        """Enable the dialog again after the password was wrong or could not be checked, with `words` as the reason.
-        Nothing was approved.
-        """
+        """Enable the dialog again, because the password was wrong or couldn't be checked; `words` is the reason.
+        The refund isn't approved yet."""
         self.allow_closing(self._context.translate("action.cancel"), "")
         self.act_button.show_text(self._context.translate("dialog.approve.act"))
-        self._update_act()
+        self._update_act_button()
         self.password.show_error(words)
         self.password.line_edit.setFocus()
 
@@ -265,12 +263,12 @@ class DeclineDialog(_DecisionDialog):
 
     name = "reject"
 
-    def _content(self) -> QWidget:
+    def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record
         self.words = Field(translate("dialog.reject.words"), area=True)
         self.words.show_hint(translate("dialog.reject.reads", maker=record.maker))
         if not isinstance(self.words.edit, LineEdit):
-            self.words.edit.textChanged.connect(self._update_act)
+            self.words.edit.textChanged.connect(self._update_act_button)
         title = case_words.title(record, self._context)
         self._draft = DialogDraft(self._context, self, "reject", str(record.id), title, lambda: {"words": self.words})
         content = QWidget()
@@ -296,7 +294,7 @@ class DeclineDialog(_DecisionDialog):
     def _reason_words(self) -> str:
         return self.words.text().strip()
 
-    def _decision_call(self) -> ActingCall[Refund]:
+    def _make_decision_call(self) -> ActingCall[Refund]:
         id, expected_version, words = self._view.record.id, self._view.record.version, self._reason_words()
         return lambda services, request_id: services.refunds.reject(
             id, words, expected_version, request_id=request_id
@@ -304,11 +302,12 @@ class DeclineDialog(_DecisionDialog):
 
 
 class WithdrawDialog(_DecisionDialog):
-    """The dialog in which the maker withdraws a refund. This is possible until the refund is sent to the provider."""
+    """The dialog in which the maker withdraws the refund request. This is possible until the refund is sent to the
+    provider."""
 
     name = "withdraw"
 
-    def _content(self) -> QWidget:
+    def _make_content(self) -> QWidget:
         translate, record = self._context.translate, self._view.record
         content = QWidget()
         amount = wording.format_amount(record.amount_minor, record.currency)
@@ -316,15 +315,14 @@ class WithdrawDialog(_DecisionDialog):
         content.setLayout(make_column(bar))
         return content
 
-    def _decision_call(self) -> ActingCall[Refund]:
+    def _make_decision_call(self) -> ActingCall[Refund]:
         id = self._view.record.id
         return lambda services, request_id: services.refunds.withdraw(id, request_id=request_id)
 
 
 def _ending_key(name: str, refund: Refund) -> str:
-    """Return the wording key of the text after the decision `name`. After an approval, the text says whether a second
-    approval is needed and whether the refund has already been sent.
-    """
+    """Return the wording key of the text to show after the decision `name`. After an approval, the text says
+    whether a second approval is needed and whether the refund has been sent."""
     if name != "approve":
         return f"dialog.{name}.ended"
     if refund.state is RefundState.REQUESTED:
@@ -333,9 +331,8 @@ def _ending_key(name: str, refund: Refund) -> str:
 
 
 def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget) -> QWidget:
-    """Return the content of the dialog after a decision: `bar` and, if the refund is known, its badges, the reason
-    for its state, and its next step.
-    """
+    """Return the content of the dialog after a decision: `bar` and, if `refund` isn't None, its badges, the reason
+    for its state, and its next step."""
     parts: list[QWidget] = [bar]
     if refund is not None:
         now = context.now()
@@ -347,9 +344,8 @@ def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget
 
 
 def dialog_subtitle(context: WindowContext, view: RefundView) -> str:
-    """Return the subtitle of a decision dialog: number, corporation and provider of the payment, and the maker and
-    time of the refund request.
-    """
+    """Return the subtitle of a decision dialog: the number, corporation and provider of the payment, and the maker
+    and time of the refund request."""
     payment = view.payment
     return context.translate(
         "dialog.decide.subtitle",

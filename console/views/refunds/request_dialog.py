@@ -28,9 +28,8 @@ from console.wording import catalogue as wording
 
 
 class RefundDialog(DialogFrame):
-    """The dialog in which a person (the maker) requests a refund. Nothing is sent to the payment provider, because
-    another person must approve the refund first.
-    """
+    """The dialog in which a person (the maker) requests a refund. The payment provider gets no request yet,
+    because another person must approve the refund first."""
 
     def __init__(self, context: WindowContext, plan: RefundPlan, set_aside: SetAside | None, parent: QWidget) -> None:
         translate = context.translate
@@ -51,9 +50,9 @@ class RefundDialog(DialogFrame):
         self._is_sent = False
         self.review: RefundReview | None = None
         self.form = RefundForm(context, plan, set_aside)
-        self.form.changed.connect(self._update_act)
+        self.form.changed.connect(self._update_act_button)
         self.form.amount_changed.connect(self._read_plan)
-        self.form.risk_signal_opened.connect(self._open_case)
+        self.form.risk_signal_opened.connect(self._open_risk_signal_record)
         self._is_probing = False
         self.probe_button = KeyButton(translate("action.probe"), kind="inline")
         self.probe_button.clicked.connect(self._probe_payment)
@@ -63,20 +62,21 @@ class RefundDialog(DialogFrame):
         self._draft = self._make_draft()
         draft_bar = [self._draft.bar] if self._draft is not None and self._draft.bar is not None else []
         self._holder = QWidget()
-        self._holder.setLayout(make_column(*draft_bar, *self._bars(), self._old_answer_bar, self.form, gap=12))
+        self._holder.setLayout(make_column(*draft_bar, *self._make_bars(), self._old_answer_bar, self.form, gap=12))
         self.show_content(self._holder)
         self.act_button.clicked.connect(self._review_or_send)
         self.act_button.show_key("Ctrl+Enter")
         self._close_timer = QTimer(self, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
         self._close_timer.timeout.connect(self._allow_closing)
-        self._update_act()
+        self._update_act_button()
         if self.is_answer_old and not self._refusal_reason() and not context.find_disabled_reason("probe"):
             QTimer.singleShot(0, self, self._probe_payment)  # it costs nothing, and the form needs a fresh answer
 
     # -- form
 
     def _make_draft(self) -> DialogDraft | None:
-        """Return the draft of this dialog; None for money set aside, whose amount and reason are given."""
+        """Return the draft of this dialog. Return None for a refund from money set aside, because the person types
+        no amount and no reason for it."""
         if self.set_aside is not None:
             return None
         payment = self.plan.payment
@@ -94,7 +94,7 @@ class RefundDialog(DialogFrame):
     def first_focus(self) -> QWidget:
         return self.form.amount_edit if self.form.isEnabled() else self.cancel_button
 
-    def _bars(self) -> list[QWidget]:
+    def _make_bars(self) -> list[QWidget]:
         refusal_reason = self._refusal_reason()
         return (
             [NotificationBar(self._context.translate("dialog.refund.off"), refusal_reason, tone="care", shape="lock")]
@@ -103,7 +103,7 @@ class RefundDialog(DialogFrame):
         )
 
     def _refusal_reason(self) -> str:
-        """Return why no person can request a refund of this payment now; "" if this is possible."""
+        """Return why a refund of this payment can't be requested by any person at present; "" if it can."""
         plan = self.plan
         set_aside = self.set_aside is not None and plan.refusal_code == "refund_nothing_left"
         return (
@@ -123,7 +123,7 @@ class RefundDialog(DialogFrame):
         return case_words.provider_word(self.plan.payment.provider, self._context)
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         refusal_reason = self._refusal_reason()
         self.form.setEnabled(not refusal_reason)
         is_answer_old = self.is_answer_old and not refusal_reason
@@ -140,11 +140,10 @@ class RefundDialog(DialogFrame):
 
     @Slot(str)
     def _read_plan(self, amount: str | None) -> None:
-        """Read the refund plan for an amount from the service, because risk signals and rules depend on the amount.
-        `amount` is decimal text; None means the whole refundable amount.
-        """
+        """Read the refund plan for an amount from the service, because risk signals and rules depend on the
+        amount. `amount` is a decimal text in major units; None means the whole refundable amount."""
         payment, self._is_reading_plan = self.plan.payment.id, True
-        self._update_act()
+        self._update_act_button()
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment, amount),
             self._handle_plan,
@@ -163,7 +162,7 @@ class RefundDialog(DialogFrame):
         title = case_words.title(payment, context)
         context.run_acting_call(
             lambda services, request_id: services.recovery.probe("payment", payment.id, request_id=request_id),
-            self._take_probe,
+            self._read_plan_after_probe,
             self._show_probe_failure,
             owner=self,
             label=context.translate("act.probe_case", title=title),
@@ -173,7 +172,7 @@ class RefundDialog(DialogFrame):
             provider=payment.provider,
         )
 
-    def _take_probe(self, _record: object) -> None:
+    def _read_plan_after_probe(self, _record: object) -> None:
         self._is_probing = False
         money = self.form.entered_money
         self._read_plan(decimal_text(money) if money is not None else None)
@@ -191,7 +190,7 @@ class RefundDialog(DialogFrame):
 
     def _show_plan_failure(self, failure: Failure) -> None:
         self._is_reading_plan = False
-        self._update_act()
+        self._update_act_button()
         self.disable_act_button(self._context.failure_message(failure))
 
     # -- review
@@ -204,9 +203,8 @@ class RefundDialog(DialogFrame):
             self._send_request()
 
     def _show_review(self) -> None:
-        """Replace the form by the review: the requested refund, its effects, and the statement that nothing is sent
-        to the provider yet.
-        """
+        """Replace the form by the review: the requested refund, its effects, and the statement that the provider
+        gets no request yet."""
         context, money = self._context, self.form.entered_money
         if money is None:
             return
@@ -231,7 +229,7 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def show_form_again(self) -> None:
-        """Go back from the review to the form, with everything that the person has typed."""
+        """Go back from the review to the form, which still has the person's inputs."""
         if self.review is None or self.is_busy or self._is_sent:
             return
         context, self.review = self._context, None
@@ -244,7 +242,7 @@ class RefundDialog(DialogFrame):
         self._holder.show()
         self.act_button.show_text(context.translate("dialog.refund.review"))
         self.act_button.show_key("Ctrl+Enter")
-        self._update_act()
+        self._update_act_button()
         self.set_act_button_first(is_first=False)
         self.form.amount_edit.setFocus()
         self.form.amount_edit.selectAll()
@@ -291,7 +289,7 @@ class RefundDialog(DialogFrame):
         self._refund = refund
         if self._draft is not None:
             self._draft.delete()
-        self._show_end(
+        self._show_final_content(
             _requested_text(context, refund),
             request_content(context, refund, self.plan),
             act="action.open_refund",
@@ -299,10 +297,10 @@ class RefundDialog(DialogFrame):
         self.act_button.clicked.connect(self._open_refund)
 
     def _show_failure(self, failure: Failure) -> None:
-        """Show why the service has refused the request, and the next step. No refund was requested."""
+        """Show why the service has refused the refund request, and the next step."""
         context = self._context
         if is_withdrawn(failure):
-            self._show_end(context.translate("dialog.withdraw.done"), withdrawn_bar(context, failure))
+            self._show_final_content(context.translate("dialog.withdraw.done"), withdrawn_bar(context, failure))
             return
         title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
@@ -310,9 +308,9 @@ class RefundDialog(DialogFrame):
         content.setLayout(
             make_column(bar, TextLabel(context.translate("dialog.refund.nothing_changed"), wrap=True), gap=12)
         )
-        self._show_end(context.translate(title), content)
+        self._show_final_content(context.translate(title), content)
 
-    def _show_end(self, title: str, content: QWidget, act: str = "") -> None:
+    def _show_final_content(self, title: str, content: QWidget, act: str = "") -> None:
         translate = self._context.translate
         self._close_timer.stop()
         subtitle = _dialog_subtitle(self._context, self.plan)
@@ -331,15 +329,14 @@ class RefundDialog(DialogFrame):
             self._context.navigate(RefundRoute(self._refund.id))
 
     @Slot(str, int)
-    def _open_case(self, kind: str, id: int) -> None:
+    def _open_risk_signal_record(self, kind: str, id: int) -> None:
         self.reject()
         self._context.navigate(route_to(kind, id))
 
 
 def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) -> QWidget:
-    """Return the content of the dialog after a successful request: the people who may approve it, the badges of the
-    refund, the reason for its state and its next step.
-    """
+    """Return the content of the dialog after the service has stored the refund request: the people who may approve
+    the refund, its badges, the reason for its state, and its next step."""
     translate = context.translate
     bar = NotificationBar(
         translate("dialog.refund.asked_lead"),
@@ -358,7 +355,7 @@ def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) ->
 
 
 def _requested_text(context: WindowContext, refund: Refund) -> str:
-    """Return the sentence that a refund was requested, with its number and amount."""
+    """Return the sentence which says that the refund was requested, with its number and amount."""
     amount = wording.format_amount(refund.amount_minor, refund.currency)
     return context.translate("dialog.refund.asked_title", id=refund.id, amount=amount)
 

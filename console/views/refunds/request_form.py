@@ -1,6 +1,5 @@
-"""The form of a refund request: amount, reason, ticket, an answer of the maker to each risk signal, and the checked
-rules.
-"""
+"""The form of a refund request: amount, reason, ticket number, the maker's answer to each risk signal, and the
+results of the rules for refunds."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -33,13 +32,15 @@ _MAX_TEXT_LENGTH = 300
 
 
 class RefundForm(QWidget):
-    """The inputs of a refund request. At first, the amount is the whole refundable amount, and the other inputs are
-    empty.
+    """The form with the inputs of a refund request. At first, the amount is the whole refundable amount and the
+    other inputs are empty.
 
     Signals:
-    - changed: an input has changed; `find_disabled_reason` may now return another reason.
-    - amount_changed(str): the person has typed another amount (decimal text), so the plan must be read for it.
-    - risk_signal_opened(str, int): the person opens the record of a risk signal, given by kind and id.
+    - changed: an input has changed, so `find_disabled_reason` may return another reason.
+    - amount_changed(str): the person has typed another amount (decimal text in major units), so the refund plan
+      must be read for it.
+    - risk_signal_opened(str, int): the person wants to open the record of a risk signal, which has this kind and
+      id.
     """
 
     changed = Signal()
@@ -87,7 +88,7 @@ class RefundForm(QWidget):
         self.words = Field(translate("dialog.refund.words"))
         self.ticket = Field(translate("field.ticket"), role="data")
         self.amount_edit, self.words_edit, self.ticket_edit = (
-            _edit_of(field) for field in (self.amount, self.words, self.ticket)
+            _line_edit_of(field) for field in (self.amount, self.words, self.ticket)
         )
         self.amount_edit.setText(decimal_text(Money(self.largest_minor, currency)))
         self.words_edit.setMaxLength(_MAX_TEXT_LENGTH)
@@ -104,9 +105,9 @@ class RefundForm(QWidget):
         choice = make_flow_widget(self.full_amount_box, self.part_amount_box, gap=16)
         choice.setAccessibleName(translate("dialog.refund.extent"))
         extent = add_label(translate("dialog.refund.extent"), choice)
-        first_row = refund_words.side_by_side(self.amount, extent, stretched=extent)
+        first_row = refund_words.arrange_side_by_side(self.amount, extent, stretched=extent)
         reason = add_label(translate("field.reason"), self.reason)
-        second_row = refund_words.side_by_side(reason, self.words, self.ticket, stretched=self.words)
+        second_row = refund_words.arrange_side_by_side(reason, self.words, self.ticket, stretched=self.words)
         self.ticket.setFixedWidth(round(112 * current_appearance().scale))
         return make_column(first_row, self.after, second_row, self._risk_signals, self._rules, gap=12)
 
@@ -119,9 +120,8 @@ class RefundForm(QWidget):
         self.intended_repeat_box.checkStateChanged.connect(self.changed)
 
     def draft_inputs(self) -> dict[str, QWidget]:
-        """Return the inputs that a draft stores, by name. Of the maker's answers, only those to the present risk
-        signals are included.
-        """
+        """Return the widgets whose contents a draft stores, by the name of the input. Of the answers to risk
+        signals, only those to signals of the present plan are included."""
         answers = {f"answer.{rule}": field for rule, field in self._answers.items()}
         return {
             "amount": self.amount,
@@ -134,29 +134,27 @@ class RefundForm(QWidget):
     # -- plan for the present amount
 
     def show_plan(self, plan: RefundPlan) -> None:
-        """Show the risk signals and rules of a newly read plan. If a risk signal was already shown, the maker's
-        answer to it is kept.
-        """
+        """Show the risk signals and the results of the rules of a newly read plan. The person's answer to a risk
+        signal that was already shown stays."""
         self.plan = plan
         answers = {rule: field.text() for rule, field in self._answers.items()}
         self.intended_repeat_box.setParent(self)  # its parent is deleted with the old risk signals
         self.intended_repeat_box.hide()
-        self._replace_part("_risk_signals", self._risk_signal_box(answers))
-        self._replace_part("_rules", self._rule_lines())
-        self._show_after()
+        self._replace_widget("_risk_signals", self._make_risk_signal_box(answers))
+        self._replace_widget("_rules", self._make_rule_lines())
+        self._show_amounts_after()
         self.changed.emit()
 
-    def _replace_part(self, name: str, widget: QWidget) -> None:
+    def _replace_widget(self, name: str, widget: QWidget) -> None:
         old_widget: QWidget = getattr(self, name)
         self._form_layout.replaceWidget(old_widget, widget)
         old_widget.hide()
         old_widget.deleteLater()
         setattr(self, name, widget)
 
-    def _risk_signal_box(self, answers: Mapping[str, str]) -> QWidget:
-        """Return a box with the risk signals, each with a link to its record and a field for the maker's answer.
-        `answers` are the texts typed so far, by rule.
-        """
+    def _make_risk_signal_box(self, answers: Mapping[str, str]) -> QWidget:
+        """Return a box with the risk signals, each with a link to its record and with a field for the maker's
+        answer. `answers` are the texts that the person has typed so far, by the name of the rule."""
         translate, hits = self._context.translate, self.plan.risk_signals
         self._answers = {}
         holder = QWidget()
@@ -179,19 +177,20 @@ class RefundForm(QWidget):
         rules = list(dict.fromkeys(hit.rule for hit in hits))
         for rule in rules:
             of_rule = [hit for hit in hits if hit.rule == rule]
-            lines.addWidget(self._risk_signal_group(of_rule, answers.get(rule, ""), last=rule == rules[-1]))
+            lines.addWidget(self._make_risk_signal_group(of_rule, answers.get(rule, ""), last=rule == rules[-1]))
         box.setLayout(lines)
         holder.setLayout(make_column(head, box, gap=6))
         return holder
 
-    def _risk_signal_group(self, hits: Sequence[RiskSignal], answer: str, *, last: bool) -> QWidget:
-        """Return the lines of all risk signals of one rule, with one field for the maker's answer to them."""
+    def _make_risk_signal_group(self, hits: Sequence[RiskSignal], answer: str, *, last: bool) -> QWidget:
+        """Return a widget with the risk signals `hits` of one rule and one field for the maker's answer to them.
+        `answer` is the text typed so far; `last` is True for the last group of the box."""
         line = Surface(edge="none" if last else "bottom")
-        heads = [self._risk_signal_line(hit) for hit in hits]
+        heads = [self._make_risk_signal_line(hit) for hit in hits]
         rule, words = hits[0].rule, refund_words.risk_signal_sentence(hits[0], self._context)
         field = Field(self._context.translate("dialog.refund.answer"))
         field.label.hide()
-        edit = _edit_of(field)
+        edit = _line_edit_of(field)
         edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", hit=words))
         edit.setPlaceholderText(self._context.translate("dialog.refund.answer"))
         edit.setMaxLength(_MAX_TEXT_LENGTH)
@@ -204,7 +203,7 @@ class RefundForm(QWidget):
         line.setLayout(make_column(*heads, field, *checkboxes, gap=4, margins=(12, 8, 12, 8)))
         return line
 
-    def _risk_signal_line(self, hit: RiskSignal) -> QWidget:
+    def _make_risk_signal_line(self, hit: RiskSignal) -> QWidget:
         head = make_row(
             ShapeIcon("look_alike", "care", 14),
             TextLabel(refund_words.risk_signal_sentence(hit, self._context), wrap=True),
@@ -218,28 +217,29 @@ class RefundForm(QWidget):
         holder.setLayout(head)
         return holder
 
-    def _rule_lines(self) -> QWidget:
+    def _make_rule_lines(self) -> QWidget:
         currency = self.plan.payment.currency
         checks = [check for check in self._shown_checks() if check.rule in _ALWAYS_SHOWN_RULES or not check.holds]
-        lines = [refund_words.check_line(check, self._context, currency) for check in checks]
+        lines = [refund_words.make_check_line(check, self._context, currency) for check in checks]
         lines.append(
-            refund_words.sign_line("clock", "muted", refund_words.cooling_off_text(self.plan, self._context))
+            refund_words.make_icon_line("clock", "muted", refund_words.cooling_off_text(self.plan, self._context))
         )
-        lines.append(refund_words.sign_line("person", "muted", refund_words.checkers_text(self.plan, self._context)))
+        lines.append(
+            refund_words.make_icon_line("person", "muted", refund_words.checkers_text(self.plan, self._context))
+        )
         return make_flow_widget(*lines, gap=20, line_gap=6)
 
     # -- inputs
 
     @property
     def largest_minor(self) -> int:
-        """The largest amount that the person can request, in minor units: the refundable amount or, for a refund from
-        money set aside, the amount set aside.
-        """
+        """The largest amount that the person can request, in minor units: the refundable amount; for a refund from
+        money set aside, the amount that is set aside."""
         return self._set_aside.amount_minor if self._set_aside else self.plan.money.refundable
 
     @property
     def entered_money(self) -> Money | None:
-        """The typed amount; None if the text isn't a positive amount."""
+        """The amount that the person has typed; None if the text isn't a positive amount."""
         text = self.amount_edit.text().strip().replace(",", "")
         try:
             money = money_from_text(text, self.plan.payment.currency)
@@ -249,19 +249,19 @@ class RefundForm(QWidget):
 
     @property
     def reason_code(self) -> RefundReason | None:
-        """The reason that the person has chosen in the list of reasons; None as long as none is chosen."""
+        """The reason that the person has selected in the list of reasons; None if none is selected."""
         return RefundReason(self.reason.currentData()) if self.reason.currentIndex() >= 0 else None
 
     def reason_words(self) -> str:
-        """The reason as people read it: the text of the chosen code, and the person's own text."""
+        """Return the reason as a text for people: the text of the selected reason, and the person's own text."""
         return record_texts.reason_line(self.reason_code, self.words_edit.text().strip(), self._context)
 
     def answers(self) -> tuple[tuple[str, str], ...]:
-        """The maker's answers to the risk signals, each as (rule, text)."""
+        """Return the maker's answers to the risk signals, each as a pair of the rule's name and the text."""
         return tuple((rule, field.text().strip()) for rule, field in self._answers.items())
 
     def make_request(self) -> RefundRequest:
-        """Return the refund request that the present inputs describe."""
+        """Return the refund request with the present inputs."""
         money = self.entered_money
         return RefundRequest(
             self.plan.payment.id,
@@ -276,9 +276,8 @@ class RefundForm(QWidget):
         )
 
     def find_disabled_reason(self) -> str:
-        """Return why the person can't go on to the review yet; "" if this is possible. An error in the amount is also
-        shown at its field.
-        """
+        """Return why the person can't go on to the review yet; "" if the person can. An error in the amount is
+        also shown at its field."""
         translate, amount_error = self._context.translate, self._amount_problem()
         self.amount.show_error(amount_error)
         if amount_error:
@@ -299,9 +298,8 @@ class RefundForm(QWidget):
         )
 
     def _shown_checks(self) -> list[RuleCheck]:
-        """Return the results of the plan's rules that the form shows. For a refund from money set aside, leave out
-        the rule about the refundable amount (`ExceedsReason.MORE_THAN_REFUNDABLE`).
-        """
+        """Return the results of the plan's rules that the form shows. For a refund from money set aside, the rule
+        `ExceedsReason.MORE_THAN_REFUNDABLE` is left out."""
         return [
             check
             for check in self.plan.checks
@@ -309,7 +307,7 @@ class RefundForm(QWidget):
         ]
 
     def _amount_problem(self) -> str:
-        """Return the error in the typed amount and how to correct it; "" if the amount is valid."""
+        """Return the text about the error in the typed amount, with the correction; "" if the amount is valid."""
         translate, text, money = self._context.translate, self.amount_edit.text().strip(), self.entered_money
         if not text:
             return translate("dialog.refund.needs_amount")
@@ -336,7 +334,7 @@ class RefundForm(QWidget):
         # replace the typed amount.
         with QSignalBlocker(self.full_amount_box), QSignalBlocker(self.part_amount_box):
             (self.full_amount_box if is_full_amount else self.part_amount_box).setChecked(True)
-        self._show_after()
+        self._show_amounts_after()
         self.changed.emit()
         self._timer.start()
 
@@ -348,7 +346,7 @@ class RefundForm(QWidget):
             self.amount_edit.setFocus()
             self.amount_edit.selectAll()
 
-    def _show_after(self) -> None:
+    def _show_amounts_after(self) -> None:
         money = self.entered_money
         remaining_minor = max(
             0, self.plan.money.refundable - (0 if self._set_aside or money is None else money.minor)
@@ -365,7 +363,8 @@ class RefundForm(QWidget):
 
     @property
     def is_plan_due(self) -> bool:
-        """True while the person has changed the amount and the plan for the new amount has not been requested yet."""
+        """True from the moment at which the person changes the amount until the form requests the plan for the new
+        amount."""
         return self._timer.isActive()
 
     @Slot()
@@ -377,7 +376,7 @@ class RefundForm(QWidget):
         return wording.format_amount(amount_minor, self.plan.payment.currency)
 
 
-def _edit_of(field: Field) -> LineEdit:
+def _line_edit_of(field: Field) -> LineEdit:
     edit = field.edit
     assert isinstance(edit, LineEdit)  # noqa: S101  # a field of one line: tells the type checker
     return edit

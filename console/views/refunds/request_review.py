@@ -1,6 +1,4 @@
-"""The review of a refund request before it is stored: its values, its effects, the steps that come only later, and
-the people who decide.
-"""
+"""The review of a refund request before the service stores it: the values, the effects, and the people who decide."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -20,11 +18,11 @@ from console.wording import catalogue as wording
 
 
 class RefundReview(QWidget):
-    """Shows the values and effects of a refund request before it is stored. The person can change nothing here; for a
-    large amount, the person must type the last characters of the order number.
+    """Shows the values and effects of a refund request before it is stored. The person can't change the values
+    here. If the refund needs two approvers, the person must type the last characters of the order number.
 
     Signals:
-    - changed: the typed characters have changed; `find_disabled_reason` may now return another reason.
+    - changed: the typed characters have changed, so `find_disabled_reason` may return another reason.
     """
 
     changed = Signal()
@@ -54,7 +52,7 @@ class RefundReview(QWidget):
         self.setLayout(
             make_column(
                 no_effect_bar,
-                self._request_facts(form),
+                self._make_request_facts(form),
                 money_after,
                 self._make_change_list(),
                 self.order_number_check,
@@ -64,15 +62,14 @@ class RefundReview(QWidget):
 
     @property
     def needs_digits(self) -> bool:
-        """True if the amount needs a second checker; the person must then type the last characters of the order
-        number.
-        """
+        """True if the amount needs two approvers; the person must then type the last characters of the order
+        number."""
         return self._plan.second_checker
 
     def find_disabled_reason(self) -> str:
         return self.order_number_check.find_disabled_reason() if self.needs_digits else ""
 
-    def _request_facts(self, form: RefundForm) -> FactList:
+    def _make_request_facts(self, form: RefundForm) -> FactList:
         context, plan = self._context, self._plan
         translate, payment = context.translate, plan.payment
         facts = FactList()
@@ -95,7 +92,8 @@ class RefundReview(QWidget):
         return facts
 
     def _make_change_list(self) -> FactList:
-        """Return a list of the values that the request changes, each before and after, and the people who decide."""
+        """Return a list with the refundable amount before and after the request, the cooling-off period, and the
+        people who decide."""
         context, plan = self._context, self._plan
         translate, currency = context.translate, plan.money.currency
         before, refundable_after = plan.money.refundable, max(0, plan.money.refundable - self._minor)
@@ -116,11 +114,11 @@ class RefundReview(QWidget):
 
 
 class OrderNumberCheck(QWidget):
-    """An input field for the last four characters of the order number. Typing them makes the person check the order
-    before confirming a large amount.
+    """A field in which the person must type the last four characters of the order number, so that the person
+    checks the order before confirming a large amount.
 
     Signals:
-    - changed: the text has changed.
+    - changed: the typed characters have changed.
     """
 
     changed = Signal()
@@ -142,9 +140,9 @@ class OrderNumberCheck(QWidget):
 
 
 def amounts_after(money: MoneyParts, amount_minor: int, *, set_aside: int | None = None) -> MoneyParts:
-    """Return the parts of the payment's amount as they would be after a refund request of `amount_minor` (in
-    minor units). For display only; the service computes the stored amounts. `set_aside` is the id of the money
-    set aside from which the refund is paid, or None.
+    """Return the parts of the payment's amount as they will be after a refund request of `amount_minor` minor
+    units, for display only: the service computes the stored amounts. `set_aside` is the id of the money set
+    aside from which the refund is taken; None for an ordinary refund.
     """
     return MoneyParts(
         money.currency,

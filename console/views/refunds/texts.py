@@ -1,6 +1,5 @@
-"""Texts that the refund dialogs and the approval page share: risk signals, rules, cooling-off period, people who
-decide.
-"""
+"""Texts and widgets that the refund dialogs and the approval page share: risk signals, rules, cooling-off period,
+and the people who decide."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +16,7 @@ from console.views.widgets.buttons import LinkButton
 from console.wording import catalogue as wording
 
 LARGE_TEXT_SCALE = 1.2
-"""Text scale from which `side_by_side` puts widgets one below the other."""
+"""Text scale from which `arrange_side_by_side` puts widgets one below the other."""
 
 
 def risk_signal_sentence(hit: RiskSignal, context: WindowContext) -> str:
@@ -29,9 +28,8 @@ def risk_signal_sentence(hit: RiskSignal, context: WindowContext) -> str:
 
 
 def _add_times(facts: Mapping[str, object]) -> dict[str, object]:
-    """Return the facts of a risk signal with the values of `at` and `until` as datetimes; the database stores them as
-    text.
-    """
+    """Return the facts of a risk signal, with `at` and `until` as datetime values in place of the texts that the
+    database stores."""
     return {name: _time_text(value) if name in ("at", "until") else value for name, value in facts.items()}
 
 
@@ -43,7 +41,7 @@ def _time_text(value: object) -> object:
 
 
 def risk_signal_link(hit: RiskSignal, context: WindowContext) -> LinkButton | None:
-    """Return a link to the record of a risk signal; None if the signal has no record."""
+    """Return a link to the record that a risk signal is about; None if it is about no record."""
     if hit.kind is None or hit.id is None:
         return None
     link = LinkButton(context.translate("action.open"), chevron=True, role="small")
@@ -53,9 +51,8 @@ def risk_signal_link(hit: RiskSignal, context: WindowContext) -> LinkButton | No
 
 
 def check_sentence(check: RuleCheck, context: WindowContext, currency: str) -> str:
-    """Return the result of a checked rule of refunds as a sentence: the rule is fulfilled, or in which way it is
-    broken.
-    """
+    """Return the sentence about the result of a checked refund rule: that it is fulfilled, or why it isn't.
+    `currency` is the currency of the amounts in the sentence."""
     key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
     facts = wording.format_amounts({**check.facts, "currency": currency})
     return (
@@ -65,15 +62,14 @@ def check_sentence(check: RuleCheck, context: WindowContext, currency: str) -> s
     )
 
 
-def check_line(rule_check: RuleCheck, context: WindowContext, currency: str) -> QWidget:
+def make_check_line(rule_check: RuleCheck, context: WindowContext, currency: str) -> QWidget:
     shape, tone = ("check", "good") if rule_check.holds else ("cross", "bad")
-    return sign_line(shape, tone, check_sentence(rule_check, context, currency))  # type: ignore[arg-type]  # a tone
+    return make_icon_line(shape, tone, check_sentence(rule_check, context, currency))  # type: ignore[arg-type]  # a tone
 
 
-def side_by_side(*parts: QWidget, stretched: QWidget) -> QLayout:
-    """Return a layout with the widgets side by side; with large text (LARGE_TEXT_SCALE), one below the other.
-    `stretched` is the widget that takes the free width.
-    """
+def arrange_side_by_side(*parts: QWidget, stretched: QWidget) -> QLayout:
+    """Return a layout with the widgets side by side; from the text scale LARGE_TEXT_SCALE on, one below the other.
+    The widget `stretched` gets the free width."""
     if current_appearance().scale >= LARGE_TEXT_SCALE:
         for part in parts:
             part.setMinimumHeight(part.sizeHint().height())
@@ -84,7 +80,7 @@ def side_by_side(*parts: QWidget, stretched: QWidget) -> QLayout:
     return box
 
 
-def sign_line(shape: str, tone: Tone, words: str) -> QWidget:
+def make_icon_line(shape: str, tone: Tone, words: str) -> QWidget:
     """Return a widget with an icon and a text in one line."""
     holder = QWidget()
     holder.setLayout(
@@ -100,9 +96,8 @@ def cooling_off_text(plan: RefundPlan, context: WindowContext) -> str:
 
 
 def checkers_text(plan: RefundPlan, context: WindowContext) -> str:
-    """Return the text about the people who may approve the refund, with their names if they are known. A large amount
-    needs two of them.
-    """
+    """Return the text about the people who may approve the refund, with their names if these are known, and about
+    whether two of them are needed."""
     if plan.second_checker:
         return context.translate("dialog.refund.asked_two", people=plan.approvers)
     return context.translate("dialog.refund.asked_one", people=plan.approvers)

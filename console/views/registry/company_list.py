@@ -98,11 +98,11 @@ class CompanyList(QWidget):
         layout = make_column(*parts, gap=0)
         layout.setStretch(1, 1)
         self.setLayout(layout)
-        self.table.rows.page_applied.connect(self._go_to_first)
+        self.table.rows.page_applied.connect(self._go_to_first_row)
         self.table.show_rows(companies)
 
     @Slot()
-    def _go_to_first(self) -> None:
+    def _go_to_first_row(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
 

@@ -16,7 +16,7 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.wording import catalogue as wording
 from console.wording import registry as registry_words
 
-_MAX_PREDECESSORS = 3
+_MAX_SHOWN_PREDECESSORS = 3
 
 
 class CorporationFactsView(QWidget):
@@ -76,7 +76,7 @@ class CorporationFactsView(QWidget):
             listed = translate("list.separator").join(other_names)
             parts.append(TextLabel(translate("corporation.other_names", names=listed), tone="care", wrap=True))
         if corporation.closure is not None:
-            parts.append(self._closure_bar(facts))
+            parts.append(self._make_closure_bar(facts))
         if facts.successors:  # below the bar: beside it a long name would make the page too wide at 150 %
             link = self._make_link(facts.successors[-1], "corporation.open_successor")
             parts.append(make_flow_widget(link))
@@ -84,7 +84,7 @@ class CorporationFactsView(QWidget):
             parts.append(self._make_predecessor_links(facts.predecessors))
         return [*parts, source]
 
-    def _closure_bar(self, facts: CorporationFacts) -> NotificationBar:
+    def _make_closure_bar(self, facts: CorporationFacts) -> NotificationBar:
         """Return the bar that says when and why the corporation was closed, and into which corporations it was
         merged."""
         translate = self._context.translate
@@ -97,7 +97,9 @@ class CorporationFactsView(QWidget):
 
     def _make_predecessor_links(self, matches: tuple[RegistryMatch, ...]) -> QWidget:
         translate = self._context.translate
-        links = [self._make_link(match, "corporation.predecessor_link") for match in matches[:_MAX_PREDECESSORS]]
+        links = [
+            self._make_link(match, "corporation.predecessor_link") for match in matches[:_MAX_SHOWN_PREDECESSORS]
+        ]
         parts: list[QWidget] = [TextLabel(translate("corporation.label.predecessor"), "small", "muted"), *links]
         if len(matches) > len(links):
             parts.append(TextLabel(translate("corporation.more", n=len(matches) - len(links)), "small", "muted"))

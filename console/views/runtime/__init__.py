@@ -1,1 +1,2 @@
-"""Parts that all pages of a window share: context, routes, request ids and worker threads."""
+"""Objects that all pages of a window share: the window context, routes, preferences, request ids, and the worker
+threads in which service calls run."""

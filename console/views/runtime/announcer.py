@@ -1,6 +1,7 @@
-"""Announce the sentences that the window shows to screen readers, and keep a list of them.
+"""Announces to screen readers the sentences that the window shows, and keeps a list of these sentences.
 
-Every bar, toast and dialog result calls `announce` with the sentence that it shows. Nothing else sends announcements.
+Each bar, toast and dialog result calls `announce` with the sentence that it shows. No other code sends
+announcements.
 """
 
 from collections.abc import Callable
@@ -21,9 +22,9 @@ _END_MARKS = (".", "…", "?", "!", ":", "。", "：", "？")
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence that the window has shown and announced: text, icon (shape and tone), instant, and the route to
-    the record that it is about (None if it is about no record). `path` is the written file that it names, "" if
-    none.
+    """A sentence that the window has shown and announced: its text, icon (shape and tone) and instant, and the
+    route to the record that the sentence is about (None if it is about no record). `path` is the file that the
+    sentence names; "" for none.
     """
 
     sentence: str
@@ -35,10 +36,9 @@ class Notice:
 
 
 class Announcer(QObject):
-    """Announces the sentences of one main window to screen readers, and keeps the last 200 of them in `notices`,
-    the newest first. While `find_cover` returns a widget (the lock or the sign-in form hides the window), only
-    sentences on that widget are announced immediately, and they are not kept. The others are announced by the
-    next call of `announce_waiting`.
+    """Announces the sentences of one main window to screen readers, and keeps the newest _MAX_NOTICES of them in
+    `notices`, the newest first. While a cover (the lock or the sign-in form) hides the window, only sentences
+    on the cover are announced, and these are not kept; the others wait for `announce_waiting`.
 
     Signals:
     - announced(object): this Notice was passed to a screen reader.
@@ -53,8 +53,9 @@ class Announcer(QObject):
         find_cover: Callable[[], QWidget | None],
         find_route: Callable[[], Route | None],
     ) -> None:
-        """`find_route` returns the route of the visible page: a sentence without a route of its own is about the
-        record of that page.
+        """`now` returns the present instant. `find_cover` returns the widget that hides the window at present, or
+        None. `find_route` returns the route of the visible page: a sentence without a route of its own is about
+        the record of that page.
         """
         super().__init__(window)
         self._window, self._now, self._find_cover, self._find_route = window, now, find_cover, find_route
@@ -72,7 +73,8 @@ class Announcer(QObject):
         is_stored: bool,
         path: str = "",
     ) -> None:
-        """Announce the sentence that `widget` shows, and keep it if `is_stored`."""
+        """Announce the sentence that `widget` shows and, with `is_stored`, keep it in `notices`. The arguments are
+        those of the function `announce`."""
         page_route, cover = self._find_route(), self._find_cover()
         if route is None and isinstance(page_route, RecordPageRoute):
             route = page_route
@@ -85,13 +87,13 @@ class Announcer(QObject):
             self._waiting.append(notice)
 
     def announce_waiting(self) -> None:
-        """Announce the sentences that came while the window was covered."""
+        """Announce and keep the sentences that were shown while a cover hid the window."""
         waiting, self._waiting = self._waiting, []
         for notice in waiting:
             self._announce_and_keep(notice)
 
-    def forget(self) -> None:
-        """Forget all sentences, because another person acts from now on."""
+    def forget_notices(self) -> None:
+        """Remove all sentences, because another person acts from now on."""
         self._waiting, self.notices = [], ()
 
     def _announce_and_keep(self, notice: Notice) -> None:
@@ -117,10 +119,10 @@ def announce(
 ) -> None:
     """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window.
 
-    A refusal (by its tone or its icon shape) is said at once, everything else after the sentence that is being said.
-    `route` is the record that the sentence is about, by default that of the visible page. With `is_stored` False, the
-    sentence isn't kept, because it only follows the keys, such as the current entry of the search box. `path` is
-    the written file that the sentence names.
+    A screen reader says a refusal (recognized by `tone` or `shape`) at once, any other sentence after the present
+    one. `route` is the route to the record that the sentence is about; None means the record of the visible page.
+    With `is_stored` False, the sentence isn't kept, because it only repeats what the person has just typed or
+    selected. `path` is the file that the sentence names.
     """
     if not sentence:
         return
@@ -137,12 +139,13 @@ def find_announcer(widget: QWidget) -> Announcer | None:
 
 
 def is_refusal(shape: str, tone: Tone) -> bool:
-    """Return True if this icon and tone mean that something was refused or has failed."""
+    """Return True if a sentence with this icon shape and tone says that an action was refused or has failed."""
     return tone == "bad" or shape in _REFUSAL_SHAPES
 
 
 def spoken_text(*parts: str) -> str:
-    """Return the texts as one text to be spoken; each but the last gets a full stop if it has no end mark."""
+    """Join texts to one text for a screen reader. Each text except the last gets a full stop if it ends without
+    punctuation."""
     *before, last = [part.strip() for part in parts if part.strip()] or [""]
     return "".join(_add_end_mark(text) for text in before) + last
 

@@ -51,15 +51,16 @@ request id that it must pass to the service.
 """
 LongActingCall = Callable[["Console", str, ProgressReporter], T]
 _MAX_VISITS = 20
-_MAX_STORING_SECONDS = 2.0
+_MAX_ID_STORING_SECONDS = 2.0
 """Seconds that an acting call waits at most until its request id is on the disk."""
-_PASSWORD_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
+_PASSWORD_NEEDED_REASONS = (NotAllowedReason.PASSWORD_NEEDED, NotAllowedReason.PASSWORD_WRONG)
 ALARMBOX = CREDIT_CHECK_PROVIDER
 
 
 class WindowContext(QObject):
     """The services, settings and state that all pages of one window share. Use it from the GUI thread only; its
-    service calls run in worker threads as the acting person.
+    service calls run in worker threads as the acting person. "The frame" below is the object that shows the
+    pages of the window.
 
     Signals:
     - services_opened: the services are open.
@@ -67,14 +68,16 @@ class WindowContext(QObject):
     - replacement_requested(object): the frame must open this Route in place of the current one in the history.
     - back_requested: the frame must open the previous route.
     - toast_requested(object): the frame must show this Toast.
-    - changed(object): records have changed; a frozenset of (kind, id).
-    - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits` has
-      a new value. work_counts_outdated: the person has ended a mention, so the counts must be read again.
-      connection_state_changed also signals a new time of the last due tasks (`due_at`).
-    - saved_views_changed: `saved_views` has a new value. saved_views_outdated: the person has changed a view, so they
-      must be read again.
-    - person_changed: another person acts from now on. people_changed: the list of operators has been read.
-    - language_changed: `language` is new, and every text must be set again.
+    - changed(object): records have changed; carries a frozenset of (kind, id).
+    - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits`
+      has a new value. connection_state_changed also signals a new value of `due_at`, the time at which due tasks
+      last ran.
+    - work_counts_outdated: the person has ended a mention, so the counts must be read again.
+    - saved_views_changed: `saved_views` has a new value.
+    - saved_views_outdated: the person has changed a saved view, so the saved views must be read again.
+    - person_changed: another person acts from now on.
+    - people_changed: the list of operators has been read.
+    - language_changed: `language` has a new value, so every widget must set its texts again.
     - sign_in_refused(object): the database has refused the account in use; carries the Failure.
     - acting_call_began(object, object): an acting call has begun; carries its owner and its RequestWait.
     """
@@ -138,17 +141,17 @@ class WindowContext(QObject):
 
     @property
     def has_training(self) -> bool:
-        """True if the opened services are those of a training."""
+        """True if the opened services are those of a training, with invented records."""
         return self._services is not None and self._services.training is not None
 
     @property
     def asks_worker(self) -> bool:
-        """True if a worker acts for the person of this desk."""
+        """True if this desk doesn't call providers itself but asks a worker to act for the person."""
         return self._services is not None and self._services.desk_status.asks_worker
 
     def bind_services(self, call: Call[T], operator: str | None = None) -> Callable[[], T]:
-        """Return a function without arguments, for a worker thread. It runs `call` with the services as `operator`,
-        by default as the person who acts when `bind_services` is called.
+        """Return a function without arguments that runs `call` with the services, for a worker thread. The call
+        runs as `operator`; by default, as the person who acts at the time of `bind_services`.
 
         Raises RuntimeError if the services aren't open yet.
         """
@@ -172,8 +175,8 @@ class WindowContext(QObject):
         key: Hashable | None = None,
     ) -> TaskHandle:
         """Run a call that only reads, in the lane `quick` of the TaskRunner, and return its handle. If `owner` is
-        destroyed before the call begins, the call never runs; if it is destroyed before the call ends, no callback
-        runs. Calls with the same `key` run one after another.
+        destroyed before the call begins, the call never runs; if it is destroyed before the call ends, neither
+        `on_done` nor `on_failed` is called. Calls with the same `key` run one after another.
         """
         return self.runner.run(
             self.bind_services(call), on_done, on_failed, owner=owner, key=key, lane="quick", cancellable=True
@@ -193,22 +196,24 @@ class WindowContext(QObject):
         provider: str = ALARMBOX,
         wait: RequestWait | None = None,
     ) -> TaskHandle:
-        """Run an acting call (it writes or sends a request to a provider) in the lane `slow` of the TaskRunner, and
-        return its handle. If `owner` is destroyed before the call ends, the call continues; a toast is then shown in
-        place of the callback, with `describe(value)` or the failure's message. `provider` is the name of the provider
-        that the call waits for, "" for none.
+        """Run an acting call (one that writes, or sends a request to a provider) in the lane `slow` of the
+        TaskRunner, and return its handle. If `owner` is destroyed before the call ends, the call continues; the
+        window then shows a toast, `describe(value)` or the message of the failure, in place of calling
+        `on_done` or `on_failed`. `label` names the call in messages. `provider` is the name of the provider
+        that the call waits for; "" for none.
 
-        `attempt` is the command with its arguments. The call gets the attempt's request id, which stays the same
-        until the attempt is answered (see AttemptIds). If the call is refused because it needs the person's password,
-        the context asks the person for it and runs the call again with the password. `wait` gets the desk request for
-        which the call waits; the owner passes one if it shows that in a place of its own.
+        `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the
+        same until the attempt is answered (see AttemptIds). If the service refuses the call because it needs the
+        person's password, the context asks the person for the password and runs the call again with it. `wait` is
+        set to the desk request for which the call waits; an owner that shows this request itself passes its own
+        RequestWait.
         """
 
         began_at, request_id = self.monotonic(), self._attempts.id_of(attempt)
 
         def handle_value(value: T) -> None:
             self._attempts.end(attempt, request_id)
-            self._record_answer(provider, self.monotonic() - began_at)
+            self._store_answer_time(provider, self.monotonic() - began_at)
             if shiboken6.isValid(owner):
                 on_done(value)
             else:
@@ -216,7 +221,7 @@ class WindowContext(QObject):
 
         def handle_failure(failure: Failure) -> None:
             reason = failure.detail.get("reason")
-            if reason in _PASSWORD_REASONS and self.ask_password is not None and shiboken6.isValid(owner):
+            if reason in _PASSWORD_NEEDED_REASONS and self.ask_password is not None and shiboken6.isValid(owner):
                 is_wrong = reason == NotAllowedReason.PASSWORD_WRONG
                 self.ask_password(PasswordRequest(label, is_wrong, owner, run_again, lambda: fail(failure)))
             else:
@@ -224,7 +229,7 @@ class WindowContext(QObject):
 
         def fail(failure: Failure) -> None:
             self._attempts.end(attempt, request_id, failure)
-            self._record_answer(provider, self.monotonic() - began_at, failure)
+            self._store_answer_time(provider, self.monotonic() - began_at, failure)
             if shiboken6.isValid(owner):
                 on_failed(failure)
             else:
@@ -236,30 +241,29 @@ class WindowContext(QObject):
         def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> TaskHandle:
             work = self.bind_services(self._watch_call(attempted_call, request_id, run_wait))
             self.acting_call_began.emit(owner, run_wait)
-            return self._track_act(
+            return self._track_acting_call(
                 self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
             )
 
         return run(call, wait or RequestWait())
 
     def _watch_call(self, call: ActingCall[T], request_id: str, wait: RequestWait) -> "Callable[[Console], T]":
-        """Return the acting call with its request id. It begins once the id is stored, so that a process that dies
-        during the call has left the id for the next one; `wait` gets the desk request for which it waits.
+        """Return a function that runs the acting call with its request id. The call begins only when the id is
+        stored, so that a window that is opened after a crash finds the id. `wait` is set to the desk request
+        for which the call waits.
         """
         is_stored = self.own_state.write_changes()
 
         def watched_call(services: "Console") -> T:
             if is_stored is not None:
-                is_stored.wait(_MAX_STORING_SECONDS)
+                is_stored.wait(_MAX_ID_STORING_SECONDS)
             with reporting_to(wait):
                 return call(services, request_id)
 
         return watched_call
 
-    def _track_act(self, handle: TaskHandle) -> TaskHandle:
-        """Add the handle of an acting call to the running ones, unless the call has already ended; return the
-        handle.
-        """
+    def _track_acting_call(self, handle: TaskHandle) -> TaskHandle:
+        """Add the handle to the running acting calls, unless its call has already ended; return the handle."""
         self._running_acting_calls = [
             act for act in self._running_acting_calls if act.state in ("waiting", "running")
         ]
@@ -267,7 +271,7 @@ class WindowContext(QObject):
             self._running_acting_calls.append(handle)
         return handle
 
-    def run_long_act(
+    def run_long_acting_call(
         self,
         call: LongActingCall[T],
         on_done: Callable[[T], None],
@@ -278,8 +282,8 @@ class WindowContext(QObject):
         key: Hashable,
     ) -> TaskHandle:
         """Run an acting call that takes minutes, in the lane `long` of the TaskRunner, with a request id as in
-        `run_acting_call`. The call continues when its page or dialog is destroyed. When the window closes, the call's
-        ProgressReporter is cancelled.
+        `run_acting_call`, and return its handle. The call continues if its page or dialog is destroyed. When
+        the window closes, the ProgressReporter of the call is cancelled.
         """
         request_id = self._attempts.id_of(attempt)
 
@@ -295,7 +299,7 @@ class WindowContext(QObject):
 
         def work(report: ProgressReporter) -> T:
             if is_stored is not None:
-                is_stored.wait(_MAX_STORING_SECONDS)
+                is_stored.wait(_MAX_ID_STORING_SECONDS)
             return self.bind_services(lambda services: call(services, request_id, report))()
 
         return self.runner.watch(
@@ -303,14 +307,13 @@ class WindowContext(QObject):
         )
 
     @property
-    def running_acts(self) -> tuple[TaskHandle, ...]:
-        """Handles of the acting calls that are waiting or running."""
+    def running_acting_calls(self) -> tuple[TaskHandle, ...]:
+        """The handles of the acting calls that are waiting or running."""
         return tuple(act for act in self._running_acting_calls if act.state in ("waiting", "running"))
 
-    def page_fetch(self, call: Callable[["Console", Any, int], FetchedPage]) -> FetchPage:
-        """Return a function that reads one page of a list for a PagedModel. Each time, the function runs
-        `call(services, cursor, limit)` in the thread that calls it, as the person who acts at that time.
-        """
+    def make_page_reader(self, call: Callable[["Console", Any, int], FetchedPage]) -> FetchPage:
+        """Return a function that reads one page of a list, for a PagedModel. This function runs `call(services,
+        cursor, limit)` in the thread that calls it, as the person who acts at that time."""
 
         def read_page(cursor: object | None, limit: int) -> FetchedPage:
             return self.bind_services(lambda services: call(services, cursor, limit))()
@@ -318,7 +321,8 @@ class WindowContext(QObject):
         return read_page
 
     def store_saved_views(self, views: tuple[ViewCount, ...]) -> None:
-        """Store the saved views that the acting person sees, with their counts."""
+        """Store the saved views that the acting person may see, with their counts, and emit `saved_views_changed`
+        if they differ."""
         if views != self.saved_views:
             self.saved_views = views
             self.saved_views_changed.emit()
@@ -326,13 +330,13 @@ class WindowContext(QObject):
     # -- texts
 
     def translate(self, key: str, /, **facts: object) -> str:
-        """Return the text of the wording key `key` in the window's language, filled with the facts."""
+        """Return the text of the wording key `key` in the window's language. `facts` are the values of the
+        placeholders in the text."""
         return wording.translate(key, self.language, **facts)
 
     def failure_message(self, failure: Failure) -> str:
-        """Return the message of a failure in the window's language: the event, its effect on the money, and the next
-        step.
-        """
+        """Return the message of a failure in the window's language: what has happened, its effect on the money,
+        and the next step."""
         detail = {**failure.detail, "support_code": failure.support_code}
         return wording.error_message(
             rebuild_error(cast("ErrorCode", failure.code), detail, exit_status=0), self.language
@@ -343,7 +347,8 @@ class WindowContext(QObject):
         return self._clock.now()
 
     def monotonic(self) -> float:
-        """Return the time of the monotonic clock in seconds, for measuring durations. Any thread may call it."""
+        """Return the time of the monotonic clock in seconds, from which durations are computed. Any thread may
+        call this."""
         return self._clock.monotonic()
 
     def age_text(self, at: datetime) -> str:
@@ -351,7 +356,8 @@ class WindowContext(QObject):
         return wording.format_age(age_of(at, self.now()), self.language)
 
     def change_language(self, language: Language) -> None:
-        """Switch the window to this language, keep it as the person's preference, and emit `language_changed`."""
+        """Switch the window to this language, store the language as a preference of the person, and emit
+        `language_changed`."""
         self.preferences.store("language", language)
         if language != self.language:
             self.language = language
@@ -361,15 +367,14 @@ class WindowContext(QObject):
 
     @property
     def current_person(self) -> Person | None:
-        """The acting person with their roles, as the database has them; None until the operators are read, or if the
-        database doesn't know the name.
-        """
+        """The acting person with the roles that the database has. None until the operators are read, or if the
+        database doesn't know the person's name."""
         return next((person for person in self.people if person.name == self.operator), None)
 
     def find_disabled_reason(self, right: str) -> str:
-        """Return why the acting person can't use this right at present: the database is unreachable, the person lacks
-        the right (with the names of the people who have it), a read-only switch is on, or no worker is present.
-        Return "" if the person can use the right.
+        """Return why the acting person can't use this right at present: the database is unreachable, the person
+        lacks the right, a read-only switch is on, or no worker is present. Return "" if the person can use the
+        right.
         """
         return (
             self.lost_connection_text()
@@ -379,8 +384,9 @@ class WindowContext(QObject):
         )
 
     def read_only_text(self, right: str) -> str:
-        """Return the text which says that a read-only switch stops the actions of this right, with its person and
-        reason; "" otherwise. The switch of a payment provider isn't considered, because the right doesn't name one.
+        """Return the text which says that a read-only switch stops the actions of this right, with the person who
+        has set the switch and the reason; "" if no switch stops them. The switches of single payment providers
+        are ignored, because a right is not bound to one of these providers.
         """
         if right not in STOPPED_RIGHTS:
             return ""
@@ -391,23 +397,21 @@ class WindowContext(QObject):
         return self.translate("reason.read_only_switch", who=switch.person, since=switch.at, note=switch.reason)
 
     def lost_connection_text(self) -> str:
-        """Return the text which says that the database is unreachable; "" while it answers."""
+        """Return the text which says that the database is unreachable; "" if it is reachable."""
         lost_since = self.connection_state.lost_since
         return "" if lost_since is None else self.translate("reason.not_connected", since=lost_since)
 
     def worker_away_text(self, right: str = "") -> str:
-        """Return the text which says that this desk asks a worker to act and no worker is present; "" otherwise. Also
-        return "" for a right that only allows reading, because reading needs no worker.
-        """
+        """Return the text which says that this desk asks a worker to act and no worker is present; "" if this
+        isn't so, or if the right only allows reading, for which no worker is needed."""
         away_since = self.connection_state.worker_away_since
         if away_since is None or right in READING_RIGHTS:
             return ""
         return self.translate("reason.worker_away", since=away_since)
 
     def missing_right_text(self, right: str) -> str:
-        """Return why the acting person doesn't have this right; "" if the person has it, if the operators are not
-        read yet, or if the right is "". The connection to the database is not considered.
-        """
+        """Return why the acting person doesn't have this right; "" if the person has it, if the operators aren't
+        read yet, or if `right` is "". The reasons that don't depend on the person are ignored."""
         person = self.current_person
         if (
             not right
@@ -427,20 +431,19 @@ class WindowContext(QObject):
 
     @property
     def has_unrestricted_people(self) -> bool:
-        """True if every person has every role, because the database has no accounts and no operator is registered."""
+        """True if every person has every role, because the database has no accounts and no registered operators."""
         return not self.people and not self.settings.sign_in.is_server
 
     def needed_role_text(self, roles: Collection[str], people: Sequence[str]) -> str:
-        """Return the text that names the needed roles and, if `people` isn't empty, the people who have them."""
+        """Return the text that names the needed roles and the people who have them; without `people`, only the
+        roles."""
         role_names = [role for role in sorted(roles) if role != WORKER]
         if people:
             return self.translate("reason.role_people", needs=role_names, people=people)
         return self.translate("reason.role", needs=role_names)
 
     def other_people_with(self, right: str) -> list[str]:
-        """Return the names of the people, except the acting one, whose roles include this right. The account of a
-        worker is left out.
-        """
+        """Return the names of the people with this right, except the acting person and the accounts of workers."""
         return [
             person.name
             for person in self.people
@@ -450,17 +453,17 @@ class WindowContext(QObject):
     # -- navigation
 
     def navigate(self, route: Route) -> None:
-        """Ask the frame to open this route, by emitting `navigation_requested`."""
+        """Open the page of this route, by emitting `navigation_requested`."""
         self.navigation_requested.emit(route)
 
     def show_toast(self, words: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:
-        """Show a short message for some seconds, with the icon `shape` in the colour `tone`."""
+        """Show a toast for some seconds: the text `words`, the secondary text `detail`, and the icon `shape` in
+        the colour `tone`."""
         self.toast_requested.emit(Toast(words, detail, shape, tone))
 
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
-        """Store that the person has just opened this record. A record is in the list once, with its newest visit, and
-        the list has at most 20 records.
-        """
+        """Store in `visits` that the person has just opened this record. A record has one visit, the newest; at
+        most _MAX_VISITS visits are stored."""
         record_ref = type(record), record.id
         earlier_visits = [visit for visit in self.visits if (type(visit.record), visit.record.id) != record_ref]
         self.visits = [Visit(record, self.now()), *earlier_visits][:_MAX_VISITS]
@@ -474,8 +477,9 @@ class WindowContext(QObject):
 
     @Slot()
     def _read_visited_records(self) -> None:
-        """Read the records that the person had opened before the window was closed."""
-        refs = read_refs(self.own_state.value(VISITS))
+        """Read the records of the visits that were stored before the window was last closed, and add them to
+        `visits`."""
+        refs = read_visit_refs(self.own_state.value(VISITS))
         if not refs or not self.is_ready:
             return
         person = self.operator
@@ -494,11 +498,13 @@ class WindowContext(QObject):
     # -- an action that is to be opened on a record's page
 
     def request_action(self, kind: str, id: int, name: str) -> None:
-        """Let the page of this record open the dialog of an action as soon as the page shows the record."""
+        """Request that the page of this record opens the dialog of the action `name` when the page shows the
+        record."""
         self._requested_action = (kind, id, name)
 
     def take_requested_action(self, kind: str, id: int) -> str:
-        """Return the name of the action that was requested for this record, once; "" if none was."""
+        """Return the name of the action that was requested for this record, and remove the request; "" if none was
+        requested."""
         requested = self._requested_action
         if requested is None or requested[:2] != (kind, id):
             return ""
@@ -506,7 +512,7 @@ class WindowContext(QObject):
         return requested[2]
 
     def change_operator(self, operator: str) -> None:
-        """Make `operator` the acting person, and clear the visits of the previous person."""
+        """Make `operator` the acting person, and remove the visits of the previous person."""
         if operator != self.operator:
             self.operator = operator
             self.visits = []
@@ -515,47 +521,43 @@ class WindowContext(QObject):
     # -- status
 
     def store_people(self, people: tuple[Person, ...]) -> None:
-        """Store the list of operators that was read from the database; the list is empty if the database registers
-        none.
-        """
+        """Store the operators that were read from the database. `people` is empty if the database has no
+        registered operators."""
         self.people, self.are_people_read = people, True
         self.people_changed.emit()
 
-    def store_due_run(self) -> None:
-        """Store the present time as the time at which the due tasks last ran."""
+    def store_due_run_time(self) -> None:
+        """Store the present time in `due_at`, because the due tasks have just run."""
         self.due_at = self.now()
         self.connection_state_changed.emit()
 
     def store_work_counts(self, work_counts: WorkCounts) -> None:
-        """Store the new counts (of queues, alerts, unfinished work) and emit `work_counts_changed`."""
+        """Store the new counts (of queues, alerts and unfinished work), and emit `work_counts_changed`."""
         self.work_counts = work_counts
         self.work_counts_changed.emit()
 
     def update_connection_state(self, **facts: Any) -> None:
-        """Store new values of fields of `connection_state`, given by keyword; emit `connection_state_changed` if one
-        of them differs.
-        """
+        """Store new values of the fields of `connection_state` that are passed by keyword, and emit
+        `connection_state_changed` if one of them differs."""
         previous, self.connection_state = self.connection_state, replace(self.connection_state, **facts)
         if previous != self.connection_state:
             self.connection_state_changed.emit()
 
     def store_gateways(self, names: Iterable[str]) -> None:
-        """Store the names of the configured payment providers in `connection_state`. The last answer of a provider
-        that is already known is kept.
-        """
+        """Store the names of the configured payment providers in `connection_state`. The stored last answer of a
+        provider stays."""
         gateways = {gateway.name: gateway for gateway in self.connection_state.gateways}
         self.update_connection_state(
             gateways=tuple(gateways.get(name, GatewayStatus(name)) for name in sorted({*names, *gateways}))
         )
 
-    def _record_answer(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
-        """Store in `connection_state` the time that the provider took to answer an acting call, or that the provider
-        didn't answer. Ignore a failure from which this can't be derived.
-        """
+    def _store_answer_time(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
+        """Store in `connection_state` how many seconds the provider took to answer an acting call, or that it
+        didn't answer. Do nothing for a failure that doesn't show whether the provider has answered."""
         if not provider:
             return
         code = failure.code if failure else ""
-        is_silent = code in (ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN) and not _was_not_sent(failure)
+        is_silent = code in (ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN) and not _is_unsent(failure)
         if (
             code
             and not is_silent
@@ -573,9 +575,8 @@ class WindowContext(QObject):
 
 
 def add_password(call: ActingCall[T], password: str) -> ActingCall[T]:
-    """Return a function that runs `call` with the typed password. The password is forgotten as soon as the call reads
-    it, at the latest when the call ends.
-    """
+    """Return a function that runs `call` with the password that the person has typed. The password is removed from
+    memory when the call reads it, at the latest when the call ends."""
     passwords = [password]
 
     def call_with_password(services: "Console", request_id: str) -> T:
@@ -590,7 +591,7 @@ def add_password(call: ActingCall[T], password: str) -> ActingCall[T]:
     return call_with_password
 
 
-def _was_not_sent(failure: Failure | None) -> bool:
+def _is_unsent(failure: Failure | None) -> bool:
     """Return True if the failure means that no request was sent to the provider."""
     return failure is not None and failure.detail.get("reason") in (
         UnknownReason.NO_LIST_CALL,
@@ -598,20 +599,20 @@ def _was_not_sent(failure: Failure | None) -> bool:
     )
 
 
-_KIND_BY_CLASS = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
+_KIND_BY_RECORD_CLASS = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
 
 
 def _visit_ref(visit: Visit) -> tuple[str, int]:
-    return _KIND_BY_CLASS[type(visit.record)], visit.record.id
+    return _KIND_BY_RECORD_CLASS[type(visit.record)], visit.record.id
 
 
-def read_refs(value: object) -> list[tuple[tuple[str, int], datetime]]:
-    """Return the stored visits as ((kind, id), time); entries that aren't visits are passed over."""
+def read_visit_refs(value: object) -> list[tuple[tuple[str, int], datetime]]:
+    """Return the stored visits, each as ((kind, id), instant). Invalid entries of `value` are ignored."""
     refs = []
     for item in value if isinstance(value, list) else ():
         try:
             kind, id, at = item
-            if kind in _KIND_BY_CLASS.values() and isinstance(id, int):
+            if kind in _KIND_BY_RECORD_CLASS.values() and isinstance(id, int):
                 refs.append(((kind, id), datetime.fromisoformat(at)))
         except (TypeError, ValueError):
             continue

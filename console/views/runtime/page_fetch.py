@@ -1,4 +1,4 @@
-"""One page of a long list, and the function that reads it."""
+"""One page of a list that is read page by page, and the type of the functions that read such pages."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """One page of a list: its rows in order, and the cursor of the next page (None after the last page)."""
+    """One page of a list that is read page by page: its rows in order, and the cursor of the next page (None after
+    the last page)."""
 
     rows: Sequence[Any]
     next: object | None = None

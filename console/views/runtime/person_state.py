@@ -1,6 +1,5 @@
-"""Values of the acting person: the last screen, visited records, drafts of dialogs and unanswered request ids. The
-service `person_state` stores them encrypted.
-"""
+"""Values that the window keeps for the acting person until the next start: the last screen, visited records,
+drafts of dialogs, and unanswered request ids. The service `person_state` stores them encrypted."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ SCREEN, VISITS = "screen", "visits"
 
 @dataclass(frozen=True, slots=True)
 class _ServiceSource:
-    """The encrypted file, reached through the services as one person."""
+    """Reads and writes the encrypted file of one person through the services. `call` runs a service call as this
+    person."""
 
     call: Callable[[Callable[[Any], StoredEntries]], StoredEntries]
 
@@ -32,7 +32,7 @@ class _ServiceSource:
 
 
 class PersonState(StoredValues):
-    """The state of one person at a time. `bind` returns a function that runs a service call as the person."""
+    """The stored values of the acting person. `bind` returns a function that runs a service call as a person."""
 
     def __init__(
         self,
@@ -53,9 +53,8 @@ class PersonState(StoredValues):
         return entry.get("value") if isinstance(entry, dict) else None
 
     def store(self, name: str, value: JsonValue | None) -> None:
-        """Change a value and write it a moment later, with the present time; None deletes it. A value that is the
-        same is no change.
-        """
+        """Store a value with the present time, and write it to the file after WRITE_DELAY_MS; None deletes the
+        value. Do nothing if the value hasn't changed."""
         if self.value(name) != value:
             at = self._now().isoformat(timespec="seconds")
             super().store(name, None if value is None else {"at": at, "value": value})
@@ -63,10 +62,11 @@ class PersonState(StoredValues):
     # -- drafts
 
     def drafts(self) -> tuple[Draft, ...]:
-        """Return the drafts, oldest first. A draft that this program can't read is passed over."""
+        """Return the drafts of the person, the oldest first. A draft that this program can't read is left out."""
         entries = {name: StoredValues.value(self, name) for name in self.names(DRAFT_PREFIX)}
         return list_drafts(entries, self._now())
 
     def find_draft(self, name: str) -> Draft | None:
-        """Return the draft of this name; None if there is none, or if it is older than DRAFT_RETENTION."""
+        """Return the draft that is stored under this name; None if there is none, or if it is older than
+        DRAFT_RETENTION."""
         return read_draft(StoredValues.value(self, name), self._now())

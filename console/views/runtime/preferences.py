@@ -11,7 +11,8 @@ from console.views.runtime.tasks import Runner
 
 
 class Preferences(StoredValues):
-    """The preferences of one person at a time. A stored value that isn't valid counts as not set."""
+    """The preferences of the acting person, stored in a file below `home`. A stored value that isn't valid counts
+    as not set."""
 
     def __init__(self, home: Path, runner: Runner, parent: QObject | None = None) -> None:
         super().__init__(runner, parent)
@@ -21,16 +22,18 @@ class Preferences(StoredValues):
         return preferences_file(self._home, person)
 
     def text(self, name: str, choices: tuple[str, ...] = ()) -> str | None:
-        """Return a stored text; None if there is none, or if it isn't one of the choices."""
+        """Return the stored text of this name; None if there is none, or if it isn't one of `choices`."""
         value = self.value(name)
         return value if isinstance(value, str) and (not choices or value in choices) else None
 
     def number(self, name: str, lowest: float, highest: float) -> float | None:
-        """Return a stored number; None if there is none or it is outside of the range."""
+        """Return the stored number of this name; None if there is none, or if it isn't between `lowest` and
+        `highest`."""
         return _number_of(self.value(name), lowest, highest)
 
     def numbers(self, name: str, lowest: float, highest: float) -> Mapping[str, float]:
-        """Return a stored table of numbers by name, without the entries that aren't numbers of this range."""
+        """Return the stored numbers of a preference with several numbers, by their names. Values that aren't
+        numbers between `lowest` and `highest` are left out."""
         value = self.value(name)
         items = value.items() if isinstance(value, dict) else ()
         numbers = {str(key): _number_of(item, lowest, highest) for key, item in items}
@@ -38,7 +41,7 @@ class Preferences(StoredValues):
 
 
 def _number_of(value: object, lowest: float, highest: float) -> float | None:
-    """Return the value if it is a number of this range, otherwise None."""
+    """Return the value if it is a number between `lowest` and `highest`, otherwise None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if lowest <= value <= highest else None

@@ -1,4 +1,4 @@
-"""The current item of a list that doesn't have the keyboard focus."""
+"""The base class of lists and tables that keep their current item while they don't have the keyboard focus."""
 
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
 else:
     _ItemView = object
 
-Index = QModelIndex | QPersistentModelIndex
+ModelIndex = QModelIndex | QPersistentModelIndex
 
 
 class RememberedCurrentItem(_ItemView):
-    """Base class, before the view's own, of a view whose current item is remembered while the view doesn't have the
-    focus.
+    """Base class of lists and tables that hide their current item from Qt while they don't have the keyboard
+    focus. List it before the Qt class.
 
-    Qt tells screen readers that the current item of every view has the focus, also if the keyboard is elsewhere or
-    the view is hidden. So without the focus, the item is stored here and Qt has none; `currentIndex` returns it
-    either way.
+    Qt tells screen readers that the current item of every list has the focus, also of a list without the keyboard
+    focus. So without the focus, this class stores the current item and Qt has none. `currentIndex` returns the
+    current item in both cases.
     """
 
     _remembered_index: QPersistentModelIndex | None = None
@@ -31,14 +31,14 @@ class RememberedCurrentItem(_ItemView):
             return self.model().index(parked.row(), parked.column())
         return super().currentIndex()
 
-    def currentChanged(self, current: Index, previous: Index) -> None:
+    def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
         super().currentChanged(current, previous)
         if current.isValid():
             self._remembered_index = None
             self._remember_index()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
-        self._take_back()
+        self._restore_index()
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent) -> None:
@@ -46,7 +46,7 @@ class RememberedCurrentItem(_ItemView):
         self._remember_index()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        self._take_back()
+        self._restore_index()
         super().keyPressEvent(event)
         self._remember_index()
 
@@ -54,14 +54,14 @@ class RememberedCurrentItem(_ItemView):
         index = super().currentIndex()
         if index.isValid() and not self.hasFocus():
             self._remembered_index = QPersistentModelIndex(index)
-            self._set_silently(QModelIndex())
+            self._set_index_without_signals(QModelIndex())
 
-    def _take_back(self) -> None:
+    def _restore_index(self) -> None:
         parked, self._remembered_index = self._remembered_index, None
         if parked is not None and parked.isValid():
-            self._set_silently(self.model().index(parked.row(), parked.column()))
+            self._set_index_without_signals(self.model().index(parked.row(), parked.column()))
 
-    def _set_silently(self, index: QModelIndex) -> None:
+    def _set_index_without_signals(self, index: QModelIndex) -> None:
         blocker = QSignalBlocker(self.selectionModel())
         self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
         blocker.unblock()

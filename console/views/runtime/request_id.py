@@ -1,4 +1,4 @@
-"""Request ids of the window's acting calls: the services execute calls with the same id only once."""
+"""The request ids of the window's acting calls. The services execute calls with the same request id only once."""
 
 import hashlib
 import uuid
@@ -9,7 +9,7 @@ from console.domain.person_state.retention import ATTEMPT_PREFIX
 from console.views.runtime.person_state import PersonState
 from console.views.runtime.tasks import Failure
 
-_STORED_EXIT_STATUSES = (4, 5)
+_STORED_FAILURE_EXIT_STATUSES = (4, 5)
 """Exit statuses of the failures that the service stores under the request id: a call with the same id would return
 the stored failure.
 """
@@ -18,11 +18,11 @@ the stored failure.
 class AttemptIds:
     """The request ids of the attempts that have no answer yet.
 
-    An attempt is a command with its arguments. A second click, and a retry after a lost answer, are the same attempt
-    and get the same request id. After an answer, the same command is a new attempt with a new request id.
+    An attempt is a command with its arguments. A second click, and a retry after a lost answer, are the same
+    attempt and get the same request id. After an answer, the same command is a new attempt with a new request id.
 
-    The ids are also stored in the state of the person, so that a window after a crash continues an attempt with its
-    id. An attempt is recognized there by the digest of its representation.
+    The ids are also stored in the PersonState, so that a window that is opened after a crash continues an attempt
+    with its id. The key of a stored id is a digest of the attempt.
     """
 
     def __init__(self, state: PersonState | None = None) -> None:
@@ -30,34 +30,30 @@ class AttemptIds:
         self._ids: dict[Hashable, str] = {}
 
     def id_of(self, attempt: Hashable) -> str:
-        """Return the request id of the attempt. An attempt that is new, or whose last call was answered, gets a new
-        id.
-        """
+        """Return the request id of an attempt. A new attempt, and an attempt that was answered, gets a new id."""
         if attempt not in self._ids:
-            stored = self._state.value(_name_of(attempt)) if self._state is not None else None
+            stored = self._state.value(_stored_name_of(attempt)) if self._state is not None else None
             self._ids[attempt] = stored if isinstance(stored, str) else str(uuid.uuid4())
             self._store_id(attempt, self._ids[attempt])
         return self._ids[attempt]
 
     def end(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
-        """Forget the attempt's request id if the call was answered: with a value (`failure` is None), or with a
-        failure that the service has stored and would return again for the same id. Otherwise keep the id for a retry.
-        """
+        """Remove the request id of an attempt if its call was answered: with a value (`failure` is None), or with
+        a failure that the service would return again for the same id. Otherwise the id stays for a retry."""
         if self._ids.get(attempt) == request_id and (failure is None or _is_answer(failure)):
             del self._ids[attempt]
             self._store_id(attempt, None)
 
     def _store_id(self, attempt: Hashable, request_id: str | None) -> None:
         if self._state is not None:
-            self._state.store(_name_of(attempt), request_id)
+            self._state.store(_stored_name_of(attempt), request_id)
 
 
-def _name_of(attempt: Hashable) -> str:
+def _stored_name_of(attempt: Hashable) -> str:
     return ATTEMPT_PREFIX + hashlib.sha256(repr(attempt).encode()).hexdigest()[:32]
 
 
 def _is_answer(failure: Failure) -> bool:
     """Return True if the failure is a final answer: the service has stored it under the request id, or refuses the
-    id. After any other failure, the answer may be lost or the id unused, and a retry must use the same id.
-    """
-    return EXIT_STATUS.get(failure.code) in _STORED_EXIT_STATUSES or failure.code == ErrorCode.POSSIBLE_REPEAT
+    id. After any other failure, the answer may be lost or the id unused, and a retry must use the same id."""
+    return EXIT_STATUS.get(failure.code) in _STORED_FAILURE_EXIT_STATUSES or failure.code == ErrorCode.POSSIBLE_REPEAT

@@ -1,4 +1,5 @@
-"""Routes: immutable values that name the pages of the window and their arguments; the history stores them."""
+"""Routes: immutable values that name a page of the window and its arguments. The window's history and links
+consist of routes."""
 
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
@@ -9,14 +10,13 @@ from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 
 @dataclass(frozen=True, slots=True)
 class HomeRoute:
-    """The home page with the counts of all queues."""
+    """The route to the home page, which has the counts of all queues."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueuesRoute:
-    """The page of the queues with the queue of this name; "" means the queue that was shown last. With `view`, it
-    shows the saved view with this id; 0 means none.
-    """
+    """The route to the page of the queues, with the queue `name`; "" means the queue that was shown last. With
+    `view`, the page shows the saved view with this id; 0 means none."""
 
     name: str = ""
     view: int = 0
@@ -24,19 +24,18 @@ class QueuesRoute:
 
 @dataclass(frozen=True, slots=True)
 class ChangedCompaniesRoute:
-    """The page of the queue of changed companies."""
+    """The route to the page of the queue of changed companies."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedNoticesRoute:
-    """The page of the queue of unmatched notices."""
+    """The route to the page of the queue of unmatched notices."""
 
 
 @dataclass(frozen=True, slots=True)
 class LookupRoute:
-    """The lookup page with all records of a number or name. `text` "" shows the empty input field; with `buy`, the
-    purchase dialog is opened too.
-    """
+    """The route to the lookup page, with all records of the number or name `text`; "" shows the empty search
+    field. With `buy`, the page also opens the purchase dialog."""
 
     text: str = ""
     buy: bool = False
@@ -44,24 +43,24 @@ class LookupRoute:
 
 @dataclass(frozen=True, slots=True)
 class AuditRoute:
-    """The page of the audit trail."""
+    """The route to the page of the audit trail."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportsRoute:
-    """The page of the reports with the section of this name; "" means the section that was shown last."""
+    """The route to the page of the reports, with the section `name`; "" means the section that was shown last."""
 
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AdminRoute:
-    """The page of the administration."""
+    """The route to the page of the administration."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRoute:
-    """The page of the training, which only the window of a training shows."""
+    """The route to the page of the training, which only the window of a training has."""
 
 
 Ref: TypeAlias = tuple[str, int]
@@ -70,9 +69,9 @@ Ref: TypeAlias = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class RecordRoute:
-    """The page of one credit check. `trail` has the records of the list from which the page was opened; "previous"
-    and "next" step through it. A number without a kind in `trail` is the id of a credit check. `place` is the key of
-    the highlighted sidebar entry.
+    """The route to the page of one credit check. `trail` are the records of the list from which the page is
+    opened; the actions "previous" and "next" go through them. A number in `trail` is the id of a credit check.
+    `place` is the key of the sidebar entry to highlight.
     """
 
     id: int
@@ -82,7 +81,7 @@ class RecordRoute:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRoute:
-    """The page of one payment."""
+    """The route to the page of one payment. `trail` and `place` have the same meaning as in RecordRoute."""
 
     id: int
     trail: tuple[int | Ref, ...] = ()
@@ -91,7 +90,7 @@ class PaymentRoute:
 
 @dataclass(frozen=True, slots=True)
 class OrderRoute:
-    """The page of one order."""
+    """The route to the page of one order. `trail` and `place` have the same meaning as in RecordRoute."""
 
     id: int
     trail: tuple[int | Ref, ...] = ()
@@ -100,7 +99,7 @@ class OrderRoute:
 
 @dataclass(frozen=True, slots=True)
 class RefundRoute:
-    """The page of one refund."""
+    """The route to the page of one refund. `trail` and `place` have the same meaning as in RecordRoute."""
 
     id: int
     trail: tuple[int | Ref, ...] = ()
@@ -109,49 +108,47 @@ class RefundRoute:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalsRoute:
-    """The page of the refunds that wait for a decision. `id` is the refund to show; 0 means the refund that was shown
-    last.
-    """
+    """The route to the page of the refunds that wait for a decision, with the refund `id`; 0 means the refund that
+    was shown last."""
 
     id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SetAsidesRoute:
-    """The page of the money set aside, about which a person must decide."""
+    """The route to the page of the money set aside, about which a person must decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class AlertsRoute:
-    """The page of incidents, with the incident of this id as the current one; 0 means the first one."""
+    """The route to the page of the incidents, with this incident as the current one; id 0 means the first one."""
 
     id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRoute:
-    """The page with the differences of one reconciliation run; run 0 means the newest run."""
+    """The route to the page with the differences of one reconciliation run; run 0 means the newest run."""
 
     run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileRunsRoute:
-    """The page with the list of all reconciliation runs."""
+    """The route to the page with the list of all reconciliation runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRoute:
-    """The page of one operation of the journal. The operation may exist only in this desk's spool."""
+    """The route to the page of one operation of the journal. The operation may exist only in this desk's spool."""
 
     id: str
 
 
 @dataclass(frozen=True, slots=True)
 class PdfRoute:
-    """The page of a stored PDF of the credit check `record`. `sha256` selects an older PDF by its SHA-256; None
-    selects the current one.
-    """
+    """The route to the page of a PDF of the credit check `record`. `sha256` names an earlier PDF by its SHA-256;
+    None means the current PDF."""
 
     record: int
     sha256: str | None = None
@@ -159,9 +156,8 @@ class PdfRoute:
 
 @dataclass(frozen=True, slots=True)
 class CompareRoute:
-    """The page with two versions of the PDF of the credit check `record`, each named by its SHA-256. Without `new`
-    the newest version, without `old` the one before the new one.
-    """
+    """The route to the page that compares two versions of the PDF of the credit check `record`, each named by its
+    SHA-256. Without `new`, it is the newest version; without `old`, the version before `new`."""
 
     record: int
     old: str | None = None
@@ -176,7 +172,7 @@ Route: TypeAlias = (
     | ReconcileRunsRoute | ReportsRoute | TrainingRoute | RecordPageRoute
 )  # fmt: skip
 
-_ROUTE_CLASSES: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | RefundRoute]] = {
+_ROUTE_CLASS_BY_KIND: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | RefundRoute]] = {
     "credit-check": RecordRoute,
     "payment": PaymentRoute,
     "order": OrderRoute,
@@ -185,30 +181,31 @@ _ROUTE_CLASSES: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | RefundR
 
 
 def route_to(kind: str, id: int, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> RecordPageRoute:
-    """Return the route to the page of the record with this kind and id.
+    """Return the route to the page of the record with this kind and id. `trail` and `place` have the same meaning
+    as in RecordRoute.
 
     Raises KeyError for an unknown kind.
     """
-    return _ROUTE_CLASSES[kind](id, trail, place)
+    return _ROUTE_CLASS_BY_KIND[kind](id, trail, place)
 
 
 def queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute:
-    """Return the route to the page of the queue with this name."""
+    """Return the route to the page that shows the queue with this name."""
     if name == NOTICE_QUEUE:
         return UnmatchedNoticesRoute()
     return ChangedCompaniesRoute() if name == QUEUE_NAME else QueuesRoute(name)
 
 
 def position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
-    """Return the index of the route's record in its trail, from 0, and the trail's length. Return None if the trail
-    doesn't contain the record or contains only it.
-    """
+    """Return the index of the route's record in its trail, counted from 0, and the length of the trail. Return
+    None if the trail doesn't contain the record, or contains only this record."""
     own_ref, trail = ref_of(route), _refs_of_trail(route)
     return (trail.index(own_ref), len(trail)) if own_ref in trail and len(trail) > 1 else None
 
 
 def neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None:
-    """Return the route to the previous (`step` -1) or next (1) record of the route's trail; None if there is none."""
+    """Return the route to the previous (`step` -1) or next (1) record of the route's trail; None if there is no
+    such record."""
     position = position_in_trail(route)
     if position is None or not 0 <= position[0] + step < position[1]:
         return None
@@ -217,8 +214,8 @@ def neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None
 
 
 def ref_of(route: RecordPageRoute) -> Ref:
-    """Return the kind and id of the record that the route opens."""
-    kind = next(kind for kind, route_class in _ROUTE_CLASSES.items() if route_class is type(route))
+    """Return the kind and id of the record whose page the route opens."""
+    kind = next(kind for kind, route_class in _ROUTE_CLASS_BY_KIND.items() if route_class is type(route))
     return kind, route.id
 
 
@@ -226,7 +223,7 @@ def _refs_of_trail(route: RecordPageRoute) -> list[Ref]:
     return [("credit-check", item) if isinstance(item, int) else item for item in route.trail]
 
 
-_ROUTES_BY_NAME: dict[str, type[Route]] = {
+_ROUTE_CLASS_BY_SCREEN_NAME: dict[str, type[Route]] = {
     "home": HomeRoute,
     "queues": QueuesRoute,
     "changed-companies": ChangedCompaniesRoute,
@@ -249,12 +246,13 @@ _ROUTES_BY_NAME: dict[str, type[Route]] = {
     "compare": CompareRoute,
     "training": TrainingRoute,
 }
-_PLAIN_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
+_PLAIN_ARGUMENT_TYPES: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), str | None: (str, type(None))}
 
 
 def screen_route(name: str) -> Route:
-    """Return the route to the screen with this name, such as `set-asides`, without arguments. Raises KeyError for an
-    unknown name, and for the page of one record, which needs an id.
+    """Return the route, without arguments, to the page with this screen name, such as `set-asides`.
+
+    Raises KeyError for an unknown name, and for the name of a page of one record, which needs an id.
     """
     route = decode_route({"screen": name})
     if route is None:
@@ -263,29 +261,28 @@ def screen_route(name: str) -> Route:
 
 
 def screen_name(route: Route) -> str:
-    """Return the name of the route's screen, such as `set-asides` or `payment`."""
-    return next(name for name, route_class in _ROUTES_BY_NAME.items() if route_class is type(route))
+    """Return the screen name of the route's page, such as `set-asides` or `payment`."""
+    return next(name for name, route_class in _ROUTE_CLASS_BY_SCREEN_NAME.items() if route_class is type(route))
 
 
 def encode_route(route: Route) -> dict[str, Any]:
-    """Return the route as a dict that JSON can represent: its screen's name and its arguments without `buy`, so that
-    a stored route never opens the purchase dialog.
-    """
+    """Return the route as a dict that can be stored as JSON: the screen name and the arguments. The argument `buy`
+    is left out, so that a stored route never opens the purchase dialog."""
     values = {field.name: getattr(route, field.name) for field in fields(route) if field.name != "buy"}
     return {"screen": screen_name(route), **values}
 
 
 def decode_route(value: object) -> Route | None:
-    """Return the route that `encode_route` has made into `value`; None for any other value."""
-    if not isinstance(value, dict) or value.get("screen") not in _ROUTES_BY_NAME:
+    """Return the route that `encode_route` has encoded as `value`; None for any other value."""
+    if not isinstance(value, dict) or value.get("screen") not in _ROUTE_CLASS_BY_SCREEN_NAME:
         return None
-    route_class = _ROUTES_BY_NAME[value["screen"]]
+    route_class = _ROUTE_CLASS_BY_SCREEN_NAME[value["screen"]]
     arguments: dict[str, Any] = {}
     for field in fields(route_class):
         item = value.get(field.name)
         if field.name == "trail":
             arguments["trail"] = _trail_of(item)
-        elif field.name in value and type(item) in _PLAIN_TYPES.get(field.type, ()):
+        elif field.name in value and type(item) in _PLAIN_ARGUMENT_TYPES.get(field.type, ()):
             arguments[field.name] = item
     try:
         return route_class(**arguments)
@@ -298,6 +295,11 @@ def _trail_of(value: object) -> tuple[int | Ref, ...]:
     for item in value if isinstance(value, list | tuple) else ():
         if type(item) is int:
             trail.append(item)
-        elif isinstance(item, list | tuple) and len(item) == 2 and item[0] in _ROUTE_CLASSES and type(item[1]) is int:
+        elif (
+            isinstance(item, list | tuple)
+            and len(item) == 2
+            and item[0] in _ROUTE_CLASS_BY_KIND
+            and type(item[1]) is int
+        ):
             trail.append((item[0], item[1]))
     return tuple(trail)

@@ -1,4 +1,5 @@
-"""Status values of the window: counts, response times, recent visits and toasts."""
+"""Values about the state of the window: toasts, counts of work, the state of its connections, recent visits, and a
+request for the person's password."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,10 +22,10 @@ from console.views.theme.design_tokens import Tone
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """The contents of a short message that the window shows for some seconds: text (`words`), secondary text
-    (`detail`), icon shape and colour tone. `route` is the record that the message is about; None means the record of
-    the visible page, if that page shows one. `path` is the file that was written: the message stays until the person
-    closes it, and offers to copy the path and to open its folder.
+    """A short message that the window shows for some seconds: text (`words`), secondary text (`detail`), icon
+    shape and colour tone. `route` is the route to the record that the message is about; None means the record
+    of the visible page. `path` is the file that was written: then the message stays until the person closes it,
+    and offers to copy the path and to open the folder.
     """
 
     words: str
@@ -37,14 +38,14 @@ class Toast:
 
 @dataclass(frozen=True, slots=True)
 class WorkCounts:
-    """Counts for the sidebar and the home page, read in one call.
+    """The counts that the sidebar and the home page show, read in one call.
 
-    `counts` are the queues with their numbers of records; `unfinished` the unfinished operations; `to_decide` the
-    refunds and proposals about which `person` may decide; `alert_count` the unacknowledged alerts;
-    `unfinished_run_count` the unfinished bulk runs. `lost_operation_count` is the number of operations that the
-    database is known to lack after its return to an earlier state; None if it has not returned to one. `person` is
-    the person who acted when the counts were read; `mentions` are the open mentions of this person, newest first;
-    `events` are the events that concern this person, whether new or not.
+    `counts` are the queues with their numbers of records; `unfinished` are the unfinished operations; `to_decide`
+    are the refunds and proposals about which `person` may decide; `alert_count` is the number of unacknowledged
+    alerts; `unfinished_run_count` is the number of unfinished bulk runs. `lost_operation_count` is the number of
+    operations that the database has lost by its return to an earlier state; None if it hasn't returned to one.
+    `person` is the person who acted when the counts were read; `mentions` are the open mentions of this person,
+    newest first; `events` are the events that concern this person, including those that were already shown.
     """
 
     counts: tuple[QueueCount, ...] = ()
@@ -63,14 +64,15 @@ class WorkCounts:
         return len(self.to_decide)
 
     def find_count(self, queue: str) -> QueueCount | None:
-        """Return the count of the queue with this name; None if that queue wasn't counted."""
+        """Return the count of the queue with this name; None if this queue wasn't counted."""
         return next((queue_count for queue_count in self.counts if queue_count.queue == queue), None)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
-    """The last answer of a payment provider to this window: the duration of the call in seconds and the instant of
-    the answer, both None before the first call. `is_silent` is True if the provider didn't answer.
+    """The last answer of a payment provider to a call of this window: the duration of the call in seconds and the
+    instant of the answer, both None before the first call. `is_silent` is True if the provider didn't answer
+    the last call.
     """
 
     name: str
@@ -87,11 +89,13 @@ class ConnectionState:
       not answered, None while it answers.
     - Worker: `worker_away_since` is the instant since which no worker is present; None while one is present, or if
       this desk doesn't ask a worker.
-    - AlarmBox: `provider_seconds`, `provider_at` and `is_provider_silent` describe its last answer;
-      `is_provider_missing` is True if it is not configured.
+    - AlarmBox: `provider_seconds` is the duration of its last answer and `provider_at` the instant;
+      `is_provider_silent` is True if it didn't answer the last call; `is_provider_missing` is True if it isn't
+      configured.
     - Payment providers: `gateways` has the last answer of each.
-    - `read_only_switches` are the newest settings of the read-only switches.
-    - `leftovers` are credentials that this desk no longer needs; None before the program has looked for them.
+    - Read-only switches: `read_only_switches` has the newest setting of each switch.
+    - Credentials: `leftovers` are credentials that this desk no longer needs; None before the program has searched
+      for them.
     """
 
     service_seconds: float | None = None
@@ -112,13 +116,14 @@ class ConnectionState:
 
     @property
     def shown_switch(self) -> ReadOnlySwitch | None:
-        """The read-only switch that bars show: that of everything before those of providers; None if none is on."""
+        """The read-only switch that bars show: if the switch for everything is on, this one, otherwise the first
+        switch of a provider that is on; None if no switch is on."""
         return min(self.switches_on, key=lambda switch: switch.scope != EVERYTHING, default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A record that the acting person has opened, and the instant of the opening."""
+    """A record that the acting person has opened, and the instant at which the person opened it."""
 
     record: CreditCheck | Order | Payment | Refund
     at: datetime
@@ -126,9 +131,9 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class PasswordRequest:
-    """A decision that waits for the person's password. `label` names the decision; `is_wrong` is True if the password
-    typed before was wrong; `owner` is the page or dialog in which the person decides. `submit` is called with the
-    typed password, `cancel` if the person gives none.
+    """A decision that waits for the person's password. `label` is the name of the decision; `is_wrong` is True if
+    the person has just typed a wrong password; `owner` is the page or dialog in which the person decides. The
+    password dialog calls `submit` with the typed password, or `cancel` if the person closes the dialog.
     """
 
     label: str

@@ -1,6 +1,5 @@
-"""Values of the acting person that are restored at the next start: read once in a worker thread, changed in
-memory, and written by a worker thread a moment after each change.
-"""
+"""The base class of stores for values of the acting person. The values are read from a file in a worker thread,
+changed in memory, and written to the file in a worker thread soon after each change."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -19,7 +18,8 @@ the mouse are written once.
 
 
 class ValueSource(Protocol):
-    """Interface of the file that stores one person's values. `read` and `change` are called in a worker thread."""
+    """The interface of the file that stores the values of one person. `read` and `change` are called in a worker
+    thread."""
 
     def read(self) -> StoredEntries: ...
 
@@ -27,15 +27,15 @@ class ValueSource(Protocol):
 
 
 class StoredValues(QObject):
-    """The values of one person at a time, by name. Use it from the GUI thread only. A subclass says where the values
-    of a person are.
+    """The stored values of the acting person, by name. Use it from the GUI thread only. The subclass says in which
+    file the values are.
 
-    Before a person is known, changes stay in memory; they become the changes of the first person.
+    As long as no person is known, changes stay in memory; they become the changes of the first person.
 
     Signals:
-    - loaded: the values of another person are here.
-    - set_aside(object): the person's file could not be used; carries the Path to which it was renamed.
-    - write_failed: a change could not be written; it is tried again with the next change.
+    - loaded: the values of another person have been read.
+    - set_aside(object): the file of the person couldn't be used; carries the Path to which the file was renamed.
+    - write_failed: a change couldn't be written; the next change also writes this one.
     """
 
     loaded = Signal()
@@ -54,12 +54,12 @@ class StoredValues(QObject):
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _source_of(self, person: str) -> ValueSource:
-        """Return the place of this person's values. Implemented by the subclass."""
+        """Return the object that reads and writes the file of this person. Implemented by the subclass."""
 
     # -- person
 
     def use(self, person: str, stored: StoredEntries) -> None:
-        """Use these values of the person, which were read before; then emit `loaded`."""
+        """Use the values `stored` of this person, which the caller has already read, and emit `loaded`."""
         self._use_values(person, self._source_of(person), stored)
 
     def _use_values(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
@@ -72,10 +72,8 @@ class StoredValues(QObject):
             self.set_aside.emit(stored.set_aside)
 
     def load(self, person: str) -> None:
-        """Read this person's values in a background thread, and emit `loaded` when they have been read. Do nothing if
-        this person's values are in use already. If they can't be read, the person has no values, and changes stay in
-        memory.
-        """
+        """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's
+        values are already in use. If the values can't be read, the person has none, and changes stay in memory."""
         if person == self.person:
             return
         self.write_changes()
@@ -103,11 +101,12 @@ class StoredValues(QObject):
         return self._values.get(name)
 
     def names(self, prefix: str) -> tuple[str, ...]:
-        """Return the names of the values that begin with the prefix."""
+        """Return the names of the stored values that begin with `prefix`."""
         return tuple(name for name, value in self._values.items() if name.startswith(prefix) and value is not None)
 
     def store(self, name: str, value: JsonValue | None) -> None:
-        """Change a value and write it a moment later; None deletes it. A value that is the same is no change."""
+        """Change a value, and write it to the file after WRITE_DELAY_MS; None deletes the value. Do nothing if the
+        value hasn't changed."""
         if self._values.get(name) == value:
             return
         self._values[name] = self._changes[name] = value
@@ -115,9 +114,8 @@ class StoredValues(QObject):
             self._timer.start()
 
     def write_changes(self) -> Event | None:
-        """Write the changes in a worker thread, and return an event that is set when the writing has ended,
-        successfully or not. Return None if there are no changes, or if no place for them is known.
-        """
+        """Write the unwritten changes in a worker thread, and return an event that is set when the writing has
+        succeeded or failed. Return None if there are no changes, or if no file is known for them."""
         self._timer.stop()
         source, changes = self._source, self._changes
         if source is None or not changes:

@@ -1,7 +1,7 @@
-"""Run service calls in worker threads and deliver values, failures and progress to the GUI thread.
+"""Runs service calls in worker threads, and passes values, failures and progress to callbacks in the GUI thread.
 
-A page passes a call, a callback for the call's value and a callback for its failure; the page needs no thread, lock
-or try/except. Use this module from the GUI thread only.
+A page passes a call, a callback for the call's value and a callback for its failure. Because of this, a page
+contains no threads and no locks. Use this module from the GUI thread only.
 """
 
 import contextvars
@@ -17,12 +17,14 @@ from console.views.runtime.worker_threads import ThreadPool
 
 
 class TaskRunner(QObject, Runner):
-    """Runs service calls in worker threads. Calls with the same key run one after another, others in parallel.
+    """Runs service calls in worker threads. Calls with the same key run one after another, other calls in
+    parallel.
 
-    Groups of threads (lanes) keep slow calls from delaying the lists: `quick` for reads of the store, `slow` for
-    calls that reach a provider, `long` for calls that take minutes. The lane `files` has one thread, which reads and
-    writes the person's own files one after another. Callbacks run in the GUI thread and are skipped if their owner
-    was destroyed. A call runs with the context variables of its caller (operator, correlation id).
+    Each lane is a pool of threads of its own, so that slow calls don't delay lists: `quick` is for reads of the
+    store, `slow` for calls that reach a provider, `long` for calls that take minutes. The lane `files` has one
+    thread, which reads and writes the files of the person one after another. Callbacks run in the GUI thread,
+    unless their owner was destroyed. A call runs with the context variables of its caller (operator, correlation
+    id).
 
     Signals:
     - idle: no call is waiting or running any more.
@@ -48,17 +50,16 @@ class TaskRunner(QObject, Runner):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels of the running calls, as their callers have given them."""
+        """The labels that callers have given to the running calls."""
         return tuple(task.label for task in self._running_tasks)
 
     def is_idle(self) -> bool:
-        """Return True if no call is waiting or running and no callback is pending."""
+        """Return True if no call is waiting or running, and all callbacks have run."""
         return not self._running_tasks and not self._waiting_tasks and not self._callbacks
 
     def wait_idle(self, timeout: float) -> tuple[str, ...]:
-        """Wait at most `timeout` seconds until the running calls end, and run their callbacks. Return the labels of
-        the calls that still run.
-        """
+        """Wait at most `timeout` seconds until the running calls end, and run their callbacks. Return the labels
+        of the calls that are still running."""
         deadline = time.monotonic() + timeout
         while self._running_tasks and ThreadPool.wait(self._pools.values(), deadline - time.monotonic()):
             self._run_callbacks()
@@ -66,9 +67,8 @@ class TaskRunner(QObject, Runner):
         return self.labels
 
     def close(self, timeout: float = 3.0) -> tuple[str, ...]:
-        """Refuse new calls, cancel the cancellable ones, and wait at most `timeout` seconds for the others. Return
-        the labels of the calls that still run.
-        """
+        """Refuse new calls, cancel the calls that can be cancelled, and wait at most `timeout` seconds for the
+        others. Return the labels of the calls that are still running."""
         self._is_closed = True
         for queue in self._waiting_tasks.values():
             for task in queue:
@@ -99,9 +99,8 @@ class TaskRunner(QObject, Runner):
         self._pools[task.lane].submit(lambda: context.run(self._run_task, task))
 
     def _run_task(self, task: Task) -> None:
-        """Run the call of a task in the worker thread, and deliver its value or failure to the GUI thread. Every
-        exception becomes a Failure.
-        """
+        """Run the call of a task in the worker thread, and pass its value or failure to the GUI thread. Every
+        exception becomes a Failure."""
         try:
             value = task.call(task.report)
             self._post_callback(lambda: self._finish_task(task, lambda: task.on_done(value)))
@@ -144,9 +143,8 @@ class TaskRunner(QObject, Runner):
                 self.idle.emit()
 
     def _begin_next(self, key: Hashable | None) -> None:
-        """Begin the next waiting call with this key; skip calls that are cancelled or whose owner no longer exists
-        (see Task.should_begin).
-        """
+        """Begin the next waiting call with this key. Calls that must not begin any more (see Task.should_begin)
+        are skipped."""
         queue = self._waiting_tasks.get(key)
         while queue:
             task = queue.popleft()

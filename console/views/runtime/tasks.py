@@ -1,6 +1,5 @@
-"""Service calls of the window: the handle, the failure and the progress report of a call, and the interface through
-which pages run calls.
-"""
+"""The interface through which pages run service calls in worker threads, and the handle, the failure and the
+progress report of such a call."""
 
 import logging
 import threading
@@ -24,9 +23,8 @@ _PROGRESS_INTERVAL_SECONDS = 0.1  # seconds: at most ten reports a second
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The reason why a call returned no value: a stable error code and its details. If the reason is a bug,
-    `support_code` is the code under which the log has it.
-    """
+    """The reason why a call has returned no value: a stable error code, and its details. If the reason is an error
+    in the program, `support_code` is the code under which the log has the error; otherwise None."""
 
     code: ErrorCode | Literal["cancelled"]
     detail: ErrorDetail = field(default_factory=ErrorDetail)
@@ -34,15 +32,12 @@ class Failure:
 
 
 class Cancelled(Exception):
-    """Raised by `ProgressReporter.raise_if_cancelled` inside a watched call (`Runner.watch`) that has been
-    cancelled.
-    """
+    """Raised by `ProgressReporter.raise_if_cancelled` in a call that has been cancelled."""
 
 
 class ProgressReporter:
-    """The argument of a watched call (see `Runner.watch`): through it, the call reports its progress and asks whether
-    it is cancelled.
-    """
+    """The argument of a call that `Runner.watch` runs. Through it, the call reports its progress and finds out
+    whether it is cancelled."""
 
     def __init__(self, send: Callable[[object], None]) -> None:
         self._send = send
@@ -50,7 +45,7 @@ class ProgressReporter:
         self._last_report_at = -_PROGRESS_INTERVAL_SECONDS
 
     def __call__(self, value: object) -> None:
-        """Report a progress value. A value that comes less than 0.1 s after the last reported one is dropped."""
+        """Report a progress value. A value that is reported less than 0.1 s after the previous one is dropped."""
         now = time.monotonic()
         if now - self._last_report_at >= _PROGRESS_INTERVAL_SECONDS:
             self._last_report_at = now
@@ -58,7 +53,7 @@ class ProgressReporter:
 
     @property
     def is_cancelled(self) -> bool:
-        """True after the call was cancelled, by the person or because the window closes."""
+        """True after the person has cancelled the call, or after the window has begun to close."""
         return self._cancel_event.is_set()
 
     def raise_if_cancelled(self) -> None:
@@ -67,12 +62,13 @@ class ProgressReporter:
             raise Cancelled
 
     def cancel(self) -> None:
-        """Tell the call that it is cancelled: `is_cancelled` is True from now on."""
+        """Cancel the call: `is_cancelled` is True from now on."""
         self._cancel_event.set()
 
 
 class TaskHandle:
-    """The handle of a call that was given to a Runner. `state` is "waiting", "running", "done" or "cancelled"."""
+    """The handle of a call that a caller has passed to a Runner. `state` is "waiting", "running", "done" or
+    "cancelled"."""
 
     def __init__(self, task: "Task") -> None:
         self._task = task
@@ -87,21 +83,21 @@ class TaskHandle:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the call was submitted."""
+        """The seconds since the caller passed the call to the Runner."""
         return time.monotonic() - self._task.started_at
 
     def cancel(self) -> bool:
-        """Cancel the call. Return True if it was still waiting: it never begins, and nothing is sent.
+        """Cancel the call. Return True if the call was still waiting: it never begins, and no request is sent.
 
-        Return False if the call is running or has ended. A running call that is cancellable may end early, and its
-        value is dropped. The answer of any other running call is still delivered.
+        Return False if the call is running or has ended. A running call that can be cancelled may end early, and
+        its value is dropped. The value or failure of any other running call is still passed to its callbacks.
         """
         return self._task.cancel()
 
 
 @dataclass(eq=False, slots=True)
 class Task:
-    """One call that was given to a Runner, with its callbacks, lane and state."""
+    """One call that a caller has passed to a Runner, with its callbacks, lane and state."""
 
     call: Callable[[ProgressReporter], Any]
     on_done: Callable[[Any], None]
@@ -126,16 +122,14 @@ class Task:
         return False
 
     def should_begin(self) -> bool:
-        """Return True if the call is still waiting, and its owner exists or the call isn't cancellable. An acting
-        call isn't cancellable, so it begins even if its page was destroyed.
-        """
+        """Return True if the call is still waiting and either its owner exists or it can't be cancelled. An acting
+        call can't be cancelled, so it begins even if its page was destroyed."""
         return self.state == "waiting" and (not self.is_cancellable or shiboken6.isValid(self.owner))
 
 
 class Runner:
-    """The interface through which pages run calls in worker threads. Subclasses implement `_accept_task`. The tests
-    use a subclass that runs each call immediately, in the calling thread.
-    """
+    """The interface through which pages run calls in worker threads. Subclasses implement `_accept_task`. The
+    tests use a subclass that runs each call immediately, in the calling thread."""
 
     def run(
         self,
@@ -149,9 +143,9 @@ class Runner:
         lane: TaskLane = "quick",
         cancellable: bool = False,
     ) -> TaskHandle:
-        """Run `call` in a worker thread, then `on_done(value)` or `on_failed(failure)` in the GUI thread. If `owner`
-        is destroyed before, neither is called. Calls with the same `key` run one after another. Return the handle of
-        the call.
+        """Run `call` in a worker thread, then call `on_done` with its value or `on_failed` with its Failure in the
+        GUI thread. If `owner` is destroyed before that, neither is called. Calls with the same `key` run one
+        after another. Return the handle of the call.
         """
         return self._accept_task(
             Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable)
@@ -170,22 +164,21 @@ class Runner:
         lane: TaskLane = "slow",
         cancellable: bool = True,
     ) -> TaskHandle:
-        """Run a call that reports its progress: like `run`, but `call` gets a ProgressReporter, through which it
-        reports values for `on_progress` and asks whether it is cancelled.
+        """Run a call that reports its progress. In addition to `run`, the call gets a ProgressReporter: each value
+        that it reports is passed to `on_progress` in the GUI thread, and it can find out whether it is
+        cancelled.
         """
         return self._accept_task(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _accept_task(self, task: Task) -> TaskHandle:
-        """Run the task in a worker thread as soon as possible, then call its callbacks in the GUI thread. Return its
-        handle. Implemented by the subclass.
-        """
+        """Run the task in a worker thread as soon as possible, then call its callbacks in the GUI thread. Return
+        its handle. Implemented by the subclass."""
 
 
 def failure_of(error: BaseException, label: str = "") -> Failure:
-    """Return the Failure for an exception. A ConsoleError keeps its code; any other exception but Cancelled is a bug,
-    which is logged with a support code. `label` names the call in the log.
-    """
+    """Return the Failure for an exception. The code of a ConsoleError stays. Any other exception except Cancelled
+    is an error in the program, which is logged under a support code; `label` names the call in the log."""
     if isinstance(error, ConsoleError):
         return Failure(error.code, error.detail)
     if isinstance(error, Cancelled):
@@ -202,4 +195,5 @@ def _support_code() -> str:
 
 
 def ignore_value(_: object) -> None:
-    """Do nothing with a progress value. A ProgressReporter uses this function until its call has begun."""
+    """Do nothing with a progress value. A ProgressReporter calls this function for values before its call has
+    begun."""

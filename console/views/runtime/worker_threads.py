@@ -1,4 +1,4 @@
-"""A small pool of worker threads. A thread is started only when a job finds no free one."""
+"""A small pool of worker threads, which starts a thread only if a job finds no free thread."""
 
 import queue
 import threading
@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 
 
 class ThreadPool:
-    """A pool of at most `size` threads. The threads begin the jobs in the order of submission.
+    """A pool of at most `size` threads, which begin the jobs in the order of their submission.
 
-    They are daemon threads: a hanging call must not keep the process alive after its window has closed.
+    The threads are daemon threads, so that a call that never ends doesn't keep the process alive after its window
+    has closed.
     """
 
     _job_ended = threading.Condition()  # notified whenever a job of any pool ends
@@ -21,7 +22,8 @@ class ThreadPool:
         self._unfinished_jobs = 0  # jobs submitted and not yet ended
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Queue a job. If all threads are busy and the pool has fewer than `size`, start another thread."""
+        """Add a job to the queue. If all threads are busy and the pool has fewer than `size` threads, start
+        another one."""
         with self._job_ended:
             self._unfinished_jobs += 1
             if self._unfinished_jobs > len(self._threads) < self._size:
@@ -29,7 +31,8 @@ class ThreadPool:
         self._jobs.put(job)
 
     def end_threads(self, *, join: bool) -> None:
-        """End each thread after the jobs that are already queued. With `join`, wait until the threads have ended."""
+        """End each thread after the jobs that are already in the queue. With `join`, wait until all threads have
+        ended."""
         for _ in self._threads:
             self._jobs.put(None)
         if join:
@@ -39,9 +42,8 @@ class ThreadPool:
 
     @classmethod
     def wait(cls, pools: "Iterable[ThreadPool]", timeout: float) -> bool:
-        """Wait at most `timeout` seconds until a job of one of these pools ends. Return True if one has ended or none
-        was running, otherwise False.
-        """
+        """Wait at most `timeout` seconds until a job of one of these pools ends. Return True if a job has ended or
+        none was running, otherwise False."""
         pools = list(pools)
         deadline = time.monotonic() + timeout
         with cls._job_ended:

@@ -1,1 +1,2 @@
-"""Sign-in, the lock of a window without input, and the privacy cover that hides the window's contents during both."""
+"""The sign-in to a database server, the lock of a window without input, and the cover that hides the contents of
+the window during both."""

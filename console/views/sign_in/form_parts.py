@@ -1,4 +1,4 @@
-"""The base class of the sign-in form and the unlock form, and the notice that both show."""
+"""The base class of the sign-in form and the unlock form, and the area in which both show a notice."""
 
 from abc import abstractmethod
 
@@ -14,10 +14,10 @@ from console.views.widgets.password_field import PasswordField
 
 
 class NoticeArea(QVBoxLayout):
-    """A layout with room for one notice. Screen readers announce the notice when it appears."""
+    """A layout that shows at most one notice. Screen readers announce the notice."""
 
     def show_notice(self, lead: str, words: str, tone: Tone = "text", shape: str = "warning") -> None:
-        """Show a notice; it replaces the previous one."""
+        """Show a notice in place of the previous one: the bold text `lead`, and the sentence `words`."""
         while item := self.takeAt(0):
             if old_bar := item.widget():
                 old_bar.hide()
@@ -28,17 +28,17 @@ class NoticeArea(QVBoxLayout):
 
 
 class EntryForm(QWidget):
-    """Base class of the sign-in form and the unlock form: a password field and one button. After a submission the
-    form is disabled until the attempt fails.
+    """Base class of the sign-in form and the unlock form: a password field and one button. After the person has
+    submitted the form, it is disabled until the attempt fails.
 
     Signals:
-    - submitted(object): the typed values, as `_read_input` returned them.
+    - submitted(object): the values that the person has typed, as `_read_input` has returned them.
     """
 
     submitted = Signal(object)
 
     def __init__(self, context: WindowContext, title: str, act: str) -> None:
-        """`title` and `act` are the wording keys of the form's name and of its button."""
+        """`title` and `act` are the wording keys of the form's accessible name and of its button."""
         super().__init__()
         self._context = context
         translate = context.translate
@@ -58,12 +58,12 @@ class EntryForm(QWidget):
 
     @abstractmethod
     def _read_input(self) -> object:
-        """Return the typed values. If one is missing, show the error at its field and return None. Implemented by the
-        subclass.
-        """
+        """Return the values that the person has typed. If one is missing, show the error at its field and return
+        None. Implemented by the subclass."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Submit on Enter in a text field. An input method that composes text handles Enter itself."""
+        """Submit the form when the person types Enter in a text field. An input method that composes text handles
+        Enter itself."""
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(self.focusWidget(), QLineEdit):
             self.submit()
         else:
@@ -71,9 +71,8 @@ class EntryForm(QWidget):
 
     @Slot()
     def submit(self) -> None:
-        """Disable the form and emit `submitted` with the typed values. If a value is missing or the form is already
-        disabled, emit nothing.
-        """
+        """Disable the form and emit `submitted` with the typed values. Do nothing if a value is missing or the
+        form is disabled."""
         if not self.button.isEnabled():
             return
         values = self._read_input()
@@ -86,7 +85,7 @@ class EntryForm(QWidget):
         self.submitted.emit(values)
 
     def _enable_again(self, *, is_wrong: bool) -> None:
-        """Enable the form for another attempt. With `is_wrong`, also clear the password field."""
+        """Enable the form for another attempt. With `is_wrong`, clear the password field too."""
         self.button.enable_button()
         self._set_enabled(True)
         if is_wrong:

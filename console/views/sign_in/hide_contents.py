@@ -1,4 +1,4 @@
-"""Hide all widgets and windows of the process except one (the cover), and show them again afterwards."""
+"""Hides all widgets and windows of the process except one widget (the cover), and shows them again later."""
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal, Slot
@@ -10,11 +10,13 @@ _TRANSIENT_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
 
 
 class WindowCover(QObject):
-    """Hides every widget and window of the process except the cover, so that neither the Tab key nor a screen reader
-    reaches the hidden contents. A widget that is shown later is hidden too. Hidden dialogs keep their inputs.
+    """Hides every widget and window of the process except one widget, the cover, so that neither the Tab key nor a
+    screen reader reaches their contents. A widget that is shown later is hidden too. Hidden dialogs keep their
+    inputs.
 
     Signals:
-    - cover_shown: the cover was shown. cover_removed: it was removed.
+    - cover_shown: a cover hides the window from now on.
+    - cover_removed: no cover hides the window any more.
     """
 
     cover_shown = Signal()
@@ -37,29 +39,28 @@ class WindowCover(QObject):
         return self._cover
 
     def show_cover(self, cover: QWidget) -> None:
-        """Hide all other widgets and windows, and show `cover`. It replaces a previous cover."""
+        """Hide all other widgets and windows, and show `cover`. A previous cover is deleted."""
         is_first = self._cover is None
-        self._drop_cover()
+        self._delete_cover()
         self._cover = cover
         if is_first:
             self._focus = QApplication.focusWidget()
             QApplication.instance().installEventFilter(self)  # type: ignore[union-attr]  # there is a window
         cover.setParent(self._window)
         cover.setGeometry(self._window.rect())
-        self._hide_foreign()
+        self._hide_others()
         cover.show()
         cover.raise_()
         if is_first:
             self.cover_shown.emit()
 
     def remove_cover(self) -> None:
-        """Remove the cover, show the widgets that it has hidden, and restore the focus. Do nothing without a
-        cover.
-        """
+        """Delete the cover, show the hidden widgets and windows again, and restore the focus. Do nothing if there
+        is no cover."""
         if self._cover is None:
             return
         QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]  # there is a window
-        self._drop_cover()
+        self._delete_cover()
         hidden_widgets, self._hidden_widgets = (
             [widget for widget in self._hidden_widgets if shiboken6.isValid(widget)],
             [],
@@ -73,12 +74,13 @@ class WindowCover(QObject):
         self.cover_removed.emit()
 
     def forget_cover(self) -> None:
-        """Forget the cover and the hidden widgets without showing them, because the window is being destroyed."""
+        """Stop covering the window without showing the hidden widgets again, because the window is being
+        destroyed."""
         if self._cover is not None:
             QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]  # there is a window
             self._cover, self._hidden_widgets = None, []
 
-    def _drop_cover(self) -> None:
+    def _delete_cover(self) -> None:
         if self._cover is not None:
             self._cover.hide()
             self._cover.deleteLater()
@@ -87,24 +89,24 @@ class WindowCover(QObject):
     # -- widgets that are shown while the cover is on screen
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and self._is_foreign(watched):
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and self._must_hide(watched):
             if self._cover is not None:
                 self._cover.raise_()
-            QTimer.singleShot(0, self, self._hide_foreign)  # a widget must not be hidden inside its own show event
+            QTimer.singleShot(0, self, self._hide_others)  # a widget must not be hidden inside its own show event
         elif watched is self._window and event.type() == QEvent.Type.Resize and self._cover is not None:
             self._cover.setGeometry(self._window.rect())
         return False
 
     @Slot()
-    def _hide_foreign(self) -> None:
+    def _hide_others(self) -> None:
         """Hide every visible widget and window that isn't a part of the cover."""
         if self._cover is None:
             return
         for widget in [
-            *self._window.findChildren(QWidget, options=_DIRECT_CHILDREN),
+            *self._window.findChildren(QWidget, options=_DIRECT_CHILDREN_ONLY),
             *QApplication.topLevelWidgets(),
         ]:
-            if widget.isVisible() and self._is_foreign(widget):
+            if widget.isVisible() and self._must_hide(widget):
                 if widget.windowType() in _TRANSIENT_TYPES:
                     widget.close()
                 else:
@@ -114,10 +116,9 @@ class WindowCover(QObject):
                     if is_active:
                         self._window.activateWindow()  # hiding a dialog takes the keyboard focus away
 
-    def _is_foreign(self, widget: QWidget) -> bool:
-        """Return True if the widget is a window or a direct child of the main window, and isn't a part of the
-        cover.
-        """
+    def _must_hide(self, widget: QWidget) -> bool:
+        """Return True if the widget must be hidden: it is a window or a direct child of the main window, and isn't
+        a part of the cover."""
         if widget is self._window or isinstance(widget, QFocusFrame):
             return False
         ancestor: QWidget | None = widget
@@ -126,13 +127,12 @@ class WindowCover(QObject):
         return ancestor is None and (widget.isWindow() or widget.parentWidget() is self._window)
 
 
-_DIRECT_CHILDREN = Qt.FindChildOption.FindDirectChildrenOnly
+_DIRECT_CHILDREN_ONLY = Qt.FindChildOption.FindDirectChildrenOnly
 
 
 class CoveredWindow(QObject):
-    """Base class of an object that owns a main window, its WindowContext, and the WindowCover that hides its
-    contents.
-    """
+    """Base class of an object that owns a main window, the window's WindowContext, and the WindowCover that can
+    hide the window's contents."""
 
     window: QMainWindow
     context: WindowContext

@@ -1,4 +1,5 @@
-"""The lock: after a time without input, or on Ctrl+L, a cover hides the window until the person unlocks it."""
+"""The lock of the window: after a time without input, or on Ctrl+L, a cover hides the window until the person
+unlocks it."""
 
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QWindow
@@ -22,12 +23,12 @@ _INPUT_EVENTS = {
 
 
 class IdleLock(QObject):
-    """Locks the window after a time without input, or on request. It watches the input events of all windows of the
-    process. Typed texts and open dialogs are kept.
+    """Locks the window after a time without input, or when the person requests this. It observes the input events
+    of all windows of the process. Typed texts and open dialogs stay.
 
     Signals:
     - other_requested: another person wants to sign in.
-    - attended_changed: False when nobody is at the desk any more, True at the next input.
+    - attended_changed(bool): False when nobody has used the desk for UNATTENDED_SECONDS, True at the next input.
     """
 
     other_requested = Signal()
@@ -43,11 +44,11 @@ class IdleLock(QObject):
         self._timer = QTimer(self, interval=CHECK_INTERVAL_MS)
         self._timer.timeout.connect(self.check_input_time)
         self._timer.start()
-        self._watched: set[QWindow] = set()
-        self._watch_window(frame.window.windowHandle())
+        self._observed_windows: set[QWindow] = set()
+        self._observe_window(frame.window.windowHandle())
         app = QGuiApplication.instance()
         if isinstance(app, QGuiApplication):
-            app.focusWindowChanged.connect(self._watch_window)
+            app.focusWindowChanged.connect(self._observe_window)
             # an input method that composes text sends no key events
             app.inputMethod().cursorRectangleChanged.connect(self.store_input_time)
         frame.context.language_changed.connect(self._rebuild_form)
@@ -56,24 +57,23 @@ class IdleLock(QObject):
 
     @Slot()
     def store_input_time(self) -> None:
-        """Store the time of the latest input on two clocks, because the monotonic clock may stop while the machine
-        sleeps and the system clock may be changed.
-        """
+        """Store the present time of two clocks as the time of the latest input. Two clocks are needed, because the
+        monotonic clock may stop while the machine sleeps, and the system clock may be changed."""
         self._last_input = self._context.monotonic(), self._context.now()
         if not self._is_attended:
             self._is_attended = True
             self.attended_changed.emit(True)
 
     @Slot("QWindow*")
-    def _watch_window(self, window: QWindow | None) -> None:
-        if window is not None and window not in self._watched:
-            self._watched.add(window)
+    def _observe_window(self, window: QWindow | None) -> None:
+        if window is not None and window not in self._observed_windows:
+            self._observed_windows.add(window)
             window.destroyed.connect(self._forget_window)
             window.installEventFilter(self)
 
     @Slot(QObject)
     def _forget_window(self, window: QObject) -> None:
-        self._watched = {watched for watched in self._watched if watched is not window}
+        self._observed_windows = {watched for watched in self._observed_windows if watched is not window}
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         if event.type() in _INPUT_EVENTS:
@@ -82,9 +82,8 @@ class IdleLock(QObject):
 
     @Slot()
     def check_input_time(self) -> None:
-        """Lock the window if there was no input for the setting `idle_lock_seconds`. Emit `attended_changed` if there
-        was none for UNATTENDED_SECONDS.
-        """
+        """Lock the window if there was no input for the seconds of the setting `idle_lock_seconds`. Emit
+        `attended_changed` if there was no input for UNATTENDED_SECONDS."""
         monotonic_seconds, instant = self._last_input
         idle_seconds = max(
             self._context.monotonic() - monotonic_seconds, (self._context.now() - instant).total_seconds()
@@ -103,7 +102,7 @@ class IdleLock(QObject):
 
     @Slot()
     def lock_window(self) -> None:
-        """Lock the window, unless it is covered already or the services aren't open yet."""
+        """Lock the window. Do nothing if a cover already hides it or the services aren't open yet."""
         if not self._frame.window_cover.is_covered and self._context.is_ready:
             self._locked_since = self._context.now()
             self._show_cover()
@@ -148,12 +147,12 @@ class IdleLock(QObject):
             self._context.change_operator(person)
 
     def _show_failure(self, failure: Failure) -> None:
-        """Show that the password could not be checked; the window stays locked."""
+        """Show that the password couldn't be checked. The window stays locked."""
         if self._form is not None:
             self._form.show_failure(failure)
 
     def unlock_window(self) -> None:
-        """Unlock the window: remove the cover."""
+        """Remove the cover, so that the person can use the window again."""
         self._form = None
         self.store_input_time()
         self._frame.window_cover.remove_cover()

@@ -1,4 +1,4 @@
-"""The dialog that asks the person for the password of a decision."""
+"""The dialog that asks the person for the password, because a decision needs it."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QKeyEvent, QShowEvent
@@ -12,8 +12,9 @@ from console.views.widgets.password_field import PasswordField
 
 
 class PasswordDialog(DialogFrame):
-    """The dialog that asks the person for the password of a decision. With the password, the decision runs again; if
-    the person closes the dialog, the decision is cancelled. The field has the focus, and Enter submits it.
+    """The dialog that asks the person for the password, because a decision needs it. If the person submits a
+    password, the decision is sent again with it; if the person closes the dialog, the decision is cancelled.
+    The field has the focus, and Enter submits it.
     """
 
     def __init__(self, context: WindowContext, request: PasswordRequest, parent: QWidget) -> None:
@@ -30,7 +31,7 @@ class PasswordDialog(DialogFrame):
         self.password = PasswordField(
             translate("sign_in.field.password"), translate("sign_in.show"), translate("sign_in.hide")
         )
-        self.password.line_edit.textChanged.connect(self._update_act)
+        self.password.line_edit.textChanged.connect(self._update_act_button)
         content = QWidget()
         content.setLayout(
             make_column(self.password, TextLabel(translate("password.why"), "small", "muted", wrap=True), gap=12)
@@ -38,7 +39,7 @@ class PasswordDialog(DialogFrame):
         self.show_content(content)
         self.act_button.clicked.connect(self._submit_password)
         self.rejected.connect(self._cancel_request)
-        self._update_act()
+        self._update_act_button()
         if request.is_wrong:
             self.password.show_error(translate("password.wrong"))
 
@@ -54,7 +55,7 @@ class PasswordDialog(DialogFrame):
             self._submit_password()
 
     @Slot()
-    def _update_act(self) -> None:
+    def _update_act_button(self) -> None:
         if self.password.text():
             self.enable_act_button()
         else:
@@ -73,15 +74,14 @@ class PasswordDialog(DialogFrame):
         self._request.cancel()
 
     def _clear_field(self) -> None:
-        """Remove the password from the field, and also from the field's undo history."""
+        """Remove the password from the field and from the undo history of the field."""
         self.password.hide_again()
         self.password.line_edit.setText("")
 
 
 def open_password_dialog(context: WindowContext, request: PasswordRequest, window: QWidget) -> PasswordDialog:
-    """Open the password dialog for this request and return it. It stands over the dialog or window of the request's
-    owner, otherwise over `window`.
-    """
+    """Open the dialog for this password request, and return it. It is placed over the dialog or window of the
+    request's owner, or over `window` if the owner has none."""
     owner = request.owner
     dialog = PasswordDialog(context, request, owner.window() if isinstance(owner, QWidget) else window)
     dialog.open()

@@ -1,6 +1,5 @@
-"""The cover over the whole window. It shows the environment, a panel in the centre and the choice of language, but no
-data of any record.
-"""
+"""The cover over the whole window. It shows the name of the environment, a panel in the centre and the choice of
+the language, but no data of any record."""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
@@ -19,11 +18,11 @@ _PADDING_PX = 24
 
 
 class PrivacyCover(EnvironmentFrame):
-    """A widget that covers a window completely; it shows the border and the name of the environment, a centred panel
-    and the choice of language.
+    """A widget that covers a window completely. It shows the border and the name of the environment, a panel in
+    its centre, and the choice of the language.
 
     Signals:
-    - language_requested(str): the person has chosen this language.
+    - language_requested(str): the person has selected this language.
     """
 
     language_requested = Signal(str)
@@ -41,13 +40,13 @@ class PrivacyCover(EnvironmentFrame):
         label = EnvironmentLabel(context.translate(f"environment.{word}"), word)
         top.setLayout(make_row(name, label, None, margins=(12, 0, 8, 0)))
         self.inside.addWidget(top)
-        self.inside.addWidget(self._centred_panel(context, panel), 1)
+        self.inside.addWidget(self._make_centred_panel(context, panel), 1)
 
-    def _centred_panel(self, context: WindowContext, panel: QWidget) -> QWidget:
-        """Return a scroll area with the panel in its centre."""
+    def _make_centred_panel(self, context: WindowContext, panel: QWidget) -> QWidget:
+        """Return a scroll area that shows `panel` in its centre."""
         edge = Surface(edge="all")
         edge.setFixedWidth(min(round(_PANEL_WIDTH_PX * current_appearance().scale), 880))
-        edge.setLayout(make_column(panel, 20, self._language_choice(context), gap=0, margins=(_PADDING_PX,) * 4))
+        edge.setLayout(make_column(panel, 20, self._make_language_choice(context), gap=0, margins=(_PADDING_PX,) * 4))
         content = QWidget()
         box = QVBoxLayout(content)
         line = QHBoxLayout()
@@ -63,7 +62,7 @@ class PrivacyCover(EnvironmentFrame):
         area.setWidget(content)
         return area
 
-    def _language_choice(self, context: WindowContext) -> QWidget:
+    def _make_language_choice(self, context: WindowContext) -> QWidget:
         translate = context.translate
         self.languages: dict[Language, RadioButton] = {}
         holder = QWidget()

@@ -1,4 +1,5 @@
-"""Sign-in to a database with accounts: show the form, and open the services with the account in a worker thread."""
+"""The sign-in to a database with accounts: shows the form, and opens the services with the typed account in a
+worker thread."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,8 +25,9 @@ _SIGN_IN_PROBLEMS = (
 
 
 class KnownAccount(NamedTuple):
-    """The values with which the sign-in form starts: the stored user name ("" if there is none), and whether the
-    keyring can store a password (`can_keep`). A worker thread reads both, because a keyring may be slow.
+    """The values with which the sign-in form starts: the stored user name ("" if none is stored), and whether the
+    keyring of the operating system can store a password (`can_keep`). A worker thread reads both, because a
+    keyring may be slow.
     """
 
     user: str
@@ -33,23 +35,21 @@ class KnownAccount(NamedTuple):
 
 
 class OpenedServices(NamedTuple):
-    """The services after a successful sign-in. `is_password_unstored` is True if the person wanted the password to be
-    stored and this failed.
-    """
+    """The services that a sign-in has opened. `is_password_unstored` is True if the person wanted the password to
+    be stored and storing it has failed."""
 
     services: "Console"
     is_password_unstored: bool
 
 
 def needs_sign_in(failure: Failure) -> bool:
-    """Return True if the services could not be opened because the person must sign in (again); False for any other
-    failure, such as an unreachable database.
-    """
+    """Return True if the services couldn't be opened because the person must sign in, or sign in again; False for
+    any other failure, such as an unreachable database."""
     return failure.code == ErrorCode.BAD_PROFILE and failure.detail.get("problem") in _SIGN_IN_PROBLEMS
 
 
 class SignInFlow(QObject):
-    """One sign-in of a person, from showing the form until the services are open."""
+    """One sign-in of a person: from the sign-in form until the services are open."""
 
     def __init__(
         self,
@@ -59,9 +59,8 @@ class SignInFlow(QObject):
         *,
         fixed: bool = False,
     ) -> None:
-        """`open_services` opens the services in a worker thread; `entered` is then called with them. With `fixed`,
-        the person can sign in only with the account that is already in use.
-        """
+        """`open_services` opens the services and is called in a worker thread; `entered` is then called with the
+        services. With `fixed`, the person can sign in only with the account that is already in use."""
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._open_services, self._on_entered, self._is_fixed = open_services, entered, fixed
@@ -71,9 +70,8 @@ class SignInFlow(QObject):
         self._context.language_changed.connect(self._rebuild_form)
 
     def ask_for_account(self, failure: Failure) -> None:
-        """Read the stored account, then show the sign-in form. `failure` is the reason for which the person must sign
-        in.
-        """
+        """Read the stored account in a worker thread, then show the sign-in form. `failure` is the reason why the
+        person must sign in."""
         self._failure, sign_in = failure, self._context.settings.sign_in
         self._context.runner.run(
             lambda: KnownAccount(sign_in.user_if_readable() or "", sign_in.can_store_password()),
@@ -115,7 +113,7 @@ class SignInFlow(QObject):
 
     @Slot()
     def _rebuild_form(self) -> None:
-        """Show the form in the new language; the typed user name is kept."""
+        """Show the form again in the new language, with the user name that the person has typed."""
         if self.form is not None:
             account = self._account._replace(user=self.form.user.text())
             self._show_form(account)

@@ -1,4 +1,4 @@
-"""The sign-in form: account, password, the choice to store the password, and help for the first sign-in."""
+"""The sign-in form: user name, password, a check box to store the password, and help for the first sign-in."""
 
 from typing import NamedTuple
 
@@ -17,9 +17,8 @@ from console.views.widgets.inputs import CheckBox, Field
 
 
 class EnteredAccount(NamedTuple):
-    """The account and password that the person has typed, and whether the password is to be stored. They go only to
-    the worker thread that signs in; `repr` doesn't show them.
-    """
+    """The user name and password that the person has typed, and whether the password must be stored. Only the
+    worker thread that signs in gets this value; `repr` shows neither the user name nor the password."""
 
     user: str
     password: str
@@ -30,13 +29,15 @@ class EnteredAccount(NamedTuple):
 
 
 class SignInForm(EntryForm):
-    """The form in which a person signs in; it submits an EnteredAccount. After a refusal, the form doesn't say
-    whether the account or the password was wrong. If the database is unreachable, the inputs stay.
+    """The form in which a person signs in; `submitted` carries an EnteredAccount. After a refusal, the form
+    doesn't say whether the user name or the password was wrong. If the database is unreachable, the typed
+    values stay.
     """
 
     def __init__(self, context: WindowContext, place: str, user: str, *, can_keep: bool, fixed: bool = False) -> None:
-        """`place` is the name of the database on screen; `can_keep`: the keyring can store the password. With
-        `fixed`, the person can't change the account `user`.
+        """`place` is the name of the database that the form shows. `user` is the user name to show at first; with
+        `fixed`, the person can't change it. `can_keep` is True if the keyring of the operating system can store
+        the password.
         """
         super().__init__(context, "sign_in.title", "sign_in.act")
         translate = context.translate
@@ -50,9 +51,9 @@ class SignInForm(EntryForm):
         self.first_time = LinkButton(translate("sign_in.first"))
         self.first_time.clicked.connect(self._toggle_help)
         self._inputs += [self.user.edit, self.first_time, *([self.keep] if can_keep else [])]
-        self._build(place)
+        self._build_layout(place)
 
-    def _build(self, place: str) -> None:
+    def _build_layout(self, place: str) -> None:
         translate = self._context.translate
         storage_key = "sign_in.keep.yes" if self._can_keep else "sign_in.keep.no"
         self.keep.setAccessibleDescription(translate(storage_key))
@@ -86,13 +87,13 @@ class SignInForm(EntryForm):
         return EnteredAccount(user, password, self.keep.isChecked()) if user and password else None
 
     def show_notice(self, lead: str, words: str, tone: Tone = "text", shape: str = "lock") -> None:
-        """Show a notice above the fields; it replaces the previous one."""
+        """Show a notice above the fields in place of the previous one: the bold text `lead`, and the sentence
+        `words`."""
         self._notices.show_notice(lead, words, tone, shape)
 
     def show_failure(self, failure: Failure) -> None:
-        """Show why the sign-in failed, and enable the form again. The password field is cleared only if the database
-        refused the password.
-        """
+        """Show why the sign-in has failed, and enable the form again. Clear the password field only if the
+        database has refused the password."""
         translate, is_denied = self._context.translate, failure.detail.get("problem") == SettingProblem.ACCESS_DENIED
         if is_denied:
             self.show_notice(translate("sign_in.refused"), translate("sign_in.refused.words"), "bad", "square_bang")

@@ -1,4 +1,4 @@
-"""The form of a locked window: it shows the acting person and unlocks the window."""
+"""The form of a locked window. It shows the name of the acting person, and unlocks the window."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,8 +16,8 @@ from console.views.widgets.inputs import DropDownList
 
 
 class UnlockForm(EntryForm):
-    """The form that unlocks a window. With a database server it asks for the password. Without accounts there is no
-    password, and the form may ask which person continues.
+    """The form that unlocks a window. If the database is a server, the person must type the password. Without
+    accounts there is no password, and the form can offer to continue as another person.
 
     Signals:
     - submitted(object): the password; "" without accounts.
@@ -29,8 +29,9 @@ class UnlockForm(EntryForm):
     def __init__(
         self, context: WindowContext, locked_since: datetime, *, needs_password: bool, persons: Sequence[Person] = ()
     ) -> None:
-        """`locked_since` is the instant at which the window was locked. With `needs_password`, the person must type
-        the password. If `persons` are given, the person chooses who of them continues.
+        """`locked_since` is the instant at which the window was locked. With `needs_password`, the person must
+        type the password. `persons` are the people to choose from, one of whom continues; empty if only the
+        acting person can continue.
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate
@@ -43,9 +44,9 @@ class UnlockForm(EntryForm):
         self.other = LinkButton(translate("lock.other"))
         self.other.clicked.connect(self.other_requested)
         self._inputs += [self.person, self.other]
-        self._build(locked_since, has_several=bool(persons))
+        self._build_layout(locked_since, has_several=bool(persons))
 
-    def _build(self, since: datetime, *, has_several: bool) -> None:
+    def _build_layout(self, since: datetime, *, has_several: bool) -> None:
         translate, name = self._context.translate, self._context.operator or self._context.translate("person.nobody")
         since_words = TextLabel(translate("lock.since", at=since), "small", "muted", wrap=True)
         head = make_column(TextLabel(translate("lock.title"), "title"), since_words, gap=2)
@@ -85,7 +86,8 @@ class UnlockForm(EntryForm):
         return None if is_missing else password
 
     def show_failure(self, failure: Failure | None) -> None:
-        """Show that the password was wrong (`failure` None) or could not be checked, and enable the form again."""
+        """Enable the form again, and show that the password was wrong (`failure` is None) or why it couldn't be
+        checked."""
         translate = self._context.translate
         if failure is None:
             self._notices.show_notice(translate("lock.wrong"), translate("lock.wrong.words"), "bad", "square_bang")

@@ -162,7 +162,7 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Hear
         Toasts(window).show_toast(ToastFrame(f"Copied {number}"))
     assert len(announcer.notices) == 200
     assert announcer.notices[0].sentence == "Copied 249"
-    announcer.forget()
+    announcer.forget_notices()
     assert [*announcer.notices] == []
 
 

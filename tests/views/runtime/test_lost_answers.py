@@ -289,7 +289,7 @@ def approve(at: Seat) -> Click:
 
     def click() -> None:
         dialog = ApproveDialog(at.context, view, at.parent)
-        dialog._send_call(dialog._decision_call())  # as after the right password
+        dialog._send_call(dialog._make_decision_call())  # as after the right password
 
     return click
 
