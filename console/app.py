@@ -11,7 +11,7 @@ from console.domain.access.permissions import WORKER
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
-from console.services.process.context import ServiceContext, act_as, executed_request
+from console.services.process.context import ServiceContext, act_as, get_executed_request_id
 from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
 from console.store.database.engine import Database
@@ -480,7 +480,7 @@ def open_console(
     database = _open_database(settings)
     state = _sign_in_to_database(settings, database)
     database.admission = migrate.require_current_version
-    database.executed_request = executed_request
+    database.executed_request = get_executed_request_id
     context = ServiceContext(
         settings=settings,
         database=database,

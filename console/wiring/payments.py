@@ -15,14 +15,14 @@ from console.services.guarded.action import GuardedService
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
 from console.services.payment_intake.checked_notice import CheckedNotice
-from console.services.payment_intake.due_tasks import DuePayments
+from console.services.payment_intake.due_tasks import PaymentDueTasks
 from console.services.payment_intake.import_payment import PaymentImports
 from console.services.payment_intake.receive import NoticeReceiver
 from console.services.payments import order_status
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.resolve import PaymentDecisions
-from console.services.payments.start import START, PaymentStarts, PaymentStartService
+from console.services.payments.start import START_PAYMENT_ACTION, PaymentStarts, PaymentStartService
 from console.services.payments.timeouts import PaymentTimeouts
 from console.services.payments.view import PaymentViews
 from console.services.process.context import ServiceContext
@@ -207,11 +207,13 @@ class PaymentServiceBuilder:
         request_ids: RequestIds,
         views: PaymentViews,
     ) -> None:
-        self.start_action: PaymentStartService = GuardedService(context, pipeline, START, lambda: context)
+        self.start_action: PaymentStartService = GuardedService(
+            context, pipeline, START_PAYMENT_ACTION, lambda: context
+        )
         self.payment_probes = probes = PaymentProbes(context, payment_providers, self.start_action)
         self.imports = PaymentImports(context, payment_providers, probes)
         notices = NoticeReceiver(context, payment_providers, probes)
-        self._due_payments = DuePayments(context, probes, notices)
+        self._due_payments = PaymentDueTasks(context, probes, notices)
         self.timeouts = PaymentTimeouts(context, probes)
         self.payments = PaymentService(
             PaymentStarts(context, self.start_action, payment_providers, probes), self.imports, notices, probes,

@@ -41,7 +41,7 @@ from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIds
 from console.services.lookup.record_search import Lookup
 from console.services.payments.providers import PaymentProviders
-from console.services.payments.spooled_payments import SpooledPayments
+from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
 from console.services.reconciliation.run import ReconciliationService
 from console.services.recovery import replayed_answers as record_answers
@@ -215,7 +215,7 @@ class ServiceBuilder:
             refund_rows.REFUND_KIND: refund_builder.refunds,
         }
         forgotten_refunds = SpooledRefunds(self._context, self.payment_providers)
-        forgotten_payments = SpooledPayments(self._context, self.payment_providers)
+        forgotten_payments = LostPaymentRestorer(self._context, self.payment_providers)
         operations = OperationRecovery(
             self._context,
             self._purchase_decisions,

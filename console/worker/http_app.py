@@ -29,7 +29,7 @@ from console.domain.payments.provider_registry import ProviderTraits
 from console.domain.payments.records import NoticePost
 from console.domain.setting_problems import SettingProblem
 from console.services.payment_intake.checked_notice import CheckedNotice
-from console.services.payment_intake.signed_notices import SOURCE_PATTERN
+from console.services.payment_intake.signed_notices import SOURCE_NAME_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import (
     LAST_REQUEST_KEY,
@@ -143,7 +143,7 @@ class Receiver:
 
         Raises RequestRefused for a request that the receiver itself refuses.
         """
-        if not SOURCE_PATTERN.fullmatch(source) or (
+        if not SOURCE_NAME_PATTERN.fullmatch(source) or (
             provider_registry.find_provider(source) and "source" in request.path_params
         ):
             raise RequestRefused("source")

@@ -10,7 +10,7 @@ from console.app import Console
 from console.domain.tasks.saga_progress import SagaView
 from console.domain.tasks.states import SagaState
 from console.sandbox.server import Sandbox
-from console.services.payments.probe import lease_name
+from console.services.payments.probe import make_lease_name
 from tests.crash.money_actors import act
 from tests.support import money_truth
 from tests.support.children import crowd
@@ -93,7 +93,7 @@ def run(place: Place) -> Counter[str]:
 
 def _held(console: Console, cases: Sequence[Case]) -> bool:
     held = {lease.name for lease in console.recovery.list_lease_holders()}
-    return bool(held & {lease_name(case.payment) for case in cases})
+    return bool(held & {make_lease_name(case.payment) for case in cases})
 
 
 def _wanted() -> Iterator[tuple[str, str]]:

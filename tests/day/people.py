@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
-from console.services.process.passwords import passwords_from
+from console.services.process.passwords import use_password_reader
 from tests.day.plan import Life
 from tests.day.street import Seen
 from tests.day.town import AWAY, Town, patiently
@@ -169,7 +169,7 @@ class Operators:
         try:
             approve = self._town.approver.refunds.approve
             if self._town.day.asks:
-                with passwords_from(lambda: self._town.approvers_password):
+                with use_password_reader(lambda: self._town.approvers_password):
                     self._act(f"approve {refund}", lambda id: approve(refund, request_id=id))
             else:
                 HalfWithIds(f"approve {refund} {uuid4()}")(lambda id: approve(refund, request_id=id))

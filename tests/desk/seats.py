@@ -18,7 +18,7 @@ from console.domain.access.permissions import ADMIN, WORKER
 from console.domain.clock import SystemClock
 from console.domain.records import Person as Operator
 from console.sandbox.server import Sandbox
-from console.services.process.passwords import passwords_from
+from console.services.process.passwords import use_password_reader
 from console.settings.settings import Settings
 from console.store.database.engine import Database, Transaction
 from console.views.sign_in.password_dialog import PasswordDialog
@@ -203,7 +203,7 @@ class AskingSeats(Seats):
 
     @contextmanager
     def acting(self, name: str) -> Iterator[Console]:
-        with passwords_from(lambda: self.password_of(name)):
+        with use_password_reader(lambda: self.password_of(name)):
             yield self.desk(name)
 
     def add(self, operator: Operator) -> None:

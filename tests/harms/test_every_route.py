@@ -19,7 +19,7 @@ import pytest
 from console.domain.desk_requests.records import new_request_id
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck
-from console.services.process.passwords import passwords_from
+from console.services.process.passwords import use_password_reader
 from console.store.constraints import fitness
 from console.store.database.engine import Database
 from console.store.database.server import people_database_name
@@ -92,7 +92,7 @@ class Stage:
     def work_goes_on(self) -> None:
         """Everybody's normal work through desks that ask, and a worker. The approver types the password."""
         password = unquote(urlsplit(self.scene.people.urls["lead-b"]).password or "")
-        with executing(self.scene.desk("worker")), passwords_from(lambda: password):
+        with executing(self.scene.desk("worker")), use_password_reader(lambda: password):
             self.scene.work_goes_on()
 
     def execute(self) -> None:

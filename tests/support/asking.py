@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from console.app import Console
 from console.domain.error_reasons import InProgressReason, UnknownReason
 from console.domain.errors import ConsoleError
-from console.services.process.passwords import passwords_from
+from console.services.process.passwords import use_password_reader
 from console.worker.request_threads import RequestThreads
 from tests.support.places import Place, ServerPlace
 from tests.support.teams import apply
@@ -50,7 +50,7 @@ def password_of(place: Place, person: str) -> str:
 
 def typing(place: Place, person: str) -> AbstractContextManager[None]:
     """This person types the own password whenever a decision needs it, until the end of the block."""
-    return passwords_from(lambda: password_of(place, person))
+    return use_password_reader(lambda: password_of(place, person))
 
 
 def is_no_answer(refusal: ConsoleError) -> bool:

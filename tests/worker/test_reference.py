@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from console.services.monitoring.live_feed import FEED_CHANNELS
-from console.services.payment_intake.signed_notices import SOURCE_PATTERN
+from console.services.payment_intake.signed_notices import SOURCE_NAME_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_app
@@ -104,7 +104,7 @@ def test_the_paths_are_those_of_the_program(scene: Scene) -> None:
     routes = {route.path for route in make_app(scene.console, ReceiverOptions()).routes}  # type: ignore[attr-defined]
     assert routes == OPENAPI["paths"].keys() | {ASYNCAPI["channels"]["live"]["address"]}
     source = next(one for one in OPENAPI["paths"][SIGNED]["post"]["parameters"] if one["in"] == "path")
-    assert source["schema"]["pattern"] == f"^{SOURCE_PATTERN.pattern}$"
+    assert source["schema"]["pattern"] == f"^{SOURCE_NAME_PATTERN.pattern}$"
     assert record_schema()["properties"]["kind"]["enum"] == list(FEED_CHANNELS)
     codes = (live.REFUSED_CLOSE_CODE, live.TRY_LATER_CLOSE_CODE, live.GOING_AWAY_CLOSE_CODE)
     assert [code for code in codes if str(code) not in ASYNCAPI["channels"]["live"]["description"]] == []

@@ -112,10 +112,10 @@ def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
     """
     settings = writer.read_settings()
     from console.app import open_console
-    from console.services.process.passwords import passwords_from
+    from console.services.process.passwords import use_password_reader
 
     ask = partial(read_password, settings, writer.translator)
-    with open_console(settings) as console, passwords_from(ask):
+    with open_console(settings) as console, use_password_reader(ask):
         yield console
 
 

@@ -7,7 +7,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Person
 from console.domain.service_results import Identity
 from console.services.process.context import ServiceContext
-from console.services.process.passwords import SESSION, connected_with
+from console.services.process.passwords import SESSION_KIND, connect_with_password
 from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 
@@ -60,7 +60,7 @@ class Sessions:
         if not self._sign_in.is_server:
             return True
         try:
-            with connected_with(self._context, password) as database, database.read() as conn:
+            with connect_with_password(self._context, password) as database, database.read() as conn:
                 conn.exec_driver_sql("SELECT 1")
         except ConsoleError as refusal:
             if refusal.detail.get("reason") != NotAllowedReason.PASSWORD_WRONG:
@@ -93,4 +93,4 @@ class Sessions:
         self, tx: Transaction, action: AuditAction, facts: dict[str, object], **outcome: str
     ) -> None:
         detail = {**facts, "place": self._sign_in.database_place}
-        self._context.record_audit(tx, action, self._context.session, detail, kind=SESSION, **outcome)
+        self._context.record_audit(tx, action, self._context.session, detail, kind=SESSION_KIND, **outcome)

@@ -19,7 +19,7 @@ from console.domain.error_reasons import BackupProblem, NotAllowedReason, Possib
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
 from console.services.guarded import database_rollback, request_ids
-from console.services.process.context import KEY_FINGERPRINT, ServiceContext
+from console.services.process.context import STORE_KEY_FINGERPRINT_NAME, ServiceContext
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
@@ -98,7 +98,7 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
             database_id=state["database_id"],
             kind=_SERVER if database.is_server else _SQLITE,
             taken_at=taken_at.isoformat(timespec="seconds").replace("+00:00", "Z"),
-            store_key=state.get(KEY_FINGERPRINT),
+            store_key=state.get(STORE_KEY_FINGERPRINT_NAME),
             files=writer.files,
             unreadable=unreadable,
         )

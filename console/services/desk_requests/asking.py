@@ -35,7 +35,7 @@ from console.services.guarded.request_ids import (
     require_valid_request_id,
 )
 from console.services.process.context import ServiceContext
-from console.services.process.passwords import connected_with, typed_password
+from console.services.process.passwords import connect_with_password, read_typed_password
 from console.services.process.tolerated import log_and_suppress
 from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
@@ -87,14 +87,14 @@ class RemoteRequestIds(RequestIds):
         with self._context.database.read() as conn:
             if presence.newest_worker(conn, PRESENCE_SECONDS) is None:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
-        password = typed_password() if command in CONFIRMED_ACTIONS else None
+        password = read_typed_password() if command in CONFIRMED_ACTIONS else None
         value: T
         try:
             value = self._ask_and_wait(request, file, password, progress)
         except ConsoleError as refusal:
             if password is not None or refusal.detail.get("reason") != NotAllowedReason.PASSWORD_NEEDED:
                 raise
-            value = self._ask_and_wait(replace(request, id=new_request_id()), file, typed_password(), progress)
+            value = self._ask_and_wait(replace(request, id=new_request_id()), file, read_typed_password(), progress)
         return value
 
     def _ask_and_wait(
@@ -125,7 +125,7 @@ class RemoteRequestIds(RequestIds):
             if password is None:
                 context.write(insert)
             else:
-                with connected_with(context, password) as database:
+                with connect_with_password(context, password) as database:
                     database.write(insert)
         except ConsoleError as error:
             if error.detail.get("problem") == UnreachableProblem.COMMIT_UNANSWERED:

@@ -249,6 +249,7 @@ def record_operation_lapse(
 
 def record_reading_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
     """Write an audit entry: the process of an operation without effect ended during the call. The record stays
-    unchanged."""
+    unchanged.
+    """
     audit_action, kind = AuditAction(f"{operation.action}.lapsed"), operation.subject_kind
     context.record_audit(tx, audit_action, operation.subject_id, kind=kind, result="failed", reason="lapsed")

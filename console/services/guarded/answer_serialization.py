@@ -58,7 +58,8 @@ def deserialize_answer(text: str) -> CallAnswer:
 
 def serialize_value(value: object) -> Any:
     """Return the value as JSON types. A value that JSON can't express becomes a JSON object whose first key
-    identifies the type, such as {"day": "2026-01-31"}; an object of an unknown type becomes its str()."""
+    identifies the type, such as {"day": "2026-01-31"}; an object of an unknown type becomes its str().
+    """
     match value:
         case ErrorCode() | WorkReason() | Reason():  # stored as plain text before they had a type
             return value.value
@@ -117,7 +118,8 @@ def deserialize_value(stored: Any) -> Any:
 
 def _find_class(name: str, kind: type | None) -> Any:
     """Return the domain class with this name ("module:class"). It must be a dataclass if `kind` is None, otherwise
-    a subclass of `kind`. Raises ValueError for any other name."""
+    a subclass of `kind`. Raises ValueError for any other name.
+    """
     module, _, class_name = name.partition(":")
     if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():
         raise ValueError("not a class of the domain")

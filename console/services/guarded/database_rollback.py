@@ -334,7 +334,8 @@ def _raise_alert(
 
 def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> None:
     """Mark the missing anchors of an acknowledged loss as given up, so that the program doesn't look for them
-    again. `audit verify` still reports them."""
+    again. `audit verify` still reports them.
+    """
     spool, database_id = context.spool, context.database_id
     if old_database_id is not None:
         spool.store_value(make_address_key(context.database), database_id, durable=True)

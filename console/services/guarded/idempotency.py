@@ -47,7 +47,8 @@ class HeldKey:
 
 def make_payment_key(merchant_id: str, order_no: str, repeat: int | None = None) -> str:
     """Return the idempotency key of an order's payment. `repeat` is the number of an intentional repetition, None
-    for the first payment."""
+    for the first payment.
+    """
     return _join_key("payment", merchant_id, order_no, repeat)
 
 
@@ -66,7 +67,8 @@ def make_request_key(person: str, request_id: str) -> str:
 
 def _join_key(*parts: str | int | None) -> str:
     """Join the parts with colons. Colons inside a part are escaped, so that different parts never make the same
-    key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end."""
+    key. If the key is longer than LONGEST_KEY_CHARACTERS, its SHA-256 replaces its end.
+    """
     key = ":".join(["idempotent", *(quote(str(part), safe=_UNESCAPED_SIGNS) for part in parts if part is not None)])
     if len(key) <= LONGEST_KEY_CHARACTERS:
         return key
@@ -120,7 +122,8 @@ class Idempotency:
 
     def store_result(self, held_key: HeldKey, result: str) -> bool:
         """End the attempt and store its result for later callers. Return False, and store nothing, if another
-        process has taken the key meanwhile."""
+        process has taken the key meanwhile.
+        """
         is_stored = self._end_attempt(held_key, OperationState.DONE, result)
         if is_stored:
             self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
@@ -152,7 +155,8 @@ class Idempotency:
     @property
     def cache_state(self) -> Literal["on", "off"] | None:
         """The state of the Redis cache: "on" while Redis answers, "off" while it doesn't, None if no Redis is
-        configured."""
+        configured.
+        """
         return self._cache.state
 
     @property

@@ -1,5 +1,6 @@
 """Build records from the claim and the outcome in this process's memory, for the answer to the caller while the
-database can't be read."""
+database can't be read.
+"""
 
 from dataclasses import replace
 
@@ -53,7 +54,8 @@ def build_credit_check(claimed: ClaimedOperation, outcome: Outcome[CheckReport] 
 
 def build_refund(refund_row: Refund, claimed: ClaimedOperation, outcome: Outcome[RefundReport] | None) -> Refund:
     """Return the refund as it is after the request was sent, built from its row, its claim and its outcome.
-    Without an outcome its certainty is unknown."""
+    Without an outcome its certainty is unknown.
+    """
     submitted = replace(
         refund_row,
         provider_refund_key=claimed.subject.provider_key,

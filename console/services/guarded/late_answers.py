@@ -1,5 +1,6 @@
 """Build the error for a provider's late answer: a person or another process has already decided about its record.
-The record stays unchanged, and a case describes the contradiction."""
+The record stays unchanged, and a case describes the contradiction.
+"""
 
 import logging
 

@@ -16,7 +16,8 @@ from console.store.operations.leases import Lease
 @contextmanager
 def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress]) -> Iterator[Lease]:
     """Hold the lease `name` until the end of the block. Never waits: if another process or thread holds the lease,
-    raises in_progress, whose detail contains `facts` and the holder."""
+    raises in_progress, whose detail contains `facts` and the holder.
+    """
     lease = acquire(context, name)
     if lease is None:
         with context.database.read() as conn:
@@ -28,7 +29,8 @@ def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress
 
 def acquire(context: ServiceContext, name: str) -> Lease | None:
     """Acquire the lease `name` and return it; return None if another process or thread holds it. The caller must
-    pass the lease to `keep_renewed`, because nothing renews it before that."""
+    pass the lease to `keep_renewed`, because nothing renews it before that.
+    """
     return context.write(
         lambda tx: leases.acquire(tx, name, context.holder(), context.now(), context.heartbeat.lease_seconds)
     )

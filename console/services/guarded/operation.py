@@ -1,5 +1,6 @@
 """The description of a guarded operation that a service gives the pipeline, and the types of its claim, errors and
-settling."""
+settling.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +76,8 @@ class GuardedOperation(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class ClaimedOperation:
     """An operation whose first transaction (tx1) is committed. `fence` is the fencing token of its journal row;
-    `subject` is the claimed record; `lease` is the held lease, None if the operation needs none."""
+    `subject` is the claimed record; `lease` is the held lease, None if the operation needs none.
+    """
 
     operation_id: str
     fence: int
@@ -102,7 +104,8 @@ class Settler(Protocol):
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle the operation with the outcome that its second transaction (tx2) did not record. Return False if
-        the operation or its record is missing."""
+        the operation or its record is missing.
+        """
         ...
 
     def record_lapse(self, operation_id: str) -> bool:
@@ -146,7 +149,8 @@ def find_error_code(outcome: Outcome[Any]) -> ErrorCode:
 
 def find_ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
     """Return the journal state for an outcome. `effect` is True if the call costs or moves money. Without an
-    effect, an unknown outcome counts as failed, because the read can simply be repeated."""
+    effect, an unknown outcome counts as failed, because the read can simply be repeated.
+    """
     if outcome.kind in EFFECT_CLASSES:
         return OperationState.DONE
     if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:

@@ -246,7 +246,8 @@ class GuardedPipeline:
 
     def _mark_calling(self, operation_id: str) -> None:
         """Set the operation's spool row to `calling`: from now on the request may have been sent. Raises
-        interrupted if this desk has already settled the operation as not sent."""
+        interrupted if this desk has already settled the operation as not sent.
+        """
         if not self._context.spool.mark_calling(operation_id):
             raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "told_not_sent", "operation_id": operation_id})
 
@@ -395,7 +396,8 @@ class GuardedPipeline:
 
 def _report_step(progress: Progress, step: str) -> None:
     """Call `progress` with the step's name. An Exception that `progress` raises is only logged, so that the
-    operation continues."""
+    operation continues.
+    """
     try:
         progress(step)
     except Exception:
@@ -404,7 +406,8 @@ def _report_step(progress: Progress, step: str) -> None:
 
 def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]) -> None:
     """Mark the operation's intent in the spool as ended. With an unknown outcome the intent stays open, so that it
-    holds its claim."""
+    holds its claim.
+    """
     if outcome.kind is OutcomeClass.UNKNOWN:
         return
     identifier = provider_id_of(outcome.found)

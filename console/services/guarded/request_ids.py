@@ -32,7 +32,7 @@ from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.idempotency import make_request_key
 from console.services.guarded.operation import OutcomeUnrecorded, Progress
-from console.services.process.context import ServiceContext, bind_writes, executed_request
+from console.services.process.context import ServiceContext, bind_writes, get_executed_request_id
 from console.services.process.heartbeat import Heartbeat
 from console.services.process.tolerated import log_and_suppress
 from console.store.access import operators as people
@@ -85,14 +85,16 @@ answer is missing or says that the outcome is unknown, and returns None if the a
 
 def find_no_answer(_: RequestIdUse) -> CallAnswer | None:
     """Return None. Use it as `find_answer` for acts that may run again, because they only read or return an
-    existing record."""
+    existing record.
+    """
     return None
 
 
 @dataclass
 class RepeatMark:
     """Whether a call in the block of `watch_repeats` was a repetition: `is_repetition` is True if the caller got
-    the stored answer of an earlier call."""
+    the stored answer of an earlier call.
+    """
 
     is_repetition: bool = False
 
@@ -120,7 +122,8 @@ def mark_repetition() -> None:
 
 def require_valid_request_id(request_id: str) -> str:
     """Return the request id. Raises usage (detail.problem `request_id`) unless it has 1 to 64 ASCII letters,
-    digits and `._-`."""
+    digits and `._-`.
+    """
     if 0 < len(request_id) <= LONGEST_REQUEST_ID_CHARACTERS and _REQUEST_ID_CHARACTERS.issuperset(request_id):
         return request_id
     raise ConsoleError(
@@ -130,7 +133,8 @@ def require_valid_request_id(request_id: str) -> str:
 
 class RequestIds:
     """Runs acts under the request ids of their callers, so that no act runs twice for one id. Safe from any thread
-    and any process."""
+    and any process.
+    """
 
     def __init__(self, context: ServiceContext, cache: NoCache) -> None:
         self._context = context
@@ -182,7 +186,7 @@ class RequestIds:
         account has such a role.
         """
         context = self._context
-        if not context.database.is_server or executed_request() is not None:
+        if not context.database.is_server or get_executed_request_id() is not None:
             return
         with context.database.read() as conn:
             person = people.find(conn, context.operator or WORKER, admit_unlisted=False)
@@ -376,13 +380,15 @@ class RequestIds:
 
     def _end_lease(self, held_request: HeldRequestId) -> None:
         """End the lease of an id whose act ended with an unexpected exception. If the act has written something,
-        `find_answer` answers later calls; otherwise the id is free."""
+        `find_answer` answers later calls; otherwise the id is free.
+        """
         with log_and_suppress("end of a request that broke off"):
             self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
 
     def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
         """Store the answer, or release the id after a refusal. If the database fails, nothing is raised: the lease
-        of the id expires and `find_answer` answers later calls."""
+        of the id expires and `find_answer` answers later calls.
+        """
         if isinstance(answer.error, OutcomeUnrecorded):
             return
         with log_and_suppress("keeping the answer of a request"):
@@ -392,7 +398,8 @@ class RequestIds:
 
     def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
         """Store the answer in the row of the id if this call still holds the id, and also in the cache if the
-        answer is final. If the act had no effect, release the id instead."""
+        answer is final. If the act had no effect, release the id instead.
+        """
         is_stored = _had_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
@@ -421,7 +428,8 @@ class RequestIds:
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
         """Write the state and the answer (`text`) of the ended act into the row of the id. Return whether this
-        call still held the id, and the epoch of the Redis cache."""
+        call still held the id, and the epoch of the Redis cache.
+        """
         epoch = self._cache.refresh_epoch(lambda: idempotency.current_epoch(tx.conn, self._context.now()))
         return request_ids.end_use(tx.conn, held_request, state, text), epoch
 
@@ -431,7 +439,8 @@ class RequestIds:
 
 def compute_fingerprint(command: str, arguments: tuple[object, ...]) -> str:
     """Return the SHA-256 (hex) of the command and its arguments. For a Path argument, the first 10 MiB + 1 byte of
-    the file's content are hashed instead of the path."""
+    the file's content are hashed instead of the path.
+    """
     facts = [
         command,
         *(answer_serialization.serialize_value(_replace_file_by_digest(argument)) for argument in arguments),
@@ -461,7 +470,8 @@ def _describe_row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | Non
 
 def _had_effect(answer: CallAnswer) -> bool:
     """True if the act wrote or sent something. This includes the error already_decided with a case: the request
-    was sent, but people decided before its answer arrived."""
+    was sent, but people decided before its answer arrived.
+    """
     error = answer.error
     if error is None:
         return True
@@ -472,7 +482,8 @@ def _had_effect(answer: CallAnswer) -> bool:
 
 def _hides_success(error: Exception) -> bool:
     """True if `error` doesn't show whether the act had an effect: the database failed, possibly after the act's
-    COMMIT, or the program has a bug."""
+    COMMIT, or the program has a bug.
+    """
     return not isinstance(error, ConsoleError) or error.code in _CODES_OF_UNSURE_EFFECT
 
 

@@ -80,7 +80,8 @@ def decide(
 
 def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
     """Return at most MAX_PROPOSALS proposals that wait for a second person, oldest first. Each shows whether the
-    acting person can be the second person. Raises not_allowed if the acting person may not read."""
+    acting person can be the second person. Raises not_allowed if the acting person may not read.
+    """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
         proposals = approvals.list_open_proposals(conn, MAX_PROPOSALS)
@@ -89,7 +90,8 @@ def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
 
 def _find_refusal(person: Person | None, proposer: str) -> str | None:
     """Return the reason why this person can't be the second person: `own_first_half` for the proposer, `role` for
-    a person without the right; None if the person can."""
+    a person without the right; None if the person can.
+    """
     if person is not None and is_same_person(person.name, proposer):
         return "own_first_half"
     may_decide = person is not None and has_right(person, "resolve") and has_right(person, "resolve_second")

@@ -29,7 +29,8 @@ _log = logging.getLogger("console.guard")
 
 def make_not_sent_outcome(reason: str = "stopped_before_sending") -> Outcome[Any]:
     """Return the outcome of an operation whose request certainly did not reach the provider. `reason` is stored
-    with it."""
+    with it.
+    """
     return Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
 
 
@@ -84,7 +85,8 @@ def has_unsent(context: ServiceContext) -> bool:
 
 def settle_all_unsent(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
     """Settle this desk's unsent operations; return the number of settled operations. The keys of `settlers` are
-    action names."""
+    action names.
+    """
     entries = find_unsent(context)
     results = (
         settle_unsent(context, entry.intent.operation_id, settlers[entry.intent.action].deliver) for entry in entries

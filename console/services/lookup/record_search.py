@@ -1,5 +1,6 @@
 """Find records by a corporation number, by an id, or by the first characters of a number or name; read notes,
-documents and events of records."""
+documents and events of records.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -36,11 +37,13 @@ _ASCII_OF_WIDE_DIGITS = {0xFF10 + i: 0x30 + i for i in range(10)} | {
 
 class Lookup:
     """Finds records for a person's search text. Each query uses a database index. Lookups are not written to the
-    audit trail."""
+    audit trail.
+    """
 
     def __init__(self, context: ServiceContext, complete_records: "RecordsCompleter") -> None:
         """`complete_records` reads the `relations` of records: related facts, such as the payments of an order,
-        from which texts explain the record."""
+        from which texts explain the record.
+        """
         self._context = context
         self._complete_records = complete_records
 
@@ -98,7 +101,8 @@ class Lookup:
 
     def read_notes(self, refs: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
         """Return the newest notes of these records (pairs of kind and id), newest first. Raises not_allowed if the
-        acting person may not read."""
+        acting person may not read.
+        """
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -107,7 +111,8 @@ class Lookup:
 
     def read_documents(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
         """Return the newest documents of these records (pairs of kind and id), newest first. Raises not_allowed if
-        the acting person may not read."""
+        the acting person may not read.
+        """
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -116,7 +121,8 @@ class Lookup:
 
     def read_history(self, refs: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
         """Return the newest events of these records (pairs of kind and id) together, newest first. Raises
-        not_allowed if the acting person may not read."""
+        not_allowed if the acting person may not read.
+        """
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -125,7 +131,8 @@ class Lookup:
 
     def _read_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
         """Return the corporation registry's facts about the number; None if this desk has no registry. The
-        registry's modules are imported only if it has one."""
+        registry's modules are imported only if it has one.
+        """
         if self._context.open_registry() is None:
             return None
         from console.services.registry.facts import read_facts
@@ -134,7 +141,8 @@ class Lookup:
 
     def _complete_groups(self, conn: Connection, *groups: "Sequence[QueuedRecord]") -> "list[tuple[Any, ...]]":
         """Return each group of records with their relations, in the same sequence. For groups of credit checks
-        whose explanation needs no related facts, nothing is read."""
+        whose explanation needs no related facts, nothing is read.
+        """
         if not any(_needs_relations(record) for group in groups for record in group):
             return [tuple(map(_add_empty_relations, group)) for group in groups]
         completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
@@ -173,7 +181,8 @@ class Lookup:
 
     def read_records(self, refs: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
         """Return the existing records among `refs` (pairs of kind and id); the keys of the mapping are these
-        pairs. Raises not_allowed if the acting person may not read."""
+        pairs. Raises not_allowed if the acting person may not read.
+        """
         from console.store.records import any_record
 
         self._context.require_right("read")
@@ -195,7 +204,8 @@ class Lookup:
 
     def find_similar_numbers(self, text: str) -> tuple[str, ...]:
         """Return at most three stored corporation numbers that differ from `text` by one typing error; none if
-        `text` is a valid number. Raises not_allowed if the acting person may not read."""
+        `text` is a valid number. Raises not_allowed if the acting person may not read.
+        """
         try:
             parse_number(text)
         except InvalidCorporationNumber as invalid:
@@ -269,7 +279,8 @@ def _add_empty_relations(record: "QueuedRecord") -> "QueuedRecord":
 
 def _add_registry_entry(records: "tuple[Any, ...]", facts: "CorporationFacts | None") -> "tuple[Any, ...]":
     """Return the records, which share one corporation number, with the registry's entry of that number; unchanged
-    without an entry."""
+    without an entry.
+    """
     entry = None if facts is None else facts.entry
     return records if entry is None else tuple(replace(record, registry_entry=entry) for record in records)
 

@@ -45,7 +45,8 @@ _MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600.0
 @dataclass(frozen=True, slots=True)
 class _MatchedRecordIds:
     """The ids, by kind, of the records that the words of a search match. `is_partial` is True if there are more
-    matches."""
+    matches.
+    """
 
     ids: dict[str, set[int]]
     is_partial: bool = False
@@ -53,7 +54,8 @@ class _MatchedRecordIds:
 
 class EverythingSearch:
     """Answers the searches of the search box, the lookup page and the terminal. Writes nothing. Every statement
-    reads a limited range of a database index."""
+    reads a limited range of a database index.
+    """
 
     def __init__(
         self,
@@ -62,14 +64,16 @@ class EverythingSearch:
         find_checks: Callable[..., Sequence[CreditCheck]],
     ) -> None:
         """`complete_groups` returns groups of records with their relations (`Lookup._complete_groups`);
-        `find_checks` returns the credit checks that match a text."""
+        `find_checks` returns the credit checks that match a text.
+        """
         self._context = context
         self._complete_groups = complete_groups
         self._find_checks = find_checks
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
         """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, only companies of
-        that prefecture. Raises not_allowed if the acting person may not read."""
+        that prefecture. Raises not_allowed if the acting person may not read.
+        """
         limit, context = max(1, min(limit, MAX_RECORDS_PER_KIND)), self._context
         query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")
         with context.database.read() as conn:
@@ -103,7 +107,8 @@ class EverythingSearch:
         self, conn: Connection, query: SearchQuery, companies: RegistryMatches, limit: int
     ) -> _MatchedRecordIds:
         """Return the records that the words of the query match: by a corporation number, by the name of a company,
-        or by the first characters of an identifier."""
+        or by the first characters of an identifier.
+        """
         words = query.words
         number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
@@ -141,7 +146,8 @@ class EverythingSearch:
 
     def _make_queue_choice(self, conn: Connection, query: SearchQuery) -> QueueChoice:
         """Return the filter of the query. If the filter has a condition on the owner, add the people who have
-        taken records."""
+        taken records.
+        """
         choice = QueueChoice(query.chosen, now=self._context.now())
         if not choice.needs_owners:
             return choice
@@ -154,7 +160,8 @@ class EverythingSearch:
 
     def _find_operations(self, conn: Connection, words: str) -> Iterator[Operation]:
         """Yield the operation whose id is `words`. If there is none, yield the last operation of the acting
-        person's request id `words`."""
+        person's request id `words`.
+        """
         if not _may_be_id(words):
             return
         operation = journal.find_with_effective_state(conn, words.lower())
@@ -166,7 +173,8 @@ class EverythingSearch:
 
     def _find_own_request(self, conn: Connection, words: str) -> Iterator[tuple[str, int]]:
         """Yield the kind and id of the record that the acting person's request with the id `words` has changed.
-        Requests of other people are not found."""
+        Requests of other people are not found.
+        """
         if not _may_be_id(words):
             return
         subject = (
@@ -214,7 +222,8 @@ def _get_alert_id(alert: Alert) -> int:
 
 def _find_exact(result: SearchResult) -> SearchSubject | None:
     """Return the kind and id of the record or operation whose identifier is the whole text; the payment if several
-    records have the same identifier; None without a match."""
+    records have the same identifier; None without a match.
+    """
     words = result.query.words
     if result.query.has_conditions or not words:
         return None

@@ -1,5 +1,6 @@
 """Health checks of this desk (the command `doctor`), with the next step for each failed check; creation and
-upgrade of the schema."""
+upgrade of the schema.
+"""
 
 import os
 import shutil
@@ -48,7 +49,8 @@ _DATABASE_ERROR_CODES = (
 
 class HealthChecks:
     """Runs the health checks one after the other. A failed check is a part of the result and raises nothing. The
-    object itself opens the database and the spool."""
+    object itself opens the database and the spool.
+    """
 
     def __init__(self, settings: Settings, open_database: Callable[[], Database], clock: Clock) -> None:
         self._settings, self._clock = settings, clock
@@ -57,7 +59,8 @@ class HealthChecks:
     @cached_property
     def _database(self) -> Database:
         """The database. The first check that needs the database opens it, so that the other checks work without a
-        sign-in."""
+        sign-in.
+        """
         return self._open_database()
 
     def run_all_checks(self) -> tuple[HealthCheck, ...]:
@@ -194,7 +197,8 @@ class HealthChecks:
     @cached_property
     def _asks_worker(self) -> bool | ConsoleError:
         """True if a worker makes the calls for this desk's person, False if the desk makes them itself; the error
-        if the database can't be read."""
+        if the database can't be read.
+        """
         if not self._settings.sign_in.is_server:
             return False
         try:
@@ -205,7 +209,8 @@ class HealthChecks:
 
     def _require_known_need(self) -> None:
         """Raise the database error because of which `_asks_worker` is unknown, and so also whether this desk needs
-        credentials. Otherwise return."""
+        credentials. Otherwise return.
+        """
         if isinstance(self._asks_worker, ConsoleError):
             raise self._asks_worker
 
@@ -228,7 +233,8 @@ class HealthChecks:
 
     def _check_leftover_credentials(self) -> dict[str, object]:
         """Look for credentials that this desk doesn't need, because a worker makes the calls for its person. The
-        check always passes; credentials that are found are reported as advice."""
+        check always passes; credentials that are found are reported as advice.
+        """
         leftovers = find_unneeded_credentials(self._settings)
         facts: dict[str, object] = {"entries": leftovers.entries, "variables": leftovers.variables}
         if leftovers.entries or leftovers.variables:
@@ -238,7 +244,8 @@ class HealthChecks:
 
     def _check_operator(self) -> dict[str, object]:
         """Check that the acting person has a name: the database account on a server, otherwise the configured
-        name. Raises bad_profile if a server's account has no name or a sign-in is missing."""
+        name. Raises bad_profile if a server's account has no name or a sign-in is missing.
+        """
         sign_in = self._settings.sign_in
         name = sign_in.user_if_readable() if sign_in.is_server else self._settings.operator
         if name is None and sign_in.is_server:
@@ -263,7 +270,8 @@ class HealthChecks:
 
     def _is_authorised_at_alarmbox(self) -> bool:
         """False if this console has neither stored AlarmBox tokens nor a first refresh token. Also True if the
-        database can't be read, because another check reports that."""
+        database can't be read, because another check reports that.
+        """
         if self._settings.secret("ALARMBOX_REFRESH_TOKEN"):
             return True
         try:
@@ -275,7 +283,8 @@ class HealthChecks:
 
     def _check_gateway(self, name: str) -> HealthCheck:
         """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if it
-        is not configured."""
+        is not configured.
+        """
         facts: dict[str, object] = {"provider": name, "url": self._settings.provider_url(name)}
         if self._asks_worker is True:
             return HealthCheck(name, True, "doctor.gateway.unneeded", "", facts)
@@ -306,7 +315,8 @@ class HealthChecks:
 
     def _check_rollback(self) -> dict[str, object]:
         """Check that the database still has all audit entries that this desk knows, and that no open alert of the
-        rule `database_went_back` stops operations."""
+        rule `database_went_back` stops operations.
+        """
         database_id = migrate.ensure_schema(self._database)["database_id"]
         spool = Spool(self._settings.home, cipher=None)
         try:
@@ -334,7 +344,8 @@ class HealthChecks:
 
     def _check_cache(self) -> dict[str, object]:
         """Check that Redis answers. A failure is only advice: the program also works without Redis, and repeats no
-        operation."""
+        operation.
+        """
         from console.store.operations.redis_client import is_usable
 
         url = self._settings.redis_url or ""
@@ -342,7 +353,8 @@ class HealthChecks:
 
     def _check_publishing(self) -> dict[str, object]:
         """Check that the publisher of alerts is configured completely, and that no alert has waited too long in
-        the outbox."""
+        the outbox.
+        """
         from console.store.alerts import alerts, outbox
 
         self._settings.alerts.require_usable(self._settings.secret)
@@ -364,7 +376,8 @@ class HealthChecks:
 
     def _check_registry(self) -> dict[str, object]:
         """Check that the watched folder of the registry's files can be read, and report the registry date. The
-        check passes if no file was imported yet."""
+        check passes if no file was imported yet.
+        """
         from console.store.registry.reader import open_registry
 
         watched = self._settings.registry_folder
@@ -379,7 +392,8 @@ class HealthChecks:
 
     def _check_switches(self) -> dict[str, object]:
         """List the test switches that are on, and the names of all failpoints (points at which a test can stop a
-        process). The check fails if a switch is on."""
+        process). The check fails if a switch is on.
+        """
         active_switches = self._settings.active_switches
         return {
             "ok": not active_switches,
@@ -390,7 +404,8 @@ class HealthChecks:
 
 def _make_health_check(finding: fitness.FitnessFinding) -> HealthCheck:
     """Return a health check for a finding about the database's settings. If the finding doesn't stop purchases,
-    the check passes and contains a next step as advice."""
+    the check passes and contains a next step as advice.
+    """
     verdict = "ok" if finding.has_passed else "bad" if finding.stops_purchases else "advice"
     name = f"doctor.{finding.name}"
     return HealthCheck(

@@ -15,7 +15,8 @@ _HASH_CHARACTERS = 64
 @dataclass(frozen=True, slots=True)
 class InstallationComparison:
     """Result of the comparison of the installed files with the hashes of the build. `files` is the number of
-    compared files; `altered` and `missing` are paths relative to the application's folder."""
+    compared files; `altered` and `missing` are paths relative to the application's folder.
+    """
 
     files: int
     altered: tuple[str, ...]
@@ -29,7 +30,8 @@ class InstallationComparison:
 
 def find_installed_folder() -> Path | None:
     """Return the folder of the running built application. Return None in a clone and in an installed wheel (pip
-    knows the hashes there), and on macOS (the signature of the application covers its files there)."""
+    knows the hashes there), and on macOS (the signature of the application covers its files there).
+    """
     if not getattr(sys, "frozen", False) or sys.platform == "darwin":
         return None
     return Path(sys.executable).resolve().parent
@@ -37,7 +39,8 @@ def find_installed_folder() -> Path | None:
 
 def check_files(folder: Path) -> InstallationComparison:
     """Compare every file that the manifest in `folder` lists with its hash. A manifest that is missing or can't be
-    read is reported as missing or altered itself. Raises nothing, because the result explains other failures."""
+    read is reported as missing or altered itself. Raises nothing, because the result explains other failures.
+    """
     try:
         hash_by_path = _read_manifest(folder / MANIFEST_NAME)
     except FileNotFoundError:
@@ -64,7 +67,8 @@ def hash_file(path: Path) -> str:
 
 def _read_manifest(path: Path) -> dict[str, str]:
     """Return the hash of each listed file by path. Raises OSError if the manifest can't be read, and ValueError if
-    it is empty or has a malformed line."""
+    it is empty or has a malformed line.
+    """
     hash_by_path: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         digits, _, name = line.partition("  ")

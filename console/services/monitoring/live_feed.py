@@ -1,5 +1,6 @@
 """The live feed for other programs: each changed record with its state, certainty and work. The feed contains no
-names, corporation numbers or amounts."""
+names, corporation numbers or amounts.
+"""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -35,7 +36,8 @@ _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
     """The fields of a record that the live feed publishes. A field is None if the record was not read or doesn't
-    have the field."""
+    have the field.
+    """
 
     kind: str
     id: int
@@ -50,7 +52,8 @@ class RecordSummary:
 @dataclass(frozen=True, slots=True)
 class FeedSnapshot:
     """The present content of the queues, which a listener gets first: the count of each queue, and by queue name
-    its first records. Records that a person must look at come first."""
+    its first records. Records that a person must look at come first.
+    """
 
     counts: tuple[QueueCount, ...]
     items: Mapping[str, tuple[RecordSummary, ...]]
@@ -58,14 +61,16 @@ class FeedSnapshot:
 
 class LiveFeedReader:
     """Reads queues and changed records for the live feed by database indexes, in limited numbers. Writes only
-    audit entries about refused listeners."""
+    audit entries about refused listeners.
+    """
 
     def __init__(self, context: ServiceContext, queues: Queues) -> None:
         self._context, self._queues = context, queues
 
     def read_snapshot(self) -> FeedSnapshot:
         """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue. Raises not_allowed if
-        the acting person may not read."""
+        the acting person may not read.
+        """
         counts = self._queues.read_counts()
         filled = [count.queue for count in counts if count.count]
         items = {
@@ -76,7 +81,8 @@ class LiveFeedReader:
 
     def record_refusal(self, reason: str, peer: str | None, skipped_count: int) -> None:
         """Write an audit entry about a refused listener. `peer` is the listener's network address; `skipped_count`
-        is the number of refusals since the last such entry that got no entry."""
+        is the number of refusals since the last such entry that got no entry.
+        """
         facts: dict[str, object] = {"peer": (peer or "")[:64]}
         if skipped_count:
             facts["passed_over"] = skipped_count

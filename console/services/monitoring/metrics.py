@@ -1,5 +1,6 @@
 """Figures for the metrics of the worker: ratios of the last fifteen minutes, sizes of queues, overdue tasks, and
-counters."""
+counters.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from console.domain.tasks.intervals import is_overdue
 from console.services.evidence.call_summaries import classify_answer, is_call
 from console.services.payment_intake.common import REFUSED, REFUSED_CONFIRMED, REFUSED_TO_CONFIRM
 from console.services.process.context import ServiceContext
-from console.services.process.counters import DUPLICATES, ProcessCounters
+from console.services.process.counters import DUPLICATE_ERROR_CODES, ProcessCounters
 from console.services.recovery.queues import Queues
 from console.store.monitoring import recent_activity
 from console.store.tasks import tasks
@@ -105,7 +106,8 @@ class FigureReader:
 
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases in each class of WAIT_BOUNDS_SECONDS, and the sum of all waits in
-        seconds: waits of this process, and of other processes since this one began to count."""
+        seconds: waits of this process, and of other processes since this one began to count.
+        """
         (own, seconds), (foreign_counts, foreign_seconds) = (
             self._context.counters.waits,
             self._counters_of_others.waits,
@@ -114,22 +116,25 @@ class FigureReader:
 
     def count_duplicates(self) -> int:
         """Return the number of duplicate operations that were refused by this process, and by other processes
-        since this one began to count."""
+        since this one began to count.
+        """
         return self._context.counters.duplicates + self._counters_of_others.duplicates
 
     def count_cache_hits(self) -> Ratio:
         """Return the number of queries that the Redis cache answered, of all queries to it. Redis counts them for
-        all desks."""
+        all desks.
+        """
         return Ratio(*self._cache_counts())
 
     def _count_other_processes(self) -> None:
         """Add the counts that other processes have written to the audit trail since the last call. The first call
-        only finds the end of the audit trail."""
+        only finds the end of the audit trail.
+        """
         with self._follow_lock, self._context.database.read() as conn:
             if self._trail_position is None:
                 self._trail_position = recent_activity.newest_trail_id(conn)
             foreign_activity = recent_activity.read_other_processes(
-                conn, self._trail_position, self._context.session, DUPLICATES
+                conn, self._trail_position, self._context.session, DUPLICATE_ERROR_CODES
             )
             self._trail_position = foreign_activity.last_row_id
             self._counters_of_others.add_counts(foreign_activity.duplicate_count, foreign_activity.wait_seconds)

@@ -1,5 +1,6 @@
 """The service `console.notifications`: the events that concern the acting person. The person's own acts are no
-events."""
+events.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -97,7 +98,8 @@ def _make_mention_event(mention: Mention) -> PersonalEvent:
 
 def _list_incident_events(incident: Incident, person: str) -> Iterator[PersonalEvent]:
     """Yield the events of an incident that `person` owns: somebody handed it over to the person, and it has become
-    worse."""
+    worse.
+    """
     id = str(incident.id)
     last = next((step for step in reversed(incident.steps) if step.action in _OWNER_CHANGING_ACTIONS), None)
     if last is not None and last.action is IncidentAction.HAND_OVER and not is_same_person(last.person, person):
@@ -113,7 +115,8 @@ _OWNER_CHANGING_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVER)
 
 def _has_become_worse(incident: Incident, person: str) -> bool:
     """True if the incident has become worse for its owner `person`: a snooze or resolution ended because of that,
-    or an alert was added after the person became the owner and after the person's last act on the incident."""
+    or an alert was added after the person became the owner and after the person's last act on the incident.
+    """
     if incident.woken_by is WakeReason.WORSE:
         return True
     known_at = max(

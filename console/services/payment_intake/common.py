@@ -33,8 +33,8 @@ RESULT_BOOKED, RESULT_REPEATED, RESULT_UNCHANGED, RESULT_QUEUED, RESULT_UNMATCHE
     "kept",
 )
 REFUSED, REFUSED_TO_CONFIRM, REFUSED_CONFIRMED = "refused", "refused_to_ask", "refused_asked"
-_WAITING_STATES = frozenset({RESULT_QUEUED, RESULT_UNMATCHED, REFUSED_TO_CONFIRM})
-_STATE_BY_EFFECT = {
+_WAITING_EVENT_STATES = frozenset({RESULT_QUEUED, RESULT_UNMATCHED, REFUSED_TO_CONFIRM})
+_EVENT_STATE_BY_EFFECT = {
     "booked": RESULT_BOOKED,
     "changed": RESULT_BOOKED,
     "unchanged": RESULT_UNCHANGED,
@@ -43,11 +43,10 @@ _STATE_BY_EFFECT = {
 
 
 class NoticeRefused(Exception):
-    """A notice is refused. The sender gets the same answer for every reason.
+    """The refusal of a notice. The sender gets the same answer for every reason.
 
-    `reason` is the code that is written to the audit trail; `evidence` is the part of the notice's text that may be
-    stored; `payment_number` is our payment number as the notice gives it (the notice may be forged), None if it has
-    none.
+    `reason` is the code that is written to the audit trail; `evidence` is the part of the notice's text that may
+    be stored; `payment_number` is our payment number in the notice, which may be forged, None if it has none.
     """
 
     def __init__(self, reason: str, evidence: str = "", payment_number: str | None = None) -> None:
@@ -65,11 +64,11 @@ class EventAlreadyStored(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NoticeEffect:
-    """The effect of a notice. `event_state` is the state of the notice's event, e.g. `booked`; `payment_id` is the id
-    of its payment, None if no payment was found.
+    """The effect of a notice. `event_state` is the state of the notice's event, e.g. `booked`; `payment_id` is the
+    id of its payment, None if no payment was found.
 
-    `event_to_confirm` is the stored event about whose payment the provider must still be asked, None if no question
-    is needed. This event has the state `queued`, so a due task asks the provider if this process doesn't.
+    `event_to_confirm` is the stored event about whose payment the program must still ask the provider, None if it
+    needs no question. This event has the state `queued`, so a due task asks the provider if this process doesn't.
     """
 
     event_state: str
@@ -96,10 +95,10 @@ class NoticeHandler(Protocol):
 
 
 def find_event_state(effect: Effect) -> str:
-    """Return the state (column `done`) of a notice's event, given the effect that the notice's report had on the
+    """Return the state (column `done`) of a notice's event for the effect that the notice's report had on the
     payment.
     """
-    return _STATE_BY_EFFECT[effect]
+    return _EVENT_STATE_BY_EFFECT[effect]
 
 
 def refuse_future_time(
@@ -166,7 +165,7 @@ def settle_event(
         if (
             event is not None
             and event.done != event_state
-            and (event.done in _WAITING_STATES or event_state == RESULT_QUEUED)
+            and (event.done in _WAITING_EVENT_STATES or event_state == RESULT_QUEUED)
         ):
             payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
             if event.done == RESULT_UNMATCHED:

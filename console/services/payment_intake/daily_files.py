@@ -35,11 +35,11 @@ from console.store.reconciliation.row_index import HistoryIndex
 from console.store.records import evidence
 from console.store.spool.cipher import DecryptionFailed
 
-_COUNT_NAMES = ("bytes", "rows", "paid_minor", "refunded_minor")
+_FIGURE_NAMES = ("bytes", "rows", "paid_minor", "refunded_minor")
 
 
 @dataclass(frozen=True, slots=True)
-class DayFile:
+class StoredDailyFile:
     """The stored daily file of one day: the path of its document, the SHA-256 of its content, and figures about the
     content.
 
@@ -61,16 +61,16 @@ def make_evidence_source(provider: str) -> str:
     return f"{provider}.recon"
 
 
-def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: int) -> tuple[DayFile, ...]:
-    """Return the provider's daily files that are stored as evidence of the record `kind`, `subject_id`; the oldest
-    evidence first.
+def list_evidence_files(conn: Connection, provider: str, kind: str, subject_id: int) -> tuple[StoredDailyFile, ...]:
+    """Return the provider's daily files that are stored as evidence of the record with the kind `kind` and the id
+    `subject_id`; the oldest evidence first.
     """
     items = [
         item
         for item in evidence.find_by_subject(conn, kind, subject_id)
         if item.source == make_evidence_source(provider)
     ]
-    return tuple(_stored_file(item.body, item.sha256) for item in items)
+    return tuple(_parse_stored_file(item.body, item.sha256) for item in items)
 
 
 def find_merchant_id(context: ServiceContext, provider: str, files: DailyFiles[Any]) -> str:
@@ -110,19 +110,19 @@ class DailyFileStore:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(day.isoformat()))
         return event
 
-    def find_stored(self, event: PaymentEvent) -> DayFile | None:
+    def find_stored(self, event: PaymentEvent) -> StoredDailyFile | None:
         """Return the stored file of an announcement; None if the file was not downloaded yet."""
         return next(iter(self._list_evidence_files(NOTICE_KIND, event.id)), None)
 
-    def list_run_files(self, kind: str, run_id: int) -> tuple[DayFile, ...]:
+    def list_run_files(self, kind: str, run_id: int) -> tuple[StoredDailyFile, ...]:
         """Return the files that are stored as evidence of a reconciliation run, which reads them."""
         return self._list_evidence_files(kind, run_id)
 
-    def _list_evidence_files(self, kind: str, subject_id: int) -> tuple[DayFile, ...]:
+    def _list_evidence_files(self, kind: str, subject_id: int) -> tuple[StoredDailyFile, ...]:
         with self._context.database.read() as conn:
             return list_evidence_files(conn, self._source, kind, subject_id)
 
-    def read_content(self, file: DayFile) -> bytes:
+    def read_content(self, file: StoredDailyFile) -> bytes:
         """Return the stored content of the file, after comparing it with its SHA-256. Raises not_found and
         documents_unreachable.
         """
@@ -135,7 +135,7 @@ class DailyFileStore:
         """
         outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
         if outcome.found is None:
-            raise _download_error(outcome, event)
+            raise _make_download_error(outcome, event)
         return outcome.found
 
     def _decrypt_address(self, event: PaymentEvent) -> str:
@@ -147,25 +147,25 @@ class DailyFileStore:
     def _describe_missing_file(self, day: str | None) -> OutcomeUnknown:
         return {"reason": UnknownReason.NO_DAILY_FILE_ANNOUNCED, "provider": self._source, "day": day}
 
-    def store_file(self, event: PaymentEvent, content: bytes) -> DayFile:
+    def store_file(self, event: PaymentEvent, content: bytes) -> StoredDailyFile:
         """Store the content as a document and as evidence of the announcement `event`. Return the file with its
         figures.
         """
         stored = self._context.documents.store(content, "csv")
         day = date.fromisoformat(str(event.order_no))
         counts = _count_rows(self.daily, content, self.merchant_id, day)
-        file = DayFile(day, stored.path, stored.sha256, stored.bytes, *counts)
+        file = StoredDailyFile(day, stored.path, stored.sha256, stored.bytes, *counts)
         self._context.write(lambda tx: self.store_evidence(tx, NOTICE_KIND, event.id, file, stored))
         return file
 
     def store_evidence(
-        self, tx: Transaction, kind: str, subject_id: int, file: DayFile, stored: StoredDocument | None = None
+        self, tx: Transaction, kind: str, subject_id: int, file: StoredDailyFile, stored: StoredDocument | None = None
     ) -> int:
-        """Store the file's SHA-256 and figures as evidence of the record `kind`, `subject_id`. If `stored` is given,
-        also store that document for the record. Return the id of the evidence.
+        """Store the file's SHA-256 and figures as evidence of the record with the kind `kind` and the id
+        `subject_id`; with `stored`, also attach that document to the record. Return the id of the evidence.
         """
         context = self._context
-        counts = {name: getattr(file, name) for name in _COUNT_NAMES if getattr(file, name) is not None}
+        counts = {name: getattr(file, name) for name in _FIGURE_NAMES if getattr(file, name) is not None}
         content = {"day": file.day.isoformat(), "document": file.document, **counts}
         answer: Outcome[None] = Outcome(
             OutcomeClass.SUCCEEDED,
@@ -183,10 +183,10 @@ class DailyFileStore:
         )
 
 
-def _stored_file(body: str, sha256: str) -> DayFile:
+def _parse_stored_file(body: str, sha256: str) -> StoredDailyFile:
     content = json.loads(body)
-    counts = {name: content[name] for name in _COUNT_NAMES if type(content.get(name)) is int}
-    return DayFile(date.fromisoformat(content["day"]), content["document"], sha256, **counts)
+    counts = {name: content[name] for name in _FIGURE_NAMES if type(content.get(name)) is int}
+    return StoredDailyFile(date.fromisoformat(content["day"]), content["document"], sha256, **counts)
 
 
 def _count_rows(files: DailyFiles[Any], content: bytes, merchant: str, day: date) -> tuple[int, int, int]:
@@ -204,10 +204,10 @@ def _count_rows(files: DailyFiles[Any], content: bytes, merchant: str, day: date
     return row_count, paid_minor, refunded_minor
 
 
-_CODE_OF_STATUS = {401: ErrorCode.PROVIDER_AUTH, 429: ErrorCode.RATE_LIMITED}
+_ERROR_CODE_OF_HTTP_STATUS = {401: ErrorCode.PROVIDER_AUTH, 429: ErrorCode.RATE_LIMITED}
 
 
-def _download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleError:
+def _make_download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleError:
     """Return the error for a download of a daily file that failed with `outcome`; `event` announced the file."""
     facts: ProviderAnswerFacts = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
     if outcome.reason == "address_not_allowed":
@@ -218,8 +218,8 @@ def _download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleErro
         return error_of_outcome(ErrorCode(outcome.reason), facts)
     if outcome.sent is Sent.NO:
         return error_of_outcome(ErrorCode.PROVIDER_UNREACHABLE, facts)
-    if outcome.status in _CODE_OF_STATUS:
-        return error_of_outcome(_CODE_OF_STATUS[outcome.status], facts)
+    if outcome.status in _ERROR_CODE_OF_HTTP_STATUS:
+        return error_of_outcome(_ERROR_CODE_OF_HTTP_STATUS[outcome.status], facts)
     if outcome.status in (403, 404, 410):
         return error_of_outcome(
             ErrorCode.PROVIDER_REFUSED, {**facts, "provider": event.source, "reason": "recon_file_gone"}

@@ -13,9 +13,9 @@ from console.services.tasks.due_tasks import BATCH_SIZE, Task, skip_failures
 from console.store.payments import payments
 
 
-class DuePayments:
-    """The due tasks of payments. A task handles its due payments one after another; if one payment fails, the task
-    continues with the next one.
+class PaymentDueTasks:
+    """The due tasks of payments. A task handles its due payments one after another; after a failure at one
+    payment, the task continues with the next one.
     """
 
     def __init__(self, context: ServiceContext, payment_probes: PaymentProbes, notices: NoticeReceiver) -> None:
@@ -29,17 +29,20 @@ class DuePayments:
         """
         return (
             ("unconfirmed_notices", self._notices.confirm_due_notices),
-            ("payment_probes", lambda: self._run_due((payment_work.UNKNOWN,), self._probe_payment)),
-            ("payment_polls", lambda: self._run_due((payment_work.POLL, payment_work.CONFIRM), self._probe_payment)),
-            ("order_moves", lambda: self._run_due((payment_work.MOVE_ORDER,), self._set_order_paid)),
+            ("payment_probes", lambda: self._run_for_due_payments((payment_work.UNKNOWN,), self._probe_payment)),
+            (
+                "payment_polls",
+                lambda: self._run_for_due_payments((payment_work.POLL, payment_work.CONFIRM), self._probe_payment),
+            ),
+            ("order_moves", lambda: self._run_for_due_payments((payment_work.MOVE_ORDER,), self._set_order_paid)),
         )
 
-    def _run_due(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
+    def _run_for_due_payments(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
         with self._context.database.read() as conn:
             due_payments = payments.due_payments(conn, reasons, self._context.now(), BATCH_SIZE)
-        return sum(self._run_one(payment, act) for payment in iterate_until_stopped(due_payments))
+        return sum(self._run_for_payment(payment, act) for payment in iterate_until_stopped(due_payments))
 
-    def _run_one(self, payment: Payment, act: Callable[[Payment], object]) -> int:
+    def _run_for_payment(self, payment: Payment, act: Callable[[Payment], object]) -> int:
         """Run `act` on the payment and return 1. If another process has changed the payment since it was read, return
         0 without running `act`.
         """

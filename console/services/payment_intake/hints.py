@@ -1,5 +1,5 @@
-"""Hints: unsigned notices of a provider. A hint is never booked itself: it makes us ask the provider, and the
-provider's answer is booked.
+"""Hints: unsigned notices of a provider. A hint books nothing: the program asks the provider about the payment,
+and books the provider's answer.
 """
 
 import hashlib
@@ -32,8 +32,8 @@ _LONGEST_STORED_CHARACTERS = 2_000
 
 
 class HintHandler:
-    """Handles the hints of one provider. A hint is a notice without a signature: it books nothing, but makes the
-    program ask the provider about the payment. Only hints from the provider's own network addresses are accepted.
+    """Handles the hints of one provider. A hint is a notice without a signature: it books nothing; the program
+    asks the provider about the payment. Only hints from the provider's own network addresses are accepted.
     """
 
     def __init__(
@@ -88,9 +88,11 @@ class HintHandler:
         return any(address in network for network in self._networks if network.version == address.version)
 
     def _make_file_event(self, hint: ReconFileHint) -> PaymentEvent:
-        """Return the event of a hint that announces a daily file, which a reconciliation downloads later. The event
-        contains the file's download address in encrypted form, because anybody who knows the address may download the
-        file. The address is left out if the file belongs to another merchant id or if this desk has no store key.
+        """Return the event of a hint that announces a daily file, which a reconciliation downloads later.
+
+        The event contains the file's download address in encrypted form, because anybody who knows the address may
+        download the file. The address is left out if the file belongs to another merchant id or if this desk has
+        no store key.
         """
         kind, files = "ReconFileHint", self._plugin.daily_files
         day = files.find_day(hint.url, find_merchant_id(self._context, self._name, files)) if files else None
@@ -105,9 +107,11 @@ class HintHandler:
         return NoticeEffect(common.RESULT_STORED_ONLY if stored else common.RESULT_REPEATED)
 
     def _store_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
-        """Store the event of a hint, unless it is stored already; `payment_id` is the provider's payment id in the
-        hint. The provider is not asked here but after the reply to the hint, for which PayPay waits two seconds at
-        most.
+        """Store the event of a hint, unless it is already stored. `payment_id` is the provider's payment id in the
+        hint.
+
+        The provider is asked later, after the reply to the hint, because PayPay waits at most two seconds for the
+        reply.
         """
         earlier = common.find_stored_notice_effect(self._context, self._name, event.event_id)
         if earlier is not None:

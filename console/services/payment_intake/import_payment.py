@@ -32,10 +32,10 @@ from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
 
-ACTION = AuditAction.PAYMENT_IMPORT
+IMPORT_ACTION = AuditAction.PAYMENT_IMPORT
 PAYMENT_KIND = payments.PAYMENT_KIND
-CALL_NAME = "import"
-_ASSUMED_TIME = time(12)
+EVIDENCE_CALL_NAME = "import"
+_ASSUMED_TIME_OF_DAY = time(12)
 
 
 class PaymentImports:
@@ -59,7 +59,7 @@ class PaymentImports:
         """
         facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
         try:
-            with refusals.audit_refusals(self._context, ACTION, None, facts, kind=PAYMENT_KIND):
+            with refusals.audit_refusals(self._context, IMPORT_ACTION, None, facts, kind=PAYMENT_KIND):
                 self._context.require_right("import")
                 reader = self._payment_providers.get_reader(request.provider)
                 question, number = self._make_question(request, reader)
@@ -101,7 +101,9 @@ class PaymentImports:
         by_code = True
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
             outcome, by_code = reader.read_payment(replace(question, by_code=False)), False
-        fact = ReportWithSource(self._require_report(outcome), asked_at, ReportSource.READ, CALL_NAME, outcome)
+        fact = ReportWithSource(
+            self._require_report(outcome), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
+        )
         entered = self._context.write(lambda tx: self._insert_if_missing(tx, request, fact, number, by_code=by_code))
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
@@ -159,7 +161,7 @@ class PaymentImports:
         if payment is None:
             new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), number)
             payment_id = self._insert_payment(
-                tx, replace(new_payment, begun_at=_begun_at(request, fact), by_code=by_code)
+                tx, replace(new_payment, begun_at=_choose_begun_at(request, fact), by_code=by_code)
             )
             context.record_audit(
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
@@ -190,13 +192,14 @@ class PaymentImports:
             raise RunAgain from None
 
 
-def _begun_at(request: PaymentImport, fact: ReportWithSource) -> datetime:
+def _choose_begun_at(request: PaymentImport, fact: ReportWithSource) -> datetime:
     """Return the time at which an imported payment began: 12:00 in India on the requested day; without a requested
-    day, the time of payment; without that, the time of the report. A provider that is asked by day is asked about the
-    day of this time.
+    day, the time of payment; without that, the time of the report.
+
+    A provider that searches payments by day is asked about the day of this time.
     """
     if request.day is not None:
-        return datetime.combine(request.day, _ASSUMED_TIME, IST).astimezone(UTC)
+        return datetime.combine(request.day, _ASSUMED_TIME_OF_DAY, IST).astimezone(UTC)
     return fact.report.paid_at or fact.true_at
 
 

@@ -21,7 +21,7 @@ from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.common import NoticeEffect, NoticeHandler, NoticeRefused
 from console.services.payment_intake.hints import HintHandler
 from console.services.payment_intake.rate_limit import TokenBucket
-from console.services.payment_intake.signed_notices import SOURCE_PATTERN, SignedNoticeHandler
+from console.services.payment_intake.signed_notices import SOURCE_NAME_PATTERN, SignedNoticeHandler
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import WORKER, ServiceContext, act_as
@@ -46,12 +46,12 @@ missing answer may be an accident.
 _LONGEST_EVIDENCE_CHARACTERS = 2_000
 _SIGNATURE_REFUSAL_REASONS = frozenset({"signature", "no_signature", "time", "callback_refused"})
 """Reasons of refusals which mean that no valid signature covers the notice's content and time."""
-_REFUSED_STATES = (common.REFUSED, common.REFUSED_TO_CONFIRM, common.REFUSED_CONFIRMED)
+_REFUSED_EVENT_STATES = (common.REFUSED, common.REFUSED_TO_CONFIRM, common.REFUSED_CONFIRMED)
 
 
 class NoticeReceiver:
-    """Receives the notices of payment providers and banks about payments: checks their signatures, stores them, and
-    matches them with payments. May be used by several threads at the same time.
+    """Receives the notices of payment providers and banks about payments: checks their signatures, stores them,
+    and matches them with payments. Safe from any thread.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ class NoticeReceiver:
         return judged.ask_provider() if judged.must_ask else result
 
     def check_notice(self, post: NoticePost) -> CheckedNotice:
-        """Check a notice without reading the database, which is the first step of `receive_notice`. This method is
-        for callers that must reply to the sender before the provider is asked.
+        """Check a notice without reading the database: the first step of `receive_notice`. Use it to reply to the
+        sender before the provider is asked. Return the checked notice with the remaining steps.
         """
         with act_as(WORKER), tracing.start_correlation() as correlation:
             try:
@@ -101,7 +101,7 @@ class NoticeReceiver:
                 must_store_before_reply = post.source in self._callbacks and refusal.payment_number is not None
                 return CheckedNotice(
                     correlation,
-                    self._refusal_writer(post, refusal, must_store_before_reply),
+                    self._make_refusal_writer(post, refusal, must_store_before_reply),
                     self._ask_provider,
                     True,
                     must_store_before_reply,
@@ -113,21 +113,21 @@ class NoticeReceiver:
     def _find_handler(self, name: str) -> NoticeHandler:
         return self._handlers.get(name, self._signed_notices)
 
-    def _refusal_writer(
+    def _make_refusal_writer(
         self, post: NoticePost, refusal: NoticeRefused, must_store_before_reply: bool
     ) -> Callable[[], NoticeEffect] | None:
-        """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the write.
+        """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the
+        write. The next written entry contains the number of refusals that were not written.
 
-        The next written entry contains the number of refusals that were not written. With `must_store_before_reply`,
-        the refusal is always written: the refused callback may be a genuine one that was damaged, so a due task asks
-        the provider about its payment.
+        With `must_store_before_reply`, the rate limit does not apply: the refused callback may be a genuine one
+        that was damaged, so a due task asks the provider about its payment.
         """
         skipped_count = self._refusal_limit.take_token(self._context.clock.monotonic())
         if skipped_count is None and not must_store_before_reply:
             return None
         word = common.REFUSED_TO_CONFIRM if must_store_before_reply else common.REFUSED
         if refusal.reason in _SIGNATURE_REFUSAL_REASONS:
-            source = post.source if SOURCE_PATTERN.fullmatch(post.source) else "other"
+            source = post.source if SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
             facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count or 0}
             log_events.write_event(LogEvent.SIGNATURE_VERIFICATION_FAILED, **facts)
 
@@ -144,7 +144,7 @@ class NoticeReceiver:
         may be stored. `event_state` is the event's state; `skipped_count` is the number of earlier refusals that were
         not written.
         """
-        source = post.source if SOURCE_PATTERN.fullmatch(post.source) else "other"
+        source = post.source if SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
         digest = hashlib.sha256(post.body[:LARGEST_NOTICE_BYTES]).hexdigest()
         event = PaymentEvent(
             source,
@@ -171,14 +171,17 @@ class NoticeReceiver:
             self._context.find_reading_person(conn)
             return min(
                 MAX_COUNTED_NOTICES,
-                sum(payment_events.count_with_result(conn, word, MAX_COUNTED_NOTICES) for word in _REFUSED_STATES),
+                sum(
+                    payment_events.count_with_result(conn, word, MAX_COUNTED_NOTICES)
+                    for word in _REFUSED_EVENT_STATES
+                ),
             )
 
     # Due task: work that could not be done when the notice came
 
     def confirm_due_notices(self) -> int:
-        """Due task: ask the provider again about hints and callbacks that have no answer yet, and look again for the
-        payments of unmatched notices. Return the number of events that were answered or matched.
+        """Due task: ask the provider again about hints and callbacks that have no answer yet, and search again for
+        the payments of unmatched notices. Return the number of events that were answered or matched.
         """
         probed_count = self._ask_all(
             common.RESULT_QUEUED, lambda event: self._ask_provider(event) != common.RESULT_QUEUED
@@ -198,7 +201,7 @@ class NoticeReceiver:
         does not block the other events.
         """
         batch, count, unanswered = (
-            self._events_with(event_state, after_id=self._last_probed_id[event_state]),
+            self._read_events_with_state(event_state, after_id=self._last_probed_id[event_state]),
             0,
             Counter[str](),
         )
@@ -216,10 +219,13 @@ class NoticeReceiver:
         return count
 
     def _match_unmatched_events(self) -> int:
-        """Look again for the payments of a batch of unmatched notices, beginning after the last notice of the
+        """Search again for the payments of a batch of unmatched notices, beginning after the last notice of the
         previous run. Return the number of notices whose payment was found.
         """
-        matched_count, batch = 0, self._events_with(common.RESULT_UNMATCHED, after_id=self._last_unmatched_id)
+        matched_count, batch = (
+            0,
+            self._read_events_with_state(common.RESULT_UNMATCHED, after_id=self._last_unmatched_id),
+        )
         self._last_unmatched_id = batch[-1].id if len(batch) == EVENTS_PER_RUN else 0
         for event in batch:
             with skip_failures(f"unmatched notice {event.id}"):
@@ -227,8 +233,8 @@ class NoticeReceiver:
         return matched_count
 
     def _match_event(self, event: PaymentEvent) -> bool:
-        """Look for the payment of an unmatched event. For a signed notice, apply its report to the payment; for a
-        hint or callback, store only the payment's id in the event. Return True if the payment was found.
+        """Search for the payment of an unmatched event. For a signed notice, apply its report to the payment; for
+        a hint or callback, store only the payment's id in the event. Return True if the payment was found.
         """
         if event.source not in self._handlers:
             return self._signed_notices.retry_event(event) != common.RESULT_UNMATCHED
@@ -238,6 +244,6 @@ class NoticeReceiver:
             common.settle_event(self._context, event.source, event.event_id, common.RESULT_UNCHANGED, payment.id)
         return payment is not None
 
-    def _events_with(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
+    def _read_events_with_state(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
         with self._context.database.read() as conn:
             return payment_events.events_with_result(conn, event_state, EVENTS_PER_RUN, after_id)

@@ -1,8 +1,8 @@
-"""Signed notices of sources that can't be asked, for example about bank transfers. The signature is the only proof of
-such a notice.
+"""Signed notices of providers that can't be asked, for example about bank transfers. The signature is the only
+proof of such a notice.
 
-`X-Notice-Signature: t=<epoch seconds>,v1=<hex HMAC-SHA256(key, t + "." + body)>`; every source has its own secret
-key.
+The signature header is `X-Notice-Signature: t=<epoch seconds>,v1=<hex HMAC-SHA256(key, t + "." + body)>`; every
+source of notices has its own secret key.
 """
 
 import hashlib
@@ -38,10 +38,10 @@ from console.store.payments.payments import NewPayment
 _log = logging.getLogger("console.worker")
 
 SIGNATURE_HEADER = "x-notice-signature"
-NO_KEY = "no_key"
-UNVERIFIED = WorkReason.UNVERIFIED_NOTICE
+NO_KEY_REASON = "no_key"
+UNVERIFIED_NOTICE_RULE = WorkReason.UNVERIFIED_NOTICE
 """Alert rule of the case about a stored notice whose signature is wrong or missing."""
-SOURCE_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
+SOURCE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_-]{0,30}")
 _SIGNATURE_PATTERN = re.compile(r"t=([0-9]{1,12}),v1=([0-9a-f]{64})")
 _PRINTABLE_PATTERN = re.compile(r"[!-~]{1,128}")
 _INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -49,8 +49,8 @@ _INSTANT_PATTERN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-
 
 @dataclass(frozen=True, slots=True)
 class SignedNotice:
-    """The fields of one signed notice. `occurred_at` is the event's time in UTC; `body` is the signed text;
-    `signature` is the value of the notice's signature header.
+    """The fields of one signed notice about a payment. `occurred_at` is the time of the reported event in UTC;
+    `body` is the signed text; `signature` is the value of the notice's signature header.
     """
 
     source: str
@@ -63,11 +63,11 @@ class SignedNotice:
     signature: str = field(default="", repr=False)
 
 
-def notice_sources(settings: Settings) -> tuple[str, ...]:
+def list_notice_sources(settings: Settings) -> tuple[str, ...]:
     """Return the names of the sources of signed notices whose keys this desk has."""
     key_names = (name for name in settings.secrets.environment_names() if name.startswith("NOTICE_"))
     sources = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in key_names)
-    return tuple(source for source in sources if SOURCE_PATTERN.fullmatch(source))
+    return tuple(source for source in sources if SOURCE_NAME_PATTERN.fullmatch(source))
 
 
 class SignedNoticeHandler:
@@ -116,13 +116,13 @@ class SignedNoticeHandler:
         """Open a case about a stored event whose signature can't be verified. If the only problem is that this desk
         has no key of the source, write one warning to the log instead, because another desk may have the key.
         """
-        if reason == NO_KEY:
+        if reason == NO_KEY_REASON:
             if event.source not in self._sources_without_key:
                 _log.warning("notices of %r wait: their source has no key here", event.source[:32])
                 self._sources_without_key.add(event.source)
             return
         observed, expected = f"{event.kind} {event.order_no or event.event_id} {reason}", "a signature that fits"
-        args = (UNVERIFIED, common.NOTICE_KIND, event.id, observed[:255], expected)
+        args = (UNVERIFIED_NOTICE_RULE, common.NOTICE_KIND, event.id, observed[:255], expected)
         if self._context.write(lambda tx: cases.open_case(tx.conn, *args, self._context.now())):
             _log.warning("notice %s of %r is not verified: %s", event.id, event.source[:32], reason)
 
@@ -135,13 +135,13 @@ class SignedNoticeHandler:
         The age of the signature is not checked here; it was checked when the notice came. Raises NoticeRefused if the
         signature can't be verified or if the row's columns differ from the signed body.
         """
-        if normalize_source_name(event.source) != event.source or not SOURCE_PATTERN.fullmatch(event.source):
+        if normalize_source_name(event.source) != event.source or not SOURCE_NAME_PATTERN.fullmatch(event.source):
             raise NoticeRefused("other_source")
         key = self._read_key(event.source)
         if event.signature is None:
             raise NoticeRefused("no_signature")
         if key is None:
-            raise NoticeRefused(NO_KEY)
+            raise NoticeRefused(NO_KEY_REASON)
         if self._shares_key(event.source, key):
             raise NoticeRefused("shared_key")
         body = event.body.encode("utf-8", "replace")
@@ -156,13 +156,15 @@ class SignedNoticeHandler:
         """Return the signature header of a genuine and recent notice. Raises NoticeRefused. All checks (key,
         signature, time) run before the refusal, so that the time until the refusal doesn't reveal its reason.
         """
-        key = self._read_key(normalize_source_name(post.source)) if SOURCE_PATTERN.fullmatch(post.source) else None
+        key = (
+            self._read_key(normalize_source_name(post.source)) if SOURCE_NAME_PATTERN.fullmatch(post.source) else None
+        )
         header = {name.lower(): value for name, value in post.headers}.get(SIGNATURE_HEADER, "")
         stamp = _verify_signature(key or "no key", header, post.body)
         is_recent = abs(self._context.now().timestamp() - (stamp or 0)) <= common.CLOCK_TOLERANCE.total_seconds()
         has_signature = _SIGNATURE_PATTERN.fullmatch(header) is not None
         checks = {
-            NO_KEY: key is not None,
+            NO_KEY_REASON: key is not None,
             "no_signature": has_signature,
             "signature": stamp is not None,
             "time": is_recent,
@@ -176,7 +178,7 @@ class SignedNoticeHandler:
         """True if another source on this desk has the same key. A notice of that other source could then be stored as
         a notice of this source.
         """
-        other_sources = (other for other in notice_sources(self._context.settings) if other != source)
+        other_sources = (other for other in list_notice_sources(self._context.settings) if other != source)
         return any(
             hmac.compare_digest((self._read_key(other) or "").encode(), key.encode()) for other in other_sources
         )
@@ -186,7 +188,7 @@ class SignedNoticeHandler:
         because a keyring may be slow.
         """
         if source not in self._keys:
-            if not SOURCE_PATTERN.fullmatch(source) or len(self._keys) >= 64:
+            if not SOURCE_NAME_PATTERN.fullmatch(source) or len(self._keys) >= 64:
                 return None
             self._keys[source] = self._context.settings.secret(f"NOTICE_{source.upper()}_KEY") or None
         return self._keys[source]
@@ -313,8 +315,8 @@ def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
 
 
 def make_payment_id(event_id: str) -> str:
-    """Return the provider's payment id that is made from the id of the event which reports the success: the event id
-    itself, or its SHA-256 if it is longer than 64 characters.
+    """Return the payment id to store as the provider's: the id of the event that reports the success, or its
+    SHA-256 if the id is longer than 64 characters.
     """
     return event_id if len(event_id) <= 64 else hashlib.sha256(event_id.encode()).hexdigest()
 

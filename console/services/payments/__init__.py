@@ -1,3 +1,3 @@
 """Payments: start them at providers, apply providers' reports, probe, decide unknown outcomes, end payments whose
-time has passed, change their orders, and read the views.
+time has passed, change their orders, and read the data of their screens.
 """

@@ -1,5 +1,5 @@
-"""Book payments on the accounts of corporations. The part of a payment that exceeds the account's limit is set
-aside.
+"""Book payments on the accounts of corporations, and release what payments have reserved there. The part of a
+payment that exceeds the account's limit is set aside.
 """
 
 from console.domain.money import Money
@@ -21,9 +21,10 @@ def find_account(tx: Transaction, payment: Payment) -> Account | None:
 @accounts.run_again_if_stale()
 def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amount: Money) -> None:
     """Book the paid amount on the payment's account, and release the amount that the payment had reserved there.
+    Do nothing without an account.
 
-    A paid payment can't be refused any more, so the part that exceeds the account's limit is set aside, and a case is
-    opened about it.
+    The payer has already paid, so the part that exceeds the account's limit can't be refused: it is set aside, and
+    a case is opened about it.
     """
     account = find_account(tx, payment)
     if account is None:
@@ -45,7 +46,7 @@ def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amou
 
 
 def release_amount(tx: Transaction, payment: Payment) -> None:
-    """Release the amount that the payment has reserved on its account. Called for a payment that ended unpaid."""
+    """Release the amount that a payment which ended unpaid has reserved on its account."""
     account = find_account(tx, payment)
     if account is not None:
         accounts.release_amount(tx.conn, account.id, payment.account_minor)

@@ -1,10 +1,10 @@
-"""Apply a report about a payment. All sources of reports use this module: notice, callback, probe, reconciliation,
-import, decision.
+"""Apply a report about a payment. All kinds of reports use this module: notice, callback, probe, reconciliation,
+import, and a decision of people.
 
 A repeated report changes nothing, and the payment's state changes only along the table of transitions. In the
-caller's transaction the answer is stored as evidence first, then the payment changes its state, and then its money is
-booked. The order is set to paid in a separate transaction afterwards, so that a failure there does not prevent the
-booking.
+caller's transaction, the answer is first stored as evidence, then the payment changes its state, and then its
+money is booked. Afterwards a separate transaction sets the order to paid, so that a failure there does not prevent
+the booking.
 """
 
 from dataclasses import dataclass
@@ -34,17 +34,17 @@ from console.store.records import evidence
 from console.store.refunds import approvals
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-LONGEST_WORD_CHARACTERS = 40
+LONGEST_PROVIDER_STATE_CHARACTERS = 40
 Effect = Literal["booked", "changed", "unchanged", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportWithSource:
-    """One report about a payment, which was true at the instant `true_at` (UTC).
+    """One report about a payment, with its source and the time at which it was true (`true_at`, UTC).
 
-    `source_kind` is the kind of the report's source; `source_name` is the name of the source in the evidence (e.g.
-    `payment`, `callback`, `notice`, `import`); `answer` is the answer that is stored as evidence; `event_id` is the
-    id of the notice that contained the report, None for other sources.
+    `source_kind` is the kind of the source; `source_name` is the name of the source in the evidence (e.g.
+    `payment`, `callback`, `notice`, `import`); `answer` is the provider's answer that is stored as evidence;
+    `event_id` is the id of the notice that contained the report, None for other sources.
     """
 
     report: PaymentReport
@@ -57,7 +57,9 @@ class ReportWithSource:
 
 @dataclass(frozen=True, slots=True)
 class AppliedReport:
-    """The effect that a report had on the payment `payment_id`: `booked`, `changed`, `unchanged` or `unknown`."""
+    """The effect that an applied report had on the payment `payment_id`: `booked`, `changed`, `unchanged`, or
+    `unknown` if the payment's outcome became unknown.
+    """
 
     payment_id: int
     effect: Effect
@@ -67,10 +69,10 @@ class AppliedReport:
 def apply_report(
     context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource, *, is_just_read: bool = False
 ) -> AppliedReport:
-    """Apply the report `fact` to a payment in the caller's transaction. Return its effect.
+    """Apply the report `fact` to a payment in the caller's transaction. Return the report's effect.
 
-    With `is_just_read=True` the caller has read `payment` in this transaction; otherwise the payment is read again
-    here. Raises not_found if the payment is missing.
+    Pass `is_just_read=True` if `payment` was read in the same transaction; otherwise this function reads the
+    payment again. Raises not_found if the payment is missing.
     """
     current = payment if is_just_read else payment_work.require_payment(tx, payment.id)
     effect = _refuse_shared_id(tx, current, fact, report_effect(current, fact.report, fact.true_at, fact.source_kind))
@@ -99,8 +101,8 @@ def store_answer(
 def _refuse_shared_id(
     tx: Transaction, payment: Payment, fact: ReportWithSource, effect: ReportEffect
 ) -> ReportEffect:
-    """Return `effect` unchanged, with one exception: if the report would book this payment, but another payment of
-    ours already has the provider's payment id, return an effect that books nothing and opens a case.
+    """Return `effect`, unless the report would book this payment although another payment of ours already has the
+    provider's payment id. In that case return an effect that books nothing and opens a case.
     """
     provider_id = fact.report.provider_payment_id
     if effect.booked is None or provider_id is None:
@@ -122,9 +124,9 @@ def _write_report(
     if ends_unknown(effect, payment):
         cases.close_cases(tx.conn, PAYMENT_KIND, payment.id, context.now())
     new_case = effect.case is not None and _open_case(context, tx, payment, effect)
-    values = _column_values(context, payment, fact, effect)
+    values = _make_column_values(context, payment, fact, effect)
     end_state = effect.path[-1] if effect.path else payment.state
-    if _is_released(payment, end_state):
+    if _must_release_amount(payment, end_state):
         account_money.release_amount(tx, payment)
         values["account_minor"] = 0
     follows = _must_set_order_paid(payment, fact, effect, end_state)
@@ -136,19 +138,19 @@ def _write_report(
     if follows:
         tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
     elif payment.order_id is not None and effect.path:
-        tx.call_after_commit(lambda: order_columns.write_values(context, payment.id))
+        tx.call_after_commit(lambda: order_columns.write_order_values(context, payment.id))
     if end_state is PaymentState.REVERSED and effect.path:
         account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
     if effect.path and end_state in ENDED_UNPAID_STATES:
-        timeout_start.begin_saga_at_cancellation(context, tx, payment)
+        timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
     if ends_unknown(effect, payment):
         _settle_operation(context, tx, payment, fact)
     _write_audit_entry(context, tx, payment, fact, effect, end_state)
 
 
 def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource) -> None:
-    """Close open proposals about the payment, and settle the journal row of the payment's start with the report's
-    answer.
+    """Close the open proposals of people about the payment, and settle the journal row of the payment's start with
+    the report's answer.
     """
     now = context.now()
     approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment.id), now)
@@ -168,16 +170,18 @@ def _must_set_order_paid(
     return end_state is PaymentState.COMPLETED or by_notice
 
 
-def _is_released(payment: Payment, end_state: PaymentState) -> bool:
-    """True if the payment has ended unpaid and still reserves an amount on its account."""
+def _must_release_amount(payment: Payment, end_state: PaymentState) -> bool:
+    """True if the amount that the payment has reserved on its account must be released, because the payment ends
+    unpaid.
+    """
     return payment.account_minor > 0 and end_state in ENDED_UNPAID_STATES
 
 
-def _column_values(
+def _make_column_values(
     context: ServiceContext, payment: Payment, fact: ReportWithSource, effect: ReportEffect
 ) -> dict[str, object]:
-    """Return the new values of the payment's columns except the state: the provider's statement if this report is the
-    newest one, the certainty, and the values of a booking.
+    """Return the new values of the payment's columns without the state: the provider's state and amounts if this
+    report is the newest one, the certainty, and the values of a booking.
     """
     report, values = fact.report, dict[str, object]()
     if effect.is_newest and fact.source_kind is not ReportSource.PEOPLE:
@@ -201,19 +205,22 @@ def _column_values(
 
 
 def make_report_values(report: PaymentReport, payment: Payment, at: datetime) -> dict[str, object]:
-    """Return the values of the payment's columns that store the provider's state and amounts; `at` is the time for
-    which the provider reports them. An amount in another currency than the payment's is left out.
+    """Return the values of the payment's columns that store the provider's state and amounts. `at` is the time at
+    which the report was true. An amount in another currency than the payment's is left out.
     """
     amount = report.amount if report.amount and report.amount.currency == payment.currency else None
-    values: dict[str, object] = {"provider_state": report.provider_state[:LONGEST_WORD_CHARACTERS], "told_at": at}
+    values: dict[str, object] = {
+        "provider_state": report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS],
+        "told_at": at,
+    }
     if amount is not None:
         values["provider_minor"] = amount.minor
     if report.refunds is not None:
-        values["provider_refunded_minor"] = _refunded_minor(report.refunds)
+        values["provider_refunded_minor"] = _sum_refunded_minor(report.refunds)
     return values
 
 
-def _refunded_minor(refunds: tuple[RefundReport, ...]) -> int:
+def _sum_refunded_minor(refunds: tuple[RefundReport, ...]) -> int:
     completed = (refund for refund in refunds if refund.state is RefundState.COMPLETED)
     return sum(refund.amount.minor for refund in completed if refund.amount is not None)
 
@@ -267,10 +274,10 @@ def _write_audit_entry(
     end_state: PaymentState,
 ) -> None:
     """Write an audit entry if the report has changed the payment or opened a case about it."""
-    suffix = _audit_word(payment, effect, end_state)
+    suffix = _choose_audit_suffix(payment, effect, end_state)
     if suffix is None:
         return
-    provider_word = fact.report.provider_state[:LONGEST_WORD_CHARACTERS]
+    provider_word = fact.report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS]
     facts: dict[str, object] = {"by": fact.source_name, "state": end_state.value, "word": provider_word}
     if effect.booked is not None:
         facts |= {"minor": effect.booked.minor, "currency": effect.booked.currency}
@@ -286,7 +293,7 @@ def _write_audit_entry(
     )
 
 
-def _audit_word(payment: Payment, effect: ReportEffect, end_state: PaymentState) -> str | None:
+def _choose_audit_suffix(payment: Payment, effect: ReportEffect, end_state: PaymentState) -> str | None:
     if effect.unknown is not None:
         return None if payment.error_code == effect.unknown else "unknown"
     if end_state is PaymentState.REVERSED and effect.path:

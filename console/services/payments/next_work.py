@@ -1,6 +1,4 @@
-"""Determine the work of a payment: its next step, the time of the step, and whether a due task or a person does
-it.
-"""
+"""Choose the work of a payment: its next step, the time of the step, and whether a due task or a person does it."""
 
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
@@ -54,8 +52,8 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
 
 
 def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
-    """Return the work that polls the payment at the provider while the payer can still pay; no work after the last
-    poll of the schedule.
+    """Return the work that reads the payment at the provider again, while the payer can still pay. After the last
+    such read of the schedule, return no work.
     """
     attempt = payment.work.attempt if payment.work.reason == POLL else 0
     if attempt and payment.work.state is WorkState.SCHEDULED:
@@ -65,7 +63,9 @@ def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
 
 
 def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule: str) -> None:
-    """Close the payment's case of `rule`. If the payment waited for a review because of this case, set its next work.
+    """Close the payment's case of the alert rule `rule`. If the payment waited for a review because of this case,
+    set the payment's next work.
+
     Raises StaleRow if the payment has changed since it was read; the caller then repeats its transaction.
     """
     cases.close_case(tx.conn, rule, PAYMENT_KIND, payment.id, context.now())
@@ -78,8 +78,9 @@ def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule:
 def open_case(
     context: ServiceContext, tx: Transaction, payment_id: int, rule: str, observed: str, expected: str
 ) -> bool:
-    """Open a case of `rule` about the payment, set the payment's work to needs_review (except if its order must still
-    be set to paid), and write an audit entry. Return True; False if a case of this rule is already open.
+    """Open a case of the alert rule `rule` about the payment, with the observed and the expected value. Set the
+    payment's work to needs_review (unless its order must still be set to paid), and write an audit entry.
+    Return True; False if a case of this rule is already open.
     """
     now = context.now()
     if not cases.open_case(tx.conn, rule, PAYMENT_KIND, payment_id, observed, expected, now):

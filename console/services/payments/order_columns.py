@@ -1,6 +1,6 @@
-"""Fill columns of a shop's order from its payment: the provider's ids and the payment method.
+"""Fill columns of a shop's order with values of its payment: the provider's ids and the payment method.
 
-Only empty columns are filled. The write runs in another transaction than the booking of the payment, so that a failed
+Only empty columns are filled. The write has its own transaction after the booking of the payment, so that a failed
 write does not prevent the booking.
 """
 
@@ -19,12 +19,12 @@ from console.store.payments import orders, payments
 ORDER_KIND = orders.ORDER_KIND
 
 
-def make_values(payment: Payment) -> Mapping[str, str]:
-    """Return the values of the order's columns (value by column name) that this payment determines. A value that is
-    too long for its column is left out.
+def make_order_values(payment: Payment) -> Mapping[str, str]:
+    """Return the values of the order's columns that this payment determines, by column name. A value that is too
+    long for its column is left out.
 
-    The token (column `handle` of the payment) is known after the start of the payment; the provider's payment id and
-    the payment method are known after the payment was paid.
+    The token (column `handle` of the payment) is known after the start of the payment; the provider's payment id
+    and the payment method are known after the payment was paid.
     """
     provider, values = provider_registry.find_provider(payment.provider), dict[str, str | None]()
     if provider is not None and provider.order_handle_column:
@@ -36,16 +36,18 @@ def make_values(payment: Payment) -> Mapping[str, str]:
     return {column: value for column, value in values.items() if value and orders.fits_column(column, value)}
 
 
-def write_values(context: ServiceContext, payment_id: int) -> None:
-    """Write the values that a payment determines to its order, in a separate transaction. A failure is only logged;
-    the next report about the payment, or the change of the order to paid, writes the values later.
+def write_order_values(context: ServiceContext, payment_id: int) -> None:
+    """Write the values that a payment determines into its order, in a separate transaction.
+
+    A failure is only logged; the next report about the payment, or the change of the order to paid, writes the
+    values later.
     """
     with log_and_suppress(f"the order's columns of payment {payment_id}"):
-        context.write(lambda tx: _write_values(context, tx, payment_id))
+        context.write(lambda tx: _write_order_values(context, tx, payment_id))
 
 
 @orders.run_again_if_stale()
-def _write_values(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+def _write_order_values(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     payment = payments.find(tx.conn, payment_id)
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is not None and order is not None:
@@ -60,7 +62,7 @@ def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order
     payment's value becomes known. Raises StaleRow if the order has changed since it was read; the caller then repeats
     its transaction.
     """
-    values = make_values(payment) if order.work.reason != orders.UNREADABLE_STATE_REASON else {}
+    values = make_order_values(payment) if order.work.reason != orders.UNREADABLE_STATE_REASON else {}
     present_values = {column: getattr(order, column) for column in values}
     missing_values = {column: value for column, value in values.items() if not present_values[column]}
     if missing_values:
@@ -68,7 +70,7 @@ def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order
         fill_facts = {"payment": payment.id, "columns": sorted(missing_values)}
         context.record_audit(tx, AuditAction.ORDER_FILLED, order.id, fill_facts, kind=ORDER_KIND)
     for column, value in values.items():
-        if present_values[column] not in (None, "", value) and _is_news(payment, column):
+        if present_values[column] not in (None, "", value) and _is_value_known(payment, column):
             difference_facts = {
                 "payment": payment.id,
                 "column": column,
@@ -81,8 +83,8 @@ def fill_order(context: ServiceContext, tx: Transaction, payment: Payment, order
     return (orders.find(tx.conn, order.id) or order) if missing_values else order
 
 
-def _is_news(payment: Payment, column: str) -> bool:
-    """True if the payment's present state is the one in which the value of this order column becomes known."""
+def _is_value_known(payment: Payment, column: str) -> bool:
+    """True if the value of this order column has become known in the payment's present state."""
     provider = provider_registry.find_provider(payment.provider)
     if provider is not None and column == provider.order_handle_column:
         return payment.state is PaymentState.TOKEN_GENERATED

@@ -1,5 +1,5 @@
-"""Set an order to paid after its payment was booked, in a separate transaction. If this fails, a due task repeats it
-until it succeeds.
+"""Set an order to paid after its payment was booked, in a separate transaction. If the transaction fails, a due
+task repeats it until it succeeds.
 """
 
 from console.domain.audit.actions import AuditAction
@@ -20,7 +20,7 @@ from console.store.payments import orders, payments
 
 ORDER_KIND = orders.ORDER_KIND
 PAID_AFTER_CANCEL, NOT_MOVED = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
-ACTION = AuditAction.PAYMENT_MOVE_ORDER
+SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
 
 def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> None:
@@ -53,10 +53,10 @@ def _set_order_paid_with_audit(context: ServiceContext, payment_id: int) -> int:
 
 
 def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
-    """Set the payment's order to paid at the request of the acting person. Return the order. Raises not_allowed,
+    """Set the payment's order to paid because the acting person requests it. Return the order. Raises not_allowed,
     not_found, and nothing_to_resolve if the order can't be set to paid.
     """
-    with refusals.audit_refusals(context, ACTION, payment_id, kind=payments.PAYMENT_KIND):
+    with refusals.audit_refusals(context, SET_ORDER_PAID_ACTION, payment_id, kind=payments.PAYMENT_KIND):
         context.require_right("probe")
         _require_movable(context, payment_id)
         return set_order_paid(context, payment_id)
@@ -86,14 +86,14 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
     order = order_columns.fill_order(context, tx, payment, order)
     has_case = payment.state in PAID_STATES and _apply_payment(context, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER:
-        _set_work(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)
+        _choose_work_again(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)
     return order.id
 
 
 def _apply_payment(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
-    """Set a pending order to paid if its paid payments cover its total. Otherwise open a case if they don't cover it,
-    if the order is cancelled, or if the order was already paid by another payment. Return True if a case needs a
-    person.
+    """Set a pending order to paid if its paid payments cover its total. Open a case if the payments don't cover
+    it, if the order is cancelled, or if another payment has already paid the order. Return True if a case needs
+    a person.
     """
     paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
@@ -136,17 +136,19 @@ def _record_paid_too_late(context: ServiceContext, tx: Transaction, payment: Pay
         )
 
 
-def _set_work(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
-    """Set the payment's work again after the change of its order: a review if the payment has an open case, otherwise
-    the next scheduled step or none.
+def _choose_work_again(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
+    """Choose the payment's work again after the change of its order: a review if the payment has an open case,
+    otherwise the next scheduled step or none.
     """
     work = payment_work.choose_work(context, tx, payment, payment.state)
     payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
 
 
 def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
-    """Try again, as a due task, to set the payment's order to paid; return True. If this attempt fails, schedule the
-    next attempt (after the last attempt a person must review the payment) and raise the error.
+    """Set the payment's order to paid in a due task, after an earlier attempt failed. Return True.
+
+    If this attempt fails too, schedule the next attempt and raise the error. After the last attempt, a person must
+    review the payment.
     """
     try:
         set_order_paid(context, payment.id)

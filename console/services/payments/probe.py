@@ -1,5 +1,5 @@
-"""Read a payment at its provider: for a person's probe, for a poll while the payer can pay, and to confirm a
-notice.
+"""Read a payment at its provider: for a person's probe, for the regular reads while the payer can pay, and to
+confirm a notice.
 """
 
 from collections.abc import Iterator
@@ -26,23 +26,23 @@ from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import Effect, ReportWithSource, apply_report
 from console.services.payments.providers import PaymentProviders
-from console.services.payments.start_outcomes import is_lapsed
+from console.services.payments.start_outcomes import has_start_lapsed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import journal
 from console.store.payments import payments
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-ACTION = AuditAction.PAYMENT_PROBE
-USABLE_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
+PROBE_ACTION = AuditAction.PAYMENT_PROBE
+USABLE_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 """Outcome classes of a provider's answer that contains the payment's state."""
 MISMATCH_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
 """Outcome reasons of an answer that is about another payment, another amount or another currency than the question.
 """
-CALL_NAME = "payment"
+EVIDENCE_CALL_NAME = "payment"
 
 
-def lease_name(payment_id: int) -> str:
+def make_lease_name(payment_id: int) -> str:
     """Return the name of the payment's lease. Probes, decisions and sagas hold this lease, so that only one of them
     works on the payment at a time.
     """
@@ -58,14 +58,14 @@ class PaymentProbes:
         self._start_action = start_action
 
     def probe(self, payment_id: int, *, automatic: bool = False) -> Payment:
-        """Ask the provider about the payment, apply the answer, and return the payment. With `automatic` (a due
-        task), also schedule the next probe.
+        """Ask the provider about the payment, apply the answer, and return the payment. `automatic` is True for a
+        due task, which also schedules the next probe.
 
         Raises outcome_unknown (detail.record) if the outcome stays unknown, in_progress while the payment's start
-        runs or another process holds its lease, not_found, not_allowed, bad_profile, provider_auth, rate_limited and
-        provider_unreachable.
+        runs or another process holds the payment's lease, not_found, not_allowed, bad_profile, provider_auth,
+        rate_limited and provider_unreachable.
         """
-        with refusals.audit_refusals(self._context, ACTION, payment_id, kind=PAYMENT_KIND):
+        with refusals.audit_refusals(self._context, PROBE_ACTION, payment_id, kind=PAYMENT_KIND):
             self._context.require_right("probe")
             with self.hold_payment(payment_id) as payment:
                 return self._probe_payment(payment, automatic=automatic)
@@ -81,7 +81,7 @@ class PaymentProbes:
             lambda tx: self._plan_next_probe(tx, payment, automatic=automatic, by_person=not automatic)
         )
         settled = self.read_payment(payment.id)
-        self._require_known(settled, outcome)
+        self._require_known_outcome(settled, outcome)
         return settled
 
     def _end_unasked_probe(self, payment: Payment, *, automatic: bool) -> Payment:
@@ -104,12 +104,12 @@ class PaymentProbes:
             if unfit.code != ErrorCode.NOT_FOUND:
                 raise
 
-    def _require_known(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
-        """Raise the matching error if the answer did not contain the payment's state, and outcome_unknown if the
-        payment's outcome is still unknown.
+    def _require_known_outcome(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
+        """Raise the error of the outcome if the answer did not contain the payment's state, and outcome_unknown if
+        the payment's outcome is still unknown.
         """
         detail: ProviderAnswerFacts = {"record": payment, "reason": outcome.reason, "status": outcome.status}
-        if outcome.kind not in (*USABLE_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
+        if outcome.kind not in (*USABLE_OUTCOME_CLASSES, OutcomeClass.NOT_FOUND) and outcome.found is None:
             code = find_part_error_code(outcome)
             raise error_of_outcome(code if code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, detail)
         if payment.certainty is Certainty.UNKNOWN:
@@ -119,17 +119,17 @@ class PaymentProbes:
 
     @contextmanager
     def hold_payment(self, payment_id: int) -> Iterator[Payment]:
-        """Yield the payment while this process holds its lease. If the operation that starts the payment at
-        the provider has run past its time limit, record its outcome as unknown first.
+        """Yield the payment while this process holds the payment's lease. If the operation that starts the payment
+        at the provider has run past its time limit, first record the operation's outcome as unknown.
 
         Raises not_found, and in_progress while that operation runs or another process holds the lease.
         """
         payment = self.read_payment(payment_id)
-        self._refuse_running(payment)
-        with hold_lease(self._context, lease_name(payment_id), record=payment):
+        self._refuse_running_start(payment)
+        with hold_lease(self._context, make_lease_name(payment_id), record=payment):
             yield self._record_lapse(payment_id)
 
-    def _refuse_running(self, payment: Payment) -> None:
+    def _refuse_running_start(self, payment: Payment) -> None:
         with self._context.database.read() as conn:
             running = journal.find_running(conn, PAYMENT_KIND, payment.id)
         if running is not None and journal.has_effect(running.action):
@@ -140,7 +140,7 @@ class PaymentProbes:
 
     def _record_lapse(self, payment_id: int) -> Payment:
         payment = self.read_payment(payment_id)
-        if payment.operation_id is not None and is_lapsed(payment.work):
+        if payment.operation_id is not None and has_start_lapsed(payment.work):
             self._start_action.record_lapse(payment.operation_id)
             payment = self.read_payment(payment_id)
         return payment
@@ -158,8 +158,8 @@ class PaymentProbes:
     # Asking, and applying the answer
 
     def ask_provider(self, payment: Payment) -> Outcome[PaymentReport] | None:
-        """Ask the provider about the payment, without an open transaction. Return the answer; None if the provider
-        can't be asked.
+        """Ask the provider about the payment. Return the answer; None if the provider can't be asked. Call this
+        method outside of transactions.
         """
         reader = self._payment_providers.find_reader(payment.provider)
         return None if reader is None else reader.read_payment(make_question(payment))
@@ -168,7 +168,8 @@ class PaymentProbes:
         """Ask the provider about the payment of a notice, and apply the answer. Return the answer's effect on the
         payment; None if the provider can't be asked or its answer did not contain the payment's state.
 
-        No lease is taken, because reports may be applied in any sequence. Raises not_found if there is none.
+        `event_id` is the id of the notice. Takes no lease, because reports may be applied in any sequence. Raises
+        not_found if the payment is missing.
         """
         self._context.failpoints.reach("before_confirm")
         payment, asked_at = self.read_payment(payment_id), self._context.now()
@@ -181,7 +182,7 @@ class PaymentProbes:
         payment: Payment,
         outcome: Outcome[PaymentReport],
         asked_at: datetime,
-        call: str = CALL_NAME,
+        call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> Effect | None:
         """Apply the provider's answer `outcome` to the payment in a separate transaction. Return its effect on the
@@ -200,7 +201,7 @@ class PaymentProbes:
         payment: Payment,
         outcome: Outcome[PaymentReport],
         asked_at: datetime,
-        call: str = CALL_NAME,
+        call: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> Effect | None:
         """Apply the provider's answer `outcome` to the payment, as `apply_answer` does, but in the caller's
@@ -214,7 +215,7 @@ class PaymentProbes:
 
     @payments.run_again_if_stale()
     def _store_answer(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
-        """Store, as evidence, an answer that doesn't contain the payment's state. Open a case if the answer is about
+        """Store an answer that doesn't contain the payment's state as evidence. Open a case if the answer is about
         another payment, or if the provider has no such payment although it is paid here.
         """
         context, current = self._context, payment_work.require_payment(tx, payment.id)
@@ -260,7 +261,7 @@ class PaymentProbes:
 
 
 def make_question(payment: Payment) -> PaymentQuestion:
-    """Return the question to the provider about this payment: our payment number, the provider's payment id, the
+    """Return the question for the provider about this payment: our payment number, the provider's payment id, the
     amount, and the time at which the payment began.
     """
     amount = Money(payment.captured_minor or payment.asked_minor, payment.currency)
@@ -280,6 +281,6 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
     booked.
     """
     report = outcome.found
-    if report is None or outcome.kind in USABLE_CLASSES:
+    if report is None or outcome.kind in USABLE_OUTCOME_CLASSES:
         return report
     return report if outcome.reason == "other_amount" and report.state in PAID_STATES else None

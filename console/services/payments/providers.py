@@ -14,8 +14,8 @@ from console.settings.provider_access import S
 
 
 def make_adapter_arguments(context: ServiceContext, plugin: ProviderPlugin[S]) -> AdapterArguments[S]:
-    """Return the arguments for creating the adapter of a provider, from this desk's settings. At a desk that only
-    sends requests to a worker, the created adapter can't call the provider. May read the keyring; sends nothing.
+    """Return the arguments for creating a provider's adapter, from this desk's settings. If a worker acts for the
+    desk's person, the created adapter can't call the provider. May read the keyring; sends nothing.
     """
     own = context.settings.provider_settings_of(plugin)
     return AdapterArguments(
@@ -34,8 +34,8 @@ class PaymentProviders:
     """
 
     def __init__(self, make: Callable[[str], PaymentProvider]) -> None:
-        """`make` creates the adapter of the named provider. It raises not_found for an unknown name, and bad_profile
-        for a provider that is not configured on this desk.
+        """`make` creates the adapter of the provider with this name. It raises not_found for an unknown name, and
+        bad_profile for a provider that is not configured on this desk.
         """
         self._make = make
         self._adapters: dict[str, PaymentProvider] = {}

@@ -37,15 +37,15 @@ from console.store.records import evidence
 from console.store.refunds import approvals
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-ACTION = AuditAction.PAYMENT_RESOLVE
-CALL_NAME = "resolve"
+RESOLVE_ACTION = AuditAction.PAYMENT_RESOLVE
+EVIDENCE_CALL_NAME = "resolve"
 DECIDABLE_STATES = ("completed", "payment_failed", "reversed")
-LONGEST_ID_CHARACTERS = 64
+LONGEST_PROVIDER_ID_CHARACTERS = 64
 
 
 class PaymentDecisions:
-    """Decides, at the request of people, payments whose outcome is unknown or whose state the provider
-    contradicts.
+    """Records decisions of people about payments whose outcome is unknown, or whose state differs from the
+    provider's state.
     """
 
     def __init__(self, context: ServiceContext, payment_probes: PaymentProbes) -> None:
@@ -72,9 +72,11 @@ class PaymentDecisions:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": list(DECIDABLE_STATES)}
             )
-        if provider_id is not None and not _is_id(provider_id):
+        if provider_id is not None and not _is_provider_id(provider_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.GATEWAY_ID_MISSING})
-        with refusals.audit_refusals(self._context, ACTION, payment_id, {"as": target_state}, kind=PAYMENT_KIND):
+        with refusals.audit_refusals(
+            self._context, RESOLVE_ACTION, payment_id, {"as": target_state}, kind=PAYMENT_KIND
+        ):
             person = self._context.require_right("resolve").name
             with self._payment_probes.hold_payment(payment_id) as payment:
                 _require_open(payment, target_state, expected_version)
@@ -86,13 +88,13 @@ class PaymentDecisions:
     def _resolve_payment(
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, provider_id: str | None
     ) -> ResolveResult:
-        """Ask the provider. If its answer contains the payment's state, one person is enough, but the answer must
-        confirm that person's decision; otherwise two people must agree.
+        """Ask the provider, and record the person's decision. If the answer contains the payment's state, one
+        person is enough, but the answer must confirm the decision; otherwise two people must agree.
         """
         asked_at, answer = self._context.now(), self._payment_probes.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":
-            fact = ReportWithSource(report, asked_at, ReportSource.READ, CALL_NAME, answer)
+            fact = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
             return self._settle_by_read(payment, target, proof, person, fact)
         try:
             is_proposed = self._context.write(
@@ -110,7 +112,9 @@ class PaymentDecisions:
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: ReportWithSource
     ) -> ResolveResult:
         if not _is_confirmed_by(fact.report, target):
-            self._context.write(lambda tx: reports.store_answer(self._context, tx, payment, CALL_NAME, fact.answer))
+            self._context.write(
+                lambda tx: reports.store_answer(self._context, tx, payment, EVIDENCE_CALL_NAME, fact.answer)
+            )
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": ForeignText(fact.report.provider_state)}
             )
@@ -131,7 +135,7 @@ class PaymentDecisions:
         evidence.add_proof(tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now())
         apply_report(context, tx, payment, fact)
         self._close_cases(tx, payment.id)
-        context.record_audit(tx, ACTION, payment.id, {"as": target.value, "by": "read"}, kind=PAYMENT_KIND)
+        context.record_audit(tx, RESOLVE_ACTION, payment.id, {"as": target.value, "by": "read"}, kind=PAYMENT_KIND)
 
     def _close_cases(self, tx: Transaction, payment_id: int) -> None:
         """Close the payment's cases and proposals and set its next work. Work that sets the payment's order to paid
@@ -165,7 +169,7 @@ class PaymentDecisions:
         if current.version != payment.version:
             raise payments.StaleRow(payment.id)
         if answer is not None:
-            reports.store_answer(context, tx, payment, CALL_NAME, answer)
+            reports.store_answer(context, tx, payment, EVIDENCE_CALL_NAME, answer)
 
         def settle(proposer: str) -> None:
             self._settle_payment(tx, current, target, answer, provider_id or _find_provider_id(answer), proposer)
@@ -201,7 +205,7 @@ class PaymentDecisions:
             state = OperationState.DONE if target is PaymentState.COMPLETED else OperationState.FAILED
             journal.settle_operation(tx.conn, payment.operation_id, state, _make_people_outcome(), now)
         context.record_audit(
-            tx, ACTION, payment.id, {"as": target.value, "by": "people", "first": proposer}, kind=PAYMENT_KIND
+            tx, RESOLVE_ACTION, payment.id, {"as": target.value, "by": "people", "first": proposer}, kind=PAYMENT_KIND
         )
 
     def _book_amount(
@@ -212,8 +216,8 @@ class PaymentDecisions:
         provider_id: str | None,
         now: datetime,
     ) -> None:
-        """Book a payment that people have decided as completed: with the amount of the provider's answer, or with the
-        requested amount if the answer contains no amount.
+        """Book a payment that people have decided as completed. The booked amount is that of the provider's
+        answer, or the requested amount if the answer contains none.
         """
         read_report = answer.found if answer is not None and find_report(answer) is not None else None
         amount = read_report.amount if read_report is not None else None
@@ -228,7 +232,11 @@ class PaymentDecisions:
             paid_at=read_report.paid_at if read_report else None,
         )
         fact = ReportWithSource(
-            report, max(now, payment.told_at or now), ReportSource.PEOPLE, CALL_NAME, _make_people_outcome(report)
+            report,
+            max(now, payment.told_at or now),
+            ReportSource.PEOPLE,
+            EVIDENCE_CALL_NAME,
+            _make_people_outcome(report),
         )
         apply_report(self._context, tx, payment, fact)
 
@@ -239,22 +247,22 @@ class PaymentDecisions:
         values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}
         payments.follow_path(tx.conn, payment, path, now, **values)
         if target in ENDED_UNPAID_STATES and path:
-            timeout_start.begin_saga_at_cancellation(self._context, tx, payment)
+            timeout_start.begin_timeout_saga_at_cancellation(self._context, tx, payment)
         if target is PaymentState.REVERSED and path:
             account_money.subtract_reversed(tx, payment_work.require_payment(tx, payment.id))
 
 
 def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[PaymentReport]:
-    """Return the outcome that is stored for a decision of people: a success with `report`, or a failure without a
-    report.
+    """Return the outcome to store for a decision of people: a success with `report`, or a failure if `report` is
+    None.
     """
     kind = OutcomeClass.SUCCEEDED if report is not None else OutcomeClass.FAILED_DEFINITE
     return Outcome(kind, "resolved_by_people", Sent.MAYBE, report)
 
 
 def _require_open(payment: Payment, target_state: str, expected_version: int | None) -> None:
-    """Raise stale_view if the payment is no longer at version `expected_version`, and nothing_to_resolve if people
-    may not decide this payment as `target_state`.
+    """Raise stale_view if the payment no longer has the version `expected_version`, and nothing_to_resolve if
+    people can't decide that this payment's state is `target_state`.
     """
     if expected_version is not None and expected_version != payment.version:
         raise make_stale_view_error(payment, expected_version)
@@ -274,9 +282,13 @@ def _find_provider_id(answer: Outcome[PaymentReport] | None) -> str | None:
     return answer.found.provider_payment_id if answer is not None and answer.found is not None else None
 
 
-def _is_id(text: str) -> bool:
+def _is_provider_id(text: str) -> bool:
     letters_and_digits = text.replace("-", "").replace("_", "")
-    return 0 < len(text) <= LONGEST_ID_CHARACTERS and letters_and_digits.isascii() and letters_and_digits.isalnum()
+    return (
+        0 < len(text) <= LONGEST_PROVIDER_ID_CHARACTERS
+        and letters_and_digits.isascii()
+        and letters_and_digits.isalnum()
+    )
 
 
 def make_stale_view_error(payment: Payment, expected_version: int) -> ConsoleError:

@@ -1,4 +1,4 @@
-"""Restore payments whose start is in this desk's spool but which the database has lost: ask the provider about the
+"""Restore payments that the database has lost and whose start is in this desk's spool: ask the provider about the
 payment number in the spool, and insert the payment again in the state that the provider reports.
 """
 
@@ -27,15 +27,17 @@ from console.store.payments import orders, payments
 from console.store.payments.payments import NewPayment
 from console.store.spool.spool import Intent, SpoolEntry
 
-CALL_NAME = "restore"
+EVIDENCE_CALL_NAME = "restore"
 
 
 def make_provider_key(provider: str, number: str) -> str:
-    """Return the `provider_key` of a started payment in the spool: the provider and our number of the payment."""
+    """Return the `provider_key` under which the spool stores a started payment: the provider and our payment
+    number.
+    """
     return f"{provider}:{number}"
 
 
-class SpooledPayments:
+class LostPaymentRestorer:
     """Restores lost payments from the spool. This class can query providers but not send payments."""
 
     def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
@@ -74,7 +76,7 @@ class SpooledPayments:
             raise error_of_outcome(
                 code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
             )
-        fact = ReportWithSource(report, asked_at, ReportSource.READ, CALL_NAME, outcome)
+        fact = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
         payment = context.write(lambda tx: self._insert_payment(tx, intent, amount, fact))
         context.spool.mark_ended(intent.operation_id, holds_claim=True)
         return payment

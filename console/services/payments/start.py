@@ -1,5 +1,5 @@
-"""Start payments as guarded operations. An order has at most one open code or token per provider, with which the
-payer can pay.
+"""Start payments as guarded operations. A start creates a code or token at the provider, with which the payer can
+pay. An order has at most one open code or token per provider.
 """
 
 import hashlib
@@ -31,7 +31,7 @@ from console.services.guarded.operation import ClaimedOperation, ClaimedRecord, 
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.spooled_payments import make_provider_key
-from console.services.payments.start_outcomes import contradicts, record_start, settle_late, write_lapsed
+from console.services.payments.start_outcomes import contradicts, record_start, settle_late_start, write_lapse
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
 from console.services.process.tolerated import log_and_suppress
@@ -47,7 +47,7 @@ _log = logging.getLogger("console.guard")
 
 
 class PaymentStarts:
-    """Starts payments for orders."""
+    """Starts payments for orders at payment providers."""
 
     def __init__(
         self,
@@ -74,9 +74,7 @@ class PaymentStarts:
 
 
 class _StartAttempt:
-    """One attempt to start a payment for an order at a provider. Its methods are steps of the pipeline of guarded
-    operations.
-    """
+    """One attempt to start a payment for an order at a provider. The guarded pipeline calls its methods as steps."""
 
     def __init__(
         self,
@@ -97,7 +95,9 @@ class _StartAttempt:
         """
         self._adapter = self._payment_providers.get_adapter(self._provider)
         database_fitness.require_safe_settings(self._context, self._provider)
-        return self._open_payment(self._require_pending_order(self._order_id, self._adapter.capabilities.currency))
+        return self._find_open_payment(
+            self._require_pending_order(self._order_id, self._adapter.capabilities.currency)
+        )
 
     # Existing order and payments
 
@@ -115,7 +115,7 @@ class _StartAttempt:
             ErrorCode.INVALID_AMOUNT, {"problem": AmountProblem.NOT_ORDER_TOTAL, "minor": order.total_minor}
         )
 
-    def _open_payment(self, order: Order) -> StartResult | None:
+    def _find_open_payment(self, order: Order) -> StartResult | None:
         """Return the order's open payment at this provider, with which the payer can still pay. Return None if there
         is none, if the order is not pending, or if the order's total differs from the payment's amount.
         """
@@ -135,7 +135,7 @@ class _StartAttempt:
         return None
 
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Return those payments of the order that are paid, that the payer can still pay, or whose outcome is
+        """Return the payments of the order that are paid, that the payer can still pay, or whose outcome is
         unknown.
         """
         lapsed = journal.lapsed_subjects(conn, PAYMENT_KIND)
@@ -287,7 +287,7 @@ class _StartAttempt:
         raise error_of_outcome(find_error_code(outcome), detail)
 
 
-START: GuardedAction[_StartAttempt, ServiceContext, StartedPayment, StartResult] = GuardedAction(
+START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPayment, StartResult] = GuardedAction(
     name=AuditAction.PAYMENT_START,
     kind=PAYMENT_KIND,
     right="payment_start",
@@ -302,8 +302,8 @@ START: GuardedAction[_StartAttempt, ServiceContext, StartedPayment, StartResult]
     record=_StartAttempt.record,
     convert_exception=_StartAttempt.convert_exception,
     make_result=_StartAttempt.make_result,
-    settle=settle_late,
-    record_lapse=write_lapsed,
+    settle=settle_late_start,
+    record_lapse=write_lapse,
 )
 PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, StartedPayment, StartResult]
 
@@ -312,8 +312,8 @@ _ENDED_UNPAID_STATES = frozenset({PaymentState.PAYMENT_FAILED, PaymentState.EXPI
 
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:
-    """Refuse the start if an earlier start with the idempotency key `key` has not ended. `key` is the key as an
-    earlier version of the program made it: from the provider's name instead of our merchant id.
+    """Refuse the start while an earlier start with the idempotency key `key` runs or has an unknown outcome. An
+    earlier version of the program made this key from the provider's name instead of our merchant id.
     """
     attempt = idempotency.find_use(conn, key)
     if attempt is not None and attempt.state not in (OperationState.DONE, OperationState.FAILED):
@@ -321,14 +321,14 @@ def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> No
 
 
 def _log_started(subject: ClaimedRecord, provider: str, outcome: Outcome[StartedPayment]) -> Outcome[StartedPayment]:
-    """Return `outcome` unchanged; first write a log event if the provider has created a code or token."""
+    """Write a log event if the provider has created a code or token. Return `outcome` unchanged."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         log_events.write_event(LogEvent.TOKEN_RECEIVED, payment=subject.id, provider=provider)
     return outcome
 
 
 def _ignore_step(_step: str) -> None:
-    """Do nothing with a progress step. Used where no caller wants to show the progress."""
+    """Ignore a progress step, because no caller shows the progress."""
 
 
 def _require_order(conn: Connection, order_id: int) -> Order:

@@ -1,5 +1,5 @@
-"""Write the outcome of a payment's start into the payment. Used by the second transaction (tx2) of a start, by
-answers that arrive late, and by starts that have lapsed.
+"""Write the outcome of a payment's start into the payment: in the second transaction (tx2) of the start, for
+answers that arrive late, and for starts that have lapsed.
 """
 
 from datetime import timedelta
@@ -23,26 +23,27 @@ from console.store.operations import journal
 from console.store.payments import payments
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-REFUSED_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
+REFUSED_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Outcome classes which mean that the provider has not created the payment, so that the payer can't pay."""
 DEFAULT_PAYING_TIME = timedelta(days=1)
 """Time in which the payer can pay if the provider's answer has no expiry time."""
 
 
 def record_start(context: ServiceContext, tx: Transaction, payment_id: int, outcome: Outcome[StartedPayment]) -> None:
-    """Store the provider's answer to a start as evidence, and write its outcome into the payment. Runs in the second
-    transaction (tx2) of the start, which also ends the journal row.
+    """Store the provider's answer to a start as evidence, and write the outcome into the payment. The pipeline
+    calls this function in the second transaction (tx2) of the start, which also ends the journal row.
     """
     payment = payment_work.require_payment(tx, payment_id)
     reports.store_answer(context, tx, payment, "start", outcome)
-    write_outcome(context, tx, payment, outcome)
+    write_start_outcome(context, tx, payment, outcome)
 
 
-def write_outcome(
+def write_start_outcome(
     context: ServiceContext, tx: Transaction, payment: Payment, outcome: Outcome[StartedPayment]
 ) -> None:
-    """Write the outcome of a start into the payment: the payer can pay, the provider has no payment, or the outcome
-    is unknown. If a notice has changed the payment's state before the answer came, the changed state stays.
+    """Write the outcome of a start into the payment: the payer can pay, the provider has not created the payment,
+    or the outcome is unknown. If a notice has changed the payment's state before the answer came, that state
+    stays.
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         if contradicts(payment, outcome.found):
@@ -52,10 +53,10 @@ def write_outcome(
             _write_started(context, tx, payment, outcome.found)
     elif payment.state is not PaymentState.INITIALIZING:
         return
-    elif outcome.kind in REFUSED_CLASSES:
-        _write_refused(context, tx, payment, outcome.reason)
+    elif outcome.kind in REFUSED_OUTCOME_CLASSES:
+        _write_start_refused(context, tx, payment, outcome.reason)
     else:
-        write_unknown(context, tx, payment, outcome.reason)
+        write_unknown_outcome(context, tx, payment, outcome.reason)
 
 
 def contradicts(payment: Payment, start_answer: StartedPayment) -> bool:
@@ -80,13 +81,13 @@ def _write_started(context: ServiceContext, tx: Transaction, payment: Payment, s
         values |= {"certainty": Certainty.KNOWN, "error_code": None, **work}
     payments.follow_path(tx.conn, payment, path, now, **values)
     if payment.order_id is not None:
-        tx.call_after_commit(lambda: order_columns.write_values(context, payment.id))
+        tx.call_after_commit(lambda: order_columns.write_order_values(context, payment.id))
     context.record_audit(tx, AuditAction.PAYMENT_BEGUN, payment.id, {"provider": payment.provider}, kind=PAYMENT_KIND)
 
 
-def _write_refused(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:
-    """Set the payment to expired, because the provider has not created it, and release its reserved amount. `cause`
-    is stored in the column `error_code`.
+def _write_start_refused(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:
+    """Set the payment to expired, because the provider has not created it, and release its reserved amount.
+    `cause` is stored in the payment's column `error_code`.
     """
     now = context.now()
     if payment.account_minor:
@@ -97,9 +98,9 @@ def _write_refused(context: ServiceContext, tx: Transaction, payment: Payment, c
     context.record_audit(tx, AuditAction.PAYMENT_NOT_BEGUN, payment.id, kind=PAYMENT_KIND, reason=cause[:64])
 
 
-def write_unknown(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:
-    """Set the payment's certainty to unknown, because the payer may be able to pay, and schedule a probe. `cause` is
-    stored in the column `error_code`.
+def write_unknown_outcome(context: ServiceContext, tx: Transaction, payment: Payment, cause: str) -> None:
+    """Set the payment's certainty to unknown, because the payer may be able to pay, and schedule a probe. `cause`
+    is stored in the payment's column `error_code`.
     """
     work = payments.work_values(payment_work.make_unknown_work(context, payment))
     values: dict[str, object] = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64], **work}
@@ -110,11 +111,11 @@ def write_unknown(context: ServiceContext, tx: Transaction, payment: Payment, ca
     context.record_audit(tx, AuditAction.PAYMENT_UNKNOWN, payment.id, kind=PAYMENT_KIND, reason=cause[:64])
 
 
-def settle_late(
+def settle_late_start(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[Any], _key: str | None
 ) -> bool:
-    """Settle the start `operation_id` with an answer that the second transaction (tx2) of the start did not record.
-    Safe to repeat. Return True; False if the operation or its payment is missing.
+    """Settle the start `operation_id` with an outcome that the second transaction (tx2) of the start did not
+    record. Safe to repeat. Return False if the operation or its payment is missing.
     """
     operation = journal.find(tx.conn, operation_id)
     payment = payments.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -124,20 +125,20 @@ def settle_late(
     journal.settle_operation(tx.conn, operation_id, find_ended_state(outcome, effect=True), outcome, context.now())
     facts = {"operation": operation_id, "outcome": outcome.kind.value}
     context.record_audit(tx, AuditAction.PAYMENT_LATE_ANSWER, payment.id, facts, kind=PAYMENT_KIND)
-    write_outcome(context, tx, payment, outcome)
+    write_start_outcome(context, tx, payment, outcome)
     return True
 
 
-def write_lapsed(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Record that the starting process ended without recording an answer: the payment's outcome becomes unknown,
-    unless the payment's state has changed meanwhile.
+def write_lapse(context: ServiceContext, tx: Transaction, operation: Operation) -> None:
+    """Record a lapse: the starting process ended without recording an answer. The payment's outcome becomes
+    unknown, unless the payment's state has changed meanwhile.
     """
     payment = payments.find(tx.conn, operation.subject_id or 0)
     if payment is not None and payment.state is PaymentState.INITIALIZING:
-        write_unknown(context, tx, payment, "lapsed")
+        write_unknown_outcome(context, tx, payment, "lapsed")
 
 
-def is_lapsed(work: Work) -> bool:
+def has_start_lapsed(work: Work) -> bool:
     """True if `work` says that the payment's start has lapsed (its process ended without recording an answer) and
     that no process has recorded this lapse yet.
     """

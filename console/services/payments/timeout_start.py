@@ -1,5 +1,5 @@
-"""Detect payments whose expiry time has passed, and begin the sagas that end them. The steps of these sagas are in
-`payments/timeouts.py`.
+"""Find payments whose expiry time has passed, and begin the sagas that end them. `payments/timeouts.py` has the
+steps of these sagas.
 """
 
 from datetime import datetime
@@ -15,8 +15,8 @@ from console.store.tasks import sagas
 
 PAYMENT_TIMEOUT_KIND = "payment_timeout"
 ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP = "ask_provider", "expire_payment", "cancel_order", "release_stock"
-STEPS = (ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP)
-STUCK = WorkReason.TIMEOUT_STUCK
+TIMEOUT_STEPS = (ASK_STEP, EXPIRE_STEP, CANCEL_STEP, RELEASE_STEP)
+STUCK_SAGA_RULE = WorkReason.TIMEOUT_STUCK
 """Alert rule of the case about a saga that is stuck because of a fault of this program."""
 CANCELLED_ORDER_FACT = "cancelled"
 """Key of a saga's fact: the id of the order that the saga has cancelled."""
@@ -30,7 +30,7 @@ def has_timed_out(payment: Payment, at: datetime) -> bool:
     return can_time_out and payment.expires_at is not None and payment.expires_at < at
 
 
-def begin_saga(context: ServiceContext, tx: Transaction, payment: Payment) -> Saga | None:
+def begin_timeout_saga(context: ServiceContext, tx: Transaction, payment: Payment) -> Saga | None:
     """Begin the saga that ends a payment whose expiry time has passed. Return the saga; None if the payment already
     has one.
     """
@@ -39,7 +39,7 @@ def begin_saga(context: ServiceContext, tx: Transaction, payment: Payment) -> Sa
     )
 
 
-def begin_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
+def begin_timeout_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
     """Begin the saga of a payment that a report or a decision has ended unpaid. The saga begins at the step
     `cancel_order`.
 

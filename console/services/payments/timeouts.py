@@ -26,7 +26,7 @@ from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments import account_limits as account_money
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status, timeout_start
-from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
+from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProbes, find_report
 from console.services.payments.timeout_start import (
     ASK_STEP,
     CANCEL_STEP,
@@ -57,15 +57,15 @@ from console.store.payments import payment_deadlines as payment_times
 from console.store.payments import stock_reservations as stock
 from console.store.tasks import sagas
 
-TASK_NAME = "payment_timeouts"
+TIMEOUT_TASK_NAME = "payment_timeouts"
 ASKED_AT_FACT = "asked_at"
-MAX_PER_RUN = 10 * BATCH_SIZE
+MAX_PAYMENTS_PER_RUN = 10 * BATCH_SIZE
 """Largest number of payments in one run of the due task; the rest follow in the next run."""
 ANSWER_MAX_AGE = timedelta(minutes=2)
 """Largest age of a provider's answer with which the saga may expire the payment. If the answer is older, the saga
 asks the provider again.
 """
-SKIP_DELAY = timedelta(minutes=5)
+SKIPPED_SAGA_DELAY = timedelta(minutes=5)
 """Delay of a saga whose question was not sent, because the provider did not answer earlier questions in the same run.
 The delay doesn't count as a failed attempt of the saga.
 """
@@ -101,7 +101,7 @@ class PaymentTimeouts:
 
     def tasks(self) -> tuple[Task, ...]:
         """Return the due tasks of this service (name and function)."""
-        return ((TASK_NAME, self.run_due),)
+        return ((TIMEOUT_TASK_NAME, self.run_due),)
 
     def run_due(self) -> int:
         """Due task: begin the sagas of payments whose expiry time has passed, and resume the sagas that are due.
@@ -111,12 +111,12 @@ class PaymentTimeouts:
         return (
             self._run_batches(self._begin_batch)
             + self._run_batches(self._resume_batch)
-            + self._run_batches(self._resume_settled)
+            + self._run_batches(self._resume_settled_sagas)
         )
 
     def run_now(self, payment_id: int) -> Saga | None:
-        """Begin or resume the saga of one payment now. Return the saga as it was before this run; None if the payment
-        has no saga and its expiry time has not passed.
+        """Begin or resume the saga of one payment now. Return the saga as it was before this call; None if the
+        payment has no saga and its expiry time has not passed.
         """
         with self._context.database.read() as conn:
             payment, saga = (
@@ -131,41 +131,41 @@ class PaymentTimeouts:
         return saga
 
     def resume_stuck_saga(self, payment_id: int) -> None:
-        """Resume the payment's stuck saga at the step where it stopped, at the request of the acting person. Nothing
-        is done if no saga of the payment is stuck. Raises not_allowed if the acting person may not do this.
+        """Resume the payment's stuck saga at the step where it stopped, because the acting person requests it. Do
+        nothing if no saga of the payment is stuck. Raises not_allowed if the acting person may not do this.
         """
         with self._context.database.read() as conn:
             saga = sagas.find_open(conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment_id)
         if saga is None or saga.state is not SagaState.STUCK:
             return
         self._context.require_right("probe")
-        self._resume_saga(self._sagas.resume(saga, lambda tx: self._record_resumed(tx, saga)))
+        self._resume_saga(self._sagas.resume(saga, lambda tx: self._record_resumed_saga(tx, saga)))
 
     def _open_stuck_case(self, tx: Transaction, saga: Saga) -> None:
         """Open a case about a saga whose step has failed too often because of a fault of this program."""
         observed = f"{saga.step}: {saga.reason}"
-        payment_work.open_case(self._context, tx, saga.subject_id, timeout_start.STUCK, observed, "done")
+        payment_work.open_case(self._context, tx, saga.subject_id, timeout_start.STUCK_SAGA_RULE, observed, "done")
 
-    def _record_resumed(self, tx: Transaction, saga: Saga) -> None:
+    def _record_resumed_saga(self, tx: Transaction, saga: Saga) -> None:
         context = self._context
         for alert in alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, saga.subject_id):
-            if alert.rule_id == timeout_start.STUCK and alert.resolved_at is None:
+            if alert.rule_id == timeout_start.STUCK_SAGA_RULE and alert.resolved_at is None:
                 alerts.resolve(tx.conn, alert.id, context.now())
         context.record_audit(
             tx, AuditAction.PAYMENT_TIMEOUT_RESUMED, saga.subject_id, {"step": saga.step}, kind=payments.PAYMENT_KIND
         )
         payment = payment_work.require_payment(tx, saga.subject_id)
-        if payment.work.reason == timeout_start.STUCK:
+        if payment.work.reason == timeout_start.STUCK_SAGA_RULE:
             work = payment_work.choose_work(context, tx, payment, payment.state)
             payments.change_payment(tx.conn, payment, context.now(), **payments.work_values(work))
 
     def _run_batches(self, run_batch: Callable[[], int]) -> int:
-        """Call `run_batch` repeatedly; each call handles one batch and returns its size. Stop after a batch that is
-        not full, or after MAX_PER_RUN payments (after a jump of the clock very many payments may be due). Return the
-        number of handled payments.
+        """Call `run_batch` repeatedly; each call handles one batch and returns the number of payments in it. Stop
+        after a batch that is not full, or after MAX_PAYMENTS_PER_RUN payments, because very many payments may be due
+        after a jump of the clock. Return the number of handled payments.
         """
         count = 0
-        while count < MAX_PER_RUN:
+        while count < MAX_PAYMENTS_PER_RUN:
             batch_count = run_batch()
             count += batch_count
             if batch_count < BATCH_SIZE:
@@ -183,15 +183,15 @@ class PaymentTimeouts:
         has_begun = False
         with skip_failures(f"the end of payment {payment.id}"):
             self._context.failpoints.reach("before_saga")
-            has_begun = self._context.write(lambda tx: self._write_begun(tx, payment.id))
+            has_begun = self._context.write(lambda tx: self._begin_saga_if_timed_out(tx, payment.id))
             self._context.failpoints.reach("after_saga")
         return int(has_begun)
 
-    def _write_begun(self, tx: Transaction, payment_id: int) -> bool:
+    def _begin_saga_if_timed_out(self, tx: Transaction, payment_id: int) -> bool:
         current = payments.find(tx.conn, payment_id)
         if current is None or not timeout_start.has_timed_out(current, self._context.now()):
             return False
-        return timeout_start.begin_saga(self._context, tx, current) is not None
+        return timeout_start.begin_timeout_saga(self._context, tx, current) is not None
 
     # Resume
 
@@ -204,24 +204,26 @@ class PaymentTimeouts:
             ]
         return sum(self._resume_saga(saga) for saga in due_sagas)
 
-    def _resume_settled(self) -> int:
+    def _resume_settled_sagas(self) -> int:
         """Resume the stuck sagas whose case was closed, because people have decided or a report has settled the
         payment. Return the number of resumed sagas.
         """
         with self._context.database.read() as conn:
-            settled_sagas = sagas.stuck_without_case(conn, PAYMENT_TIMEOUT_KIND, timeout_start.STUCK, BATCH_SIZE)
+            settled_sagas = sagas.stuck_without_case(
+                conn, PAYMENT_TIMEOUT_KIND, timeout_start.STUCK_SAGA_RULE, BATCH_SIZE
+            )
         return sum(self._resume_saga(self._sagas.resume(saga, lambda tx: None)) for saga in settled_sagas)
 
     def _resume_saga(self, saga: Saga) -> int:
-        """Run the saga while this process holds the payment's lease, so that no probe or decision runs at the same
-        time. Return 1.
+        """Run the saga while this process holds the payment's lease, so that no probe or decision about the
+        payment runs at the same time. Return 1, the number of resumed sagas.
         """
         with (
             skip_failures(f"the end of payment {saga.subject_id}"),
             self._payment_probes.hold_payment(saga.subject_id) as payment,
         ):
             if saga.step == ASK_STEP and payment.provider in self._excluded_providers:
-                self._sagas.skip_step(saga, self._excluded_providers[payment.provider], SKIP_DELAY)
+                self._sagas.skip_step(saga, self._excluded_providers[payment.provider], SKIPPED_SAGA_DELAY)
             else:
                 self._sagas.run(saga)
         return 1
@@ -229,9 +231,9 @@ class PaymentTimeouts:
     # 1: ask the provider again
 
     def _ask_provider(self, saga: Saga) -> StepAction:
-        """First step: read the payment at the provider, without an open transaction. Return the function that applies
-        the answer in a transaction. If the payment has ended or its expiry time has not passed, the provider is not
-        asked.
+        """First step of the saga: read the payment at the provider, outside of transactions. Return the function
+        that applies the answer in a transaction. Don't ask the provider if the payment has ended or its expiry
+        time has not passed.
         """
         payment, asked_at = self._payment_probes.read_payment(saga.subject_id), self._context.now()
         if payment.state not in WAITING_STATES:
@@ -249,7 +251,7 @@ class PaymentTimeouts:
         """
         if outcome is None:
             return WaitUntil("nobody_to_ask")
-        self._payment_probes.apply_answer_in_transaction(tx, payment, outcome, asked_at, CALL_NAME)
+        self._payment_probes.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
             tx.call_after_commit(lambda: self._count_answer(payment.provider, None))
         current = payment_work.require_payment(tx, payment.id)
@@ -265,10 +267,10 @@ class PaymentTimeouts:
         return WaitUntil(code)
 
     def _count_answer(self, provider: str, code: str | None) -> None:
-        """Count the provider's unanswered questions in a row. `code` is the error code of the question, None if the
-        provider answered.
+        """Count the questions in a row that this provider did not answer. `code` is the error code of the
+        question, None if the provider answered.
 
-        The provider is excluded from the rest of this run after an error that concerns all its payments, or after
+        The rest of this run skips the provider after an error that concerns all its payments, or after
         MAX_CONSECUTIVE_UNANSWERED unanswered questions in a row.
         """
         self._unanswered_counts[provider] = self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_CODE else 0
@@ -280,8 +282,9 @@ class PaymentTimeouts:
     # 2: expire the payment
 
     def _expire_payment(self, tx: Transaction, saga: Saga) -> Verdict:
-        """Second step: expire the payment if its expiry time has passed by our clock and the provider's answer is at
-        most ANSWER_MAX_AGE old. If the payer has paid nevertheless, a later report books the payment.
+        """Second step of the saga: expire the payment if its expiry time has passed by our clock and the
+        provider's answer is at most ANSWER_MAX_AGE old. If the payer has paid nevertheless, a later report
+        books the payment.
         """
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
         verdict = _choose_verdict(payment)
@@ -302,8 +305,8 @@ class PaymentTimeouts:
         return StepDone()
 
     def _is_answer_valid(self, saga: Saga, payment: Payment) -> bool:
-        """True if the provider's answer in the saga's facts is at most ANSWER_MAX_AGE old and there is no newer
-        report about the payment.
+        """True if the provider's answer that the saga stores is at most ANSWER_MAX_AGE old and no newer report
+        about the payment exists.
         """
         asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT_FACT]))
         if payment.told_at is not None and payment.told_at > asked_at:
@@ -311,9 +314,7 @@ class PaymentTimeouts:
         return timedelta(0) <= self._context.now() - asked_at <= ANSWER_MAX_AGE
 
     def _undo_expiry(self, tx: Transaction, saga: Saga) -> None:
-        """Compensate the second step: the payment was paid before its order was cancelled, so the order is set to
-        paid.
-        """
+        """Undo the second step: the payment was paid before its order was cancelled, so set the order to paid."""
         payment = payment_work.require_payment(tx, saga.subject_id)
         self._context.record_audit(tx, AuditAction.PAYMENT_EXPIRY_UNDONE, payment.id, kind=payments.PAYMENT_KIND)
         if payment.state in PAID_STATES and payment.order_id is not None:
@@ -323,7 +324,7 @@ class PaymentTimeouts:
 
     @orders.run_again_if_stale()
     def _cancel_order(self, tx: Transaction, saga: Saga) -> Verdict:
-        """Third step: cancel the order if no payment has paid it and no payment can still pay it."""
+        """Third step of the saga: cancel the order if no payment has paid it and no payment can still pay it."""
         payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
         if payment.state not in ENDED_UNPAID_STATES:
@@ -370,8 +371,8 @@ class PaymentTimeouts:
     # 4: release the order's stock
 
     def _release_stock(self, tx: Transaction, saga: Saga) -> Verdict:
-        """Fourth step: release the stock that is still reserved for the cancelled order. Reservations that the shop
-        has already used or released are not changed.
+        """Fourth step of the saga: release the stock that is still reserved for the cancelled order. Reservations
+        that the shop has already used or released are not changed.
         """
         payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
@@ -405,8 +406,8 @@ def can_still_be_paid(payment: Payment) -> bool:
 
 
 def _choose_verdict(payment: Payment) -> Verdict | None:
-    """Return the verdict for a payment that is paid (end of the saga) or whose outcome is unknown (wait). Return None
-    for a payment that is open or ended unpaid.
+    """Return the verdict of a saga's step for the payment: end of the saga if it is paid, wait if its outcome is
+    unknown, None if it is open or ended unpaid.
     """
     if payment.certainty is Certainty.UNKNOWN:
         return WaitUntil("unknown")

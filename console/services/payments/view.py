@@ -1,5 +1,5 @@
-"""Read the data for the screen of a payment or an order: its states at the shop, at the provider and in our database,
-its money, its history and the allowed actions.
+"""Read the data for the screen of a payment or an order: its states at the shop, at the provider and in our
+database, its money, its history and the allowed actions.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from console.services.audit.read_log import ReadLog
 from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
-from console.services.payments.probe import lease_name
+from console.services.payments.probe import make_lease_name
 from console.services.process.context import ServiceContext
 from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
@@ -37,11 +37,13 @@ from console.store.tasks import sagas
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 MAX_ROWS_PER_PAGE = 1_000
-_ACTIONS = ("probe", "refund", "resolve", "move_order")
+_PAYMENT_ACTIONS = ("probe", "refund", "resolve", "move_order")
 
 
 class PaymentViews:
-    """Reads payments and orders for their screens. After each read, an audit entry says who opened the record."""
+    """Reads payments and orders for their screens. Each read writes an audit entry that says who opened the
+    record.
+    """
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class PaymentViews:
                 timeline=history,
                 newest_events=read_newest_events(context, conn, PAYMENT_KIND, payment_id),
                 evidence=evidence.find_by_subject(conn, PAYMENT_KIND, payment_id),
-                actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _ACTIONS),
+                actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _PAYMENT_ACTIONS),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
                 corporation=read_facts_of_record(context, conn, record),
@@ -124,9 +126,9 @@ class PaymentViews:
         return view
 
     def list_set_asides(self, limit: int = 50, after: int | None = None) -> tuple[SetAsideItem, ...]:
-        """Return the set-aside amounts that wait for their refund, oldest first. `limit` is at most
-        MAX_ROWS_PER_PAGE; `after` is the last id of the previous page, None for the first page. Raises not_allowed
-        if the acting person may not read.
+        """Return the set-aside amounts that wait for their refund, oldest first. `limit` is the largest number of
+        amounts (at most MAX_ROWS_PER_PAGE); `after` is the last id of the previous page, None for the first
+        page. Raises not_allowed if the acting person may not read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -143,7 +145,7 @@ def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> 
     """Return the sagas that ended the payments after their expiry times, oldest first."""
     saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(paid_by))
     return tuple(
-        saga_view(saga, timeout_start.STEPS, now)
+        saga_view(saga, timeout_start.TIMEOUT_STEPS, now)
         for some in saga_groups
         for saga in some
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND
@@ -165,15 +167,15 @@ def _find_account(conn: Connection, account_id: int) -> Account:
 
 
 def _find_holder(conn: Connection, record: Payment) -> LeaseHolder | None:
-    holder = leases.holder_of(conn, lease_name(record.id))
+    holder = leases.holder_of(conn, make_lease_name(record.id))
     if holder is None and record.state is PaymentState.INITIALIZING and record.order_id is not None:
         holder = leases.holder_of(conn, f"payment_start_{record.order_id}")
     return holder
 
 
 def _find_order_alert(conn: Connection, order: Order, context: ServiceContext) -> AlertItem | None:
-    """Return the order's open alert with the action that ends it; None if no alert is open, or if the order's facts
-    no longer break the alert's rule.
+    """Return the order's open alert with the action that ends it; None if no alert is open, or if the order no
+    longer breaks the alert's rule.
     """
     relations = order.relations
     if relations is None or relations.alert_rule is None:

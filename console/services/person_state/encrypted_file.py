@@ -39,7 +39,8 @@ class PersonState:
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
         """Replace the entries with these names (None deletes an entry), delete outdated entries, and return all
-        remaining entries. Raises bad_profile and storage_full like `read`."""
+        remaining entries. Raises bad_profile and storage_full like `read`.
+        """
         file, now = self._open_file(), self._context.now()
         entries = {self._make_full_name(name): entry for name, entry in changes.items()}
         outdated = {name: None for name, entry in file.read().values.items() if _is_outdated(name, entry, now)}

@@ -1,7 +1,8 @@
-"""A lock that lets the threads of one process append entries to the process's audit chain one after another.
+"""A lock that lets the threads of one process append entries to the audit trail one after another.
 
-The lock only saves repeated transactions. Without the lock the entries would still be correct, because the database
-refuses a second entry at the same position of the chain.
+The entries of one process form a hash chain, in which each entry needs the one before it. Without the lock the
+chain would still be correct, because the database refuses a second entry at the same position; the lock only saves
+repeated transactions.
 """
 
 from collections.abc import Iterator
@@ -26,8 +27,8 @@ class _ThreadState(local):
 
 
 class ChainLock:
-    """The audit chain's lock of one process. A thread holds it from the first audit entry of a transaction until the
-    COMMIT or until the end of `allow_locking`.
+    """The lock of one process's audit chain. A thread holds it from the first audit entry of a transaction until
+    the COMMIT or until the end of `allow_locking`.
     """
 
     def __init__(self) -> None:
@@ -36,8 +37,8 @@ class ChainLock:
 
     @contextmanager
     def allow_locking(self) -> Iterator[None]:
-        """Let the calling thread take the lock with `acquire` until the end of the block; release the lock at the end
-        of the block. Blocks can be nested.
+        """Allow the calling thread to acquire the lock within the block; release the lock at the end of the block.
+        Blocks can be nested.
         """
         was_offered, self._thread_state.may_lock = self._thread_state.may_lock, True
         try:
@@ -47,15 +48,15 @@ class ChainLock:
             self._thread_state.may_lock = was_offered
 
     def acquire(self, tx: Transaction) -> None:
-        """Take the lock, which is held until the COMMIT of `tx`; wait at most LONGEST_WAIT_SECONDS for it. Nothing is
-        done outside of a block of `allow_locking`.
+        """Acquire the lock and hold it until the COMMIT of `tx`. Wait at most LONGEST_WAIT_SECONDS, then continue
+        without the lock. Do nothing outside of a block of `allow_locking`.
         """
         if self._thread_state.may_lock and not self._thread_state.is_locked:
             self._thread_state.is_locked = self._lock.acquire(timeout=LONGEST_WAIT_SECONDS)
             tx.call_after_commit(self.release)
 
     def release(self) -> None:
-        """Release the lock. No effect in a thread that doesn't hold it."""
+        """Release the lock. Do nothing in a thread that doesn't hold it."""
         if self._thread_state.is_locked:
             self._thread_state.is_locked = False
             self._lock.release()

@@ -46,15 +46,17 @@ if TYPE_CHECKING:
     from console.store.registry.reader import RegistryReader
 
 WORKER = "worker"
-KEY_FINGERPRINT = "store_key_fingerprint"
+STORE_KEY_FINGERPRINT_NAME = "store_key_fingerprint"
 T = TypeVar("T")
-_acting: ContextVar[str | None] = ContextVar("acting", default=None)
+_acting_name: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
 @dataclass
 class RequestBinding:
-    """The request id under which this thread acts. `stored_by` is the last transaction that stored the call's record
-    in the row of the request id; `is_committed` becomes True after the COMMIT of such a transaction.
+    """Connects the writes of this thread with the request id of the current call.
+
+    `owned_request` is the request id that the call holds. `stored_by` is the last transaction that stored the
+    call's record in the row of the request id; `is_committed` becomes True after the COMMIT of such a transaction.
     """
 
     owned_request: "HeldRequestId"
@@ -62,70 +64,72 @@ class RequestBinding:
     stored_by: Transaction | None = None
 
     def mark_committed(self) -> None:
-        """Set `is_committed` to True; called after the COMMIT."""
+        """Set `is_committed` to True. The transaction calls this method after its COMMIT."""
         self.is_committed = True
 
 
-_executed: "ContextVar[TakenDeskRequest | None]" = ContextVar("executed", default=None)
+_executed_request: "ContextVar[TakenDeskRequest | None]" = ContextVar("executed", default=None)
 
 
 @contextmanager
 def execute_for(request: "TakenDeskRequest | None") -> Iterator[None]:
-    """Within the block, let this thread act for the person who made the desk request; with None, let it act for the
-    worker itself. Only for the database account of a worker.
+    """Within the block, let this thread act for the person who made the desk request; with None, let it act for
+    the worker itself. Use it only in a process with a worker's database account.
     """
-    token = _executed.set(request)
+    token = _executed_request.set(request)
     try:
         yield
     finally:
-        _executed.reset(token)
+        _executed_request.reset(token)
 
 
 def require_confirmation() -> None:
     """Raise not_allowed (reason `password_needed`) if this thread executes a desk request that its person has not
     confirmed with the password.
     """
-    request = _executed.get()
+    request = _executed_request.get()
     if request is not None and not request.confirmed:
         facts: NotAllowed = {"operator": request.person, "reason": NotAllowedReason.PASSWORD_NEEDED}
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
-def executed_request() -> str | None:
-    """Return the id of the desk request that this thread executes now; None if it executes none."""
-    request = _executed.get()
+def get_executed_request_id() -> str | None:
+    """Return the id of the desk request that this thread executes at present; None if it executes none."""
+    request = _executed_request.get()
     return None if request is None else request.id
 
 
-_request: ContextVar[RequestBinding | None] = ContextVar("request", default=None)
+_request_binding: ContextVar[RequestBinding | None] = ContextVar("request", default=None)
 
 
 @contextmanager
 def bind_writes(owned_request: "HeldRequestId") -> Iterator[RequestBinding]:
-    """Within the block, bind this thread's writes to a request id: kind and id of the written record, and the id of
-    its operation, are stored in the row of the request id `owned_request`. Yield the binding, which tells whether
-    such a write was committed.
+    """Within the block, store the kind and id of each record that this thread changes, and the id of the
+    operation, in the row of the request id `owned_request`. Yield the binding, which shows whether such a write
+    was committed.
     """
     binding = RequestBinding(owned_request)
-    token = _request.set(binding)
+    token = _request_binding.set(binding)
     try:
         yield binding
     finally:
-        _request.reset(token)
+        _request_binding.reset(token)
 
 
 @contextmanager
 def act_as(name: str | None) -> Iterator[None]:
     """Within the block, set the name of the person or program that acts in this thread (or asyncio task)."""
-    token = _acting.set(name)
+    token = _acting_name.set(name)
     try:
         yield
     finally:
-        _acting.reset(token)
+        _acting_name.reset(token)
 
 
 class LiveNumberSource(Protocol):
-    """Interface to `services.registry.live_numbers`, which asks the registry's publisher about single numbers."""
+    """Interface of `services.registry.live_numbers`, which asks the publisher of the corporation registry about
+    single corporation numbers.
+    """
 
     def ask(self, number: str) -> None: ...
 
@@ -169,12 +173,12 @@ class ServiceContext:
 
     @property
     def registry_folder(self) -> Path:
-        """The folder of this desk's corporation registry; it doesn't exist if the desk has none."""
+        """The folder of this desk's corporation registry. The folder doesn't exist if the desk has no registry."""
         return self.settings.home / "registry"
 
     def open_registry(self) -> "RegistryReader | None":
-        """Return the reader of this desk's corporation registry; None if the desk has none. The modules that read it
-        are imported only if there is one.
+        """Return the reader of this desk's corporation registry; None if the desk has none. The registry's modules
+        are imported only if it has one.
         """
         if self._registry is None and self.registry_folder.is_dir():
             from console.store.registry.reader import open_registry
@@ -184,12 +188,15 @@ class ServiceContext:
 
     @cached_property
     def live_numbers(self) -> "LiveNumberSource | None":
-        """Function that asks the registry's publisher about one corporation number; None if this desk doesn't ask."""
+        """The service that asks the registry's publisher about one corporation number; None if this desk doesn't
+        ask the publisher.
+        """
         return None if self.make_live_numbers is None else self.make_live_numbers(self)
 
     def ask_publisher(self, number: str) -> None:
-        """Ask the publisher of the registry about a number that this desk's registry doesn't have, if this desk may.
-        Call it outside of transactions; it may wait some seconds, and raises nothing.
+        """Ask the registry's publisher about a corporation number that this desk's registry doesn't have, if the
+        desk is configured to ask. Call this method outside of transactions: it may wait some seconds. Raises
+        nothing.
         """
         if self.registry_folder.is_dir() and self.live_numbers is not None:
             self.live_numbers.ask(number)
@@ -210,8 +217,8 @@ class ServiceContext:
 
     @cached_property
     def audit(self) -> "AuditTrail | RequestedAuditTrail":
-        """The audit trail to which this process writes. At the desk of a person for whom a worker acts, the object
-        stores the audit entries as requests to the worker.
+        """The audit trail to which this process writes. If a worker acts for the desk's person, the object stores
+        the audit entries as requests to the worker.
         """
         if self.asks_worker:
             from console.store.desk_requests.requested_audit import RequestedAuditTrail
@@ -239,10 +246,10 @@ class ServiceContext:
         """
         cipher = Cipher(self.settings.store_key())
         with self.database.read() as conn:
-            fingerprint = migrate.read_meta(conn, KEY_FINGERPRINT)
+            fingerprint = migrate.read_meta(conn, STORE_KEY_FINGERPRINT_NAME)
         if fingerprint is None and not self.asks_worker:
             fingerprint = self.database.write(
-                lambda tx: migrate.write_meta(tx.conn, KEY_FINGERPRINT, cipher.fingerprint)
+                lambda tx: migrate.write_meta(tx.conn, STORE_KEY_FINGERPRINT_NAME, cipher.fingerprint)
             )
         if fingerprint not in (None, cipher.fingerprint):
             problem: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.OTHER_STORE_KEY}
@@ -251,8 +258,8 @@ class ServiceContext:
         return cipher
 
     def answer_key(self, operation_id: str) -> str | None:
-        """Return the answer key of the operation. With this key the database checks that an answer comes from a desk
-        that has the store key. Return None on a desk without the store key.
+        """Return the answer key of the operation, or None on a desk without the store key. The database uses this
+        key to check that an answer comes from a desk that has the store key.
         """
         try:
             return self.cipher.answer_key(operation_id)
@@ -267,18 +274,18 @@ class ServiceContext:
         the connected database account (also for a due task); on other databases it is the name set by `act_as`, or
         else the operator in the settings.
         """
-        request = _executed.get()
+        request = _executed_request.get()
         if request is not None:
             return request.person
-        return self.database.account or _acting.get() or self.settings.operator
+        return self.database.account or _acting_name.get() or self.settings.operator
 
     def now(self) -> datetime:
         """Return the present time (UTC, timezone-aware) of the context's clock."""
         return self.clock.now()
 
     def holder(self) -> "Holder":
-        """Return the holder (operator, desk, host, process, session) under which this thread takes leases and begins
-        operations.
+        """Return the holder (operator, desk, host, process, session) in whose name this thread takes leases and
+        begins operations.
         """
         from console.store.operations.leases import Holder  # imported here: no reading command takes a lease
 
@@ -286,7 +293,9 @@ class ServiceContext:
 
     @cached_property
     def asks_worker(self) -> bool:
-        """True if the connected database account may only write desk requests: a worker then acts for the person."""
+        """True if the connected database account may only read and write desk requests. A worker then acts for the
+        person.
+        """
         account = self.database.account
         if account is None:
             return False
@@ -294,8 +303,8 @@ class ServiceContext:
             return people.asks_worker(conn, account)
 
     def person(self) -> Person:
-        """Return the person who acts, with roles. Raises no_operator if no name is set, and not_allowed if the name
-        is unknown.
+        """Return the acting person with the person's roles. Raises no_operator if no name is set, and not_allowed
+        if the name is unknown.
         """
         name = self.operator
         if name is None:
@@ -307,14 +316,14 @@ class ServiceContext:
 
     @property
     def _is_local_worker(self) -> bool:
-        """True for a due task on a database that is not a server. Only a name set by `act_as` counts; the operator in
-        the settings does not count.
+        """True for a due task on a database that is not a server. Only a name that `act_as` sets counts here; the
+        operator in the settings does not.
         """
-        return _acting.get() == WORKER and not self.database.is_server
+        return _acting_name.get() == WORKER and not self.database.is_server
 
     def _find_person(self, conn: Connection, name: str) -> Person:
-        """Return the person of this name. On a database without database accounts, every name has all roles while the
-        table `operators` is empty. Raises not_allowed for an unknown name.
+        """Return the person with this name. On a database without database accounts, every name has all roles
+        while the table `operators` is empty. Raises not_allowed for an unknown name.
         """
         self._require_own_name(name)
         return _require_known(name, people.find(conn, name, admit_unlisted=self.admits_unlisted_names))
@@ -330,7 +339,7 @@ class ServiceContext:
         """On a server, raise not_allowed if the settings or `act_as` name another person than the connected database
         account.
         """
-        other_names = {self.settings.operator, _acting.get()} - {None, WORKER, name}
+        other_names = {self.settings.operator, _acting_name.get()} - {None, WORKER, name}
         if self.database.is_server and other_names:
             raise ConsoleError(
                 ErrorCode.NOT_ALLOWED,
@@ -338,8 +347,8 @@ class ServiceContext:
             )
 
     def find_reading_person(self, conn: Connection) -> Person | None:
-        """Return the acting person, who wants to read, found in the read transaction `conn`; None if no person is
-        named (then reading needs no right). Raises not_allowed if the named person may not read.
+        """Return the acting person, read in the transaction `conn`; None if no person is named (reading needs no
+        right then). Raises not_allowed if the named person may not read.
         """
         name = self.reader_name
         return (
@@ -350,8 +359,8 @@ class ServiceContext:
 
     @property
     def reader_name(self) -> str | None:
-        """The name of the person whose right to read must be checked; None for a due task, and if no person is named.
-        Raises not_allowed on a server if another person than the database account is named.
+        """The name of the person whose right to read must be checked; None for a due task, and if no person is
+        named. Raises not_allowed on a server if the named person isn't the database account.
         """
         name = self.operator
         if name is None or self._is_local_worker:
@@ -360,9 +369,9 @@ class ServiceContext:
         return name
 
     def require_right(self, action: str) -> Person:
-        """Return the acting person if their roles allow the action `action`. Raises not_allowed (the caller writes
-        the audit entry about the refusal), read_only while a read-only switch stops this action, and the errors of
-        `person`.
+        """Return the acting person if one of the person's roles has the right `action`. Raises not_allowed (the
+        caller writes the audit entry about the refusal), read_only while a read-only switch stops this action,
+        and the errors of `person`.
         """
         person = self.person()
         if not has_right(person, action):
@@ -401,7 +410,7 @@ class ServiceContext:
         if result == "done":
             self.bind_to_request_id(tx, kind, subject_id)
         mark = {tracing.CORRELATION_FACT: tracing.correlation_id()} if tracing.correlation_id() else {}
-        request = _executed.get()
+        request = _executed_request.get()
         executed = {} if request is None else {"request": request.id, "worker": self.database.account}
         facts = {**(detail or {}), **mark, **executed}
         entry = NewAuditEntry(self.operator or WORKER, action, kind, subject_id, result, reason, facts)
@@ -410,14 +419,13 @@ class ServiceContext:
     def bind_to_request_id(
         self, tx: Transaction, kind: str, subject_id: int | str | None, operation_id: str | None = None
     ) -> None:
-        """Store the record that this transaction changes, and its operation if there is one, in the row of the call's
-        request id.
+        """Store the record that this transaction changes, and the operation if there is one, in the row of the
+        call's request id.
 
-        Nothing is done if the call has no request id, or if `operation_id` is None and this or an earlier
-        transaction of the same call has stored a record. Raises in_progress if another call holds the request id by
-        now.
+        Do nothing if the call has no request id, or if `operation_id` is None and a transaction of the same call
+        has already stored a record. Raises in_progress if another call holds the request id by now.
         """
-        tie = _request.get()
+        tie = _request_binding.get()
         if tie is None or (operation_id is None and (tie.is_committed or tie.stored_by is tx)):
             return
         from console.store.operations import request_ids  # imported here: reading commands have no request id
@@ -437,7 +445,7 @@ class ServiceContext:
 
 
 def require_reader(name: str, person: Person | None) -> Person:
-    """Return `person`. Raises not_allowed if `person` is None (there is no operator `name`) or may not read."""
+    """Return `person`. Raises not_allowed if `person` is None (no operator has the name `name`) or may not read."""
     person = _require_known(name, person)
     if not has_right(person, "read"):
         detail: NotAllowed = {

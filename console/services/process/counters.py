@@ -1,4 +1,4 @@
-"""Counters of this process since its start. They are kept in memory only."""
+"""Counters of this process since its start. They are stored in memory only."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -11,15 +11,15 @@ WAIT_BOUNDS_SECONDS = (0.005, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Waits for leases are counted in classes. These are the upper bounds of the classes in seconds; one more class,
 without a bound, follows.
 """
-DUPLICATES = frozenset(
+DUPLICATE_ERROR_CODES = frozenset(
     {ErrorCode.ALREADY_PURCHASED, ErrorCode.ALREADY_DECIDED, ErrorCode.IN_PROGRESS, ErrorCode.POSSIBLE_REPEAT}
 )
 """Error codes of calls that were refused because the same action has already happened or is running."""
 
 
 class ProcessCounters:
-    """Counts the waits for leases and the duplicates, which are calls refused with a code of `DUPLICATES`. May be
-    used by several threads at the same time.
+    """Counts the waits for leases, and the duplicates: calls that were refused with one of DUPLICATE_ERROR_CODES.
+    May be used by several threads at the same time.
     """
 
     def __init__(self) -> None:
@@ -29,13 +29,13 @@ class ProcessCounters:
         self._duplicates = 0
 
     def count_wait(self, seconds: float) -> None:
-        """Count a wait for a lease of `seconds`, whether it ended with the lease or with a timeout."""
+        """Count a wait for a lease that took `seconds`, whether it ended with the lease or with a timeout."""
         with self._lock:
             self._count_wait(seconds)
 
     def add_counts(self, duplicates: int, waits: Iterable[float]) -> None:
-        """Add counts that another process has reported: the number of duplicates, and the waits in seconds. No log
-        event is written.
+        """Add counts that another process has reported: the number of duplicates, and the duration of each wait in
+        seconds. Write no log event.
         """
         with self._lock:
             self._duplicates += duplicates
@@ -43,8 +43,8 @@ class ProcessCounters:
                 self._count_wait(seconds)
 
     def count_refusal(self, code: str) -> None:
-        """If the error code `code` is one of `DUPLICATES`, count one duplicate and write a log event."""
-        if code in DUPLICATES:
+        """If the error code `code` is one of `DUPLICATE_ERROR_CODES`, count one duplicate and write a log event."""
+        if code in DUPLICATE_ERROR_CODES:
             with self._lock:
                 self._duplicates += 1
             write_event(LogEvent.DUPLICATE_REFUSED, code=code)
@@ -61,5 +61,5 @@ class ProcessCounters:
 
     @property
     def duplicates(self) -> int:
-        """The number of calls that were refused with a code of `DUPLICATES`."""
+        """The number of calls that were refused with a code of `DUPLICATE_ERROR_CODES`."""
         return self._duplicates

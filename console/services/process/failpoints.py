@@ -19,8 +19,8 @@ class FailpointReached(RuntimeError):
 class Failpoints:
     """Runs the configured action when the code reaches the configured failpoint for the n-th time.
 
-    `spec` contains the name of the failpoint, the number n, and the action (`kill`, `hang` or `raise`); it is None if
-    no failpoint is configured.
+    `spec` is the tuple (name of the failpoint, n, action `kill`, `hang` or `raise`); it is None if no failpoint is
+    configured.
     """
 
     def __init__(self, spec: tuple[str, int, str] | None) -> None:

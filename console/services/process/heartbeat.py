@@ -1,4 +1,6 @@
-"""Renew the leases of running operations. A beat is one renewal; each lease gets a beat every 15 seconds."""
+"""Renew the leases of running operations. A beat is a function that renews one lease; the heartbeat calls it every
+15 seconds.
+"""
 
 import logging
 from collections.abc import Callable
@@ -14,11 +16,11 @@ _log = logging.getLogger("console.guard")
 
 
 class Heartbeat:
-    """Calls each registered beat (a function that renews one lease) regularly until the beat is removed.
+    """Calls each registered beat regularly until the beat is removed.
 
-    Each call runs in its own thread, so that a slow database write for one lease does not delay the other leases. The
-    next beat of a lease starts only after its last beat has returned, so a lease never has more than one thread. One
-    more thread is the timer; it starts with the first beat and ends when no beat is registered.
+    Each call runs in a thread of its own, so that a slow database write for one lease does not delay the other
+    leases. A beat is called again only after its last call has returned, so a lease never has more than one
+    thread. One more thread is the timer: it starts with the first beat and ends when no beat is registered.
     """
 
     def __init__(self, scale: TimeScale) -> None:
@@ -31,8 +33,8 @@ class Heartbeat:
         self._thread: Thread | None = None
 
     def add(self, key: str, beat: Callable[[], None]) -> None:
-        """Register `beat`: call it regularly until `remove(key)`, each time in a new thread with the context
-        variables of the caller of `add`. Starts the timer thread if it does not run.
+        """Register `beat` under `key` and call it regularly until `remove(key)`, each time in a new thread with
+        the context variables of the caller of `add`. Start the timer thread if it does not run.
         """
         caller = copy_context()
         with self._lock:
@@ -47,7 +49,7 @@ class Heartbeat:
             self._beats.pop(key, None)
 
     def close(self) -> None:
-        """Stop all beats; wait up to 5 seconds until the timer thread has ended."""
+        """Stop calling all beats; wait up to 5 seconds until the timer thread has ended."""
         self._stop.set()
         thread = self._thread
         if thread is not None:

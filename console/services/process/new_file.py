@@ -1,4 +1,4 @@
-"""The new file of an export, which gets its name when it is complete."""
+"""Write the new file of an export. The file gets its name only when it is complete."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,9 @@ from console.settings.draft_files import DraftFile, open_draft
 
 @contextmanager
 def open_new_file(path: Path) -> Iterator[DraftFile]:
-    """Yield a draft of the new file `path`; the block publishes it. Raises usage (file_exists) and storage_full, also
-    for trouble in the block.
+    """Yield a draft of the new file `path`. The block must publish the draft, which gives the file its name;
+    otherwise no file remains. Raises usage (file_exists) if the file exists, and storage_full if the block or
+    the file system raises an OSError.
     """
     try:
         with open_draft(path.absolute()) as draft:

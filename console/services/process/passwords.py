@@ -1,6 +1,4 @@
-"""The password that a person types to confirm a decision: the function that reads it, and the database connection
-that it opens.
-"""
+"""Read the password that a person types to confirm a decision, and connect to the database with it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,29 +16,29 @@ from console.store.database.engine import Database
 if TYPE_CHECKING:
     from console.domain.errors.details import NotAllowed
 
-SESSION = "session"
+SESSION_KIND = "session"
 """Subject kind of the audit entries about sign-ins and typed passwords."""
 ReadPassword = Callable[[], str | None]
 """A function that asks the person for the password and returns it; it returns None if no person can be asked."""
 
-_read: ContextVar[ReadPassword | None] = ContextVar("read_password", default=None)
+_password_reader: ContextVar[ReadPassword | None] = ContextVar("read_password", default=None)
 
 
 @contextmanager
-def passwords_from(read: ReadPassword) -> Iterator[None]:
-    """Within the block, let this thread ask for passwords with the function `read`."""
-    token = _read.set(read)
+def use_password_reader(read: ReadPassword) -> Iterator[None]:
+    """Within the block, use the function `read` in this thread to get passwords from the person."""
+    token = _password_reader.set(read)
     try:
         yield
     finally:
-        _read.reset(token)
+        _password_reader.reset(token)
 
 
-def typed_password() -> str:
-    """Ask the person for the password and return it. Raises not_allowed (reason `password_needed`) if no person can
-    be asked or nothing was typed.
+def read_typed_password() -> str:
+    """Return the password that the person types. Raises not_allowed (reason `password_needed`) if this thread has
+    no function that reads a password, or if the person typed nothing.
     """
-    read = _read.get()
+    read = _password_reader.get()
     password = None if read is None else read()
     if not password:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.PASSWORD_NEEDED})
@@ -48,11 +46,11 @@ def typed_password() -> str:
 
 
 @contextmanager
-def connected_with(context: ServiceContext, password: str) -> Iterator[Database]:
-    """Yield the database over new connections that use the present database account and this password. They are
-    closed at the end of the block.
+def connect_with_password(context: ServiceContext, password: str) -> Iterator[Database]:
+    """Yield the database over new connections with the present database account and this password. The connections
+    are closed at the end of the block.
 
-    Raises not_allowed (reason `password_wrong`) if the server refuses the password; an audit entry is then written.
+    Raises not_allowed (reason `password_wrong`), and writes an audit entry, if the server refuses the password.
     Raises database_unreachable and similar errors if the server does not answer.
     """
     database = Database(context.settings.sign_in.url_with_password(password))
@@ -74,4 +72,4 @@ def _audit_wrong_password(context: ServiceContext) -> None:
     place = {"place": context.settings.sign_in.database_place}
     what, outcome = AuditAction.SESSION_CONFIRMED, {"result": "refused", "reason": "password"}
     with log_and_suppress("audit of a wrong password"):
-        context.write(lambda tx: context.record_audit(tx, what, context.session, place, kind=SESSION, **outcome))
+        context.write(lambda tx: context.record_audit(tx, what, context.session, place, kind=SESSION_KIND, **outcome))

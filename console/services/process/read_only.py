@@ -1,5 +1,5 @@
-"""Refuse changes while a read-only switch is on. Every service that changes something calls this module; a service
-that moves money calls it in the transaction of the change.
+"""Refuse changes while a read-only switch is on. Every service that changes something uses this module; a service
+that moves money uses it in the transaction of the change.
 """
 
 from console.domain.access.read_only import EVERYTHING, ReadOnlySwitch, find_stopping_switch
@@ -11,14 +11,17 @@ from console.store.database.sqlalchemy_names import Connection
 
 
 def find_switch(conn: Connection, provider: str | None = None) -> ReadOnlySwitch | None:
-    """Return the switch that is on and stops changes at this provider, or all changes; None if none does."""
+    """Return the read-only switch that is on and stops changes at this provider, or all changes; None if no such
+    switch is on.
+    """
     return find_stopping_switch(read_only_switches.read_switches(conn), provider)
 
 
 def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
-    """Refuse a change if the switch of everything is on, or the switch of `provider`, at which the change costs or
-    moves money. Raises read_only with detail.who, detail.since and detail.note; detail.provider names the provider of
-    the switch.
+    """Refuse a change while the read-only switch for everything is on, or the one for `provider`, the provider at
+    which the change costs or moves money.
+
+    Raises read_only with detail.who, detail.since and detail.note; detail.provider is the provider of the switch.
     """
     switch = find_switch(conn, provider)
     if switch is None:

@@ -9,9 +9,9 @@ _log = logging.getLogger("console.guard")
 
 @contextmanager
 def log_and_suppress(name: str) -> Iterator[None]:
-    """Run the block; if it raises an Exception, log it under `name` and suppress it.
+    """Run the block; if it raises an Exception, write it to the log under `name` and suppress it.
 
-    For steps after a committed result: their failure must not hide the result.
+    Use it for steps after a committed result, because a failure of such a step must not hide the result.
     """
     try:
         yield

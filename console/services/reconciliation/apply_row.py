@@ -1,7 +1,7 @@
-"""Apply one row of a provider's history to our payment.
+"""Apply one row of a provider's history (`HistoryRow`) to our payment.
 
-A new fact is applied like the answer to a probe. A difference that remains opens a case. If the difference of an open
-case no longer exists, the case is resolved.
+A new state or amount in the row is applied like the answer to a probe. A difference that remains opens a case. A
+case whose difference no longer exists is resolved.
 """
 
 import json
@@ -37,15 +37,13 @@ from console.store.payments import payments
 from console.store.reconciliation import our_records
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-CALL_NAME = "recon"
+EVIDENCE_CALL_NAME = "recon"
 BUG_EXIT_STATUS = 70
-_PAYMENT_RULES = (row_comparison.STATE_RULE, row_comparison.AMOUNT_RULE, row_comparison.MISSING_THERE_RULE)
+_PAYMENT_CASE_RULES = (row_comparison.STATE_RULE, row_comparison.AMOUNT_RULE, row_comparison.MISSING_THERE_RULE)
 
 
-class RowApplication:
-    """Writes the result of comparing one row of a provider's history with our payment, in the caller's
-    transaction.
-    """
+class HistoryRowApplier:
+    """Compares rows of a provider's history with our payments, and writes the results in the caller's transaction."""
 
     def __init__(self, context: ServiceContext, imports: PaymentImports) -> None:
         self._context = context
@@ -55,9 +53,11 @@ class RowApplication:
     def apply_row(
         self, tx: Transaction, provider: str, row: HistoryRow, source_kind: ReportSource, row_source: str
     ) -> ReconciliationDifference | None:
-        """Compare a row about a payment with our payment, and write the result. `row_source` is the name of the file
-        or notice that contains the row; it is stored in the evidence. Return the difference; None if both sides
-        agree.
+        """Compare a row about a payment with our payment, and write the result. Return the difference; None if
+        both sides agree.
+
+        `source_kind` is the kind of the row's source. `row_source` is the name of the file or notice that contains
+        the row; it is stored in the evidence.
         """
         return self.apply_report(
             tx, find_payment(tx, provider, row), row, make_report(row, source_kind, row_source), provider
@@ -67,9 +67,9 @@ class RowApplication:
     def apply_report(
         self, tx: Transaction, payment: Payment | None, row: HistoryRow, fact: ReportWithSource, provider: str
     ) -> ReconciliationDifference | None:
-        """Do the same as `apply_row`, for a payment that the caller has read and a report that the caller has made
-        from the row. `payment` is None if our database has no such payment: it is then imported. Return the
-        difference; None if both sides agree.
+        """Do the same as `apply_row` with a payment that the caller has read and a report (`fact`) that the caller
+        has made from the row. If `payment` is None, our database has no such payment, and it is imported.
+        Return the difference; None if both sides agree.
         """
         finding, own_text = compare_row(payment, row), ours_text(payment)
         if payment is None and finding.consequence is Consequence.IMPORT:
@@ -86,7 +86,7 @@ class RowApplication:
             apply_report(self._context, tx, payment, fact, is_just_read=True)
         current = payment_work.require_payment(tx, payment.id)
         if finding.verdict is ReconciliationVerdict.MATCHED:
-            self.close_cases(tx, current, _PAYMENT_RULES)
+            self.close_cases(tx, current, _PAYMENT_CASE_RULES)
             return None
         is_settled = compare_row(current, row).verdict is ReconciliationVerdict.MATCHED
         self.open_case(
@@ -99,14 +99,14 @@ class RowApplication:
     def open_case(
         self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_settled: bool
     ) -> None:
-        """Open a case of `rule` about a payment. With `is_settled`, applying the row has already removed the
-        difference; the case is then stored as resolved.
+        """Open a case of the alert rule `rule` about a payment, with the observed and the expected value. If
+        `is_settled` is True, the row has already removed the difference, and the case is stored as resolved.
         """
         context, now = self._context, self._context.now()
         if not is_settled:
             payment_work.open_case(context, tx, payment.id, rule, observed, expected)
             return
-        self.close_cases(tx, payment, _PAYMENT_RULES)
+        self.close_cases(tx, payment, _PAYMENT_CASE_RULES)
         alert = alerts.raise_alert(
             tx.conn, rule, PAYMENT_KIND, payment.id, payment.merchant_payment_id, observed, expected, now
         )
@@ -117,10 +117,10 @@ class RowApplication:
     def close_cases(
         self, tx: Transaction, payment: Payment, rules: Collection[str], observed: Collection[str] | None = None
     ) -> None:
-        """Resolve the payment's open cases of `rules`, because their difference no longer exists. If the payment
-        waited for a review because of such a case, set its next work.
+        """Resolve the payment's open cases of these alert rules, because their differences no longer exist. If the
+        payment waited for a review because of such a case, set the payment's next work.
 
-        With `observed`, only the cases with one of these observed values are resolved.
+        If `observed` is not None, resolve only the cases with one of these observed values.
         """
         context, now = self._context, self._context.now()
         open_cases = our_records.open_cases(tx.conn, (payment.id,), rules).get(payment.id, ())
@@ -143,8 +143,8 @@ class RowApplication:
     def open_missing_case(
         self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
     ) -> ReconciliationDifference:
-        """Open a case about a payment of ours that the provider's complete history does not contain. Return the
-        difference; `key` is the key under which the run stores it.
+        """Open a case about a payment of ours that is missing in the provider's complete history. Return the
+        difference; `key` is the key under which the run stores it, `own_text` describes our payment.
         """
         payment = payment_work.require_payment(tx, payment_id)
         self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_settled=False)
@@ -154,8 +154,8 @@ class RowApplication:
 
 
 def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | None:
-    """Return our payment that a row of the history describes. It is searched by the provider's payment id first, then
-    by our payment number; None if neither is found.
+    """Return our payment that the row describes, found by the provider's payment id or otherwise by our payment
+    number; None if neither is found.
     """
     provider_id, merchant_id = row.provider_payment_id, row.merchant_payment_id
     payment = payments.find_by_provider_id(tx.conn, provider, provider_id) if provider_id else None
@@ -163,13 +163,13 @@ def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | N
 
 
 def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> ReportWithSource:
-    """Return a row as the provider's report about a payment, true at the time of the row's event. The report says
-    nothing about refunds.
+    """Return the row as the provider's report about a payment, true at the time of the row's event. The report
+    contains no refunds.
     """
     report = PaymentReport(
         merchant_payment_id=row.merchant_payment_id or "-",
         provider_payment_id=row.provider_payment_id,
-        provider_state=_provider_word(row),
+        provider_state=_find_provider_word(row),
         state=row.state,
         is_final=row.state not in WAITING_STATES,
         amount=row.amount,
@@ -181,20 +181,20 @@ def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> 
     body = {"row": row.key, "in": row_source, "word": row.word, "at": instant_text(row.at), "minor": row.amount.minor,
             "payment": row.provider_payment_id, "number": row.merchant_payment_id}  # fmt: skip
     answer = Outcome(kind, "history_row", Sent.YES, report, evidence=json.dumps(body, ensure_ascii=False))
-    return ReportWithSource(report, row.at, source_kind, CALL_NAME, answer)
+    return ReportWithSource(report, row.at, source_kind, EVIDENCE_CALL_NAME, answer)
 
 
-def _provider_word(row: HistoryRow) -> str:
-    """Return the provider's own name of the payment's state. A Japanese name, as daily files contain it, is replaced
-    by the name that the provider's API uses.
+def _find_provider_word(row: HistoryRow) -> str:
+    """Return the provider's own name of the payment's state. A Japanese name from a daily file is replaced by the
+    name that the provider's API uses.
     """
     words = {PaymentState.PAYMENT_SUCCESS: "COMPLETED", PaymentState.PAYMENT_FAILED: "FAILED"}
     return row.word if row.word.isascii() else words.get(row.state, row.word)
 
 
 def make_refused_difference(key: str, reason: str, provider_id: str | None) -> ReconciliationDifference:
-    """Return the difference for a row that was rejected because it is implausible; `reason` is the code of the
-    reason.
+    """Return the difference for a row that was rejected as implausible. `key` is the key of the row, `reason` the
+    code of the reason.
     """
     return ReconciliationDifference(
         key, ReconciliationVerdict.REFUSED, None, None, f"{reason} {provider_id or ''}".strip()

@@ -1,7 +1,8 @@
-"""Store the progress of a reconciliation run. The effect of a row, the verdict about it and the run's new position
-are written in one transaction.
+"""Store the progress of a reconciliation run: the counts, the differences, and the position (the key of the last
+compared row).
 
-After a crash at any row, a run that is continued therefore gets the same counts as a run without a crash.
+The effect of a row, the verdict about the row and the run's new position are written in one transaction. After a
+crash at any row, a continued run therefore gets the same counts as a run without a crash.
 """
 
 from collections import Counter
@@ -21,7 +22,7 @@ from console.store.reconciliation.runs import Run, StaleRow
 
 RECONCILIATION_KIND = reconciliations.RECONCILIATION_KIND
 PROVIDER_ROWS_PHASE, OWN_ROWS_PHASE = "theirs", "ours"
-REFUSED_ROWS = "reconcile_rows_refused"
+REFUSED_ROWS_RULE = "reconcile_rows_refused"
 """Alert rule of the case about a run in which rows of the history were rejected."""
 MAX_DIFFERENCES = 1_000
 RowEffect = Callable[[Transaction], ReconciliationDifference | None]
@@ -30,31 +31,29 @@ if both sides agree.
 """
 
 
-def lease_name(provider: str) -> str:
-    """Return the name of the lease under which a process reconciles with this provider. Only one process at a time
-    holds it.
-    """
+def make_lease_name(provider: str) -> str:
+    """Return the name of the lease for reconciliations with this provider. Only one process at a time holds it."""
     return f"reconciliation_{provider}"
 
 
 class RunJournal(Protocol):
-    """Interface for recording the verdict about each row, in the sequence of the rows.
+    """Interface that records the result of each compared row, in the sequence of the rows.
 
-    If `is_dry_run` is True, nothing may be written during the run, so the callers neither import payments nor probe
-    refunds.
+    If `is_dry_run` is True, the run may write nothing, so its callers neither import payments nor probe refunds.
     """
 
     is_dry_run: bool
 
     def count_match(self, key: str) -> None:
-        """Count a row that agrees with our record and needs no write. The count is stored together with the next row
-        that is written.
+        """Count the row with this key, which agrees with our record and needs no write. The count is stored
+        together with the next row that is written.
         """
         ...
 
     def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
-        """Record a row that needs a write. `expected` is the difference that was found by reading (None if both sides
-        agree); `effect` writes the row's effect and returns the difference that remains.
+        """Record the row with this key, which needs a write. `expected` is the difference that the comparison
+        found (None if both sides agree); `effect` writes the row's effect and returns the difference that
+        remains.
         """
         ...
 
@@ -63,7 +62,7 @@ class RunJournal(Protocol):
         ...
 
     def pause(self) -> None:
-        """Store the counts and the position that the run has reached."""
+        """Store the run's counts and position."""
         ...
 
 
@@ -96,8 +95,8 @@ class DryRunCounts:
 
 
 class StoredRun:
-    """A reconciliation run that is stored as a row. Each write also renews the run's lease; it raises in_progress if
-    another process has taken the lease.
+    """A reconciliation run that has a row in the database. Each write also renews the run's lease, and raises
+    in_progress if another process has taken the lease.
     """
 
     is_dry_run = False
@@ -107,13 +106,13 @@ class StoredRun:
         self._match_count, self._position = 0, run.position
 
     def count_match(self, key: str) -> None:
-        """Count, in memory, a row that agrees with our record, and set the position to it. The next write stores
-        both.
+        """Count, in memory, the row with this key, which agrees with our record, and set the run's position to
+        this row. The next write stores both.
         """
         self._match_count, self._position = self._match_count + 1, key
 
     def move_to(self, key: str) -> None:
-        """Set the position, in memory. The next call of `pause` stores it."""
+        """Set the run's position, in memory, to the row with this key. The next call of `pause` stores it."""
         self._position = key
 
     def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
@@ -141,15 +140,15 @@ class StoredRun:
             self._context.failpoints.reach("after_reconcile_batch")
 
     def begin_phase(self, phase: str) -> None:
-        """Store the counts, then begin the next phase: `phase` is OWN_ROWS_PHASE, which follows PROVIDER_ROWS_PHASE.
-        The new phase has no position yet.
+        """Store the counts and begin the next phase without a position. `phase` is OWN_ROWS_PHASE, which follows
+        PROVIDER_ROWS_PHASE.
         """
         self.pause()
         self.run = self._context.write(lambda tx: self._save_position(tx, Counter(), phase=phase, position=None))
         self._position = None
 
     def fail_run(self, reason: str) -> None:
-        """Set the run's state to failed with this reason code. A failed run is never continued."""
+        """Set the run's state to failed, with this reason code. A failed run is never continued."""
         self.run = self._context.write(
             lambda tx: self._save_position(tx, Counter(), state=reconciliations.RUN_FAILED, reason=reason[:64])
         )

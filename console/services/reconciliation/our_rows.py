@@ -1,4 +1,4 @@
-"""Second phase of a reconciliation (phase OWN_ROWS_PHASE): find our payments and refunds that are missing in the
+"""Second phase of a reconciliation (OWN_ROWS_PHASE): find our payments and refunds that are missing in the
 provider's history. If the provider has no history, ask it about each of our payments instead.
 """
 
@@ -27,9 +27,9 @@ from console.domain.reconciliation.row_comparison import (
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.credit_checks.readings import find_part_error_code
 from console.services.payments.apply_report import ReportWithSource
-from console.services.payments.probe import CALL_NAME, PaymentProbes, find_report
+from console.services.payments.probe import EVIDENCE_CALL_NAME, PaymentProbes, find_report
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.apply_row import RowApplication
+from console.services.reconciliation.apply_row import HistoryRowApplier
 from console.services.reconciliation.journal import RunJournal
 from console.services.reconciliation.sources import HistorySource
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -41,17 +41,19 @@ from console.store.reconciliation.our_records import PagePosition
 from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
-REFUND_KEY_PREFIX = "refunds:"
+REFUND_POSITION_PREFIX = "refunds:"
 """Prefix of the stored position of a run that has compared all payments and now compares the refunds."""
 T = TypeVar("T", Payment, Refund)
-Page = Callable[[Connection, PagePosition], Sequence[T]]
+ReadPage = Callable[[Connection, PagePosition], Sequence[T]]
 
 
-class OwnRows:
+class OwnRecordComparison:
     """Reads our payments and refunds, oldest first, and compares each with the provider's history or answer."""
 
-    def __init__(self, context: ServiceContext, facts: RowApplication, payment_probes: PaymentProbes) -> None:
-        self._context, self._row_application, self._payment_probes = context, facts, payment_probes
+    def __init__(
+        self, context: ServiceContext, row_applier: HistoryRowApplier, payment_probes: PaymentProbes
+    ) -> None:
+        self._context, self._row_applier, self._payment_probes = context, row_applier, payment_probes
 
     def compare_paid(
         self,
@@ -62,19 +64,19 @@ class OwnRows:
         position: str | None,
     ) -> bool:
         """Check that the provider's history contains every payment and refund of ours that was paid or refunded
-        within `span` (first instant and end, UTC). `position` is the stored position of an interrupted run, None for
-        a new run. Return False if the process was asked to stop before the end.
+        within `span` (first instant and end, UTC). Return False if the process was stopped before the end.
 
-        Payments and refunds closer than CLOCK_TOLERANCE to an end of the span are skipped, because the history of the
-        day before or after may contain them.
+        `position` is the stored position of an interrupted run, None for a new run. Payments and refunds within
+        CLOCK_TOLERANCE of the beginning or end of the span are skipped, because the history of the day before or
+        after may contain them.
         """
         inner_span = span[0] + CLOCK_TOLERANCE, span[1] - CLOCK_TOLERANCE
-        if not (position or "").startswith(REFUND_KEY_PREFIX) and not self._compare_payments(
+        if not (position or "").startswith(REFUND_POSITION_PREFIX) and not self._compare_payments(
             provider, history, run_journal, inner_span, position
         ):
             return False
         return self._compare_refunds(
-            provider, history, run_journal, inner_span, (position or "").partition(REFUND_KEY_PREFIX)[2] or None
+            provider, history, run_journal, inner_span, (position or "").partition(REFUND_POSITION_PREFIX)[2] or None
         )
 
     def _compare_payments(
@@ -88,13 +90,15 @@ class OwnRows:
         def read_page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
             return our_records.paid_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
-        for payment in self._iterate_pages(run_journal, read_page, _paid_at, _parse_first_mark(position, span[0])):
+        for payment in self._iterate_pages(
+            run_journal, read_page, _get_paid_at, _parse_first_position(position, span[0])
+        ):
             if payment is None:
                 return False
             if payment.state in PAID_STATES and not history.has_payment(payment):
                 self._write_missing(
                     run_journal,
-                    _position_text(_paid_at(payment), payment.id),
+                    _format_position(_get_paid_at(payment), payment.id),
                     payment,
                     f"{provider} tells nothing of it",
                 )
@@ -109,7 +113,7 @@ class OwnRows:
         )
 
         def effect(tx: Transaction) -> ReconciliationDifference:
-            return self._row_application.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
+            return self._row_applier.open_missing_case(tx, payment.id, expected.row_key, observed, own_text)
 
         run_journal.write(key, expected, effect)
 
@@ -121,34 +125,34 @@ class OwnRows:
         span: tuple[datetime, datetime],
         position: str | None,
     ) -> bool:
-        if history.refund_times("", 0) is None:
+        if history.find_refund_times("", 0) is None:
             return True
 
         def read_page(conn: Connection, mark: PagePosition) -> Sequence[Refund]:
             return our_records.refunds_sent(conn, mark, span[1], ROWS_PER_BATCH)
 
         for refund in self._iterate_pages(
-            run_journal, read_page, _sent_at, _parse_first_mark(position, span[0]), REFUND_KEY_PREFIX
+            run_journal, read_page, _get_sent_at, _parse_first_position(position, span[0]), REFUND_POSITION_PREFIX
         ):
             if refund is None:
                 return False
-            payment = self._payment_if_missing(provider, history, refund, span[1])
+            payment = self._find_payment_of_missing_refund(provider, history, refund, span[1])
             if payment is not None:
                 observed = row_comparison.missing_refund_text(refund)
                 self._write_missing(
                     run_journal,
-                    REFUND_KEY_PREFIX + _position_text(_sent_at(refund), refund.id),
+                    REFUND_POSITION_PREFIX + _format_position(_get_sent_at(refund), refund.id),
                     payment,
                     observed,
                     "",
                 )
         return True
 
-    def _payment_if_missing(
+    def _find_payment_of_missing_refund(
         self, provider: str, history: HistorySource, refund: Refund, until: datetime
     ) -> Payment | None:
-        """Return the refund's payment if the provider's history should contain the refund and doesn't; otherwise
-        None. `until` is the end of the compared span.
+        """Return the refund's payment if the refund is missing in the provider's history, which should contain it;
+        otherwise None. `until` is the end of the compared span.
         """
         if refund.state is not RefundState.COMPLETED or refund.told_at is None or refund.told_at >= until:
             return None
@@ -157,7 +161,7 @@ class OwnRows:
             payment_refunds = refunds.find_by_payment(conn, refund.payment_id)
         if payment is None or payment.provider != provider or payment.provider_payment_id is None:
             return None
-        times = history.refund_times(payment.provider_payment_id, refund.amount_minor) or ()
+        times = history.find_refund_times(payment.provider_payment_id, refund.amount_minor) or ()
         same_amount = [other for other in payment_refunds if other.amount_minor == refund.amount_minor]
         reported = row_comparison.match_refunds(same_amount, times).values()
         return None if any(match.id == refund.id for match in reported) else payment
@@ -165,16 +169,16 @@ class OwnRows:
     def _iterate_pages(
         self,
         run_journal: RunJournal,
-        page: Page[T],
+        page: ReadPage[T],
         at: Callable[[T], datetime],
         mark: PagePosition,
         prefix: str = "",
     ) -> Iterator[T | None]:
-        """Yield our records page by page, beginning after `mark`, and store the run's position after each full page.
-        As the last value, yield None if the process was asked to stop.
+        """Yield our records page by page, beginning after `mark`, and store the run's position after each full
+        page. If the process was stopped, yield None as the last value.
 
-        `page` reads one page; `at` returns the instant by which the records are sorted; `prefix` begins the stored
-        position.
+        `page` reads one page; `at` returns the instant by which the records are sorted; `prefix` is the first part
+        of the stored position.
         """
         while True:
             with self._context.database.read() as conn:
@@ -183,7 +187,7 @@ class OwnRows:
             if len(rows) < ROWS_PER_BATCH:
                 return
             mark = at(rows[-1]), rows[-1].id
-            run_journal.move_to(prefix + _position_text(*mark))
+            run_journal.move_to(prefix + _format_position(*mark))
             run_journal.pause()
             if not any(iterate_until_stopped((True,))):
                 yield None
@@ -195,24 +199,28 @@ class OwnRows:
         self, provider: str, run_journal: RunJournal, span: tuple[datetime, datetime], position: str | None
     ) -> bool:
         """Ask the provider about every payment of ours that began within `span` (first instant and end, UTC), and
-        compare the answers. `position` is the stored position of an interrupted run, None for a new run. Return False
-        if the process was asked to stop before the end.
+        compare the answers. Return False if the process was stopped before the end.
 
-        Raises provider_auth, rate_limited, provider_unreachable or outcome_unknown at the first payment for which the
-        provider gives no answer; a continued run begins at this payment.
+        `position` is the stored position of an interrupted run, None for a new run. Raises provider_auth,
+        rate_limited, provider_unreachable or outcome_unknown at the first payment for which the provider gives no
+        answer; a continued run begins at this payment.
         """
 
         def read_page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
             return our_records.begun_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
-        for payment in self._iterate_pages(run_journal, read_page, _begun_at, _parse_first_mark(position, span[0])):
+        for payment in self._iterate_pages(
+            run_journal, read_page, _get_begun_at, _parse_first_position(position, span[0])
+        ):
             if payment is None or not any(iterate_until_stopped((True,))):
                 return False
-            self._compare_one(provider, run_journal, payment, _position_text(_begun_at(payment), payment.id))
+            self._compare_payment_answer(
+                provider, run_journal, payment, _format_position(_get_begun_at(payment), payment.id)
+            )
             run_journal.pause()
         return True
 
-    def _compare_one(self, provider: str, run_journal: RunJournal, payment: Payment, key: str) -> None:
+    def _compare_payment_answer(self, provider: str, run_journal: RunJournal, payment: Payment, key: str) -> None:
         asked_at, outcome = self._context.now(), self._payment_probes.ask_provider(payment)
         if outcome is None:
             raise ConsoleError(
@@ -224,7 +232,7 @@ class OwnRows:
             return
         row, fact = (
             _make_history_row(payment, report, asked_at, key),
-            ReportWithSource(report, asked_at, ReportSource.READ, CALL_NAME, outcome),
+            ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome),
         )
         finding = compare_row(payment, row)
         if finding == MATCHED_ROW and not self._has_cases(payment):
@@ -238,7 +246,7 @@ class OwnRows:
         run_journal.write(
             key,
             expected,
-            lambda tx: self._row_application.apply_report(tx, _current_payment(tx, payment), row, fact, provider),
+            lambda tx: self._row_applier.apply_report(tx, _read_current_payment(tx, payment), row, fact, provider),
         )
 
     def _has_cases(self, payment: Payment) -> bool:
@@ -256,8 +264,10 @@ class OwnRows:
             run_journal.count_match(key)
 
     def _compare_refund_sum(self, run_journal: RunJournal, payment: Payment, report: PaymentReport, key: str) -> None:
-        """Compare our refunded sum of a payment with the sum in the provider's report. Single refunds are not
-        compared here, because the probe of a refund asks the provider about that refund by its idempotency key.
+        """Compare the sum of a payment's refunds in our database with the sum in the provider's report.
+
+        Single refunds are not compared here, because the probe of a refund asks the provider about that refund by
+        its idempotency key.
         """
         reported = report.refunds
         reported_minor = sum(
@@ -276,8 +286,8 @@ class OwnRows:
         own_text, provider_text = f"refunded {payment.refunded_minor}", f"refunded {reported_minor}"
 
         def effect(tx: Transaction) -> ReconciliationDifference:
-            self._row_application.open_case(
-                tx, _current_payment(tx, payment), rule, provider_text, own_text, is_settled=False
+            self._row_applier.open_case(
+                tx, _read_current_payment(tx, payment), rule, provider_text, own_text, is_settled=False
             )
             return ReconciliationDifference(
                 key, ReconciliationVerdict.DIFFERENT_AMOUNT, payment.id, own_text, provider_text, case_opened=True
@@ -293,8 +303,9 @@ class OwnRows:
 
 
 def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow:
-    """Return the provider's answer about a payment as a row of a history, so that it can be compared like one. If the
-    answer has no amount, the row gets our payment's amount.
+    """Return the provider's answer about a payment as a row of a history, for the same comparison. `at` is the
+    time of the question, `key` the key of the row. If the answer has no amount, the row gets our payment's
+    amount.
     """
     amount = report.amount or Money(payment.captured_minor or payment.asked_minor, payment.currency)
     paid_at = report.state is PaymentState.PAYMENT_SUCCESS and report.paid_at
@@ -303,38 +314,38 @@ def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key
     return HistoryRow(key, provider_id, number, report.state, provider_word, paid_at or at, amount)
 
 
-def _current_payment(tx: Transaction, payment: Payment) -> Payment:
+def _read_current_payment(tx: Transaction, payment: Payment) -> Payment:
     return payments.find(tx.conn, payment.id) or payment
 
 
-def _paid_at(payment: Payment) -> datetime:
+def _get_paid_at(payment: Payment) -> datetime:
     return _require_instant(payment.paid_at)
 
 
-def _begun_at(payment: Payment) -> datetime:
+def _get_begun_at(payment: Payment) -> datetime:
     return _require_instant(payment.begun_at)
 
 
-def _sent_at(refund: Refund) -> datetime:
+def _get_sent_at(refund: Refund) -> datetime:
     return _require_instant(refund.first_sent_at)
 
 
 def _require_instant(at: datetime | None) -> datetime:
-    """Return `at`, the instant by which a record was selected. Raises LookupError if it is None, which would be a
-    bug.
+    """Return `at`, the instant by which the query selected the record. Raises LookupError if `at` is None, which
+    would be a bug.
     """
     if at is None:
         raise LookupError("a row without the instant by which it was found")
     return at
 
 
-def _position_text(at: datetime, row_id: int) -> str:
+def _format_position(at: datetime, row_id: int) -> str:
     return f"{at.isoformat(timespec='microseconds')}|{row_id}"
 
 
-def _parse_first_mark(position: str | None, beginning: datetime) -> PagePosition:
-    """Return the instant and the id after which reading begins: those of the last record that an interrupted run has
-    stored, or for a new run the instant just before `beginning`.
+def _parse_first_position(position: str | None, beginning: datetime) -> PagePosition:
+    """Return the instant and the id after which a run begins to read: those in the stored `position` of an
+    interrupted run, or for a new run the instant directly before `beginning`.
     """
     at, _, number = (position or "").partition("|")
     return (datetime.fromisoformat(at), int(number)) if number else (beginning - timedelta(microseconds=1), 0)

@@ -1,4 +1,4 @@
-"""First phase of a reconciliation (phase PROVIDER_ROWS_PHASE): compare every row of the provider's history with our
+"""First phase of a reconciliation (PROVIDER_ROWS_PHASE): compare every row of the provider's history with our
 payments and refunds, in batches.
 """
 
@@ -20,7 +20,7 @@ from console.services.payment_intake.import_payment import PaymentImports
 from console.services.process.context import ServiceContext
 from console.services.process.tolerated import log_and_suppress
 from console.services.reconciliation import apply_row
-from console.services.reconciliation.apply_row import RowApplication
+from console.services.reconciliation.apply_row import HistoryRowApplier
 from console.services.reconciliation.journal import RunJournal
 from console.services.reconciliation.sources import MAX_REFUSED_ROWS, HistorySource
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -30,35 +30,39 @@ from console.store.refunds import refunds
 
 ROWS_PER_BATCH = 200
 T = TypeVar("T")
-Row = HistoryRow | RefusedRow
+HistoryOrRefusedRow = HistoryRow | RefusedRow
 
 
-class ProviderRows:
-    """Compares a provider's history with our records. `probe_refund` is a function that asks the provider about the
-    refund with the given id.
+class ProviderHistoryComparison:
+    """Compares every row of a provider's history with our records.
+
+    `row_applier` writes the results; `imports` imports missing payments; `probe_refund` asks the provider about
+    the refund with this id.
     """
 
     def __init__(
         self,
         context: ServiceContext,
-        facts: RowApplication,
+        row_applier: HistoryRowApplier,
         imports: PaymentImports,
         probe_refund: Callable[[int], object],
     ) -> None:
-        self._context, self._row_application, self._imports, self._probe_refund = (
+        self._context, self._row_applier, self._imports, self._probe_refund = (
             context,
-            facts,
+            row_applier,
             imports,
             probe_refund,
         )
 
     def compare(self, provider: str, history: HistorySource, run_journal: RunJournal, last_key: str | None) -> bool:
-        """Compare the rows of the history that follow the row with the key `last_key` (None: all rows). Return False
-        if the process was asked to stop before the end. Raises provider_answer_unusable if more than
+        """Compare the rows of the history that follow the row with the key `last_key` (None: all rows), and record
+        the results in the run journal.
+
+        Return False if the process was stopped before the end. Raises provider_answer_unusable if more than
         MAX_REFUSED_ROWS rows were rejected.
         """
         refused_count, is_complete = 0, False
-        for batch in iterate_until_stopped(_split_rows(history.rows(last_key), ROWS_PER_BATCH)):
+        for batch in iterate_until_stopped(_split_rows(history.read_rows(last_key), ROWS_PER_BATCH)):
             is_complete = not batch
             if is_complete:
                 break
@@ -76,17 +80,17 @@ class ProviderRows:
 
     @property
     def context(self) -> ServiceContext:
-        """The service context; used by `_Batch`."""
+        """The service context, for `_Batch`."""
         return self._context
 
     @property
-    def facts(self) -> RowApplication:
-        """The object that writes the result of a comparison; used by `_Batch`."""
-        return self._row_application
+    def row_applier(self) -> HistoryRowApplier:
+        """The object that writes the result of a comparison, for `_Batch`."""
+        return self._row_applier
 
-    def make_import(self, provider: str, row: HistoryRow) -> None:
-        """Import the payment that a refund's row names and our database doesn't have. If the provider call fails, the
-        error is ignored, and the row remains a difference.
+    def import_missing_payment(self, provider: str, row: HistoryRow) -> None:
+        """Import the payment of a refund's row, because our database doesn't have it. If the call of the provider
+        fails, ignore the error; the row then remains a difference.
         """
         if row.merchant_payment_id is not None:
             with log_and_suppress(f"importing {row.merchant_payment_id}"):
@@ -94,8 +98,8 @@ class ProviderRows:
                     lambda: self._imports.import_payment(PaymentImport(provider, row.merchant_payment_id or ""))
                 )
 
-    def ask_about(self, refund: Refund) -> None:
-        """Probe one of our refunds. If the provider call fails, the error is ignored, and the row remains a
+    def probe_our_refund(self, refund: Refund) -> None:
+        """Probe one of our refunds. If the call of the provider fails, ignore the error; the row then remains a
         difference.
         """
         with log_and_suppress(f"asking about refund {refund.id}"):
@@ -111,17 +115,17 @@ class ProviderRows:
 
 
 class _Batch:
-    """A batch of rows of a provider's history, together with the payments of ours that they name, read in one
-    transaction.
+    """A batch of rows of a provider's history with our payments that match them. All payments of the batch are
+    read in one transaction.
     """
 
     def __init__(
         self,
-        reader: ProviderRows,
+        reader: ProviderHistoryComparison,
         provider: str,
         history: HistorySource,
         run_journal: RunJournal,
-        rows: Sequence[Row],
+        rows: Sequence[HistoryOrRefusedRow],
     ) -> None:
         self._reader, self._provider, self._history, self._run_journal, self._rows = (
             reader,
@@ -141,7 +145,7 @@ class _Batch:
             self._cases = our_records.open_cases(conn, ids, row_comparison.RULES)
 
     def compare(self) -> None:
-        """Compare each row of the batch with our payment or refund, and write the result to the run."""
+        """Compare each row of the batch with our payment or refund, and write the result into the run journal."""
         for row in self._rows:
             if isinstance(row, RefusedRow):
                 self._record_refused_row(row.key, row.reason, row.provider_payment_id)
@@ -174,17 +178,17 @@ class _Batch:
                 expected = ReconciliationDifference(
                     row.key, finding.verdict, payment.id if payment else None, own_text, provider_text
                 )
-            row_source = self._history.source_of(row.key)
+            row_source = self._history.find_row_source(row.key)
             self._run_journal.write(
                 row.key,
                 expected,
-                lambda tx: self._reader.facts.apply_row(tx, self._provider, row, source, row_source),
+                lambda tx: self._reader.row_applier.apply_row(tx, self._provider, row, source, row_source),
             )
 
     def _write_unbookable(self, row: HistoryRow) -> None:
-        """Record a difference for a payment that can't be imported: a row of a file without our payment number, or a
-        signed notice without an order. For such a notice a case is already open, and the notice is booked when its
-        order arrives.
+        """Record a difference for a payment that can't be imported: the row of a file has no payment number of
+        ours, or the signed notice has no order. For such a notice a case is already open, and the notice is
+        booked when the order arrives.
         """
         if self._history.source_kind is ReportSource.READ:
             self._record_refused_row(row.key, "no_number", row.provider_payment_id)
@@ -198,25 +202,26 @@ class _Batch:
     # Refunds
 
     def _compare_refund(self, row: HistoryRow, state: RefundState) -> None:
-        """Compare the row of a refund with our refund; `state` is the refund's state in the row. A refund that is not
-        completed at the provider counts as a match: it moved no money, and the provider reports it again once it is
-        completed.
+        """Compare the row of a refund with our refund; `state` is the refund's state in the row.
+
+        A refund that the provider has not completed counts as a match: it moved no money, and the provider reports
+        it again when it is completed.
         """
         if state is not RefundState.COMPLETED:
             self._run_journal.count_match(row.key)
             return
         payment = self._find_payment(row)
         if payment is None and not self._run_journal.is_dry_run:
-            self._reader.make_import(self._provider, row)
+            self._reader.import_missing_payment(self._provider, row)
         refund = self._find_refund(row, payment)
         if refund is not None and refund.state is RefundState.COMPLETED:
             self._write_match(row, payment, refund)
             return
         if refund is not None and not self._run_journal.is_dry_run:
-            self._reader.ask_about(refund)
+            self._reader.probe_our_refund(refund)
         verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
         expected = ReconciliationDifference(
-            row.key, verdict, payment.id if payment else None, _refund_text(refund), _row_text(row)
+            row.key, verdict, payment.id if payment else None, _describe_refund(refund), _describe_row(row)
         )
         self._run_journal.write(row.key, expected, lambda tx: self._write_difference(tx, row, refund))
 
@@ -226,7 +231,7 @@ class _Batch:
         with self._reader.context.database.read() as conn:
             payment_refunds = refunds.find_by_payment(conn, payment.id)
         same_amount = [refund for refund in payment_refunds if refund.amount_minor == row.amount.minor]
-        times = self._history.refund_times(row.provider_payment_id or "", row.amount.minor) or ()
+        times = self._history.find_refund_times(row.provider_payment_id or "", row.amount.minor) or ()
         return row_comparison.match_refunds(same_amount, [at for at in times if at <= row.at]).get(row.at)
 
     def _write_match(self, row: HistoryRow, payment: Payment | None, refund: Refund) -> None:
@@ -240,35 +245,35 @@ class _Batch:
         open.
         """
         rules = (row_comparison.UNKNOWN_REFUND_RULE, row_comparison.STATE_RULE, row_comparison.MISSING_THERE_RULE)
-        self._reader.facts.close_cases(
-            tx, payment, rules, (_row_text(row), row_comparison.missing_refund_text(refund))
+        self._reader.row_applier.close_cases(
+            tx, payment, rules, (_describe_row(row), row_comparison.missing_refund_text(refund))
         )
 
     def _write_difference(
         self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None
     ) -> ReconciliationDifference:
         """Write the difference and the case for the row of a refund, and return the difference. If the probe has
-        completed our refund meanwhile, the case is stored as resolved.
+        completed `compared_refund` meanwhile, the case is stored as resolved.
         """
         payment = apply_row.find_payment(tx, self._provider, row)
         refund = refunds.find(tx.conn, compared_refund.id) if compared_refund else None
         verdict = ReconciliationVerdict.DIFFERENT_AMOUNT if refund is None else ReconciliationVerdict.DIFFERENT_STATE
         if payment is not None:
             rule = row_comparison.UNKNOWN_REFUND_RULE if refund is None else row_comparison.STATE_RULE
-            expected = _refund_text(compared_refund) or "no refund of ours"
+            expected = _describe_refund(compared_refund) or "no refund of ours"
             is_settled = refund is not None and refund.state is RefundState.COMPLETED
-            self._reader.facts.open_case(tx, payment, rule, _row_text(row), expected, is_settled=is_settled)
-        has_case, own_text = payment is not None, _refund_text(compared_refund)
+            self._reader.row_applier.open_case(tx, payment, rule, _describe_row(row), expected, is_settled=is_settled)
+        has_case, own_text = payment is not None, _describe_refund(compared_refund)
         return ReconciliationDifference(
-            row.key, verdict, payment.id if payment else None, own_text, _row_text(row), case_opened=has_case
+            row.key, verdict, payment.id if payment else None, own_text, _describe_row(row), case_opened=has_case
         )
 
 
-def _row_text(row: HistoryRow) -> str:
+def _describe_row(row: HistoryRow) -> str:
     return f"{theirs_text(row)} {instant_text(row.at)}"
 
 
-def _refund_text(refund: Refund | None) -> str | None:
+def _describe_refund(refund: Refund | None) -> str | None:
     return f"refund {refund.id} {refund.state.value} {refund.amount_minor} {refund.currency}" if refund else None
 
 

@@ -1,8 +1,8 @@
-"""Reconcile a provider's history with our payments and refunds, row by row and in two phases. An interrupted run can
-be continued at any row.
+"""Reconcile a provider's history with our payments and refunds, row by row and in two phases. An interrupted run
+can be continued at any row.
 
-A payment that our database doesn't have is imported, an expected fact is applied like the answer to a probe, and a
-difference that remains opens a case for a person. No other correction is made.
+A payment that our database doesn't have is imported, an expected change of a payment is applied like the answer to
+a probe, and a difference that remains opens a case for a person. No other correction is made.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,26 +27,26 @@ from console.providers.payments.plugin import ProviderPlugin
 from console.services.audit import refusals
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.request_ids import RequestIds
-from console.services.payment_intake.daily_files import DailyFileStore, DayFile, list_days
+from console.services.payment_intake.daily_files import DailyFileStore, StoredDailyFile, list_days
 from console.services.payment_intake.import_payment import PaymentImports
-from console.services.payment_intake.signed_notices import notice_sources
+from console.services.payment_intake.signed_notices import list_notice_sources
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.apply_row import RowApplication
+from console.services.reconciliation.apply_row import HistoryRowApplier
 from console.services.reconciliation.journal import (
     MAX_DIFFERENCES,
     OWN_ROWS_PHASE,
     PROVIDER_ROWS_PHASE,
-    REFUSED_ROWS,
+    REFUSED_ROWS_RULE,
     DryRunCounts,
     RunJournal,
     StoredRun,
-    lease_name,
+    make_lease_name,
 )
-from console.services.reconciliation.our_rows import OwnRows
-from console.services.reconciliation.provider_rows import ProviderRows
-from console.services.reconciliation.sources import FileHistory, HistorySource, NoticeList
+from console.services.reconciliation.our_rows import OwnRecordComparison
+from console.services.reconciliation.provider_rows import ProviderHistoryComparison
+from console.services.reconciliation.sources import FileHistory, HistorySource, NoticeHistory
 from console.services.reconciliation.view import ReconcileViews
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
@@ -57,9 +57,9 @@ from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import Run
 
 RECONCILIATION_KIND = reconciliations.RECONCILIATION_KIND
-ACTION = AuditAction.PAYMENT_RECONCILE
-MAX_DAYS = 366
-ADDRESS_VALID_TIME = timedelta(hours=2)
+RECONCILE_ACTION = AuditAction.PAYMENT_RECONCILE
+MAX_RECONCILED_DAYS = 366
+DOWNLOAD_ADDRESS_VALID_TIME = timedelta(hours=2)
 """Time during which the download address of a daily file is used, counted from the notice that announced the file."""
 _MAX_LATEST_RUNS = 50
 
@@ -80,15 +80,15 @@ class ReconciliationService:
     ) -> None:
         self._request_ids = request_ids
         self._context, self._payment_providers = context, payment_providers
-        self.views = ReconcileViews(context, self._reconcilable_providers)
-        facts = RowApplication(context, imports)
+        self.views = ReconcileViews(context, self._list_reconcilable_providers)
+        row_applier = HistoryRowApplier(context, imports)
         self._files = {
             plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
             for plugin in registered_parts(ProviderPlugin)
             if plugin.daily_files
         }
-        self._provider_rows = ProviderRows(context, facts, imports, probe_refund)
-        self._own_rows = OwnRows(context, facts, payment_probes)
+        self._provider_rows = ProviderHistoryComparison(context, row_applier, imports, probe_refund)
+        self._own_rows = OwnRecordComparison(context, row_applier, payment_probes)
 
     def run(
         self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
@@ -111,10 +111,10 @@ class ReconciliationService:
 
     def _reconcile_days(self, provider: str, first_day: date, last_day: date, *, dry_run: bool) -> ReconcileReport:
         facts = {"provider": provider[:40], "from": first_day.isoformat(), "to": last_day.isoformat()}
-        with refusals.audit_refusals(self._context, ACTION, None, facts, kind=RECONCILIATION_KIND):
+        with refusals.audit_refusals(self._context, RECONCILE_ACTION, None, facts, kind=RECONCILIATION_KIND):
             self._context.require_right("import")
             self._require_valid(provider, first_day, last_day)
-            report = (self._dry_run if dry_run else self._recorded_run)(provider, first_day, last_day)
+            report = (self._run_dry if dry_run else self._run_with_record)(provider, first_day, last_day)
             # The counts of an interrupted run are not complete, so they are not returned.
             if report.ended_at is None and interrupts.is_pending():
                 raise ConsoleError(ErrorCode.INTERRUPTED, {})
@@ -123,23 +123,23 @@ class ReconciliationService:
     def _require_valid(self, provider: str, first_day: date, last_day: date) -> None:
         if not first_day <= last_day <= self._context.now().astimezone(time_zone(provider)).date():
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_RECONCILIATION_DAYS})
-        if (last_day - first_day).days >= MAX_DAYS:
+        if (last_day - first_day).days >= MAX_RECONCILED_DAYS:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILIATION_PERIOD_TOO_LONG})
         if find_provider(provider) is not None:
             self._payment_providers.get_reader(provider)
-        elif provider not in notice_sources(self._context.settings):
+        elif provider not in list_notice_sources(self._context.settings):
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": provider[:40]})
 
-    def _reconcilable_providers(self) -> tuple[str, ...]:
-        """Return the names that can be reconciled on this desk: the configured payment providers, and the sources of
-        signed notices whose key this desk has.
+    def _list_reconcilable_providers(self) -> tuple[str, ...]:
+        """Return the names of the providers that can be reconciled on this desk: the configured payment providers,
+        and the sources of signed notices whose key this desk has.
         """
         configured = (name for name in provider_names() if self._payment_providers.find_reader(name) is not None)
-        return (*configured, *notice_sources(self._context.settings))
+        return (*configured, *list_notice_sources(self._context.settings))
 
     # Dry run
 
-    def _dry_run(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
+    def _run_dry(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
         contents: dict[date, tuple[str, Callable[[], bytes]]] = {}
         if (files := self._files.get(provider)) is not None:
             for day in list_days(first_day, last_day):
@@ -176,19 +176,21 @@ class ReconciliationService:
 
     # Stored run
 
-    def _recorded_run(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
+    def _run_with_record(self, provider: str, first_day: date, last_day: date) -> ReconcileReport:
         files = self._fetch_files(provider, first_day, last_day)
-        with hold_lease(self._context, lease_name(provider), reason=InProgressReason.RECONCILIATION_RUNNING) as lease:
+        with hold_lease(
+            self._context, make_lease_name(provider), reason=InProgressReason.RECONCILIATION_RUNNING
+        ) as lease:
             run = self._context.write(lambda tx: self._open_run(tx, provider, first_day, last_day, files))
             return self._make_report(self._run_remaining(StoredRun(self._context, run, lease)))
 
-    def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[DayFile, ...]:
+    def _fetch_files(self, provider: str, first_day: date, last_day: date) -> tuple[StoredDailyFile, ...]:
         """Download and store the daily files for a new run. Return no files if an unfinished run of the same days
         exists, because its files are already stored.
         """
         with self._context.database.read() as conn:
             has_begun = any(
-                _run_days(run) == (first_day, last_day) for run in reconciliations.unfinished_runs(conn, provider)
+                _get_run_days(run) == (first_day, last_day) for run in reconciliations.unfinished_runs(conn, provider)
             )
         source = self._files.get(provider)
         if has_begun or source is None:
@@ -199,14 +201,14 @@ class ReconciliationService:
         )
 
     def _open_run(
-        self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[DayFile, ...]
+        self, tx: Transaction, provider: str, first_day: date, last_day: date, files: tuple[StoredDailyFile, ...]
     ) -> Run:
         """Insert a new run, with its files as evidence, and return it. If an unfinished run of the same days exists,
         return that run instead.
         """
         context, now = self._context, self._context.now()
         for run in reconciliations.unfinished_runs(tx.conn, provider):
-            if _run_days(run) == (first_day, last_day):
+            if _get_run_days(run) == (first_day, last_day):
                 return run
         phase = OWN_ROWS_PHASE if _is_queried_by_payment(provider) else PROVIDER_ROWS_PHASE
         run_id = reconciliations.open_run(
@@ -214,11 +216,15 @@ class ReconciliationService:
         )
         run = _require_run(tx, run_id)
         evidence_ids = [self._files[provider].store_evidence(tx, RECONCILIATION_KIND, run_id, file) for file in files]
-        context.record_audit(tx, AuditAction.RECONCILIATION_BEGUN, run_id, _run_facts(run), kind=RECONCILIATION_KIND)
+        context.record_audit(
+            tx, AuditAction.RECONCILIATION_BEGUN, run_id, _make_run_facts(run), kind=RECONCILIATION_KIND
+        )
         return reconciliations.save_progress(tx.conn, run, now, evidence_id=evidence_ids[0]) if evidence_ids else run
 
     def _run_remaining(self, record: StoredRun) -> Run:
-        """Execute the phases that the run has not completed, beginning at its stored position. Return the run."""
+        """Execute the phases that the run has not completed, beginning at the run's stored position. Return the
+        ended run.
+        """
         run = record.run
         span = _make_span(run.provider, run.from_day, run.to_day)
         history = self._open_history(run.provider, run.from_day, run.to_day, self._read_contents(run))
@@ -268,7 +274,7 @@ class ReconciliationService:
             return None
         if (files := self._files.get(provider)) is not None:
             return FileHistory(files.daily, files.merchant_id, contents)
-        return NoticeList(self._context, provider, first_day, last_day)
+        return NoticeHistory(self._context, provider, first_day, last_day)
 
     def _record_end(self, tx: Transaction, run: Run) -> None:
         """Write the audit entry with the run's counts. If rows of this run were rejected, open a case about them.
@@ -281,18 +287,18 @@ class ReconciliationService:
             tx,
             AuditAction.RECONCILIATION_ENDED,
             run.id,
-            {**_run_facts(run), **counts, "refused": refused_count},
+            {**_make_run_facts(run), **counts, "refused": refused_count},
             kind=RECONCILIATION_KIND,
         )
         latest_runs = reconciliations.latest_runs(tx.conn, run.provider, _MAX_LATEST_RUNS)
-        same_days_run_ids = [earlier.id for earlier in latest_runs if _run_days(earlier) == _run_days(run)]
-        for alert in our_records.open_case_ids_of_runs(tx.conn, same_days_run_ids, REFUSED_ROWS):
+        same_days_run_ids = [earlier.id for earlier in latest_runs if _get_run_days(earlier) == _get_run_days(run)]
+        for alert in our_records.open_case_ids_of_runs(tx.conn, same_days_run_ids, REFUSED_ROWS_RULE):
             alerts.resolve(tx.conn, alert, now)
         if refused_count:
             days = f"{run.provider} {run.from_day.isoformat()}"
             alerts.raise_alert(
                 tx.conn,
-                REFUSED_ROWS,
+                REFUSED_ROWS_RULE,
                 RECONCILIATION_KIND,
                 run.id,
                 None,
@@ -336,10 +342,10 @@ class ReconciliationService:
     # Due task
 
     def run_due(self) -> int:
-        """Due task: continue the interrupted runs, then run the announced days, or yesterday for a provider without
-        daily files. Return the number of runs that ended without an error.
+        """Due task: continue the interrupted runs, then start runs of the announced days, or of yesterday for a
+        provider without daily files. Return the number of runs that ended without an error.
         """
-        return sum(self._run_unattended(*days) for days in iterate_until_stopped(self._find_due()))
+        return sum(self._run_unattended(*days) for days in iterate_until_stopped(self._find_due_days()))
 
     def _run_unattended(self, provider: str, first_day: date, last_day: date) -> int:
         has_ended = False
@@ -348,34 +354,36 @@ class ReconciliationService:
             has_ended = True
         return int(has_ended)
 
-    def _find_due(self) -> list[tuple[str, date, date]]:
+    def _find_due_days(self) -> list[tuple[str, date, date]]:
         due_days = []
-        for provider in self._reconcilable_providers():
+        for provider in self._list_reconcilable_providers():
             with self._context.database.read() as conn:
                 unfinished_days = [
-                    (provider, *_run_days(run)) for run in reconciliations.unfinished_runs(conn, provider)
+                    (provider, *_get_run_days(run)) for run in reconciliations.unfinished_runs(conn, provider)
                 ]
                 latest_runs = reconciliations.latest_runs(conn, provider, _MAX_LATEST_RUNS)
             due_days += unfinished_days
-            for day in self._find_days(provider):
-                if not any(run.from_day <= day <= run.to_day and not self._was_early(run) for run in latest_runs):
+            for day in self._find_comparable_days(provider):
+                if not any(
+                    run.from_day <= day <= run.to_day and not self._began_before_day_end(run) for run in latest_runs
+                ):
                     due_days.append((provider, day, day))
         return due_days
 
-    def _was_early(self, run: Run) -> bool:
-        """True if the run's start time lies in the future, because a clock was ahead. The run's day was not over
-        then, so the day must be compared again.
+    def _began_before_day_end(self, run: Run) -> bool:
+        """True if the run's start time lies in the future, because a clock was ahead. The compared day had not
+        ended when the run started, so it must be compared again.
         """
         return is_in_future(run.begun_at, self._context.now())
 
-    def _find_days(self, provider: str) -> list[date]:
+    def _find_comparable_days(self, provider: str) -> list[date]:
         """Return the days that can be compared now: for a provider with daily files the announced days, otherwise
         yesterday if it has payments or notices.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
             if provider in self._files:
-                since = now - ADDRESS_VALID_TIME
+                since = now - DOWNLOAD_ADDRESS_VALID_TIME
                 return [date.fromisoformat(day) for day in our_records.announced_days(conn, provider, since)]
             day = now.astimezone(time_zone(provider)).date() - timedelta(days=1)
             begins_at, until = _make_span(provider, day, day)
@@ -384,7 +392,7 @@ class ReconciliationService:
 
 
 def _is_queried_by_payment(provider: str) -> bool:
-    """True for a provider without a history, which must be asked about each of our payments."""
+    """True if the provider has no history, so that the reconciliation asks it about each of our payments."""
     plugin = find_provider(provider)
     return plugin is not None and plugin.history_source is HistoryKind.EACH_PAYMENT
 
@@ -398,11 +406,11 @@ def _make_span(provider: str, first_day: date, last_day: date) -> tuple[datetime
     return begins_at, datetime.combine(last_day + timedelta(days=1), time(), zone).astimezone(UTC)
 
 
-def _run_days(run: Run) -> tuple[date, date]:
+def _get_run_days(run: Run) -> tuple[date, date]:
     return run.from_day, run.to_day
 
 
-def _run_facts(run: Run) -> dict[str, object]:
+def _make_run_facts(run: Run) -> dict[str, object]:
     return {"provider": run.provider, "from": run.from_day.isoformat(), "to": run.to_day.isoformat()}
 
 

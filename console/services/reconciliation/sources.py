@@ -1,5 +1,6 @@
-"""Histories for the reconciliation: the provider's daily files, or the stored notices of a source that only sends
-notices. Other providers have no history; they are asked about each payment.
+"""Histories of providers for the reconciliation. A history comes from the provider's daily files, or from the
+stored notices of a provider that only sends notices. Other providers have no history: the reconciliation asks
+them about each payment.
 """
 
 import io
@@ -28,22 +29,24 @@ MAX_REFUSED_ROWS = 1_000
 
 
 class HistorySource(Protocol):
-    """Interface of a provider's history of some days: a fixed sequence of rows, one for each payment or refund."""
+    """Interface of a provider's history of some days: a fixed sequence of rows, each about one payment or one
+    refund.
+    """
 
     source_kind: ReportSource
     """Strength of the history as proof: `read` if it is the provider's own answer; `notice` if it consists of signed
     notices, which no other answer confirms.
     """
 
-    def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
+    def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
         """Yield the rows that follow the row with the key `last_key` (None: all rows). Every call yields the same
         rows in the same sequence.
         """
         ...
 
     def is_complete(self) -> bool:
-        """True if no row was rejected. Only then does a payment's absence from the history mean that the provider
-        doesn't have it.
+        """True if no row was rejected. Only then does a payment that is missing in the history not exist at the
+        provider.
         """
         ...
 
@@ -51,13 +54,13 @@ class HistorySource(Protocol):
         """True if the history reports this payment as paid."""
         ...
 
-    def refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
+    def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the payment's completed refunds of this amount (minor units) in the rows that were read
         so far. Return None if the history never contains refunds.
         """
         ...
 
-    def source_of(self, key: str) -> str:
+    def find_row_source(self, key: str) -> str:
         """Return the name of the file or notice that contains the row with this key. The name is stored in the
         evidence.
         """
@@ -67,24 +70,28 @@ class HistorySource(Protocol):
 
 
 class FileHistory:
-    """A history in daily files. At most the file of one day is in memory at a time; the rows are not stored."""
+    """A history in a provider's daily files. At most one day's file is in memory at a time; the rows are not
+    stored.
+    """
 
     source_kind = ReportSource.READ
 
     def __init__(
         self, reading: DailyFiles[Any], merchant: str, files: Mapping[date, tuple[str, Callable[[], bytes]]]
     ) -> None:
-        """`files` has for each day the SHA-256 of the file and the function that reads it."""
+        """`reading` reads the provider's files, `merchant` is our merchant id in them. `files` has for each day
+        the SHA-256 of the file and the function that returns its content.
+        """
         self._daily_files, self._merchant, self._files = reading, merchant, files
         self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
 
-    def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
+    def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
         """Yield the rows that follow the row with the key `last_key`. The rows before it are read too, because a
         later row may repeat one of them, and because the second phase of the reconciliation searches all rows.
         """
         self._reset_index()
         for day in sorted(self._files):
-            for row in self._rows_of(day):
+            for row in self._read_rows_of_day(day):
                 if isinstance(row, RefusedRow):
                     self._refused_count += 1
                 if last_key is None or row.key > last_key:
@@ -95,12 +102,12 @@ class FileHistory:
         self._index.close()
         self._index, self._is_read, self._refused_count = HistoryIndex(), False, 0
 
-    def _rows_of(self, day: date) -> Iterator[HistoryRow | RefusedRow]:
+    def _read_rows_of_day(self, day: date) -> Iterator[HistoryRow | RefusedRow]:
         yield from self._daily_files.read_rows(io.BytesIO(self._files[day][1]()), self._merchant, day, self._index)
 
     def _read_all(self) -> None:
         if not self._is_read:
-            for _ in self.rows(None):
+            for _ in self.read_rows(None):
                 pass
 
     def is_complete(self) -> bool:
@@ -116,24 +123,24 @@ class FileHistory:
         provider_id = payment.provider_payment_id
         return provider_id is not None and self._index.has_payment(provider_id)
 
-    def refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
+    def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the payment's completed refunds of this amount (minor units), in the rows that were
         read so far.
         """
         return self._index.refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
 
-    def source_of(self, key: str) -> str:
+    def find_row_source(self, key: str) -> str:
         """Return the SHA-256 of the daily file that contains the row with this key."""
         return self._files[date.fromisoformat(key[:10])][0]
 
     def close(self) -> None:
-        """Delete the index of the rows that were read."""
+        """Delete the temporary index of the rows that were read."""
         self._index.close()
 
 
-class NoticeList:
-    """A history that consists of the stored notices of a signed source, from the first to the last day (days in
-    Japan). Each notice is one row.
+class NoticeHistory:
+    """A history made of the stored notices of one source of signed notices, from the first to the last day (days
+    in Japan). Each notice is one row.
     """
 
     source_kind = ReportSource.NOTICE
@@ -142,14 +149,14 @@ class NoticeList:
         self._context, self._source, self._signed = context, source, SignedNoticeHandler(context)
         self._begins_at, self._ends_at = start_of_day(first_day), end_of_day(last_day)
 
-    def rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
+    def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
         """Yield the rows that follow the row with the key `last_key`; the stored notices are read page by page."""
-        mark = _parse_mark(last_key) if last_key else (self._begins_at, 0)
+        mark = _parse_position(last_key) if last_key else (self._begins_at, 0)
         while page := self._read_page(mark):
-            yield from filter(None, map(self._row_of_notice, page))
+            yield from filter(None, map(self._make_row_of_notice, page))
             mark = page[-1].at, page[-1].event.id
 
-    def _row_of_notice(self, stored: TimedEvent) -> HistoryRow | RefusedRow | None:
+    def _make_row_of_notice(self, stored: TimedEvent) -> HistoryRow | RefusedRow | None:
         """Return the row that the notice's signed body reports; a `RefusedRow` if the signature can't be verified.
         Return None for a notice that says nothing about a payment's state, or that an older program version stored
         without its signature.
@@ -181,11 +188,11 @@ class NoticeList:
             events = payment_events.find_by_payment(conn, payment.id)
         return any(STATE_BY_NOTICE_TYPE.get(event.kind) is PaymentState.PAYMENT_SUCCESS for event in events)
 
-    def refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
+    def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return None, because notices contain no refunds."""
         return None
 
-    def source_of(self, key: str) -> str:
+    def find_row_source(self, key: str) -> str:
         """Return the name of the source and the id of the stored notice from which the row with this key is made."""
         return f"{self._source} {key.partition('|')[2]}"
 
@@ -193,6 +200,6 @@ class NoticeList:
         """Do nothing: a list of notices holds no resource. Part of the interface `HistorySource`."""
 
 
-def _parse_mark(key: str) -> our_records.PagePosition:
+def _parse_position(key: str) -> our_records.PagePosition:
     at, _, number = key.partition("|")
     return datetime.fromisoformat(at), int(number)

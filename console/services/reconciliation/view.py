@@ -1,6 +1,8 @@
-"""Read the views of reconciliations: the runs, their files, their differences, and the cases about the differences.
+"""Read the reconciliation runs, their files, their differences, and the cases about the differences, for lists and
+screens.
 
-The views only read. A person settles a difference through its case; the rows of both sides can't be matched by hand.
+This module writes nothing. A person settles a difference through its case; a person can't match rows of both sides
+by hand.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +25,7 @@ from console.domain.records import LeaseHolder
 from console.domain.tasks.records import Alert, ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake import daily_files
 from console.services.process.context import ServiceContext
-from console.services.reconciliation.journal import RECONCILIATION_KIND, REFUSED_ROWS, lease_name
+from console.services.reconciliation.journal import RECONCILIATION_KIND, REFUSED_ROWS_RULE, make_lease_name
 from console.store.alerts import alerts
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
@@ -36,19 +38,19 @@ _MAX_EARLIER_RUNS = 200
 
 
 class ReconcileViews:
-    """The reading methods that are reached as `console.reconciliation.views`. Every method raises not_allowed if the
-    acting person may not read.
+    """The read methods of reconciliations, used as `console.reconciliation.views`. Every method raises not_allowed
+    if the acting person may not read.
     """
 
     def __init__(self, context: ServiceContext, providers: Callable[[], tuple[str, ...]]) -> None:
-        """`providers` returns the names of the providers that can be reconciled on this desk. It is called each time
-        the names are needed.
+        """`providers` is a function that returns the names of the providers that can be reconciled on this desk.
+        It is called each time the names are needed.
         """
         self._context, self.providers = context, providers
 
     def list_runs(self, provider: str | None = None, limit: int = 50, before_id: int | None = None) -> RunsPage:
-        """Return one page of the runs of a provider (None: of all providers), newest first. `before_id` is the cursor
-        that the previous page contains, None for the first page.
+        """Return one page of the runs of a provider (None: of all providers), newest first. `before_id` is the
+        cursor in the previous page, None for the first page.
         """
         page_size = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
@@ -63,7 +65,7 @@ class ReconcileViews:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            run = _newest_run(conn) if run_id == 0 else reconciliations.find(conn, run_id)
+            run = _read_newest_run(conn) if run_id == 0 else reconciliations.find(conn, run_id)
             if run is None and run_id:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": RECONCILIATION_KIND, "id": str(run_id)})
             return None if run is None else self._make_view(conn, run)
@@ -79,7 +81,8 @@ class ReconcileViews:
             files=self._read_files(conn, run),
             holder=_find_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
             case=next(
-                (alert for alert in run_alerts if alert.rule_id == REFUSED_ROWS and alert.resolved_at is None), None
+                (alert for alert in run_alerts if alert.rule_id == REFUSED_ROWS_RULE and alert.resolved_at is None),
+                None,
             ),
             newer=newer,
             older=older,
@@ -113,7 +116,7 @@ class ReconcileViews:
         self, run_id: int, part: str = "all", limit: int = 200, after_id: int | None = None
     ) -> DifferencesPage:
         """Return one page of the differences of a run. `part` is a key of `VERDICTS_OF_PART`, which selects the
-        verdicts; `after_id` is the cursor that the previous page contains, None for the first page.
+        verdicts; `after_id` is the cursor in the previous page, None for the first page.
 
         Raises usage for an unknown `part`.
         """
@@ -127,7 +130,7 @@ class ReconcileViews:
         return DifferencesPage(items, differences[-1].id if len(differences) == page_size else None)
 
 
-def _newest_run(conn: Connection) -> Run | None:
+def _read_newest_run(conn: Connection) -> Run | None:
     return next(iter(run_views.runs_page(conn, None, 1, None)), None)
 
 
@@ -136,11 +139,11 @@ def _make_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
     run that changed last is shown as running.
     """
     unfinished = {run.provider for run in runs if run.state == reconciliations.RUN_RUNNING}
-    running_ids = {_running_id(conn, provider) for provider in unfinished}
+    running_ids = {_find_running_run_id(conn, provider) for provider in unfinished}
     return tuple(_make_item(run, is_running=run.id in running_ids) for run in runs)
 
 
-def _running_id(conn: Connection, provider: str) -> int | None:
+def _find_running_run_id(conn: Connection, provider: str) -> int | None:
     if _find_holder(conn, provider) is None:
         return None
     unfinished_runs = reconciliations.unfinished_runs(conn, provider)
@@ -148,7 +151,7 @@ def _running_id(conn: Connection, provider: str) -> int | None:
 
 
 def _find_holder(conn: Connection, provider: str) -> LeaseHolder | None:
-    return leases.holder_of(conn, lease_name(provider))
+    return leases.holder_of(conn, make_lease_name(provider))
 
 
 def _make_item(run: Run, *, is_running: bool) -> RunItem:
@@ -173,20 +176,20 @@ def read_difference_items(
     return tuple(
         DifferenceItem(
             difference,
-            _payment_of(records, difference.payment_id),
+            _get_payment(records, difference.payment_id),
             _find_case(difference, cases.get(difference.payment_id or 0, ())),
         )
         for difference in differences
     )
 
 
-def _payment_of(records: dict[int, Payment], payment_id: int | None) -> Payment | None:
+def _get_payment(records: dict[int, Payment], payment_id: int | None) -> Payment | None:
     return None if payment_id is None else records.get(payment_id)
 
 
 def _find_case(difference: ReconciliationDifference, cases: Sequence[Alert]) -> Alert | None:
-    """Return the open case about this difference: the case of its rule, otherwise any case of its payment. Return
-    None if no case was opened for it.
+    """Return the open case about this difference: the case of the difference's alert rule, otherwise any case of
+    its payment; None if no case was opened for it.
     """
     if not difference.case_opened:
         return None

@@ -20,7 +20,7 @@ from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.resolve import PurchaseDecisions, make_unconfirmed_error, read_proof
 from console.services.credit_checks.view import read_timeline
 from console.services.guarded.second_person import PersonDecision, decide
-from console.services.payments.spooled_payments import SpooledPayments
+from console.services.payments.spooled_payments import LostPaymentRestorer
 from console.services.process.context import ServiceContext
 from console.services.refunds.spooled_refunds import SpooledRefunds
 from console.services.registry.facts import read_facts_of_record
@@ -59,7 +59,7 @@ class OperationRecovery:
         reader: Callable[[], CreditCheckReader],
         recoveries: Mapping[str, RecordRecovery],
         forgotten: SpooledRefunds,
-        started_payments: SpooledPayments,
+        started_payments: LostPaymentRestorer,
     ) -> None:
         self._context = context
         self._recovery = recovery

@@ -19,7 +19,7 @@ from console.domain.process import correlation as tracing
 from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, reporting_to
-from console.services.process.passwords import passwords_from
+from console.services.process.passwords import use_password_reader
 from console.views.runtime.page_fetch import FetchedPage, FetchPage
 from console.views.runtime.person_state import VISITS, PersonState
 from console.views.runtime.preferences import Preferences
@@ -583,7 +583,7 @@ def add_password(call: ActingCall[T], password: str) -> ActingCall[T]:
         if not passwords:  # the password is used: the caller of a second run must provide one
             return call(services, request_id)
         try:
-            with passwords_from(lambda: passwords.pop() if passwords else None):
+            with use_password_reader(lambda: passwords.pop() if passwords else None):
                 return call(services, request_id)
         finally:
             passwords.clear()

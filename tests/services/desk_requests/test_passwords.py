@@ -17,7 +17,7 @@ from console.domain.payments.records import Refund, RefundRequest
 from console.domain.payments.states import RefundState
 from console.domain.records import CheckState, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.services.process.passwords import passwords_from
+from console.services.process.passwords import use_password_reader
 from console.store.desk_requests import requests
 from tests.cli.conftest import Ending, Terminal
 from tests.support.asking import ask_only, executing, password_of, typing
@@ -73,9 +73,9 @@ def test_an_approval_needs_it(waiting: Waiting) -> None:
     checker, refund, place = waiting.checker, waiting.refund, waiting.place
     with pytest.raises(ConsoleError) as needed:
         checker.refunds.approve(refund.id)
-    with pytest.raises(ConsoleError) as empty, passwords_from(lambda: ""):
+    with pytest.raises(ConsoleError) as empty, use_password_reader(lambda: ""):
         checker.refunds.approve(refund.id)
-    with pytest.raises(ConsoleError) as wrong, passwords_from(lambda: "not the password"):
+    with pytest.raises(ConsoleError) as wrong, use_password_reader(lambda: "not the password"):
         checker.refunds.approve(refund.id)
     assert (reason(needed), reason(empty), reason(wrong)) == (NEEDED, NEEDED, WRONG)
     assert waiting.asked() == 0
@@ -162,7 +162,7 @@ def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path
         assert maker.recovery.resolve("credit-check", record.id, "error", "first").awaiting == "second_person"
         with pytest.raises(ConsoleError) as needed:
             checker.recovery.resolve("credit-check", record.id, "error", "second")
-        with pytest.raises(ConsoleError) as wrong, passwords_from(type_wrong):
+        with pytest.raises(ConsoleError) as wrong, use_password_reader(type_wrong):
             checker.recovery.resolve("credit-check", record.id, "error", "second")
         assert (reason(needed), reason(wrong)) == (NEEDED, WRONG)
         assert [item.state for item in checker.lookup.find_records(number).credit_checks] == [CheckState.PENDING]

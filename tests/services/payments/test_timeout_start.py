@@ -102,14 +102,14 @@ def test_what_is_under_way_is_not_begun_again(scene: Scene, other: str) -> None:
 def test_it_is_begun_once(scene: Scene) -> None:
     """By asking; who comes second is told that it is under way."""
     payment, context = waiting(scene, "A", 1), scene.context
-    saga = context.write(lambda tx: timeout_start.begin_saga(context, tx, payment))
+    saga = context.write(lambda tx: timeout_start.begin_timeout_saga(context, tx, payment))
     assert saga is not None
     assert (saga.kind, saga.step, saga.subject_id) == (
         timeout_start.PAYMENT_TIMEOUT_KIND,
         timeout_start.ASK_STEP,
         payment.id,
     )
-    assert context.write(lambda tx: timeout_start.begin_saga(context, tx, payment)) is None
+    assert context.write(lambda tx: timeout_start.begin_timeout_saga(context, tx, payment)) is None
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_an_order_is_cancelled_behind_what_ended_unpaid(scene: Scene, order: boo
     """Where there is one that waits, and a time until which a payer may begin again."""
     of = scene.order("ORD-1", 3300) if order else None
     payment, context = waiting(scene, "A", 1 if ends else None, of), scene.context
-    context.write(lambda tx: timeout_start.begin_saga_at_cancellation(context, tx, payment))
+    context.write(lambda tx: timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:
         saga = sagas.find_open(conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment.id)
     assert (saga is not None) is follows

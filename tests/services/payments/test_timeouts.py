@@ -12,7 +12,7 @@ from console.domain.payments.records import Payment
 from console.domain.tasks.saga_progress import SagaView, StepState
 from console.domain.tasks.states import SagaState
 from console.services.payments import timeouts as payment_timeouts
-from console.services.payments.timeout_start import STEPS, STUCK
+from console.services.payments.timeout_start import STUCK_SAGA_RULE, TIMEOUT_STEPS
 from console.services.process.context import WORKER, act_as
 from console.services.tasks import saga_runner as saga_running
 from console.store.database.instants import convert_to_naive_utc
@@ -64,7 +64,7 @@ def stock(scene: Scene, number: str = "ORD-1") -> list[str]:
 
 def due(scene: Scene) -> int:
     """The sweep as the program runs it; how many it took."""
-    return {run.task: run.count for run in scene.run_due()}[payment_timeouts.TASK_NAME]
+    return {run.task: run.count for run in scene.run_due()}[payment_timeouts.TIMEOUT_TASK_NAME]
 
 
 def sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaView, ...]:
@@ -99,7 +99,7 @@ def test_in_this_order_and_once(scene: Scene, clock: MovedClock) -> None:
     assert len(scene.control.read_requests(call="paypay_payment")) > asked
     seen = only(scene)
     assert (seen.record.state, seen.record.reason, states(seen)) == (SagaState.DONE, None, ["done"] * 4)
-    assert [step.name for step in seen.steps] == list(STEPS)
+    assert [step.name for step in seen.steps] == list(TIMEOUT_STEPS)
     trail = ("payment.expired", "order.cancelled", "order.stock_released")
     what = ", ".join(f"'{one}'" for one in trail)
     told = scene.place.sql(f"SELECT what FROM audit_log WHERE what IN ({what}) ORDER BY id")
@@ -125,7 +125,7 @@ def only_timeouts(scene: Scene) -> int:
     """The sweep alone, without the polls that come before it in a round of due tasks."""
     tasks = dict(scene.machinery.due_tasks())
     with act_as(WORKER):
-        return tasks[payment_timeouts.TASK_NAME]()
+        return tasks[payment_timeouts.TIMEOUT_TASK_NAME]()
 
 
 @pytest.mark.parametrize("point", ["answered_ask_provider", "before_expire_payment"])
@@ -581,7 +581,9 @@ def _broken(*_: object) -> int:
 def told(scene: Scene) -> list[tuple[str, str | None, str, int]]:
     """Open cases of stuck ends, and where each is settled."""
     items = scene.console.alerts.list_open_items()
-    return [(one.alert.observed, one.action, one.kind, one.id) for one in items if one.alert.rule_id == STUCK]
+    return [
+        (one.alert.observed, one.action, one.kind, one.id) for one in items if one.alert.rule_id == STUCK_SAGA_RULE
+    ]
 
 
 @pytest.mark.expects_log("stays at release_stock")
@@ -633,7 +635,7 @@ def test_what_goes_on_and_fails_again_is_told_again(
 def test_a_closed_case_lets_it_go_on(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever settles the payment's cases, facts or people: nothing stays stuck without one."""
     payment = stuck(scene, clock, monkeypatch)
-    scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK}'")
+    scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK_SAGA_RULE}'")
     assert due(scene) == 1
     assert ends(scene, payment) == EXPIRED
 

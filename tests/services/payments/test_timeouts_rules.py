@@ -53,7 +53,9 @@ def test_one_payments_end_is_taken_up(scene: Scene, clock: MovedClock, under_way
     assert take(payment.id + 1) is None
     later(scene, clock, OVER)
     if under_way:
-        assert scene.context.write(lambda tx: timeout_start.begin_saga(scene.context, tx, payment)) is not None
+        assert (
+            scene.context.write(lambda tx: timeout_start.begin_timeout_saga(scene.context, tx, payment)) is not None
+        )
     assert take(payment.id) is not None
     assert (scene.payment(payment.id).state, scene.order_now("ORD-1").state) == (P.EXPIRED, "cancelled")
     with scene.context.database.read() as conn:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from console.services.payments import timeouts as payment_timeouts
-from console.services.payments.timeouts import MAX_CONSECUTIVE_UNANSWERED, SKIP_DELAY
+from console.services.payments.timeouts import MAX_CONSECUTIVE_UNANSWERED, SKIPPED_SAGA_DELAY
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -33,7 +33,7 @@ def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
 def swept(scene: Scene) -> tuple[int, int]:
     """One round: how many questions it asked, and how many orders are cancelled by then."""
     before = len(scene.control.read_requests(call="paypay_payment"))
-    dict(scene.machinery.timeouts.tasks())[payment_timeouts.TASK_NAME]()
+    dict(scene.machinery.timeouts.tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
     asked = len(scene.control.read_requests(call="paypay_payment")) - before
     states = [scene.order_now(f"ORD-{number}").state.value for number in range(MADE)]
     return asked, states.count("cancelled")
@@ -65,7 +65,7 @@ def test_who_was_not_asked_has_made_no_attempt(over: Scene, clock: MovedClock) -
         over.control.add_fault("reset", call="paypay_payment", times=100)
         assert swept(over) == (MAX_CONSECUTIVE_UNANSWERED, 0)
         over.control.clear_faults()
-        pass_time(over, clock, over.context.scale.scaled_delta(SKIP_DELAY))
+        pass_time(over, clock, over.context.scale.scaled_delta(SKIPPED_SAGA_DELAY))
     attempts = over.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
     assert sum(tries for (tries,) in attempts) == 4 * MAX_CONSECUTIVE_UNANSWERED
     _, cancelled = swept(over)

@@ -15,7 +15,7 @@ from console.sandbox.server import Sandbox
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider_tokens import REFRESH_LEASE_NAME
 from console.services.guarded.leases import acquire, hold_lease, keep_renewed
-from console.services.payments.probe import lease_name as payment_lease
+from console.services.payments.probe import make_lease_name as payment_lease
 from console.services.process.heartbeat import Heartbeat
 from console.services.refunds import lease as refund_lease
 from console.store.operations import leases

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from console.domain.tasks.records import Saga
 from console.domain.tasks.saga_progress import saga_view
 from console.domain.tasks.states import SagaState
-from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, STEPS
+from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_STEPS
 from console.views.money.order_page import step_line
 from console.views.widgets.base import TextLabel
 from console.views.widgets.steps import StepList
@@ -15,12 +15,22 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 def test_done_current_and_to_come() -> None:
     """A check for what is done, an hourglass with why and when where it waits, a ring for what comes."""
-    facts = {"done": {STEPS[0]: NOW.isoformat(), STEPS[1]: NOW.isoformat()}}
+    facts = {"done": {TIMEOUT_STEPS[0]: NOW.isoformat(), TIMEOUT_STEPS[1]: NOW.isoformat()}}
     later = NOW + timedelta(minutes=5)
     saga = Saga(
-        1, PAYMENT_TIMEOUT_KIND, "payment", 5, SagaState.RUNNING, STEPS[2], facts, NOW, NOW, "other_payment", later
+        1,
+        PAYMENT_TIMEOUT_KIND,
+        "payment",
+        5,
+        SagaState.RUNNING,
+        TIMEOUT_STEPS[2],
+        facts,
+        NOW,
+        NOW,
+        "other_payment",
+        later,
     )
-    lines = [step_line(step, "en") for step in saga_view(saga, STEPS, NOW).steps]
+    lines = [step_line(step, "en") for step in saga_view(saga, TIMEOUT_STEPS, NOW).steps]
     assert [line.shape for line in lines] == ["check", "check", "hourglass", "ring"]
     assert [line.is_bold for line in lines] == [False, False, True, False]
     assert lines[2].spoken_text() == (
