@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from console.providers.payments.provider import PaymentProvider
     from console.services.access.accounts import Accounts
     from console.services.access.lock_watch import LockWatch
-    from console.services.access.operators import People
+    from console.services.access.operators import OperatorService
     from console.services.access.read_only import ReadOnlySwitches
     from console.services.access.sessions import Sessions
     from console.services.adoption.adopt import Adoption
@@ -256,10 +256,10 @@ class Console:
         return PdfCopies(self._context, self._service_builder.readers.credit_check_views.read_pdf)
 
     @cached_property
-    def people(self) -> "People":
-        from console.services.access.operators import People
+    def people(self) -> "OperatorService":
+        from console.services.access.operators import OperatorService
 
-        return People(self._context)
+        return OperatorService(self._context)
 
     @cached_property
     def accounts(self) -> "Accounts":

@@ -203,15 +203,15 @@ class Identity:
 class AccountDone:
     """Result of `db accounts apply` for one person of the file of accounts. `done` is created, updated, unchanged or
     disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords. `asks`: a
-    worker acts for the person. `has_moved`: the person's own desk acted before and a worker acts from now on, or the
-    reverse. `is_default`: the file doesn't state whether the person acts or asks.
+    worker acts for the person. `has_changed_actor`: the person's own desk acted before and a worker acts from now on,
+    or the reverse. `is_default`: the file doesn't state whether the person acts or asks.
     """
 
     person: Person
     done: str
     password: str
     asks: bool
-    has_moved: bool
+    has_changed_actor: bool
     is_default: bool
 
 

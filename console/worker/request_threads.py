@@ -83,7 +83,7 @@ class RequestThreads:
                     beat_at = clock.monotonic() + beat_seconds
                 waiting_count = self._executor.count_waiting()
                 self._wake_threads(waiting_count)
-                self._executor.write_steps()
+                self._executor.store_progress_steps()
                 failure_count = 0
             except ConsoleError as refusal:
                 if not failure_count:

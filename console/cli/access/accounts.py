@@ -70,7 +70,7 @@ def _json_data(applied: "AccountsApplied") -> "JsonObject":
             "done": operator.done,
             "password": operator.password,
             "asks": operator.asks,
-            "moved": operator.has_moved,
+            "moved": operator.has_changed_actor,
         }
         for operator in applied.operators
     ]
@@ -87,7 +87,7 @@ def _text_lines(applied: "AccountsApplied", translator: Translator) -> Lines:
     for operator in applied.operators:
         roles = sorted(operator.person.roles)
         yield comment_mark + translator(f"cli.account.{operator.done}", name=operator.person.name, roles=roles)
-        if operator.has_moved:
+        if operator.has_changed_actor:
             is_refused = applied.dry_run and operator.is_default
             move = "unsaid" if is_refused else "asks" if operator.asks else "acts"
             yield comment_mark + translator(f"cli.account.{move}", name=operator.person.name)

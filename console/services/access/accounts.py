@@ -53,9 +53,9 @@ class _AccountTask:
         return self.stored != StoredPerson(self.entry.person, self.entry.is_disabled, self.entry.asks_worker)
 
     @property
-    def has_moved(self) -> bool:
-        """True if the file changes who sends the calls of an enabled person to providers: until now the person's
-        own desk, from now on a worker, or the reverse."""
+    def has_changed_actor(self) -> bool:
+        """True if the file changes who acts for an enabled person: until now the person's own account, from now on
+        a worker, or the reverse."""
         return (
             self.stored is not None
             and not (self.stored.is_disabled or self.entry.is_disabled)
@@ -74,7 +74,7 @@ class _AccountTask:
             change if self.has_changed or self.password else "unchanged",
             password_state,
             asks=self.entry.asks_worker,
-            has_moved=self.has_moved,
+            has_changed_actor=self.has_changed_actor,
             is_default=self.entry.has_no_acts_key,
         )
 
@@ -99,9 +99,8 @@ class _AccountTask:
 
 
 class Accounts:
-    """Writes the people of a file to the table `operators` and, on a server, to its accounts. People who are not in
-    the file stay unchanged.
-    """
+    """Writes the people of the file of `db accounts apply` to the table `operators` and, on a database server,
+    creates and changes their accounts. People who are not in the file stay unchanged."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIds) -> None:
         self._context, self._request_ids = context, request_ids
@@ -200,7 +199,7 @@ def _refuse_implicit_changes(tasks: Sequence[_AccountTask]) -> None:
     their entries have neither the key `acts` nor `asks`. Without this check, a file from an earlier version, in
     which accounts acted themselves by default, would make the accounts of the whole team ask a worker at once.
     """
-    unsaid = [task.entry for task in tasks if task.has_moved and task.entry.has_no_acts_key]
+    unsaid = [task.entry for task in tasks if task.has_changed_actor and task.entry.has_no_acts_key]
     if unsaid:
         names = [entry.person.name for entry in unsaid]
         raise make_file_error(UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unsaid[0].line, names[0], names=names)

@@ -7,7 +7,7 @@ from console.store.access import operators as people
 from console.store.database.engine import Transaction
 
 
-class People:
+class OperatorService:
     """Reads and adds operators: people with roles."""
 
     def __init__(self, context: ServiceContext) -> None:

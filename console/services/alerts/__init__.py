@@ -1,1 +1,1 @@
-"""Alerts: rules about orders and payments, the list of open alerts, the outbox, provider outages."""
+"""Alerts: the rules that raise and resolve them, their list, incidents and unmatched notices, and the outbox."""

@@ -33,12 +33,12 @@ _ORDER_CHAIN_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
 Record = CreditCheck | Payment | Refund | Order
 
 
-def find_causes(conn: Connection, found: Iterable[Alert]) -> Mapping[int, Cause]:
+def find_causes(conn: Connection, some_alerts: Iterable[Alert]) -> Mapping[int, Cause]:
     """Return the cause of each alert, by the alert's id. All alerts about an order, its payments and their refunds
     have the same cause; so have all alerts about scheduled tasks."""
-    given = tuple(found)
-    payment_of_refund = _find_payment_ids(conn, _list_subject_ids(given, refunds.REFUND_KIND))
-    payment_ids = _list_subject_ids(given, payments.PAYMENT_KIND) | set(payment_of_refund.values())
+    all_alerts = tuple(some_alerts)
+    payment_of_refund = _find_payment_ids(conn, _list_subject_ids(all_alerts, refunds.REFUND_KIND))
+    payment_ids = _list_subject_ids(all_alerts, payments.PAYMENT_KIND) | set(payment_of_refund.values())
     order_of_payment = {
         payment.id: payment.order_id
         for payment in payments.find_by_ids(conn, payment_ids)
@@ -55,11 +55,11 @@ def find_causes(conn: Connection, found: Iterable[Alert]) -> Mapping[int, Cause]
             kind, id = orders.ORDER_KIND, order_of_payment[id]
         return Cause(kind, id)
 
-    return {alert.id: cause_of(alert) for alert in given}
+    return {alert.id: cause_of(alert) for alert in all_alerts}
 
 
-def _list_subject_ids(found: Iterable[Alert], kind: str) -> set[int]:
-    return {alert.subject_id for alert in found if alert.subject_kind == kind}
+def _list_subject_ids(some_alerts: Iterable[Alert], kind: str) -> set[int]:
+    return {alert.subject_id for alert in some_alerts if alert.subject_kind == kind}
 
 
 def _find_payment_ids(conn: Connection, ids: Collection[int]) -> dict[int, int]:

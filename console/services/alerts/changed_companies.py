@@ -151,7 +151,7 @@ class ChangedCompanies:
             names = _read_successor_names(registry, facts.values())
             stored = {row.number: row.facts for row in rows}
             differing = {number: present for number, present in facts.items() if present != stored[number]}
-            yield self._write_differing(differing, names, day) if differing else 0
+            yield self._write_differing_facts(differing, names, day) if differing else 0
 
     def _read_facts(
         self, registry: "RegistryReader", day: date, rows: Sequence[WatchedCorporation]
@@ -169,7 +169,7 @@ class ChangedCompanies:
         _require_same_registry(registry, day)
         return facts
 
-    def _write_differing(self, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date) -> int:
+    def _write_differing_facts(self, facts: Mapping[str, WatchedFacts], names: Mapping[str, str], day: date) -> int:
         return self._context.write(lambda tx: self._write_changes(tx, facts, names, day))
 
     def _write_changes(
@@ -305,17 +305,17 @@ class ChangedCompanies:
             "after": facts_json(present),
             "registry_date": day.isoformat(),
         }
-        self._announce_alert(tx, "AlertRaised", alert, facts)
+        self._record_alert_change(tx, "AlertRaised", alert, facts)
         return 1
 
     def _resolve_alert(self, tx: Transaction, alert: Alert) -> int:
         now = self._context.now()
         if not alerts.resolve(tx.conn, alert.id, now):
             return 0
-        self._announce_alert(tx, "AlertResolved", replace(alert, resolved_at=now))
+        self._record_alert_change(tx, "AlertResolved", replace(alert, resolved_at=now))
         return 1
 
-    def _announce_alert(
+    def _record_alert_change(
         self, tx: Transaction, event_name: EventName, alert: Alert, facts: Mapping[str, object] | None = None
     ) -> None:
         context, number = self._context, number_of_subject(alert.subject_id)

@@ -94,7 +94,7 @@ class AlertRules:
             position = _read_position(conn)
             ids, next_position = self._find_candidate_orders(conn, position)
         batches = _split_ids(sorted(ids))
-        change_counts = [self._judge_orders(batch) for batch in iterate_until_stopped(batches)]
+        change_counts = [self._evaluate_orders(batch) for batch in iterate_until_stopped(batches)]
         if len(change_counts) == len(
             batches
         ):  # a run that was stopped before its end begins at the same position again
@@ -169,13 +169,13 @@ class AlertRules:
 
     # Judgement
 
-    def _judge_orders(self, ids: Sequence[int]) -> int:
+    def _evaluate_orders(self, ids: Sequence[int]) -> int:
         """Evaluate the rules for these orders in one read. Then, in one transaction per order, update the alerts
         of each order whose open alerts differ from the result. Return the number of raised and resolved alerts."""
         with self._context.database.read() as conn:
             differing_ids = [
                 order.id
-                for order, finding, own_alerts in self._judge_each(conn, ids)
+                for order, finding, own_alerts in self._evaluate_each_order(conn, ids)
                 if _must_update_alerts(finding, own_alerts)
             ]
         count = 0
@@ -184,7 +184,7 @@ class AlertRules:
                 count += self._context.write(lambda tx, order_id=order_id: self._update_alerts(tx, order_id))  # type: ignore[misc]  # of this iteration
         return count
 
-    def _judge_each(
+    def _evaluate_each_order(
         self, conn: Connection, ids: Sequence[int]
     ) -> Iterator[tuple[Order, BrokenRule | None, tuple[Alert, ...]]]:
         now, scale = self._context.now(), self._context.scale
@@ -202,7 +202,7 @@ class AlertRules:
         """Evaluate the rules for an order again in the transaction `tx`, raise and resolve its alerts accordingly,
         and add their outbox events. Return the number of changed alerts."""
         count = 0
-        for order, finding, own_alerts in self._judge_each(tx.conn, (order_id,)):
+        for order, finding, own_alerts in self._evaluate_each_order(tx.conn, (order_id,)):
             for alert in own_alerts:
                 if finding is None or alert.rule_id != finding.rule:
                     count += self._resolve_alert(tx, alert)

@@ -271,10 +271,12 @@ def parse_cursor(text: str | None) -> int:
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-def _add_record_numbers(conn: Connection, some: Sequence[Alert]) -> tuple[Alert, ...]:
+def _add_record_numbers(conn: Connection, some_alerts: Sequence[Alert]) -> tuple[Alert, ...]:
     """Return the alerts, each with the number by which people know the alert's record."""
-    numbers = any_record.numbers_of(conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in some})
-    return tuple(replace(alert, number=numbers.get(f"{alert.subject_kind} {alert.subject_id}")) for alert in some)
+    numbers = any_record.numbers_of(conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in some_alerts})
+    return tuple(
+        replace(alert, number=numbers.get(f"{alert.subject_kind} {alert.subject_id}")) for alert in some_alerts
+    )
 
 
 def _make_note_refusal() -> ConsoleError:

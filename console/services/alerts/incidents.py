@@ -35,7 +35,7 @@ from console.store.database.sqlalchemy_names import Connection
 
 MAX_OPEN_ALERTS = 1_000
 MAX_LISTED_RECORDS = 50
-LONGEST_WORDS_CHARACTERS = 2_000
+LONGEST_NOTE_CHARACTERS = 2_000
 MAX_CLOSED_ALERTS = 200
 """Closed incidents are searched for among this number of the newest alerts."""
 AUDIT_ACTION_BY_INCIDENT_ACTION: Mapping[IncidentAction, AuditAction] = {
@@ -68,8 +68,8 @@ class IncidentService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS)
-            given = [*open_alerts, *(alerts.all_alerts(conn, MAX_CLOSED_ALERTS) if include_closed else ())]
-            incidents = self._read_incidents(conn, given)
+            listed_alerts = [*open_alerts, *(alerts.all_alerts(conn, MAX_CLOSED_ALERTS) if include_closed else ())]
+            incidents = self._read_incidents(conn, listed_alerts)
         open_ones = [one for one in incidents if one.state is not IncidentState.CLOSED]
         closed = [one for one in incidents if one.state is IncidentState.CLOSED] if include_closed else []
         return (*open_ones, *reversed(closed))
@@ -152,34 +152,34 @@ class IncidentService:
         in_progress if another person is the owner, and the other errors of `take`."""
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
-    def hand_over(self, id: int, new_owner: str, words: str, *, request_id: str | None = None) -> Incident:
-        """Make `new_owner` the owner of the incident, with the note `words`. Every person with the right may do
-        so, so that an incident does not stay with a person who is away. Raises usage without a note or for a
-        person who can't be an owner, and already_decided, not_found and not_allowed as `take`.
+    def hand_over(self, id: int, new_owner: str, note: str, *, request_id: str | None = None) -> Incident:
+        """Make `new_owner` the owner of the incident, with a note. Every person with the right may do so, so that
+        an incident does not stay with a person who is away. Raises usage without a note or for a person who
+        can't be an owner, and already_decided, not_found and not_allowed as `take`.
         """
-        return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, words), request_id)
+        return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, note), request_id)
 
-    def snooze(self, id: int, until: datetime, words: str = "", *, request_id: str | None = None) -> Incident:
-        """Put the incident aside until a time within LONGEST_SNOOZE; it opens earlier if it becomes worse. `words`
-        is an optional note. Raises usage (problem `until`) for another time, and already_decided, not_found and
+    def snooze(self, id: int, until: datetime, note: str = "", *, request_id: str | None = None) -> Incident:
+        """Put the incident aside until a time within LONGEST_SNOOZE; it opens earlier if it becomes worse. `note`
+        may be empty. Raises usage (problem `until`) for another time, and already_decided, not_found and
         not_allowed as `take`.
         """
-        return self._act_once(IncidentAction.SNOOZE, (id, until, words), request_id)
+        return self._act_once(IncidentAction.SNOOZE, (id, until, note), request_id)
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
         """End a snooze before its time; nothing changes if the incident is not snoozed. Raises already_decided,
         not_found and not_allowed as `take`."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
-    def resolve(self, id: int, because: str, *, request_id: str | None = None) -> Incident:
-        """Resolve the incident with the reason `because`: nothing more has to be done. Raises usage (problem
-        `note`) without a reason, and already_decided, not_found and not_allowed as `take`."""
-        return self._act_once(IncidentAction.RESOLVE, (id, because), request_id)
-
-    def reopen(self, id: int, because: str, *, request_id: str | None = None) -> Incident:
-        """Open an incident that a person has resolved, with the reason `because`. Raises usage (problem `note`)
+    def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
+        """Resolve the incident: nothing more has to be done for the given reason. Raises usage (problem `note`)
         without a reason, and already_decided, not_found and not_allowed as `take`."""
-        return self._act_once(IncidentAction.REOPEN, (id, because), request_id)
+        return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
+
+    def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
+        """Open again an incident that a person has resolved. Raises usage (problem `note`) without a reason, and
+        already_decided, not_found and not_allowed as `take`."""
+        return self._act_once(IncidentAction.REOPEN, (id, reason), request_id)
 
     # Steps
 
@@ -188,20 +188,20 @@ class IncidentService:
             f"incident {action}", request_id, arguments, lambda: self._act_on_incident(action, *arguments)
         )
 
-    def _act_on_incident(self, action: IncidentAction, id: object, *given: object) -> Incident:
+    def _act_on_incident(self, action: IncidentAction, id: object, *arguments: object) -> Incident:
         alert_id, context = int(str(id)), self._context
         with refusals.audit_refusals(context, AUDIT_ACTION_BY_INCIDENT_ACTION[action], alert_id, kind=INCIDENT_KIND):
             person = context.require_right(_INCIDENT_RIGHT).name
-            return context.write(lambda tx: self._add_step(tx, action, alert_id, person, given))
+            return context.write(lambda tx: self._add_step(tx, action, alert_id, person, arguments))
 
     def _add_step(
-        self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, given: tuple[object, ...]
+        self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, arguments: tuple[object, ...]
     ) -> Incident:
         """Store the step of an action if the incident's state admits it, and return the incident. An action that
-        would change nothing stores no step. `given` has the arguments of the action without the incident's id."""
+        would change nothing stores no step. `arguments` are those of the action, without the incident's id."""
         context, now = self._context, self._context.now()
         incident = self._find_incident(tx.conn, alert_id)
-        step = self._make_step(tx.conn, incident, action, person, given, now)
+        step = self._make_step(tx.conn, incident, action, person, arguments, now)
         if step is None:
             return incident
         stored = incident_steps.add_step(tx.conn, step)
@@ -221,30 +221,30 @@ class IncidentService:
         incident: Incident,
         action: IncidentAction,
         person: str,
-        given: tuple[object, ...],
+        arguments: tuple[object, ...],
         now: datetime,
     ) -> IncidentStep | None:
         _require_open(incident)
         step = IncidentStep(incident.id, 0, action, person, now)
-        match action, given:
+        match action, arguments:
             case IncidentAction.TAKE | IncidentAction.RELEASE, ():
                 return _make_owner_step(incident, step)
-            case IncidentAction.HAND_OVER, (str() as new_owner, str() as words):
-                return _change_step(step, new_owner=self._require_owner(conn, new_owner), words=_require_note(words))
-            case IncidentAction.SNOOZE, (datetime() as until, str() as words):
+            case IncidentAction.HAND_OVER, (str() as new_owner, str() as note):
+                return _change_step(step, new_owner=self._require_owner(conn, new_owner), words=_require_note(note))
+            case IncidentAction.SNOOZE, (datetime() as until, str() as note):
                 if not now < until <= now + LONGEST_SNOOZE:
                     raise ConsoleError(
                         ErrorCode.USAGE, {"problem": UsageProblem.INVALID_SNOOZE_END, "n": LONGEST_SNOOZE.days}
                     )
                 return _change_step(
-                    step, until=until, words=_require_short_note(words) or None, extent=incident.extent
+                    step, until=until, words=_require_short_note(note) or None, extent=incident.extent
                 )
             case IncidentAction.WAKE, ():
                 return step if incident.state is IncidentState.SNOOZED else None
-            case IncidentAction.RESOLVE, (str() as words,):
-                return _change_step(step, words=_require_note(words), extent=incident.extent)
-            case IncidentAction.REOPEN, (str() as words,):
-                found = _require_note(words)
+            case IncidentAction.RESOLVE, (str() as note,):
+                return _change_step(step, words=_require_note(note), extent=incident.extent)
+            case IncidentAction.REOPEN, (str() as note,):
+                found = _require_note(note)
                 return _change_step(step, words=found) if incident.state is IncidentState.RESOLVED else None
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
@@ -264,9 +264,9 @@ class IncidentService:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": INCIDENT_KIND, "id": str(alert_id)})
         return found[0]
 
-    def _read_incidents(self, conn: Connection, given: Iterable[Alert]) -> tuple[Incident, ...]:
-        """Return the incidents that have one of the alerts `given`, the oldest first."""
-        alert_groups = _group_alerts_by_incident(conn, given)
+    def _read_incidents(self, conn: Connection, some_alerts: Iterable[Alert]) -> tuple[Incident, ...]:
+        """Return the incidents that have one of these alerts, the oldest first."""
+        alert_groups = _group_alerts_by_incident(conn, some_alerts)
         steps = incident_steps.find_by_incidents(
             conn, {alert.id for _, alert_group in alert_groups for alert in alert_group}
         )
@@ -292,7 +292,7 @@ class IncidentService:
         own_steps = _list_steps(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
         status = find_status(own_steps, extent, self._context.now(), has_open_alert=has_open_alert)
-        item = _choose_item([items[alert.id] for alert in alert_group if alert.id in items])
+        item = _choose_most_helpful_item([items[alert.id] for alert in alert_group if alert.id in items])
         closed = [alert.resolved_at for alert in alert_group if alert.resolved_at is not None]
         return Incident(
             id=alert_group[0].id,
@@ -314,9 +314,11 @@ class IncidentService:
         )
 
 
-def _group_alerts_by_incident(conn: Connection, given: Iterable[Alert]) -> list[tuple[Cause, tuple[Alert, ...]]]:
-    """Return the cause and all alerts of each incident that has one of the alerts `given`."""
-    wanted = {alert.id: alert for alert in given}
+def _group_alerts_by_incident(
+    conn: Connection, some_alerts: Iterable[Alert]
+) -> list[tuple[Cause, tuple[Alert, ...]]]:
+    """Return the cause and all alerts of each incident that has one of these alerts."""
+    wanted = {alert.id: alert for alert in some_alerts}
     causes = find_causes(conn, wanted.values())
     related = {alert.id: alert for alert in read_alerts_of_causes(conn, set(causes.values()))} | wanted
     cause_of = find_causes(conn, related.values())
@@ -347,7 +349,7 @@ def _is_unacknowledged(alert: Alert) -> bool:
     return alert.resolved_at is None and alert.acknowledged_by is None
 
 
-def _choose_item(items: Sequence[AlertItem]) -> AlertItem | None:
+def _choose_most_helpful_item(items: Sequence[AlertItem]) -> AlertItem | None:
     """Return the item with the most helpful action: an action that repairs before the action `open`, which only
     shows the record; None if there are no items."""
     return min(items, key=lambda item: (item.action is None, item.action == "open", item.alert.id), default=None)
@@ -380,21 +382,21 @@ def _change_step(step: IncidentStep, **values: object) -> IncidentStep:
     return replace(step, **values)  # type: ignore[arg-type]  # fields of the step
 
 
-def _require_note(words: str) -> str:
+def _require_note(note: str) -> str:
     """Return the note without white space at both ends. Raises usage (problem `note`) if nothing remains or if it
     is too long."""
-    text = _require_short_note(words)
+    text = _require_short_note(note)
     if not text:
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_WORDS_CHARACTERS}
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS}
         )
     return text
 
 
-def _require_short_note(words: str) -> str:
-    text = words.strip()
-    if len(text) > LONGEST_WORDS_CHARACTERS:
+def _require_short_note(note: str) -> str:
+    text = note.strip()
+    if len(text) > LONGEST_NOTE_CHARACTERS:
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_WORDS_CHARACTERS}
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_NOTE, "longest": LONGEST_NOTE_CHARACTERS}
         )
     return text

@@ -18,7 +18,7 @@ from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.operations import rate_gate
 
-SPACING_SECONDS = 0.2
+CALL_SPACING_SECONDS = 0.2
 """Time between the starts of two calls to one provider, in seconds, over all bulk runs and desks."""
 PROVIDER_REFUSAL_CODES = frozenset(
     {
@@ -106,7 +106,7 @@ class BulkActionRunner:
         None or runs on this machine."""
         if provider is None or self._context.settings.is_on_loopback(provider):
             return 0.0
-        return self._context.scale.scaled_seconds(SPACING_SECONDS)
+        return self._context.scale.scaled_seconds(CALL_SPACING_SECONDS)
 
     def get_shortest_row_seconds(self, action: BulkAction, provider: str | None) -> float:
         """Return the shortest time that one row of a run can take, in seconds: the sum of the minimum times

@@ -39,10 +39,10 @@ class Eligibility:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
             return RowForecast(row, ForecastKind.REFUSED, ErrorCode.NOT_FOUND)
-        return replace(_judge_row(run, row, facts, person, was_begun=was_begun), record=facts.record)
+        return replace(_forecast_row(run, row, facts, person, was_begun=was_begun), record=facts.record)
 
 
-def _judge_row(
+def _forecast_row(
     run: BulkRun, row: BulkRow, facts: ChoiceFacts, person: Person | None, *, was_begun: bool
 ) -> RowForecast:
     has_changed = facts.record.version != row.expected_version
@@ -52,7 +52,7 @@ def _judge_row(
         return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN_BY_OTHER_PERSON, other)
     if has_changed and not was_begun:
         return RowForecast(row, ForecastKind.SKIP, "changed")
-    return _judge_by_decision_table(run, row, facts)
+    return _forecast_by_decision_table(run, row, facts)
 
 
 def is_action_complete(action: BulkAction, facts: ChoiceFacts) -> bool:
@@ -64,7 +64,7 @@ def is_action_complete(action: BulkAction, facts: ChoiceFacts) -> bool:
     return action is BulkAction.PROBE and getattr(record, "certainty", None) is Certainty.KNOWN
 
 
-def _judge_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> RowForecast:
+def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) -> RowForecast:
     """Return the forecast of a row by the decision table. The forecast is a refusal if the table does not have the
     run's action for this kind of record."""
     provider = find_provider(facts)

@@ -98,7 +98,7 @@ class BulkRunReader:
     def list_lines(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = ROWS_PER_PAGE
     ) -> tuple[BulkLine, ...]:
-        """Return the same rows as `list_rows`, each with the present state of its record."""
+        """Return the rows that `list_rows` returns, each with the present state of its record."""
         rows = self.list_rows(run_id, result_filter, after_position, limit)
         with self._context.database.read() as conn:
             lapsed = journal.lapsed_by_kind(conn)

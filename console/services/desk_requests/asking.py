@@ -41,7 +41,7 @@ from console.store.database.engine import Transaction
 from console.store.desk_requests import presence, requests
 from console.store.operations.idempotency_cache import NoCache
 
-POLL_SECONDS = 0.05
+FIRST_POLL_SECONDS = 0.05
 """First pause between two reads of the answer, in seconds. Each further pause is longer."""
 LONGEST_POLL_SECONDS = 0.2
 """Longest pause between two reads of the answer, in seconds. With it, an answer reaches the desk within 300 ms, also
@@ -166,7 +166,7 @@ class RemoteRequestIds(RequestIds):
         respond for GIVE_UP_SECONDS. A signal of the operating system ends the wait: the method raises Interrupted
         if the request could be withdrawn, otherwise outcome_unknown.
         """
-        clock, pause, last_step, wait = self._context.clock, POLL_SECONDS, None, get_current_wait()
+        clock, pause, last_step, wait = self._context.clock, FIRST_POLL_SECONDS, None, get_current_wait()
         last_sign_at = clock.monotonic()
         while not interrupts.is_pending():
             stored = self._read_progress(request)

@@ -54,7 +54,7 @@ class DeskStatus:
                 return presence.read_news(conn, after)
             return DeskNews(*change_feed.changes_since(conn, after))
 
-    def unneeded_credentials(self) -> LeftoverCredentials:
+    def list_unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need, because a worker acts for its
         person; empty at a desk that acts itself. Raises bad_profile `keyring_failed`."""
         return (

@@ -116,7 +116,7 @@ class RequestExecutor:
         with self._context.database.read() as conn:
             return requests.count_waiting(conn)
 
-    def write_steps(self) -> None:
+    def store_progress_steps(self) -> None:
         """Store the latest progress step of each request whose command has reported one since the last call. Only
         one thread calls this method, so that the steps keep their order."""
         while self._progress_steps:
@@ -259,8 +259,8 @@ class RequestExecutor:
             return self._commands[taken.action](call)
 
     def _keep_latest_step(self, taken: TakenDeskRequest, step: str) -> None:
-        """Keep the latest progress step in memory for `write_steps`. To store it here would delay the call to the
-        provider by a COMMIT."""
+        """Keep the latest progress step in memory until `store_progress_steps` stores it. To store it here would
+        delay the call to the provider by a COMMIT."""
         self._progress_steps[taken.id] = taken, step
 
     @contextmanager

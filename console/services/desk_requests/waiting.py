@@ -21,7 +21,7 @@ _current_wait: ContextVar[RequestWait | None] = ContextVar("request_wait", defau
 
 
 @contextmanager
-def reporting_to(wait: RequestWait) -> Iterator[None]:
+def report_state_to(wait: RequestWait) -> Iterator[None]:
     """Context manager: until the end of the block, the desk requests that this thread stores write their state to
     `wait`."""
     token = _current_wait.set(wait)

@@ -172,7 +172,7 @@ class _PackDraft:
             None,
             {**head, **_make_name_facts(self._registry_facts)},
             related.payer_names,
-            related.names,
+            related.number_by_key,
         )
         self.titles: dict[str, bytes] = {}
         self._event_count, self.last_event_at, self._is_cut = 0, EARLIEST_INSTANT, False
@@ -195,10 +195,10 @@ class _PackDraft:
                 pack.add_part(_make_text_file_name("timeline", language), iterate_chunks(text))
             pack.add_part(_make_json_file_name("timeline"), iterate_chunks(event_lines))
             pack.add_part("verify.txt", [pack_text.encode_verification_text()])
-            pack.close_with_manifest(self._make_about(proof))
+            pack.close_with_manifest(self._make_manifest_fields(proof))
         return len(pack.parts), tuple(str(part["name"]) for part in self._omitted_files)
 
-    def _make_about(self, proof: AuditProof) -> dict[str, object]:
+    def _make_manifest_fields(self, proof: AuditProof) -> dict[str, object]:
         return {
             "kind": self._timeline.kind,
             "id": self._timeline.id,

@@ -40,7 +40,7 @@ _WHITE_SPACE_PATTERN = re.compile(r"[ \t\r\n]*")
 _AUDIT_FILE_NAME = "audit.json"
 _COMPRESSION_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Accepted compression methods. Others may need gigabytes of memory before the first byte."""
-Json = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, verdict: PackVerdict) -> Pa
     return PackVerdict(files, rows, tuple(problems[:_MAX_PROBLEMS]), verdict.about)
 
 
-def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> Json | None:
+def _read_manifest(pack: zipfile.ZipFile, forms: tuple[str, ...]) -> JsonObject | None:
     try:
         info = pack.getinfo(MANIFEST_NAME)
         if info.file_size > _LARGEST_MANIFEST_BYTES:
@@ -180,7 +180,7 @@ def _find_unlisted_files(pack: zipfile.ZipFile, files: Mapping[str, object]) -> 
             yield FileProblem(name, "not_listed")
 
 
-def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: Json) -> str | None:
+def _find_file_problem(pack: zipfile.ZipFile, name: str, listed: JsonObject) -> str | None:
     """Return the code of the problem if a listed file is not intact, otherwise None. Never decompresses more bytes
     than the manifest lists for the file."""
     try:
@@ -240,7 +240,7 @@ def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) ->
     return len(rows)
 
 
-def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, Json]]:
+def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, JsonObject]]:
     """Yield key (`form`, `row`, `withheld` or `head`) and value of each line of the file with the audit entries."""
     info = pack.getinfo(_AUDIT_FILE_NAME)
     if info.file_size > _LARGEST_AUDIT_BYTES:
@@ -251,7 +251,7 @@ def _iterate_entries(pack: zipfile.ZipFile) -> Iterator[tuple[str, Json]]:
             yield kind, entry
 
 
-def iterate_values(file: io.TextIOBase) -> Iterator[Json]:
+def iterate_values(file: io.TextIOBase) -> Iterator[JsonObject]:
     """Yield the objects of a JSON list one by one. Raises ValueError if the file is no list of objects, and for an
     object longer than _LONGEST_OBJECT_CHARACTERS."""
     text, at, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
@@ -281,7 +281,7 @@ def iterate_values(file: io.TextIOBase) -> Iterator[Json]:
         text, at = text[at:] + chunk, 0
 
 
-def _parse_audit_position(entry: Json, previous_hash: str) -> _AuditPosition:
+def _parse_audit_position(entry: JsonObject, previous_hash: str) -> _AuditPosition:
     """Return the position of the entry in its chain. Raises ValueError for malformed values."""
     row = _AuditPosition(entry["id"], entry["session"], entry["seq"], entry["hash"], previous_hash)
     if not (type(row.id) is type(row.seq) is int and type(row.session) is type(row.hash) is str):
@@ -291,7 +291,7 @@ def _parse_audit_position(entry: Json, previous_hash: str) -> _AuditPosition:
     return row
 
 
-def _find_row_problems(row: Json) -> Iterator[str]:
+def _find_row_problems(row: JsonObject) -> Iterator[str]:
     if "who" in row and compute_row_hash(row["prev_hash"], [row[name] for name in HASHED_COLUMNS]) != row["hash"]:
         yield "edited"
     if any(anchor_hash != row["hash"] for anchor_hash in row["anchor"]):

@@ -73,7 +73,7 @@ class RelatedRecords:
         return tuple(sorted(payers))
 
     @property
-    def names(self) -> Mapping[tuple[str, str], str]:
+    def number_by_key(self) -> Mapping[tuple[str, str], str]:
         """The number by which people know each record, by kind and id of the record."""
         return {(kind_of(record), str(record.id)): _find_number(record) for record in (self.record, *self.related)}
 
@@ -119,7 +119,7 @@ class TimelineService:
         if len(events) > page_size:
             read = _advance_position(page, read)
         cursor = _format_cursor(read) if len(events) > page_size else None
-        return TimelinePage(kind, str(family.record.id), page, cursor, head, family.payer_names, family.names)
+        return TimelinePage(kind, str(family.record.id), page, cursor, head, family.payer_names, family.number_by_key)
 
     def read_last_events(self, kind: str, id: int, limit: int) -> TimelinePage:
         """Return the newest events of a record and its related records, oldest first, for the preview next to a
@@ -153,7 +153,7 @@ def read_newest_events(
         for source in history_sources(subject[0])
     ]
     events = deque((mask_event(event, family.payer_names) for _, event in merge_streams(streams)), limit)
-    return TimelinePage(kind, str(id), tuple(events), hidden=family.payer_names, names=family.names)
+    return TimelinePage(kind, str(id), tuple(events), hidden=family.payer_names, names=family.number_by_key)
 
 
 def _open_stream(

@@ -77,7 +77,7 @@ class _DocumentLayout:
         self._y = 0.0
 
     def make_pdf(self) -> bytes:
-        self._begin_page()
+        self._add_page()
         self._write_text(self._document.title, _TITLE_SIZE)
         for line in self._document.lines:
             self._write_text(line, _TEXT_SIZE)
@@ -91,7 +91,7 @@ class _DocumentLayout:
         self._pdf.close()
         return target.getvalue()
 
-    def _begin_page(self) -> None:
+    def _add_page(self) -> None:
         self._pages.append(self._pdf.new_page(_PAGE_WIDTH, _PAGE_HEIGHT))
         self._y = _PAGE_HEIGHT - _PAGE_MARGIN
 
@@ -100,7 +100,7 @@ class _DocumentLayout:
         for a new page."""
         has_room = self._y - height >= _PAGE_MARGIN + _FOOTER_SIZE * 2
         if not has_room:
-            self._begin_page()
+            self._add_page()
         self._y -= height
         return not has_room
 
@@ -111,7 +111,7 @@ class _DocumentLayout:
 
     def _write_table(self, table: DocumentTable) -> None:
         if self._y - _MIN_TABLE_HEIGHT < _PAGE_MARGIN:
-            self._begin_page()
+            self._add_page()
         self._move_down(_HEADING_SIZE * 2.5)
         self._place_text(make_printable(table.title), _HEADING_SIZE, _PAGE_MARGIN, self._y)
         if not table.rows:

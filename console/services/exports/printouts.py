@@ -58,13 +58,13 @@ class Printouts:
         self._write_audit_entry(AuditAction.LIST_PRINTED, request.name.value, _EXPORT_KIND, facts)
         return found
 
-    def begin_record(self, kind: str, id: int) -> None:
+    def audit_record_printout(self, kind: str, id: int) -> None:
         """Write the audit entry about a printout of a record's page. Raises not_allowed."""
         with refusals.audit_refusals(self._context, AuditAction.RECORD_PRINTED, id, kind=kind):
             self._context.require_right("read")
         self._write_audit_entry(AuditAction.RECORD_PRINTED, id, kind, {})
 
-    def begin_pdf(self, record_id: int, sha256: str | None = None) -> None:
+    def audit_pdf_printout(self, record_id: int, sha256: str | None = None) -> None:
         """Write the audit entry about a printout of a credit check's newest PDF, or of its PDF with this SHA-256.
         Raises not_allowed, not_found."""
         with refusals.audit_refusals(self._context, AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id):

@@ -29,15 +29,15 @@ _FIXED_CREATION_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def write_workbook(
-    file: BinaryIO, table: ExportTable, rows: Iterable[Any], most_rows: int = MAX_ROWS_PER_SHEET
+    file: BinaryIO, table: ExportTable, rows: Iterable[Any], max_rows_per_sheet: int = MAX_ROWS_PER_SHEET
 ) -> None:
     """Write the rows to `file` as a workbook; its last sheet has the lines `table.about`. A table with more than
-    `most_rows` rows, including the titles, continues on more sheets. Raises OSError."""
+    `max_rows_per_sheet` rows, including the titles, continues on more sheets. Raises OSError."""
     with _open_workbook(file) as book:
-        sheets = _TableSheetWriter(book, table, most_rows)
+        sheets = _TableSheetWriter(book, table, max_rows_per_sheet)
         for row in rows:
             sheets.write_row([column.value(row) for column in table.columns])
-        _write_about(book, table.about, next(sheets.names))
+        _write_about_sheet(book, table.about, next(sheets.names))
 
 
 def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
@@ -45,7 +45,7 @@ def write_document_workbook(file: BinaryIO, document: ExportDocument) -> None:
     table. The same content always gives the same bytes. Raises OSError."""
     with _open_workbook(file) as book:
         book.set_properties({"created": _FIXED_CREATION_TIME})
-        _write_about(book, (document.title, *document.lines), next(iterate_sheet_names(document.title)))
+        _write_about_sheet(book, (document.title, *document.lines), next(iterate_sheet_names(document.title)))
         for table in document.tables:
             sheets = _TableSheetWriter(book, table, MAX_ROWS_PER_SHEET)
             for row in table.rows:
@@ -75,17 +75,17 @@ def _open_workbook(file: BinaryIO) -> Iterator[Any]:
 class _TableSheetWriter:
     """Writes one table to the sheets of a workbook. When a sheet is full, the table continues on a new sheet."""
 
-    def __init__(self, book: Any, table: ExportTable | DocumentTable, most_rows: int) -> None:
+    def __init__(self, book: Any, table: ExportTable | DocumentTable, max_rows_per_sheet: int) -> None:
         self.names = iterate_sheet_names(table.title)
-        self._book, self._columns, self._most_rows = book, table.columns, most_rows
+        self._book, self._columns, self._most_rows = book, table.columns, max_rows_per_sheet
         self._bold = book.add_format({"bold": True, "bottom": 1})
         self._formats = {
             kind: book.add_format({"num_format": form}) for kind, form in _NUMBER_FORMAT_BY_CELL_KIND.items()
         }
         self._decimals_format = book.add_format({"num_format": _DECIMAL_NUMBER_FORMAT})
-        self._begin_sheet()
+        self._add_sheet()
 
-    def _begin_sheet(self) -> None:
+    def _add_sheet(self) -> None:
         self._sheet = self._book.add_worksheet(next(self.names))
         self._sheet.freeze_panes(1, 0)
         for place, column in enumerate(self._columns):
@@ -97,7 +97,7 @@ class _TableSheetWriter:
     def write_row(self, values: Sequence[Any]) -> None:
         """Write the cells of one row of the table."""
         if self._next_row == self._most_rows:
-            self._begin_sheet()
+            self._add_sheet()
         for place, (column, value) in enumerate(zip(self._columns, values, strict=True)):
             self._write_cell(place, column.kind, make_sheet_cell(value))
         self._next_row += 1
@@ -115,7 +115,7 @@ class _TableSheetWriter:
                 self._sheet.write_number(self._next_row, place, value, cell_format)
 
 
-def _write_about(book: Any, about: Sequence[str], name: str) -> None:
+def _write_about_sheet(book: Any, about: Sequence[str], name: str) -> None:
     sheet = book.add_worksheet(name)
     sheet.set_column(0, 0, 100)
     for place, line in enumerate(about):

@@ -271,7 +271,7 @@ class BackgroundRefresh(QObject):
             lambda services: services.people.list_people(), self._context.store_people, lambda _: None, owner=self
         )
         self._context.run_read(
-            lambda services: services.desk_status.unneeded_credentials(),
+            lambda services: services.desk_status.list_unneeded_credentials(),
             self._handle_leftovers,
             lambda _: None,
             owner=self,

@@ -95,7 +95,7 @@ class PagePrint(QObject):
         language, translate = self._context.language, self._context.translate
 
         def read(services: "Console") -> str:
-            services.printouts.begin_record(kind, id)
+            services.printouts.audit_record_printout(kind, id)
             return services.recovery.read_timeline(kind, id).as_text(language)
 
         def print_read(story: str) -> None:
@@ -118,7 +118,7 @@ class PagePrint(QObject):
         def read(services: "Console") -> list[PageImage]:
             pages = services.pdfs.open_pages(record_id, sha256)
             try:
-                services.printouts.begin_pdf(record_id, sha256)
+                services.printouts.audit_pdf_printout(record_id, sha256)
                 return [pages.page_image(place, _DOTS_OF_PAGE) for place in range(pages.page_count())]
             finally:
                 pages.close()

@@ -224,12 +224,12 @@ def test_people_ask_unless_the_file_says_that_they_act(books: Books) -> None:
     """A new person's account may read and ask; `"acts": true` gives it the rights of its role."""
     op = {key: value for key, value in books.person("op", "operator").items() if key != "acts"}
     (made,) = books.apply(op, op="pw").operators
-    assert (made.asks, made.has_moved) == (True, False)
+    assert (made.asks, made.has_changed_actor) == (True, False)
     assert (books.may("op", "pw", SEE), _refused(books, BUY)) == (True, 1142)
     (moved,) = books.apply(op | {"acts": True}).operators
-    assert (moved.asks, moved.has_moved, _refused(books, BUY) == 1142) == (False, True, False)
+    assert (moved.asks, moved.has_changed_actor, _refused(books, BUY) == 1142) == (False, True, False)
     (back,) = books.apply(op | {"asks": True}).operators
-    assert (back.asks, back.has_moved, _refused(books, BUY)) == (True, True, 1142)
+    assert (back.asks, back.has_changed_actor, _refused(books, BUY)) == (True, True, 1142)
     assert [one.done for one in books.apply(op).operators] == ["unchanged"]
 
 
@@ -245,7 +245,7 @@ def test_a_file_from_before_moves_nobody(books: Books) -> None:
     books.apply(*people, op="pw", lead="pw", aud="pw")
     before = [{key: value for key, value in person.items() if key != "acts"} for person in people]
     shown = books.show(*before).operators
-    assert [(one.asks, one.has_moved, one.is_default) for one in shown] == [
+    assert [(one.asks, one.has_changed_actor, one.is_default) for one in shown] == [
         (True, True, True), (True, True, True), (True, True, True),
     ]  # fmt: skip
     with pytest.raises(ConsoleError) as refused:

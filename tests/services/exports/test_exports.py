@@ -322,7 +322,7 @@ def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
     column = ExportColumn("n", CellKind.NUMBER, lambda row: row)
     table = ExportTable("Long", [column], lambda: iter(()), ("about",))
     with (tmp_path / "a.xlsx").open("w+b") as file:
-        write_workbook(file, table, range(25), most_rows=11)
+        write_workbook(file, table, range(25), max_rows_per_sheet=11)
     *sheets, about = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets
     assert [sheet.title for sheet in (*sheets, about)] == ["Long", "Long 2", "Long 3", "Long 4"]
     assert [cell for sheet in sheets for (cell,) in list(sheet.values)[1:]] == list(range(25))

@@ -27,7 +27,7 @@ WITHOUT = {
     },
     "credit_checks": {"make_plan", "read_credit_check"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry
-    "desk_status": {"read_news", "unneeded_credentials", "forget_credentials"},  # the keyring is no record
+    "desk_status": {"read_news", "list_unneeded_credentials", "forget_credentials"},  # the keyring is no record
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
@@ -44,7 +44,7 @@ WITHOUT = {
     "payments": {"read_payment", "read_order", "list_set_asides"},
     "pdfs": {"open_pages", "open_comparison", "list_versions"},
     "pdf_copies": {"save"},  # a file of this desk and an audit entry
-    "printouts": {"read_list", "begin_record", "begin_pdf"},  # an audit entry
+    "printouts": {"read_list", "audit_record_printout", "audit_pdf_printout"},  # an audit entry
     "person_state": {"read", "change"},  # files of this desk
     "people": {"list_people"},
     "scheduler": {"read_states"},
