@@ -1,1 +1,1 @@
-"""The worker process: due tasks and the receiver of notices, without a window."""
+"""The worker process: runs due tasks and desk requests, and receives the notices of providers. It has no window."""

@@ -1,8 +1,9 @@
-"""Reject connections from addresses whose requests are refused too often. Rejecting a connection costs a tenth of
-refusing a request.
+"""Reject connections from addresses whose requests the receiver refuses too often. Rejecting a connection costs a
+tenth of refusing a request.
 
-Each address (for IPv6: each /64 network) has a token bucket: a refusal uses one token, and tokens return with time.
-An address from which a genuine notice came recently is always accepted, because many senders may share one address.
+Each address (for IPv6: each /64 network) has a bucket of tokens: each refusal uses one token, and used tokens come
+back with time. An address that sent a genuine notice recently is always accepted, because many senders may share
+an address.
 """
 
 from collections import OrderedDict
@@ -14,12 +15,12 @@ MAX_REFUSALS = 100.0
 REFILLED_TOKENS_PER_SECOND = 20.0
 GENUINE_SENDER_SECONDS = 600.0
 """Seconds after a genuine notice during which its address is always accepted."""
-MAX_ADDRESSES = 4_096
+MAX_STORED_ADDRESSES = 4_096
 """Largest number of addresses stored; after that the least recently used one is deleted."""
-V = TypeVar("V")
+ValueT = TypeVar("ValueT")
 
 
-class RefusalBuckets:
+class RefusalTokenBuckets:
     """The token buckets of all sender addresses. Not thread-safe. `clock` returns monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -28,28 +29,29 @@ class RefusalBuckets:
         self._accepted_until: OrderedDict[str, float] = OrderedDict()
 
     def count_refusal(self, address: str) -> None:
-        """Count a refusal of a request from this address."""
-        _store_value(self._used_tokens, address, (self._used_token_count(address) + 1, self._clock()))
+        """Use one token of this address, because the receiver has refused a request from it."""
+        _store_value(self._used_tokens, address, (self._count_used_tokens(address) + 1, self._clock()))
 
     def mark_genuine(self, address: str) -> None:
-        """Accept connections from this address for GENUINE_SENDER_SECONDS: a genuine notice came from it."""
+        """Accept all connections from this address for GENUINE_SENDER_SECONDS, because a genuine notice came from
+        it."""
         _store_value(self._accepted_until, address, self._clock() + GENUINE_SENDER_SECONDS)
 
     def is_blocked(self, address: str) -> bool:
-        """Return True if connections from this address are rejected now."""
+        """True if the receiver rejects connections from this address now."""
         return (
-            self._used_token_count(address) >= MAX_REFUSALS
+            self._count_used_tokens(address) >= MAX_REFUSALS
             and self._accepted_until.get(address, float("-inf")) < self._clock()
         )
 
-    def _used_token_count(self, address: str) -> float:
-        """Return the number of used tokens of this address; used tokens become free again with time."""
+    def _count_used_tokens(self, address: str) -> float:
+        """Return the number of tokens of this address that are used now, without those that have come back."""
         token_count, counted_at = self._used_tokens.get(address, (0.0, 0.0))
         return max(0.0, token_count - (self._clock() - counted_at) * REFILLED_TOKENS_PER_SECOND)
 
 
-def _store_value(values_by_address: OrderedDict[str, V], address: str, value: V) -> None:
+def _store_value(values_by_address: OrderedDict[str, ValueT], address: str, value: ValueT) -> None:
     values_by_address[address] = value
     values_by_address.move_to_end(address)
-    if len(values_by_address) > MAX_ADDRESSES:
+    if len(values_by_address) > MAX_STORED_ADDRESSES:
         values_by_address.popitem(last=False)

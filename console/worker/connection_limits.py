@@ -1,6 +1,5 @@
-"""Limits of the receiver of notices: number and size of requests, connections per address, and the time within which
-a request must arrive.
-"""
+"""Limits of the receiver of notices: number and size of requests, connections per address, waiting service calls,
+and the time within which a request must arrive."""
 
 import asyncio
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from console.settings.settings import Settings
-from console.worker.abuse_limiter import RefusalBuckets
+from console.worker.abuse_limiter import RefusalTokenBuckets
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,29 +30,31 @@ LAST_REQUEST_KEY, SLOT_KEY = "last", "slot"
 """Keys in the state of a request: the value of LAST_REQUEST_KEY is True if it is the last request on its connection;
 that of SLOT_KEY is the slot of the connection.
 """
-_SINGLE_HEADERS = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
+_UNREPEATABLE_HEADERS = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
 """Headers that a request may contain only once. If one is repeated, this program and a proxy could use different
 values.
 """
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 
 
 class RequestRefused(Exception):
-    """Raised to refuse a request. All refusals have the same answer; only tests read the reason."""
+    """Raised to refuse a request. The sender of a refused request always gets the same answer; only tests read the
+    reason."""
 
 
 class NoCapacity(Exception):
-    """Raised if there is no capacity at the moment; the sender is asked to try again later."""
+    """Raised if a thread pool or the list of listeners is full; the receiver then asks the sender to try again
+    later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverOptions:
-    """Address and limits of the receiver, in seconds, bytes and counts.
+    """Address and limits of the receiver. Times are in seconds.
 
-    In each `ServiceThreads`, `threads_per_pool` calls run at the same time and `queue_length` more wait.
-    `max_connections` is the largest total of connections, `max_connections_per_address` the largest number per
-    address. `certificate_file` and `key_file` are PEM files, for TLS without a proxy.
+    Each `ServiceThreads` pool runs `threads_per_pool` calls at the same time, and `queue_length` more calls wait.
+    `max_connections` is the largest number of open connections, `max_connections_per_address` the largest number
+    from one address. `certificate_file` and `key_file` are PEM files, for TLS without a proxy.
     """
 
     bind_address: str = "127.0.0.1"
@@ -80,7 +81,7 @@ class ReceiverOptions:
 
     @staticmethod
     def from_settings(settings: Settings) -> "ReceiverOptions":
-        """Return the options of the receiver from the settings of the desk; the limits keep their defaults."""
+        """Return the options that these settings give for the receiver; the limits keep their default values."""
         return ReceiverOptions(
             bind_address=settings.receiver_bind,
             port=settings.receiver_port,
@@ -90,10 +91,9 @@ class ReceiverOptions:
         )
 
 
-def parse_address(text: str | None) -> IPv4Address | IPv6Address | None:
-    """Return the IP address in the text; None if the text isn't an IP address. An IPv4 address mapped into IPv6 is
-    returned as IPv4. A zone (after `%`) is removed, because it may be any text.
-    """
+def parse_ip_address(text: str | None) -> IPv4Address | IPv6Address | None:
+    """Return the IP address in the text; None if the text is not an IP address. An IPv4 address that is mapped
+    into IPv6 is returned as IPv4. A zone (after `%`) is removed, because it may be any text."""
     try:
         ip = ip_address((text or "").strip().partition("%")[0])
     except ValueError:
@@ -102,36 +102,38 @@ def parse_address(text: str | None) -> IPv4Address | IPv6Address | None:
 
 
 class SenderAddresses:
-    """Finds the address from which a request comes, also if a trusted proxy forwarded the request."""
+    """Finds the address of the sender of a request, also if a trusted proxy has forwarded the request."""
 
     def __init__(self, trusted_proxies: Sequence[str]) -> None:
         self._trusted_networks = [ip_network(text) for text in trusted_proxies]
 
     def is_trusted_proxy(self, peer: str | None) -> bool:
-        """Return True if the TCP peer is a trusted proxy, whose header X-Forwarded-For is used."""
-        peer_address = parse_address(peer)
+        """True if the TCP peer (IP address as text) is a trusted proxy, so that the receiver uses its header
+        X-Forwarded-For."""
+        peer_address = parse_ip_address(peer)
         return peer_address is not None and any(
             peer_address in net for net in self._trusted_networks if net.version == peer_address.version
         )
 
-    def sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
-        """Return the address of the sender: that of the TCP peer or, if the peer is a trusted proxy, the last address
-        in X-Forwarded-For (`forwarded_values` are the values of this header). None if that text is no address.
+    def find_sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
+        """Return the address of the sender: the address of the TCP peer or, if the peer is a trusted proxy, the
+        last address in X-Forwarded-For (`forwarded_values` are the values of this header). None if this text is
+        not an address.
         """
         joined_values = ",".join(forwarded_values)
         claimed_address = joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(peer) else peer
-        sender = parse_address(claimed_address)
+        sender = parse_ip_address(claimed_address)
         return None if sender is None else str(sender)
 
 
 class OpenConnections:
-    """The open connections of the receiver, each with a slot. Connections of a trusted proxy count only towards the
-    total, because they come from many senders.
+    """The open connections of the receiver; each has a slot. Connections through a trusted proxy have no limit per
+    address, because they come from many senders.
 
-    If no slot is free, the connection that has waited longest without a complete request is closed and loses its
-    slot: one of the same address or, if the total is reached, one of the address with the most connections. So idle
-    connections of other addresses can't keep a sender out. An address whose requests are refused too often gets no
-    slot for some time.
+    If no slot is free, the receiver closes the connection that has waited longest for a complete request, and the
+    new connection gets its slot: a connection of the same address or, if the largest total is reached, one of the
+    address with the most connections. So idle connections can't keep a sender of another address out. An address
+    whose requests are refused too often gets no slot for some time.
     """
 
     def __init__(
@@ -146,16 +148,15 @@ class OpenConnections:
             max_per_address,
             sender_addresses,
         )
-        self.refusal_buckets = RefusalBuckets(clock)
+        self.refusal_buckets = RefusalTokenBuckets(clock)
         self._slot_counts: Counter[str] = Counter()
         self._waiting_slots: dict[str, dict[ConnectionSlot, None]] = {}
         self.connection_count = self.rejected_count = 0
 
     def open_slot(self, peer: str | None, abort_connection: Callable[[], None]) -> "ConnectionSlot | None":
-        """Return a slot for a new connection; None if there is none. `abort_connection` closes this connection when
-        it loses its slot; it is called at most once.
-        """
-        address, is_direct = _address_key(peer), not self._sender_addresses.is_trusted_proxy(peer)
+        """Return a slot for a new connection from the address `peer`; None if there is none. `abort_connection`
+        must close this connection; it is called at most once, when the connection loses its slot."""
+        address, is_direct = _make_address_key(peer), not self._sender_addresses.is_trusted_proxy(peer)
         if is_direct and self.refusal_buckets.is_blocked(address):
             self.rejected_count += 1
             return None
@@ -179,9 +180,8 @@ class OpenConnections:
         return slot is not None
 
     def mark_waiting(self, slot: "ConnectionSlot", *, is_waiting: bool) -> None:
-        """Mark whether the connection of this slot waits for its sender, so that it may lose the slot. A slot that is
-        already marked keeps its position in the sequence of waiting slots.
-        """
+        """Mark that the connection of this slot waits for its sender, so that it may lose the slot, or that it no
+        longer does. A slot that is already marked keeps its position in the sequence of waiting slots."""
         if is_waiting:
             self._waiting_slots.setdefault(slot.address, {}).setdefault(slot)
         elif slot in (slots_of_address := self._waiting_slots.get(slot.address, {})):
@@ -190,42 +190,41 @@ class OpenConnections:
                 del self._waiting_slots[slot.address]
 
     def count_release(self, address: str) -> None:
-        """Decrease the counts of connections after a slot of this address was released."""
+        """Subtract one connection from the total and from the number of this address, after its slot was released."""
         self.connection_count -= 1
         self._slot_counts[address] -= 1
         if not self._slot_counts[address]:
             del self._slot_counts[address]
 
 
-def _address_key(peer: str | None) -> str:
-    """Return the text by which the connections of an address are counted: for IPv6 its /64 network, which belongs to
-    one subscriber.
-    """
-    ip = parse_address(peer)
+def _make_address_key(peer: str | None) -> str:
+    """Return the key under which the connections of an address are counted: for IPv4 the address, for IPv6 its /64
+    network, which belongs to one subscriber."""
+    ip = parse_ip_address(peer)
     if isinstance(ip, IPv6Address):
         return str(ip_network((int(ip) >> 64 << 64, 64)))
     return str(ip or "?")
 
 
 class ConnectionSlot:
-    """The slot of one open connection of the receiver. It can be released only once."""
+    """The slot of one open connection of the receiver."""
 
     def __init__(self, open_connections: OpenConnections, address: str, abort_connection: Callable[[], None]) -> None:
         self._open_connections, self.address, self.abort_connection = open_connections, address, abort_connection
         self._is_held = True
 
     def mark_waiting(self, is_waiting: bool) -> None:
-        """Mark whether the connection waits for its sender, so that it may lose the slot."""
+        """Mark that the connection waits for its sender, so that it may lose the slot, or that it no longer does."""
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=is_waiting)
 
     def count_request(self, *, is_genuine: bool) -> None:
-        """Count the connection's request as genuine or refused, for its address."""
+        """Count a request of this connection for its address, as genuine or as refused."""
         refusal_buckets = self._open_connections.refusal_buckets
         (refusal_buckets.mark_genuine if is_genuine else refusal_buckets.count_refusal)(self.address)
 
     def release(self) -> None:
-        """Release the slot for another connection; repeated calls have no effect."""
+        """Give the slot back, so that another connection can get one; repeated calls have no effect."""
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=False)
             self._is_held = False
@@ -233,10 +232,10 @@ class ConnectionSlot:
 
 
 class ServiceThreads:
-    """A thread pool for service calls that block: `thread_count` calls run at the same time, `queue_length` calls
-    wait, further calls are refused.
+    """A thread pool for service calls that block. `thread_count` calls run at the same time, `queue_length` calls
+    wait, and other calls are refused.
 
-    It must be used on the thread of the event loop. If one pool is full, the calls of other pools are not delayed.
+    Must be used on the thread of the event loop. If one pool is full, the calls of other pools are not delayed.
     """
 
     def __init__(self, name: str, thread_count: int, queue_length: int) -> None:
@@ -244,10 +243,9 @@ class ServiceThreads:
         self._capacity = thread_count + queue_length
         self.unfinished_calls = 0
 
-    async def run(self, service_call: Callable[[], T]) -> T:
-        """Run `service_call` in a thread and return its result; its exceptions are raised. Raises NoCapacity if the
-        pool is full. If the caller is cancelled, the call continues.
-        """
+    async def run(self, service_call: Callable[[], ResultT]) -> ResultT:
+        """Run `service_call` in a thread of the pool, and return its result or raise its exception. Raises
+        NoCapacity if the pool is full. If the caller is cancelled, the call continues."""
         if self.unfinished_calls >= self._capacity:
             raise NoCapacity
         self.unfinished_calls += 1
@@ -255,25 +253,23 @@ class ServiceThreads:
         future.add_done_callback(self._finish_call)
         return await asyncio.shield(future)
 
-    def _finish_call(self, future: "asyncio.Future[T]") -> None:
+    def _finish_call(self, future: "asyncio.Future[ResultT]") -> None:
         self.unfinished_calls -= 1
         if not future.cancelled():
             future.exception()  # read the exception, so that asyncio doesn't report it as unhandled
 
     def close(self) -> None:
-        """Cancel the waiting calls. Wait for the threads to end if no call is running; otherwise return at once."""
+        """Cancel the waiting calls. If no call is running, wait until the threads have ended; otherwise return at
+        once."""
         self._pool.shutdown(wait=not self.unfinished_calls, cancel_futures=True)
 
 
 def require_unambiguous(request: "Request", largest_bytes: int) -> None:
-    """Refuse a request that this program and a proxy could read in different ways.
-
-    Raises RequestRefused for a repeated header, for a length together with chunks, for an encoded body, and for a
-    length above `largest_bytes`.
-    """
+    """Raise RequestRefused if this program and a proxy could read the request in different ways: for a repeated
+    header, for a length together with chunks, for an encoded body, and for a length above `largest_bytes`."""
     names = [name for name, _ in request.headers.raw]
     headers = dict(request.headers.raw)
-    if any(names.count(name) > 1 for name in _SINGLE_HEADERS):
+    if any(names.count(name) > 1 for name in _UNREPEATABLE_HEADERS):
         raise RequestRefused("header_twice")
     if b"transfer-encoding" in headers and b"content-length" in headers:
         raise RequestRefused("two_lengths")

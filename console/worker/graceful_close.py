@@ -1,6 +1,5 @@
-"""Close the connection to a sender that is still sending in such a way that the sender receives its answer. An
-immediate close could cause a TCP reset, which the sender would see instead of the answer.
-"""
+"""Close the connection to a sender that is still sending, so that the sender receives its answer. After an
+immediate close, the sender could see a TCP reset instead of the answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,12 +10,12 @@ DRAIN_SECONDS, MAX_DRAINED_BYTES = 2.0, 8 << 20
 
 
 class ClosingTransport:
-    """A transport that behaves like the wrapped one, except for `close`.
+    """An asyncio transport that behaves like the wrapped one, except for `close`.
 
-    If a socket with unread bytes is closed, TCP resets the connection; a sender of a large body would then see the
-    reset instead of its refusal. If `is_sending` returns True (the sender is still sending), `close` sends the
-    answer, closes the writing direction, and ignores incoming data until the sender closes too. TLS can't close one
-    direction only, so a TLS connection is closed immediately.
+    If a socket with unread bytes is closed, TCP resets the connection; the sender of a large body would then see
+    the reset instead of the answer. So if `is_sending` returns True (the sender is still sending), `close` sends
+    the answer, closes only the writing direction, and ignores incoming data until the sender closes the
+    connection. TLS can't close one direction only, so a TLS connection is closed at once.
     """
 
     def __init__(
@@ -31,12 +30,13 @@ class ClosingTransport:
         return getattr(self._transport, name)
 
     @property
-    def is_closing_down(self) -> bool:
-        """True after the last answer. Data that arrive now must be passed to `drop_data`."""
+    def has_sent_last_answer(self) -> bool:
+        """True after the last answer while the sender is still sending. Data that arrive then must be passed to
+        `drop_data`."""
         return self._timer is not None
 
     def is_closing(self) -> bool:
-        return self.is_closing_down or self._transport.is_closing()
+        return self.has_sent_last_answer or self._transport.is_closing()
 
     def close(self) -> None:
         """Close the connection. If the sender is still sending, close the writing direction first and ignore its data
@@ -58,6 +58,6 @@ class ClosingTransport:
             self._transport.abort()
 
     def cancel_timer(self) -> None:
-        """Cancel the timer that would abort the connection, because the connection has already ended."""
+        """Cancel the timer that aborts the connection, because the connection has already ended."""
         if self._timer is not None:
             self._timer.cancel()

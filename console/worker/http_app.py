@@ -1,7 +1,8 @@
-"""The receiver: accepts the notices of the providers, and serves health, metrics and `/live`.
+"""The HTTP application of the receiver: accepts the notices of the providers, and serves health, metrics and
+`/live`.
 
 Every refused notice gets the same answer, byte for byte, whatever the reason. Service calls block, so they run in
-threads, never on the event loop. If a thread pool is full, the sender is asked to try again later.
+threads, never on the event loop. If a thread pool is full, the receiver asks the sender to try again later.
 """
 
 import asyncio
@@ -47,21 +48,20 @@ from console.worker.connection_limits import (
     read_body,
     require_unambiguous,
 )
-from console.worker.prometheus_metrics import CONTENT_TYPE, OTHER_SOURCE, Metrics
+from console.worker.prometheus_metrics import METRICS_CONTENT_TYPE, OTHER_SOURCE_LABEL, Metrics
 
 if TYPE_CHECKING:
     from console.worker.uvicorn_protocols import ReceiverConfig
 
 _REFUSED_RESULT, _BUSY_RESULT, _ERROR_RESULT = "refused", "busy", "trouble"
 _READINESS_TIMEOUT_SECONDS = 2.0
-_MAX_NAMED_SOURCES = 64
+_MAX_SOURCE_LABELS = 64
 _log = logging.getLogger("console.worker")
 
 
 class Receiver:
-    """The state that the endpoints of the receiver share: thread pools, connections, metrics. It belongs to one event
-    loop.
-    """
+    """The endpoints of the receiver, and the state that they share: thread pools, connections, metrics. It belongs
+    to one event loop."""
 
     def __init__(self, console: Console, options: ReceiverOptions) -> None:
         self._console, self._options = console, options
@@ -77,7 +77,7 @@ class Receiver:
         self._paths = {provider.name: provider.notice_path for provider in traits if provider.notice_path}
         self._store_threads = {
             name: ServiceThreads(name, options.threads_per_pool, options.queue_length)
-            for name in (*self._paths, OTHER_SOURCE)
+            for name in (*self._paths, OTHER_SOURCE_LABEL)
         }
         self._probe_threads = {
             name: ServiceThreads(f"ask-{name}", options.threads_per_pool, options.queue_length)
@@ -86,7 +86,7 @@ class Receiver:
         self._read_threads = ServiceThreads("looks", 2, options.max_live_clients)
         self._metrics = Metrics(console, options, self.open_connections, self._read_threads)
         self._live_hub = live.LiveHub(console, options, self._read_threads, self._metrics)
-        self._named_sources = set(self._paths)
+        self._source_labels = set(self._paths)
         self.live_endpoint = live.LiveEndpoint(
             self._live_hub, options, console, self._read_threads, self.sender_addresses
         )
@@ -95,23 +95,21 @@ class Receiver:
 
     # -- notices
 
-    def notice_routes(self) -> list[Route]:
-        """Return the web routes for notices: one for each payment provider that sends notices, at the provider's own
-        path.
-        """
+    def make_notice_routes(self) -> list[Route]:
+        """Return the web routes for the notices of payment providers: one for each provider that sends notices, at
+        the provider's own path."""
         return [
             Route(path, partial(self._answer_notice, source=name), methods=["POST"])
             for name, path in self._paths.items()
         ]
 
     async def answer_signed_notice(self, request: Request) -> Response:
-        """Answer a signed notice; the last part of the request's path is the name of its source."""
+        """Answer a signed notice. The last part of the request's path is the name of the sender (`source`)."""
         return await self._answer_notice(request, request.path_params["source"])
 
     async def _answer_notice(self, request: Request, source: str) -> Response:
-        """Answer one notice of `source`. The services verify and store the notice; this method decides only about
-        limits and the form of the request.
-        """
+        """Answer one notice of the sender `source`. The services verify and store the notice; this method checks
+        only the limits and the form of the request."""
         loop = asyncio.get_running_loop()
         started_at, result, notice = loop.time(), _ERROR_RESULT, None
         self._metrics.count_arrival()
@@ -127,21 +125,21 @@ class Receiver:
         except Exception:
             _log.exception("a notice could not be taken", extra={"bug": True})
         finally:
-            is_known = source in self._named_sources
-            self._metrics.count_result(source if is_known else OTHER_SOURCE, result, loop.time() - started_at)
+            is_known = source in self._source_labels
+            self._metrics.count_result(source if is_known else OTHER_SOURCE_LABEL, result, loop.time() - started_at)
         if result == _REFUSED_RESULT:
-            return refusal_response(request)
+            return make_refusal_response(request)
         if notice is None or result in (_BUSY_RESULT, _ERROR_RESULT):
-            return _try_later_response(1 if result == _BUSY_RESULT else 5)
+            return _make_try_later_response(1 if result == _BUSY_RESULT else 5)
         _count_request(request, is_genuine=True)
         return Response(
             b"OK", media_type="text/plain", background=BackgroundTask(self._probe_payment, source, notice)
         )
 
     async def _verify_notice(self, request: Request, source: str) -> CheckedNotice:
-        """Read the request and let the service verify its notice. Return the checked notice.
+        """Read the request, and let the service verify the notice in it. Return the checked notice.
 
-        Raises RequestRefused for a request that the receiver itself refuses.
+        Raises RequestRefused for a request that the receiver itself refuses, and NoCapacity.
         """
         if not SOURCE_NAME_PATTERN.fullmatch(source) or (
             provider_registry.find_provider(source) and "source" in request.path_params
@@ -149,13 +147,13 @@ class Receiver:
             raise RequestRefused("source")
         require_unambiguous(request, self._options.max_body_bytes)
         body = await read_body(request, self._options.max_body_bytes, self._options.body_timeout_seconds)
-        post = NoticePost(source, body, _header_pairs(request), self._sender_address(request))
+        post = NoticePost(source, body, _decode_headers(request), self._find_sender_address(request))
         return await self._verify_threads.run(lambda: self._console.payments.check_notice(post))
 
     async def _store_notice(self, source: str, notice: CheckedNotice) -> str:
-        """Store a checked notice and return the word for its result.
+        """Let the service store a checked notice. Return the code of the result, for the metrics.
 
-        Raises RequestRefused for every refused notice, even if its refusal could not be written to the audit trail.
+        Raises RequestRefused for every refused notice, even if the audit entry about it could not be written.
         """
         if notice.is_refused:
             if notice.must_store_before_reply:
@@ -165,35 +163,35 @@ class Receiver:
                     await self._refusal_threads.run(notice.store_notice)
             raise RequestRefused("service")
         try:
-            result = await self._store_threads.get(source, self._store_threads[OTHER_SOURCE]).run(notice.store_notice)
+            result = await self._store_threads.get(source, self._store_threads[OTHER_SOURCE_LABEL]).run(
+                notice.store_notice
+            )
         except UnicodeError:  # the text can't be stored in a database, and a retry would not change that
             raise RequestRefused("text") from None
-        if len(self._named_sources) < _MAX_NAMED_SOURCES:
-            self._named_sources.add(source)
+        if len(self._source_labels) < _MAX_SOURCE_LABELS:
+            self._source_labels.add(source)
         return result.done or _ERROR_RESULT
 
     async def _probe_payment(self, source: str, notice: CheckedNotice) -> None:
-        """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is full,
-        a due task asks later.
-        """
+        """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is
+        full, a due task asks later."""
         if notice.must_ask:
             with suppress(NoCapacity):
                 await self._probe_threads[source].run(notice.ask_provider)
 
-    def _sender_address(self, request: Request) -> str | None:
+    def _find_sender_address(self, request: Request) -> str | None:
         peer = request.client.host if request.client else None
-        return self.sender_addresses.sender_address(peer, request.headers.getlist("x-forwarded-for"))
+        return self.sender_addresses.find_sender_address(peer, request.headers.getlist("x-forwarded-for"))
 
     # -- health
 
     async def answer_health(self, _: Request) -> Response:
-        """Return HTTP status 200, which shows that the process is running."""
+        """Answer with HTTP status 200, which shows that the process is running."""
         return Response(b"ok\n", media_type="text/plain")
 
     async def answer_readiness(self, _: Request) -> Response:
-        """Return HTTP status 200 if the database answers and no task is overdue, otherwise 503. The result is at most
-        one second old.
-        """
+        """Answer with HTTP status 200 if the database answers and no task is overdue, otherwise with 503. The
+        checked state is at most one second old."""
         loop = asyncio.get_running_loop()
         async with self._readiness_lock:
             if loop.time() - self._readiness[0] >= 1:
@@ -202,7 +200,7 @@ class Receiver:
         return Response(b"ready\n" if is_ready else b"not ready\n", 200 if is_ready else 503, media_type="text/plain")
 
     async def _check_readiness(self) -> bool:
-        """Return True if the database answers within _READINESS_TIMEOUT_SECONDS and no task is overdue."""
+        """True if the database answers within _READINESS_TIMEOUT_SECONDS and no task is overdue."""
         try:
             async with asyncio.timeout(_READINESS_TIMEOUT_SECONDS):
                 return not await self._read_threads.run(lambda: self._console.figures.find_late_tasks())
@@ -213,8 +211,8 @@ class Receiver:
             return False
 
     async def answer_metrics(self, _: Request) -> Response:
-        """Return the metrics in Prometheus' text format."""
-        return Response(await self._metrics.metrics_page(), media_type=CONTENT_TYPE)
+        """Answer with the metrics in Prometheus' text format."""
+        return Response(await self._metrics.make_metrics_page(), media_type=METRICS_CONTENT_TYPE)
 
     # -- lifetime
 
@@ -241,11 +239,11 @@ class Receiver:
 def make_app(console: Console, options: ReceiverOptions) -> Starlette:
     """Return the web application (Starlette) of the receiver.
 
-    Raises `bad_profile` for a token of `/live` that is too short.
+    Raises `bad_profile` if a token of `/live` is too short.
     """
     receiver = Receiver(console, options)
     routes = [
-        *receiver.notice_routes(),
+        *receiver.make_notice_routes(),
         Route("/notices/{source}", receiver.answer_signed_notice, methods=["POST"]),
         Route("/healthz", receiver.answer_health),
         Route("/readyz", receiver.answer_readiness),
@@ -256,24 +254,25 @@ def make_app(console: Console, options: ReceiverOptions) -> Starlette:
     app = Starlette(routes=routes, lifespan=receiver.lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False
     app.state.receiver = receiver
-    app.add_middleware(_CloseAfterLastRequest)
+    app.add_middleware(_LastRequestMiddleware)
     return app
 
 
-def refusal_response(request: Request) -> Response:
-    """Return the answer that every refused request gets, and count the refusal for the address of the sender."""
+def make_refusal_response(request: Request) -> Response:
+    """Return the answer that the sender of every refused request gets, and count the refusal for the sender's
+    address."""
     _count_request(request, is_genuine=False)
     response = Response(REFUSAL_BODY, 400)
     response.raw_headers = list(REFUSAL_HEADERS)
     return response
 
 
-def _try_later_response(seconds: int) -> Response:
+def _make_try_later_response(seconds: int) -> Response:
     return Response(b"", 503, {"retry-after": str(seconds), "connection": "close"})
 
 
 async def _answer_refusal(request: Request, _: Exception) -> Response:
-    return refusal_response(request)
+    return make_refusal_response(request)
 
 
 def _count_request(request: Request, *, is_genuine: bool) -> None:
@@ -287,14 +286,13 @@ async def _answer_failure(_: Request, error: Exception) -> Response:
     return Response(b"", 500, {"connection": "close"})
 
 
-def _header_pairs(request: Request) -> tuple[tuple[str, str], ...]:
+def _decode_headers(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in request.headers.raw)
 
 
-class _CloseAfterLastRequest:
-    """Adds `Connection: close` to the last answer on a connection that has reached its largest age or number of
-    requests.
-    """
+class _LastRequestMiddleware:
+    """Adds the header `Connection: close` to the last answer on a connection that has reached its largest age or
+    number of requests."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -317,10 +315,11 @@ def serve(
     stop_event: threading.Event,
     on_ready: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Run the receiver until `stop_event` is set, then finish running requests within `drain_timeout_seconds`. Blocks
-    the thread; runs its own event loop. `on_ready` is called once with address and port.
+    """Run the receiver until `stop_event` is set, then finish running requests within `drain_timeout_seconds`.
+    Blocks the calling thread, in which it runs an event loop of its own. `on_ready` is called once with the
+    address and the port.
 
-    Raises `bad_profile` if the address is in use or invalid, or the certificate is invalid.
+    Raises `bad_profile` if the address is in use or invalid, or if the certificate is invalid.
     """
     from console.worker.uvicorn_protocols import ReceiverConfig
 

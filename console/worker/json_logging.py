@@ -1,9 +1,9 @@
 """The worker's log: one JSON object per line on stderr, with the correlation id of the task or request and without
 secrets.
 
-Messages of the program's own loggers are logged completely, because they contain only codes and internal numbers. For
-other loggers only the format string is logged, because its arguments may contain anything. An exception is logged by
-type and place in the code, never by its text.
+Messages of the program's own loggers are logged completely, because they contain only codes and internal numbers.
+For other loggers only the format string is logged, because its arguments may contain anything. An exception is
+logged by its type and its stack frames, never by its text.
 """
 
 import json
@@ -20,18 +20,18 @@ from console.domain.errors import ConsoleError
 from console.domain.process import correlation as tracing
 from console.domain.process import log_events
 
-OWN_LOGGER = "console"
-MAX_MESSAGE_LENGTH = 2_000
-MAX_FRAMES = 12
+OWN_LOGGER_NAME = "console"
+MAX_MESSAGE_CHARACTERS = 2_000
+MAX_STACK_FRAMES = 12
 """Number of the innermost stack frames of an exception that are logged."""
 
-_WARNING_PATTERN = re.compile(r"[^/\\]+:\d+: \w+")
+_WARNING_PLACE_PATTERN = re.compile(r"[^/\\]+:\d+: \w+")
 
 
 class JsonLineFormatter(logging.Formatter):
-    """Formats a log record as one line of JSON with the keys `at`, `level`, `logger`, `message`; for an event also
-    `event` and its facts; then `correlation` and other context; for an exception also `trouble` (its type),
-    its `code`, the `number` of a database error, and `trace`.
+    """Formats a log record as one line of JSON with the keys `at`, `level`, `logger` and `message`. An event also
+    has `event` and its facts; a task or request has `correlation` and other context. An exception has `trouble`
+    (its type), `code` (of a ConsoleError), `number` (of a database error) and `trace` (its stack frames).
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -39,22 +39,21 @@ class JsonLineFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _message_text(record)[:MAX_MESSAGE_LENGTH],
+            "message": _make_message_text(record)[:MAX_MESSAGE_CHARACTERS],
             **log_events.facts_of(record),
             **tracing.current_facts(),
         }
         if record.exc_info and record.exc_info[1] is not None:
             line["trouble"] = type(record.exc_info[1]).__name__
-            line.update(_codes_of(record.exc_info[1]))
-            line["trace"] = _stack_frames(record.exc_info[2])
+            line.update(_find_error_codes(record.exc_info[1]))
+            line["trace"] = _format_stack_frames(record.exc_info[2])
         # ASCII only: characters that change the reading direction or end a line are escaped
         return json.dumps(line, default=str)
 
 
-def _codes_of(error: BaseException) -> dict[str, object]:
-    """Return the `code` of a ConsoleError, and the `number` that the database server or its client library gave an
-    error or its cause; neither for any other exception.
-    """
+def _find_error_codes(error: BaseException) -> dict[str, object]:
+    """Return the `code` of a ConsoleError, and the `number` that the database server or its client library has
+    given to the error or to its cause. Return an empty dict for any other exception."""
     codes: dict[str, object] = {"code": error.code} if isinstance(error, ConsoleError) else {}
     arguments = getattr(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None), "args", ())
     if arguments and isinstance(arguments[0], int):
@@ -62,31 +61,33 @@ def _codes_of(error: BaseException) -> dict[str, object]:
     return codes
 
 
-def _message_text(record: logging.LogRecord) -> str:
-    if record.name == OWN_LOGGER or record.name.startswith(f"{OWN_LOGGER}."):
+def _make_message_text(record: logging.LogRecord) -> str:
+    if record.name == OWN_LOGGER_NAME or record.name.startswith(f"{OWN_LOGGER_NAME}."):
         return record.getMessage()
     if record.name == "py.warnings":  # place and category are logged; the free text after them is not
-        match = _WARNING_PATTERN.search(str(record.msg))
+        match = _WARNING_PLACE_PATTERN.search(str(record.msg))
         return match[0] if match else "a warning"
     return str(record.msg)
 
 
-def _stack_frames(trace: TracebackType | None) -> list[str]:
-    """Return the stack frames as `wire.py:41 read`, the outermost first; at most the MAX_FRAMES innermost ones."""
+def _format_stack_frames(trace: TracebackType | None) -> list[str]:
+    """Return the stack frames as texts such as `wire.py:41 read`, the outermost first; only the MAX_STACK_FRAMES
+    innermost ones."""
     frames: list[str] = []
     while trace is not None:
         code = trace.tb_frame.f_code
         frames.append(f"{code.co_filename.replace(chr(92), '/').rpartition('/')[2]}:{trace.tb_lineno} {code.co_name}")
         trace = trace.tb_next
-    return frames[-MAX_FRAMES:]
+    return frames[-MAX_STACK_FRAMES:]
 
 
 @contextmanager
 def log_json_lines() -> Iterator[None]:
-    """While the block runs, write log records as JSON lines to stderr: of the program's own loggers from level INFO
-    on, of others from level WARNING on. Other handlers that write to stderr are removed for this time.
+    """Within the block, write log records as JSON lines to stderr: of the program's own loggers from level INFO
+    on, of other loggers from level WARNING on. Other handlers that write to stderr are removed until the block
+    ends.
     """
-    root, own_logger = logging.getLogger(), logging.getLogger(OWN_LOGGER)
+    root, own_logger = logging.getLogger(), logging.getLogger(OWN_LOGGER_NAME)
     earlier_handlers, earlier_level, earlier_hook = list(root.handlers), own_logger.level, threading.excepthook
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLineFormatter())

@@ -1,7 +1,8 @@
-"""The WebSocket `/live`: a listener (another program) receives a snapshot of the queues, then each change.
+"""The WebSocket `/live`: a listener (another program) receives a snapshot of the queues, then each change of a
+record.
 
-The change feed is read once for all listeners. A listener that reads too slowly is disconnected; when it connects
-again, it begins with a new snapshot.
+The change feed of the database is read once for all listeners. A listener that reads too slowly is disconnected;
+when it connects again, it first receives a new snapshot.
 """
 
 import asyncio
@@ -33,13 +34,13 @@ from console.worker.connection_limits import (
 )
 from console.worker.prometheus_metrics import Metrics
 
-TOKEN_NAMES = ("LIVE_TOKEN", "LIVE_TOKEN_OLD")
+LIVE_TOKEN_NAMES = ("LIVE_TOKEN", "LIVE_TOKEN_OLD")
 """Names of the secrets with the tokens of `/live`: the present token, and the previous one, which is accepted while
 listeners still use it.
 """
-MIN_TOKEN_LENGTH = 16
+MIN_TOKEN_CHARACTERS = 16
 REFUSED_CLOSE_CODE, GOING_AWAY_CLOSE_CODE, TRY_LATER_CLOSE_CODE = 1008, 1001, 1013
-TOKEN_RENEWAL_SECONDS = 60.0
+TOKEN_RELOAD_SECONDS = 60.0
 """Seconds after which the tokens of `/live` are read from the settings (environment or keyring) again."""
 MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND = 5, 1 / 60
 """Limit for audit entries about refused listeners, per process: MAX_AUDITED_REFUSALS immediately, then
@@ -51,46 +52,45 @@ _log = logging.getLogger("console.worker")
 
 
 def read_tokens(console: Console) -> tuple[bytes, ...]:
-    """Return the SHA-256 hashes of the tokens of `/live`.
+    """Return the SHA-256 hashes of the valid tokens of `/live`.
 
-    Raises `bad_profile` for a token of fewer than MIN_TOKEN_LENGTH characters.
+    Raises `bad_profile` for a token of fewer than MIN_TOKEN_CHARACTERS characters.
     """
     hashes = []
-    for name in TOKEN_NAMES:
+    for name in LIVE_TOKEN_NAMES:
         token = console.settings.secret(name)
-        if token and len(token) < MIN_TOKEN_LENGTH:
+        if token and len(token) < MIN_TOKEN_CHARACTERS:
             raise ConsoleError(
                 ErrorCode.BAD_PROFILE,
                 {"variable": f"CONSOLE_SECRET_{name}", "problem": SettingProblem.TOKEN_TOO_SHORT},
             )
-        hashes += [_token_hash(token)] if token else []
+        hashes += [_hash_token(token)] if token else []
     return tuple(hashes)
 
 
-def _token_hash(token: str) -> bytes:
-    """Return the SHA-256 of a token. Hashes have equal length, so that comparing them reveals nothing about the
-    length of the token.
-    """
+def _hash_token(token: str) -> bytes:
+    """Return the SHA-256 hash of a token. All hashes have the same length, so that comparing them reveals nothing
+    about the length of the token."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 class FeedChanges:
-    """The changes that one reading of the feed returned. The message is encoded once for all listeners with the same
-    channels.
-    """
+    """The changes that one reading of the change feed returned. The message about them is encoded once for all
+    listeners with the same channels (record kinds)."""
 
     def __init__(self, changes: Collection[RecordSummary]) -> None:
         self._changes = changes
         self._text_by_channels: dict[frozenset[str], str | None] = {}
 
-    def message_text(
+    def make_message_text(
         self, channels: frozenset[str], snapshot_versions: dict[tuple[str, int], RecordSummary]
     ) -> str | None:
-        """Return the message for a listener with these channels; None if the message would contain nothing new.
+        """Return the message for a listener with these channels (record kinds); None if the message would contain
+        nothing new.
 
-        `snapshot_versions` has, by kind and id, the records of the listener's snapshot that no later message has
-        replaced. Changes of the same or an older version are left out; for newer changes, the entry in
-        `snapshot_versions` is removed.
+        `snapshot_versions` has the records of the listener's snapshot, by kind and id, without those that a later
+        message has already replaced. Changes of the same or an older version are left out. For a newer change, the
+        record's entry in `snapshot_versions` is removed.
         """
         known_changes = [
             change
@@ -99,9 +99,9 @@ class FeedChanges:
             and _is_in_snapshot(change, snapshot_versions.pop((change.kind, change.id), None), snapshot_versions)
         ]
         if known_changes:
-            return changes_text([change for change in self._changes if change not in known_changes], channels)
+            return make_changes_text([change for change in self._changes if change not in known_changes], channels)
         if channels not in self._text_by_channels:
-            self._text_by_channels[channels] = changes_text(self._changes, channels)
+            self._text_by_channels[channels] = make_changes_text(self._changes, channels)
         return self._text_by_channels[channels]
 
 
@@ -110,9 +110,8 @@ def _is_in_snapshot(
     snapshot_version: RecordSummary | None,
     snapshot_versions: dict[tuple[str, int], RecordSummary],
 ) -> bool:
-    """Return True if the listener's snapshot already contained this version of the record. Then put the record's
-    entry back into `snapshot_versions`.
-    """
+    """Return True if the listener's snapshot already contained this version of the record or a newer one. In that
+    case, put the record's entry back into `snapshot_versions`."""
     if snapshot_version is None or change.version is None or snapshot_version.version is None:
         return False
     is_in_snapshot = change.version < snapshot_version.version or change == replace(snapshot_version, since=None)
@@ -122,7 +121,8 @@ def _is_in_snapshot(
 
 
 class LiveListener:
-    """One connected listener of `/live`: its channels and the queue of messages that are to be sent to it."""
+    """One connected listener of `/live`: its channels (record kinds), and the queue of messages that must be sent
+    to it."""
 
     def __init__(self, channels: frozenset[str], backlog: int) -> None:
         self.channels = channels
@@ -130,9 +130,8 @@ class LiveListener:
         self.end_event = asyncio.Event()
 
     def enqueue(self, feed_changes: FeedChanges) -> bool:
-        """Add a message to the queue of the listener. Return False if the queue is full; the listener is then
-        disconnected.
-        """
+        """Add the changes to the listener's queue, and return True. If the queue is full, disconnect the listener
+        and return False."""
         try:
             self.message_queue.put_nowait(feed_changes)
         except asyncio.QueueFull:
@@ -142,7 +141,8 @@ class LiveListener:
 
 
 class LiveHub:
-    """Reads the change feed while any listener is connected, and sends the changes to all listeners."""
+    """Reads the change feed of the database while any listener is connected, and sends the changes to all
+    listeners."""
 
     def __init__(self, console: Console, options: ReceiverOptions, threads: ServiceThreads, metrics: Metrics) -> None:
         self._console, self._options, self._threads, self._metrics = console, options, threads, metrics
@@ -152,8 +152,8 @@ class LiveHub:
         self._last_sent: dict[tuple[str, int], RecordSummary] = {}
         self._poller: asyncio.Task[None] | None = None
 
-    async def join(self, channels: frozenset[str]) -> LiveListener:
-        """Register a listener; it receives every change from now on.
+    async def add_listener(self, channels: frozenset[str]) -> LiveListener:
+        """Add a listener for these channels (record kinds). It receives every change from now on.
 
         Raises NoCapacity if there are too many listeners, ConsoleError if the database is unreachable.
         """
@@ -170,17 +170,17 @@ class LiveHub:
         return listener
 
     def remove_listener(self, listener: LiveListener) -> None:
-        """Remove a listener. After the last one is removed, the feed is no longer read."""
+        """Remove a listener. Stop reading the change feed if it was the last one."""
         self._listeners.discard(listener)
         self._metrics.live_client_gauge.set(len(self._listeners))
         if not self._listeners and self._poller is not None and not self._join_lock.locked():
             self._poller.cancel()
             self._poller = None
 
-    async def snapshot(self) -> FeedSnapshot:
-        """Read the counts and the first records of the queues.
+    async def read_snapshot(self) -> FeedSnapshot:
+        """Return the counts and the first records of all queues.
 
-        Raises NoCapacity or ConsoleError.
+        Raises NoCapacity if the thread pool is full, ConsoleError if the database is unreachable.
         """
         return await self._threads.run(self._read_snapshot)
 
@@ -207,7 +207,7 @@ class LiveHub:
                 self._broadcast_changes(changes)
 
     def _broadcast_changes(self, changes: tuple[RecordSummary, ...]) -> None:
-        unsent = [change for change in changes if self._is_unsent(change)]
+        unsent = [change for change in changes if self._remember_if_unsent(change)]
         if not unsent:
             return
         feed_changes = FeedChanges(unsent)
@@ -216,10 +216,9 @@ class LiveHub:
                 self._listeners.discard(listener)
                 self._metrics.dropped_client_counter.inc()
 
-    def _is_unsent(self, change: RecordSummary) -> bool:
-        """Return False for a change that was already sent: two rows of the feed can be about the same version of a
-        record.
-        """
+    def _remember_if_unsent(self, change: RecordSummary) -> bool:
+        """Return False for a change that was already sent, because two rows of the feed can be about the same
+        version of a record. Otherwise remember the change as sent and return True."""
         key = (change.kind, change.id)
         last_sent = self._last_sent.pop(key, None)
         self._last_sent[key] = change
@@ -238,7 +237,7 @@ class LiveHub:
 
 
 class LiveEndpoint:
-    """The endpoint `/live`. A request of a listener without a valid token counts as refused."""
+    """The endpoint `/live` of the receiver. A request without a valid token is refused."""
 
     def __init__(
         self,
@@ -248,9 +247,8 @@ class LiveEndpoint:
         threads: ServiceThreads,
         sender_addresses: SenderAddresses,
     ) -> None:
-        """Raises `bad_profile` for a token that is too short. Without a token the endpoint refuses every listener,
-        and a warning is logged.
-        """
+        """Raises `bad_profile` for a token that is too short. If no token is configured, log a warning; the
+        endpoint then refuses every listener."""
         self._hub, self._options, self._console, self._threads, self._sender_addresses = (
             hub,
             options,
@@ -260,15 +258,15 @@ class LiveEndpoint:
         )
         self._tokens, self._tokens_read_at = read_tokens(console), time.monotonic()
         if not self._tokens:
-            _log.warning("/live is closed: there is no channel token (CONSOLE_SECRET_%s)", TOKEN_NAMES[0])
+            _log.warning("/live is closed: there is no channel token (CONSOLE_SECRET_%s)", LIVE_TOKEN_NAMES[0])
         self._refusal_limit = TokenBucket(MAX_AUDITED_REFUSALS, AUDITED_REFUSALS_PER_SECOND)
         self.is_closing = False
 
     async def serve_listener(self, websocket: WebSocket) -> None:
-        await self._renew_tokens()
+        await self._reload_tokens()
         channels = _parse_channels(websocket.query_params.getlist("channels"))
         headers = websocket.headers.getlist("authorization")
-        reason = self._refusal_reason(headers, channels)
+        reason = self._find_refusal_reason(headers, channels)
         if reason is not None:
             self._count_request(websocket, is_genuine=False)
             await websocket.close(
@@ -276,16 +274,16 @@ class LiveEndpoint:
             )  # closed before the handshake is accepted: the listener receives 403
             await self._record_refusal(websocket, reason)
             return
-        assert channels is not None  # noqa: S101  # _refusal_reason has refused None
+        assert channels is not None  # noqa: S101  # _find_refusal_reason has refused None
         await websocket.accept()
-        if not headers and not self._is_token(await self._first_message(websocket)):
+        if not headers and not self._is_valid_token(await self._receive_token(websocket)):
             self._count_request(websocket, is_genuine=False)
             await _close_websocket(websocket, REFUSED_CLOSE_CODE)
             await self._record_refusal(websocket, "token")
             return
         self._count_request(websocket, is_genuine=True)
         try:
-            listener = await self._hub.join(channels)
+            listener = await self._hub.add_listener(channels)
         except (NoCapacity, ConsoleError):
             await _close_websocket(websocket, TRY_LATER_CLOSE_CODE)
             return
@@ -294,30 +292,26 @@ class LiveEndpoint:
         finally:
             self._hub.remove_listener(listener)
 
-    def _refusal_reason(self, headers: Sequence[str], channels: frozenset[str] | None) -> str | None:
-        """Return the reason for which a request with these headers and channels is refused; None if its token is
-        right, or if it has no token yet and may send it as the first message.
-        """
+    def _find_refusal_reason(self, headers: Sequence[str], channels: frozenset[str] | None) -> str | None:
+        """Return the reason for which a request with these headers and channels (record kinds) is refused. Return
+        None if its token is valid, or if it has no token in its headers and may send it as the first message."""
         if not self._tokens:
             return "closed"
         if len(headers) > 1:
             return "header_twice"
-        if headers and not self._is_token(_bearer_token(headers[0])):
+        if headers and not self._is_valid_token(_parse_bearer_token(headers[0])):
             return "token"
         return "channels" if channels is None else None
 
-    def _is_token(self, token: str | None) -> bool:
-        """Return True if the text is one of the valid tokens. The text is always compared with all of them, in
-        constant time.
-        """
-        digest = _token_hash(token or "")
+    def _is_valid_token(self, token: str | None) -> bool:
+        """True if the text is one of the valid tokens. It is always compared with all of them, in constant time."""
+        digest = _hash_token(token or "")
         return sum(hmac.compare_digest(digest, known_hash) for known_hash in self._tokens) > 0
 
-    async def _renew_tokens(self) -> None:
-        """Read the tokens again after TOKEN_RENEWAL_SECONDS, so that they can be replaced in the keyring without a
-        restart.
-        """
-        if time.monotonic() - self._tokens_read_at < TOKEN_RENEWAL_SECONDS:
+    async def _reload_tokens(self) -> None:
+        """Read the tokens from the settings again if the last reading is TOKEN_RELOAD_SECONDS old. So people can
+        replace a token in the keyring without a restart."""
+        if time.monotonic() - self._tokens_read_at < TOKEN_RELOAD_SECONDS:
             return
         self._tokens_read_at = time.monotonic()
         with suppress(NoCapacity, ConsoleError):  # on failure the tokens read before stay valid
@@ -329,14 +323,13 @@ class LiveEndpoint:
             slot.count_request(is_genuine=is_genuine)
 
     async def _record_refusal(self, websocket: WebSocket, reason: str) -> None:
-        """Write an audit entry about the refused listener, unless too many were written recently or the endpoint has
-        no token.
-        """
+        """Write an audit entry about the refused listener, unless too many such entries were written recently or
+        no token is configured."""
         skipped_count = self._refusal_limit.take_token(time.monotonic())
         if skipped_count is None or reason == "closed":
             return
         peer = websocket.client.host if websocket.client else None
-        origin = self._sender_addresses.sender_address(peer, websocket.headers.getlist("x-forwarded-for"))
+        origin = self._sender_addresses.find_sender_address(peer, websocket.headers.getlist("x-forwarded-for"))
         with suppress(NoCapacity, ConsoleError):
             await self._threads.run(lambda: self._write_refusal(reason, origin, skipped_count))
 
@@ -344,19 +337,18 @@ class LiveEndpoint:
         with self._console.acting_as("worker"):
             self._console.live.record_refusal(reason, origin, skipped_count)
 
-    async def _first_message(self, websocket: WebSocket) -> str | None:
-        """Return the token in the first message, which is `{"token": "…"}` or the token alone; None if no message
-        arrives within `head_timeout_seconds`.
-        """
+    async def _receive_token(self, websocket: WebSocket) -> str | None:
+        """Return the token in the listener's first message, which is `{"token": "…"}` or the token alone. Return
+        None if no message arrives within `head_timeout_seconds`."""
         try:
             async with asyncio.timeout(self._options.head_timeout_seconds):
                 text = (await websocket.receive()).get("text")
         except TimeoutError:
             return None
-        return None if text is None else _token_of_message(text)
+        return None if text is None else _parse_token_message(text)
 
     async def _send_until_end(self, websocket: WebSocket, listener: LiveListener) -> None:
-        """Send changes until the listener disconnects, reads too slowly, or the receiver stops."""
+        """Send the changes until the listener disconnects, reads too slowly, or the receiver stops."""
         tasks = [
             asyncio.create_task(self._send_messages(websocket, listener)),
             asyncio.create_task(_await_disconnect(websocket)),
@@ -372,13 +364,13 @@ class LiveEndpoint:
             await _close_websocket(websocket, GOING_AWAY_CLOSE_CODE if self.is_closing else TRY_LATER_CLOSE_CODE)
 
     async def _send_messages(self, websocket: WebSocket, listener: LiveListener) -> None:
-        snapshot = await self._hub.snapshot()
-        await websocket.send_text(snapshot_text(snapshot, listener.channels))
+        snapshot = await self._hub.read_snapshot()
+        await websocket.send_text(make_snapshot_text(snapshot, listener.channels))
         snapshot_versions = {
             (summary.kind, summary.id): summary for items in snapshot.items.values() for summary in items
         }
         while True:
-            text = (await listener.message_queue.get()).message_text(listener.channels, snapshot_versions)
+            text = (await listener.message_queue.get()).make_message_text(listener.channels, snapshot_versions)
             if text is not None:
                 await websocket.send_text(text)
 
@@ -390,18 +382,18 @@ async def _await_disconnect(websocket: WebSocket) -> None:
 
 
 async def _close_websocket(websocket: WebSocket, code: int) -> None:
-    """Close the WebSocket. Wait at most one second for a listener that does not read."""
+    """Close the WebSocket with the close code `code`. Wait at most one second for a listener that does not read."""
     with suppress(Exception):
         async with asyncio.timeout(1):
             await websocket.close(code)
 
 
-def _bearer_token(header: str) -> str | None:
+def _parse_bearer_token(header: str) -> str | None:
     scheme, _, token = header.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _token_of_message(text: str) -> str | None:
+def _parse_token_message(text: str) -> str | None:
     if not text.lstrip().startswith("{"):
         return text.strip()
     try:
@@ -412,37 +404,39 @@ def _token_of_message(text: str) -> str | None:
 
 
 def _parse_channels(queries: Collection[str]) -> frozenset[str] | None:
-    """Return the channels in `?channels=payment,refund`; all channels if none is named, None if one is unknown."""
+    """Return the channels (record kinds) in a query such as `?channels=payment,refund`; all channels if it names
+    none. Return None if it names an unknown one."""
     channels = frozenset(name for text in queries for name in text.split(",")) or frozenset(FEED_CHANNELS)
     return channels if channels <= frozenset(FEED_CHANNELS) else None
 
 
-def snapshot_text(snapshot: FeedSnapshot, channels: frozenset[str]) -> str:
-    """Return the first message for a listener: the counts and first records of all queues."""
+def make_snapshot_text(snapshot: FeedSnapshot, channels: frozenset[str]) -> str:
+    """Return the first message for a listener: the counts and first records of all queues. Records of other
+    channels are left out."""
     queues = [
         {
             "queue": count.queue,
             "count": count.count,
             "capped": count.capped,
             "oldest": instant_text(count.oldest) if count.oldest else None,
-            "items": _change_objects(snapshot.items.get(count.queue, ()), channels),
+            "items": _make_change_objects(snapshot.items.get(count.queue, ()), channels),
         }
         for count in snapshot.counts
     ]
     return json.dumps({"type": "snapshot", "queues": queues})
 
 
-def changes_text(summaries: Iterable[RecordSummary], channels: frozenset[str]) -> str | None:
-    """Return a message with the changes of these channels; None if there is none."""
-    objects = _change_objects(summaries, channels)
+def make_changes_text(summaries: Iterable[RecordSummary], channels: frozenset[str]) -> str | None:
+    """Return a message with the changes of these channels (record kinds); None if there is no such change."""
+    objects = _make_change_objects(summaries, channels)
     return json.dumps({"type": "changes", "changes": objects}) if objects else None
 
 
-def _change_objects(summaries: Iterable[RecordSummary], channels: frozenset[str]) -> list[dict[str, object]]:
-    return [_change_object(summary) for summary in summaries if summary.kind in channels]
+def _make_change_objects(summaries: Iterable[RecordSummary], channels: frozenset[str]) -> list[dict[str, object]]:
+    return [_make_change_object(summary) for summary in summaries if summary.kind in channels]
 
 
-def _change_object(summary: RecordSummary) -> dict[str, object]:
+def _make_change_object(summary: RecordSummary) -> dict[str, object]:
     return {
         "kind": summary.kind,
         "id": summary.id,

@@ -1,4 +1,4 @@
-"""A thread of a worker that regularly ends sessions of people whose locks block other sessions."""
+"""A thread of the worker that regularly ends those database sessions of people whose locks block other sessions."""
 
 import logging
 from threading import Event, Thread
@@ -6,16 +6,17 @@ from threading import Event, Thread
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.access.lock_watch import LockWatch
 
-PAUSE_SECONDS = 1.0
-LONG_PAUSE_SECONDS = 60.0
+PAUSE_BETWEEN_PASSES_SECONDS = 1.0
+PAUSE_AFTER_EXCEPTION_SECONDS = 60.0
 """Pause in seconds after a pass with an unexpected exception. After a refusal for a missing right, which `db check`
-shows, PAUSE_SECONDS stays: a worker that may not roll prepared transactions back can still end sessions.
+shows, PAUSE_BETWEEN_PASSES_SECONDS stays: a worker that may not roll prepared transactions back can still end
+sessions.
 """
 _log = logging.getLogger("console.worker")
 
 
-class LockThread:
-    """The thread that ends blocking sessions. It runs from `start` until `stop_event` is set."""
+class BlockingSessionsThread:
+    """The thread that ends blocking database sessions. It runs from `start` until `stop_event` is set."""
 
     def __init__(self, watch: LockWatch, stop_event: Event) -> None:
         self._watch, self._stop_event = watch, stop_event
@@ -25,9 +26,8 @@ class LockThread:
         self._thread.start()
 
     def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait for the end of the present pass, at most `seconds`. Return True if the thread has ended. A pass is
-        short, so `abort_event` is not used.
-        """
+        """Wait at most `seconds` until the thread has ended, and return True if it has. `abort_event` is not used,
+        because one pass of the thread is short."""
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 
@@ -38,13 +38,14 @@ class LockThread:
             if code is not None and code != last_code:
                 _log.warning("sessions that hold others up can't be ended: %s", code)
             last_code = code
-            self._stop_event.wait(LONG_PAUSE_SECONDS if code == ErrorCode.INTERNAL_ERROR else PAUSE_SECONDS)
+            self._stop_event.wait(
+                PAUSE_AFTER_EXCEPTION_SECONDS if code == ErrorCode.INTERNAL_ERROR else PAUSE_BETWEEN_PASSES_SECONDS
+            )
         self._watch.close()
 
     def _end_blocking_sessions(self) -> str | None:
-        """Run one pass of `LockWatch.end_blocking_sessions`. Return the error code if a right is missing or the pass
-        raised an unexpected exception, otherwise None.
-        """
+        """Run one pass of `LockWatch.end_blocking_sessions`. Return the error code if the database account lacks a
+        right or if the pass raised an unexpected exception, otherwise None."""
         try:
             self._watch.end_blocking_sessions()
         except ConsoleError as refusal:

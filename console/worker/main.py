@@ -1,4 +1,4 @@
-"""The worker process: runs due tasks and the receiver of notices until it is asked to stop."""
+"""The worker process: runs due tasks and the receiver of notices until a signal asks it to stop."""
 
 import logging
 import signal
@@ -12,7 +12,7 @@ from types import FrameType
 from console import __version__
 from console.app import Console
 from console.domain.process import interrupts
-from console.worker.lock_thread import LockThread
+from console.worker.lock_thread import BlockingSessionsThread
 from console.worker.request_threads import RequestThreads
 from console.worker.task_threads import TaskThreads
 
@@ -27,7 +27,7 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class ReadyWorker:
-    """Facts about a worker that is ready: the URL and port of its receiver, and the names of its due tasks."""
+    """A worker that is ready: the URL and port of its receiver, and the names of its due tasks."""
 
     url: str
     port: int
@@ -38,16 +38,17 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
     """Run due tasks and the receiver until SIGTERM or Ctrl+C; on a database server, also execute desk requests and
     end blocking sessions. `on_ready` is called once, when all of them run. Must be called on the main thread.
 
-    After the first signal no task begins and no request is accepted; running ones may end within MAX_STOP_SECONDS,
-    and their leases are released. The second signal aborts the running ones. Raises `not_allowed` if the database
-    account may not run due tasks, `bad_profile` if the receiver can't listen on its address.
+    After the first signal no task begins, and no request is accepted; running ones may end within
+    MAX_STOP_SECONDS, and their leases are released. The second signal aborts the running ones. Raises
+    `not_allowed` if the database account may not run due tasks, `bad_profile` if the receiver can't listen on its
+    address.
     """
     scheduler, stop_event, abort_event = console.scheduler, Event(), Event()
     scheduler.require_permission()
-    threads: list[TaskThreads | RequestThreads | LockThread] = [TaskThreads(scheduler, stop_event)]
+    threads: list[TaskThreads | RequestThreads | BlockingSessionsThread] = [TaskThreads(scheduler, stop_event)]
     if console.database.is_server:
         threads.append(RequestThreads(console.desk_requests, stop_event))
-        threads.append(LockThread(console.lock_watch, stop_event))
+        threads.append(BlockingSessionsThread(console.lock_watch, stop_event))
 
     def start_tasks(url: str, port: int) -> None:
         for group in threads:
@@ -60,11 +61,12 @@ def run_worker(console: Console, on_ready: Callable[[ReadyWorker], None]) -> Non
             _run_receiver(console, stop_event, start_tasks)
         finally:
             stop_event.set()
-            _end_threads(threads, scheduler.scale.scaled_seconds(MAX_STOP_SECONDS), abort_event)
+            _await_threads(threads, scheduler.scale.scaled_seconds(MAX_STOP_SECONDS), abort_event)
 
 
 def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[str, int], None]) -> None:
-    """Run the receiver on this thread until `stop_event` is set. `on_listening` is called with its URL and port."""
+    """Run the receiver on this thread until `stop_event` is set. `on_listening` is called with the receiver's URL
+    and port."""
     from console.worker import http_app
     from console.worker.connection_limits import ReceiverOptions
 
@@ -78,12 +80,11 @@ def _run_receiver(console: Console, stop_event: Event, on_listening: Callable[[s
     http_app.serve(http_app.make_app(console, options), options, stop_event, report_listening)
 
 
-def _end_threads(
-    threads: Sequence[TaskThreads | RequestThreads | LockThread], seconds: float, abort_event: Event
+def _await_threads(
+    threads: Sequence[TaskThreads | RequestThreads | BlockingSessionsThread], seconds: float, abort_event: Event
 ) -> None:
-    """Wait until all threads have ended; after `seconds`, or once `abort_event` is set, abort their calls to
-    providers.
-    """
+    """Wait until all threads have ended. After `seconds`, or once `abort_event` is set, abort the calls to
+    providers that still run in them."""
     deadline = time.monotonic() + seconds
     if not all(group.wait_until_idle(deadline - time.monotonic(), abort_event) for group in threads):
         interrupts.end_calls(MAX_RECORDING_SECONDS)
@@ -95,9 +96,8 @@ def _end_threads(
 
 @contextmanager
 def _handle_signals(stop_event: Event, abort_event: Event) -> Iterator[None]:
-    """While the block runs, set `stop_event` on the first SIGINT or SIGTERM, and `abort_event` on the second. The
-    handlers raise nothing, so that no exception interrupts an operation.
-    """
+    """Within the block, set `stop_event` on the first SIGINT or SIGTERM, and `abort_event` on the second one. The
+    signal handlers raise no exception, so that no operation is interrupted."""
 
     def set_event(_: int, __: FrameType | None) -> None:
         (abort_event if stop_event.is_set() else stop_event).set()

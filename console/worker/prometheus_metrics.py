@@ -1,7 +1,7 @@
 """The receiver's metrics in Prometheus' text format: counters of this process, and figures that are read from the
 database every few seconds.
 
-Labels contain only the names of sources, results and queues, never a payer or company.
+Labels contain only the names of senders, results and queues, never a payer or a company.
 """
 
 import asyncio
@@ -17,17 +17,16 @@ from console.services.monitoring.metrics import FigureReader, MetricFigures
 from console.services.process.counters import WAIT_BOUNDS_SECONDS
 from console.worker.connection_limits import NoCapacity, OpenConnections, ReceiverOptions, ServiceThreads
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-OTHER_SOURCE = "other"
-_DUPLICATES_HELP = "By the guards: this process, and all desks since it began."
-_WAITS_HELP = "Waits for a lease: this process, and all desks since it began."
-_NO_VALUE = float("nan")  # Prometheus' value for a ratio without any observation
+METRICS_CONTENT_TYPE = CONTENT_TYPE_LATEST
+OTHER_SOURCE_LABEL = "other"
+_DUPLICATES_HELP_TEXT = "By the guards: this process, and all desks since it began."
+_LEASE_WAITS_HELP_TEXT = "Waits for a lease: this process, and all desks since it began."
+_UNOBSERVED_VALUE = float("nan")  # Prometheus' value for a ratio without any observation
 
 
 class Metrics:
-    """The metrics of one receiver, used on the thread of the event loop. The figures of the database are read in the
-    pool `threads`.
-    """
+    """The metrics of one receiver. It is used on the thread of the event loop, but reads figures from the database
+    in the thread pool `threads`."""
 
     def __init__(
         self, console: Console, options: ReceiverOptions, open_connections: OpenConnections, threads: ServiceThreads
@@ -54,19 +53,19 @@ class Metrics:
         self.registry.register(_FigureCollector(lambda: self._figures, lambda: console.figures, open_connections))
 
     def count_arrival(self) -> None:
-        """Count a notice that has arrived and is not answered yet."""
+        """Count a notice that has arrived and that the receiver has not answered yet."""
         self._notice_gauge.inc()
 
     def count_result(self, source: str, result: str, seconds: float) -> None:
-        """Record the result and the duration of a notice. `source` is the name of a verified source, or `other`."""
+        """Record the result of a notice, and the seconds from its arrival to its answer. `source` is the name of a
+        sender whose notices were verified before, or `other`."""
         self._notice_gauge.dec()
         self._notice_counter.labels(source, result).inc()
         self._answer_histogram.observe(seconds)
 
-    async def metrics_page(self) -> bytes:
-        """Return the text of the metrics page. The database is read at most once in `metrics_interval_seconds`, even
-        if the page is requested more often.
-        """
+    async def make_metrics_page(self) -> bytes:
+        """Return the text of the metrics page. The database is read at most once in `metrics_interval_seconds`,
+        even if Prometheus requests the page more often."""
         loop = asyncio.get_running_loop()
         async with self._read_lock:
             if loop.time() - self._read_at >= self._interval_seconds:
@@ -75,9 +74,8 @@ class Metrics:
         return generate_latest(self.registry)
 
     async def _read_figures(self) -> MetricFigures | None:
-        """Return the figures of the database; None if it does not answer, so that the page contains no outdated
-        figures.
-        """
+        """Return the figures from the database. Return None if the database does not answer, so that the page
+        contains no outdated figures."""
         try:
             async with asyncio.timeout(self._interval_seconds):
                 return await self._threads.run(lambda: _read_figures_as_worker(self._console))
@@ -91,9 +89,8 @@ def _read_figures_as_worker(console: Console) -> MetricFigures:
 
 
 class _FigureCollector:
-    """Prometheus collector of the metrics that are read when the page is built; all other metrics are counted when
-    their events happen.
-    """
+    """Prometheus collector of the metrics whose values are read when the page is made. All other metrics are
+    counted when their events happen."""
 
     def __init__(
         self,
@@ -105,44 +102,44 @@ class _FigureCollector:
 
     def collect(self) -> Iterator[Metric]:
         figures, reader = self._figures(), self._reader()
-        yield _gauge_metric("database_up", "Whether the database answers.", float(figures is not None))
-        yield _counter_metric(
+        yield _make_gauge_metric("database_up", "Whether the database answers.", float(figures is not None))
+        yield _make_counter_metric(
             "connections_turned_away", "Beyond the limits, this process.", self._open_connections.rejected_count
         )
-        yield _counter_metric("duplicates_refused", _DUPLICATES_HELP, reader.count_duplicates())
-        yield _gauge_metric(
+        yield _make_counter_metric("duplicates_refused", _DUPLICATES_HELP_TEXT, reader.count_duplicates())
+        yield _make_gauge_metric(
             "cache_hit_rate", "Of what the cache was asked, by all desks.", reader.count_cache_hits().value
         )
-        yield _wait_histogram(*reader.count_lease_waits())
+        yield _make_lease_wait_histogram(*reader.count_lease_waits())
         if figures is not None:
-            yield from _rate_metrics(figures)
-            yield from _queue_metrics(figures)
-            yield _gauge_metric(
+            yield from _make_rate_metrics(figures)
+            yield from _make_queue_metrics(figures)
+            yield _make_gauge_metric(
                 "tasks_late", "Tasks that should have ended long ago.", float(len(figures.late_tasks))
             )
 
 
-def _rate_metrics(figures: MetricFigures) -> Iterable[Metric]:
-    yield _gauge_metric(
+def _make_rate_metrics(figures: MetricFigures) -> Iterable[Metric]:
+    yield _make_gauge_metric(
         "payment_success_rate",
         "Paid, of payments that changed in 15 minutes and have ended.",
         figures.payments_paid.value,
     )
-    yield _gauge_metric(
+    yield _make_gauge_metric(
         "avg_response_time", "Seconds of journalled calls, mean of 15 minutes.", figures.response_seconds
     )
-    yield _gauge_metric(
+    yield _make_gauge_metric(
         "error_rate", "Calls without an answer to go on with, 15 minutes.", figures.calls_failed.value
     )
-    yield _gauge_metric(
+    yield _make_gauge_metric(
         "api_availability", "Calls that were answered at all, 15 minutes.", figures.calls_answered.value
     )
-    yield _gauge_metric(
+    yield _make_gauge_metric(
         "signature_failure_rate", "Refused, of notices that are signed, 15 minutes.", figures.notices_refused.value
     )
 
 
-def _queue_metrics(figures: MetricFigures) -> Iterable[Metric]:
+def _make_queue_metrics(figures: MetricFigures) -> Iterable[Metric]:
     depths = GaugeMetricFamily("queue_depth", "How many wait, counted up to 1,000.", labels=("queue",))
     ages = GaugeMetricFamily("queue_oldest_seconds", "Since when the oldest waits.", labels=("queue",))
     for queue in figures.queues:
@@ -150,20 +147,22 @@ def _queue_metrics(figures: MetricFigures) -> Iterable[Metric]:
         ages.add_metric((queue.queue,), figures.get_queue_age_seconds(queue))
     yield from (depths, ages)
     unknown_count = sum(queue.count for queue in figures.queues if queue.queue == "unknown")
-    yield _gauge_metric("unknown_outcomes", "Calls of which nobody knows how they ended, up to 1,000.", unknown_count)
+    yield _make_gauge_metric(
+        "unknown_outcomes", "Calls of which nobody knows how they ended, up to 1,000.", unknown_count
+    )
 
 
-def _gauge_metric(name: str, help_text: str, value: float | None) -> Metric:
-    return GaugeMetricFamily(name, help_text, value=_NO_VALUE if value is None else value)
+def _make_gauge_metric(name: str, help_text: str, value: float | None) -> Metric:
+    return GaugeMetricFamily(name, help_text, value=_UNOBSERVED_VALUE if value is None else value)
 
 
-def _counter_metric(name: str, help_text: str, value: float) -> Metric:
+def _make_counter_metric(name: str, help_text: str, value: float) -> Metric:
     return CounterMetricFamily(name, help_text, value=value)
 
 
-def _wait_histogram(bucket_counts: tuple[int, ...], seconds: float) -> Metric:
+def _make_lease_wait_histogram(bucket_counts: tuple[int, ...], seconds: float) -> Metric:
     buckets, cumulated_count = [], 0
     for bound, count in zip((*map(str, WAIT_BOUNDS_SECONDS), "+Inf"), bucket_counts, strict=True):
         cumulated_count += count
         buckets.append((bound, cumulated_count))
-    return HistogramMetricFamily("lease_wait_seconds", _WAITS_HELP, buckets, sum_value=seconds)
+    return HistogramMetricFamily("lease_wait_seconds", _LEASE_WAITS_HELP_TEXT, buckets, sum_value=seconds)

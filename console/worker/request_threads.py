@@ -1,6 +1,5 @@
-"""Execute the requests of desks in a few threads of a worker. One further thread polls for requests and wakes the
-others.
-"""
+"""Execute desk requests in several threads of the worker. One more thread polls the database for desk requests and
+wakes those threads."""
 
 import logging
 from contextlib import suppress
@@ -11,18 +10,18 @@ from console.domain.desk_requests.records import PRESENCE_BEAT_SECONDS, PRESENCE
 from console.domain.errors import ConsoleError
 from console.services.desk_requests.execution import RequestExecutor
 
-THREAD_COUNT = 4
+REQUEST_THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
-POLL_SECONDS = 0.05
+POLL_PAUSE_SECONDS = 0.05
 """Pause in seconds between two polls for requests, while one is open and while nobody asks for anything."""
-QUICK_POLL_SECONDS = 0.01
-"""Pause in seconds between two polls in the QUICK_SECONDS after a request, while none is open: then the next one
-often follows. Polls with this pause all day would cost the database 2 % of one core.
+QUICK_POLL_PAUSE_SECONDS = 0.01
+"""Pause in seconds between two polls in the QUICK_POLL_PERIOD_SECONDS after a request, while none is open: then the
+next one often follows. Polls with this pause all day would cost the database 2 % of one core.
 """
-QUICK_SECONDS = 10.0
-LONGEST_PAUSE_SECONDS = 5.0
+QUICK_POLL_PERIOD_SECONDS = 10.0
+LONGEST_POLL_PAUSE_SECONDS = 5.0
 """Longest pause in seconds between two polls while the database can't be read."""
-_IDLE_POLL_SECONDS = 0.02
+_STOP_CHECK_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
@@ -31,7 +30,7 @@ class RequestThreads:
 
     def __init__(self, executor: RequestExecutor, stop_event: Event) -> None:
         self._executor, self._stop_event = executor, stop_event
-        self._wake_signals: Queue[None] = Queue(THREAD_COUNT)
+        self._wake_signals: Queue[None] = Queue(REQUEST_THREAD_COUNT)
         self._has_polled = Event()
         """Set after the first poll, whether or not it reached the database."""
         self._executing: set[int] = set()
@@ -40,38 +39,40 @@ class RequestThreads:
             Thread(target=self._poll_loop, name="requests-look", daemon=True),
             *(
                 Thread(target=self._execute_loop, args=(i,), name=f"requests-{i}", daemon=True)
-                for i in range(THREAD_COUNT)
+                for i in range(REQUEST_THREAD_COUNT)
             ),
         ]
 
     def start(self) -> None:
-        """Start the threads, and wait until the desks can see that this worker is there, at most
-        LONGEST_PAUSE_SECONDS: without the database the threads continue to try.
-        """
+        """Start the threads. Wait at most LONGEST_POLL_PAUSE_SECONDS until the database shows the desks that this
+        worker runs; without the database, the threads continue to try."""
         for thread in self._threads:
             thread.start()
-        self._has_polled.wait(LONGEST_PAUSE_SECONDS)
+        self._has_polled.wait(LONGEST_POLL_PAUSE_SECONDS)
 
     def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait for running executions, at most `seconds`; return immediately once `abort_event` is set. Return True
-        if all threads have ended. Another worker takes over the requests whose executions are aborted.
+        """Wait at most `seconds` for the desk requests that are being executed; return at once when `abort_event`
+        is set. Return True if all threads have ended. Another worker takes over the requests whose execution is
+        aborted.
         """
         deadline = self._executor.clock.monotonic() + seconds
         while (
             self.is_running
             and self._executor.clock.monotonic() < deadline
-            and not abort_event.wait(_IDLE_POLL_SECONDS)
+            and not abort_event.wait(_STOP_CHECK_SECONDS)
         ):
             pass
         return not self.is_running
 
     @property
     def is_running(self) -> bool:
-        """True until all threads have ended, also while a request is still executed after the stop."""
+        """True until all threads have ended, also while a desk request is still being executed after `stop_event`
+        was set."""
         return any(thread.is_alive() for thread in self._threads)
 
     def _poll_loop(self) -> None:
-        """Poll for requests until `stop_event` is set, and tell the desks regularly that this worker is there."""
+        """Poll for desk requests until `stop_event` is set, and renew the lease that shows the desks that this
+        worker runs."""
         clock = self._executor.clock
         beat_seconds = min(PRESENCE_BEAT_SECONDS, self._executor.scale.lease_seconds(PRESENCE_SECONDS) / 8)
         failure_count, waiting_count = 0, 0
@@ -94,23 +95,23 @@ class RequestThreads:
             if waiting_count or self._executing:
                 last_request_at = now
             idle_seconds = 0.0 if failure_count else now - last_request_at
-            pause_seconds = find_pause(idle_seconds, beat_seconds, is_standby=self._executor.is_standby)
-            self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_PAUSE_SECONDS))
-        self._wake_threads(THREAD_COUNT)
+            pause_seconds = compute_pause_seconds(idle_seconds, beat_seconds, is_standby=self._executor.is_standby)
+            self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_POLL_PAUSE_SECONDS))
+        self._wake_threads(REQUEST_THREAD_COUNT)
         self._executor.withdraw_announcement()
 
     def _wake_threads(self, count: int) -> None:
-        """Wake one thread per waiting request, not more: a thread that finds no request would delay the threads that
-        execute. If a woken thread may not take the request, the next poll finds the request again.
+        """Wake one thread for each waiting request, not more, because a thread that finds no request would delay
+        the threads that execute one. If a woken thread may not take the request, the next poll finds the
+        request again.
         """
         with suppress(Full):  # the queue already has one wake for each thread
             for _ in range(count):
                 self._wake_signals.put_nowait(None)
 
     def _execute_loop(self, number: int) -> None:
-        """Execute requests until `stop_event` is set. Thread 0 takes only requests of people for whom no other
-        request is being executed, so that one person's slow requests never occupy all threads.
-        """
+        """Execute desk requests until `stop_event` is set. Thread 0 takes only requests of people for whom no
+        other request is being executed, so that one person's slow requests never occupy all threads."""
         while not self._stop_event.is_set():
             self._wake_signals.get()
             self._executing.add(number)
@@ -125,12 +126,13 @@ class RequestThreads:
                 self._executing.discard(number)
 
 
-def find_pause(idle_seconds: float, beat_seconds: float, *, is_standby: bool) -> float:
-    """Return the pause in seconds before the next poll. `idle_seconds` is the time since a request was open, 0 while
-    one is. A standby polls only as often as it renews its presence (`beat_seconds`), because another worker polls.
+def compute_pause_seconds(idle_seconds: float, beat_seconds: float, *, is_standby: bool) -> float:
+    """Return the pause in seconds before the next poll. `idle_seconds` is the time since a request was last open,
+    0 while one is. A standby worker polls only as often as it renews its lease (every `beat_seconds`), because
+    another worker polls.
     """
     if not idle_seconds:
-        return POLL_SECONDS
+        return POLL_PAUSE_SECONDS
     if is_standby:
-        return max(POLL_SECONDS, beat_seconds)
-    return QUICK_POLL_SECONDS if idle_seconds < QUICK_SECONDS else POLL_SECONDS
+        return max(POLL_PAUSE_SECONDS, beat_seconds)
+    return QUICK_POLL_PAUSE_SECONDS if idle_seconds < QUICK_POLL_PERIOD_SECONDS else POLL_PAUSE_SECONDS

@@ -1,4 +1,4 @@
-"""Run the due tasks of a worker in a few threads, which ask the scheduler for due tasks every few seconds."""
+"""Run the due tasks of a worker in several threads, which call the scheduler every few seconds."""
 
 import logging
 from collections.abc import Iterator
@@ -8,20 +8,19 @@ from threading import Event, Lock, Thread
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.tasks.scheduler import Scheduler
 
-THREAD_COUNT = 3
+TASK_THREAD_COUNT = 3
 """Number of threads that run due tasks. A long task occupies one thread while the others run the short tasks."""
 POLL_SECONDS, OTHER_THREADS_POLL_SECONDS = 1.0, 3.0
 """Pause in seconds of the first thread between two polls for due tasks, and of each other thread."""
-MAX_PAUSE_SECONDS = 30.0
-_MIN_POLL_SECONDS = 0.3
-_IDLE_POLL_SECONDS = 0.02
+MAX_PAUSE_AFTER_FAILURES_SECONDS = 30.0
+_MIN_POLL_PAUSE_SECONDS = 0.3
+_STOP_CHECK_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
 class TaskThreads:
-    """Runs due tasks in threads, from `start` until `stop_event` is set. The leases of the tasks, not these threads,
-    prevent that a task runs twice at the same time.
-    """
+    """Runs due tasks in threads, from `start` until `stop_event` is set. The leases of the tasks, not these
+    threads, prevent that a task runs twice at the same time."""
 
     def __init__(self, scheduler: Scheduler, stop_event: Event) -> None:
         self._scheduler, self._stop_event = scheduler, stop_event
@@ -29,7 +28,7 @@ class TaskThreads:
         self._busy_count = 0
         self._lock = Lock()
         self._threads = [
-            Thread(target=self._run_loop, args=(i,), name=f"tasks-{i}", daemon=True) for i in range(THREAD_COUNT)
+            Thread(target=self._run_loop, args=(i,), name=f"tasks-{i}", daemon=True) for i in range(TASK_THREAD_COUNT)
         ]
 
     def start(self) -> None:
@@ -37,11 +36,10 @@ class TaskThreads:
             thread.start()
 
     def wait_until_idle(self, seconds: float, abort_event: Event) -> bool:
-        """Wait for running tasks, at most `seconds`; return immediately once `abort_event` is set. Return True if all
-        threads have ended.
-        """
+        """Wait at most `seconds` for the running tasks; return at once when `abort_event` is set. Return True if
+        all threads have ended."""
         deadline = self._clock.monotonic() + seconds
-        while self._is_running() and self._clock.monotonic() < deadline and not abort_event.wait(_IDLE_POLL_SECONDS):
+        while self._is_running() and self._clock.monotonic() < deadline and not abort_event.wait(_STOP_CHECK_SECONDS):
             pass
         return not self._is_running()
 
@@ -50,29 +48,32 @@ class TaskThreads:
 
     def _run_loop(self, index: int) -> None:
         """Run due tasks repeatedly until `stop_event` is set. The threads begin at different times, so that they
-        don't query the database at the same time. The first one asks every second; the others ask less often, and
-        only while another thread runs tasks, since a long one may occupy it.
+        don't query the database at the same time. The first thread calls the scheduler every second; the others
+        do so less often, and only while another thread runs a task, because that task may take long.
         """
         poll_seconds = max(
-            _MIN_POLL_SECONDS, self._scale.scaled_seconds(POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS)
+            _MIN_POLL_PAUSE_SECONDS,
+            self._scale.scaled_seconds(POLL_SECONDS if index == 0 else OTHER_THREADS_POLL_SECONDS),
         )
         failure_count = 0
-        self._stop_event.wait(poll_seconds * index / THREAD_COUNT)
+        self._stop_event.wait(poll_seconds * index / TASK_THREAD_COUNT)
         while not self._stop_event.is_set():
             if index == 0 or self._busy_count:
                 error_code = self._run_due_tasks()
-                self._log_change(error_code, failure_count)
+                self._log_failure_change(error_code, failure_count)
                 failure_count = failure_count + 1 if error_code else 0
             self._stop_event.wait(
-                min(poll_seconds * 2**failure_count, max(poll_seconds, self._scale.scaled_seconds(MAX_PAUSE_SECONDS)))
+                min(
+                    poll_seconds * 2**failure_count,
+                    max(poll_seconds, self._scale.scaled_seconds(MAX_PAUSE_AFTER_FAILURES_SECONDS)),
+                )
             )
 
     def _run_due_tasks(self) -> str | None:
-        """Run the due tasks once. Return the error code if the scheduler failed, otherwise None; the failure of a
-        single task is stored in its row.
-        """
+        """Run the due tasks once. Return the error code if the scheduler itself failed, otherwise None. The
+        failure of a single task is stored in the task's row."""
         try:
-            with self._counted_as_busy():
+            with self._count_as_busy():
                 self._scheduler.run_due(self._stop_event.is_set)
         except ConsoleError as refusal:
             return refusal.code
@@ -82,7 +83,7 @@ class TaskThreads:
         return None
 
     @contextmanager
-    def _counted_as_busy(self) -> Iterator[None]:
+    def _count_as_busy(self) -> Iterator[None]:
         with self._lock:
             self._busy_count += 1
         try:
@@ -91,10 +92,9 @@ class TaskThreads:
             with self._lock:
                 self._busy_count -= 1
 
-    def _log_change(self, error_code: str | None, failure_count: int) -> None:
-        """Log once when the scheduler begins to fail and once when it works again, so that a day without the database
-        makes two lines. `failure_count` is the number of earlier consecutive failures.
-        """
+    def _log_failure_change(self, error_code: str | None, failure_count: int) -> None:
+        """Log once when the scheduler begins to fail, and once when it works again, so that a day without the
+        database makes two lines. `failure_count` is the number of consecutive failures before this call."""
         if error_code and not failure_count:
             _log.warning("due tasks can't be run: %s", error_code)
         if failure_count and not error_code:

@@ -1,6 +1,5 @@
-"""Protocols that accept connections for the receiver: a limited number, optional TLS, and a time limit for the head
-of each request.
-"""
+"""The uvicorn protocols of the receiver: they limit the number of connections and the time for the head of a
+request, and use TLS if it is configured."""
 
 import asyncio
 import logging
@@ -37,8 +36,8 @@ MAX_UNREAD_BYTES = 1 << 20
 """Bytes that may wait in the write buffer of a listener of `/live`. If there are more, its connection is aborted at
 its next message.
 """
-_MAX_FRAGMENTS = 64
-_CHUNK_BYTES = 4 * 1024
+_MAX_MESSAGE_FRAGMENTS = 64
+_HEAD_CHUNK_BYTES = 4 * 1024
 _SOCKET_BACKLOG = 128
 """Number of connections that may wait until the server accepts them; it accepts all of them in one pass. Each
 connection uses a file descriptor before it can be rejected.
@@ -46,15 +45,14 @@ connection uses a file descriptor before it can be rejected.
 
 
 class ReceiverConfig(uvicorn.Config):
-    """The configuration of uvicorn for the receiver. The protocols below read from it the limits and the open
-    connections.
-    """
+    """The uvicorn configuration of the receiver. The protocol classes of this module read the limits and the open
+    connections from it."""
 
     def __init__(self, app: Any, options: ReceiverOptions, open_connections: OpenConnections) -> None:
         self.options, self.open_connections = options, open_connections
         # uvicorn would log a line for each malformed request; this program logs events where their cause is known.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
-        self.tls_context = tls_context(options)
+        self.tls_context = make_tls_context(options)
         super().__init__(
             app, http=AdmissionProtocol, ws=LiveProtocol, lifespan="on", log_config=None, access_log=False,
             proxy_headers=False, server_header=False, ws_max_size=MAX_MESSAGE_BYTES, ws_per_message_deflate=False,
@@ -70,8 +68,8 @@ class ReceiverServer(uvicorn.Server):
         return nullcontext()
 
 
-def tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
-    """Return the TLS context for the certificate files; None if none is configured.
+def make_tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
+    """Return the TLS context for the certificate files; None if no files are configured.
 
     Raises `bad_profile` if a file is missing or invalid.
     """
@@ -94,9 +92,8 @@ def tls_context(options: ReceiverOptions) -> ssl.SSLContext | None:
 
 
 class AdmissionProtocol(asyncio.Protocol):
-    """The first protocol of a new connection. The connection gets a slot, and TLS if configured; without a free slot
-    it is aborted.
-    """
+    """The first protocol of a new connection. It takes a slot for the connection and starts TLS if TLS is
+    configured. If no slot is free, it aborts the connection."""
 
     def __init__(
         self,
@@ -147,9 +144,8 @@ class AdmissionProtocol(asyncio.Protocol):
 
 
 class HttpProtocol(H11Protocol):
-    """HTTP/1.1 with a time limit for the head and a limited number of requests per connection. Bytes that are not
-    HTTP get the same answer as every refused request.
-    """
+    """HTTP/1.1 with a time limit for the head of a request and a limited number of requests per connection. Bytes
+    that are not HTTP get the same answer as every refused request."""
 
     def __init__(
         self,
@@ -189,9 +185,9 @@ class HttpProtocol(H11Protocol):
         while data and self.transport.get_protocol() is self:
             # h11 limits the size of a head only while it is incomplete; a complete head would be parsed at any size.
             # So a connection that waits for a head passes its data on in pieces.
-            size = _CHUNK_BYTES if self.conn.their_state is h11.IDLE else len(data)
+            size = _HEAD_CHUNK_BYTES if self.conn.their_state is h11.IDLE else len(data)
             chunk, data = data[:size], data[size:]
-            if self._closing_transport.is_closing_down:
+            if self._closing_transport.has_sent_last_answer:
                 self._closing_transport.drop_data(chunk)
             else:
                 super().data_received(chunk)
@@ -213,16 +209,15 @@ class HttpProtocol(H11Protocol):
         self._update_timers()
 
     def _should_upgrade(self) -> bool:
-        """Return True for a WebSocket request to `/live`. On other paths the upgrade is ignored, and the request is
-        handled as plain HTTP.
-        """
+        """True for a WebSocket request to `/live`. On other paths the upgrade is ignored, and the request is
+        handled as plain HTTP."""
         is_live_request = self.scope["method"] == "GET" and self.scope["path"] == LIVE_PATH
         return is_live_request and super()._should_upgrade()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Pass the connection to the WebSocket protocol. The timers of this protocol end here, so a connection that
-        can't become a WebSocket is refused and closed. This includes a listener that sends data before the handshake
-        is answered, because that data would be lost.
+        """Pass the connection to the WebSocket protocol, and stop the timers of this protocol. If the connection
+        can't become a WebSocket, refuse the request and close the connection. This is also done if the listener
+        sends data before the handshake is answered, because that data would be lost.
         """
         self._cancel_timers()
         self.transport, is_upgraded = self._plain_transport, False
@@ -249,19 +244,19 @@ class HttpProtocol(H11Protocol):
         self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Log nothing. uvicorn would log a warning about an unsupported upgrade, which this program ignores."""
+        """Log nothing. By default, uvicorn logs a warning about an upgrade that this program ignores."""
 
     def _is_sending(self) -> bool:
-        """Return True if the sender has not finished sending its request."""
+        """True if the sender has not finished sending its request."""
         return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
 
     def _update_timers(self) -> None:
-        """Start the timer for the head while the connection waits for a request, and cancel it otherwise; the time
-        between two requests has its own timer. From the complete request until the answer, the connection cannot lose
-        its slot.
+        """Start the timer for the head of a request while the connection waits for one, and cancel it otherwise;
+        the pause between two requests has a timer of its own. From the complete request until its answer, the
+        connection can't lose its slot.
         """
         self.slot.mark_waiting(
-            self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or self._closing_transport.is_closing_down
+            self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or self._closing_transport.has_sent_last_answer
         )
         is_awaiting_head = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
         if not is_awaiting_head and self._head_timer is not None:
@@ -279,9 +274,8 @@ class HttpProtocol(H11Protocol):
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):
-    """The WebSocket protocol of a listener of `/live`, with the slot of its connection. The connection may lose the
-    slot until the first message is sent to the listener.
-    """
+    """The WebSocket protocol of a listener of `/live`. It has the slot of the connection, which the connection may
+    lose until the first message is sent to the listener."""
 
     def __init__(
         self, config: ReceiverConfig, server_state: ServerState, app_state: dict[str, Any], slot: ConnectionSlot
@@ -295,11 +289,10 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass the data on. Abort the connection if the listener does not read its messages, or sends a message in
-        too many fragments.
-        """
+        """Pass the received data on. Abort the connection if the listener does not read its messages, or if it
+        sends a message in too many fragments."""
         super().data_received(data)
-        if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES or len(self.frames) > _MAX_FRAGMENTS:
+        if self.transport.get_write_buffer_size() > MAX_UNREAD_BYTES or len(self.frames) > _MAX_MESSAGE_FRAGMENTS:
             self.transport.abort()
 
     async def send(self, message: Any) -> None:
@@ -308,8 +301,7 @@ class LiveProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:  # house: uvicorn calls this name
-        """Abort the connection `head_timeout_seconds` after the application has ended, even if the listener has not
-        read everything.
-        """
+        """Abort the connection `head_timeout_seconds` after the endpoint has ended, even if the listener has not
+        read all messages."""
         super().on_task_complete(task)
         self.loop.call_later(self._abort_seconds, self.transport.abort)

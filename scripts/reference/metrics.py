@@ -43,7 +43,7 @@ def _figures() -> list[tuple[str, str, str, str]]:
             threads = ServiceThreads("metrics", 1, 1)
             try:
                 metrics = Metrics(console, options, connections, threads)
-                page = asyncio.run(metrics.metrics_page()).decode()
+                page = asyncio.run(metrics.make_metrics_page()).decode()
             finally:
                 threads.close()
     declared = {

@@ -7,10 +7,10 @@ import pytest
 from console.worker import abuse_limiter as offences
 from console.worker.abuse_limiter import (
     GENUINE_SENDER_SECONDS,
-    MAX_ADDRESSES,
     MAX_REFUSALS,
+    MAX_STORED_ADDRESSES,
     REFILLED_TOKENS_PER_SECOND,
-    RefusalBuckets,
+    RefusalTokenBuckets,
 )
 from console.worker.connection_limits import OpenConnections, SenderAddresses
 from tests.support.payment_desks import Scene
@@ -40,7 +40,7 @@ class Hand:
 def test_an_allowance_is_spent_and_fills_again() -> None:
     """Only one household's, and with time."""
     clock = Hand()
-    kept = RefusalBuckets(clock)
+    kept = RefusalTokenBuckets(clock)
     for n in range(int(MAX_REFUSALS)):
         assert not kept.is_blocked("a"), n
         kept.count_refusal("a")
@@ -56,7 +56,7 @@ def test_an_allowance_is_spent_and_fills_again() -> None:
 def test_a_genuine_notice_vouches_for_a_while() -> None:
     """Rubbish from the same address, behind which there may be many, takes nothing from it."""
     clock = Hand()
-    kept = RefusalBuckets(clock)
+    kept = RefusalTokenBuckets(clock)
     kept.mark_genuine("a")
     for _ in range(100_000):
         kept.count_refusal("a")
@@ -67,11 +67,11 @@ def test_a_genuine_notice_vouches_for_a_while() -> None:
 
 def test_no_more_are_remembered_than_there_is_room_for() -> None:
     """However many addresses somebody has."""
-    kept = RefusalBuckets(Hand())
-    for n in range(3 * MAX_ADDRESSES):
+    kept = RefusalTokenBuckets(Hand())
+    for n in range(3 * MAX_STORED_ADDRESSES):
         kept.count_refusal(str(n))
         kept.mark_genuine(str(n))
-    assert (len(kept._used_tokens), len(kept._accepted_until)) == (MAX_ADDRESSES, MAX_ADDRESSES)
+    assert (len(kept._used_tokens), len(kept._accepted_until)) == (MAX_STORED_ADDRESSES, MAX_STORED_ADDRESSES)
 
 
 def test_a_trusted_proxy_is_always_let_in() -> None:

@@ -171,5 +171,5 @@ def test_no_field_of_a_signed_notice_takes_any_text(scene: Scene, receiver: Runn
 @pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])
 def test_a_zone_is_no_part_of_an_address(origin: str) -> None:
     """What a proxy says behind it is any text: it gets into no trail."""
-    found = SenderAddresses(["127.0.0.0/8"]).sender_address("127.0.0.1", [origin])
+    found = SenderAddresses(["127.0.0.0/8"]).find_sender_address("127.0.0.1", [origin])
     assert found in ("fe80::1", "1.2.3.4")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from console.domain.error_reasons import LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
-from console.worker.json_logging import MAX_MESSAGE_LENGTH, log_json_lines
+from console.worker.json_logging import MAX_MESSAGE_CHARACTERS, log_json_lines
 
 LOG = logging.getLogger("console.test")
 MEANT = pytest.mark.expects_log("the log itself is what is tested")
@@ -31,7 +31,7 @@ def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
         LOG.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
     text = capsys.readouterr().err
     (line,) = objects(text)
-    assert (line["level"], line["logger"], len(line["message"])) == ("info", "console.test", MAX_MESSAGE_LENGTH)
+    assert (line["level"], line["logger"], len(line["message"])) == ("info", "console.test", MAX_MESSAGE_CHARACTERS)
     assert text.isascii()
     assert line["at"].endswith("+00:00")
 

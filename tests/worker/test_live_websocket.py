@@ -205,7 +205,7 @@ def test_a_token_is_replaced_without_a_restart(
             )
 
         monkeypatch.setattr(own, "read_secret", get)
-        monkeypatch.setattr(live, "TOKEN_RENEWAL_SECONDS", 0.0)
+        monkeypatch.setattr(live, "TOKEN_RELOAD_SECONDS", 0.0)
         with serving(scene.taker) as receiver:
             assert _is_heard(receiver, TOKEN)
             kept["LIVE_TOKEN"] = OLD

@@ -97,7 +97,7 @@ def test_what_the_snapshot_has_is_not_told_again() -> None:
     known = {("payment", 1): shown}
 
     def told(*changed: RecordSummary) -> list[Any]:
-        text = FeedChanges(changed).message_text(ALL, known)
+        text = FeedChanges(changed).make_message_text(ALL, known)
         return [] if text is None else [(one["id"], one["version"]) for one in json.loads(text)["changes"]]
 
     other = replace(shown, id=2)

@@ -11,7 +11,7 @@ from websockets.sync.client import connect
 from console.domain.errors import ConsoleError
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_app, serve
-from console.worker.uvicorn_protocols import tls_context
+from console.worker.uvicorn_protocols import make_tls_context
 from tests.providers.certificates import Authority
 from tests.support.payment_desks import Scene
 from tests.worker.calling import LONG, TOKEN, Running, parse, read_all, serving, written
@@ -72,7 +72,7 @@ def test_who_shakes_no_hands_is_cut_off(scene: Scene, receiver: Running, authori
 
 def test_old_versions_are_not_spoken(authority: Authority) -> None:
     pem = authority.certificate("127.0.0.1")
-    context = tls_context(ReceiverOptions(certificate_file=pem, key_file=pem))
+    context = make_tls_context(ReceiverOptions(certificate_file=pem, key_file=pem))
     assert context is not None
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
 

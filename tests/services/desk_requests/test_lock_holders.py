@@ -18,7 +18,7 @@ from console.store.access.lock_holders import prepared_transactions
 from console.store.access.server_accounts import MAX_CONNECTIONS
 from console.store.constraints import fitness
 from console.store.database.engine import Database
-from console.worker.lock_thread import LockThread
+from console.worker.lock_thread import BlockingSessionsThread
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
@@ -45,7 +45,7 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 def watching(worker: Console) -> Iterator[None]:
     """A worker that executes requests and looks for sessions that hold others up."""
     over = Event()
-    thread = LockThread(worker.lock_watch, over)
+    thread = BlockingSessionsThread(worker.lock_watch, over)
     thread.start()
     try:
         with executing(worker):
