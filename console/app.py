@@ -218,23 +218,23 @@ class Console:
     def exports(self) -> "ExportService":
         from console.services.exports.export_service import ExportService
 
-        return ExportService(self._context, self._make_table)
+        return ExportService(self._context, self._make_export_table)
 
     @cached_property
     def printouts(self) -> "Printouts":
         from console.services.exports.printouts import Printouts
 
         views = self._service_builder.readers.credit_check_views
-        return Printouts(self._context, self._make_table, views.list_documents)
+        return Printouts(self._context, self._make_export_table, views.list_documents)
 
-    def _make_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
+    def _make_export_table(self, request: "ExportRequest", language: str, person: str) -> "ExportTable":
         """Return the table of an export in the language `language`. The services of this console read its rows."""
-        from console.wiring.exports import make_table
+        from console.wiring.exports import make_export_table
         from console.wording.text_context import FileTextContext
 
         registry = self._context.open_registry()
         registry_date = None if registry is None else registry.registry_date
-        return make_table(self, request, person, FileTextContext(language, self._context.now), registry_date)
+        return make_export_table(self, request, person, FileTextContext(language, self._context.now), registry_date)
 
     @cached_property
     def daily_closes(self) -> "DailyCloseWriter":
@@ -294,18 +294,18 @@ class Console:
 
         if self._context.asks_worker:
             from console.services.desk_requests.asking import RemoteRequestIds
-            from console.wiring.desk_requests import FORMS
+            from console.wiring.desk_requests import COMMAND_FORMS
 
-            return RemoteRequestIds(self._context, FORMS)
+            return RemoteRequestIds(self._context, COMMAND_FORMS)
         return RequestIds(self._context, self._answer_cache)
 
     @cached_property
     def desk_requests(self) -> "RequestExecutor":
         """The service with which a worker runs the requests that desks have stored."""
         from console.services.desk_requests.execution import RequestExecutor
-        from console.wiring.desk_requests import FORMS, ActingServices, command_runners
+        from console.wiring.desk_requests import COMMAND_FORMS, DeskRequestServices, make_command_runners
 
-        services = ActingServices(
+        services = DeskRequestServices(
             self.credit_checks,
             self.payments,
             self.refunds,
@@ -320,7 +320,7 @@ class Console:
             self.saved_views,
             self.mentions,
         )
-        return RequestExecutor(self._context, command_runners(self._context, services), FORMS)
+        return RequestExecutor(self._context, make_command_runners(self._context, services), COMMAND_FORMS)
 
     @cached_property
     def provider_authorisation(self) -> "ProviderAuthorisation":
@@ -541,19 +541,19 @@ def act_once_by_request_id(
     """
     if request_id is None:
         return act()
-    console = _open_if_fit(settings)
+    console = _open_console_if_usable(settings)
     if console is not None:
         with console:
             return console.request_ids.act_once(command, request_id, arguments, act)
     value = act()
-    console = _open_if_fit(settings)
+    console = _open_console_if_usable(settings)
     if console is not None:
         with console:
             console.request_ids.act_once(command, request_id, arguments, lambda: value)
     return value
 
 
-def _open_if_fit(settings: Settings) -> Console | None:
+def _open_console_if_usable(settings: Settings) -> Console | None:
     """Return the opened services; None if the database is missing or its schema doesn't fit this version of the
     program.
     """

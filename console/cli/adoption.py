@@ -36,7 +36,7 @@ class AdoptDatabase:
             request = (settings, "db adopt", args.request_id, arguments)
             if args.dry_run:
                 plan = adoption.make_plan(args.timezone)
-                _refuse_adoption(plan, writer, may_convert=args.convert)
+                _require_adoptable(plan, writer, may_convert=args.convert)
                 writer.write_answer(
                     lambda: plan_json(plan, writer.translator), lambda: list(plan_lines(plan, writer.translator))
                 )
@@ -59,7 +59,7 @@ class AdoptDatabase:
                 )
 
 
-def _refuse_adoption(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
+def _require_adoptable(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
     """Raise the error with which `db adopt` would refuse this plan; return if it would run. `may_convert` is the
     option `--convert`: the command may change columns. The error's detail contains the whole plan; without
     `--json`, the lines of the plan are first written to stderr.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from console.cli.json_output import results as cli_json
-from console.cli.json_output.results import ExportResult
+from console.cli.json_output.results import AuditExport
 from console.cli.process.command import Command, ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
@@ -23,9 +23,9 @@ def _list_audit_entries(console: "Console", args: Namespace, _: AnswerWriter) ->
     return console.audit.list_entries(args.limit, args.before)
 
 
-def _export_audit_trail(console: "Console", args: Namespace, _: AnswerWriter) -> ExportResult:
+def _export_audit_trail(console: "Console", args: Namespace, _: AnswerWriter) -> AuditExport:
     file = Path(args.file).absolute()
-    return ExportResult(str(file), console.audit.export_csv(file, request_id=args.request_id))
+    return AuditExport(str(file), console.audit.export_csv(file, request_id=args.request_id))
 
 
 class VerifyAudit:
@@ -42,14 +42,14 @@ class VerifyAudit:
         if args.pack is None:
             ServiceCommand(
                 lambda console, _, __: console.audit.verify_chains(),
-                cli_json.verification_json,
-                cli_text.verification_lines,
+                cli_json.audit_verification_json,
+                cli_text.audit_verification_lines,
             ).run(args, writer)
             return
         writer.read_settings()
         verdict = require_intact_pack(args.pack)
-        facts = {"rows": verdict.rows, "first_bad": None, "files": verdict.files}
-        line = writer.translator("pack.whole", rows=verdict.rows, n=verdict.files)
+        facts = {"rows": verdict.audit_row_count, "first_bad": None, "files": verdict.file_count}
+        line = writer.translator("pack.whole", rows=verdict.audit_row_count, n=verdict.file_count)
         writer.write_answer(lambda: facts, lambda: [line])
 
 
@@ -79,7 +79,7 @@ def audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
         "file": file,
         "part": first.file,
         "why": first.code,
-        "rows": verdict.rows,
+        "rows": verdict.audit_row_count,
     }
     return ConsoleError(ErrorCode.AUDIT_BROKEN, {**detail, "first_bad": bad, "problems": problems})
 
@@ -87,5 +87,5 @@ def audit_broken_error(verdict: "PackVerdict", file: str) -> ConsoleError:
 AUDIT_COMMANDS: Mapping[str, Command] = {
     "audit list": ServiceCommand(_list_audit_entries, cli_json.audit_page_json, cli_text.audit_page_lines),
     "audit verify": VerifyAudit(),
-    "audit export": ServiceCommand(_export_audit_trail, cli_json.export_json, cli_text.export_lines),
+    "audit export": ServiceCommand(_export_audit_trail, cli_json.audit_export_json, cli_text.audit_export_lines),
 }

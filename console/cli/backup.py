@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from console.cli.json_output.results import JsonObject, fact_json
+from console.cli.json_output.results import JsonObject, any_value_json
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output.translator import Translator
 
@@ -26,7 +26,7 @@ class BackUpDatabase:
         folder = Path(args.folder).absolute()
         manifest = back_up(writer.read_settings(), folder, SystemClock())
         writer.write_answer(
-            lambda: manifest_json(folder, manifest), lambda: list(backup_lines(folder, manifest, writer.translator))
+            lambda: backup_json(folder, manifest), lambda: list(backup_lines(folder, manifest, writer.translator))
         )
 
 
@@ -43,18 +43,18 @@ class RestoreDatabase:
         if args.check:
             checked = check_backup(settings, folder)
             writer.write_answer(
-                lambda: checked_json(checked), lambda: list(checked_lines(checked, writer.translator))
+                lambda: verified_backup_json(checked), lambda: list(verified_backup_lines(checked, writer.translator))
             )
             return
         restored, is_repeated = restore_backup(settings, folder, args.request_id)
         repeated: JsonObject = {"duplicate": True} if is_repeated else {}
         writer.write_answer(
-            lambda: {**restored_json(restored, writer.translator), **repeated},
-            lambda: list(restored_lines(restored, writer.translator)),
+            lambda: {**restore_result_json(restored, writer.translator), **repeated},
+            lambda: list(restore_result_lines(restored, writer.translator)),
         )
 
 
-def manifest_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
+def backup_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
     """Return the answer of `db backup` as a JSON object: the folder, and the contents of the backup as its
     manifest lists them.
     """
@@ -72,25 +72,25 @@ def manifest_json(folder: Path, manifest: "BackupManifest") -> JsonObject:
     }
 
 
-def checked_json(backup: "VerifiedBackup") -> JsonObject:
+def verified_backup_json(backup: "VerifiedBackup") -> JsonObject:
     """Return the answer of `db restore --check` as a JSON object. `store_key` is the result of the comparison with
     this desk's store key (`VerifiedBackup`).
     """
-    return {**manifest_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
+    return {**backup_json(backup.folder, backup.manifest), "whole": True, "store_key": backup.store_key}
 
 
-def restored_json(restored: "RestoreResult", translator: Translator) -> JsonObject:
+def restore_result_json(restored: "RestoreResult", translator: Translator) -> JsonObject:
     """Return the answer of `db restore` as a JSON object. `missing` lists the operations that this desk's spool
     has and the restored database lacks, as in the error `database_went_back`.
     """
     return {
-        **checked_json(restored.backup),
+        **verified_backup_json(restored.backup),
         "restored": True,
         "kept": None if restored.kept is None else str(restored.kept),
         "spool": restored.spool,
         "documents_restored": restored.documents,
         "schema_before": restored.schema_before,
-        "missing": [fact_json(facts, translator) for facts in restored.missing],
+        "missing": [any_value_json(facts, translator) for facts in restored.missing],
     }
 
 
@@ -103,7 +103,7 @@ def backup_lines(folder: Path, manifest: "BackupManifest", translator: Translato
         yield translator("cli.backup.key")
 
 
-def checked_lines(backup: "VerifiedBackup", translator: Translator) -> Iterator[str]:
+def verified_backup_lines(backup: "VerifiedBackup", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore --check` as text."""
     manifest = backup.manifest
     yield translator(
@@ -113,7 +113,7 @@ def checked_lines(backup: "VerifiedBackup", translator: Translator) -> Iterator[
         yield translator("cli.restore.key_missing")
 
 
-def restored_lines(restored: "RestoreResult", translator: Translator) -> Iterator[str]:
+def restore_result_lines(restored: "RestoreResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of `db restore` as text."""
     yield translator("cli.restore.done", taken_at=restored.backup.manifest.taken_at, documents=restored.documents)
     if restored.kept is not None:

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from console.domain.documents.comparison import Comparison
     from console.services.exports.pdf_copies import SavedPdf
 
-_KIND = "credit-check"
+_CREDIT_CHECK_KIND = "credit-check"
 
 
 def _list_versions(console: "Console", args: Namespace, _: AnswerWriter) -> tuple[Document, ...]:
-    return console.pdfs.list_versions(parse_row_id(_KIND, args.id))
+    return console.pdfs.list_versions(parse_row_id(_CREDIT_CHECK_KIND, args.id))
 
 
 def _versions_json(versions: tuple[Document, ...], translate: Translate) -> JsonObject:
@@ -44,7 +44,7 @@ def _compare_versions(console: "Console", args: Namespace, writer: AnswerWriter)
         interrupts.raise_if_pending()
         writer.show_progress("compare", page=page + 1, pages=pages)
 
-    with console.pdfs.open_comparison(parse_row_id(_KIND, args.id), args.old, args.new) as comparison:
+    with console.pdfs.open_comparison(parse_row_id(_CREDIT_CHECK_KIND, args.id), args.old, args.new) as comparison:
         return comparison.compare(report)
 
 
@@ -76,19 +76,19 @@ def _comparison_lines(comparison: "Comparison", translator: Translator) -> Itera
 
 
 def _save_pdf(console: "Console", args: Namespace, _: AnswerWriter) -> "SavedPdf":
-    return console.pdf_copies.save(parse_row_id(_KIND, args.id), Path(args.to), args.sha256)
+    return console.pdf_copies.save(parse_row_id(_CREDIT_CHECK_KIND, args.id), Path(args.to), args.sha256)
 
 
-def _saved_json(saved: "SavedPdf", _: Translate) -> JsonObject:
+def _saved_pdf_json(saved: "SavedPdf", _: Translate) -> JsonObject:
     return asdict(saved)
 
 
-def _saved_lines(saved: "SavedPdf", translator: Translator) -> Lines:
+def _saved_pdf_lines(saved: "SavedPdf", translator: Translator) -> Lines:
     return (translator("pdf.saved", file=saved.file, size=saved.bytes),)
 
 
 DOCUMENT_COMMANDS: Mapping[str, Command] = {
     "documents list": ServiceCommand(_list_versions, _versions_json, _version_lines),
-    "documents save": ServiceCommand(_save_pdf, _saved_json, _saved_lines),
+    "documents save": ServiceCommand(_save_pdf, _saved_pdf_json, _saved_pdf_lines),
     "documents compare": ServiceCommand(_compare_versions, _comparison_json, _comparison_lines),
 }

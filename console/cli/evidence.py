@@ -41,12 +41,12 @@ def _show_record(console: "Console", args: Namespace, _: AnswerWriter) -> Record
     return RecordWithPack(view, console.recovery.write_evidence_pack(args.kind, args.id, Path(args.pack).absolute()))
 
 
-def _view_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
+def _shown_record_json(answer: RecordWithPack, translate: cli_json.Translate) -> cli_json.JsonObject:
     data = cli_json.record_view_json(answer.view, translate)
-    return data if answer.pack is None else {**data, "pack": cli_json.fact_json(answer.pack, translate)}
+    return data if answer.pack is None else {**data, "pack": cli_json.any_value_json(answer.pack, translate)}
 
 
-def _view_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:
+def _shown_record_lines(answer: RecordWithPack, translator: Translator) -> Iterator[str]:
     yield from cli_text.record_view_lines(answer.view, translator)
     pack = answer.pack
     if pack is not None:
@@ -71,14 +71,14 @@ def _write_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> 
         writer.show_progress("evidence", done=done, of=of)
 
     records = (
-        [_split_record(text) for text in args.records]
+        [_parse_record_text(text) for text in args.records]
         if args.queue is None
         else console.recovery.list_queue_subjects(args.queue, parse_queue_filter(args.filter))
     )
     return console.recovery.write_evidence_bundle(records, Path(args.to), report)
 
 
-def _split_record(text: str) -> tuple[str, str]:
+def _parse_record_text(text: str) -> tuple[str, str]:
     """Return kind and id of a text such as `payment/12`. Raises ConsoleError `usage` for a text of another form."""
     kind, _, id = text.partition("/")
     if kind not in RECORD_KINDS or not id:
@@ -92,5 +92,5 @@ def _bundle_lines(written: "BundleWritten", translator: Translator) -> Iterator[
     yield from (translator("pack.left_out", name=name) for name in written.left_out)
 
 
-EVIDENCE_COMMAND = ServiceCommand(_write_bundle, cli_json.fact_json, _bundle_lines)
-SHOW_COMMAND = ServiceCommand(_show_record, _view_json, _view_lines)
+EVIDENCE_COMMAND = ServiceCommand(_write_bundle, cli_json.any_value_json, _bundle_lines)
+SHOW_COMMAND = ServiceCommand(_show_record, _shown_record_json, _shown_record_lines)

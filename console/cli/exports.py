@@ -31,14 +31,14 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     return console.exports.write(request, Path(args.to), writer.translator.language, report)
 
 
-def _written_json(written: ExportWritten, _: Translate) -> JsonObject:
+def _export_json(written: ExportWritten, _: Translate) -> JsonObject:
     return asdict(written)
 
 
-def _written_lines(written: ExportWritten, translator: Translator) -> Lines:
+def _export_lines(written: ExportWritten, translator: Translator) -> Lines:
     return (translator("export.written", rows=written.rows, file=written.file),)
 
 
 EXPORT_COMMANDS: Mapping[str, Command] = {
-    f"export {name}": ServiceCommand(_write_export, _written_json, _written_lines) for name in ListName
+    f"export {name}": ServiceCommand(_write_export, _export_json, _export_lines) for name in ListName
 }

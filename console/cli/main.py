@@ -26,7 +26,7 @@ PDF_CHILD_ARGUMENT = "--pdf-child"
 """First argument with which a packaged application starts itself as the child process that reads an untrusted PDF."""
 
 
-DAMAGED = "Altered or missing files of the program"
+DAMAGED_FILES_MESSAGE = "Altered or missing files of the program"
 """Beginning of the line that names damaged files where no sentence can be looked up."""
 
 
@@ -39,14 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_pdf_child(words[1:])
     writer = AnswerWriter(sys.stdout, Translator(), as_json=wants_json(words))
     # Text that a library prints goes to stderr, because stdout contains only the answer.
-    has_window = _has_window(words)
+    has_window = _opens_window(words)
     log_block = log_on_stderr(tracebacks=has_window, events=has_window or writer.is_json)
     with contextlib.redirect_stdout(sys.stderr), log_block, tracing.start_correlation():
         _answer_command(words, writer)
     return writer.status
 
 
-def _has_window(words: Sequence[str]) -> bool:
+def _opens_window(words: Sequence[str]) -> bool:
     return not words or "demo" in words or words[0] in ("open", "training")
 
 
@@ -87,15 +87,15 @@ def _write_failure(words: Sequence[str], writer: AnswerWriter, error: BaseExcept
         message = "Internal error in version %s, support code %s"
         log.error(message, __version__, support_code, exc_info=error, extra=BUG_MARK)
         facts: InternalError = {"support_code": support_code}
-        damage = _find_damage()
+        damage = _find_damaged_installation()
         if damage is not None:
             # Plain English: the file of sentences may be the damaged one.
-            writer.write_to_stderr(f"{DAMAGED}: {', '.join(damage.damaged)}")
+            writer.write_to_stderr(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damage.damaged)}")
             facts |= {"altered": damage.altered, "missing": damage.missing}
         writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, facts))
 
 
-def _find_damage() -> "InstallationComparison | None":
+def _find_damaged_installation() -> "InstallationComparison | None":
     """Return the state of the program's files if this is a built application and some of them are altered or
     missing; None otherwise, and always None in a clone or an installed wheel.
     """
@@ -126,7 +126,7 @@ def _run_command(words: Sequence[str], writer: AnswerWriter) -> None:
         writer.write_answer(lambda: {"help": page}, lambda: [page])
         return
     except VersionRequest:
-        damage = _find_damage()
+        damage = _find_damaged_installation()
         writer.write_answer(
             lambda: _versions_json(damage), lambda: _version_lines(PROGRAM_NAME, damage, writer.translator)
         )

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.tasks.records import ReconcileReport, ReconciliationDifference
 
-_COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "different_amount")
+_REPORT_COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _MAX_LISTED_DIFFERENCES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class NamedReport:
+class ReportWithPaymentNumbers:
     """The value that the command `reconcile` returns: the report, and the payment numbers that people know, by a
     text such as "payment 17" (17 is the id of the payment).
     """
@@ -34,31 +34,32 @@ class NamedReport:
     report: "ReconcileReport"
     numbers: Mapping[str, str]
 
-    def name_of(self, difference: "ReconciliationDifference") -> str:
+    def payment_number_of(self, difference: "ReconciliationDifference") -> str:
         """Return the number by which people know the payment of a difference; for a payment that this database
         lacks, the key of the row in the provider's history.
         """
         return self.numbers.get(f"payment {difference.payment_id}", difference.row_key)
 
 
-def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) -> NamedReport:
+def _run_reconciliation(console: "Console", args: Namespace, _: AnswerWriter) -> ReportWithPaymentNumbers:
     first_day, last_day = parse_required_day(args.from_day, "--from"), parse_required_day(args.to_day, "--to")
     period = (args.provider, first_day, last_day)
     report = console.reconciliation.run(*period, dry_run=args.dry_run, request_id=args.request_id)
     subjects = {f"payment {difference.payment_id}" for difference in report.differences}
     with suppress(ConsoleError):  # the run is done; without the numbers its answer has the rows' keys
-        return NamedReport(report, console.lookup.find_numbers(subjects))
-    return NamedReport(report, {})
+        return ReportWithPaymentNumbers(report, console.lookup.find_numbers(subjects))
+    return ReportWithPaymentNumbers(report, {})
 
 
-def _report_json(answer: NamedReport, translate: Translate) -> JsonObject:
+def _report_json(answer: ReportWithPaymentNumbers, translate: Translate) -> JsonObject:
     report = answer.report
     return {
-        **{name: getattr(report, name) for name in _COUNT_NAMES},
+        **{name: getattr(report, name) for name in _REPORT_COUNT_NAMES},
         "cases": [alert_json(item, translate) for item in report.cases],
         "refused": report.refused,
         "differences": [
-            {**_difference_json(item), "payment_number": answer.name_of(item)} for item in report.differences
+            {**_difference_json(item), "payment_number": answer.payment_number_of(item)}
+            for item in report.differences
         ],
         "provider": report.provider,
         "from": report.from_day.isoformat(),
@@ -80,9 +81,9 @@ def _difference_json(difference: "ReconciliationDifference") -> JsonObject:
     }
 
 
-def _report_lines(answer: NamedReport, translator: Translator) -> Iterator[str]:
+def _report_lines(answer: ReportWithPaymentNumbers, translator: Translator) -> Iterator[str]:
     report = answer.report
-    facts = {name: getattr(report, name) for name in _COUNT_NAMES}
+    facts = {name: getattr(report, name) for name in _REPORT_COUNT_NAMES}
     if report.run_id is None:
         yield translator("cli.reconcile.dry_run")
     yield translator(
@@ -93,7 +94,7 @@ def _report_lines(answer: NamedReport, translator: Translator) -> Iterator[str]:
     for difference in report.differences[:_MAX_LISTED_DIFFERENCES]:
         yield translator(
             f"cli.reconcile.{difference.verdict.value}",
-            number=answer.name_of(difference),
+            number=answer.payment_number_of(difference),
             ours=difference.ours,
             theirs=difference.theirs,
         )

@@ -53,7 +53,7 @@ def _matches_lines(matches: "RegistryMatches", translator: Translator) -> Lines:
 # -- before a purchase
 
 
-def show_advice(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
+def warn_about_closed_company(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
     """If the corporation with the number `text` was closed or merged, write this and its successor to stderr. The
     purchase is not refused. Return the registry data of the number; None without a registry, or if the person
     may not read it.
@@ -91,7 +91,7 @@ def _status_lines(status: "RegistryStatus | None", translator: Translator) -> Li
 
 
 @dataclass(frozen=True, slots=True)
-class _ChangesSince:
+class _RegistryChanges:
     """The value that the command `registry changes` returns: the changes since a day, of all corporations
     (`is_about_all`) or of those with records of ours. `status` is None without a registry.
     """
@@ -102,22 +102,27 @@ class _ChangesSince:
     status: "RegistryStatus | None"
 
 
-def _read_changes(console: "Console", args: Namespace, _: AnswerWriter) -> _ChangesSince:
+def _read_changes(console: "Console", args: Namespace, _: AnswerWriter) -> _RegistryChanges:
     since = parse_day(args.since, "--since")
     if since is None:
         raise usage_error("--since: a day is needed, like 2026-11-20")
     changes = console.registry.list_changes(since, all_corporations=args.all)
-    return _ChangesSince(since, args.all, changes, console.registry.read_status())
+    return _RegistryChanges(since, args.all, changes, console.registry.read_status())
 
 
-def _changes_json(answer: _ChangesSince, translate: Translate) -> JsonObject:
-    from console.cli.json_output.registry import SOURCE, changes_json
+def _changes_json(answer: _RegistryChanges, translate: Translate) -> JsonObject:
+    from console.cli.json_output.registry import REGISTRY_SOURCE_FIELDS, changes_json
 
     day = None if answer.status is None else answer.status.registry_date.isoformat()
-    return {"since": answer.since.isoformat(), "items": changes_json(answer.changes), "registry_date": day, **SOURCE}
+    return {
+        "since": answer.since.isoformat(),
+        "items": changes_json(answer.changes),
+        "registry_date": day,
+        **REGISTRY_SOURCE_FIELDS,
+    }
 
 
-def _changes_lines(answer: _ChangesSince, translator: Translator) -> Iterator[str]:
+def _changes_lines(answer: _RegistryChanges, translator: Translator) -> Iterator[str]:
     from console.cli.text_output.registry import changes_lines
     from console.wording.registry import source_line
 
@@ -142,13 +147,13 @@ def _import_files(console: "Console", args: Namespace, writer: AnswerWriter) -> 
     with interrupts.handle_signals(defers_first=True):
         return console.registry.import_files(
             [Path(name).absolute() for name in args.files],
-            _ProgressLines(writer).show,
+            _ImportProgressWriter(writer).show,
             interrupts.is_pending,
             request_id=args.request_id,
         )
 
 
-class _ProgressLines:
+class _ImportProgressWriter:
     """Writes the progress of an import to stderr, at most one line per second."""
 
     def __init__(self, writer: AnswerWriter) -> None:

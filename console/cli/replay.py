@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from console.settings.settings import Settings
 
 _REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund_status", "start", "cancel"
-_NOT_OPENED = "not_opened"
+_NOT_DECRYPTED = "not_opened"
 """Reason of an answer that could not be decrypted; it is played as it is."""
 _LONGEST_TEXT_CHARACTERS, _ID_LIMIT = 2_000, 1 << 63
-_Question: TypeAlias = Callable[[], Outcome[Any]]
-_PAYMENT_READS = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
+_CallFunction: TypeAlias = Callable[[], Outcome[Any]]
+_CALLS_THAT_READ_PAYMENT = frozenset({"payment", "import", "poll", "probe", "resolve", "restore"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def replay(pack: Path) -> ReplayResult:
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     played, differences = 0, []
-    with _open_players() as players:
+    with _open_replay_adapters() as players:
         try:
             journal = read_journal(pack)
             prepared = [(call, players.prepare(call)) for call in journal.calls]
@@ -109,13 +109,13 @@ def replay(pack: Path) -> ReplayResult:
     return ReplayResult(len(journal.operations), played, len(journal.calls) - played, tuple(differences))
 
 
-class _Players:
+class _ReplayAdapters:
     """The adapters of this version, connected to the local server that sends recorded answers."""
 
     def __init__(self, player: "AnswerPlayer", settings: "Settings") -> None:
         self._player, self._settings = player, settings
 
-    def prepare(self, call: "RecordedCall") -> _Question | None:
+    def prepare(self, call: "RecordedCall") -> _CallFunction | None:
         """Return a function that makes the recorded call again; None if the call can't be made again. Raises one
         of MALFORMED_PACK_ERRORS if the record in the pack has values that no call could have.
         """
@@ -125,14 +125,14 @@ class _Players:
             return _prepare_credit_check(self._credit_check_adapter(), call)
         return _prepare_payment(self._payment_adapter(call), call)
 
-    def ask(self, call: "RecordedCall", question: _Question) -> Outcome[Any]:
+    def ask(self, call: "RecordedCall", question: _CallFunction) -> Outcome[Any]:
         """Let the server send the recorded answer, make the call again with the function `question`, and return
         its outcome.
         """
         from console.sandbox.recorded_answers import RecordedAnswer, encode_as_sent
 
         status, body = call.status or 0, call.body or b""
-        body = body if call.reason == _NOT_OPENED else encode_as_sent(call.provider, body)
+        body = body if call.reason == _NOT_DECRYPTED else encode_as_sent(call.provider, body)
         self._player.answer = RecordedAnswer(status, call.headers, body)
         return question()
 
@@ -142,7 +142,7 @@ class _Players:
 
         config = AlarmBoxConfig(self._player.url, "replay", "replay", find_purchases=True)
         return make_alarmbox_adapter(
-            config, tokens=_FixedToken(), gate=_NoGate(), clock=SystemClock(), scale=TimeScale(1.0)
+            config, tokens=_FixedToken(), gate=_UnlimitedGate(), clock=SystemClock(), scale=TimeScale(1.0)
         )
 
     def _payment_adapter(self, call: "RecordedCall") -> "PaymentProvider | None":
@@ -156,14 +156,14 @@ class _Players:
             own_settings=self._settings.provider_settings_of(plugin),
             url=self._player.url,
             secrets={**self._settings.secrets_of(plugin.name), **merchant_in(call.provider, call.body or b"")},
-            gate=_NoGate(),
+            gate=_UnlimitedGate(),
             clock=SystemClock(),
             scale=TimeScale(1.0),
         )
         return plugin.make_adapter(arguments)
 
 
-class _NoGate:
+class _UnlimitedGate:
     """A rate limiter that lets every call start at once."""
 
     def wait_for_start(self) -> None:
@@ -183,7 +183,7 @@ class _FixedToken:
 
 
 @contextmanager
-def _open_players() -> Iterator[_Players]:
+def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
     from console.sandbox.environment import credentials
     from console.sandbox.recorded_answers import AnswerPlayer
     from console.settings.provider_access import needed_secret_names
@@ -195,54 +195,54 @@ def _open_players() -> Iterator[_Players]:
     with AnswerPlayer().running() as player, tempfile.TemporaryDirectory(prefix="replay-") as home:
         providers = (CREDIT_CHECK_PROVIDER, *provider_names())
         urls = {f"CONSOLE_{provider.upper()}_URL": player.url for provider in providers}
-        yield _Players(player, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
+        yield _ReplayAdapters(player, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
 
 
-def _prepare_credit_check(adapter: "CreditCheckProvider", call: "RecordedCall") -> _Question | None:
-    number, provider_id = _read_text(call.record.get("corporation_number")), call.record.get("credit_check_id")
+def _prepare_credit_check(adapter: "CreditCheckProvider", call: "RecordedCall") -> _CallFunction | None:
+    number, provider_id = _require_text(call.record.get("corporation_number")), call.record.get("credit_check_id")
     if call.call == "purchase":
-        request = PurchaseRequest(number, _read_text(call.record.get("client_id")))
+        request = PurchaseRequest(number, _require_text(call.record.get("client_id")))
         return lambda: adapter.buy_check(request)
     if call.call == "list":
         return lambda: adapter.find_purchases(number)
     if call.call == "detail" and provider_id is not None:
-        id = _read_id(provider_id)
+        id = _require_id(provider_id)
         return lambda: adapter.read_detail(id)
     if call.call == "pdf" and provider_id is not None:
-        id = _read_id(provider_id)
+        id = _require_id(provider_id)
         return lambda: adapter.read_pdf(id)
     return None
 
 
-def _prepare_payment(adapter: "PaymentProvider | None", call: "RecordedCall") -> _Question | None:
+def _prepare_payment(adapter: "PaymentProvider | None", call: "RecordedCall") -> _CallFunction | None:
     payment = next((one for one in (call.record, *call.related) if one.get("kind") == "payment"), None)
     if adapter is None or payment is None:
         return None
-    amount = Money(_read_id(payment["asked_minor"]), str(payment["currency"]))
-    begun_at, paid_at = (payment[name] and _read_instant(payment[name]) for name in ("begun_at", "paid_at"))
-    number = _read_text(payment["merchant_payment_id"])
-    if call.call in _PAYMENT_READS or call.call == _CANCEL_CALL:
+    amount = Money(_require_id(payment["asked_minor"]), str(payment["currency"]))
+    begun_at, paid_at = (payment[name] and _parse_instant(payment[name]) for name in ("begun_at", "paid_at"))
+    number = _require_text(payment["merchant_payment_id"])
+    if call.call in _CALLS_THAT_READ_PAYMENT or call.call == _CANCEL_CALL:
         day = paid_at.astimezone(time_zone(call.provider)).date() if paid_at else None
         question = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
         return lambda: adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
     if call.call == _START_CALL:
-        start = PaymentRequest(number, amount, begun_at or _read_instant(payment["created_at"]))
+        start = PaymentRequest(number, amount, begun_at or _parse_instant(payment["created_at"]))
         return lambda: adapter.start(start)
     refund = call.record
     if refund.get("kind") != "refund" or call.call not in (_REFUND_CALL, _REFUND_STATUS_CALL):
         return None
     order = RefundOrder(
-        key=_read_text(refund["provider_refund_key"]),
+        key=_require_text(refund["provider_refund_key"]),
         merchant_payment_id=number,
-        provider_payment_id=_read_text(payment["provider_payment_id"]),
-        amount=Money(_read_id(refund["amount_minor"]), str(refund["currency"])),
-        requested_at=_read_instant(refund["created_at"]),
-        reason=_read_text(refund.get("reason") or ""),
+        provider_payment_id=_require_text(payment["provider_payment_id"]),
+        amount=Money(_require_id(refund["amount_minor"]), str(refund["currency"])),
+        requested_at=_parse_instant(refund["created_at"]),
+        reason=_require_text(refund.get("reason") or ""),
     )
     return lambda: adapter.refund(order) if call.call == _REFUND_CALL else adapter.read_refund(order)
 
 
-def _read_text(value: object) -> str:
+def _require_text(value: object) -> str:
     """Return a value of the pack as text for a request. Raises ValueError if the text is longer than 2,000
     characters or not printable.
     """
@@ -252,13 +252,13 @@ def _read_text(value: object) -> str:
     return text
 
 
-def _read_id(value: object) -> int:
+def _require_id(value: object) -> int:
     if type(value) is not int or not 0 <= value < _ID_LIMIT:
         raise ValueError("no number of ours")
     return value
 
 
-def _read_instant(text: str) -> datetime:
+def _parse_instant(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
@@ -291,7 +291,7 @@ def replay_lines(result: ReplayResult, translator: Translator) -> Iterator[str]:
         yield translator(
             "cli.replay.differs",
             call=f"{call.provider}.{call.call}",
-            at=_read_instant(call.at),
+            at=_parse_instant(call.at),
             before=f"{call.outcome} {call.reason}",
             after=f"{difference.outcome} {difference.reason}",
         )

@@ -131,7 +131,7 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
     renamed, closed or merged.
     """
     from console.sandbox.alarmbox.companies import company_furigana, company_name
-    from console.sandbox.registry import close, company_row, merge, rename
+    from console.sandbox.registry import close_company, company_row, merge_company, rename_company
     from console.sandbox.registry.places import PREFECTURES, TOWNS
     from console.sandbox.registry.rows import FULL_WIDTH
 
@@ -151,18 +151,18 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
         )
         earlier = day - timedelta(days=source.randrange(20, 400))
         if index % _CLOSED_EVERY == _CLOSED_EVERY - 1:
-            row = close(row, earlier)
+            row = close_company(row, earlier)
         elif index % _MERGED_EVERY == _MERGED_EVERY - 1 and following:
-            row = merge(row, following, earlier)
+            row = merge_company(row, following, earlier)
         elif index % _RENAMED_EVERY == _RENAMED_EVERY - 1:
-            row = rename(row, f"{row.name}ホールディングス", earlier, f"{row.furigana}ホールディングス")
+            row = rename_company(row, f"{row.name}ホールディングス", earlier, f"{row.furigana}ホールディングス")
         rows.append(row)
     return tuple(rows)
 
 
 def _make_changes(day: date, watched: "Sequence[RegistryRow]") -> "tuple[RegistryRow, ...]":
     """Return the rows of the difference: some changes of each kind, of the first watched companies."""
-    from console.sandbox.registry import close, merge, move, rename
+    from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [
         watched[start : start + _CHANGES_OF_EACH_KIND]
@@ -170,8 +170,8 @@ def _make_changes(day: date, watched: "Sequence[RegistryRow]") -> "tuple[Registr
     ]
     renamed, moved, closed, merged = groups
     return (
-        *(rename(row, f"新{row.name}", day, f"シン{row.furigana}") for row in renamed),
-        *(move(row, "本町１丁目１－１", day) for row in moved),
-        *(close(row, day, cause) for row, cause in zip(closed, ("01", "21"), strict=False)),
-        *(merge(row, watched[0].corporate_number, day) for row in merged),
+        *(rename_company(row, f"新{row.name}", day, f"シン{row.furigana}") for row in renamed),
+        *(move_company(row, "本町１丁目１－１", day) for row in moved),
+        *(close_company(row, day, cause) for row, cause in zip(closed, ("01", "21"), strict=False)),
+        *(merge_company(row, watched[0].corporate_number, day) for row in merged),
     )

@@ -42,7 +42,7 @@ from console.wiring.services import CreditCheckService
 
 
 @dataclass(frozen=True, slots=True)
-class ActingServices:
+class DeskRequestServices:
     """The services whose commands a worker runs for desks. The field names are those of the attributes of
     `Console`.
     """
@@ -62,7 +62,7 @@ class ActingServices:
     mentions: MentionService
 
 
-def command_runners(context: ServiceContext, services: ActingServices) -> Mapping[str, CommandRunner]:
+def make_command_runners(context: ServiceContext, services: DeskRequestServices) -> Mapping[str, CommandRunner]:
     """Return, by the name of each command, the function with which a worker runs it."""
     return {
         **_credit_check_runners(services.credit_checks),
@@ -70,19 +70,19 @@ def command_runners(context: ServiceContext, services: ActingServices) -> Mappin
         **_refund_runners(services.refunds),
         **_record_runners(context, services.recovery),
         **_bulk_runners(services.bulk),
-        "alerts ack": _runner_of_method(services.alerts.acknowledge),
-        "alerts unack": _runner_of_method(services.alerts.undo_acknowledgement),
+        "alerts ack": _make_method_runner(services.alerts.acknowledge),
+        "alerts unack": _make_method_runner(services.alerts.undo_acknowledgement),
         **_incident_runners(services.incidents),
         **_view_runners(services.saved_views),
-        "mention done": _runner_of_method(services.mentions.mark_done),
-        "reconcile": _runner_of_method(services.reconciliation.run),
-        "limits set": _runner_of_method(services.limits.set_limit),
-        "read-only set": _runner_of_method(services.read_only.set_switch),
+        "mention done": _make_method_runner(services.mentions.mark_done),
+        "reconcile": _make_method_runner(services.reconciliation.run),
+        "limits set": _make_method_runner(services.limits.set_limit),
+        "read-only set": _make_method_runner(services.read_only.set_switch),
         "audit verify": lambda _call: services.audit.verify_chains(),
     }
 
 
-def _runner_of_method(method: Any) -> CommandRunner:
+def _make_method_runner(method: Any) -> CommandRunner:
     """Return a function that runs a command: it calls the service method with the command's arguments and request
     id.
     """
@@ -110,9 +110,9 @@ def _credit_check_runners(checks: CreditCheckService) -> Mapping[str, CommandRun
 
 def _payment_runners(payment_service: PaymentService) -> Mapping[str, CommandRunner]:
     return {
-        "payment start": _runner_of_method(payment_service.start),
-        "payment import": _runner_of_method(payment_service.import_payment),
-        "order move": _runner_of_method(payment_service.set_order_paid),
+        "payment start": _make_method_runner(payment_service.start),
+        "payment import": _make_method_runner(payment_service.import_payment),
+        "order move": _make_method_runner(payment_service.set_order_paid),
     }
 
 
@@ -126,10 +126,10 @@ def _refund_runners(refund_service: RefundService) -> Mapping[str, CommandRunner
         return refund_service.submit(id, call.progress, request_id=call.request_id)
 
     return {
-        "refund request": _runner_of_method(refund_service.request),
+        "refund request": _make_method_runner(refund_service.request),
         "refund approve": approve,
-        "refund reject": _runner_of_method(refund_service.reject),
-        "refund withdraw": _runner_of_method(refund_service.withdraw),
+        "refund reject": _make_method_runner(refund_service.reject),
+        "refund withdraw": _make_method_runner(refund_service.withdraw),
         "refund submit": submit,
     }
 
@@ -154,12 +154,12 @@ def _record_runners(context: ServiceContext, recovery: RecoveryService) -> Mappi
             return recovery.run_due()
 
     return {
-        "probe": _runner_of_method(recovery.probe),
+        "probe": _make_method_runner(recovery.probe),
         "resolve": resolve,
-        "take": _runner_of_method(recovery.take),
-        "give up": _runner_of_method(recovery.give_up),
-        "hand over": _runner_of_method(recovery.hand_over),
-        "note": _runner_of_method(recovery.add_note),
+        "take": _make_method_runner(recovery.take),
+        "give up": _make_method_runner(recovery.give_up),
+        "hand over": _make_method_runner(recovery.hand_over),
+        "note": _make_method_runner(recovery.add_note),
         "run due": run_due,
     }
 
@@ -170,31 +170,31 @@ def _bulk_runners(bulk_runs: BulkRuns) -> Mapping[str, CommandRunner]:
         return bulk_runs.run(run_id, most, request_id=call.request_id)
 
     return {
-        "bulk freeze": _runner_of_method(bulk_runs.freeze),
+        "bulk freeze": _make_method_runner(bulk_runs.freeze),
         "bulk run": run,
-        "bulk stop": _runner_of_method(bulk_runs.stop),
-        "bulk discard": _runner_of_method(bulk_runs.discard),
+        "bulk stop": _make_method_runner(bulk_runs.stop),
+        "bulk discard": _make_method_runner(bulk_runs.discard),
     }
 
 
 def _incident_runners(incidents: IncidentService) -> Mapping[str, CommandRunner]:
     return {
-        _incident_command(IncidentAction.TAKE): _runner_of_method(incidents.take),
-        _incident_command(IncidentAction.RELEASE): _runner_of_method(incidents.release),
-        _incident_command(IncidentAction.HAND_OVER): _runner_of_method(incidents.hand_over),
-        _incident_command(IncidentAction.SNOOZE): _runner_of_method(incidents.snooze),
-        _incident_command(IncidentAction.WAKE): _runner_of_method(incidents.wake),
-        _incident_command(IncidentAction.RESOLVE): _runner_of_method(incidents.resolve),
-        _incident_command(IncidentAction.REOPEN): _runner_of_method(incidents.reopen),
+        _incident_command_name(IncidentAction.TAKE): _make_method_runner(incidents.take),
+        _incident_command_name(IncidentAction.RELEASE): _make_method_runner(incidents.release),
+        _incident_command_name(IncidentAction.HAND_OVER): _make_method_runner(incidents.hand_over),
+        _incident_command_name(IncidentAction.SNOOZE): _make_method_runner(incidents.snooze),
+        _incident_command_name(IncidentAction.WAKE): _make_method_runner(incidents.wake),
+        _incident_command_name(IncidentAction.RESOLVE): _make_method_runner(incidents.resolve),
+        _incident_command_name(IncidentAction.REOPEN): _make_method_runner(incidents.reopen),
     }
 
 
 def _view_runners(views: SavedViewService) -> Mapping[str, CommandRunner]:
     return {
-        "view save": _runner_of_method(views.save_view),
-        "view rename": _runner_of_method(views.rename_view),
-        "view delete": _runner_of_method(views.delete_view),
-        "view restore": _runner_of_method(views.restore_view),
+        "view save": _make_method_runner(views.save_view),
+        "view rename": _make_method_runner(views.rename_view),
+        "view delete": _make_method_runner(views.delete_view),
+        "view restore": _make_method_runner(views.restore_view),
     }
 
 
@@ -202,7 +202,7 @@ def _saved_view_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> R
     return RequestFacts(VIEW_KIND, proposed="team" if arguments[1] else "own")
 
 
-def _incident_command(action: IncidentAction) -> str:
+def _incident_command_name(action: IncidentAction) -> str:
     return f"{INCIDENT_KIND} {action}"
 
 
@@ -218,7 +218,7 @@ def _no_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> RequestF
     return RequestFacts()
 
 
-def _record_facts_of_kind(kind: str) -> Any:
+def _make_facts_reader_of_kind(kind: str) -> Any:
     """Return a function that returns the facts of a command whose first argument is the id of a record of this
     kind.
     """
@@ -276,46 +276,54 @@ def _switch_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> Reque
     return RequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 
 
-_INCIDENT_FACTS = _record_facts_of_kind(INCIDENT_KIND)
-_WITHOUT_WORDS = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
-_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
+_incident_facts = _make_facts_reader_of_kind(INCIDENT_KIND)
+_INCIDENT_ACTIONS_WITHOUT_TEXT = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
+_INCIDENT_ACTIONS_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
 
-FORMS: Mapping[str, CommandForm] = {
+COMMAND_FORMS: Mapping[str, CommandForm] = {
     "purchase": CommandForm((PurchaseRequest,), _purchase_facts),
-    "refetch": CommandForm((int, bool, bool, int | None), _record_facts_of_kind(credit_checks.CREDIT_CHECK_KIND)),
+    "refetch": CommandForm(
+        (int, bool, bool, int | None), _make_facts_reader_of_kind(credit_checks.CREDIT_CHECK_KIND)
+    ),
     "probe": CommandForm((str, str), _record_facts),
     "resolve": CommandForm((str, str, str, str | Path, str | None, int | None), _decision_facts),
     "take": CommandForm((str, int), _record_facts),
     "give up": CommandForm((str, int), _record_facts),
     "hand over": CommandForm((str, int, str), _record_facts),
     "note": CommandForm((str, int, str), _record_facts),
-    "payment start": CommandForm((int, str), _record_facts_of_kind(orders.ORDER_KIND)),
+    "payment start": CommandForm((int, str), _make_facts_reader_of_kind(orders.ORDER_KIND)),
     "payment import": CommandForm((PaymentImport,), _no_facts),
-    "order move": CommandForm((int,), _record_facts_of_kind(payments.PAYMENT_KIND)),
+    "order move": CommandForm((int,), _make_facts_reader_of_kind(payments.PAYMENT_KIND)),
     "refund request": CommandForm((RefundRequest,), _refund_request_facts),
-    "refund approve": CommandForm((int, int | None), _record_facts_of_kind(refunds.REFUND_KIND)),
-    "refund reject": CommandForm((int, str, int | None), _record_facts_of_kind(refunds.REFUND_KIND)),
-    "refund withdraw": CommandForm((int,), _record_facts_of_kind(refunds.REFUND_KIND)),
-    "refund submit": CommandForm((int,), _record_facts_of_kind(refunds.REFUND_KIND)),
+    "refund approve": CommandForm((int, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
+    "refund reject": CommandForm((int, str, int | None), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
+    "refund withdraw": CommandForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
+    "refund submit": CommandForm((int,), _make_facts_reader_of_kind(refunds.REFUND_KIND)),
     "bulk freeze": CommandForm((str, str | tuple[ChosenRecord, ...], str | None), _no_facts),
     "bulk stop": CommandForm((int,), _no_facts),
     "bulk discard": CommandForm((int,), _no_facts),
     "alerts ack": CommandForm((int, str), _no_facts),
-    "alerts unack": CommandForm((int,), _record_facts_of_kind(alerts.ALERT_KIND)),
-    _incident_command(IncidentAction.HAND_OVER): CommandForm((int, str, str), _hand_over_facts),
-    _incident_command(IncidentAction.SNOOZE): CommandForm((int, datetime, str), _INCIDENT_FACTS),
-    **{_incident_command(action): CommandForm((int,), _INCIDENT_FACTS) for action in _WITHOUT_WORDS},
-    **{_incident_command(action): CommandForm((int, str), _INCIDENT_FACTS) for action in _WITH_REASON},
+    "alerts unack": CommandForm((int,), _make_facts_reader_of_kind(alerts.ALERT_KIND)),
+    _incident_command_name(IncidentAction.HAND_OVER): CommandForm((int, str, str), _hand_over_facts),
+    _incident_command_name(IncidentAction.SNOOZE): CommandForm((int, datetime, str), _incident_facts),
+    **{
+        _incident_command_name(action): CommandForm((int,), _incident_facts)
+        for action in _INCIDENT_ACTIONS_WITHOUT_TEXT
+    },
+    **{
+        _incident_command_name(action): CommandForm((int, str), _incident_facts)
+        for action in _INCIDENT_ACTIONS_WITH_REASON
+    },
     "view save": CommandForm((str, bool, ViewContent, bool), _saved_view_facts),
-    "view rename": CommandForm((int, str), _record_facts_of_kind(VIEW_KIND)),
-    "view delete": CommandForm((int,), _record_facts_of_kind(VIEW_KIND)),
-    "view restore": CommandForm((int,), _record_facts_of_kind(VIEW_KIND)),
-    "mention done": CommandForm((int,), _record_facts_of_kind(MENTION_KIND)),
+    "view rename": CommandForm((int, str), _make_facts_reader_of_kind(VIEW_KIND)),
+    "view delete": CommandForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
+    "view restore": CommandForm((int,), _make_facts_reader_of_kind(VIEW_KIND)),
+    "mention done": CommandForm((int,), _make_facts_reader_of_kind(MENTION_KIND)),
     "audit verify": CommandForm((), _no_facts),
     "limits set": CommandForm((str, str, int), _limit_facts),
     "read-only set": CommandForm((str, bool, str), _switch_facts),
     "reconcile": CommandForm((str, date, date), _no_facts),
     "run due": CommandForm((), _no_facts),
-    "bulk run": CommandForm((int, int | None), _record_facts_of_kind(stored_runs.BULK_RUN_KIND)),
+    "bulk run": CommandForm((int, int | None), _make_facts_reader_of_kind(stored_runs.BULK_RUN_KIND)),
 }
 """The forms of the commands that a worker runs for desks, by the command names that `RequestIds.act_once` gets."""

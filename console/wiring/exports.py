@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 
 Pages = Iterator[Sequence[Any]]
 _PAGE_SIZE = 1_000
-_MAX_FOUND = 1_000
+_MAX_SEARCH_RESULTS = 1_000
 """Largest number of rows of a search; the best results come first."""
 _MAX_ALERTS = 100_000
 _COMPANY_QUEUE = "companies"
 _MAX_ID_DIGITS = 18  # digits
-LOOKUP_PARTS = ("payments", "refunds", "orders", "checks")
+LOOKUP_EXPORT_PARTS = ("payments", "refunds", "orders", "checks")
 """Names of the parts of a lookup that can be exported by themselves: each is one kind of records. "" exports all
 kinds.
 """
 
 
-class ReadServices(Protocol):
+class ExportReadServices(Protocol):
     """The services that read the exported rows. `Console` has them; each is built at its first use."""
 
     @property
@@ -74,7 +74,7 @@ class ReadServices(Protocol):
     def reports(self) -> "ReportService": ...
 
 
-class _List(NamedTuple):
+class _ExportList(NamedTuple):
     """The content of one requested export: its columns, a function that reads its rows page by page, and a note of
     one or more sentences about what is counted ("" without a note).
     """
@@ -84,8 +84,8 @@ class _List(NamedTuple):
     note: str = ""
 
 
-def make_table(
-    services: ReadServices,
+def make_export_table(
+    services: ExportReadServices,
     request: ExportRequest,
     person: str,
     context: TextContext,
@@ -97,26 +97,26 @@ def make_table(
 
     Raises ConsoleError `usage` for an unknown subject or part, and `not_found`.
     """
-    listed = _LISTS[request.name](services, request, context)
+    listed = _MAKE_LIST_BY_NAME[request.name](services, request, context)
     title = list_title(request, context)
     about = (*make_about_lines(request, title, person, context, registry_date), *listed.note.splitlines())
     return ExportTable(title, listed.columns, listed.read_pages, about)
 
 
-def _queue_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     name = request.subject
     if name == _COMPANY_QUEUE:
-        return _List(lists.changed_company_columns(context), lambda: _read_company_pages(services))
+        return _ExportList(lists.changed_company_columns(context), lambda: _read_company_pages(services))
     if name == NOTICE_QUEUE:
-        return _List(lists.unmatched_notice_columns(context), lambda: _read_notice_pages(services))
+        return _ExportList(lists.unmatched_notice_columns(context), lambda: _read_notice_pages(services))
     if name not in QUEUE_NAMES:
         allowed = [*QUEUE_NAMES, NOTICE_QUEUE, _COMPANY_QUEUE]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed})
     columns = record_columns(context, lambda item: item.record)
-    return _List(columns, lambda: _read_queue_pages(services, request))
+    return _ExportList(columns, lambda: _read_queue_pages(services, request))
 
 
-def _read_queue_pages(services: ReadServices, request: ExportRequest) -> Pages:
+def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> Pages:
     def is_wanted(item: QueueItem) -> bool:
         is_chosen = request.chosen is None or (kind_of(item.record), item.record.id) in request.chosen
         return is_chosen and (request.matches is None or request.matches(item))
@@ -130,7 +130,7 @@ def _read_queue_pages(services: ReadServices, request: ExportRequest) -> Pages:
             return
 
 
-def _read_company_pages(services: ReadServices) -> Pages:
+def _read_company_pages(services: ExportReadServices) -> Pages:
     after: str | None = None
     while True:
         page = services.alerts.read_company_queue(_PAGE_SIZE, after)
@@ -140,7 +140,7 @@ def _read_company_pages(services: ReadServices) -> Pages:
             return
 
 
-def _read_notice_pages(services: ReadServices) -> Pages:
+def _read_notice_pages(services: ExportReadServices) -> Pages:
     after: str | None = None
     while True:
         page = services.notices.read_page(_PAGE_SIZE, after, with_candidates=False)
@@ -150,8 +150,8 @@ def _read_notice_pages(services: ReadServices) -> Pages:
             return
 
 
-def _lookup_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
-    if request.part not in ("", *LOOKUP_PARTS):
+def _lookup_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
+    if request.part not in ("", *LOOKUP_EXPORT_PARTS):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
 
     def read_pages() -> Pages:
@@ -164,50 +164,50 @@ def _lookup_list(services: ReadServices, request: ExportRequest, context: TextCo
         }
         yield from of_part.values() if not request.part else (of_part[request.part],)
 
-    return _List(record_columns(context, lambda record: record), read_pages)
+    return _ExportList(record_columns(context, lambda record: record), read_pages)
 
 
-def _search_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _search_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
-        yield tuple(services.lookup.search(request.subject, _MAX_FOUND).records)
+        yield tuple(services.lookup.search(request.subject, _MAX_SEARCH_RESULTS).records)
 
-    return _List(record_columns(context, lambda record: record), read_pages)
+    return _ExportList(record_columns(context, lambda record: record), read_pages)
 
 
-def _companies_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _companies_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
-        yield services.registry.search_corporations(request.subject, request.part or None, _MAX_FOUND).items
+        yield services.registry.search_corporations(request.subject, request.part or None, _MAX_SEARCH_RESULTS).items
 
-    return _List(lists.company_columns(context), read_pages)
+    return _ExportList(lists.company_columns(context), read_pages)
 
 
-def _approvals_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _approvals_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
         inbox = services.refunds.read_inbox()
         yield (*inbox.to_decide, *inbox.others)
         yield services.recovery.list_proposals()
 
-    return _List(lists.approval_columns(context), read_pages)
+    return _ExportList(lists.approval_columns(context), read_pages)
 
 
-def _alerts_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
         yield services.alerts.list_open_items(_MAX_ALERTS)
 
-    return _List(lists.alert_columns(context), read_pages)
+    return _ExportList(lists.alert_columns(context), read_pages)
 
 
-def _audit_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _audit_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
         before: int | None = None
         while page := services.audit.list_entries(_PAGE_SIZE, before):
             yield page
             before = page[-1].id
 
-    return _List(lists.audit_columns(context), read_pages)
+    return _ExportList(lists.audit_columns(context), read_pages)
 
 
-def _bulk_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _bulk_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     if request.part not in ("", NOT_DONE_FILTER):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.part[:40]})
     run = services.bulk.read_run(_parse_id("bulk-run", request.subject))
@@ -218,10 +218,10 @@ def _bulk_list(services: ReadServices, request: ExportRequest, context: TextCont
             yield page
             after = page[-1].row.position
 
-    return _List(lists.bulk_columns(context, run.action), read_pages)
+    return _ExportList(lists.bulk_columns(context, run.action), read_pages)
 
 
-def _runs_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _runs_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
         before: int | None = None
         while True:
@@ -231,10 +231,10 @@ def _runs_list(services: ReadServices, request: ExportRequest, context: TextCont
             if before is None:
                 return
 
-    return _List(lists.run_columns(context), read_pages)
+    return _ExportList(lists.run_columns(context), read_pages)
 
 
-def _differences_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _differences_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     part, run_id = request.part or ALL, _parse_id("reconciliation", request.subject)
     if part not in VERDICTS_OF_PART:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": part[:40]})
@@ -249,41 +249,41 @@ def _differences_list(services: ReadServices, request: ExportRequest, context: T
             if after is None:
                 return
 
-    return _List(lists.difference_columns(context), read_pages)
+    return _ExportList(lists.difference_columns(context), read_pages)
 
 
-def _set_asides(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _set_asides_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
         after: int | None = None
         while page := services.payments.list_set_asides(_PAGE_SIZE, after):
             yield page
             after = page[-1].record.id
 
-    return _List(lists.set_aside_columns(context), read_pages)
+    return _ExportList(lists.set_aside_columns(context), read_pages)
 
 
-def _report_list(services: ReadServices, request: ExportRequest, context: TextContext) -> _List:
+def _report_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     """Return the table of the figures of a chart. The report is read at once, because its note says which data is
     missing.
     """
     if request.subject not in REPORT_TABLES:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_PART, "value": request.subject[:40]})
-    table, report = REPORT_TABLES[request.subject], _READ_REPORT[request.subject](services.reports)
+    table, report = REPORT_TABLES[request.subject], _READ_REPORT_BY_NAME[request.subject](services.reports)
 
     def read_pages() -> Pages:
         yield table.rows_of(report)
 
-    return _List(table.columns(context), read_pages, table.note(report, context.language))
+    return _ExportList(table.columns(context), read_pages, table.note(report, context.language))
 
 
-_READ_REPORT: Mapping[str, Callable[["ReportService"], object]] = {
+_READ_REPORT_BY_NAME: Mapping[str, Callable[["ReportService"], object]] = {
     "success": lambda reports: reports.read_provider_success(),
     "queue_ages": lambda reports: reports.read_queue_ages(),
     "refund_funnel": lambda reports: reports.read_refund_funnel(),
     "settlement": lambda reports: reports.read_settlement(),
     "time_to_truth": lambda reports: reports.read_time_to_truth(),
 }
-_LISTS: Mapping[ListName, Callable[[ReadServices, ExportRequest, TextContext], _List]] = {
+_MAKE_LIST_BY_NAME: Mapping[ListName, Callable[[ExportReadServices, ExportRequest, TextContext], _ExportList]] = {
     ListName.QUEUE: _queue_list,
     ListName.LOOKUP: _lookup_list,
     ListName.SEARCH: _search_list,
@@ -294,7 +294,7 @@ _LISTS: Mapping[ListName, Callable[[ReadServices, ExportRequest, TextContext], _
     ListName.BULK: _bulk_list,
     ListName.RUNS: _runs_list,
     ListName.DIFFERENCES: _differences_list,
-    ListName.SET_ASIDES: _set_asides,
+    ListName.SET_ASIDES: _set_asides_list,
     ListName.REPORT: _report_list,
 }
 

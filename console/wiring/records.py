@@ -175,20 +175,20 @@ class RecoveryService:
         """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
         for which it is not possible now. Raises not_found if there is no such record.
         """
-        return self._common.choices.read_choices(kind, _record_id(kind, id))
+        return self._common.choices.read_choices(kind, _parse_record_id(kind, id))
 
     def take(self, kind: str, id: int | str, *, request_id: str | None = None) -> Take:
         """Take the record: mark for half an hour that the acting person works on it. Raises in_progress if another
         person has taken it.
         """
-        number, assignments = _record_id(kind, id), self._common.assignments
+        number, assignments = _parse_record_id(kind, id), self._common.assignments
         return self._request_ids.act_once(
             "take", request_id, (kind, number), lambda: assignments.take_record(kind, number)
         )
 
     def give_up(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record. Return False if this person has not taken it."""
-        number, assignments = _record_id(kind, id), self._common.assignments
+        number, assignments = _parse_record_id(kind, id), self._common.assignments
         return self._request_ids.act_once(
             "give up", request_id, (kind, number), lambda: assignments.give_up(kind, number)
         )
@@ -197,7 +197,7 @@ class RecoveryService:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
         nothing, if this person has not taken it. Raises usage, not_allowed.
         """
-        act, common = (_record_id(kind, id), note_text), self._common
+        act, common = (_parse_record_id(kind, id), note_text), self._common
         from_records = record_answers.make_hand_over_answer_finder(self._context, kind, *act)
         return self._request_ids.act_once(
             "hand over",
@@ -209,7 +209,7 @@ class RecoveryService:
 
     def add_note(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> Note:
         """Add a note of the acting person to the record. Raises usage, not_found, not_allowed."""
-        number, notes = _record_id(kind, id), self._common.notes
+        number, notes = _parse_record_id(kind, id), self._common.notes
         from_records = record_answers.make_note_answer_finder(self._context, kind, number, note_text)
         act = (kind, number, note_text)
         return self._request_ids.act_once("note", request_id, act, lambda: notes.add_note(*act), from_records)
@@ -220,12 +220,12 @@ class RecoveryService:
             case "operation":
                 return self._operations.read_view(str(id))
             case "payment":
-                return self._payments.read_payment(_record_id(kind, id))
+                return self._payments.read_payment(_parse_record_id(kind, id))
             case "order":
-                return self._payments.read_order(_record_id(kind, id))
+                return self._payments.read_order(_parse_record_id(kind, id))
             case "refund":
-                return self._refunds.read_refund(_record_id(kind, id))
-        return self._checks.views.read_credit_check(_check_id(kind, id))
+                return self._refunds.read_refund(_parse_record_id(kind, id))
+        return self._checks.views.read_credit_check(_parse_check_id(kind, id))
 
     def read_last_events(self, kind: str, id: int, limit: int = 5) -> TimelinePage:
         """Return the newest events of a record, oldest first, for a preview. Raises not_found, not_allowed."""
@@ -281,12 +281,12 @@ class RecoveryService:
             case "operation":
                 return self._operations.probe(str(id))
             case "payment":
-                return self._payments.probe(_record_id(kind, id))
+                return self._payments.probe(_parse_record_id(kind, id))
             case "order":
-                return self._payments.probe_order(_record_id(kind, id))
+                return self._payments.probe_order(_parse_record_id(kind, id))
             case "refund":
-                return self._refunds.probe(_record_id(kind, id))
-        return self._checks.probes.probe(_check_id(kind, id))
+                return self._refunds.probe(_parse_record_id(kind, id))
+        return self._checks.probes.probe(_parse_check_id(kind, id))
 
     def resolve(
         self, kind: str, id: int | str, target_state: str, evidence: str | Path, provider_id: int | str | None = None,
@@ -322,32 +322,34 @@ class RecoveryService:
                 return self._operations.resolve(str(id), target_state, evidence, provider_id)
             case "payment":
                 return self._payments.resolve(
-                    _record_id(kind, id), target_state, evidence, provider_text, expected_version
+                    _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version
                 )
             case "refund":
                 return self._refunds.resolve(
-                    _record_id(kind, id), target_state, evidence, provider_text, expected_version
+                    _parse_record_id(kind, id), target_state, evidence, provider_text, expected_version
                 )
             case "order":
-                self._payments.resolve_order(_record_id(kind, id))
-        number = _provider_check_id(provider_id)
-        return self._checks.decisions.resolve(_check_id(kind, id), target_state, evidence, number, expected_version)
+                self._payments.resolve_order(_parse_record_id(kind, id))
+        number = _parse_provider_check_id(provider_id)
+        return self._checks.decisions.resolve(
+            _parse_check_id(kind, id), target_state, evidence, number, expected_version
+        )
 
 
-def _record_id(kind: str, id: int | str) -> int:
+def _parse_record_id(kind: str, id: int | str) -> int:
     text = str(id)
     if not (text.isascii() and text.isdecimal()) or len(text) > _MAX_ID_DIGITS:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": text[:40]})
     return int(text)
 
 
-def _check_id(kind: str, id: int | str) -> int:
+def _parse_check_id(kind: str, id: int | str) -> int:
     if kind != "credit-check":
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(id)[:40]})
-    return _record_id(kind, id)
+    return _parse_record_id(kind, id)
 
 
-def _provider_check_id(provider_id: int | str | None) -> int | None:
+def _parse_provider_check_id(provider_id: int | str | None) -> int | None:
     """Return the id that the provider has given to a credit check as a number; None for None. Raises usage if the
     text is not a number.
     """

@@ -133,7 +133,7 @@ KNOWN_FUNCTIONS: Mapping[Any, Special] = {
     records.attributes_json: _attributes,
     records.record_fields_json: _record_fields,
     records.record_json: _record,
-    records.fact_json: _same,
+    records.any_value_json: _same,
     records.instant_json: _same,
     instant_text: _of_type(datetime),
     getattr: _got,

@@ -150,7 +150,7 @@ def write(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
     written, longest, until = 0, 0.0, time.monotonic() + seconds
     while (asked := time.monotonic()) < until:
         try:
-            with database.write_once() as tx:
+            with database.write_without_retries() as tx:
                 longest = max(longest, time.monotonic() - asked)
                 credit_checks.announce_change(tx.conn, written, datetime.now(UTC))
             written += 1

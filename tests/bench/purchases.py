@@ -77,7 +77,7 @@ def bench_folder() -> Iterator[Path]:
 def buying_desk(home: Path) -> Iterator[Console]:
     """On a SQLite file of its own."""
     with _desk(home, OPERATOR=OPERATOR) as console:
-        with console.database.write_once() as tx:
+        with console.database.write_without_retries() as tx:
             insert_person(tx.conn, Person(OPERATOR, frozenset({"operator"}), may_buy=True))
         yield console
 

@@ -96,7 +96,7 @@ def test_no_such_table(unopened: Terminal) -> None:
 def test_a_look_that_meets_an_obstacle_ends_with_three(shared: Terminal, language: str) -> None:
     """The whole plan is in the refusal's facts; in words each obstacle is said before it."""
     database = Database(shared.env["CONSOLE_DATABASE_URL"])
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"ALTER TABLE {legacy.NAME} ADD COLUMN version TEXT")
     database.close()
     ending = shared.json("db", "adopt", "--dry-run", LANGUAGE=language)
@@ -121,7 +121,7 @@ def test_a_look_at_another_shape(unopened: Terminal, tmp_path: Path, columns: st
     """Columns that are missing, ids that are no numbers, a client that is none: a plan, and never a bug."""
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"CREATE TABLE {legacy.NAME} ({columns})")
         record_id = "7" if "INTEGER" in columns else "'a-7'"
         values = f"{record_id}, 'a client', '{ONE}'"

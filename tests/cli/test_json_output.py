@@ -144,7 +144,7 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
 def test_facts_of_an_error_are_plain_values() -> None:
     """Records, instants, sets and unknown objects in a detail become JSON; a record looks as always."""
     encoded = through_json(
-        cli_json.fact_json(
+        cli_json.any_value_json(
             {"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, translate
         )
     )
@@ -154,7 +154,7 @@ def test_facts_of_an_error_are_plain_values() -> None:
 
 def test_long_facts_are_cut() -> None:
     """Ten megabytes that somebody pasted don't come back."""
-    assert len(cli_json.fact_json("9" * 10_000_000, translate)) < 3_000
+    assert len(cli_json.any_value_json("9" * 10_000_000, translate)) < 3_000
 
 
 def test_the_object_is_one_line_of_utf8_whatever_was_typed() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from console.cli.registry import _ProgressLines
+from console.cli.registry import _ImportProgressWriter
 from console.domain.registry.facts import LICENCE, PUBLISHER
 from console.sandbox.server import Sandbox
 from tests.cli.paying import PayingTerminal
@@ -205,7 +205,7 @@ def test_ctrl_c_stops_an_import_that_goes_on_later(desk: Desk, monkeypatch: pyte
             signal.raise_signal(number)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_ProgressLines, "show", press)
+        patched.setattr(_ImportProgressWriter, "show", press)
         stopped = terminal.json("registry", "import", str(desk.whole))
     assert stopped.refused == (6, "interrupted")
     assert terminal.json("registry", "status").data["registry_date"] is None

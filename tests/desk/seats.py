@@ -146,7 +146,7 @@ class EmbeddedSeats(Seats):
 
     @contextmanager
     def past_the_console(self) -> Iterator[Transaction]:
-        with self._desk.database.write_once() as tx:
+        with self._desk.database.write_without_retries() as tx:
             yield tx
 
     def password_of(self, name: str) -> str:
@@ -223,7 +223,7 @@ class AskingSeats(Seats):
 
     @contextmanager
     def past_the_console(self) -> Iterator[Transaction]:
-        with closing(Database(self._database.owner)) as database, database.write_once() as tx:
+        with closing(Database(self._database.owner)) as database, database.write_without_retries() as tx:
             yield tx
 
     def password_of(self, name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from sqlalchemy import update
 
-from console.sandbox.registry.changes import close, merge, move, rename
+from console.sandbox.registry.changes import close_company, merge_company, move_company, rename_company
 from console.sandbox.registry.files import write_difference, write_whole
 from console.sandbox.registry.rows import RegistryRow, company_row
 from console.services.alerts.changed_companies import ChangedCompanies
@@ -38,10 +38,10 @@ SUCCESSOR, UNWATCHED = numbers(2, 73)
 ROWS = {number: company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED)}
 OTHERS = [company_row(SUCCESSOR, "株式会社承継先"), company_row(UNWATCHED, "株式会社他人")]
 CHANGES = (
-    lambda row: merge(row, SUCCESSOR, NEXT_DAY),
-    lambda row: close(row, NEXT_DAY),
-    lambda row: rename(row, "株式会社新しい名", NEXT_DAY),
-    lambda row: move(row, "別町１－１", NEXT_DAY),
+    lambda row: merge_company(row, SUCCESSOR, NEXT_DAY),
+    lambda row: close_company(row, NEXT_DAY),
+    lambda row: rename_company(row, "株式会社新しい名", NEXT_DAY),
+    lambda row: move_company(row, "別町１－１", NEXT_DAY),
 )
 WORDS = ("Merged", "Closed", "Renamed", "Moved")
 
@@ -71,7 +71,7 @@ def test_each_change_once(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     for number in WATCHED:
         buy(seats.console, number)
     changes = [CHANGES[index % 4](row) for index, row in enumerate(ROWS.values())]
-    tell_changes(seats, tmp_path, [*changes, rename(OTHERS[1], "株式会社別人", NEXT_DAY)])
+    tell_changes(seats, tmp_path, [*changes, rename_company(OTHERS[1], "株式会社別人", NEXT_DAY)])
     person = sit()
     page = open_queue(person)
     rows = page.table.all_rows

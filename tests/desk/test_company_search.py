@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.records import CreditCheck
 from console.sandbox.alarmbox import companies
-from console.sandbox.registry.changes import close, merge, rename
+from console.sandbox.registry.changes import close_company, merge_company, rename_company
 from console.sandbox.registry.files import write_whole
 from console.sandbox.registry.rows import RegistryRow, company_row
 from console.sandbox.server import Sandbox
@@ -34,8 +34,8 @@ REGISTRY_DATE = date(2026, 11, 20)
 OPEN, CLOSED, MERGED, SUCCESSOR, ABSENT = numbers(5, 71)
 ROWS = [
     company_row(OPEN, "株式会社みなも堂印刷", furigana="ミナモドウインサツ"),
-    close(company_row(CLOSED, "みなも堂商事有限会社"), date(2026, 10, 31)),
-    merge(company_row(MERGED, "株式会社霧沢建材"), SUCCESSOR, date(2026, 9, 1)),
+    close_company(company_row(CLOSED, "みなも堂商事有限会社"), date(2026, 10, 31)),
+    merge_company(company_row(MERGED, "株式会社霧沢建材"), SUCCESSOR, date(2026, 9, 1)),
     company_row(SUCCESSOR, "株式会社オリゾン測器"),
 ]
 
@@ -148,7 +148,7 @@ def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, s
 
 def test_our_name_differs(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     check = buy(seats.console, OPEN)
-    row = rename(company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
+    row = rename_company(company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
     have_registry(seats, tmp_path, [row])
     person = sit()
     page = search(person, OPEN)

@@ -77,7 +77,7 @@ def write(database: Database, who: str, number: int) -> None:
 @contextmanager
 def written_late(database: Database, who: str, record: int) -> Iterator[None]:
     """A note whose row of the feed is there before the block, and committed after it."""
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         notes.add_note(tx.conn, KIND, record, who, "late", START)
         yield
 

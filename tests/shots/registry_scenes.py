@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
-from console.sandbox.registry.changes import close, merge, rename
+from console.sandbox.registry.changes import close_company, merge_company, rename_company
 from console.sandbox.registry.files import write_difference, write_whole
 from console.sandbox.registry.rows import company_row
 from console.views.alerts.page import AlertsPage
@@ -41,9 +41,9 @@ def registry(stage: Stage) -> None:
         ),
     }
     changes = (
-        close(opened[closed], _DAY),
-        merge(opened[merged], successor, _DAY),
-        rename(opened[renamed], "株式会社オリゾン測器", _DAY),
+        close_company(opened[closed], _DAY),
+        merge_company(opened[merged], successor, _DAY),
+        rename_company(opened[renamed], "株式会社オリゾン測器", _DAY),
     )
     with tempfile.TemporaryDirectory() as folder:
         whole = write_whole(Path(folder), _DAY - timedelta(days=1), 2_000, 5, planted=opened.values())

@@ -34,7 +34,7 @@ from console.store.operations import journal
 from console.store.records import any_record
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.wiring.exports import make_table
+from console.wiring.exports import make_export_table
 from console.wording import catalogue as wording
 from console.wording.text_context import FileTextContext
 from tests.support.choice_stage import Stage
@@ -413,7 +413,7 @@ def _check_bulk(stage: Stage, told: Mapping[Ref, Words]) -> None:
         with suppress(ConsoleError):
             stage.console.bulk.run(run.id)
         request = ExportRequest(ListName.BULK, str(run.id))
-        table = make_table(stage.console, request, "op-a", FileTextContext("en", stage.console._context.now))
+        table = make_export_table(stage.console, request, "op-a", FileTextContext("en", stage.console._context.now))
         lines = [line for page in table.read_pages() for line in page]
     assert len(lines) == len(chosen)
     result_of = next(column.value for column in table.columns if column.title == _RESULT_TITLE)

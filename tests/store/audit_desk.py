@@ -86,7 +86,7 @@ def write_rows(desk: ThreeChains, count: int) -> None:
     desk.place.unguard("audit_log")
     columns = (*HASHED_COLUMNS, "prev_hash", "hash")
     rows = _rows(count)
-    with desk.database.write_once() as tx:
+    with desk.database.write_without_retries() as tx:
         while some := [dict(zip(columns, row, strict=True)) for row in islice(rows, 5_000)]:
             tx.conn.execute(insert(audit_log), some)
 

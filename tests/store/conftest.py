@@ -53,7 +53,7 @@ def books(engine: Engine) -> Iterator[Database]:
 @pytest.fixture
 def rows(books: Database) -> Iterator[Connection]:
     """A write transaction of which nothing stays."""
-    with suppress(_Undone), books.write_once() as tx:
+    with suppress(_Undone), books.write_without_retries() as tx:
         yield tx.conn
         raise _Undone
 
@@ -68,7 +68,7 @@ def account(engine: Engine) -> Iterator[Database]:
 @pytest.fixture
 def own_rows(account: Database) -> Iterator[Connection]:
     """A write transaction of the operator's of which nothing stays."""
-    with suppress(_Undone), account.write_once() as tx:
+    with suppress(_Undone), account.write_without_retries() as tx:
         yield tx.conn
         raise _Undone
 

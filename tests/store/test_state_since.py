@@ -174,7 +174,7 @@ def upgraded(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> 
     """A database of an older version with records and their trail, after two upgrades."""
     with empty(engine, tmp_path / "old") as old:
         make_old(old, request.param)
-        with old.write_once() as tx:
+        with old.write_without_retries() as tx:
             unguard(tx.conn)
             for statement in OLD_ROWS.format(begun=BEGUN, written=WRITTEN).split(";"):
                 tx.conn.exec_driver_sql(statement)

@@ -40,7 +40,7 @@ def create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", opt
 
 def make(database: Database, rows: Iterable[Row] = (), **how: str) -> None:
     """The table with these rows; what a row doesn't name is NULL, its client is 1."""
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(create_sql(database.dialect, **how))
     add(database, rows)
 
@@ -49,7 +49,7 @@ def add(database: Database, rows: Iterable[Row]) -> None:
     """Insert as the other application does, a thousand rows at a time."""
     coming = iter(rows)
     while some := [row(**given) for given in islice(coming, 1_000)]:
-        with database.write_once() as tx:
+        with database.write_without_retries() as tx:
             tx.conn.execute(_INSERT, some)
 
 

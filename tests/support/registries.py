@@ -4,7 +4,14 @@ from datetime import date
 from pathlib import Path
 
 from console.app import Console
-from console.sandbox.registry import close, company_row, merge, rename, write_difference, write_whole
+from console.sandbox.registry import (
+    close_company,
+    company_row,
+    merge_company,
+    rename_company,
+    write_difference,
+    write_whole,
+)
 from tests.support.desks import NUMBERS
 
 OPEN, MERGED, MIDDLE, SUCCESSOR, CLOSED, HOSTILE = NUMBERS
@@ -14,10 +21,10 @@ HOSTILE_NAME = "=HYPERLINK(1)\u202e" + "長" * 135
 _OPEN_ROW = company_row(OPEN, OPEN_NAME, furigana="カクウショウジ")
 ROWS = (
     _OPEN_ROW,
-    merge(company_row(MERGED, "旧社名株式会社"), MIDDLE, date(2026, 4, 1)),
-    merge(company_row(MIDDLE, "中間株式会社"), SUCCESSOR, date(2026, 5, 1)),
+    merge_company(company_row(MERGED, "旧社名株式会社"), MIDDLE, date(2026, 4, 1)),
+    merge_company(company_row(MIDDLE, "中間株式会社"), SUCCESSOR, date(2026, 5, 1)),
     company_row(SUCCESSOR, "承継合同会社"),
-    close(company_row(CLOSED, "閉鎖有限会社"), date(2026, 6, 1)),
+    close_company(company_row(CLOSED, "閉鎖有限会社"), date(2026, 6, 1)),
     company_row(HOSTILE, HOSTILE_NAME),
 )
 
@@ -30,7 +37,11 @@ def write_small_whole(folder: Path, invented: int = 20) -> Path:
 def write_renaming(folder: Path) -> Path:
     """Write the difference by which the open corporation gets a new name."""
     return write_difference(
-        folder, DIFFERENCE_DAY, 0, 7, changes=(rename(_OPEN_ROW, NEW_NAME, DIFFERENCE_DAY, "シンカクウショウジ"),)
+        folder,
+        DIFFERENCE_DAY,
+        0,
+        7,
+        changes=(rename_company(_OPEN_ROW, NEW_NAME, DIFFERENCE_DAY, "シンカクウショウジ"),),
     )
 
 

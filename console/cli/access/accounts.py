@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from console.cli.json_output.results import JsonObject
     from console.domain.service_results import AccountsApplied
 
-MAX_FILE_BYTES = 1024 * 1024
+MAX_ACCOUNTS_FILE_BYTES = 1024 * 1024
 
 
 class ApplyAccounts:
@@ -33,26 +33,26 @@ class ApplyAccounts:
         """
         from console.cli.process.command import open_console_with_passwords, watch_repetition
 
-        content = _read_file(Path(args.file))
+        content = _read_accounts_file(Path(args.file))
         with watch_repetition(args, writer) as repeated, open_console_with_passwords(writer) as console:
             applied = console.accounts.apply(
                 content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
             )
         writer.write_answer(
-            lambda: repeated.mark_json(_json_data(applied)),
-            lambda: repeated.add_note(_text_lines(applied, writer.translator)),
+            lambda: repeated.mark_json(_applied_accounts_json(applied)),
+            lambda: repeated.add_note(_applied_accounts_lines(applied, writer.translator)),
         )
 
 
-def _read_file(file: Path) -> str:
+def _read_accounts_file(file: Path) -> str:
     """Return the text of the file that lists the people.
 
     Raises ConsoleError `usage` if the file can't be read, is too large or isn't UTF-8.
     """
     try:
         with file.open("rb") as opened_file:
-            content = opened_file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
+            content = opened_file.read(MAX_ACCOUNTS_FILE_BYTES + 1)
+        if len(content) > MAX_ACCOUNTS_FILE_BYTES:
             raise ValueError("larger than any team")
         return content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
@@ -61,7 +61,7 @@ def _read_file(file: Path) -> str:
         ) from error
 
 
-def _json_data(applied: "AccountsApplied") -> "JsonObject":
+def _applied_accounts_json(applied: "AccountsApplied") -> "JsonObject":
     people: list[JsonObject] = [
         {
             "name": operator.person.name,
@@ -78,7 +78,7 @@ def _json_data(applied: "AccountsApplied") -> "JsonObject":
     return answer | {"sql": list(applied.statements)} if applied.dry_run else answer
 
 
-def _text_lines(applied: "AccountsApplied", translator: Translator) -> Lines:
+def _applied_accounts_lines(applied: "AccountsApplied", translator: Translator) -> Lines:
     if applied.dry_run:
         yield from (f"{statement};" for statement in applied.statements)
     comment_mark = (

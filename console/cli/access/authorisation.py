@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from console.cli.json_output.results import JsonObject, Translate, attributes_json
 from console.cli.process.command import Command, open_console_with_passwords
 from console.cli.process.output import AnswerWriter
-from console.cli.process.password import ask_at_terminal, is_terminal, read_stdin_line
+from console.cli.process.password import ask_secret_at_terminal, is_stdin_terminal, read_stdin_line
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -16,7 +16,7 @@ from console.domain.process import interrupts
 if TYPE_CHECKING:
     from console.services.credit_checks.authorisation import CompletedAuthorisation
 
-_FIELDS = ("provider", "access_expires_at", "version")
+_AUTHORISATION_FIELDS = ("provider", "access_expires_at", "version")
 
 
 class AuthoriseProvider:
@@ -34,7 +34,7 @@ class AuthoriseProvider:
             request = console.provider_authorisation.begin()
             writer.write_to_stderr(writer.translator("authorisation.open", provider=args.provider))
             writer.write_to_stderr(request.url)
-            done = console.provider_authorisation.complete(request, _read_code(writer))
+            done = console.provider_authorisation.complete(request, _read_authorisation_code(writer))
         writer.write_answer(
             lambda: authorised_json(done, writer.translator), lambda: authorised_lines(done, writer.translator)
         )
@@ -44,7 +44,7 @@ def authorised_json(done: "CompletedAuthorisation", translate: Translate) -> Jso
     """Return the answer of `provider authorise` as a JSON object: the provider, the time at which the access token
     expires, and the number of token pairs stored so far. It contains no token.
     """
-    return attributes_json(done, _FIELDS, translate)
+    return attributes_json(done, _AUTHORISATION_FIELDS, translate)
 
 
 def authorised_lines(done: "CompletedAuthorisation", translator: Translator) -> Lines:
@@ -52,7 +52,7 @@ def authorised_lines(done: "CompletedAuthorisation", translator: Translator) -> 
     yield translator("authorisation.done", provider=done.provider, at=done.access_expires_at)
 
 
-def _read_code(writer: AnswerWriter) -> str:
+def _read_authorisation_code(writer: AnswerWriter) -> str:
     """Return the authorisation code, or the whole address to which the provider has redirected the browser. It is
     typed at the terminal without echo; without a terminal it is the first line of standard input.
 
@@ -60,7 +60,11 @@ def _read_code(writer: AnswerWriter) -> str:
     question.
     """
     with interrupts.raise_at_signals():
-        entered = ask_at_terminal(writer.translator, "authorisation.ask") if is_terminal() else read_stdin_line()
+        entered = (
+            ask_secret_at_terminal(writer.translator, "authorisation.ask")
+            if is_stdin_terminal()
+            else read_stdin_line()
+        )
     if not entered:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})
     return entered

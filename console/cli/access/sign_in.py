@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from console.cli.process.output import AnswerWriter
-from console.cli.process.password import ask_at_terminal, is_terminal, read_stdin_line
+from console.cli.process.password import ask_secret_at_terminal, is_stdin_terminal, read_stdin_line
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -142,8 +142,10 @@ def _read_password(writer: AnswerWriter, user: str) -> str:
     """Return the password of the database account `user`: typed at the terminal without echo, or read from standard
     input if it is a pipe or the answer is JSON. Raises ConsoleError `usage` if there is none.
     """
-    asks = is_terminal() and not writer.is_json
-    password = ask_at_terminal(writer.translator, "sign_in.ask_password", user=user) if asks else read_stdin_line()
+    asks = is_stdin_terminal() and not writer.is_json
+    password = (
+        ask_secret_at_terminal(writer.translator, "sign_in.ask_password", user=user) if asks else read_stdin_line()
+    )
     if password is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_PASSWORD})
     return password
@@ -153,7 +155,7 @@ def _read_line(writer: AnswerWriter, key: str) -> str:
     """Ask with the sentence of the wording key `key`, and return the line that the person enters. Raises ConsoleError
     `usage` without a terminal, because a program must give the account as an argument.
     """
-    if writer.is_json or not is_terminal():
+    if writer.is_json or not is_stdin_terminal():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME})
     try:
         return input(f"{writer.translator(key)}: ").strip()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.tasks.records import Alert
 
-_KINDS_WITH_PAGE = frozenset({"credit-check", "order", "payment", "refund"})
+_RECORD_KINDS_WITH_PAGE = frozenset({"credit-check", "order", "payment", "refund"})
 _ALERT_FIELDS = ("id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by")
 
 
@@ -82,7 +82,7 @@ def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Itera
         observed = wording.finding_text(record.observed, translator.language, record.expected)
         expected = wording.finding_text(record.expected, translator.language, record.observed)
         yield f"{COLUMN_GAP}{observed} → {expected}"
-        if record.resolved_at is None and record.subject_kind in _KINDS_WITH_PAGE:
+        if record.resolved_at is None and record.subject_kind in _RECORD_KINDS_WITH_PAGE:
             command = f"support-console show {record.subject_kind} {record.subject_id}"
             yield f"{COLUMN_GAP}{translator('cli.run', command=command)}"
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.alerts.incidents import Incident
 
-_FIELDS = ("id", "state", "since", "owner", "owner_since", "snoozed_until", "woken_by", "closed_at")
-_STEP_FIELDS = ("position", "action", "person", "at", "new_owner", "until")
-_RECORD_FIELDS = ("kind", "id", "number")
-_SNOOZE_DAYS = 14
+_INCIDENT_FIELDS = ("id", "state", "since", "owner", "owner_since", "snoozed_until", "woken_by", "closed_at")
+_INCIDENT_STEP_FIELDS = ("position", "action", "person", "at", "new_owner", "until")
+_AFFECTED_RECORD_FIELDS = ("kind", "id", "number")
+_MAX_SNOOZE_DAYS = 14
 
 
 def _list_incidents(console: "Console", args: Namespace, _: AnswerWriter) -> "tuple[Incident, ...]":
@@ -33,15 +33,15 @@ def _list_incidents(console: "Console", args: Namespace, _: AnswerWriter) -> "tu
 
 
 def _show_incident(console: "Console", args: Namespace, _: AnswerWriter) -> "Incident":
-    return console.incidents.read_incident(_incident_id(args))
+    return console.incidents.read_incident(_parse_incident_id(args))
 
 
-def _incident_id(args: Namespace) -> int:
+def _parse_incident_id(args: Namespace) -> int:
     return parse_row_id("incident", args.id)
 
 
-def _incident_command(act: "Callable[[Console, Namespace, int], Incident]") -> "Callable[..., Incident]":
-    return lambda console, args, _: act(console, args, _incident_id(args))
+def _make_incident_command(act: "Callable[[Console, Namespace, int], Incident]") -> "Callable[..., Incident]":
+    return lambda console, args, _: act(console, args, _parse_incident_id(args))
 
 
 def _take_incident(console: "Console", args: Namespace, id: int) -> "Incident":
@@ -52,12 +52,12 @@ def _release_incident(console: "Console", args: Namespace, id: int) -> "Incident
     return console.incidents.release(id, request_id=args.request_id)
 
 
-def _hand_over(console: "Console", args: Namespace, id: int) -> "Incident":
+def _hand_over_incident(console: "Console", args: Namespace, id: int) -> "Incident":
     return console.incidents.hand_over(id, args.to, args.note, request_id=args.request_id)
 
 
 def _snooze_incident(console: "Console", args: Namespace, id: int) -> "Incident":
-    return console.incidents.snooze(id, parse_moment(args.until), args.note or "", request_id=args.request_id)
+    return console.incidents.snooze(id, parse_snooze_end(args.until), args.note or "", request_id=args.request_id)
 
 
 def _wake_incident(console: "Console", args: Namespace, id: int) -> "Incident":
@@ -72,7 +72,7 @@ def _reopen_incident(console: "Console", args: Namespace, id: int) -> "Incident"
     return console.incidents.reopen(id, args.reason, request_id=args.request_id)
 
 
-def parse_moment(text: str) -> datetime:
+def parse_snooze_end(text: str) -> datetime:
     """Return the instant (UTC) of an ISO 8601 text such as `2026-11-20T09:00`; a text without a time zone is
     Japanese time. Raises ConsoleError `usage` for any other text.
     """
@@ -80,7 +80,9 @@ def parse_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=JST)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_SNOOZE_END, "n": _SNOOZE_DAYS}) from None
+        raise ConsoleError(
+            ErrorCode.USAGE, {"problem": UsageProblem.INVALID_SNOOZE_END, "n": _MAX_SNOOZE_DAYS}
+        ) from None
 
 
 def incident_json(incident: "Incident", translate: Translate) -> JsonObject:
@@ -91,16 +93,18 @@ def incident_json(incident: "Incident", translate: Translate) -> JsonObject:
     from console.wording import incident_words  # imported here: other commands need no incident
 
     return {
-        **attributes_json(incident, _FIELDS, translate),
+        **attributes_json(incident, _INCIDENT_FIELDS, translate),
         "cause": {"kind": incident.cause.kind, "id": incident.cause.id},
         "rule_id": incident.main_alert.rule_id,
         "alerts": [alert_json(alert, translate) for alert in incident.alerts],
-        "records": [attributes_json(record, _RECORD_FIELDS, translate) for record in incident.records],
+        "records": [attributes_json(record, _AFFECTED_RECORD_FIELDS, translate) for record in incident.records],
         "record_count": incident.extent.records,
         "sums": dict(incident.extent.sums or {}),
         "playbook": [translate(key) for key in incident_words.playbook_keys(incident)],
         "because": incident_words.because_text(incident, translate),
-        "steps": [{**attributes_json(step, _STEP_FIELDS, translate), "note": step.words} for step in incident.steps],
+        "steps": [
+            {**attributes_json(step, _INCIDENT_STEP_FIELDS, translate), "note": step.words} for step in incident.steps
+        ],
     }
 
 
@@ -148,9 +152,9 @@ INCIDENT_COMMANDS: Mapping[str, Command] = {
     "incidents list": ServiceCommand(_list_incidents, incident_list_json, incident_list_lines),
     "incidents show": ServiceCommand(_show_incident, incident_json, incident_lines),
     **{
-        f"incidents {name}": ServiceCommand(_incident_command(act), incident_json, incident_lines)
+        f"incidents {name}": ServiceCommand(_make_incident_command(act), incident_json, incident_lines)
         for name, act in (
-            ("take", _take_incident), ("release", _release_incident), ("hand-over", _hand_over), ("snooze",
+            ("take", _take_incident), ("release", _release_incident), ("hand-over", _hand_over_incident), ("snooze",
             _snooze_incident), ("wake", _wake_incident), ("resolve", _resolve_incident), ("reopen", _reopen_incident),
         )
     },

@@ -57,7 +57,7 @@ _COMPUTED_FIELDS: Mapping[tuple[type, str], Callable[[Any], object]] = {
     (Payment, "left_minor"): lambda payment: payment.refundable_minor,
     (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
 }
-_MAX_FACT_LENGTH = 2_000
+_MAX_VALUE_CHARACTERS = 2_000
 _EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
 
 
@@ -68,7 +68,7 @@ def record_json(value: AnyRecord, translate: Translate) -> JsonObject:
     record_fields = record_fields_json(value, translate)
     if isinstance(value, Operation):
         return record_fields
-    explanation = explain_present(value)
+    explanation = explain_present_state(value)
     if explanation is None:
         return record_fields | dict.fromkeys(_EXPLANATION_FIELDS)
     badges = badges_json(value, explanation, translate)
@@ -108,13 +108,13 @@ def attributes_json(value: object, names: Iterable[str], translate: Translate, *
 
 
 def _attribute_json(value: object, translate: Translate) -> Any:
-    """Return the value of an attribute as JSON. Unlike in `fact_json`, text is not cut."""
+    """Return the value of an attribute as JSON. Unlike in `any_value_json`, text is not cut."""
     match value:
         case Work():
             return work_json(value, translate)
         case str() if not isinstance(value, Enum):
             return value
-    return fact_json(value, translate)
+    return any_value_json(value, translate)
 
 
 def instant_json(at: datetime | None) -> str | None:
@@ -136,7 +136,7 @@ def work_json(work: Work, translate: Translate) -> JsonObject:
     }
 
 
-def fact_json(value: object, translate: Translate) -> Any:
+def any_value_json(value: object, translate: Translate) -> Any:
     """Return any value of an error's detail, of a timeline entry or of an audit entry as JSON. A record becomes
     the JSON object of its kind; text is cut to 2,000 characters.
     """
@@ -148,17 +148,17 @@ def fact_json(value: object, translate: Translate) -> Any:
         case datetime():
             return instant_text(value)
         case Enum():
-            return fact_json(value.value, translate)
+            return any_value_json(value.value, translate)
         case str():
-            return value if len(value) <= _MAX_FACT_LENGTH else value[:_MAX_FACT_LENGTH] + "…"
+            return value if len(value) <= _MAX_VALUE_CHARACTERS else value[:_MAX_VALUE_CHARACTERS] + "…"
         case Mapping():
-            return {str(key): fact_json(part, translate) for key, part in value.items()}
+            return {str(key): any_value_json(part, translate) for key, part in value.items()}
         case list() | tuple() | set() | frozenset():
-            return [fact_json(part, translate) for part in value]
+            return [any_value_json(part, translate) for part in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return {field.name: fact_json(getattr(value, field.name), translate) for field in fields(value)}
+            return {field.name: any_value_json(getattr(value, field.name), translate) for field in fields(value)}
         case _:
-            return fact_json(str(value), translate)
+            return any_value_json(str(value), translate)
 
 
 def next_step_json(step: "NextStep", translate: Translate) -> JsonObject:
@@ -181,7 +181,7 @@ def explanation_json(explanation: "Explanation", translate: Translate) -> JsonOb
     }
 
 
-def explain_present(record: CreditCheck | Order | Payment | Refund) -> "Explanation | None":
+def explain_present_state(record: CreditCheck | Order | Payment | Refund) -> "Explanation | None":
     """Return the explanation of a record's present state. Return None if its related records were not read,
     because an explanation needs them: the row of a payment, for example, doesn't contain the payment's refunds.
     """

@@ -17,7 +17,7 @@ from console.domain.registry.corporations import (
 )
 from console.domain.registry.facts import LICENCE, PUBLISHER, CorporationFacts
 
-SOURCE = {"source": PUBLISHER, "licence": LICENCE}
+REGISTRY_SOURCE_FIELDS = {"source": PUBLISHER, "licence": LICENCE}
 
 
 def corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
@@ -32,7 +32,7 @@ def corporation_json(facts: CorporationFacts | None) -> JsonObject | None:
         "assigned_on": facts.corporation.assigned_on.isoformat(),
         "successors": [match_json(match) for match in facts.successors],
         "predecessors": [match_json(match) for match in facts.predecessors],
-        **SOURCE,
+        **REGISTRY_SOURCE_FIELDS,
     }
 
 
@@ -53,7 +53,7 @@ def matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
     registry.
     """
     items = [match_json(match) for match in matches.items]
-    return {"items": items, "registry_date": _day_json(matches.registry_date), **SOURCE}
+    return {"items": items, "registry_date": _day_json(matches.registry_date), **REGISTRY_SOURCE_FIELDS}
 
 
 def status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
@@ -61,13 +61,13 @@ def status_json(status: RegistryStatus | None, _: Translate) -> JsonObject:
     registry, `registry_date` is null, `rows` is 0 and `files` is empty.
     """
     if status is None:
-        return {"registry_date": None, "rows": 0, "files": [], "cycles": [], **SOURCE}
+        return {"registry_date": None, "rows": 0, "files": [], "cycles": [], **REGISTRY_SOURCE_FIELDS}
     return {
         "registry_date": status.registry_date.isoformat(),
         "rows": status.rows,
         "files": [_file_json(file) for file in status.files],
         "cycles": [list(cycle) for cycle in status.cycles],
-        **SOURCE,
+        **REGISTRY_SOURCE_FIELDS,
     }
 
 

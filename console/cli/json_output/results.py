@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from console.cli.json_output.records import (
     JsonObject,
     Translate,
+    any_value_json,
     attributes_json,
     badges_json,
     document_json,
     explanation_json,
-    fact_json,
     instant_json,
     record_fields_json,
     record_json,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from console.domain.views.company_actions import CompanyAction
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem, UnmatchedNoticePage
 
-    AnyItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
-__all__ = ["JsonObject", "Translate", "attributes_json", "fact_json", "instant_json", "record_json", "work_json"]
+    AnyQueueItem = QueueItem | ChangedCompanyItem | UnmatchedNoticeItem
+__all__ = ["JsonObject", "Translate", "attributes_json", "any_value_json", "instant_json", "record_json", "work_json"]
 
 
 def json_line(payload: JsonObject) -> bytes:
@@ -58,11 +58,11 @@ def lookup_json(result: "LookupResult", translate: Translate) -> JsonObject:
         "payments": [record_json(item, translate) for item in result.payments],
         "refunds": [record_json(item, translate) for item in result.refunds],
         "corporation": corporation_json(result.corporation),
-        "totals": [attributes_json(totals, _TOTAL_FIELDS, translate) for totals in result.totals],
+        "totals": [attributes_json(totals, _COMPANY_TOTAL_FIELDS, translate) for totals in result.totals],
     }
 
 
-_TOTAL_FIELDS = ("currency", "paid_minor", "refunded_minor", "sending_minor", "unknown_minor")
+_COMPANY_TOTAL_FIELDS = ("currency", "paid_minor", "refunded_minor", "sending_minor", "unknown_minor")
 
 
 def corporation_json(facts: "CorporationFacts | None") -> JsonObject | None:
@@ -108,7 +108,7 @@ def queue_item_json(item: "QueueItem", translate: Translate) -> JsonObject:
     }
 
 
-_SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "currency", "asked", "differs")
+_DISAGREEMENT_SIDE_FIELDS = ("state", "word", "minor", "refunded_minor", "currency", "asked", "differs")
 
 
 def _disagreement_json(disagreement: "Disagreement", translate: Translate) -> JsonObject:
@@ -118,13 +118,14 @@ def _disagreement_json(disagreement: "Disagreement", translate: Translate) -> Js
     names = ("rule", "observed", "expected", "detected_at")
     return {
         "sides": [
-            {"side": side.name, **attributes_json(side, _SIDE_FIELDS, translate)} for side in disagreement.sides
+            {"side": side.name, **attributes_json(side, _DISAGREEMENT_SIDE_FIELDS, translate)}
+            for side in disagreement.sides
         ],
         **attributes_json(disagreement, names, translate),
     }
 
 
-def _any_item_json(item: "AnyItem", translate: Translate) -> JsonObject:
+def _any_queue_item_json(item: "AnyQueueItem", translate: Translate) -> JsonObject:
     from console.domain.views.any_record import QueueItem
     from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 
@@ -202,7 +203,7 @@ def queue_page_json(page: "QueuePage | ChangedCompanyPage | UnmatchedNoticePage"
     """
     from console.domain.views.any_record import QueuePage
 
-    items = [_any_item_json(item, translate) for item in page.items]
+    items = [_any_queue_item_json(item, translate) for item in page.items]
     choice = {"filter": page.filter, "sort": page.sort} if isinstance(page, QueuePage) else {}
     given = {name: text for name, text in choice.items() if text}
     return {"queue": page.queue, "items": items, "next_cursor": page.next_cursor, **given}
@@ -243,7 +244,7 @@ def health_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonOb
                 "ok": check.ok,
                 "message": translate(check.message, **check.facts),
                 "next": translate(check.next, **check.facts) if check.next else "",
-                "facts": fact_json(check.facts, translate),
+                "facts": any_value_json(check.facts, translate),
             }
             for check in checks
         ]
@@ -251,7 +252,7 @@ def health_json(checks: "Iterable[HealthCheck]", translate: Translate) -> JsonOb
 
 
 @dataclass(frozen=True, slots=True)
-class ExportResult:
+class AuditExport:
     """The value that the command `audit export` returns: the absolute path of the written CSV file and the number
     of its rows.
     """
@@ -260,14 +261,14 @@ class ExportResult:
     rows: int
 
 
-def verification_json(rows: int, _: Translate) -> JsonObject:
+def audit_verification_json(rows: int, _: Translate) -> JsonObject:
     """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row. `rows` is
     the number of verified rows.
     """
     return {"rows": rows, "first_bad": None}
 
 
-def export_json(export: ExportResult, _: Translate) -> JsonObject:
+def audit_export_json(export: AuditExport, _: Translate) -> JsonObject:
     """Return the answer of the command `audit export` as JSON: the path of the file and the number of its rows."""
     return asdict(export)
 

@@ -5,11 +5,11 @@ and the fields of its kind. A view is a record with the data of its screen.
 from console.cli.json_output.records import (
     JsonObject,
     Translate,
+    any_value_json,
     badges_json,
     document_json,
     evidence_item_json,
     explanation_json,
-    fact_json,
     instant_json,
     record_fields_json,
     record_json,
@@ -78,7 +78,7 @@ def _timeout_saga_json(saga: SagaView, translate: Translate) -> JsonObject:
         "next_at": instant_json(record.next_at),
         "ended_at": instant_json(record.ended_at),
         "attempts": record.attempts,
-        "steps": [fact_json(step, translate) for step in saga.steps],
+        "steps": [any_value_json(step, translate) for step in saga.steps],
     }
 
 
@@ -95,4 +95,4 @@ def _attributes_json(view: AnyView, translate: Translate, *names: str) -> JsonOb
     """Return a JSON object with the attributes of a view that `names` lists. A record among them becomes the JSON
     object of its kind.
     """
-    return {name: fact_json(getattr(view, name), translate) for name in names}
+    return {name: any_value_json(getattr(view, name), translate) for name in names}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from console.domain.registry.corporations import RegistryMatches
     from console.domain.views.any_record import LookupResult
 
-_NAME_HINT = "name"  # house: the hint of an error
-_MOST_FOUND = 50
+_SEARCH_BY_NAME_HINT = "name"  # house: the hint of an error
+_MAX_SEARCH_RESULTS = 50
 
 
 def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "SearchResult":
@@ -40,13 +40,13 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
     except ConsoleError as invalid:
         if invalid.code != ErrorCode.INVALID_CORPORATION_NUMBER or not args.number.strip():
             raise
-        found = console.lookup.search(args.number, _MOST_FOUND)
+        found = console.lookup.search(args.number, _MAX_SEARCH_RESULTS)
         if found.exact is not None or found.query.has_conditions:
             return found
-        if not _may_be_searched(args.number, invalid):
+        if not _may_search_registry(args.number, invalid):
             raise
         if found.companies.registry_date is None:
-            invalid.detail["hint"] = _NAME_HINT
+            invalid.detail["hint"] = _SEARCH_BY_NAME_HINT
             raise
     companies = found.companies
     if len(companies.items) == 1:
@@ -54,7 +54,7 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
     return companies
 
 
-def _may_be_searched(text: str, invalid: ConsoleError) -> bool:
+def _may_search_registry(text: str, invalid: ConsoleError) -> bool:
     """Return True if a text that isn't a corporation number may be searched in the registry: a postcode, or a text
     with other characters than digits. `invalid` is the error that the text caused as a number. A wrong or
     incomplete number is not searched; the command refuses it.
@@ -85,10 +85,10 @@ def _lookup_json(result: "LookupResult | RegistryMatches | SearchResult", transl
     if isinstance(result, LookupResult):
         return cli_json.lookup_json(result, translate)
     nothing = cli_json.lookup_json(LookupResult("", ()), translate)
-    return {**nothing, "corporation_number": None, **_found_json(result, translate)}
+    return {**nothing, "corporation_number": None, **_matches_json(result, translate)}
 
 
-def _found_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
+def _matches_json(result: "RegistryMatches | SearchResult", translate: Translate) -> JsonObject:
     from console.domain.registry.corporations import RegistryMatches
 
     if isinstance(result, RegistryMatches):

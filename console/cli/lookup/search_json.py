@@ -9,7 +9,7 @@ from console.domain.lookup.query import SearchQuery
 from console.domain.lookup.results import SearchResult
 from console.domain.queues.filter_text import format_filter
 
-_LIST_NAMES = {"payment": "payments", "refund": "refunds", "credit-check": "credit_checks", "order": "orders"}
+_LIST_NAME_BY_KIND = {"payment": "payments", "refund": "refunds", "credit-check": "credit_checks", "order": "orders"}
 
 
 def search_json(result: SearchResult, translate: Translate) -> JsonObject:
@@ -17,7 +17,7 @@ def search_json(result: SearchResult, translate: Translate) -> JsonObject:
     those for which only the newest records were searched. `exact` is the record whose id was searched for.
     """
     records = {
-        _LIST_NAMES[kind]: [record_json(record, translate) for record in group.records]
+        _LIST_NAME_BY_KIND[kind]: [record_json(record, translate) for record in group.records]
         for kind, group in result.groups.items()
     }
     exact = None if result.exact is None else {"kind": result.exact[0], "id": result.exact[1]}
@@ -27,8 +27,8 @@ def search_json(result: SearchResult, translate: Translate) -> JsonObject:
         "operations": [record_json(operation, translate) for operation in result.operations],
         "alerts": [alert_json(alert, translate) for alert in result.alerts],
         "exact": exact,
-        "more": [_LIST_NAMES[kind] for kind, group in result.groups.items() if group.has_more],
-        "partial": [_LIST_NAMES[kind] for kind, group in result.groups.items() if group.is_partial],
+        "more": [_LIST_NAME_BY_KIND[kind] for kind, group in result.groups.items() if group.has_more],
+        "partial": [_LIST_NAME_BY_KIND[kind] for kind, group in result.groups.items() if group.is_partial],
         **_query_json(result.query),
     }
 

@@ -24,13 +24,13 @@ def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
     elif not has_records:
         yield translator("search.no_records")
     for kind, group in result.groups.items():
-        yield from section_lines(f"search.group.{kind}", tuple(_group_lines(group, translator)), translator)
+        yield from section_lines(f"search.group.{kind}", tuple(_record_group_lines(group, translator)), translator)
     yield from section_lines("search.group.operation", list_of_any_kind(result.operations, translator), translator)
     if result.alerts:
         yield from section_lines("search.group.alert", tuple(alert_list_lines(result.alerts, translator)), translator)
 
 
-def _group_lines(group: FoundRecords, translator: Translator) -> Iterator[str]:
+def _record_group_lines(group: FoundRecords, translator: Translator) -> Iterator[str]:
     yield from table_of_one_kind(group.records, translator)
     note = group_note(group, translator)
     if note:

@@ -69,7 +69,7 @@ class ServiceCommand(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class RepeatedAnswer:
+class RepetitionMark:
     """Marks the answer of a command as a repetition, if the command's request id was used by an earlier call and
     the stored answer of that call is returned. `is_repetition` returns True in this case; `repetition_note` is
     the sentence that text answers get.
@@ -89,20 +89,20 @@ class RepeatedAnswer:
 
 
 @contextlib.contextmanager
-def watch_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[RepeatedAnswer]:
+def watch_repetition(args: Namespace, writer: AnswerWriter) -> Iterator[RepetitionMark]:
     """Yield an object that marks the answer as a repetition, if a service that is called in the block finds that
     the request id of the command was used before.
 
     Raises ConsoleError `usage` if the text in `--request-id` can't be a request id.
     """
     if getattr(args, "request_id", None) is None:
-        yield RepeatedAnswer(lambda: False, "")
+        yield RepetitionMark(lambda: False, "")
         return
     from console.services.guarded.request_ids import require_valid_request_id, watch_repeats
 
     note = writer.translator("cli.repeated", id=require_valid_request_id(args.request_id))
     with watch_repeats() as watch:
-        yield RepeatedAnswer(lambda: watch.is_repetition, note)
+        yield RepetitionMark(lambda: watch.is_repetition, note)
 
 
 @contextlib.contextmanager

@@ -19,14 +19,14 @@ PROGRAM_NAME = "support-console"
 QUEUE_NAMES = (
     "pending", "error", "incomplete", "unknown", "review", "refunds", "disagree", "notices", "companies",
 )  # fmt: skip
-LOOKUP_PARTS = ("payments", "refunds", "orders", "checks")
-BULK_PARTS = ("not_done",)
-RECONCILIATION_PARTS = ("all", "differ", "only_ours", "only_theirs", "refused")
-REPORTS = ("success", "queue_ages", "refund_funnel", "settlement", "time_to_truth")
+LOOKUP_EXPORT_PARTS = ("payments", "refunds", "orders", "checks")
+BULK_EXPORT_PARTS = ("not_done",)
+RECONCILIATION_EXPORT_PARTS = ("all", "differ", "only_ours", "only_theirs", "refused")
+REPORT_NAMES = ("success", "queue_ages", "refund_funnel", "settlement", "time_to_truth")
 RECORD_KINDS = ("credit-check", "payment", "order", "refund", "operation")
-MAX_LIMIT = 10_000
-_MAX_ID = 10**18 - 1
-_MAX_PROBLEM_LENGTH = 300
+MAX_LISTED_ROWS = 10_000
+_LARGEST_ID = 10**18 - 1
+_MAX_PROBLEM_CHARACTERS = 300
 MAX_ID_DIGITS = 18  # digits
 
 Translate = Callable[[str], str]
@@ -70,7 +70,7 @@ def usage_error(problem: str, synopsis: str = "") -> ConsoleError:
     """Return the error `usage` about the problem; `synopsis` is the synopsis of the command. The text of the problem
     is cut to 300 characters, because it may contain long arguments.
     """
-    detail: Usage = {"problem": ForeignText(problem[:_MAX_PROBLEM_LENGTH])}
+    detail: Usage = {"problem": ForeignText(problem[:_MAX_PROBLEM_CHARACTERS])}
     if synopsis:
         synopsis_text = " ".join(synopsis.split()).removeprefix("usage: ")
         detail["usage"] = synopsis_text  # house: a key of the detail
@@ -114,7 +114,7 @@ def parse_arguments(words: Sequence[str], translate: Translate) -> argparse.Name
     args = parser.parse_args(_separate_reasons(words))
     if args.command is None:
         raise usage_error("a command is needed", parser.format_usage())
-    _refuse_unreadable(args)
+    _refuse_undecodable_arguments(args)
     if (args.command, getattr(args, "action", "")) == ("refund", "request"):
         _require_refund_reason(args)
     return args
@@ -144,7 +144,7 @@ def _separate_reasons(words: Sequence[str]) -> list[str]:
     return separated_words
 
 
-def _refuse_unreadable(args: argparse.Namespace) -> None:
+def _refuse_undecodable_arguments(args: argparse.Namespace) -> None:
     """Refuse arguments that are not UTF-8. Python passes their bytes as lone surrogates, which no database or file
     accepts. Raises ConsoleError `usage`.
 
@@ -226,7 +226,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     names = (*QUEUE_NAMES, "views")
     queue.add_argument("name", nargs="?", choices=names, metavar="NAME", help=", ".join(names))
     queue.add_argument("--view", metavar="VIEW", help=translate("cli.help.queue_view"))
-    queue.add_argument("--limit", type=_integer_parser(1, MAX_LIMIT), default=50, metavar="N")
+    queue.add_argument("--limit", type=_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
     queue.add_argument("--after", metavar="CURSOR")
     queue.add_argument("--filter", metavar="TEXT", default="", help=translate("cli.help.queue_filter"))
     queue.add_argument("--sort", metavar="COLUMN", default="", help=translate("cli.help.queue_sort"))
@@ -282,7 +282,9 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_expected_version_option(parser: _Parser, translate: Translate) -> None:
-    parser.add_argument("--saw", type=_integer_parser(0, _MAX_ID), metavar="VERSION", help=translate("cli.help.saw"))
+    parser.add_argument(
+        "--saw", type=_integer_parser(0, _LARGEST_ID), metavar="VERSION", help=translate("cli.help.saw")
+    )
 
 
 def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -344,7 +346,7 @@ def _add_mention_commands(commands: SubcommandGroup, translate: Translate) -> No
     _add_changing_command(actions, "done", translate, "mentions.done").add_argument("id", metavar="ID")
 
 
-def _add_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
+def _add_saved_view_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "views", translate)
     _add_command(actions, "list", translate, "views.list")
     save = _add_changing_command(actions, "save", translate, "views.save")
@@ -404,7 +406,7 @@ def _add_find_command(commands: SubcommandGroup, translate: Translate) -> None:
 def _add_find_options(parser: _Parser, translate: Translate) -> None:
     parser.add_argument("text", nargs="+", metavar="TEXT")
     parser.add_argument("--prefecture", metavar="P", help=translate("cli.help.prefecture"))
-    parser.add_argument("--limit", type=_integer_parser(1, MAX_LIMIT), default=50, metavar="N")
+    parser.add_argument("--limit", type=_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
 
 
 def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None:
@@ -459,8 +461,8 @@ def _add_document_commands(commands: SubcommandGroup, translate: Translate) -> N
 def _add_audit_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "audit", translate)
     listing = _add_command(actions, "list", translate, "audit.list")
-    listing.add_argument("--limit", type=_integer_parser(1, MAX_LIMIT), default=50, metavar="N")
-    listing.add_argument("--before", type=_integer_parser(1, _MAX_ID), metavar="ID")
+    listing.add_argument("--limit", type=_integer_parser(1, MAX_LISTED_ROWS), default=50, metavar="N")
+    listing.add_argument("--before", type=_integer_parser(1, _LARGEST_ID), metavar="ID")
     verify = _add_command(actions, "verify", translate, "audit.verify")
     verify.add_argument("--pack", metavar="FILE", help=translate("cli.help.verify_pack"))
     _add_changing_command(actions, "export", translate, "audit.export").add_argument("file", metavar="FILE")
@@ -477,22 +479,22 @@ def _add_export_commands(commands: SubcommandGroup, translate: Translate) -> Non
     for name in ("approvals", "alerts", "audit", "set-asides"):
         add(name)
     add("queue").add_argument("subject", choices=QUEUE_NAMES, metavar="NAME", help=", ".join(QUEUE_NAMES))
-    add("report").add_argument("subject", choices=REPORTS, metavar="NAME", help=", ".join(REPORTS))
+    add("report").add_argument("subject", choices=REPORT_NAMES, metavar="NAME", help=", ".join(REPORT_NAMES))
     lookup = add("lookup")
     lookup.add_argument("subject", metavar="NUMBER")
-    lookup.add_argument("--part", choices=LOOKUP_PARTS, metavar="PART", help=", ".join(LOOKUP_PARTS))
+    lookup.add_argument("--part", choices=LOOKUP_EXPORT_PARTS, metavar="PART", help=", ".join(LOOKUP_EXPORT_PARTS))
     add("search").add_argument("subject", metavar="TEXT")
     find = add("find")
     find.add_argument("subject", metavar="TEXT")
     find.add_argument("--prefecture", dest="part", metavar="P", help=translate("cli.help.prefecture"))
     bulk = add("bulk")
     bulk.add_argument("subject", metavar="ID")
-    bulk.add_argument("--part", choices=BULK_PARTS, metavar="PART", help=", ".join(BULK_PARTS))
+    bulk.add_argument("--part", choices=BULK_EXPORT_PARTS, metavar="PART", help=", ".join(BULK_EXPORT_PARTS))
     add("runs").add_argument("subject", nargs="?", default="", metavar="PROVIDER")
     differences = add("reconciliation")
     differences.add_argument("subject", metavar="RUN")
     differences.add_argument(
-        "--part", choices=RECONCILIATION_PARTS, metavar="PART", help=", ".join(RECONCILIATION_PARTS)
+        "--part", choices=RECONCILIATION_EXPORT_PARTS, metavar="PART", help=", ".join(RECONCILIATION_EXPORT_PARTS)
     )
 
 
@@ -557,7 +559,7 @@ _COMMAND_BUILDERS = (
     (("alerts",), _add_alert_commands),
     (("incidents",), _add_incident_commands),
     (("mentions",), _add_mention_commands),
-    (("views",), _add_view_commands),
+    (("views",), _add_saved_view_commands),
     (("open",), _add_open_command),
     (("registry",), _add_registry_commands),
     (("find",), _add_find_command),

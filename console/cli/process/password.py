@@ -12,16 +12,16 @@ from console.domain.process import interrupts
 if TYPE_CHECKING:
     from console.settings.settings import Settings
 
-DESCRIPTOR_VARIABLE = "CONSOLE_OPERATOR_PASSWORD_FD"
-_MAX_LENGTH = 4096
+PASSWORD_DESCRIPTOR_VARIABLE = "CONSOLE_OPERATOR_PASSWORD_FD"  # noqa: S105  # the name of an environment variable
+_MAX_SECRET_LENGTH = 4096
 
 
-def is_terminal() -> bool:
+def is_stdin_terminal() -> bool:
     """Return True if standard input is a terminal, so that the person can be asked."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def ask_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
+def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
     """Ask with the sentence of the wording key `key`, and return the secret that the person types without echo.
     Return None if the terminal can't hide the input or the input ends.
     """
@@ -42,7 +42,7 @@ def read_stdin_line() -> str | None:
     it isn't valid text.
     """
     try:
-        entered_line = sys.stdin.readline(_MAX_LENGTH) if sys.stdin is not None else ""
+        entered_line = sys.stdin.readline(_MAX_SECRET_LENGTH) if sys.stdin is not None else ""
     except UnicodeDecodeError:
         return None
     return entered_line.removesuffix("\n").removesuffix("\r") or None
@@ -56,7 +56,7 @@ def keep_descriptor_private(settings: "Settings") -> None:
         try:
             os.set_inheritable(settings.operator_password_fd, False)
         except OSError:
-            os.environ.pop(DESCRIPTOR_VARIABLE, None)
+            os.environ.pop(PASSWORD_DESCRIPTOR_VARIABLE, None)
 
 
 def read_password(settings: "Settings", translator: Translator) -> str | None:
@@ -68,11 +68,11 @@ def read_password(settings: "Settings", translator: Translator) -> str | None:
     """
     descriptor = settings.operator_password_fd
     if descriptor is not None:
-        return None if os.environ.pop(DESCRIPTOR_VARIABLE, None) is None else _read_descriptor(descriptor)
-    if not is_terminal():
+        return None if os.environ.pop(PASSWORD_DESCRIPTOR_VARIABLE, None) is None else _read_descriptor(descriptor)
+    if not is_stdin_terminal():
         return None
     with interrupts.raise_at_signals():
-        return ask_at_terminal(translator, "password.ask", user=settings.sign_in.user or "")
+        return ask_secret_at_terminal(translator, "password.ask", user=settings.sign_in.user or "")
 
 
 def _read_descriptor(descriptor: int) -> str | None:
@@ -82,7 +82,9 @@ def _read_descriptor(descriptor: int) -> str | None:
     content = b""
     try:
         with open(descriptor, "rb", buffering=0) as file:
-            while b"\n" not in content and len(content) < _MAX_LENGTH and (part := file.read(_MAX_LENGTH)):
+            while (
+                b"\n" not in content and len(content) < _MAX_SECRET_LENGTH and (part := file.read(_MAX_SECRET_LENGTH))
+            ):
                 content += part
         return content.partition(b"\n")[0].removesuffix(b"\r").decode() or None
     except (OSError, UnicodeDecodeError):

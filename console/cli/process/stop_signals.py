@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def sigterm_as_interrupt() -> Iterator[None]:
+def handle_sigterm_as_interrupt() -> Iterator[None]:
     """Within the block, handle SIGTERM like Ctrl+C (it raises KeyboardInterrupt), so that servers are stopped and
     temporary folders are deleted.
     """
@@ -19,6 +19,6 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 
 def wait_for_stop() -> None:
-    """Wait until Ctrl+C is pressed or, within `sigterm_as_interrupt`, SIGTERM arrives."""
+    """Wait until Ctrl+C is pressed or, within `handle_sigterm_as_interrupt`, SIGTERM arrives."""
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()

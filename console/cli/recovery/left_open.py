@@ -15,18 +15,18 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_FIELDS = ("reason", "kind", "id", "since", "until", "name", "link")
+_LEFT_OPEN_FIELDS = ("reason", "kind", "id", "since", "until", "name", "link")
 
 
-def _list_items(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[LeftOpen, ...]:
+def _list_left_open(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[LeftOpen, ...]:
     return console.left_open.list_items(console.person_state.read_drafts())
 
 
-def _items_json(items: Sequence[LeftOpen], translate: Translate) -> JsonObject:
-    return {"items": [attributes_json(item, _FIELDS, translate) for item in items]}
+def _left_open_json(items: Sequence[LeftOpen], translate: Translate) -> JsonObject:
+    return {"items": [attributes_json(item, _LEFT_OPEN_FIELDS, translate) for item in items]}
 
 
-def _item_lines(items: Sequence[LeftOpen], translator: Translator) -> Lines:
+def _left_open_lines(items: Sequence[LeftOpen], translator: Translator) -> Lines:
     if not items:
         return [translator("dialog.unfinished.own_empty")]
     return aligned_lines(
@@ -46,4 +46,4 @@ def _subject_text(item: LeftOpen, translator: Translator) -> str:
     return f"{translator(key)} {item.id}" if wording.has_sentence(key) else item.name or item.id
 
 
-LEFT_OPEN_COMMAND = ServiceCommand(_list_items, _items_json, _item_lines)
+LEFT_OPEN_COMMAND = ServiceCommand(_list_left_open, _left_open_json, _left_open_lines)

@@ -23,7 +23,7 @@ def _list_mentions(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[
     return console.mentions.list_open()
 
 
-def _mark_done(console: "Console", args: Namespace, _: AnswerWriter) -> Mention:
+def _mark_mention_done(console: "Console", args: Namespace, _: AnswerWriter) -> Mention:
     return console.mentions.mark_done(parse_row_id(MENTION_KIND, args.id), request_id=args.request_id)
 
 
@@ -40,11 +40,11 @@ def _mention_json(mention: Mention, translate: Translate) -> JsonObject:
     }
 
 
-def _list_json(mentions: Sequence[Mention], translate: Translate) -> JsonObject:
+def _mention_list_json(mentions: Sequence[Mention], translate: Translate) -> JsonObject:
     return {"mentions": [_mention_json(mention, translate) for mention in mentions]}
 
 
-def _list_lines(mentions: Sequence[Mention], translator: Translator) -> Lines:
+def _mention_list_lines(mentions: Sequence[Mention], translator: Translator) -> Lines:
     if not mentions:
         return [translator("mention.none")]
     return aligned_lines(
@@ -60,11 +60,11 @@ def _list_lines(mentions: Sequence[Mention], translator: Translator) -> Lines:
     )
 
 
-def _done_lines(mention: Mention, translator: Translator) -> Lines:
+def _done_mention_lines(mention: Mention, translator: Translator) -> Lines:
     return [translator("mention.is_done", id=mention.id)]
 
 
 MENTION_COMMANDS: Mapping[str, Command] = {
-    "mentions list": ServiceCommand(_list_mentions, _list_json, _list_lines),
-    "mentions done": ServiceCommand(_mark_done, _mention_json, _done_lines),
+    "mentions list": ServiceCommand(_list_mentions, _mention_list_json, _mention_list_lines),
+    "mentions done": ServiceCommand(_mark_mention_done, _mention_json, _done_mention_lines),
 }

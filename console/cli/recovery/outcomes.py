@@ -27,12 +27,12 @@ def _probe_record(console: "Console", args: Namespace, _: AnswerWriter) -> AnyRe
 
 
 def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "ResolveResult":
-    proof, provider_record_id = _parse_proof(args.evidence), parse_provider_id(args.kind, args.provider_id)
+    proof, provider_record_id = _parse_evidence(args.evidence), parse_provider_id(args.kind, args.provider_id)
     arguments = (args.kind, args.id, args.as_state, proof, provider_record_id, args.saw)
     return console.recovery.resolve(*arguments, request_id=args.request_id)
 
 
-def _parse_proof(argument: str) -> str | Path:
+def _parse_evidence(argument: str) -> str | Path:
     """Return the evidence that the argument `--evidence` names: a path if it is the name of a file, otherwise the
     text itself, which is a written statement.
 

@@ -12,7 +12,13 @@ from console.cli.json_output import results as cli_json
 from console.cli.json_output.records import JsonObject, Translate, instant_json
 from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
-from console.cli.recovery.saved_views import count_views, problem_lines, view_json, view_list_json, view_list_lines
+from console.cli.recovery.saved_views import (
+    count_views,
+    saved_view_json,
+    saved_view_list_json,
+    saved_view_list_lines,
+    view_problem_lines,
+)
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.records import aligned_lines
 from console.cli.text_output.translator import Lines, Translator
@@ -33,14 +39,14 @@ if TYPE_CHECKING:
     from console.domain.views.unmatched_notices import UnmatchedNoticePage
 
     AnyPage = QueuePage | ChangedCompanyPage | UnmatchedNoticePage | CausePage
-    Answer: TypeAlias = "AnyPage | ViewPage | tuple[ViewCount, ...]"
+    QueueAnswer: TypeAlias = "AnyPage | SavedViewPage | tuple[ViewCount, ...]"
 
-VIEW_LIST = "views"
+SAVED_VIEWS_WORD = "views"
 """The word that stands for the name of a queue, and lists the saved views."""
 
 
 @dataclass(frozen=True, slots=True)
-class ViewPage:
+class SavedViewPage:
     """A page of the records of a saved view. `problems` are the parts of the view that were not applied: parts
     that this program can't understand, and search words, which the terminal doesn't support.
     """
@@ -50,17 +56,17 @@ class ViewPage:
     problems: tuple[str, ...]
 
 
-def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "Answer":
+def _read_queue(console: "Console", args: Namespace, writer: AnswerWriter) -> "QueueAnswer":
     if args.view is not None:
-        return _read_view(console, args)
+        return _read_saved_view_page(console, args)
     if args.name is None:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(QUEUE_NAMES)})
-    if args.name == VIEW_LIST:
+    if args.name == SAVED_VIEWS_WORD:
         return count_views(console, args, writer)
     return _read_named_queue(console, args)
 
 
-def _read_view(console: "Console", args: Namespace) -> ViewPage:
+def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
     """Return a page of a saved view. Raises ConsoleError `usage` if the arguments also name a queue, a filter or
     an order.
     """
@@ -74,7 +80,7 @@ def _read_view(console: "Console", args: Namespace) -> ViewPage:
         if view.content.by_cause
         else console.recovery.read_queue(view.content.queue, args.limit, args.after, chosen, read.order)
     )
-    return ViewPage(view, page, (*read.problems, *read.filter.words.split()))
+    return SavedViewPage(view, page, (*read.problems, *read.filter.words.split()))
 
 
 def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
@@ -84,7 +90,7 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
         if args.name == "notices":
             return console.notices.read_page(args.limit, args.after)
         return console.alerts.read_company_queue(args.limit, args.after)
-    chosen, order = parse_queue_filter(args.filter), _read_order(args.sort)
+    chosen, order = parse_queue_filter(args.filter), _parse_queue_order(args.sort)
     if args.by_cause:
         return console.recovery.read_causes(args.name, chosen)
     return console.recovery.read_queue(args.name, args.limit, args.after, chosen, order)
@@ -108,7 +114,7 @@ def parse_queue_filter(text: str) -> RecordFilter:
     return parsed.chosen
 
 
-def _read_order(text: str) -> QueueOrder:
+def _parse_queue_order(text: str) -> QueueOrder:
     """Return the order of a typed text; the default order of the queue for "". Raises ConsoleError `usage` for an
     unknown column.
     """
@@ -120,13 +126,13 @@ def _read_order(text: str) -> QueueOrder:
     return order
 
 
-def _answer_json(answer: "Answer", translate: Translate) -> JsonObject:
+def _answer_json(answer: "QueueAnswer", translate: Translate) -> JsonObject:
     if isinstance(answer, tuple):
-        return view_list_json(answer, translate)
-    if not isinstance(answer, ViewPage):
+        return saved_view_list_json(answer, translate)
+    if not isinstance(answer, SavedViewPage):
         return _page_json(answer, translate)
     page = _page_json(answer.page, translate)
-    return {**page, "view": view_json(answer.view, translate), "problems": list(answer.problems)}
+    return {**page, "view": saved_view_json(answer.view, translate), "problems": list(answer.problems)}
 
 
 def _page_json(page: "AnyPage", translate: Translate) -> JsonObject:
@@ -134,12 +140,12 @@ def _page_json(page: "AnyPage", translate: Translate) -> JsonObject:
         return cli_json.queue_page_json(page, translate)
     return {
         "queue": page.queue,
-        "groups": [_group_json(group, translate) for group in page.groups],
+        "groups": [_cause_group_json(group, translate) for group in page.groups],
         "capped": page.is_capped,
     }
 
 
-def _group_json(group: CauseGroup, translate: Translate) -> JsonObject:
+def _cause_group_json(group: CauseGroup, translate: Translate) -> JsonObject:
     return {
         "cause": group.cause,
         "text": wording.cause_text(group.cause, translate),
@@ -150,12 +156,12 @@ def _group_json(group: CauseGroup, translate: Translate) -> JsonObject:
     }
 
 
-def _answer_lines(answer: "Answer", translator: Translator) -> Lines:
+def _answer_lines(answer: "QueueAnswer", translator: Translator) -> Lines:
     if isinstance(answer, tuple):
-        return view_list_lines(answer, translator)
-    if not isinstance(answer, ViewPage):
+        return saved_view_list_lines(answer, translator)
+    if not isinstance(answer, SavedViewPage):
         return _page_lines(answer, translator)
-    return [answer.view.name, *problem_lines(answer.problems, translator), *_page_lines(answer.page, translator)]
+    return [answer.view.name, *view_problem_lines(answer.problems, translator), *_page_lines(answer.page, translator)]
 
 
 def _page_lines(page: "AnyPage", translator: Translator) -> Lines:

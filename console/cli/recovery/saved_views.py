@@ -20,8 +20,8 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_FIELDS = ("id", "name", "maker", "version", "changed_by", "changed_at", "deleted_at")
-_CONTENT_FIELDS = ("queue", "filter", "words", "sort", "columns", "by_cause")
+_SAVED_VIEW_FIELDS = ("id", "name", "maker", "version", "changed_by", "changed_at", "deleted_at")
+_VIEW_CONTENT_FIELDS = ("queue", "filter", "words", "sort", "columns", "by_cause")
 
 
 def count_views(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[ViewCount, ...]:
@@ -31,11 +31,11 @@ def count_views(console: "Console", _: Namespace, __: AnswerWriter) -> tuple[Vie
 
 def _save_view(console: "Console", args: Namespace, _: AnswerWriter) -> SavedView:
     return console.saved_views.save_view(
-        args.name, args.team, _read_content(args), args.replace, request_id=args.request_id
+        args.name, args.team, _parse_view_content(args), args.replace, request_id=args.request_id
     )
 
 
-def _read_content(args: Namespace) -> ViewContent:
+def _parse_view_content(args: Namespace) -> ViewContent:
     """Return the content of a view from the arguments. Raises ConsoleError `usage` for a filter or an order that
     can't be understood, so that the person corrects it before the view is saved.
     """
@@ -69,28 +69,28 @@ def _restore_view(console: "Console", args: Namespace, id: int) -> SavedView:
     return console.saved_views.restore_view(id, request_id=args.request_id)
 
 
-def _view_command(act: "Callable[[Console, Namespace, int], SavedView]") -> "Callable[..., SavedView]":
+def _make_view_command(act: "Callable[[Console, Namespace, int], SavedView]") -> "Callable[..., SavedView]":
     return lambda console, args, _: act(console, args, parse_row_id(VIEW_KIND, args.id))
 
 
-def view_json(view: SavedView, translate: Translate) -> JsonObject:
+def saved_view_json(view: SavedView, translate: Translate) -> JsonObject:
     """Return a saved view as a JSON object. `link` is the link that shows the view in the window."""
     return {
-        **attributes_json(view, _FIELDS, translate),
+        **attributes_json(view, _SAVED_VIEW_FIELDS, translate),
         "team": view.is_team,
-        **attributes_json(view.content, _CONTENT_FIELDS, translate),
+        **attributes_json(view.content, _VIEW_CONTENT_FIELDS, translate),
         "link": link_text(Link("view", str(view.id))),
     }
 
 
-def view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObject:
+def saved_view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObject:
     """Return the answer of `views list` as a JSON object. `count` is null for a view whose records can't be
     counted.
     """
     return {
         "views": [
             {
-                **view_json(one.view, translate),
+                **saved_view_json(one.view, translate),
                 "count": one.count,
                 "capped": one.is_capped,
                 "since": instant_json(one.oldest),
@@ -101,7 +101,7 @@ def view_list_json(counts: Sequence[ViewCount], translate: Translate) -> JsonObj
     }
 
 
-def view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iterator[str]:
+def saved_view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iterator[str]:
     """Yield the answer of `views list` as text: one line per view, and below it the parts of the view that can't
     be understood.
     """
@@ -111,28 +111,28 @@ def view_list_lines(counts: Sequence[ViewCount], translator: Translator) -> Iter
         (
             str(one.view.id),
             wording.NO_VALUE if one.count is None else wording.format_count(one.count, is_capped=one.is_capped),
-            *_view_cells(one.view, translator),
+            *_saved_view_cells(one.view, translator),
         )
         for one in counts
     )
     for line, one in zip(lines, counts, strict=True):
         yield line
-        yield from problem_lines(one.problems, translator)
+        yield from view_problem_lines(one.problems, translator)
 
 
-def problem_lines(problems: Sequence[str], translator: Translator) -> Iterator[str]:
+def view_problem_lines(problems: Sequence[str], translator: Translator) -> Iterator[str]:
     """Yield a line that names the parts of a view that can't be understood; nothing if there are none."""
     if problems:
         yield COLUMN_GAP + translator("queue.filter_problem", names=problems)
 
 
-def _view_lines(view: SavedView, translator: Translator) -> Iterator[str]:
-    yield COLUMN_GAP.join((str(view.id), *_view_cells(view, translator)))
+def _saved_view_lines(view: SavedView, translator: Translator) -> Iterator[str]:
+    yield COLUMN_GAP.join((str(view.id), *_saved_view_cells(view, translator)))
     if view.deleted_at is not None:
         yield translator("view.deleted_hint", id=view.id)
 
 
-def _view_cells(view: SavedView, translator: Translator) -> tuple[str, ...]:
+def _saved_view_cells(view: SavedView, translator: Translator) -> tuple[str, ...]:
     scope = translator("view.scope.team" if view.is_team else "view.scope.own")
     content = view.content
     sort = f"sort:{content.sort}" if content.sort else ""
@@ -141,10 +141,10 @@ def _view_cells(view: SavedView, translator: Translator) -> tuple[str, ...]:
 
 
 VIEW_COMMANDS: Mapping[str, Command] = {
-    "views list": ServiceCommand(count_views, view_list_json, view_list_lines),
-    "views save": ServiceCommand(_save_view, view_json, _view_lines),
+    "views list": ServiceCommand(count_views, saved_view_list_json, saved_view_list_lines),
+    "views save": ServiceCommand(_save_view, saved_view_json, _saved_view_lines),
     **{
-        f"views {name}": ServiceCommand(_view_command(act), view_json, _view_lines)
+        f"views {name}": ServiceCommand(_make_view_command(act), saved_view_json, _saved_view_lines)
         for name, act in (("rename", _rename_view), ("delete", _delete_view), ("restore", _restore_view))
     },
 }

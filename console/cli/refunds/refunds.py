@@ -65,15 +65,15 @@ def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
     yield from cli_text.explained_record(record, translator)
 
 
-def _refund_command(act: RefundAction) -> Command:
+def _make_refund_command(act: RefundAction) -> Command:
     data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.record_json
     lines: Callable[[Refund, Translator], Lines] = _decision_lines
     return ServiceCommand(act, data, lines)
 
 
 REFUND_COMMANDS: Mapping[str, Command] = {
-    "refund request": _refund_command(_request_refund),
-    "refund approve": _refund_command(_approve_refund),
-    "refund reject": _refund_command(_reject_refund),
-    "refund withdraw": _refund_command(_withdraw_refund),
+    "refund request": _make_refund_command(_request_refund),
+    "refund approve": _make_refund_command(_approve_refund),
+    "refund reject": _make_refund_command(_reject_refund),
+    "refund withdraw": _make_refund_command(_withdraw_refund),
 }

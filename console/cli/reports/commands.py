@@ -35,7 +35,7 @@ def _figure_lines(figures: "Figures", translator: Translator) -> Iterator[str]:
     return figure_lines(figures, translator)
 
 
-def _close_day(console: "Console", args: Namespace, writer: AnswerWriter) -> "DailyClose | CloseWritten":
+def _read_or_write_close(console: "Console", args: Namespace, writer: AnswerWriter) -> "DailyClose | CloseWritten":
     """Return the daily close that the arguments name. With `--out` also write it to this file."""
     day = parse_required_day(args.day, "--day")
     if args.out is None:
@@ -66,5 +66,5 @@ def _close_lines(answer: "DailyClose | CloseWritten", translator: Translator) ->
 
 REPORT_COMMANDS: Mapping[str, Command] = {
     "reports figures": ServiceCommand(_read_figures, _figures_json, _figure_lines),
-    "reports close": ServiceCommand(_close_day, _close_json, _close_lines),
+    "reports close": ServiceCommand(_read_or_write_close, _close_json, _close_lines),
 }

@@ -19,9 +19,9 @@ def figures_json(figures: Figures) -> JsonObject:
         "read_at": instant_text(figures.success.read_at),
         "success": _success_json(figures.success),
         "queue_ages": _queue_ages_json(figures.queue_ages),
-        "refund_funnel": _funnel_json(figures.refund_funnel),
+        "refund_funnel": _funnel_report_json(figures.refund_funnel),
         "settlement": _settlement_json(figures.settlement),
-        "time_to_truth": _truth_json(figures.time_to_truth),
+        "time_to_truth": _time_to_truth_json(figures.time_to_truth),
     }
 
 
@@ -65,12 +65,12 @@ def _queue_ages_json(report: QueueAgeReport) -> JsonObject:
     return {"queues": queues}
 
 
-def _funnel_json(report: RefundFunnelReport) -> JsonObject:
-    currencies = [_currency_json(funnel) for funnel in report.funnels]
+def _funnel_report_json(report: RefundFunnelReport) -> JsonObject:
+    currencies = [_currency_funnel_json(funnel) for funnel in report.funnels]
     return {**_period_json(report.period), "complete": report.is_complete, "currencies": currencies}
 
 
-def _currency_json(funnel: RefundFunnel) -> JsonObject:
+def _currency_funnel_json(funnel: RefundFunnel) -> JsonObject:
     values = {name: funnel.step(name) for name in (*STEPS, *OTHER_ENDINGS, "unknown")}
     steps = {name: {"count": value.count, "minor": value.minor} for name, value in values.items()}
     return {"currency": funnel.currency, **steps}
@@ -94,11 +94,11 @@ def _settlement_day_json(day: SettlementDay) -> JsonObject:
     return {"day": day.day.isoformat(), **{name: getattr(day, name) for name in names}}
 
 
-def _truth_json(report: TimeToTruthReport) -> JsonObject:
-    return {**_period_json(report.period), "kinds": [_kind_json(kind) for kind in report.kinds]}
+def _time_to_truth_json(report: TimeToTruthReport) -> JsonObject:
+    return {**_period_json(report.period), "kinds": [_time_to_truth_of_kind_json(kind) for kind in report.kinds]}
 
 
-def _kind_json(kind: TimeToTruth) -> JsonObject:
+def _time_to_truth_of_kind_json(kind: TimeToTruth) -> JsonObject:
     times = ("median", "p90", "longest", "schedule", "oldest_open")
     return {
         "kind": kind.kind,

@@ -90,7 +90,7 @@ def run_demo(writer: AnswerWriter, run_command: RunCommand, *, has_fast_clock: b
 
         with open_console_with_passwords(writer) as console:
             samples, payments = _write_samples(console, sandbox)
-            ready = _make_ready_facts(Path(folder), sandbox, samples, payments)
+            ready = _make_ready_data(Path(folder), sandbox, samples, payments)
             writer.write_ready_answer(lambda: ready, lambda: _ready_lines(ready, writer.translator))
             registry = _publish_registry(sandbox, samples)
             with (
@@ -222,7 +222,7 @@ def sandbox_check(sample: "CheckSample", report: CheckReport) -> dict[str, Any]:
 # -- answer and main loop
 
 
-def _make_ready_facts(
+def _make_ready_data(
     home: Path, sandbox: "Sandbox", samples: "Sequence[CheckSample]", payments: "Sequence[PaymentSample]"
 ) -> dict[str, Any]:
     """Return the JSON object of the command's answer. `provider_screen` lists the purchases whose outcome is

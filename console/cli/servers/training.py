@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from console.cli.json_output.records import instant_json
 from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
-from console.cli.process.stop_signals import sigterm_as_interrupt
+from console.cli.process.stop_signals import handle_sigterm_as_interrupt
 from console.cli.text_output.translator import Lines, Translator
 from console.cli.window.open_window import NO_DISPLAY_STATUS, has_display, show_window
 from console.wording.training import incident_title, score_text, situation_text, verdict_text
@@ -32,24 +32,25 @@ class TrainingCommand:
         if args.list or args.check:
             view = read_stored_view(settings, must_check=args.check)
             writer.write_answer(
-                lambda: view_json(view, writer.translator.language), lambda: _view_lines(view, writer.translator)
+                lambda: training_json(view, writer.translator.language),
+                lambda: _training_lines(view, writer.translator),
             )
             return
         if not has_display():
             writer.write_to_stderr(writer.translator("cli.no_display"))
             writer.status = NO_DISPLAY_STATUS
             return
-        with sigterm_as_interrupt(), open_training(settings) as console:
+        with handle_sigterm_as_interrupt(), open_training(settings) as console:
             training = console.training
             assert training is not None  # noqa: S101 - for the type checker
             writer.write_ready_answer(
-                lambda: view_json(training.read_view(), writer.translator.language),
+                lambda: training_json(training.read_view(), writer.translator.language),
                 lambda: [writer.translator("cli.training.prompt")],
             )
             show_window(console)
 
 
-def view_json(view: "TrainingView", language: str) -> JsonObject:
+def training_json(view: "TrainingView", language: str) -> JsonObject:
     """Return the incidents of the training and the person's score as a JSON object. `language` is the language of
     the sentences.
     """
@@ -82,7 +83,7 @@ def _incident_json(incident: "TrainingIncident", language: str) -> JsonObject:
     }
 
 
-def _view_lines(view: "TrainingView", translator: Translator) -> Lines:
+def _training_lines(view: "TrainingView", translator: Translator) -> Lines:
     language = translator.language
     for incident in view.incidents:
         state = translator(f"training.state.{incident.state}")

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord, explain_present
+from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord, explain_present_state
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Document, Operation
@@ -39,7 +39,7 @@ def _badge_words(record: CreditCheck | Order | Payment | Refund, translator: Tra
     # imported here, because an answer as JSON doesn't need the badges
     from console.domain.explanations.badges import find_state_badge
 
-    state, explanation = translator(f"state.{find_state_badge(record)}"), explain_present(record)
+    state, explanation = translator(f"state.{find_state_badge(record)}"), explain_present_state(record)
     if explanation is None:
         return state, wording.NO_VALUE, wording.NO_VALUE
     work = translator(f"state.work.{explanation.work}")
@@ -54,7 +54,7 @@ def _check_row(record: CreditCheck, translator: Translator) -> TableRow:
         *_badge_words(record, translator),
         record.result or wording.NO_VALUE,
         wording.format_instant(record.purchased_at, "day"),
-        _record_name(record, translator),
+        _company_name(record, translator),
     )
 
 
@@ -105,7 +105,7 @@ def _operation_row(record: Operation, translator: Translator) -> TableRow:
     return (record.id, action, state, record.operator, wording.format_instant(record.started_at))
 
 
-_TABLE_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]] = {
+_COLUMNS_AND_ROW_BY_TYPE: Mapping[type, tuple[str, Callable[[Any, Translator], TableRow]]] = {
     CreditCheck: ("record number client state certainty work result day corporation", _check_row),
     Order: ("record order number state certainty work amount day", _order_row),
     Payment: ("record provider reference state certainty work amount left day", _payment_row),
@@ -127,7 +127,7 @@ def _rows_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> I
     """Yield the table rows of these records, which are all of one kind. Orders, payments and refunds have the
     official name of the corporation in a last cell, if any of the records has one.
     """
-    _, row_of = _TABLE_BY_TYPE[type(records[0])]
+    _, row_of = _COLUMNS_AND_ROW_BY_TYPE[type(records[0])]
     has_names = _has_name_column(records)
     for record in records:
         names = (_registry_name(record, translator) or wording.NO_VALUE,) if has_names else ()
@@ -153,7 +153,7 @@ def explained_record(record: AnyRecord, translator: Translator) -> Iterator[str]
     yield from record_table(record, translator)
     if isinstance(record, Operation):
         return
-    explanation = explain_present(record)
+    explanation = explain_present_state(record)
     if explanation is None:
         command = f"support-console show {KIND_BY_TYPE[type(record)]} {record.id}"
         yield translator("cli.not_explained", command=command)
@@ -178,7 +178,7 @@ def table_of_one_kind(records: Sequence[AnyRecord], translator: Translator) -> L
     """Return records of one kind as the lines of a table; no lines if there are no records."""
     if not records:
         return ()
-    columns, _ = _TABLE_BY_TYPE[type(records[0])]
+    columns, _ = _COLUMNS_AND_ROW_BY_TYPE[type(records[0])]
     if _has_name_column(records):
         columns += " corporation"
     return aligned_lines(
@@ -191,13 +191,13 @@ def list_of_any_kind(records: Sequence[AnyRecord], translator: Translator) -> Li
     if len({type(record) for record in records}) == 1:
         return aligned_lines(_rows_of_one_kind(records, translator))
     has_names = any(not isinstance(record, Operation) and record.registry_entry for record in records)
-    names = ((_record_name(record, translator),) if has_names else () for record in records)
+    names = ((_company_name(record, translator),) if has_names else () for record in records)
     return aligned_lines(
         (*_any_kind_row(record, translator), *name) for record, name in zip(records, names, strict=True)
     )
 
 
-def _record_name(record: AnyRecord, translator: Translator) -> str:
+def _company_name(record: AnyRecord, translator: Translator) -> str:
     """Return the company name that the provider gave, or the official name, marked as a name of the registry;
     `wording.NO_VALUE` without both.
     """

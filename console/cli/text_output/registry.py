@@ -66,14 +66,14 @@ def _fact_rows(
         closed_on, cause = corporation.closure.day.isoformat(), corporation.closure.cause.value
         yield make_row("closed", translator("corporation.closed_on", day=closed_on, cause=cause))
     for match in facts.successors:
-        yield make_row("successor", _related_text(match, translator))
+        yield make_row("successor", _related_corporation_text(match, translator))
     if corporation.successor is not None and not facts.successors:
         yield make_row("successor", wording.format_number(corporation.successor))
     for match in facts.predecessors:
-        yield make_row("predecessor", _related_text(match, translator))
+        yield make_row("predecessor", _related_corporation_text(match, translator))
 
 
-def _related_text(match: RegistryMatch, translator: Translator) -> str:
+def _related_corporation_text(match: RegistryMatch, translator: Translator) -> str:
     """Return a successor or predecessor as one text: number, name, whether it is closed, and whether we have
     records of it.
     """
@@ -154,7 +154,7 @@ def changes_lines(changes: Iterable[CorporationChange], translator: Translator) 
 def _change_row(change: CorporationChange, translator: Translator) -> TableRow:
     corporation = change.after or change.before
     name = wording.NO_VALUE if corporation is None else official_name(corporation, translator)
-    facts = (_fact_text(fact, change, translator) for fact in sorted(change.facts))
+    facts = (_changed_fact_text(fact, change, translator) for fact in sorted(change.facts))
     return (
         change.day.isoformat(),
         wording.format_number(change.number),
@@ -163,14 +163,16 @@ def _change_row(change: CorporationChange, translator: Translator) -> TableRow:
     )
 
 
-def _fact_text(fact: ChangedFact, change: CorporationChange, translator: Translator) -> str:
+def _changed_fact_text(fact: ChangedFact, change: CorporationChange, translator: Translator) -> str:
     """Return a changed field of a corporation as text, with its values before and after the change if it has any."""
     word = translator(f"corporation.changed.{fact.value}")
-    before, after = (_fact_value(fact, corporation, translator) for corporation in (change.before, change.after))
+    before, after = (
+        _changed_fact_value(fact, corporation, translator) for corporation in (change.before, change.after)
+    )
     return f"{word}: {before} → {after}" if before or after else word
 
 
-def _fact_value(fact: ChangedFact, corporation: Corporation | None, translator: Translator) -> str:
+def _changed_fact_value(fact: ChangedFact, corporation: Corporation | None, translator: Translator) -> str:
     if corporation is None:
         return ""
     match fact:

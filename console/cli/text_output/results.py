@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from console.cli.json_output.records import KIND_BY_TYPE, AnyRecord
-from console.cli.json_output.results import ExportResult
+from console.cli.json_output.results import AuditExport
 from console.cli.text_output.records import (
     COLUMN_GAP,
     TableRow,
@@ -105,14 +105,14 @@ def lookup_lines(result: "LookupResult", translator: Translator) -> Iterator[str
             if needs_gap and records:
                 yield ""
             yield from table_of_one_kind(records, translator)
-        yield from _totals_lines(result, translator)
+        yield from _company_totals_lines(result, translator)
     else:
         is_registered = result.corporation is not None and result.corporation.corporation is not None
         yield translator("corporation.no_records" if is_registered else "lookup.none")
     yield from corporation_section(result.corporation, result.credit_checks, translator)
 
 
-def _totals_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
+def _company_totals_lines(result: "LookupResult", translator: Translator) -> Iterator[str]:
     """Yield the amounts of a company's payments of the last twelve months, one line per currency; nothing without
     payments.
     """
@@ -150,10 +150,10 @@ def queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Iterator[s
         yield from _explanation_lines(item, translator)
     yield from _source_lines(page, translator)
     if page.next_cursor:
-        yield translator("cli.queue.more", queue=f"{page.queue}{_choice_options(page)}", cursor=page.next_cursor)
+        yield translator("cli.queue.more", queue=f"{page.queue}{_next_page_options(page)}", cursor=page.next_cursor)
 
 
-def _choice_options(page: "AnyQueuePage") -> str:
+def _next_page_options(page: "AnyQueuePage") -> str:
     """Return the options of the command `queue` with which the next page has the same filter and order."""
     from console.domain.views.any_record import QueuePage
 
@@ -195,7 +195,7 @@ def _explanation_lines(item: "AnyQueueItem", translator: Translator) -> Iterator
     commands of its possible actions.
     """
     step = item.explanation.next_step
-    yield from (f"{COLUMN_GAP}{line}" for line in _detail_lines(item, translator))
+    yield from (f"{COLUMN_GAP}{line}" for line in _item_detail_lines(item, translator))
     yield f"{COLUMN_GAP}{translator(item.explanation.why, **item.explanation.facts)}"
     yield f"{COLUMN_GAP}{translator(step.code, **step.facts)}"
     yield from _company_action_lines(item, translator)
@@ -225,14 +225,14 @@ def _audit_row(entry: AuditEntry, language: str) -> TableRow:
     return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
 
 
-def verification_lines(rows: int, translator: Translator) -> Lines:
+def audit_verification_lines(rows: int, translator: Translator) -> Lines:
     """Return the answer of the command `audit verify` as text, for an audit trail without errors; `rows` is the
     number of verified rows.
     """
     return (translator("audit_screen.verified", rows=rows),)
 
 
-def export_lines(export: ExportResult, translator: Translator) -> Lines:
+def audit_export_lines(export: AuditExport, translator: Translator) -> Lines:
     """Return the answer of the command `audit export` as text: the file and the number of its rows."""
     return (translator("audit_screen.exported", rows=export.rows, file=export.file),)
 
@@ -262,7 +262,7 @@ def task_run_lines(runs: "Iterable[TaskRun]", translator: Translator) -> Lines:
     return [translator("cli.task", task=run.task, count=run.count) for run in runs]
 
 
-def _detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
+def _item_detail_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
     """Yield the details of an item of a queue: the different states of our record, the provider and the order; for
     a notice, the records that it may belong to; nothing for other items.
     """

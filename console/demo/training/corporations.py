@@ -32,7 +32,7 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     corporation and its successor.
     """
     from console.sandbox.alarmbox.companies import company_name
-    from console.sandbox.registry import company_row, merge, write_whole
+    from console.sandbox.registry import company_row, merge_company, write_whole
 
     day = _last_publication_day()
     pairs = [(invented_number(), invented_number()) for _ in range(_PAIRS)]
@@ -40,7 +40,7 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
     successors = dict(pairs)
     merged_on = day - timedelta(days=_MERGED_DAYS_AGO)
     planted = [
-        merge(row, successors[row.corporate_number], merged_on) if row.corporate_number in successors else row
+        merge_company(row, successors[row.corporate_number], merged_on) if row.corporate_number in successors else row
         for row in rows
     ]
     console.registry.import_files([write_whole(folder, day, 0, _SEED, planted=planted)])

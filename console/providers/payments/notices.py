@@ -65,7 +65,7 @@ class TransactionHint:
 
 
 @dataclass(frozen=True, slots=True)
-class ReconFileHint:
+class ReconciliationFileHint:
     """An unsigned notice that the provider's reconciliation file of one day can be downloaded from `url`, which
     contains its own signature.
     """
@@ -81,4 +81,4 @@ class OtherHint:
     kind: str
 
 
-Hint = TransactionHint | ReconFileHint | OtherHint
+Hint = TransactionHint | ReconciliationFileHint | OtherHint

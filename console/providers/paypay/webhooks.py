@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from console.domain.money import InvalidAmountText, Money, money_from_text
 from console.providers.http.strict_json import UnreadableJson, parse_object, require_storable
-from console.providers.payments.notices import Hint, OtherHint, ReconFileHint, TransactionHint
+from console.providers.payments.notices import Hint, OtherHint, ReconciliationFileHint, TransactionHint
 
 LARGEST_NOTICE_BYTES = 64 << 10
 STATES = frozenset({"AUTHORIZED", "COMPLETED", "CANCELED", "EXPIRED", "FAILED"})
@@ -52,7 +52,7 @@ def _read_recon_file(fields: dict[str, object]) -> Hint:
     url, event = fields.get("path"), fields.get("notification_id")
     if not isinstance(url, str) or not isinstance(event, str) or not _ID_PATTERN.fullmatch(event):
         raise UnreadableJson("no file")
-    return ReconFileHint(_compute_event_id("paypay-file", event), url)
+    return ReconciliationFileHint(_compute_event_id("paypay-file", event), url)
 
 
 def _compute_event_id(*parts: object) -> str:

@@ -4,7 +4,14 @@ The names and addresses are put together from lists of words; the numbers begin 
 which no registry office has.
 """
 
-from console.sandbox.registry.changes import close, delete, merge, move, rename, reopen
+from console.sandbox.registry.changes import (
+    close_company,
+    delete_company,
+    merge_company,
+    move_company,
+    rename_company,
+    reopen_company,
+)
 from console.sandbox.registry.files import write_difference, write_whole
 from console.sandbox.registry.rows import RegistryRow, company_row
 from console.sandbox.registry.whole import InventedRegistry
@@ -12,13 +19,13 @@ from console.sandbox.registry.whole import InventedRegistry
 __all__ = [
     "InventedRegistry",
     "RegistryRow",
-    "close",
+    "close_company",
     "company_row",
-    "delete",
-    "merge",
-    "move",
-    "rename",
-    "reopen",
+    "delete_company",
+    "merge_company",
+    "move_company",
+    "rename_company",
+    "reopen_company",
     "write_difference",
     "write_whole",
 ]

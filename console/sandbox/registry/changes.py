@@ -16,28 +16,28 @@ LEGAL_FORMS = ("株式会社", "有限会社", "合同会社", "医療法人社�
 MAX_NEW_ROWS_PER_DAY = 1_000_000
 
 
-def rename(row: RegistryRow, name: str, day: date, furigana: str = "") -> RegistryRow:
+def rename_company(row: RegistryRow, name: str, day: date, furigana: str = "") -> RegistryRow:
     """Return the row after a change of the name on this day."""
     return _change_row(row, "11", day, name=name, furigana=furigana, name_image_id="")
 
 
-def move(row: RegistryRow, street: str, day: date, *, city: str | None = None) -> RegistryRow:
+def move_company(row: RegistryRow, street: str, day: date, *, city: str | None = None) -> RegistryRow:
     """Return the row after a change of the street, or of city and street, on this day."""
     return _change_row(row, "12", day, street_number=street, city_name=city or row.city_name, address_image_id="")
 
 
-def close(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow:
+def close_company(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow:
     """Return the row after the registration was closed on this day. `cause` is a code of `closeCause`."""
     return _change_row(close_row(row, cause, day.isoformat()), "21", day)
 
 
-def merge(row: RegistryRow, successor: str, day: date) -> RegistryRow:
+def merge_company(row: RegistryRow, successor: str, day: date) -> RegistryRow:
     """Return the row after the corporation was merged into `successor` on this day."""
     merged = merge_into(row, successor, day)
     return _change_row(merged, "71", day, close_date=day.isoformat())
 
 
-def reopen(row: RegistryRow, day: date) -> RegistryRow:
+def reopen_company(row: RegistryRow, day: date) -> RegistryRow:
     """Return the row after a closed registration was opened again, or a merger was declared void, on this day."""
     process = "72" if row.successor_corporate_number else "22"
     return _change_row(
@@ -45,7 +45,7 @@ def reopen(row: RegistryRow, day: date) -> RegistryRow:
     )
 
 
-def delete(row: RegistryRow, day: date) -> RegistryRow:
+def delete_company(row: RegistryRow, day: date) -> RegistryRow:
     """Return the row that deletes the corporation from the registry on this day."""
     return _change_row(row, "99", day)
 
@@ -91,23 +91,23 @@ def _draw_change(
 ) -> list[RegistryRow]:
     """Return the rows of one change of a corporation, the one in force last."""
     if row.close_date:
-        return [reopen(row, day)]
+        return [reopen_company(row, day)]
     following = registry.number_at(position + 1) if position + 1 < registry.rows else None
     kind = source.choices(range(7), (35, 25, 20, 6 if following else 0, 6, 4, 4))[0]
     first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)
     street = f"{source.choice(TOWNS)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
-    moved = move(row, street.translate(FULL_WIDTH), day)
+    moved = move_company(row, street.translate(FULL_WIDTH), day)
     form = next((each for each in LEGAL_FORMS if row.name.startswith(each)), "")
-    renamed = rename(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
+    renamed = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
     if kind in (0, 1):
         both = moved._replace(name=renamed.name, furigana=renamed.furigana)
         return [renamed._replace(latest="0"), both] if source.random() < 0.25 else [(moved, renamed)[kind]]
     if kind == 2:
-        return [close(row, day, source.choice(("01", "01", "01", "21", "31")))]
+        return [close_company(row, day, source.choice(("01", "01", "01", "21", "31")))]
     if kind == 3 and following:
-        return [merge(row, following, day)]
+        return [merge_company(row, following, day)]
     if kind == 4:
-        return [delete(row, day)]
+        return [delete_company(row, day)]
     if kind == 5:
         return [row._replace(correct="1", update_date=day.isoformat(), furigana=first.kana + second.kana)]
     return [_change_row(row, "81", day, name=row.assignment_date.replace("-", "").translate(FULL_WIDTH) + "商号抹消")]

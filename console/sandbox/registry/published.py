@@ -84,6 +84,6 @@ class PublishedRegistry:
         """Yield the row in force of each corporation that is not deleted."""
         current = self._current
         changed = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}
-        for row in chain(current.planted, current.whole.all_rows()):
+        for row in chain(current.planted, current.whole.iterate_rows()):
             yield changed.pop(row.corporate_number, row)
         yield from changed.values()

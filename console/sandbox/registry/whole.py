@@ -105,7 +105,7 @@ class InventedRegistry:
         """Return the row at this position."""
         return RegistryRow(*next(csv.reader(self.lines(position, position + 1))))
 
-    def all_rows(self) -> Iterator[RegistryRow]:
+    def iterate_rows(self) -> Iterator[RegistryRow]:
         """Yield every row."""
         return map(RegistryRow._make, csv.reader(self.lines()))
 

@@ -60,11 +60,11 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class PackVerdict:
-    """The result of a verification: the number of files (`files`) and audit entries (`rows`) that were checked,
-    the problems, and the content of the manifest (`about`)."""
+    """The result of a verification: the number of files and of rows of the audit trail that were checked, the
+    problems, and the content of the manifest (`about`)."""
 
-    files: int
-    rows: int
+    file_count: int
+    audit_row_count: int
     problems: tuple[FileProblem, ...]
     about: Mapping[str, object]
 
@@ -137,7 +137,7 @@ def _verify_pack(pack: zipfile.ZipFile, problems: list[FileProblem], forms: tupl
 def _verify_packs_of_bundle(bundle: zipfile.ZipFile, verdict: PackVerdict) -> PackVerdict:
     """Verify each pack of a bundle. `verdict` is the result for the bundle's own files; the returned result also
     includes the packs' files, audit entries and problems."""
-    files, rows, problems = verdict.files, verdict.rows, list(verdict.problems)
+    files, rows, problems = verdict.file_count, verdict.audit_row_count, list(verdict.problems)
     damaged = {problem.file for problem in problems}
     for info in bundle.infolist():
         if info.filename in damaged or not _PACK_NAME_PATTERN.fullmatch(info.filename):
@@ -147,7 +147,7 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, verdict: PackVerdict) -> Pa
             with bundle.open(info) as member, path.open("wb") as copy:
                 shutil.copyfileobj(member, copy, _CHUNK_BYTES)
             part = _verify_file(path, None, (PACK_FORMAT_NAME,))
-        files, rows = files + part.files, rows + part.rows
+        files, rows = files + part.file_count, rows + part.audit_row_count
         problems += [FileProblem(f"{info.filename}/{one.file}", one.code, one.row) for one in part.problems]
     return PackVerdict(files, rows, tuple(problems[:_MAX_PROBLEMS]), verdict.about)
 

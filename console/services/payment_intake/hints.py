@@ -15,7 +15,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import NoticePost, Payment
 from console.domain.payments.states import PaymentState
 from console.providers.http.strict_json import UnreadableJson
-from console.providers.payments.notices import ReconFileHint, TransactionHint
+from console.providers.payments.notices import ReconciliationFileHint, TransactionHint
 from console.providers.payments.plugin import HintReader, ProviderPlugin
 from console.services.payment_intake import common
 from console.services.payment_intake.common import NoticeEffect, NoticeRefused
@@ -58,7 +58,7 @@ class HintHandler:
             hint = self._hints.read(post.body)
         except UnreadableJson:
             raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
-        if isinstance(hint, ReconFileHint):
+        if isinstance(hint, ReconciliationFileHint):
             return lambda: self._store_hint(self._make_file_event(hint))
         if not isinstance(hint, TransactionHint):
             name = hashlib.sha256(post.body).hexdigest()
@@ -87,7 +87,7 @@ class HintHandler:
             return False
         return any(address in network for network in self._networks if network.version == address.version)
 
-    def _make_file_event(self, hint: ReconFileHint) -> PaymentEvent:
+    def _make_file_event(self, hint: ReconciliationFileHint) -> PaymentEvent:
         """Return the event of a hint that announces a daily file, which a reconciliation downloads later.
 
         The event contains the file's download address in encrypted form, because anybody who knows the address may

@@ -258,7 +258,7 @@ def _alter_endings(step: TableChange, *, convert: bool) -> tuple[str, ...]:
 def _apply_to_file(
     database: Database, step: TableChange, zone: str | None, last: Callable[[Transaction], None]
 ) -> None:
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         table = legacy_table.read_table(tx.conn)
         if table is None or is_change_done(table, step, database.dialect, zone):
             return

@@ -161,7 +161,7 @@ class Database:
             time.sleep(random.uniform(_MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS))  # noqa: S311  # spreads competing writers
 
     @contextmanager
-    def write_once(self) -> Iterator[Transaction]:
+    def write_without_retries(self) -> Iterator[Transaction]:
         """Open a write transaction without retries: for migrations and tests, while no other process writes."""
         self._report_step(+1)
         try:

@@ -156,7 +156,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         with database.read() as conn:  # refuse an unknown database before anything is created in it
             _read_version(conn)
     with upgrade_lock.hold_upgrade_lock(database):
-        with database.write_once() as tx:
+        with database.write_without_retries() as tx:
             before = _read_version(tx.conn)
             if before is not None and not BASELINE_VERSION <= before <= SCHEMA_VERSION:
                 raise make_schema_error(before)

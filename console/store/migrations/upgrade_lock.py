@@ -102,7 +102,7 @@ def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
     if not database.is_server:
         yield None
         return
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.execute(_CREATE_LOCK_TABLE)
     lock = UpgradeLock(database)
     lock.acquire()

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 ANSWER_RETENTION = timedelta(hours=24)
 ACT_RUNNING, ANSWER_STORED, ID_FREE = "running", "kept", "free"
 
-_IS_ROW = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
-_IS_OWN_USE = and_(_IS_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING)
+_IS_REQUEST_ID_ROW = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
+_IS_OWN_USE = and_(_IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING)
 _AGE_MS: Any = database_unix_ms() - request_ids.c.begun_ms
 _USE_QUERY = select(
     request_ids.c.command, request_ids.c.fingerprint, request_ids.c.state, request_ids.c.subject_kind,
     request_ids.c.subject_id, request_ids.c.operation_id, request_ids.c.answer, request_ids.c.desk,
     request_ids.c.host, request_ids.c.process, request_ids.c.since, request_ids.c.fence,
     is_live(request_ids.c.lease_clock, request_ids.c.lease_expires).label("live"), _AGE_MS.label("age_ms"),
-).where(_IS_ROW)  # fmt: skip
+).where(_IS_REQUEST_ID_ROW)  # fmt: skip
 _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id, request_ids.c.operation_id).where(
-    _IS_ROW
+    _IS_REQUEST_ID_ROW
 )
 _COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _BEGIN_VALUES = {
@@ -51,10 +51,10 @@ _INSERT_ROW = insert(request_ids).values(
 _NO_RESULT_VALUES = dict.fromkeys(("subject_kind", "subject_id", "operation_id", "answer"))
 _TAKE_ROW = (
     update(request_ids)
-    .where(_IS_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read"))
+    .where(_IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read"))
     .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
 )
-_TOKEN_QUERY = locking_read(select(request_ids.c.token).where(_IS_ROW))
+_TOKEN_QUERY = locking_read(select(request_ids.c.token).where(_IS_REQUEST_ID_ROW))
 _RENEW_LEASE = update(request_ids).where(_IS_OWN_USE).values(lease_expires=expiry())
 _STORE_RESULT_IDS = (
     update(request_ids)

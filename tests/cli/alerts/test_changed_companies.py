@@ -31,7 +31,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     folder = made.home / "registry"
     import_registry_files(folder, [write_whole(tmp_path, WHOLE_DAY, 20, 1, planted=[company, successor])])
     made.json("worker", "--once")
-    merged = changes.merge(company, SUCCESSOR, NEXT_DAY)
+    merged = changes.merge_company(company, SUCCESSOR, NEXT_DAY)
     import_registry_files(folder, [write_difference(tmp_path, NEXT_DAY, 5, 1, whole_rows=20, changes=[merged])])
     ran = {run["task"]: run["count"] for run in made.json("worker", "--once").data["ran"]}
     assert ran["company_changes"] == 1

@@ -16,7 +16,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.providers.http.strict_json import UnreadableJson
-from console.providers.payments.notices import OtherHint, ReconFileHint, TransactionHint
+from console.providers.payments.notices import OtherHint, ReconciliationFileHint, TransactionHint
 from console.providers.paypay.reconciliation_file import DailyFileReader, fetch_daily_file
 from console.providers.paypay.webhooks import read_notice
 from console.sandbox import SandboxControl
@@ -245,7 +245,7 @@ def test_paypay_other_notices(control: SandboxControl) -> None:
         read_notice(notice(control, ORDER)[:-20])
     file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
     url = control.payments_control.publish_recon_file("2026-11-20").encode()
-    assert isinstance(read_notice(file % url), ReconFileHint)
+    assert isinstance(read_notice(file % url), ReconciliationFileHint)
 
 
 def test_paypays_daily_file(control: SandboxControl) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from console.domain.money import Money
 from console.providers.http.strict_json import UnreadableJson
-from console.providers.payments.notices import OtherHint, ReconFileHint, TransactionHint
+from console.providers.payments.notices import OtherHint, ReconciliationFileHint, TransactionHint
 from console.providers.paypay.webhooks import read_notice
 from tests.providers.payments.parts import VECTORS
 
@@ -29,7 +29,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
     """Every published notice is handled or left as it says; none carries trust."""
     expected = vector["expected"]
     found = read_notice(json.dumps(vector["payload"]).encode())
-    assert isinstance(found, TransactionHint | ReconFileHint) == expected["handle"]
+    assert isinstance(found, TransactionHint | ReconciliationFileHint) == expected["handle"]
     if isinstance(found, TransactionHint):
         assert (found.payment_id, found.merchant_payment_id) == (
             expected["payment_id"],

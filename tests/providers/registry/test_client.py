@@ -11,7 +11,7 @@ from console.domain.registry.corporations import CloseCause, Closure, ProcessCod
 from console.providers.registry.client import RegistryApi, RegistryConfig
 from console.sandbox import Sandbox, start_sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
-from console.sandbox.registry import InventedRegistry, close, company_row, delete, merge
+from console.sandbox.registry import InventedRegistry, close_company, company_row, delete_company, merge_company
 from console.sandbox.registry.published import FIRST_WHOLE_DAY
 from console.sandbox.registry.rows import format_line
 from tests.providers.parts import Turns
@@ -26,8 +26,10 @@ LINE = format_line(ROW)
 @pytest.fixture(scope="module")
 def published() -> Iterator[Sandbox]:
     with start_sandbox() as sandbox:
-        sandbox.control.publish_difference(DAY, 4_500, [merge(ROW, OTHER, DAY)])
-        sandbox.control.publish_difference(date(2026, 11, 4), 0, [delete(company_row(OTHER, "消えた会社"), DAY)])
+        sandbox.control.publish_difference(DAY, 4_500, [merge_company(ROW, OTHER, DAY)])
+        sandbox.control.publish_difference(
+            date(2026, 11, 4), 0, [delete_company(company_row(OTHER, "消えた会社"), DAY)]
+        )
         yield sandbox
 
 
@@ -115,7 +117,7 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
         answer(format_line(ROW._replace(kind="999"))),
         answer(format_line(ROW._replace(process="02"))),
         answer(format_line(ROW._replace(name=""))),
-        answer(format_line(close(ROW, DAY)._replace(close_cause="99"))),
+        answer(format_line(close_company(ROW, DAY)._replace(close_cause="99"))),
         answer(format_line(ROW._replace(assignment_date=""))),
     ],
     ids=["another number", "twice", "no kind", "no process", "no name", "no cause", "no day"],

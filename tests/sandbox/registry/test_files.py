@@ -12,13 +12,13 @@ from console.domain.corporation_number import is_well_formed
 from console.sandbox.registry import (
     InventedRegistry,
     RegistryRow,
-    close,
+    close_company,
     company_row,
-    delete,
-    merge,
-    move,
-    rename,
-    reopen,
+    delete_company,
+    merge_company,
+    move_company,
+    rename_company,
+    reopen_company,
     write_difference,
     write_whole,
 )
@@ -123,12 +123,12 @@ def test_a_difference_tells_each_planted_change_once_and_no_other_of_its_corpora
     ours = [row for row in whole if not row.close_date][100:118]
     closed = next(row for row in whole if row.close_date)
     planted = [
-        *(rename(row, f"{row.name}改", NEXT_DAY) for row in ours[:5]),
-        *(move(row, "本町９－９", NEXT_DAY) for row in ours[5:10]),
-        *(close(row, NEXT_DAY) for row in ours[10:13]),
-        *(merge(row, ours[0].corporate_number, NEXT_DAY) for row in ours[13:16]),
-        *(delete(row, NEXT_DAY) for row in ours[16:]),
-        reopen(closed, NEXT_DAY),
+        *(rename_company(row, f"{row.name}改", NEXT_DAY) for row in ours[:5]),
+        *(move_company(row, "本町９－９", NEXT_DAY) for row in ours[5:10]),
+        *(close_company(row, NEXT_DAY) for row in ours[10:13]),
+        *(merge_company(row, ours[0].corporate_number, NEXT_DAY) for row in ours[13:16]),
+        *(delete_company(row, NEXT_DAY) for row in ours[16:]),
+        reopen_company(closed, NEXT_DAY),
         company_row("1180301018771", "株式会社見本"),
     ]
     path = write_difference(tmp_path, NEXT_DAY, 2_000, seed=7, whole_rows=ROWS, changes=planted)

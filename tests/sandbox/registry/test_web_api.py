@@ -11,7 +11,14 @@ import pytest
 
 from console.sandbox import Sandbox, start_sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
-from console.sandbox.registry import InventedRegistry, RegistryRow, close, company_row, delete, rename
+from console.sandbox.registry import (
+    InventedRegistry,
+    RegistryRow,
+    close_company,
+    company_row,
+    delete_company,
+    rename_company,
+)
 from console.sandbox.registry.published import FIRST_ROWS, FIRST_WHOLE_DAY
 from console.sandbox.registry.rows import FIELD_NAMES, complete_number
 from tests.sandbox.caller import Answer, Caller
@@ -27,9 +34,9 @@ def published() -> Iterator[Sandbox]:
         running.control.publish_registry(4_000, 1, FIRST_WHOLE_DAY)
         running.control.publish_difference(DAY, 2_600, [OURS])
         running.control.publish_difference(
-            date(2026, 11, 4), 0, [rename(OURS, "架空物産株式会社", date(2026, 11, 4))]
+            date(2026, 11, 4), 0, [rename_company(OURS, "架空物産株式会社", date(2026, 11, 4))]
         )
-        running.control.publish_difference(date(2026, 11, 5), 0, [close(OURS, date(2026, 11, 5))])
+        running.control.publish_difference(date(2026, 11, 5), 0, [close_company(OURS, date(2026, 11, 5))])
         yield running
 
 
@@ -133,7 +140,7 @@ def test_errors_are_the_publishers(
 def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
     sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_DAY, [OURS])
     assert len(read_csv(ask(sandbox, "name", name="架空"))[1]) == 1
-    sandbox.registry.publish_difference(DAY, 0, [delete(OURS, DAY)])
+    sandbox.registry.publish_difference(DAY, 0, [delete_company(OURS, DAY)])
     assert read_csv(ask(sandbox, "name", name="架空"))[1] == []
     assert [row.process for row in read_csv(ask(sandbox, "num", number=OURS.corporate_number))[1]] == ["99"]
     sandbox.control.reset()

@@ -134,7 +134,7 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
 def test_an_index_of_theirs_may_forbid_the_rewriting(database: Database, home: Path, url: str) -> None:
     """Then the row in plain digits stays, and the other one is its duplicate as it is written."""
     legacy.make(database, [bought(ONE, 1), bought(f"T{ONE}", 2, purchased_at="2026-01-01"), bought(f"T{TWO}", 3)])
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {NAME} (client_id, corporation_number)")
     with adoption(home, url) as service:
         service.run()
@@ -293,7 +293,7 @@ def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
 
 def desk_on(home: Path, url: str, database: Database, vendor: LedgerVendor) -> Console:
     if database.is_server:
-        with database.write_once() as tx:
+        with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")
             tx.conn.execute(add, {"name": database.account})
     return quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
@@ -324,7 +324,7 @@ def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: st
     with adoption(home, url) as service:
         service.run()
     legacy.add(database, [row(corporation_number="ABCDEFGHIJKLM")])
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"UPDATE {NAME} SET credit_check_id = 72 WHERE id = 2")
     with desk_on(home, url, database, LedgerVendor()) as console:
         console.recovery.run_due()

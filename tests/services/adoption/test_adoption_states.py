@@ -52,7 +52,7 @@ def make(database: Database) -> None:
 
 
 def write(database: Database, *statements: str) -> None:
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         for statement in statements:
             tx.conn.exec_driver_sql(statement)
 

@@ -42,15 +42,17 @@ SUCCESSOR = 59
 def planted_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
     """The forty changes: each kind about companies of each kind of record, one of them deleted."""
     ways: tuple[Callable[[RegistryRow], RegistryRow], ...] = (
-        lambda row: changes.rename(row, f"{row.name}改", NEXT_DAY),
-        lambda row: changes.move(row, "永田町２丁目３－１", NEXT_DAY, city="港区"),
-        lambda row: changes.close(row, NEXT_DAY),
-        lambda row: changes.merge(row, number(SUCCESSOR), NEXT_DAY),
-        lambda row: changes.rename(changes.move(row, "大手町１－１", NEXT_DAY), "名称；変更|株式会社", NEXT_DAY),
+        lambda row: changes.rename_company(row, f"{row.name}改", NEXT_DAY),
+        lambda row: changes.move_company(row, "永田町２丁目３－１", NEXT_DAY, city="港区"),
+        lambda row: changes.close_company(row, NEXT_DAY),
+        lambda row: changes.merge_company(row, number(SUCCESSOR), NEXT_DAY),
+        lambda row: changes.rename_company(
+            changes.move_company(row, "大手町１－１", NEXT_DAY), "名称；変更|株式会社", NEXT_DAY
+        ),
     )
     indexes = [index for index in range(55) if index % 4 != 3][:39]
     told = {index: ways[index % len(ways)](rows[index]) for index in indexes}
-    return told | {54: changes.delete(rows[54], NEXT_DAY)}
+    return told | {54: changes.delete_company(rows[54], NEXT_DAY)}
 
 
 def furnish(scene: Watched) -> None:
@@ -82,7 +84,7 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
         scene.take(scene.whole)
         assert (scene.run(), scene.run(1), scene.told()) == (0, 0, {})
         told = planted_changes(rows)
-        others = [changes.rename(rows[index], "無関係株式会社", NEXT_DAY) for index in UNWATCHED]
+        others = [changes.rename_company(rows[index], "無関係株式会社", NEXT_DAY) for index in UNWATCHED]
         corrected = rows[3]._replace(correct="1", furigana="テイセイ", update_date=NEXT_DAY.isoformat())
         difference = scene.difference(NEXT_DAY, [*told.values(), *others, corrected])
         scene.take(difference)
@@ -143,7 +145,7 @@ def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) 
         scene.check(2, client=2)
         scene.take(scene.whole)
         assert scene.run() == 0
-        moved = {index: changes.move(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
+        moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
         scene.take(scene.difference(NEXT_DAY, moved.values()))
         assert scene.run() == 3
         by_number = {
@@ -164,7 +166,7 @@ def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) 
         assert scene.run() == 1
         assert set(scene.told()) == {number(2)}
         assert (scene.run(), len(scene.events())) == (0, 5)
-        scene.take(scene.difference(THIRD_DAY, [changes.close(moved[0], THIRD_DAY)]))
+        scene.take(scene.difference(THIRD_DAY, [changes.close_company(moved[0], THIRD_DAY)]))
         assert scene.run() == 1
         assert scene.told()[number(0)] == "company closed 2026-11-19 liquidation"
 
@@ -180,11 +182,11 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) ->
         scene.check(1)
         scene.take(scene.whole)
         scene.run()
-        renamed = {index: changes.rename(row, "新名株式会社", NEXT_DAY) for index, row in rows.items()}
+        renamed = {index: changes.rename_company(row, "新名株式会社", NEXT_DAY) for index, row in rows.items()}
         scene.take(scene.difference(NEXT_DAY, renamed.values()))
         assert scene.run() == 2
-        back = changes.rename(renamed[1], rows[1].name, THIRD_DAY)
-        scene.take(scene.difference(THIRD_DAY, [changes.close(renamed[0], THIRD_DAY), back]))
+        back = changes.rename_company(renamed[1], rows[1].name, THIRD_DAY)
+        scene.take(scene.difference(THIRD_DAY, [changes.close_company(renamed[0], THIRD_DAY), back]))
         assert scene.run() == 3
         assert scene.told() == {
             number(0): f"company closed 2026-11-19 liquidation; company renamed {rows[0].name}|新名株式会社"
@@ -201,13 +203,13 @@ def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
     """
     rows = rows_of(range(6))
     planted = rows | {
-        3: changes.close(rows[3], WHOLE_DAY),
-        4: changes.close(rows[4], date(2026, 10, 1)),
+        3: changes.close_company(rows[3], WHOLE_DAY),
+        4: changes.close_company(rows[4], date(2026, 10, 1)),
     }
     with watched(place, hand_clock, planted) as scene:
         for index in range(5):
             scene.check(index, bought_at="2026-11-20 02:00:00" if index == 2 else "2026-11-01 00:00:00")
-        renamed = [changes.rename(rows[index], "新名株式会社", NEXT_DAY) for index in (0, 2, 5)]
+        renamed = [changes.rename_company(rows[index], "新名株式会社", NEXT_DAY) for index in (0, 2, 5)]
         difference = scene.difference(NEXT_DAY, renamed)
         scene.take(scene.whole, difference)
         assert scene.run() == 2
@@ -215,7 +217,7 @@ def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
         scene.check(5, bought_at="2026-11-20 02:00:00")
         assert scene.run() == 0
         scene.place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{EXPIRED_AT}' WHERE client_id = 1")
-        third = scene.difference(THIRD_DAY, [changes.close(renamed[2], THIRD_DAY)])
+        third = scene.difference(THIRD_DAY, [changes.close_company(renamed[2], THIRD_DAY)])
         scene.take(third)
         assert scene.run() == 0
         scene.check(5, client=2, bought_at="2026-11-20 03:00:00")
@@ -231,7 +233,7 @@ def test_an_import_compares(place: Place, hand_clock: HandClock) -> None:
         scene.check(0)
         scene.console.registry.import_files([scene.whole])
         scene.check(1, bought_at="2026-11-20 02:00:00")
-        renamed = [changes.rename(row, "新名株式会社", NEXT_DAY) for row in rows.values()]
+        renamed = [changes.rename_company(row, "新名株式会社", NEXT_DAY) for row in rows.values()]
         scene.console.registry.import_files([scene.difference(NEXT_DAY, renamed)])
         assert set(scene.told()) == {number(0), number(1)}
 
@@ -244,7 +246,7 @@ def test_two_registries_of_different_days(place: Place, hand_clock: HandClock) -
         scene.check(0)
         scene.take(scene.whole)
         scene.run()
-        newer = scene.difference(NEXT_DAY, [changes.rename(rows[0], "新名株式会社", NEXT_DAY)])
+        newer = scene.difference(NEXT_DAY, [changes.rename_company(rows[0], "新名株式会社", NEXT_DAY)])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(scene, "desks", scene.desks[:1])
             scene.take(newer)
@@ -273,7 +275,7 @@ def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
                 f"UPDATE watched_corporations SET version = version + 1, {column} = {value}"
                 f" WHERE corporation_number = '{number(index)}'"
             )
-        scene.take(scene.difference(NEXT_DAY, [changes.close(row, NEXT_DAY) for row in rows.values()]))
+        scene.take(scene.difference(NEXT_DAY, [changes.close_company(row, NEXT_DAY) for row in rows.values()]))
         assert (scene.run(), scene.run()) == (2, 0)
         assert set(scene.told()) == {number(3), number(len(GARBAGE))}
 
@@ -286,7 +288,7 @@ def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
         scene.check(0)
         scene.take(scene.whole)
         scene.run()
-        scene.take(scene.difference(NEXT_DAY, [changes.close(rows[0], NEXT_DAY)]))
+        scene.take(scene.difference(NEXT_DAY, [changes.close_company(rows[0], NEXT_DAY)]))
         assert scene.run() == 1
         vendor = LedgerVendor()
         with (
@@ -319,7 +321,7 @@ def test_broken_off_anywhere(fresh_place: Fresh, engine: str) -> None:
                 for nth in count(1):
                     day = _next_published(day)
                     index = nth % len(rows)
-                    present[index] = changes.rename(present[index], f"株式会社{trouble}{nth}".upper(), day)
+                    present[index] = changes.rename_company(present[index], f"株式会社{trouble}{nth}".upper(), day)
                     scene.take(scene.difference(day, [present[index]]))
                     with failing(scene.console, nth, trouble, lasting=False) as countdown:
                         try:

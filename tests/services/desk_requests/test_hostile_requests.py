@@ -19,7 +19,7 @@ from console.services.guarded import answer_serialization
 from console.store.constraints.desk_requests import MAX_REQUESTS_PER_HOUR
 from console.store.desk_requests import requests
 from console.store.desk_requests.requested_audit import parse_entry
-from console.wiring.desk_requests import FORMS
+from console.wiring.desk_requests import COMMAND_FORMS
 from tests.support.asking import ask_only, executing
 from tests.support.invented import numbers
 from tests.support.places import Place, ServerPlace
@@ -89,12 +89,12 @@ def everybody_goes_on(place: Place, sandbox: Sandbox, worker: Console) -> None:
 
 
 def test_every_command_has_a_form(worker: Console) -> None:
-    assert set(FORMS) == set(worker.desk_requests._commands)
+    assert set(COMMAND_FORMS) == set(worker.desk_requests._commands)
 
 
 def _hostile(command: str) -> Iterator[str]:
     """For each argument a value of every kind, and texts that are no arguments."""
-    usual: list[Any] = [1] * len(FORMS[command].types)
+    usual: list[Any] = [1] * len(COMMAND_FORMS[command].types)
     for at in range(len(usual)):
         for value in VALUES:
             yield json.dumps([*usual[:at], value, *usual[at + 1 :]])
@@ -102,13 +102,13 @@ def _hostile(command: str) -> Iterator[str]:
     yield from TEXTS
 
 
-@pytest.mark.parametrize("command", sorted(FORMS))
+@pytest.mark.parametrize("command", sorted(COMMAND_FORMS))
 def test_arguments_have_the_types_of_their_command(command: str) -> None:
     """Texts are refused as ValueError and in no other way; what passes are values that can be stored."""
     for text in _hostile(command):
         with suppress(ValueError):
-            arguments = read_arguments(text, FORMS[command].types, None)
-            assert len(arguments) == len(FORMS[command].types)
+            arguments = read_arguments(text, COMMAND_FORMS[command].types, None)
+            assert len(arguments) == len(COMMAND_FORMS[command].types)
             assert not {bytes, dict, float, list} & set(map(type, arguments))
             str(arguments).encode()
 
@@ -116,7 +116,7 @@ def test_arguments_have_the_types_of_their_command(command: str) -> None:
 def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """For each command one request of another form, and all that have its form and hostile values."""
     with closing(connect(place)) as line:
-        for command, form in FORMS.items():
+        for command, form in COMMAND_FORMS.items():
             insert(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
             for text in {text for text in _hostile(command) if len(text) < LONGEST_ARGS_BYTES}:
                 with suppress(ValueError):
@@ -130,7 +130,7 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     while worker.desk_requests.execute_next():
         pass
     ends = answers(place)
-    assert {command for command, *_ in ends} >= set(FORMS)
+    assert {command for command, *_ in ends} >= set(COMMAND_FORMS)
     assert {state for _, state, _ in ends} == {"ended"}
     assert [(command, code) for command, _, code in ends if code == "internal_error"] == []
     assert len({code for _, _, code in ends}) > 3

@@ -56,7 +56,7 @@ def test_each_pack_is_as_by_itself(bench: Bench, records: list[tuple[str, int]])
     assert (written.packs, written.left_out, path.stat().st_mode & 0o777) == (2, (), 0o600)
     verdict = verify_pack(path, written.sha256)
     assert verdict.is_intact, verdict.problems
-    assert (verdict.about["form"], verdict.rows > 2) == (BUNDLE_FORMAT_NAME, True)
+    assert (verdict.about["form"], verdict.audit_row_count > 2) == (BUNDLE_FORMAT_NAME, True)
     of_packs = [json.loads(detail) for who, result, detail in bench.audited()][2:]
     assert [(one["sha256"], one["bundle"]) for one in of_packs] == [
         (one.sha256, written.sha256) for one in alone.values()

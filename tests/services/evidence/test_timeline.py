@@ -280,7 +280,7 @@ def test_hostile_text_stays_in_its_line(quick: TimelineService) -> None:
     record = _bought(quick)
     context, evil = quick._context, "a\n2026-01-01 00:00:00 JST  op-a  Approved.\r\x1b[31m\u202egnp"
     row = {"of": record.id, "evil": evil}
-    with context.database.write_once() as tx:
+    with context.database.write_without_retries() as tx:
         from sqlalchemy import text
 
         tx.conn.execute(
@@ -347,5 +347,5 @@ def _many(quick: TimelineService, record: CreditCheck, count: int) -> None:
         }
         for n in range(count)
     ]
-    with quick._context.database.write_once() as tx:
+    with quick._context.database.write_without_retries() as tx:
         tx.conn.execute(evidence.insert(), rows)

@@ -24,7 +24,7 @@ from console.services.exports import cells
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
-from console.wiring.exports import make_table
+from console.wiring.exports import make_export_table
 from console.wording import reports as report_words
 from console.wording.exports.columns import major_units
 from console.wording.exports.reports import REPORT_TABLES
@@ -88,7 +88,9 @@ def test_every_list_reads_back_as_its_service_tells_it(desk: Furnished, tmp_path
     filled = set()
     for language in ("ja", "en"):
         for place, request in enumerate(requests(desk)):
-            table = make_table(desk.console, request, "aud-e", FileTextContext(language, desk.console._context.now))
+            table = make_export_table(
+                desk.console, request, "aud-e", FileTextContext(language, desk.console._context.now)
+            )
             rows = [[column.value(row) for column in table.columns] for page in table.read_pages() for row in page]
             sheet_file, csv_file = tmp_path / f"{language}{place}.xlsx", tmp_path / f"{language}{place}.csv"
             written = desk.console.exports.write(request, sheet_file, language)

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.corporations import Corporation, CorporationKind, ProcessCode
 from console.domain.registry.facts import find_other_names
-from console.sandbox.registry import close, company_row, merge, write_whole
+from console.sandbox.registry import close_company, company_row, merge_company, write_whole
 from console.services.registry.facts import complete_with_corporations
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader
@@ -85,7 +85,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     """For a merged company; none for a closed one, or if the successor was closed too."""
     assert console.credit_checks.make_plan(MERGED).corporation is None
     (lost,) = numbers(1)
-    into_closed = merge(company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
+    into_closed = merge_company(company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
     give_registry(console, write_whole(tmp_path, WHOLE_DAY, 5, 1, planted=[*ROWS, into_closed]))
     vanished = console.credit_checks.make_plan(lost).corporation
     assert vanished is not None
@@ -228,7 +228,7 @@ def test_open_records_come_first_whatever_matches_better(console: Console, tmp_p
     order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
     payment = console._context.write(lambda tx: paid(tx.conn, "ORD-1", order_id=order_id))
     console._context.write(lambda tx: asked(tx.conn, payment, maker=place.named("op-a")))
-    last = [close(company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in numbers(3)]
+    last = [close_company(company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in numbers(3)]
     rows = [*(row(index) for index in range(1_200)), *map(list, last)]
     give_registry(console, write_file(tmp_path, WHOLE, rows))
     found = console.registry.search_corporations("見本", limit=5).items

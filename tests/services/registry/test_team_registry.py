@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.sandbox.registry import company_row, rename, write_difference, write_whole
+from console.sandbox.registry import company_row, rename_company, write_difference, write_whole
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
 from tests.support.places import Place
@@ -43,7 +43,9 @@ def test_a_workers_registry_reaches_the_desks(
         assert person.registry.fetch_published() is None
         found = person.registry.find_corporation(OURS.corporate_number)
         assert found is not None
-        write_difference(folders[1], MON, 5, 1, whole_rows=50, changes=[rename(OURS, "架空物産株式会社", MON)])
+        write_difference(
+            folders[1], MON, 5, 1, whole_rows=50, changes=[rename_company(OURS, "架空物産株式会社", MON)]
+        )
         assert {run.task: run.count for run in second.recovery.run_due()}["registry"] == 1
         fetched = person.registry.fetch_published()
         assert fetched is not None

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.corporations import RegistryStatus
 from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import REGISTRY_APPLICATION_ID
-from console.sandbox.registry import close, company_row, write_difference, write_whole
+from console.sandbox.registry import close_company, company_row, write_difference, write_whole
 from console.services.registry.updates import RegistryUpdates
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
@@ -146,7 +146,7 @@ def test_the_days_since_are_asked_for_up_to_yesterday(asking: Stage, sandbox: Sa
     assert sandbox.control.read_requests("registry_diff") == []
     asking.put_whole()
     sandbox.registry.publish_difference(MON, 4_100)
-    sandbox.registry.publish_difference(WED, 0, [close(OURS, WED)])
+    sandbox.registry.publish_difference(WED, 0, [close_company(OURS, WED)])
     assert asking.updates.run() == 1 + 3
     assert asking.registry_date() == WED
     reader = open_registry(asking.folder)

@@ -89,7 +89,7 @@ def test_a_role_that_is_not_there_is_a_fault(people: Team, owner: Database) -> N
     """Somebody holds it, and it holds nothing."""
     with owner.read() as conn:
         assert grants.find_right_faults(conn) == ()
-    with owner.write_once() as tx:
+    with owner.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE operators SET roles = 'approver,auditor'"))
     with owner.read() as conn:
         assert [(fault.code, fault.object_name) for fault in grants.find_right_faults(conn)] == [

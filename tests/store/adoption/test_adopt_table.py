@@ -58,7 +58,7 @@ def served(sql_server: SqlServer, tmp_path: Path) -> Iterator[Database]:
 
 
 def run(database: Database, *statements: str) -> None:
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         for statement in statements:
             tx.conn.exec_driver_sql(statement)
 
@@ -391,7 +391,7 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)
     legacy.make(served, [bought(ONE, 1)])
     step = adopt_table.needed_changes(adopt_table.read_table(served), "mysql", "UTC")[0]
-    with served.write_once() as reader, Visitor(served) as visitor:
+    with served.write_without_retries() as reader, Visitor(served) as visitor:
         reader.conn.exec_driver_sql(f"SELECT * FROM {NAME}").all()
         with pytest.raises(ConsoleError) as refused:
             adopt_table.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)

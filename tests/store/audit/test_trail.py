@@ -35,7 +35,7 @@ def test_an_untouched_trail_holds(desk: ThreeChains) -> None:
 def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
     """Instant, texts and facts come back, whatever letters they are made of; on a server the instant is its own."""
     facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
-    with desk.database.write_once() as tx:
+    with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry(desk.me, "x", "operation", "abc", "refused", "stale", facts)
         append_entry(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
@@ -49,7 +49,7 @@ def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
 def test_what_is_too_long_is_cut_before_it_is_hashed(desk: ThreeChains) -> None:
     """A pasted megabyte neither fills the trail nor breaks its chain."""
     desk.place.unguard("audit_log")  # nobody has so long a name
-    with desk.database.write_once() as tx:
+    with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
         append_entry(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
@@ -63,7 +63,7 @@ def test_what_is_too_long_is_cut_before_it_is_hashed(desk: ThreeChains) -> None:
 def test_pages_go_backwards_by_key(desk: ThreeChains) -> None:
     """Newest first, the next page below the last id, only one person's where asked; all oldest first."""
     desk.place.unguard("audit_log")  # several people by one account
-    with desk.database.write_once() as tx:
+    with desk.database.write_without_retries() as tx:
         for index in range(7):
             append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
@@ -77,7 +77,7 @@ def test_pages_go_backwards_by_key(desk: ThreeChains) -> None:
 def test_only_committed_rows_are_anchored(desk: ThreeChains) -> None:
     """A transaction that fails leaves neither row nor anchor, and the chain goes on without a gap."""
     desk.record("chain-a")
-    with suppress(RuntimeError), desk.database.write_once() as tx:
+    with suppress(RuntimeError), desk.database.write_without_retries() as tx:
         desk.trails["chain-a"].record_all(tx, (NewAuditEntry(desk.me, "x"),))
         raise RuntimeError
     desk.record("chain-a")
@@ -98,7 +98,7 @@ def test_a_failing_anchor_never_undoes_what_is_done(desk: ThreeChains) -> None:
     trail = AuditTrail("chain-a", DESK, SystemClock(), anchor)
     for turn in (True, False):
         broken = turn
-        with desk.database.write_once() as tx:
+        with desk.database.write_without_retries() as tx:
             trail.record_all(tx, (NewAuditEntry(desk.me, "x"),))
     assert [head.seq for head in desk.anchors] == [1, 2]
 

@@ -43,7 +43,7 @@ def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None
     database = Database(f"sqlite:///{tmp_path}/console.db")
     migrate.ensure_schema(database)
     assert unwell(database) == {}
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.execute(text("DROP TRIGGER audit_log_no_delete"))
         tx.conn.execute(text("DROP INDEX uq_credit_checks_claim"))
     assert unwell(database) == {"audit_guards": True, "claim_index": True}
@@ -52,7 +52,7 @@ def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None
 
 def test_a_claim_index_that_is_not_unique_is_grave(on_server: Database) -> None:
     """An index of that name proves nothing unless it is unique."""
-    with on_server.write_once() as tx:
+    with on_server.write_without_retries() as tx:
         table = "hansha_alarmbox_credit_checks"
         tx.conn.execute(text(f"ALTER TABLE {table} DROP INDEX uq_credit_checks_claim"))
         tx.conn.execute(text(f"ALTER TABLE {table} ADD INDEX uq_credit_checks_claim (client_id, claim_number)"))
@@ -136,7 +136,7 @@ def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
         database = Database(url, without_time_limit=True)
         migrate.upgrade(database)
         assert unwell(database) == {"flush": True, "server_clock": False}
-        with database.write_once() as tx:
+        with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles, may_buy) VALUES (:name, 'operator', 1)")
             tx.conn.execute(add, {"name": database.account})
         vendor = LedgerVendor()

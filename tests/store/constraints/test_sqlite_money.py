@@ -199,7 +199,7 @@ def test_what_is_missing_or_altered_is_found(furnished: Path) -> None:
     database = Database(f"sqlite:///{furnished}")
     with database.read() as conn:
         assert sqlite_constraints.missing_triggers(conn) == ()
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql("DROP TRIGGER guard_refunds_update")
         tx.conn.exec_driver_sql("DROP TRIGGER guard_payments_delete")
         tx.conn.exec_driver_sql("CREATE TRIGGER guard_payments_delete BEFORE DELETE ON payments BEGIN SELECT 1; END")

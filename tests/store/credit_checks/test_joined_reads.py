@@ -52,7 +52,7 @@ def database(engine: Engine) -> Iterator[Database]:
         rows = [record(1, NUMBER), record(2, NUMBER), record(3, OTHER), record(4, f"T{NUMBER}", None)]
         purchase = "credit-check.purchase"
         calls = [call(1, purchase, "calling"), call(2, purchase, "done"), call(3, "credit-check.detail", "calling")]
-        with opened.write_once() as tx:
+        with opened.write_without_retries() as tx:
             tx.conn.execute(insert(table), rows)
             tx.conn.execute(insert(operations), calls)
         place.sql("DELETE FROM operators", "INSERT INTO operators (name, roles) VALUES ('somebody', 'operator')")

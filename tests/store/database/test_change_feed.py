@@ -24,7 +24,7 @@ def database(place: Place) -> Iterator[Database]:
 
 
 def announce(database: Database, *records: int) -> None:
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         for record in records:
             credit_checks.announce_change(tx.conn, record, NOW)
 
@@ -52,7 +52,7 @@ def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, othe
     one piece.
     """
     mark, _ = read_on(on_server, None)
-    with on_server.write_once() as slow:
+    with on_server.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
         announce(on_server, *range(2, 2 + others))
         mark, told = read_on(on_server, mark)
@@ -66,7 +66,7 @@ def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, othe
 
 
 def test_one_that_began_before_the_first_reading_is_not_missed(on_server: Database) -> None:
-    with on_server.write_once() as slow:
+    with on_server.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
         announce(on_server, 2)
         mark, _ = read_on(on_server, None)
@@ -79,7 +79,7 @@ def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeyp
     monkeypatch.setattr("console.store.database.change_feed.time.monotonic", lambda: clock[0])
     announce(on_server, *range(20))
     mark, _ = read_on(on_server, None)
-    with on_server.write_once() as slow:
+    with on_server.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 99, NOW)
         for turn in range(1, 4):
             clock[0] += change_feed.OPEN_SECONDS / 2
@@ -99,7 +99,7 @@ def test_another_database_in_its_place_is_read_from_its_end(on_server: Database)
     """One restored from a backup gives ids again that were given before."""
     announce(on_server, *range(10))
     mark, _ = read_on(on_server, None)
-    with on_server.write_once() as tx:
+    with on_server.write_without_retries() as tx:
         tx.conn.exec_driver_sql("DELETE FROM changes WHERE subject_id >= 5")
     mark, told = read_on(on_server, mark)
     assert told == []

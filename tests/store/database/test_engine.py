@@ -34,7 +34,7 @@ def add_up(file: str, turns: int) -> str:
     """Read, then write what was read plus one: the pattern that loses updates when BEGIN comes too late."""
     database = Database(f"sqlite:///{file}")
     for _ in range(turns):
-        with database.write_once() as tx:
+        with database.write_without_retries() as tx:
             value = int(tx.conn.scalar(text("SELECT value FROM console_meta WHERE name = 'sum'")) or 0)
             tx.conn.execute(text("UPDATE console_meta SET value = :v WHERE name = 'sum'"), {"v": str(value + 1)})
     database.close()
@@ -43,7 +43,7 @@ def add_up(file: str, turns: int) -> str:
 
 def test_no_update_is_lost(database: Database) -> None:
     """Demand 18: many processes read, modify and write one row; every one counts."""
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
     at_once(PROCESSES, add_up, str(database.file), TURNS)
     with database.read() as conn:
@@ -56,7 +56,7 @@ def test_a_write_transaction_owns_the_lock_before_it_reads(database: Database) -
     """Nobody writes between what a transaction has read and what it writes: BEGIN IMMEDIATE comes first."""
     assert database.file is not None
     other = sqlite3.connect(database.file, timeout=0, isolation_level=None)
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         migrate.read_meta(tx.conn, "database_id")
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
@@ -67,10 +67,10 @@ def test_a_write_transaction_owns_the_lock_before_it_reads(database: Database) -
 def test_hooks_run_after_commit_only(database: Database) -> None:
     """What must follow a COMMIT doesn't follow a rollback."""
     seen: list[str] = []
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.call_after_commit(lambda: seen.append("kept"))
         assert seen == []
-    with suppress(RuntimeError), database.write_once() as tx:
+    with suppress(RuntimeError), database.write_without_retries() as tx:
         tx.call_after_commit(lambda: seen.append("lost"))
         raise RuntimeError
     assert seen == ["kept"]
@@ -80,7 +80,7 @@ def test_an_open_reader_blocks_no_writer(database: Database) -> None:
     """A window that reads never makes a purchase wait."""
     with database.read() as conn:
         conn.scalar(text("SELECT count(*) FROM console_meta"))
-        with database.write_once() as tx:
+        with database.write_without_retries() as tx:
             migrate.write_meta(tx.conn, "written", "meanwhile")
 
 
@@ -124,7 +124,7 @@ def test_somebody_elses_database(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("version", "newer"), [("0000", False), ("9999", True)])
 def test_another_version(database: Database, version: str, newer: bool) -> None:
     """A program and a database that don't fit say so, and say which of them is older."""
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
     with pytest.raises(ConsoleError) as refused:
         migrate.ensure_schema(database)
@@ -144,15 +144,15 @@ def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.Monke
     """Who can't write in bounded time is told that it is locked; nothing was written."""
     monkeypatch.setattr("console.store.database.sqlite._PRAGMAS", ("busy_timeout=50",))
     impatient = Database(f"sqlite:///{database.file}")
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "held", "yes")
-        with pytest.raises(ConsoleError) as refused, impatient.write_once():
+        with pytest.raises(ConsoleError) as refused, impatient.write_without_retries():
             pass
     assert (refused.value.code, refused.value.exit_status) == ("database_locked", 6)
 
 
 def fill_up(database: Database, pages: int) -> None:
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         tx.conn.execute(text("UPDATE console_meta SET value = 'before' WHERE name = 'database_id'"))
         for i in range(2_000):
@@ -202,7 +202,7 @@ def test_an_older_program_that_is_still_open_writes_no_more(
     monkeypatch.setattr("console.store.database.engine.ADMISSION_VALID_SECONDS", 0.0)
     database.admission = migrate.require_current_version
     database.write(lambda tx: migrate.write_meta(tx.conn, "before", "yes"))
-    with Database(str(database.url)).write_once() as tx:
+    with Database(str(database.url)).write_without_retries() as tx:
         tx.conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(ConsoleError) as refused:
         database.write(lambda tx: migrate.write_meta(tx.conn, "after", "no"))

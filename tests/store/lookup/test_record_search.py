@@ -34,7 +34,7 @@ def database(engine: Engine) -> Iterator[Database]:
             place.unguard(guarded)
         plain._fill(opened)
         _vary(opened)
-        with opened.write_once() as tx:
+        with opened.write_without_retries() as tx:
             at = NOW.replace(tzinfo=None)
             for row_id, column, day in ((2, "paid_at", PAID_ON), (5, "begun_at", BEGUN_ON)):
                 first, _ = DayRange(day, day).instants()

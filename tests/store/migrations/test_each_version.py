@@ -77,14 +77,14 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None
     with empty(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
         schema = schema_of(database)
-        with database.write_once() as tx:
+        with database.write_without_retries() as tx:
             insert_rows(tx.conn)
             rows = kept_rows(tx.conn)
         assert rows["requests"] == [("a", "op", "ended", "a", 0), ("b", "op", "lapsed", None, 0)]
         undone: list[str] = []
         for version, statements in UNDONE.items():
             undone += statements
-            with database.write_once() as tx:
+            with database.write_without_retries() as tx:
                 for statement in undone:
                     tx.conn.exec_driver_sql(statement)
                 tx.conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{version}'")

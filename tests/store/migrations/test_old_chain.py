@@ -51,7 +51,7 @@ def make_old(database: Database, revision: str) -> None:
     config.set_main_option("script_location", str(migrate.MIGRATIONS_FOLDER))
     config.set_main_option("version_locations", str(OLD_CHAIN))
     config.set_main_option("path_separator", "newline")
-    with database.write_once() as tx:
+    with database.write_without_retries() as tx:
         config.attributes.update(connection=tx.conn, versions="alembic_version")
         command.upgrade(config, revision)
         migrate.write_meta(tx.conn, "database_id", str(uuid.uuid4()))
@@ -107,7 +107,7 @@ def test_its_rows_stay(engine: Engine, tmp_path: Path) -> None:
     """The initial limits aren't inserted twice, and rows get the values of the columns that are new."""
     with empty(engine, tmp_path / "old") as old:
         make_old(old, migrate.BASELINE_VERSION)
-        with old.write_once() as tx:
+        with old.write_without_retries() as tx:
             tx.conn.exec_driver_sql("UPDATE limits SET value = 7 WHERE name = 'per_refund' AND currency = 'JPY'")
             tx.conn.exec_driver_sql(
                 f"INSERT INTO {CHECKS} (client_id, corporation_number, status) VALUES (1, '7010001065142', 'success')"

@@ -136,7 +136,7 @@ def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Pla
 
     assert work(keep=False) is None
     assert work(keep=True) is not None
-    with there.write_once() as tx:
+    with there.write_without_retries() as tx:
         assert [bool(proof(tx.conn)) for proof in proofs] == [False, True]
 
 

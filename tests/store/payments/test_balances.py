@@ -95,7 +95,7 @@ def test_sums_move_by_the_rules_alone(rows: Connection, seed: int) -> None:
 @EVERYWHERE
 def test_more_than_was_captured_is_never_reserved_at_once(books: Database) -> None:
     """Many who reserve at the same moment get what there is, and not a yen more."""
-    with books.write_once() as tx:
+    with books.write_without_retries() as tx:
         payment = paid(tx.conn, "ORD-crowd", minor=5)
 
     def reserve(_: int) -> bool:

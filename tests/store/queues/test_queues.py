@@ -124,7 +124,7 @@ def _fill(opened: Database) -> None:
         {**row(number, "success", "known", work, missing=False), "work_reason": "contradicted"}
         for number, work in ((71, "needs_review"), (72, "none"))
     ]
-    with opened.write_once() as tx:
+    with opened.write_without_retries() as tx:
         tx.conn.execute(insert(table), rows)
         tx.conn.execute(insert(payment_schema.orders), _orders())
         tx.conn.execute(insert(payment_schema.payments), _payments())

@@ -75,7 +75,7 @@ def test_people_find_what_they_expect(tmp_path: Path, capsys: pytest.CaptureFixt
     """The look-alikes have lower row ids than the expected corporations, so no order of rows helps."""
     listed = list(read_list())
     others = [fields for expected in listed for fields in look_alikes(expected.fields["name"])]
-    rows = [list(one) for one in InventedRegistry(INVENTED_ROWS, 3, date(2025, 10, 31)).all_rows()]
+    rows = [list(one) for one in InventedRegistry(INVENTED_ROWS, 3, date(2025, 10, 31)).iterate_rows()]
     rows += [row(index, furigana="", **fields) for index, fields in enumerate(others)]
     rows += [row(100_000 + index, **expected.fields) for index, expected in enumerate(listed)]
     import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE, rows)])
