@@ -14,10 +14,10 @@ DIGIT_COUNT = 13
 TEST_NUMBERS = frozenset({"0000000000001", "0000000000002", "0000000000003"})
 
 # Removed before any check: characters that forms, spreadsheets and input methods put between or around digits.
-_SEPARATORS = " \t\r\n\u3000\u00a0\u200b\ufeff-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\u30fc\uff70"
-_NORMAL_CHARACTERS = {ord(c): None for c in _SEPARATORS} | {0xFF10 + i: 0x30 + i for i in range(10)}
-_PREFIXES = ("T", "t", "\uff34", "\uff54")
-_DIGITS = frozenset("0123456789")
+_SEPARATOR_CHARACTERS = " \t\r\n\u3000\u00a0\u200b\ufeff-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\u30fc\uff70"
+_NORMAL_CHARACTERS = {ord(c): None for c in _SEPARATOR_CHARACTERS} | {0xFF10 + i: 0x30 + i for i in range(10)}
+_NUMBER_PREFIXES = ("T", "t", "\uff34", "\uff54")
+_ASCII_DIGITS = frozenset("0123456789")
 # Longer input can't be a number of 13 digits; the limit keeps a very long pasted text from costing time.
 _LONGEST_INPUT_CHARACTERS = 1_000
 _CHECK_DIGITS = "987654321"  # by the weighted sum modulo 9
@@ -53,7 +53,7 @@ def read_number(text: str, *, allow_dummies: bool = False) -> CorporationNumber 
     bare, stripped = _strip_prefix(text[:_LONGEST_INPUT_CHARACTERS].translate(_NORMAL_CHARACTERS))
     if not bare:
         return RejectedNumber(NumberReason.NO_DIGITS)
-    if not _DIGITS.issuperset(bare):
+    if not _ASCII_DIGITS.issuperset(bare):
         return RejectedNumber(NumberReason.OTHER_CHARACTER)
     if len(bare) != DIGIT_COUNT or len(text) > _LONGEST_INPUT_CHARACTERS:
         return RejectedNumber(NumberReason.WRONG_LENGTH, bare)
@@ -67,7 +67,7 @@ def _strip_prefix(bare: str) -> tuple[str, bool]:
     text unchanged with False.
     """
     digits = bare[1:]
-    if bare.startswith(_PREFIXES) and len(digits) == DIGIT_COUNT and _DIGITS.issuperset(digits):
+    if bare.startswith(_NUMBER_PREFIXES) and len(digits) == DIGIT_COUNT and _ASCII_DIGITS.issuperset(digits):
         return digits, True
     return bare, False
 
@@ -109,11 +109,11 @@ def list_numbers_with_one_typing_error(typed: str) -> tuple[str, ...]:
 def _list_texts_with_one_typing_error(typed: str) -> set[str]:
     size = len(typed)
     if size == DIGIT_COUNT:
-        one_digit_off = {typed[:i] + d + typed[i + 1 :] for i in range(size) for d in _DIGITS}
+        one_digit_off = {typed[:i] + d + typed[i + 1 :] for i in range(size) for d in _ASCII_DIGITS}
         swapped = {typed[:i] + typed[i + 1] + typed[i] + typed[i + 2 :] for i in range(size - 1)}
         return one_digit_off | swapped
     if size == DIGIT_COUNT - 1:
-        return {typed[:i] + d + typed[i:] for i in range(size + 1) for d in _DIGITS}
+        return {typed[:i] + d + typed[i:] for i in range(size + 1) for d in _ASCII_DIGITS}
     if size == DIGIT_COUNT + 1:
         return {typed[:i] + typed[i + 1 :] for i in range(size)}
     return set()

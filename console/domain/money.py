@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-MINOR_DIGITS: Mapping[str, int] = {"JPY": 0, "INR": 2}
+MINOR_DIGITS_BY_CURRENCY: Mapping[str, int] = {"JPY": 0, "INR": 2}
 LARGEST_MINOR = 10**15
 _PLAIN_AMOUNT_PATTERN = re.compile(r"(0|[1-9][0-9]{0,15})(\.[0-9]{1,4})?")
 
@@ -26,7 +26,7 @@ class Money:
     def __post_init__(self) -> None:
         if type(self.minor) is not int or not 0 <= self.minor <= LARGEST_MINOR:
             raise InvalidAmountText("out of bounds")
-        if self.currency not in MINOR_DIGITS:
+        if self.currency not in MINOR_DIGITS_BY_CURRENCY:
             raise InvalidAmountText("no currency of ours")
 
 
@@ -40,7 +40,7 @@ def stored_money(minor: int, currency: str) -> Money | None:
 
 def decimal_text(money: Money) -> str:
     """Return the amount with all decimal places of its currency: `3300` (yen), `150.50` (rupees)."""
-    digits = MINOR_DIGITS[money.currency]
+    digits = MINOR_DIGITS_BY_CURRENCY[money.currency]
     units, part = divmod(money.minor, 10**digits)
     return f"{units}.{part:0{digits}}" if digits else str(units)
 
@@ -58,7 +58,7 @@ def money_from_text(text: str, currency: str) -> Money:
     A text with more decimal places than the currency has is refused, even if these are zeros, because the person may
     mean another currency.
     """
-    digits = MINOR_DIGITS.get(currency, 0)
+    digits = MINOR_DIGITS_BY_CURRENCY.get(currency, 0)
     match = _PLAIN_AMOUNT_PATTERN.fullmatch(text)
     if match is None or len(match[2] or ".") - 1 > digits:
         raise InvalidAmountText("no plain amount")
@@ -73,7 +73,7 @@ def money_from_number(value: int | Decimal, currency: str) -> Money:
     if not exact.is_finite() or exact.adjusted() > 15 or exact.is_signed():
         raise InvalidAmountText("out of bounds")
     _, figures, exponent = exact.as_tuple()
-    shift = int(exponent) + MINOR_DIGITS.get(currency, 0)
+    shift = int(exponent) + MINOR_DIGITS_BY_CURRENCY.get(currency, 0)
     if shift < 0 and any(figures[shift:]):
         raise InvalidAmountText("finer than the currency")
     return Money(_shift_digits(figures, shift), currency)

@@ -20,7 +20,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.money import LARGEST_MINOR, MINOR_DIGITS, Money
+from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY, Money
 from console.domain.payments.provider_registry import ProviderTraits, registered_parts
 from console.resource_paths import resources_dir
 from console.wording import findings
@@ -167,7 +167,7 @@ def format_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
     fact `minor` is then also given as `amount`.
     """
     currency = facts.get("currency")
-    if currency not in MINOR_DIGITS:
+    if currency not in MINOR_DIGITS_BY_CURRENCY:
         return facts
     sums = {
         "amount" if name == "minor" else name: Money(value, str(currency))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from console.domain.money import MINOR_DIGITS
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.provider_outcome import OutcomeClass
 from console.wording.formats import age_parts, format_amount
 
@@ -201,7 +201,7 @@ def _amount_text(currency: str | None, *, drops: bool) -> Callable[[re.Match[str
 
     def replace(match: re.Match[str]) -> str:
         of = match["currency"] or (currency if drops else None)
-        if of in MINOR_DIGITS:
+        if of in MINOR_DIGITS_BY_CURRENCY:
             return format_amount(int(match["minor"]), str(of))
         return "" if drops else match[0]
 

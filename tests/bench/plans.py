@@ -199,7 +199,7 @@ SEARCHES: dict[str, Ask] = {
     "search by outcome": _search_of("certainty:unknown kind:payment,refund cause:timeout"),
     "search by work": _search_of("work:needs_review kind:payment amount:>100"),
     "search of named records": _search_of("amount:>100", {"payment": {1, 2}, "refund": {1}, "order": {1}}),
-    "records of searched numbers": lambda conn: record_search.ids_of_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),
+    "records of searched numbers": lambda conn: record_search.find_ids_of_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),
 }
 """Searches that an index answers; the rows are few, and are sorted by work state."""
 NEWEST: dict[str, Ask] = {

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from console.domain.money import (
     LARGEST_MINOR,
-    MINOR_DIGITS,
+    MINOR_DIGITS_BY_CURRENCY,
     InvalidAmountText,
     Money,
     decimal_text,
@@ -17,7 +17,7 @@ from console.domain.money import (
     shortest_text,
 )
 
-AMOUNTS = st.builds(Money, st.integers(0, LARGEST_MINOR), st.sampled_from(sorted(MINOR_DIGITS)))
+AMOUNTS = st.builds(Money, st.integers(0, LARGEST_MINOR), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
 
 
 @given(AMOUNTS)
@@ -26,20 +26,20 @@ def test_text_and_back(money: Money) -> None:
     for text in (decimal_text(money), shortest_text(money)):
         assert money_from_text(text, money.currency) == money
         assert money_from_number(Decimal(text), money.currency) == money
-    assert Decimal(decimal_text(money)) == Decimal(money.minor).scaleb(-MINOR_DIGITS[money.currency])
+    assert Decimal(decimal_text(money)) == Decimal(money.minor).scaleb(-MINOR_DIGITS_BY_CURRENCY[money.currency])
 
 
-@given(st.decimals(allow_nan=True, allow_infinity=True), st.sampled_from(sorted(MINOR_DIGITS)))
+@given(st.decimals(allow_nan=True, allow_infinity=True), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
 def test_a_number_is_exact_or_none(value: Decimal, currency: str) -> None:
     """Whatever number comes, it is refused or means exactly that many minor units."""
     try:
         money = money_from_number(value, currency)
     except InvalidAmountText:
         return
-    assert Decimal(money.minor) == value.scaleb(MINOR_DIGITS[currency])
+    assert Decimal(money.minor) == value.scaleb(MINOR_DIGITS_BY_CURRENCY[currency])
 
 
-@given(st.text(max_size=12), st.sampled_from(sorted(MINOR_DIGITS)))
+@given(st.text(max_size=12), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
 def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
     """No text does anything but be an amount or not be one; what is read was written in ASCII."""
     try:

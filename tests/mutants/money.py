@@ -135,8 +135,8 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "sums are written by anybody",
         _PAYMENTS,
-        "_FIXED_COLUMNS = MONEY_COLUMNS | {",
-        "_FIXED_COLUMNS = {",
+        "_COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {",
+        "_COLUMNS_NEVER_CHANGED = {",
         _PAYMENT_ROWS,
     ),
     _mutant(

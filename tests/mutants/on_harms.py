@@ -72,7 +72,7 @@ ON_HARMS: tuple[Mutant, ...] = (
         'TriggerRule("NEW.version = 1", "tokens', 'TriggerRule("TRUE", "tokens',
         f"{_HOSTILE}::test_nobody_begins_tokens_at_their_end"),
     _mutant("every call is put off", _RULES,
-        "NEW.not_before <= {_NOW} + {LONGEST_PAUSE_MS}", "NEW.not_before <> -1",
+        "NEW.not_before <= {_NOW_SQL} + {LONGEST_PAUSE_MS}", "NEW.not_before <> -1",
         f"{_HOSTILE}::test_nobody_puts_every_call_off"),
     _mutant("an order that may be paid is cancelled", _ORDERS,
         'f"{_CANNOT_BE_PAID} AND {_HAS_ENDED_UNPAID}"', '"TRUE"', f"{_PAID}::test_what_may_be_paid_is_not_cancelled"),

@@ -189,7 +189,7 @@ def test_every_problem_of_a_setting_is_told() -> None:
 def test_every_reason_of_an_outcome_has_a_word() -> None:
     """What went wrong on the way to a provider can be named in a list and in a sentence."""
     reasons = {asked.text for asked in word_use.arguments(ROOT / "providers", OUTCOMES)}
-    reasons |= {reason for reason, *_ in failures._make_rows()}
+    reasons |= {reason for reason, *_ in failures._make_failure_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
 
 

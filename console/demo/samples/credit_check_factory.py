@@ -15,7 +15,7 @@ from console.domain.records import CheckReport, WorkReason
 CLIENT_IDS = ("1", "2", "3", "7", "42")
 FIRST_PROVIDER_ID = 20_001
 ONE_SECOND = timedelta(seconds=1)
-_BUYERS = ("op-a", "op-a", "op-a", "lead-b")
+_BUYER_NAMES = ("op-a", "op-a", "op-a", "lead-b")
 _UNKNOWN_CAUSES = ("read_timeout", "http_503", "connection_broken", "answer_cut", "http_500")
 
 JournalState = tuple[str, str | None, str | None]
@@ -132,7 +132,7 @@ class CheckSampleFactory:
     def make_begun(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
         """Return a sample whose purchase has begun but has no outcome yet; the caller sets the outcome."""
         operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
-        who, client = self.random.choice(_BUYERS), self.random.choice(CLIENT_IDS)
+        who, client = self.random.choice(_BUYER_NAMES), self.random.choice(CLIENT_IDS)
         sample = CheckSample(kind, self.next_number(), client, at, who, journal, status, operation_id=operation_id)
         sample.events.append(
             SampleEvent(at, who, AuditAction.CREDIT_CHECK_PURCHASE_STARTED, {"operation": operation_id})

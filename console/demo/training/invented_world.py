@@ -31,7 +31,7 @@ INVENTED_PEOPLE = (
     Person(INVENTED_APPROVER, frozenset({APPROVER}), may_buy=False),
 )
 CLIENT_IDS = ("1", "2", "3")
-_PROVIDER = "paypay"
+_PAYMENT_PROVIDER = "paypay"
 _NOON = time(12)
 
 
@@ -79,17 +79,17 @@ class SandboxWorld:
     def add_order(self, amount: int, state: str = "pending", corporation: str | None = None) -> str:
         context = self._console._context
         number = f"T-{secrets.randbelow(900_000) + 100_000}"
-        new_order = NewOrder(number, amount, "JPY", corporation, None, _PROVIDER, OrderState(state))
+        new_order = NewOrder(number, amount, "JPY", corporation, None, _PAYMENT_PROVIDER, OrderState(state))
         context.write(lambda tx: orders.insert_order(tx.conn, new_order, context.now()))
         return number
 
     def pay_order(self, number: str, amount: int) -> int:
-        self._money.register_payment(_PROVIDER, number, amount)
+        self._money.register_payment(_PAYMENT_PROVIDER, number, amount)
         with self._console.acting_as(COLLEAGUE):
-            return self._console.payments.import_payment(PaymentImport(_PROVIDER, number)).id
+            return self._console.payments.import_payment(PaymentImport(_PAYMENT_PROVIDER, number)).id
 
     def pay_without_notice(self, number: str, amount: int, days_ago: int) -> None:
-        self._money.register_payment(_PROVIDER, number, amount, at=self._noon(days_ago).isoformat())
+        self._money.register_payment(_PAYMENT_PROVIDER, number, amount, at=self._noon(days_ago).isoformat())
 
     def publish_daily_file(self, days_ago: int) -> str:
         day = self._day(days_ago).isoformat()
@@ -116,7 +116,9 @@ class SandboxWorld:
         self._receive(notice)
 
     def _receive(self, notice: dict[str, Any]) -> None:
-        self._console.payments.receive_notice(NoticePost(_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1"))
+        self._console.payments.receive_notice(
+            NoticePost(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
+        )
 
     def _day(self, days_ago: int) -> date:
         return (self._console._context.now().astimezone(JST) - timedelta(days=days_ago)).date()

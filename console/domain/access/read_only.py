@@ -52,7 +52,7 @@ def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool
 
 
 def facts_of_switch(switch: ReadOnlySwitch) -> Mapping[str, object]:
-    """Return the facts of a sentence about the switch: the person who set it, the instant (UTC) and the person's
-    reason.
+    """Return the values that a sentence about the switch contains: the person who set it, the instant (UTC) and
+    the person's reason.
     """
     return {"who": switch.person, "since": switch.at, "note": switch.reason}

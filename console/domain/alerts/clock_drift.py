@@ -35,7 +35,7 @@ def expected_text() -> str:
     return f"within {LIMIT_SECONDS:.0f} s"
 
 
-def drift_of_requests(delays: Sequence[float]) -> float | None:
+def compute_clock_drift(delays: Sequence[float]) -> float | None:
     """Return by how many seconds a desk's clock is ahead of the server's clock (negative: behind); None if the delays
     prove no difference.
 

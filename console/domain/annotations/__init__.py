@@ -1,1 +1,1 @@
-"""Annotations of records: whom their notes mention."""
+"""Annotations of records: the people whom notes mention."""

@@ -343,8 +343,9 @@ class ExceedsCaptured(_Shared, total=False):
 
 
 class OverLimit(_Shared, total=False):
-    """Facts of the error `over_limit`. `limit`, `left` and `asked` are set for the limit of a corporation's account.
-    For a limit of refunds only `reason` is set: the broken rule.
+    """Detail of the error `over_limit`. For the limit of a corporation's account, `limit`, `left` (the amount that
+    is still free) and `asked` (the requested amount) are set. For a limit of refunds, only `reason` is set: the
+    rule that the refund would break.
     """
 
     reason: LimitReason

@@ -123,7 +123,9 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
 
 
 def _explain_situation(record: Payment, relations: PaymentRelations, now: datetime) -> Explanation:
-    """Explain a payment by the first of its circumstances that needs attention, without its badges."""
+    """Explain a payment by the first circumstance that needs attention, for example an unknown outcome or an open
+    case. The badges are added by the caller.
+    """
     order, facts = relations.order, _payment_facts(record, relations)
     pending_refund = relations.pending_refund
     if record.certainty is Certainty.UNKNOWN:

@@ -15,7 +15,7 @@ QUEUE_NAMES = (
     "pending", "error", "incomplete", "unknown", "review", "refunds", "disagree", "notices", "companies",
 )  # fmt: skip
 SCREENS = ("home", "lookup", "queues", "approvals", "alerts", "reconcile", "audit", "reports", "set-asides")
-_PATTERNS = {
+_TARGET_PATTERN_BY_KIND = {
     "record": re.compile(rf"({'|'.join(RECORD_KINDS)})/([1-9][0-9]{{0,17}})"),
     "operation": re.compile(r"()([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"),
     "corporation": re.compile(r"()([1-9][0-9]{12})"),
@@ -47,9 +47,9 @@ def parse_link(text: str) -> Link | None:
         return None
     scheme, _, rest = text.partition(":")
     place, _, path = rest.partition("/")
-    pattern = _PATTERNS.get(place)
+    pattern = _TARGET_PATTERN_BY_KIND.get(place)
     match = pattern.fullmatch(path) if pattern is not None and scheme == SCHEME else None
-    return None if match is None else Link(place, match[2], match[1])  # type: ignore[arg-type]  # a key of _PATTERNS
+    return None if match is None else Link(place, match[2], match[1])  # type: ignore[arg-type]  # a key of _TARGET_PATTERN_BY_KIND
 
 
 def link_text(link: Link) -> str:

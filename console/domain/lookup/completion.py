@@ -13,12 +13,12 @@ from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 12
 _MIN_NAME_CHARACTERS = 2
-_WORD = re.compile(r"\S*\Z")
-_STATES = tuple(
+_LAST_WORD_PATTERN = re.compile(r"\S*\Z")
+_STATE_VALUES = tuple(
     dict.fromkeys(str(state) for states in (PaymentState, RefundState, OrderState, CheckState) for state in states)
 )
 OFFERED_VALUES: Mapping[str, tuple[str, ...]] = {
-    "status": (*(str(one) for one in Certainty if one is Certainty.UNKNOWN), *_STATES),
+    "status": (*(str(one) for one in Certainty if one is Certainty.UNKNOWN), *_STATE_VALUES),
     "certainty": tuple(map(str, Certainty)),
     "work": tuple(map(str, WorkState)),
     "provider": (),
@@ -61,7 +61,7 @@ def list_completions(text: str, cursor: int) -> tuple[Completion, ...]:
     """Return the completions of the word that ends at the cursor, at most MAX_COMPLETIONS; empty for a complete
     word. Of several values with commas between them, the last is completed.
     """
-    match = _WORD.search(text[:cursor])
+    match = _LAST_WORD_PATTERN.search(text[:cursor])
     start = match.start() if match else cursor
     word = text[start:cursor].lower().replace("：", ":")
     found = (

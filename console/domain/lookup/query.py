@@ -21,7 +21,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from console.domain.calendar_days import end_of_day, start_of_day
-from console.domain.money import MINOR_DIGITS
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.queues.filter_text import InvalidFilterValue, add_operator, parse_amount
 from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
 
@@ -38,16 +38,18 @@ _AMOUNT_LIKE = re.compile(
     r"|[0-9]{1,3}(?:,[0-9]{2,3})+(?:\.[0-9]+)?",
     re.IGNORECASE,
 )
-_COMPARED = re.compile(r"(?:>=|<=|>|<|[≧≥≦≤])(?=[0-9¥₹]).*")
+_AMOUNT_COMPARISON_PATTERN = re.compile(r"(?:>=|<=|>|<|[≧≥≦≤])(?=[0-9¥₹]).*")
 _APART_SIGN = re.compile(r"([¥₹￥])\s+(?=[0-9０-９])|(?<=[0-9０-９])\s+(?=円)")
-_HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
-_DAY = (
+_HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))
+_DAY_PATTERN_TEXT = (
     r"(?:(?P<year{0}>[0-9]{{4}})(?P<mark{0}>[-/.])(?P<month{0}>[0-9]{{1,2}})(?P=mark{0})(?P<day{0}>[0-9]{{1,2}})"
     r"|(?:(?P<kanji_year{0}>[0-9]{{4}})年)?(?P<kanji_month{0}>[0-9]{{1,2}})月(?P<kanji_day{0}>[0-9]{{1,2}})日"
     r"|(?P<short_month{0}>[0-9]{{1,2}})[-/](?P<short_day{0}>[0-9]{{1,2}}))"
 )
-_ONE_DAY = re.compile(_DAY.format(1))
-_DAY_VALUE = re.compile(rf"(?P<comparison>>=|<=|>|<|=)?{_DAY.format(1)}(?:\.\.{_DAY.format(2)})?")
+_ONE_DAY = re.compile(_DAY_PATTERN_TEXT.format(1))
+_DAY_VALUE = re.compile(
+    rf"(?P<comparison>>=|<=|>|<|=)?{_DAY_PATTERN_TEXT.format(1)}(?:\.\.{_DAY_PATTERN_TEXT.format(2)})?"
+)
 _YEARS_BETWEEN_LEAP_DAYS = 8
 
 
@@ -156,7 +158,7 @@ def _read_word(reading: _Reading, typed: str, *, is_alone: bool) -> None:
     """Read one word. An unknown operator that is the whole text, or is written in capitals, may be a name or a number
     (RE:BORN): it is searched as text, too.
     """
-    word = unicodedata.normalize("NFKC", typed).translate(_HYPHENS)
+    word = unicodedata.normalize("NFKC", typed).translate(_HYPHEN_FOLDING)
     operator = _OPERATOR_PATTERN.fullmatch(word)
     if operator is not None:
         is_known = _read_operator(reading, operator[1].lower(), operator[2], typed)
@@ -164,7 +166,7 @@ def _read_word(reading: _Reading, typed: str, *, is_alone: bool) -> None:
             reading.words.append(typed)
     elif _AMOUNT_LIKE.fullmatch(word):
         _read_amount(reading, word, typed)
-    elif _COMPARED.fullmatch(word):
+    elif _AMOUNT_COMPARISON_PATTERN.fullmatch(word):
         if _parse_days(word, reading.today) is not None:
             _read_operator(reading, DAY_OPERATOR, word, typed)
         else:
@@ -219,7 +221,9 @@ def _read_amount(reading: _Reading, word: str, typed: str) -> None:
 
 def _is_too_fine(amount: AmountRange) -> bool:
     """True if no amount of any currency can be exactly this one: ¥100.50."""
-    return amount.lowest == amount.highest and all(amount.minor_bounds(currency) is None for currency in MINOR_DIGITS)
+    return amount.lowest == amount.highest and all(
+        amount.minor_bounds(currency) is None for currency in MINOR_DIGITS_BY_CURRENCY
+    )
 
 
 # -- days
@@ -246,7 +250,7 @@ def _read_bare_days(reading: _Reading) -> None:
 
 def _parse_days(value: str, today: date) -> DayRange | None:
     """Return the days of an operator's value: a day, `a..b`, or a day after a comparison sign."""
-    match = _DAY_VALUE.fullmatch(value.translate(_COMPARISONS))
+    match = _DAY_VALUE.fullmatch(value.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:
         return None
     first, comparison = _day_of(match, 1, today), match["comparison"]
@@ -262,7 +266,7 @@ def _parse_days(value: str, today: date) -> DayRange | None:
     return DayRange(first, last)
 
 
-_COMPARISONS = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<="})
+_COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<="})
 
 
 def _next_day(day: date, step: int) -> date:

@@ -31,8 +31,8 @@ _MIN_CHARACTERS = 2
 _MIN_DIGITS = 4
 _NUMBER_AMONG_WORDS = re.compile(r"(?<![0-9A-Za-z])[Tt]?([0-9](?:[ -]?[0-9]){12})(?![0-9])")
 _POST_CODE = re.compile(r"〒\s*([0-9]{3})-?([0-9]{0,4})|([0-9]{3})-([0-9]{1,4})")
-_HYPHENS = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
-_KANA = re.compile(r"([ぁ-ゖー]{2,}|[ァ-ヺー]{2,})")
+_HYPHEN_FOLDING = str.maketrans(dict.fromkeys("‐‑‒–—―−ー─ｰ", "-"))
+_KANA_RUN_PATTERN = re.compile(r"([ぁ-ゖー]{2,}|[ァ-ヺー]{2,})")
 _UNSEEN_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
@@ -86,7 +86,7 @@ def parse_query(text: str) -> RegistryQuery:
     number = find_number(typed)
     words = tuple(map(_read_word_among_others, typed.split()))
     whole = _read_word(typed)
-    digits = "".join(typed.translate(_HYPHENS).replace("-", "").split())
+    digits = "".join(typed.translate(_HYPHEN_FOLDING).replace("-", "").split())
     is_digits = digits.isascii() and digits.isdecimal()
     post_code = _read_post_code(typed.strip())
     return RegistryQuery(
@@ -115,7 +115,7 @@ def find_number(text: str) -> str | None:
         return number.value
     if number.normalized is not None and len(number.normalized) == DIGIT_COUNT - 1:
         return check_digit(number.normalized) + number.normalized
-    for found in _NUMBER_AMONG_WORDS.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHENS)):
+    for found in _NUMBER_AMONG_WORDS.finditer(unicodedata.normalize("NFKC", text).translate(_HYPHEN_FOLDING)):
         part = read_number(found[1])
         if isinstance(part, CorporationNumber):
             return part.value
@@ -126,7 +126,7 @@ def _divide_by_script(typed: str) -> list[str]:
     """Return the words, divided before and behind two or more kana of a kind. Return none if no word is divided, or
     if a piece would be too short to search for.
     """
-    pieces = [piece for word in typed.split() for piece in _KANA.split(word) if piece]
+    pieces = [piece for word in typed.split() for piece in _KANA_RUN_PATTERN.split(word) if piece]
     longest = [piece for piece in pieces if len(piece) >= _MIN_CHARACTERS]
     return longest if len(longest) > 1 and len(pieces) > len(typed.split()) else []
 
@@ -170,7 +170,7 @@ def _read_word_among_others(word: str) -> SearchWord:
 
 
 def _read_post_code(word: str) -> str:
-    plain = unicodedata.normalize("NFKC", word).translate(_HYPHENS)
+    plain = unicodedata.normalize("NFKC", word).translate(_HYPHEN_FOLDING)
     if len(plain) == 7 and plain.isascii() and plain.isdecimal():
         return plain
     found = _POST_CODE.fullmatch(plain)

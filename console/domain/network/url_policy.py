@@ -104,7 +104,7 @@ def _parse_base_url(url: str, private: Sequence[Network]) -> BaseUrl:
     base = BaseUrl(parts.scheme, _read_host(parts), parts.port, private)
     if base.scheme != "https" and not (base.scheme == "http" and base.is_loopback):
         raise _InvalidUrl(SettingProblem.URL_NOT_HTTPS)
-    if not base.is_loopback and _is_address(base.host) and not base.admits_address(base.host):
+    if not base.is_loopback and _is_ip_address(base.host) and not base.admits_address(base.host):
         raise _InvalidUrl(SettingProblem.PRIVATE_ADDRESS_IN_URL)
     return base
 
@@ -129,7 +129,7 @@ def _read_host(parts: SplitResult) -> str:
     (`127.1`, `0x7f000001`).
     """
     host = _ascii_host((parts.hostname or "").removesuffix("."))
-    if _is_address(host):
+    if _is_ip_address(host):
         return host
     if "[" in parts.netloc or not _HOST_NAME_PATTERN.fullmatch(host) or _ADDRESS_LIKE_PATTERN.fullmatch(host):
         raise _InvalidUrl(SettingProblem.INVALID_URL)
@@ -152,7 +152,7 @@ def _ascii_host(host: str) -> str:
         raise _InvalidUrl(SettingProblem.INVALID_URL) from None
 
 
-def _is_address(host: str) -> bool:
+def _is_ip_address(host: str) -> bool:
     try:
         ip_address(host)
     except ValueError:

@@ -93,11 +93,11 @@ def _provider_side(payment: Payment, provider_meaning: PaymentState | None, now:
         asked=answered_at,
         old=answered_at is not None and is_answer_old(answered_at, payment, now),
         source=payment.provider,
-        differs=tuple(_differences_at_provider(payment, provider_meaning)) if answered_at else (),
+        differs=tuple(_list_differences_at_provider(payment, provider_meaning)) if answered_at else (),
     )
 
 
-def _differences_at_provider(payment: Payment, provider_meaning: PaymentState | None) -> Sequence[str]:
+def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentState | None) -> Sequence[str]:
     fields = []
     if provider_meaning is not None and provider_meaning not in _AGREEING_STATES[payment.state]:
         fields.append("state")
@@ -122,11 +122,11 @@ def _order_side(payment: Payment, order: Order | None, now: datetime) -> Compare
         asked=now,
         source="shop",
         version=order.version,
-        differs=tuple(_differences_at_order(payment, order)),
+        differs=tuple(_list_differences_at_order(payment, order)),
     )
 
 
-def _differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
+def _list_differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
     fields = []
     is_order_paid = order.state in _PAID_ORDER_STATES
     is_only_payment = len(order.payment_ids) <= 1  # an order with several payments may have been paid by another one

@@ -76,7 +76,7 @@ def _success_effect(payment: Payment, report: PaymentReport, source: ReportSourc
         return ReportEffect(
             unknown="other_amount", case=WorkReason.AMOUNT_DIFFERS, observed=_report_text(report), is_newest=newer
         )
-    path, rule, observed = _steps_of_success(payment.state, source), *_further_capture_case(report)
+    path, rule, observed = _steps_of_success(payment.state, source), *_find_further_capture_case(report)
     if (
         not newer and payment.state is PaymentState.PAYMENT_FAILED
     ):  # a newer failure is known, so the payment was reversed
@@ -96,11 +96,11 @@ def _repeated_success_effect(
         return ReportEffect(case=WorkReason.PAID_TWICE, observed=provider_id, is_newest=False)
     if report.amount not in (None, Money(payment.captured_minor, payment.currency)):
         return _contradiction_effect(report, is_newest=newer)
-    rule, observed = _further_capture_case(report)
+    rule, observed = _find_further_capture_case(report)
     return ReportEffect(_steps_after_paid(payment.state, source), case=rule, observed=observed, is_newest=newer)
 
 
-def _further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
+def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
     """Return the rule id and text of a case if the report has further successful attempts for the same order, each of
     which took money too; otherwise None and an empty text.
     """

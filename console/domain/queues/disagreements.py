@@ -12,7 +12,7 @@ from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.disagreement_reasons import REASONS_BY_KIND
 from console.domain.tasks.records import Alert, AlertRule
 
-_RULES = frozenset(AlertRule).union(*REASONS_BY_KIND.values())
+_DISAGREEMENT_RULES = frozenset(AlertRule).union(*REASONS_BY_KIND.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: dat
     about the record; the one that is the reason of its work comes first, then the oldest.
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
-    found = [alert for alert in open_alerts if alert.rule_id in _RULES]
+    found = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]
     alert = min(found, key=lambda one: (one.rule_id != reason, one.id), default=None)
     sides = _spoken_sides(record, now) if isinstance(record, Payment) else ()
     if alert is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from console.domain.money import MINOR_DIGITS
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
@@ -27,12 +27,12 @@ _OPERATOR_PATTERN = re.compile(r"([a-z]+):(\S+)", re.IGNORECASE)
 _CODE_IN_FILTER_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CLIENT_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 _PERSON_PATTERN = re.compile(r"-|[A-Za-z0-9._-]{1,64}")
-_NUMBER = r"[0-9]{1,13}(?:\.[0-9]{1,4})?"
+_DECIMAL_PATTERN_TEXT = r"[0-9]{1,13}(?:\.[0-9]{1,4})?"
 _AMOUNT_PATTERN = re.compile(
-    rf"(>=|<=|>|<|=)?([¥₹]|[A-Z]{{3}})?(?:({_NUMBER})|({_NUMBER})\.\.({_NUMBER}))([A-Z]{{3}})?"
+    rf"(>=|<=|>|<|=)?([¥₹]|[A-Z]{{3}})?(?:({_DECIMAL_PATTERN_TEXT})|({_DECIMAL_PATTERN_TEXT})\.\.({_DECIMAL_PATTERN_TEXT}))([A-Z]{{3}})?"
 )
 _GROUPED_NUMBER = re.compile(r"(?<![0-9,])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?![0-9,])")
-_SIGNS = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "円": "JPY"})
+_COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "円": "JPY"})
 _AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mhdw])\.\.([0-9]{1,4})([mhdw]))")
 _CURRENCY_OF_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
 _DURATION_BY_UNIT: Mapping[str, timedelta] = {
@@ -81,7 +81,7 @@ def add_operator(record_filter: RecordFilter, word: str) -> RecordFilter | None:
     InvalidFilterValue if the operator's value can't be understood.
     """
     match = _OPERATOR_PATTERN.fullmatch(word)
-    parse = _PARSERS.get(match[1].lower()) if match else None
+    parse = _PARSER_BY_OPERATOR.get(match[1].lower()) if match else None
     return parse(record_filter, match[2]) if match and parse else None
 
 
@@ -175,13 +175,15 @@ def parse_amount(text: str) -> AmountRange:
     `10000..50000JPY`. Commas must group digits as in Japan or in India. Raises InvalidFilterValue for any other
     text.
     """
-    plain = _GROUPED_NUMBER.sub(lambda grouped: grouped[0].replace(",", ""), text.translate(_SIGNS)).upper()
+    plain = _GROUPED_NUMBER.sub(
+        lambda grouped: grouped[0].replace(",", ""), text.translate(_COMPARISON_SIGN_FOLDING)
+    ).upper()
     match = _AMOUNT_PATTERN.fullmatch(plain)
     if match is None:
         raise InvalidFilterValue
     comparison, sign, bound, lowest, highest, suffix = match.groups()
     currency = _CURRENCY_OF_SIGN.get(sign, sign) or suffix
-    if (sign and suffix) or (currency is not None and currency not in MINOR_DIGITS):
+    if (sign and suffix) or (currency is not None and currency not in MINOR_DIGITS_BY_CURRENCY):
         raise InvalidFilterValue
     if bound is None:
         low, high = Decimal(lowest), Decimal(highest)
@@ -213,7 +215,7 @@ def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, age=AgeRange(None, age) if is_upper_bound else AgeRange(age, None))
 
 
-_PARSERS: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {
+_PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {
     "provider": _add_providers,
     "gw": _add_providers,
     "status": _add_states,
@@ -229,7 +231,7 @@ _PARSERS: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {
     "kind": _add_kinds,
 }
 """The function that adds the condition of an operator to a filter, by the operator's name."""
-OPERATORS = tuple(_PARSERS)
+OPERATORS = tuple(_PARSER_BY_OPERATOR)
 _SET_FIELDS: Mapping[str, str] = {
     "kind": "kinds",
     "provider": "providers",

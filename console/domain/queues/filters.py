@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from console.domain.access.permissions import is_same_person
-from console.domain.money import LARGEST_MINOR, MINOR_DIGITS
+from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, WorkState
@@ -46,7 +46,7 @@ class AmountRange:
         """
         if self.currency not in (None, currency):
             return None
-        scale = 10 ** MINOR_DIGITS[currency]
+        scale = 10 ** MINOR_DIGITS_BY_CURRENCY[currency]
         lowest, highest = 0, LARGEST_MINOR
         if self.lowest is not None:
             exact = self.lowest * scale
@@ -60,7 +60,7 @@ class AmountRange:
 
     def contains(self, amount_minor: int, currency: str) -> bool:
         """True if an amount in minor units of this currency fulfils the condition."""
-        bounds = self.minor_bounds(currency) if currency in MINOR_DIGITS else None
+        bounds = self.minor_bounds(currency) if currency in MINOR_DIGITS_BY_CURRENCY else None
         return bounds is not None and bounds[0] <= amount_minor <= bounds[1]
 
 

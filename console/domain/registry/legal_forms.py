@@ -10,7 +10,7 @@ import unicodedata
 
 from console.domain.registry.spelling import fold_text
 
-_SPELT_OUT = """
+_FORMS_SPELT_OUT = """
 株式会社 有限会社 合同会社 合資会社 合名会社 相互会社 特定目的会社 有限責任監査法人 監査法人 投資法人 一般社団法人
 一般財団法人 公益社団法人 公益財団法人 特例社団法人 特例財団法人 社団法人 財団法人 特定非営利活動法人 NPO法人
 医療法人社団 医療法人財団 社会医療法人社団 社会医療法人財団 特定医療法人社団 特定医療法人財団 社会医療法人
@@ -20,7 +20,7 @@ _SPELT_OUT = """
 管理組合法人 団地管理組合法人 事業協同組合 企業組合 協業組合 協同組合 商工組合 労働者協同組合 有限責任事業組合
 有限責任中間法人 中間法人 認可地縁団体 地縁団体法人 外国会社
 """
-_SPOKEN = """
+_FORMS_IN_KANA = """
 カブシキガイシャ カブシキカイシャ ユウゲンガイシャ ユウゲンカイシャ ゴウドウガイシャ ゴウドウカイシャ ゴウシガイシャ
 ゴウシカイシャ ゴウメイガイシャ ゴウメイカイシャ イッパンシャダンホウジン イッパンザイダンホウジン
 コウエキシャダンホウジン コウエキザイダンホウジン シャダンホウジン ザイダンホウジン トクテイヒエイリカツドウホウジン
@@ -28,7 +28,7 @@ _SPOKEN = """
 ガッコウホウジン シュウキョウホウジン ドクリツギョウセイホウジン カンサホウジン ゼイリシホウジン ベンゴシホウジン
 キョウドウクミアイ
 """
-_ABBREVIATED = """
+_FORM_ABBREVIATIONS = """
 株=株式会社 有=有限会社 同=合同会社 合同=合同会社 資=合資会社 合資=合資会社 名=合名会社 合名=合名会社 相=相互会社
 特=特定目的会社 一社=一般社団法人 一財=一般財団法人 公社=公益社団法人 公財=公益財団法人 社=社団法人 財=財団法人
 特非=特定非営利活動法人 非=特定非営利活動法人 医=医療法人 医社=医療法人社団 医財=医療法人財団 福=社会福祉法人
@@ -36,7 +36,7 @@ _ABBREVIATED = """
 行=行政書士法人 社労=社会保険労務士法人 労=社会保険労務士法人 農=農事組合法人 企=企業組合 協=協同組合
 npo=特定非営利活動法人
 """
-_IN_TRANSFERS = """
+_FORM_ABBREVIATIONS_OF_TRANSFERS = """
 カ=株式会社 ユ=有限会社 ド=合同会社 シ=合資会社 メ=合名会社 ソ=相互会社 イ=医療法人 イシヤ=医療法人社団
 イザイ=医療法人財団 ザイ=財団法人 シヤ=社団法人 シユウ=宗教法人 ガク=学校法人 フク=社会福祉法人
 トクヒ=特定非営利活動法人 ドク=独立行政法人 ノウ=農事組合法人 ベン=弁護士法人 ゼイ=税理士法人 ギヨ=行政書士法人
@@ -47,19 +47,21 @@ _ENGLISH_FORMS = (
     r"|kabushiki[\s-]?[kg]aisha|godo[\s-]?[kg]aisha|yugen[\s-]?[kg]aisha"
 )
 
-_WRITTEN_OUT = dict(pair.split("=") for pair in f"{_IN_TRANSFERS}{_ABBREVIATED}".split())
-_FORMS = frozenset(map(fold_text, f"{_SPELT_OUT}{_SPOKEN}".split()))
+_FORM_BY_ABBREVIATION = dict(
+    pair.split("=") for pair in f"{_FORM_ABBREVIATIONS_OF_TRANSFERS}{_FORM_ABBREVIATIONS}".split()
+)
+_LEGAL_FORMS = frozenset(map(fold_text, f"{_FORMS_SPELT_OUT}{_FORMS_IN_KANA}".split()))
 _USUAL_FORMS = ("株式会社", "有限会社", "合同会社")  # Looked for first; no longer form begins or ends with them.
-_LENGTHS = sorted(set(map(len, _FORMS)), reverse=True)
-_FIRST_CHARACTERS = frozenset(form[0] for form in _FORMS)
-_LAST_CHARACTERS = frozenset(form[-1] for form in _FORMS)
-_ENGLISH_FORM = re.compile(
+_FORM_LENGTHS = sorted(set(map(len, _LEGAL_FORMS)), reverse=True)
+_FIRST_CHARACTERS = frozenset(form[0] for form in _LEGAL_FORMS)
+_LAST_CHARACTERS = frozenset(form[-1] for form in _LEGAL_FORMS)
+_ENGLISH_FORM_PATTERN = re.compile(
     rf"(?i)[\s.,]+(?:{_ENGLISH_FORMS})[\s.,]*$|^(?:kabushiki[\s-]?[kg]aisha|k\.\s?k\.|kk)[\s,]+"
 )
-_ABBREVIATION = re.compile(r"[(\[【〔<]([^()\[\]【】〔〕<>]{1,4})[)\]】〕>]")
-_TRANSFER_BEGINNING = re.compile(r"^\s*([^()\s]{1,4})\)")
-_TRANSFER_END = re.compile(r"\(([^()\s]{1,4})\)?\s*$")
-_CIRCLED = str.maketrans(
+_ABBREVIATION_PATTERN = re.compile(r"[(\[【〔<]([^()\[\]【】〔〕<>]{1,4})[)\]】〕>]")
+_TRANSFER_BEGINNING_PATTERN = re.compile(r"^\s*([^()\s]{1,4})\)")
+_TRANSFER_END_PATTERN = re.compile(r"\(([^()\s]{1,4})\)?\s*$")
+_CIRCLED_ABBREVIATIONS = str.maketrans(
     {"㊑": "(株)", "㊒": "(有)", "㊓": "(社)", "㊔": "(名)", "㊖": "(財)", "㊫": "(学)", "㊩": "(医)"}
 )
 
@@ -68,24 +70,24 @@ def write_out_forms(text: str) -> str:
     """Return the typed name with its abbreviated legal form written out: (株), ㈱, カ) and (カ are 株式会社. English
     forms at the end are removed, because the registry's English names have them in many spellings.
     """
-    plain = unicodedata.normalize("NFKC", text.translate(_CIRCLED))
-    if "(" in plain or ")" in plain or not _BRACKETS.isdisjoint(plain):
-        plain = _ABBREVIATION.sub(_write_out, plain)
-        plain = _TRANSFER_END.sub(_write_out, _TRANSFER_BEGINNING.sub(_write_out, plain))
+    plain = unicodedata.normalize("NFKC", text.translate(_CIRCLED_ABBREVIATIONS))
+    if "(" in plain or ")" in plain or not _OPENING_BRACKETS.isdisjoint(plain):
+        plain = _ABBREVIATION_PATTERN.sub(_write_out, plain)
+        plain = _TRANSFER_END_PATTERN.sub(_write_out, _TRANSFER_BEGINNING_PATTERN.sub(_write_out, plain))
     return remove_english_form(plain)
 
 
-_BRACKETS = frozenset("[【〔<")
+_OPENING_BRACKETS = frozenset("[【〔<")
 
 
 def _write_out(match: re.Match[str]) -> str:
     folded = fold_text(match[1])
-    return _WRITTEN_OUT.get(folded, match[0])
+    return _FORM_BY_ABBREVIATION.get(folded, match[0])
 
 
 def remove_english_form(text: str) -> str:
     """Return an English name without Co., Ltd., Inc., K.K. and the like; unchanged if nothing else is in it."""
-    return _ENGLISH_FORM.sub("", text) or text
+    return _ENGLISH_FORM_PATTERN.sub("", text) or text
 
 
 def remove_form(folded: str) -> str:
@@ -94,14 +96,14 @@ def remove_form(folded: str) -> str:
     if folded.startswith(_USUAL_FORMS):
         bare = folded[4:]
     elif bare[:1] in _FIRST_CHARACTERS:
-        bare = next((bare[length:] for length in _LENGTHS if bare[:length] in _FORMS), bare)
+        bare = next((bare[length:] for length in _FORM_LENGTHS if bare[:length] in _LEGAL_FORMS), bare)
     if bare.endswith(_USUAL_FORMS):
         bare = bare[:-4]
     elif bare[-1:] in _LAST_CHARACTERS:
-        bare = next((bare[:-length] for length in _LENGTHS if bare[-length:] in _FORMS), bare)
+        bare = next((bare[:-length] for length in _FORM_LENGTHS if bare[-length:] in _LEGAL_FORMS), bare)
     return bare or folded
 
 
 def is_form(folded: str) -> bool:
     """True if the folded text is nothing but a legal form."""
-    return folded in _FORMS
+    return folded in _LEGAL_FORMS

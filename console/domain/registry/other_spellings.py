@@ -25,7 +25,7 @@ _LONG_MARK = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_READINGS = 4
 """Each other spelling costs a search."""
 _TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
-_POSSESSIVE = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
+_POSSESSIVE_PARTICLE_PATTERN = re.compile(r"(?<=[一-鿿])[乃之ノの](?=[一-鿿])")
 _KANJI_OF_DIGITS = str.maketrans("123456789", "一二三四五六七八九")
 
 
@@ -52,4 +52,4 @@ def _list_readings_of_marks(plain: str) -> Iterator[str]:
 
 
 def _list_possessives(plain: str) -> Iterator[str]:
-    return (_POSSESSIVE.sub(sign, plain) for sign in "乃之ノ")
+    return (_POSSESSIVE_PARTICLE_PATTERN.sub(sign, plain) for sign in "乃之ノ")

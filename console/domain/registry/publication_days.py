@@ -11,20 +11,20 @@ file.
 from datetime import date, timedelta
 from functools import cache
 
-_DAY = timedelta(days=1)
+_ONE_DAY = timedelta(days=1)
 _MONDAY, _SATURDAY, _SUNDAY = 0, 5, 6
-_FIXED = ((1, 1), (2, 11), (2, 23), (4, 29), (5, 3), (5, 4), (5, 5), (8, 11), (11, 3), (11, 23))
-_MONDAYS = ((1, 2), (7, 3), (9, 3), (10, 2))
+_FIXED_HOLIDAYS = ((1, 1), (2, 11), (2, 23), (4, 29), (5, 3), (5, 4), (5, 5), (8, 11), (11, 3), (11, 23))
+_MONDAY_HOLIDAYS = ((1, 2), (7, 3), (9, 3), (10, 2))
 """Month, and which Monday of it: Coming of Age Day, Marine Day, Respect for the Aged Day, Sports Day."""
-_MOVED = {
+_MOVED_HOLIDAYS = {
     2020: {(7, 20): (7, 23), (10, 12): (7, 24), (8, 11): (8, 10)},
     2021: {(7, 19): (7, 22), (10, 11): (7, 23), (8, 11): (8, 8)},
 }
 
 
 def list_publication_days_between(after: date, before: date) -> list[date]:
-    """Return the publication days after the one day and before the other."""
-    days = (after + number * _DAY for number in range(1, (before - after).days))
+    """Return the days after `after` and before `before` on which the publisher publishes a difference."""
+    days = (after + number * _ONE_DAY for number in range(1, (before - after).days))
     return [day for day in days if is_publication_day(day)]
 
 
@@ -37,12 +37,16 @@ def is_publication_day(day: date) -> bool:
 @cache
 def _national_holidays(year: int) -> frozenset[date]:
     """Return the national holidays of a year, with the substitutes for Sundays and the days between two holidays."""
-    named = {*_FIXED, *(_nth_monday(year, *which) for which in _MONDAYS), (3, _equinox_day(year, 20.8431))}
+    named = {
+        *_FIXED_HOLIDAYS,
+        *(_nth_monday(year, *which) for which in _MONDAY_HOLIDAYS),
+        (3, _equinox_day(year, 20.8431)),
+    }
     named.add((9, _equinox_day(year, 23.2488)))
-    moved = _MOVED.get(year, {})
+    moved = _MOVED_HOLIDAYS.get(year, {})
     holidays = {date(year, *moved.get(day, day)) for day in named}
     substitutes = {_next_free(day, holidays) for day in holidays if day.weekday() == _SUNDAY}
-    between = {day + _DAY for day in holidays if day + 2 * _DAY in holidays}
+    between = {day + _ONE_DAY for day in holidays if day + 2 * _ONE_DAY in holidays}
     return frozenset(holidays | substitutes | between)
 
 
@@ -57,5 +61,5 @@ def _equinox_day(year: int, offset: float) -> int:
 
 def _next_free(day: date, holidays: set[date]) -> date:
     while day in holidays:
-        day += _DAY
+        day += _ONE_DAY
     return day

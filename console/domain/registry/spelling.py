@@ -42,7 +42,7 @@ def _fold_character(character: str) -> str:
     return character.lower().translate(_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_KANJI)
 
 
-_FOLDING = _Folding()
+_CHARACTER_FOLDING = _Folding()
 
 
 def fold_text(text: str) -> str:
@@ -51,14 +51,14 @@ def fold_text(text: str) -> str:
     """
     if not _VOICING_MARKS.isdisjoint(text):
         text = unicodedata.normalize("NFKC", text.translate(_SPACING_VOICING_MARKS))
-    return text.translate(_FOLDING)
+    return text.translate(_CHARACTER_FOLDING)
 
 
 class _FoldingOfLines(dict[int, str]):
     """As `_Folding`, but line breaks remain."""
 
     def __missing__(self, code: int) -> str:
-        folded = self[code] = "\n" if code == ord("\n") else _FOLDING[code]
+        folded = self[code] = "\n" if code == ord("\n") else _CHARACTER_FOLDING[code]
         return folded
 
 
@@ -77,7 +77,7 @@ def _fold_all(texts: Sequence[str]) -> list[str]:
 _KA_BETWEEN_KANJI = re.compile(r"(?<![ァ-ヺー])[ヶケヵカ](?![ァ-ヺー])")
 _VU_SYLLABLES = {"ヴァ": "バ", "ヴィ": "ビ", "ヴェ": "ベ", "ヴォ": "ボ"}
 _VU_SYLLABLE = re.compile("|".join(_VU_SYLLABLES))
-_REPEATED = re.compile(r"(.)([々ヽヾ])")
+_ITERATION_MARK_PATTERN = re.compile(r"(.)([々ヽヾ])")
 _MARKS_OF_READINGS = frozenset("ヶケヵカヴゔ々ゝゞヽヾけ")
 # カ and ケ are in most readings, between other kana.
 _KANA_AS_TYPED = "ァ-ヺーぁ-ゖｦ-ﾝ"
@@ -106,7 +106,7 @@ def list_readings_of_all(texts: Sequence[str]) -> list[tuple[str, ...]]:
 def _read_by_neighbours(text: str) -> str:
     kana = unicodedata.normalize("NFKC", text).translate(_TO_KATAKANA)
     kana = _VU_SYLLABLE.sub(lambda found: _VU_SYLLABLES[found[0]], kana)
-    kana = _REPEATED.sub(_repeated_kana, _REPEATED.sub(_repeated_kana, kana))
+    kana = _ITERATION_MARK_PATTERN.sub(_repeated_kana, _ITERATION_MARK_PATTERN.sub(_repeated_kana, kana))
     return fold_text(_KA_BETWEEN_KANJI.sub("ガ", kana))
 
 
@@ -124,8 +124,8 @@ def _repeated_kana(match: re.Match[str]) -> str:
 
 _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三四五六七八九")}
 _BLOCK_IN_KANJI = re.compile(r"(?=[一二三四五六七八九十])([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)")
-_HYPHENS = re.compile(r"(?<=\d)[ー－‐\-‑‒–—―−─━](?=\d)")
-_UNITS = re.compile(r"(?<=\d)(?:丁目?|番地の|番地|番|号|の)(?:(?=(\d))|)")
+_HYPHEN_AFTER_DIGIT_PATTERN = re.compile(r"(?<=\d)[ー－‐\-‑‒–—―−─━](?=\d)")
+_ADDRESS_UNIT_PATTERN = re.compile(r"(?<=\d)(?:丁目?|番地の|番地|番|号|の)(?:(?=(\d))|)")
 
 
 def fold_address(text: str) -> str:
@@ -133,7 +133,7 @@ def fold_address(text: str) -> str:
     other text is folded as a name is.
     """
     digits = _BLOCK_IN_KANJI.sub(_write_in_digits, unicodedata.normalize("NFKC", text))
-    blocks = _UNITS.sub(_divide_blocks, _HYPHENS.sub("/", digits))
+    blocks = _ADDRESS_UNIT_PATTERN.sub(_divide_blocks, _HYPHEN_AFTER_DIGIT_PATTERN.sub("/", digits))
     return "-".join(block if block in _SMALL_NUMBERS else list_readings(block)[-1] for block in blocks.split("/"))
 
 

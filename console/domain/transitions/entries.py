@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from console.domain.audit.actions import AuditAction
 
-_PAID = (AuditAction.PAYMENT_BOOKED, AuditAction.PAYMENT_IMPORTED)
+_PAYMENT_BOOKED_ACTIONS = (AuditAction.PAYMENT_BOOKED, AuditAction.PAYMENT_IMPORTED)
 UNKNOWN = "unknown"
 """Key of the actions that report an unknown outcome, whatever the state is."""
 
@@ -26,7 +26,9 @@ ENTERING_ACTIONS: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = {
         UNKNOWN: (AuditAction.PAYMENT_UNKNOWN, AuditAction.PAYMENT_START_LAPSED),
         "token_generated": (AuditAction.PAYMENT_BEGUN,),
         "user_payment": (AuditAction.PAYMENT_BEGUN,),
-        **dict.fromkeys(("payment_success", "callback_received", "signature_verified", "completed"), _PAID),
+        **dict.fromkeys(
+            ("payment_success", "callback_received", "signature_verified", "completed"), _PAYMENT_BOOKED_ACTIONS
+        ),
         "payment_failed": (AuditAction.PAYMENT_NOT_BEGUN, AuditAction.PAYMENT_MOVED),
         "expired": (AuditAction.PAYMENT_EXPIRED,),
         "reversed": (AuditAction.PAYMENT_REVERSED,),

@@ -18,7 +18,7 @@ from console.providers.http.response_classes import (
 from console.providers.http.strict_json import UnreadableJson, parse_object
 
 LARGEST_ID = 2_147_483_647
-_RESULTS = frozenset({"ok", "hold", "ng"})
+_CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -148,7 +148,7 @@ def _read_name(value: object) -> str | None:
 
 
 def _read_result(value: object) -> str | None:
-    return value if isinstance(value, str) and value in _RESULTS else None
+    return value if isinstance(value, str) and value in _CHECK_RESULTS else None
 
 
 def _read_day(value: object) -> date | None:

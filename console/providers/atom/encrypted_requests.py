@@ -22,7 +22,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT_SECONDS = 10.0
 READ_TIMEOUT_SECONDS = 30.0
 BUDGET_SECONDS = 45.0
-_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+_REQUEST_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 # The other secret fields are masked before, by `mask_text`, after the answer is decrypted.
 _HIDDEN_FIELDS = ("password",)
 
@@ -119,7 +119,7 @@ class AtomRequestSender:
             self._gate,
             SingleRequest("POST", path, READ_TIMEOUT_SECONDS, BUDGET_SECONDS, body=body, has_effect=has_effect),
             answer_judge,
-            headers=_HEADERS,
+            headers=_REQUEST_HEADERS,
             secrets=merchant.secrets,
             hidden_fields=_HIDDEN_FIELDS,
         )

@@ -127,7 +127,7 @@ def _find_refund_state(provider_word: str) -> RefundState | None:
     return REFUND_REMARKS[provider_word][1] if provider_word in REFUND_REMARKS else None
 
 
-_WORDS = {
+_PROVIDER_WORDS = {
     "dialog.reconcile.about.atom": {
         "ja": "Atom にはファイルがないため、対象日に開始した決済を 1 件ずつ状態確認します。日付はインド時間です。",
         "en": "Atom has no history file. "
@@ -162,7 +162,7 @@ PLUGIN = ProviderPlugin(
     notice_path="/callbacks/atom",
     order_handle_column="atom_token_id",
     order_payment_column="atom_txn_id",
-    words=_WORDS,
+    words=_PROVIDER_WORDS,
     access=ProviderAccess(
         hosts=HOSTS,
         credentials=("MERCH_ID", "PASSWORD"),

@@ -44,7 +44,7 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sent]:
     priority over the exceptions that wrap them.
     """
     chain = tuple(_list_causes(error))
-    for reason, sent, types, words in _make_rows():
+    for reason, sent, types, words in _make_failure_rows():
         if any(isinstance(exception, types) and (not words or words in str(exception)) for exception in chain):
             kind = OutcomeClass.FAILED_DEFINITE if sent is Sent.NO else OutcomeClass.UNKNOWN
             return kind, reason, sent
@@ -71,7 +71,7 @@ def _list_causes(error: BaseException) -> Iterator[BaseException]:
 
 
 @cache
-def _make_rows() -> tuple[FailureRow, ...]:
+def _make_failure_rows() -> tuple[FailureRow, ...]:
     """Return the table of exceptions with their reasons; earlier rows have priority. The libraries of the exceptions
     are imported only after a failure, so that the program starts faster.
     """

@@ -120,7 +120,7 @@ def _read_rows(stream: BinaryIO, merchant: str, day: date, index: RowIndex) -> "
     return DailyFileReader(stream, merchant, day, index)
 
 
-_WORDS = {
+_PROVIDER_WORDS = {
     "daily_file.gone.paypay": {
         "ja": "照合ファイルの受信期限（2 時間）を過ぎています。",
         "en": "The history file can't be fetched any more because its address works for only two hours.",
@@ -158,7 +158,7 @@ PLUGIN = ProviderPlugin(
     history_source=HistoryKind.DAILY_FILES,
     notice_source=NoticeKind.HINTS,
     notice_path="/webhooks/paypay",
-    words=_WORDS,
+    words=_PROVIDER_WORDS,
     access=ProviderAccess(
         hosts=frozenset({"apigw.paypay.ne.jp", "apigw.stg.paypay.ne.jp", "apigw.sandbox.paypay.ne.jp"}),
         credentials=("API_KEY", "API_SECRET", "MERCHANT_ID"),

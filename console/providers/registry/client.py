@@ -32,7 +32,7 @@ NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS = 5.0, 8.0
 answer.
 """
 
-_STATUSES: StatusTable = {
+_OUTCOME_CLASS_BY_STATUS: StatusTable = {
     400: OutcomeClass.FAILED_DEFINITE,  # a parameter that the publisher doesn't accept; the body has a code
     403: OutcomeClass.RATE_LIMITED,  # too many requests with this application id
     404: OutcomeClass.AUTH,  # an application id that the publisher doesn't know
@@ -60,7 +60,7 @@ class RegistryApi:
         """Read one part (from 1) of the rows that were updated on this day."""
         period = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(divide)}
         request = self._make_request("diff", period, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
-        convert = make_answer_converter(_STATUSES, lambda body: read_part(body, divide), _no_evidence)
+        convert = make_answer_converter(_OUTCOME_CLASS_BY_STATUS, lambda body: read_part(body, divide), _no_evidence)
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def read_numbers(self, numbers: Sequence[str]) -> Outcome[tuple[Corporation, ...]]:
@@ -70,7 +70,9 @@ class RegistryApi:
         parameters = {"number": ",".join(numbers), "history": "0"}
         request = self._make_request("num", parameters, NUMBER_TIMEOUT_SECONDS, NUMBER_BUDGET_SECONDS)
         wanted = frozenset(numbers)
-        convert = make_answer_converter(_STATUSES, lambda body: read_corporations(body, wanted), _no_evidence)
+        convert = make_answer_converter(
+            _OUTCOME_CLASS_BY_STATUS, lambda body: read_corporations(body, wanted), _no_evidence
+        )
         return send_once(self._transport, self._gate, request, convert, headers={})
 
     def _make_request(

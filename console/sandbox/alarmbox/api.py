@@ -17,7 +17,7 @@ from console.sandbox.alarmbox import companies as content
 from console.sandbox.alarmbox import pdf
 from console.sandbox.alarmbox.ledger import ChargeLedger
 from console.sandbox.alarmbox.oauth import TokenIssuer, TokenPair, oauth_refusal
-from console.sandbox.environment.clock import SandboxClock, a_year_after
+from console.sandbox.environment.clock import SandboxClock, add_one_year
 from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
@@ -88,7 +88,7 @@ class SimulatedAlarmBox:
         """
         number = str(fields["corporation_number"])
         purchased = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
-        expires = date.fromisoformat(fields.get("expiration_date") or a_year_after(purchased).isoformat())
+        expires = date.fromisoformat(fields.get("expiration_date") or add_one_year(purchased).isoformat())
         name = fields.get("corporation_name") or content.company_name(number)
         result = fields.get("result", content.credit_verdict(number))
         with self._lock:
@@ -105,7 +105,7 @@ class SimulatedAlarmBox:
                 check_id,
                 number,
                 today,
-                a_year_after(today),
+                add_one_year(today),
                 content.company_name(number),
                 content.credit_verdict(number),
             )

@@ -49,7 +49,7 @@ def instant_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def a_year_after(day: date) -> date:
+def add_one_year(day: date) -> date:
     """Return the same day of the next year; 29 February becomes the 28th."""
     try:
         return day.replace(year=day.year + 1)

@@ -13,11 +13,11 @@ from console.sandbox.registry.rows import RegistryRow, format_line
 from console.sandbox.registry.whole import BLOCK_ROWS, InventedRegistry
 
 Encoding = Literal["utf-8", "shift_jis"]
-_CODECS = {"utf-8": "utf-8", "shift_jis": "cp932"}
+_CODEC_BY_ENCODING = {"utf-8": "utf-8", "shift_jis": "cp932"}
 _LINE_ENDS = {"utf-8": "\n", "shift_jis": "\r\n"}
 # The edition in Shift_JIS has characters of JIS levels 1 and 2 only; others are replaced by the usual form.
 _USUAL_FORMS = str.maketrans("髙﨑", "高崎")
-_SIGNATURE = (
+_PGP_SIGNATURE = (
     b"-----BEGIN PGP SIGNATURE-----\n\ninvented by the sandbox: it signs nothing\n-----END PGP SIGNATURE-----\n"
 )
 
@@ -75,17 +75,17 @@ def write_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: En
     """Write blocks of lines into `<name>.csv` of the new file `<name>.zip`, beside a signature, and return its path.
     The same lines give the same bytes.
     """
-    path, codec, line_end = folder / f"{name}.zip", _CODECS[encoding], _LINE_ENDS[encoding]
+    path, codec, line_end = folder / f"{name}.zip", _CODEC_BY_ENCODING[encoding], _LINE_ENDS[encoding]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open(_zip_entry(f"{name}.csv"), "w", force_zip64=True) as csv_file:
+        with archive.open(_make_zip_entry(f"{name}.csv"), "w", force_zip64=True) as csv_file:
             for block in blocks:
                 text = line_end.join(block) + line_end
                 csv_file.write((text.translate(_USUAL_FORMS) if encoding == "shift_jis" else text).encode(codec))
-        archive.writestr(_zip_entry(f"{name}.csv.asc"), _SIGNATURE)
+        archive.writestr(_make_zip_entry(f"{name}.csv.asc"), _PGP_SIGNATURE)
     return path
 
 
-def _zip_entry(name: str) -> zipfile.ZipInfo:
+def _make_zip_entry(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
     entry.compress_type = zipfile.ZIP_DEFLATED
     return entry

@@ -24,7 +24,7 @@ LONGEST_PERIOD = timedelta(days=50)
 FIRST_DIFFERENCE = date(2015, 12, 1)
 
 _CSV, _XML, _HTML = "application/csv", "application/xml", "text/html"
-_KINDS: Mapping[str, frozenset[str]] = {
+_CORPORATION_KINDS_BY_CODE: Mapping[str, frozenset[str]] = {
     "01": frozenset({"101"}),
     "02": frozenset({"201"}),
     "03": frozenset({"301", "302", "303", "304", "305", "399"}),
@@ -103,7 +103,7 @@ class SimulatedRegistry:
             for number, row in enumerate(islice(found, start, start + ROWS_PER_ANSWER), start=start + 1)
         ]
         head = (self._published.last_day.isoformat(), str(len(found)), divide, str(parts))
-        return _FORMS[query["type"]](head, part)
+        return _ANSWER_WRITER_BY_TYPE[query["type"]](head, part)
 
 
 def _make_csv(head: tuple[str, ...], rows: list[RegistryRow], codec: str) -> HttpReply:
@@ -125,7 +125,7 @@ def _xml_element(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>" if text else f"<{name}/>"
 
 
-_FORMS: Mapping[str, Callable[[tuple[str, ...], list[RegistryRow]], HttpReply]] = {
+_ANSWER_WRITER_BY_TYPE: Mapping[str, Callable[[tuple[str, ...], list[RegistryRow]], HttpReply]] = {
     "01": lambda head, rows: _make_csv(head, rows, "cp932"),
     "02": lambda head, rows: _make_csv(head, rows, "utf-8"),
     "12": _make_xml,
@@ -137,7 +137,7 @@ def _require_known_id(request: HttpRequest) -> Mapping[str, str]:
     query = request.query
     if query.get("id") != REGISTRY_APPLICATION_ID:
         raise RequestRefused(_make_error(404))
-    _require_valid(query.get("type") in _FORMS, "004", "応答形式に誤りがあります。")
+    _require_valid(query.get("type") in _ANSWER_WRITER_BY_TYPE, "004", "応答形式に誤りがあります。")
     return query
 
 
@@ -162,9 +162,9 @@ def _make_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]:
     """Return a function that is True for a row in the place and of the kinds that the query names."""
     place = query.get("address", "")
     kinds = query.get("kind", "").split(",") if query.get("kind") else []
-    _require_valid(all(kind in _KINDS for kind in kinds), "016", "法人種別に誤りがあります。")
+    _require_valid(all(kind in _CORPORATION_KINDS_BY_CODE for kind in kinds), "016", "法人種別に誤りがあります。")
     _require_valid(len(place) in (0, 2, 5) and (not place or place.isdecimal()), "015", "所在地に誤りがあります。")
-    chosen = frozenset[str]().union(*(_KINDS[kind] for kind in kinds))
+    chosen = frozenset[str]().union(*(_CORPORATION_KINDS_BY_CODE[kind] for kind in kinds))
 
     def filters(row: RegistryRow) -> bool:
         code = (row.prefecture_code or "99") + row.city_code
@@ -180,7 +180,7 @@ def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]
     mode, target = query.get("mode", "1"), query.get("target", "1")
     _require_valid(bool(query.get("name")), "020", "商号又は名称を指定してください。")
     _require_valid(mode in ("1", "2") and target in ("1", "2", "3"), "021", "検索方式又は検索対象に誤りがあります。")
-    normalize = _NORMALIZERS[target]
+    normalize = _NORMALIZER_BY_MODE[target]
     wanted = normalize(query["name"])
 
     def matches(row: RegistryRow) -> bool:
@@ -192,7 +192,7 @@ def _make_name_filter(query: Mapping[str, str]) -> Callable[[RegistryRow], bool]
     return matches
 
 
-_NORMALIZERS: Mapping[str, Callable[[str], str]] = {
+_NORMALIZER_BY_MODE: Mapping[str, Callable[[str], str]] = {
     "1": lambda text: (
         text.translate(FULL_WIDTH).translate(_HIRAGANA_TO_KATAKANA).translate(_IGNORED_IN_NAMES).upper()
     ),

@@ -216,8 +216,8 @@ SETTING_NAMES = {f.name for f in fields(FaultRule)} - {"id", "seen", "met"}
 
 
 def read_rule(body: JsonObject) -> FaultRule:
-    """Return the fault rule that a JSON object describes. `times: "always"` means null, and the call `any` means
-    no condition.
+    """Return the fault rule that a JSON object describes. `times: "always"` means that the rule has no end; the
+    call `any` means that it matches every call.
 
     Raises `InvalidRule` if a setting of the rule is unknown or has an invalid value.
     """

@@ -16,7 +16,7 @@ from console.domain.alerts.clock_drift import (
     CLOCK_KIND,
     LIMIT_SECONDS,
     LONGEST_MEASUREMENT_SECONDS,
-    drift_of_requests,
+    compute_clock_drift,
     expected_text,
     observed_text,
     subject_id_of,
@@ -85,5 +85,7 @@ class ClockDriftAlerts:
 def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]]:
     """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and
     the difference of the desk's clock from the server's, in seconds."""
-    measured = {desk: (who, drift_of_requests(delays)) for (desk, who), delays in clocks.request_delays(conn).items()}
+    measured = {
+        desk: (who, compute_clock_drift(delays)) for (desk, who), delays in clocks.request_delays(conn).items()
+    }
     return {desk: (who, seconds) for desk, (who, seconds) in measured.items() if seconds is not None}

@@ -269,7 +269,7 @@ def _operations_not_in_journal(context: ServiceContext, old_database_id: str | N
         *(context.spool.entries(old_database_id) if old_database_id else ()),
     )
     with context.database.read() as conn:
-        return tuple(reversed(lost_operations.entries_not_in_journal(conn, entries)))
+        return tuple(reversed(lost_operations.find_entries_not_in_journal(conn, entries)))
 
 
 def _write_rollback(
@@ -292,7 +292,9 @@ def _write_rollback(
     if not missing and old_database_id is None:
         return None, None
     people = anchors.resolved_rollback_alerts(tx.conn)
-    unreported = lost_operations.entries_not_stored(tx.conn, lost_operations.entries_not_in_journal(tx.conn, spooled))
+    unreported = lost_operations.find_entries_not_stored(
+        tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spooled)
+    )
     lost_operations.insert_entries(tx.conn, unreported, context.database_id, context.now())
     is_new = not people - acknowledgers
     if is_new or any(entry.holds_claim for entry in unreported):

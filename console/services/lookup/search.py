@@ -112,13 +112,13 @@ class EverythingSearch:
         words = query.words
         number = _parse_corporation_number(words, allow_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
-            return _MatchedRecordIds(*record_search.ids_of_numbers(conn, [number]))
+            return _MatchedRecordIds(*record_search.find_ids_of_numbers(conn, [number]))
         most = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
         checks = self._find_checks(conn, words, most, frozenset())
         numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
         if not _has_digits_only(words):
             numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
-        ids, is_partial = record_search.ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])
+        ids, is_partial = record_search.find_ids_of_numbers(conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS])
         for kind, more in prefix_search.find_ids_by_prefix(conn, words, most).items():
             ids.setdefault(kind, set()).update(more)
         ids.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
-from console.domain.money import MINOR_DIGITS, InvalidAmountText, Money, money_from_text
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, money_from_text
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import NoticePost, Order, Payment
 from console.domain.payments.report_rules import ReportSource
@@ -217,7 +217,7 @@ class SignedNoticeHandler:
         """
         payment = payments.find_by_merchant_id(tx.conn, notice.source, notice.order_no)
         order = None if payment else orders.find_by_number(tx.conn, notice.order_no)
-        if order is None or order.currency not in MINOR_DIGITS:
+        if order is None or order.currency not in MINOR_DIGITS_BY_CURRENCY:
             return payment
         new_payment = NewPayment(
             notice.source,
@@ -269,7 +269,7 @@ def parse_notice(source: str, body: bytes) -> SignedNotice:
         fields = parse_object(body)
         require_storable(fields)
         currency = fields.get("currency")
-        if currency not in MINOR_DIGITS or not isinstance(currency, str):
+        if currency not in MINOR_DIGITS_BY_CURRENCY or not isinstance(currency, str):
             raise UnreadableJson("no currency")
         return SignedNotice(
             source=source,

@@ -36,7 +36,7 @@ to the tables. Normally the program on the desk ends such a transaction sooner.
 """
 MAX_SESSION_SECONDS = 60
 """Longest time (seconds) of a transaction or statement of a person, whether or not it blocks another one."""
-MAX_PREPARED_SECONDS = 2
+MAX_PREPARED_TRANSACTION_SECONDS = 2
 """Age (seconds) from which on a prepared XA transaction without a session is reported if it blocks another
 transaction. A worker calls the procedure again and again, and rolls the transaction back when the calls have
 reported it for BLOCKING_SECONDS. Both times and the time of two calls together are shorter than
@@ -120,7 +120,7 @@ def _procedure_body(conn: Connection) -> str:
     SELECT 1 FROM ({waits}) l
     JOIN information_schema.innodb_trx b ON b.trx_id = l.blocking_trx_id
     JOIN information_schema.innodb_trx w ON w.trx_id = l.requesting_trx_id
-    WHERE b.trx_mysql_thread_id = 0 AND b.trx_started <= now_here - INTERVAL {MAX_PREPARED_SECONDS} SECOND
+    WHERE b.trx_mysql_thread_id = 0 AND b.trx_started <= now_here - INTERVAL {MAX_PREPARED_TRANSACTION_SECONDS} SECOND
       AND w.trx_wait_started <= now_here - INTERVAL 1 SECOND
   ) THEN
     SET account = '', reason = '{PREPARED_REASON}';

@@ -38,7 +38,7 @@ NAME_WITHOUT_HOST = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_
 at the last @.
 """
 _ACCOUNT_NAME = NAME_WITHOUT_HOST.format("USER()")
-_ACCOUNT = f"CAST({_ACCOUNT_NAME} AS BINARY)"
+_ACCOUNT_SQL = f"CAST({_ACCOUNT_NAME} AS BINARY)"
 _SHOWN_META = ("database_id", "versions", "adoption", "dates_zone")
 _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 """Kinds of records whose audit entries every reader may see, because the screens show the history of these records.
@@ -97,7 +97,7 @@ def _remove_payer(facts: str) -> str:
 
 def _is_own(column: str) -> str:
     """SQL: the value of the column is the name of the reading account."""
-    return f"CAST(t.{column} AS BINARY) = {_ACCOUNT}"
+    return f"CAST(t.{column} AS BINARY) = {_ACCOUNT_SQL}"
 
 
 def _views_by_name() -> Mapping[str, _View]:
@@ -105,7 +105,7 @@ def _views_by_name() -> Mapping[str, _View]:
     kinds = ", ".join(f"'{kind}'" for kind in _RECORD_KINDS)
     # The name is compared within the condition for each column: the server may join another person's row first.
     may_see_entry = (
-        f"(p.name = {_ACCOUNT_NAME} AND CAST(p.name AS BINARY) = {_ACCOUNT} AND p.disabled_at IS NULL"
+        f"(p.name = {_ACCOUNT_NAME} AND CAST(p.name AS BINARY) = {_ACCOUNT_SQL} AND p.disabled_at IS NULL"
         f" AND ({_is_own('who')} OR FIND_IN_SET('{AUDITOR}', REPLACE(p.roles, ' ', ''))"
         f" OR t.subject_kind IN ({kinds})))"
     )

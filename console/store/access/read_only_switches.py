@@ -9,7 +9,7 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.schema.worker import read_only_switches
 
 _NEWEST_IDS = select(func.max(read_only_switches.c.id)).group_by(read_only_switches.c.scope)
-_QUERY = (
+_SWITCHES_QUERY = (
     select(
         read_only_switches.c.scope,
         read_only_switches.c.is_on,
@@ -26,7 +26,7 @@ def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:
     """Return the newest setting of each scope that was ever set, ordered by scope."""
     return tuple(
         ReadOnlySwitch(row.scope, bool(row.is_on), row.reason, row.person, convert_to_aware_utc(row.at))
-        for row in conn.execute(_QUERY)
+        for row in conn.execute(_SWITCHES_QUERY)
     )
 
 

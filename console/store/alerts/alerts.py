@@ -68,7 +68,7 @@ _NEWEST_OF_KIND_QUERY = (
     _ALL_QUERY.where(alerts.c.subject_kind == bindparam("kind")).order_by(alerts.c.id.desc()).limit(_LIMIT_PARAMETER)
 )
 _INSERT_ALERT = into(alerts)
-_RESOLVE = update(alerts).where(alerts.c.id == bindparam("of"), _IS_OPEN).values(resolved_at=bindparam("at"))
+_RESOLVE_ALERT = update(alerts).where(alerts.c.id == bindparam("of"), _IS_OPEN).values(resolved_at=bindparam("at"))
 _ACKNOWLEDGE_ALERT = (
     update(alerts)
     .where(alerts.c.id == bindparam("of"), alerts.c.acknowledged_by.is_(None))
@@ -215,7 +215,7 @@ def resolve(conn: Connection, alert_id: int, now: datetime) -> bool:
     resolved before.
     """
     return _announce_change(
-        conn, conn.execute(_RESOLVE, {"of": alert_id, "at": convert_to_naive_utc(now)}).rowcount, alert_id, now
+        conn, conn.execute(_RESOLVE_ALERT, {"of": alert_id, "at": convert_to_naive_utc(now)}).rowcount, alert_id, now
     )
 
 

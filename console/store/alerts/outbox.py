@@ -46,8 +46,8 @@ _DUE_EVENTS_QUERY = (
 _COUNTS_QUERY = select(func.count(), func.min(outbox.c.created_at)).where(_IS_UNPUBLISHED)
 _INSERT_EVENT = into(outbox)
 _UPDATE_UNPUBLISHED = update(outbox).where(outbox.c.id == bindparam("of"), _IS_UNPUBLISHED)
-_MARK_PUBLISHED = _UPDATE_UNPUBLISHED.values(published_at=bindparam("at"), trouble=None)
-_POSTPONE = _UPDATE_UNPUBLISHED.where(outbox.c.attempts == bindparam("as_read")).values(
+_MARK_EVENT_PUBLISHED = _UPDATE_UNPUBLISHED.values(published_at=bindparam("at"), trouble=None)
+_POSTPONE_EVENT = _UPDATE_UNPUBLISHED.where(outbox.c.attempts == bindparam("as_read")).values(
     attempts=outbox.c.attempts + 1, next_at=bindparam("at"), trouble=bindparam("why")
 )
 
@@ -141,7 +141,7 @@ def due_events(
 
 def mark_published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:
     """Mark an event as published. Return False if another process has marked it before."""
-    return conn.execute(_MARK_PUBLISHED, {"of": event.id, "at": convert_to_naive_utc(now)}).rowcount == 1
+    return conn.execute(_MARK_EVENT_PUBLISHED, {"of": event.id, "at": convert_to_naive_utc(now)}).rowcount == 1
 
 
 def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, error: str) -> bool:
@@ -149,7 +149,7 @@ def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, erro
     another process has published the event or counted an attempt since it was read.
     """
     values = {"of": event.id, "as_read": event.attempts, "at": convert_to_naive_utc(next_at), "why": error}
-    return conn.execute(_POSTPONE, values).rowcount == 1
+    return conn.execute(_POSTPONE_EVENT, values).rowcount == 1
 
 
 def count_unpublished(conn: Connection) -> OutboxCounts:

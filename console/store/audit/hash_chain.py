@@ -42,10 +42,10 @@ database assigns it when the row is inserted.
 _json_encoder = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 # The instant is read as the text that was hashed. So an invalid instant is reported as a bad row and raises no
 # exception.
-_COLUMNS: list[ColumnElement[Any]] = [
+_AUDIT_COLUMNS: list[ColumnElement[Any]] = [
     cast(audit_log.c.at, String(26)) if name == "at" else audit_log.c[name] for name in HASHED_COLUMNS
 ]
-_ROWS_QUERY: Select[Any] = select(*_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
+_ROWS_QUERY: Select[Any] = select(*_AUDIT_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
 # In batches, because a server stops a long statement and the trail is long.
 _BATCH_SIZE = 2000
 _FIRST_BATCH_QUERY = _ROWS_QUERY.order_by(audit_log.c.session, audit_log.c.seq).limit(_BATCH_SIZE)

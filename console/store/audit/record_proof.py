@@ -10,11 +10,11 @@ from console.store.records.history import ROWS_PER_BATCH, is_not_only_reading_sq
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
 
-_COLUMNS = [
+_AUDIT_COLUMNS = [
     cast(audit_log.c.at, String(26)).label("at") if name == "at" else audit_log.c[name] for name in HASHED_COLUMNS
 ]
 _ROWS_QUERY = (
-    select(audit_log.c.id, *_COLUMNS, audit_log.c.prev_hash, audit_log.c.hash)
+    select(audit_log.c.id, *_AUDIT_COLUMNS, audit_log.c.prev_hash, audit_log.c.hash)
     .where(is_not_only_reading_sql())
     .order_by(audit_log.c.id)
     .limit(ROWS_PER_BATCH)

@@ -56,7 +56,7 @@ _OLDEST_UNCOVERED_QUERY = (
 )
 _FIRST_ID_AFTER_QUERY = select(func.min(audit_log.c.id)).where(audit_log.c.id > bindparam("after"))
 _LAST_ID_QUERY = select(func.max(audit_log.c.id)).where(audit_log.c.id <= bindparam("most"))
-_SETTLED_QUERY = (
+_NEWEST_COVERABLE_ID_QUERY = (
     select(audit_log.c.id)
     .where(or_(audit_log.c.at <= bindparam("settled"), audit_log.c.at > bindparam("present")))
     .order_by(audit_log.c.id.desc())
@@ -141,7 +141,7 @@ def newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> in
     """
     at = convert_to_naive_utc(current_time(conn, now))
     values = {"settled": at - timedelta(seconds=seconds), "present": at}
-    return int(conn.scalar(_SETTLED_QUERY, values) or 0)
+    return int(conn.scalar(_NEWEST_COVERABLE_ID_QUERY, values) or 0)
 
 
 def oldest_uncovered_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:

@@ -24,7 +24,7 @@ from console.store.audit.hash_chain import (
     verify_chains,
 )
 from console.store.database.instants import SERVER_TIME
-from console.store.database.transaction import Transaction, locking_read
+from console.store.database.transaction import Transaction, make_locking_read
 from console.store.database.unreadable_rows import parse_detail
 from console.store.schema.core import audit_log
 from console.store.spool.spool import ChainHead
@@ -58,11 +58,11 @@ _HEAD_AND_TIME_QUERY = select(
     _HEAD_QUERY.with_only_columns(audit_log.c.seq).scalar_subquery().label("seq"),
     _HEAD_QUERY.with_only_columns(audit_log.c.hash).scalar_subquery().label("hash"),
 )
-_INSERT = insert(audit_log)
-_ROW_HASH_QUERY = locking_read(
+_INSERT_AUDIT_ENTRY = insert(audit_log)
+_ROW_HASH_QUERY = make_locking_read(
     select(audit_log.c.hash).where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
 )
-_WIDTHS = {name: getattr(audit_log.c[name].type, "length", None) for name in HASHED_COLUMNS}
+_WIDTH_BY_COLUMN = {name: getattr(audit_log.c[name].type, "length", None) for name in HASHED_COLUMNS}
 _BATCH_SIZE = 1000
 _ENTRIES_QUERY = select(*(audit_log.c[name] for name in ("id", *HASHED_COLUMNS)))
 
@@ -100,9 +100,9 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
         "reason": entry.reason,
         "detail": _canonical_json(entry.detail),
     }
-    values = {name: _storable_text(value, _WIDTHS[name]) for name, value in values.items()}
+    values = {name: _storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
     hashed = compute_row_hash(before, list(values.values()))
-    added = tx.conn.execute(_INSERT, {**values, "at": naive, "prev_hash": before, "hash": hashed})
+    added = tx.conn.execute(_INSERT_AUDIT_ENTRY, {**values, "at": naive, "prev_hash": before, "hash": hashed})
     key = added.inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
     own_row = {"chain": session, "at_seq": seq}

@@ -136,8 +136,9 @@ def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessF
 
 
 def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the database accounts, as far as the connected account may read them: one account per person, with a
-    password, encrypted for other machines. Also check the server's password rules.
+    """Check the database accounts, as far as the connected account may read them: each account belongs to one
+    person, has a password, and must use an encrypted connection from other machines. Also check the server's
+    password rules.
     """
     elsewhere, faults = account_properties.accepts_remote_clients(conn), account_properties.find_account_faults(conn)
     if faults is None:

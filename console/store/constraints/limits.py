@@ -16,11 +16,11 @@ from console.store.constraints.sql_expressions import (
     unchanged_sql,
 )
 
-_REQUEST = f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_CONFIRMED}"
+_IS_LIMIT_REQUEST = f"r.action = 'limits set' AND r.subject_kind = '{LIMIT_KIND}' AND {IS_CONFIRMED}"
 IS_PROPOSAL = f"(CAST(NEW.action AS BINARY) = 'limit' AND CAST(NEW.subject_kind AS BINARY) = '{LIMIT_KIND}')"
 """SQL condition: the new row of `approvals` proposes a limit."""
 PROPOSAL_REQUEST = (
-    f"{IS_PROPOSAL} AND {_REQUEST} AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS BINARY)"
+    f"{IS_PROPOSAL} AND {_IS_LIMIT_REQUEST} AND CAST(r.subject_id AS BINARY) = CAST(NEW.subject_id AS BINARY)"
     " AND CAST(r.proposed AS BINARY) = CAST(NEW.proposed AS BINARY)"
 )
 """SQL condition: the desk request `r` asks for the proposal in the new row of `approvals`."""
@@ -42,7 +42,7 @@ def _two_administrators(old_value: str) -> TriggerRule:
         f" AND {is_other_person_sql('me', 'a.person')} AND p.disabled_at IS NULL AND ({person_has_role_sql(ADMIN)})"
     )
     second = is_requested_sql(
-        f"{_REQUEST} AND CAST(r.subject_id AS BINARY) = {subject} AND CAST(r.proposed AS BINARY) = {value}"
+        f"{_IS_LIMIT_REQUEST} AND CAST(r.subject_id AS BINARY) = {subject} AND CAST(r.proposed AS BINARY) = {value}"
     )
     return TriggerRule(f"{has_role_sql(ADMIN)} AND {second} AND {first}", "two administrators change a limit")
 

@@ -8,7 +8,7 @@ amount set aside above the account's limit, set-aside row, order. For refunds se
 from collections.abc import Iterable, Mapping
 
 from console.domain.access.permissions import WORKER
-from console.domain.money import LARGEST_MINOR, MINOR_DIGITS
+from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.consistency import ENDED_UNPAID_STATES
 from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, registered_parts
 from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState
@@ -139,7 +139,7 @@ _PAYMENT_INSERT_RULES = (
     ),
     TriggerRule(
         f"NEW.asked_minor BETWEEN 0 AND {LARGEST_MINOR} AND NEW.account_minor BETWEEN 0 AND NEW.asked_minor"
-        f" AND CAST(NEW.currency AS BINARY) IN ({', '.join(sorted(map(repr, MINOR_DIGITS)))})",
+        f" AND CAST(NEW.currency AS BINARY) IN ({', '.join(sorted(map(repr, MINOR_DIGITS_BY_CURRENCY)))})",
         "a price is 0 to 10^15 minor units of a known currency",
     ),
     _LINK_RULE,

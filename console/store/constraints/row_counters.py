@@ -25,7 +25,7 @@ RESTORED_TABLES = (credit_checks.name, "payments", "refunds")
 exist only in a desk's spool.
 """
 
-_MESSAGE = "a row gets its number from the database"
+_ID_GIVEN_MESSAGE = "a row gets its number from the database"
 
 
 def _is_counter_unset_sql() -> str:
@@ -45,7 +45,7 @@ def id_rules(table: str) -> tuple[TriggerRule, ...]:
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
         id_condition = f"({id_condition} OR {_is_near_sql(table, MAX_ID_DISTANCE)})"
-    return (TriggerRule(f"{_is_counter_unset_sql()} AND {id_condition}", _MESSAGE),)
+    return (TriggerRule(f"{_is_counter_unset_sql()} AND {id_condition}", _ID_GIVEN_MESSAGE),)
 
 
 def id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
@@ -54,7 +54,7 @@ def id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
         TriggerRule(
             f"{_is_counter_unset_sql()} AND "
             f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_sql(table, MAX_ID_DISTANCE_OF_OTHERS)})",
-            _MESSAGE,
+            _ID_GIVEN_MESSAGE,
         ),
     )
 

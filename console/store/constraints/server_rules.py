@@ -52,20 +52,20 @@ LARGEST_LAG_US = 2_000_000
 """Largest accepted difference (microseconds) between the time of an audit row and the server's clock."""
 
 _dialect = mysql.dialect()
-_NOW = str(lease_now().compile(dialect=_dialect))
+_NOW_SQL = str(lease_now().compile(dialect=_dialect))
 _CLOCK_ID = str(lease_clock_id().compile(dialect=_dialect))
 
 
 def is_short_lease_sql(column: str = "NEW.lease_expires") -> str:
     """Return an SQL condition: the expiry in `column` is at most LONGEST_LEASE_MS from now."""
-    return f"{column} <= {_NOW} + {LONGEST_LEASE_MS}"
+    return f"{column} <= {_NOW_SQL} + {LONGEST_LEASE_MS}"
 
 
 def is_live_lease_sql(row: str) -> str:
     """Return an SQL condition: the lease in the columns of `row` (OLD, NEW or an alias) hasn't expired, by the
     server's clock.
     """
-    return f"({row}.lease_clock = {_CLOCK_ID} AND {row}.lease_expires > {_NOW})"
+    return f"({row}.lease_clock = {_CLOCK_ID} AND {row}.lease_expires > {_NOW_SQL})"
 
 
 _IS_OWN_SESSION = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
@@ -143,7 +143,8 @@ _FINAL_COLUMNS = (
     "answer_key",
 )
 _PAUSE_RULE = TriggerRule(
-    f"NEW.lease_clock = {_CLOCK_ID} AND NEW.not_before <= {_NOW} + {LONGEST_PAUSE_MS}", "no call is put off for hours"
+    f"NEW.lease_clock = {_CLOCK_ID} AND NEW.not_before <= {_NOW_SQL} + {LONGEST_PAUSE_MS}",
+    "no call is put off for hours",
 )
 _IS_MINE = "(OLD.state = 'calling' AND CAST(OLD.operator AS BINARY) = me)"
 _OPERATION_UPDATE_RULES = (

@@ -165,7 +165,7 @@ _UPDATE_RULES: Mapping[str, Rules] = {
 }
 _KEY_COLUMN_BY_TABLE: Mapping[str, str] = {"watched_corporations": "corporation_number"}
 """Column of the primary key, by table, where it isn't `id`."""
-_NEVER_DELETED: Mapping[str, str] = {
+_ROWS_NEVER_DELETED_BY_TABLE: Mapping[str, str] = {
     "alerts": "cases",
     "tasks": "tasks",
     "sagas": "sagas",
@@ -194,7 +194,7 @@ def _make_constraints() -> Iterator[TriggerDefinition]:
         )
     for table, rules in _UPDATE_RULES.items():
         yield TriggerDefinition(table, "UPDATE", rules)
-    for table, rows in _NEVER_DELETED.items():
+    for table, rows in _ROWS_NEVER_DELETED_BY_TABLE.items():
         yield TriggerDefinition(table, "DELETE", (TriggerRule("0", f"{rows} are never deleted"),))
 
 

@@ -18,7 +18,7 @@ from console.store.schema.column_types import UNKNOWN_INSTANT_SQL
 from console.store.schema.core import credit_checks
 from console.store.schema.payments import orders
 
-_MESSAGE = "since when a state holds changes with the state alone"
+_WRONG_STATE_SINCE_MESSAGE = "since when a state holds changes with the state alone"
 _NOW_IN_FILE = "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 _BOUGHT_SINCE = (
     "CASE WHEN {0}.status = 'pending' AND {0}.credit_check_id IS NOT NULL THEN 'success' ELSE {0}.status END"
@@ -30,7 +30,8 @@ _STATE_SQL: Mapping[str, str] = {credit_checks.name: _BOUGHT_SINCE, orders.name:
 def server_rule(*columns: str) -> TriggerRule:
     """Return the rule of a server: `state_since` changes only together with one of these columns of the state."""
     return TriggerRule(
-        f"{unchanged_on_server_sql('state_since')} OR NOT ({unchanged_on_server_sql(*columns)})", _MESSAGE
+        f"{unchanged_on_server_sql('state_since')} OR NOT ({unchanged_on_server_sql(*columns)})",
+        _WRONG_STATE_SINCE_MESSAGE,
     )
 
 
@@ -38,7 +39,10 @@ def sqlite_rule(*columns: str) -> TriggerRule:
     """Return the rule of an SQLite database: `state_since` changes only together with one of these columns of the
     state.
     """
-    return TriggerRule(f"{unchanged_in_file_sql('state_since')} OR NOT ({unchanged_in_file_sql(*columns)})", _MESSAGE)
+    return TriggerRule(
+        f"{unchanged_in_file_sql('state_since')} OR NOT ({unchanged_in_file_sql(*columns)})",
+        _WRONG_STATE_SINCE_MESSAGE,
+    )
 
 
 def server_assignment(table: str, event: str) -> str:

@@ -1,8 +1,7 @@
-"""Trigger rules of a server for the worker's tables, takes, notes, mentions, steps of incidents and read-only
-switches.
+"""Rules of the triggers on a server database, for the tables of the worker, and for takes, notes, mentions, steps
+of incidents and read-only switches.
 
-Stock reservations belong to the shop, as orders do: the shop writes the rows, and the console only changes them to
-released.
+The shop writes orders and stock reservations; the console only changes the state of a reservation to released.
 """
 
 from collections.abc import Mapping

@@ -100,7 +100,7 @@ _NUMBERS_QUERY = select(credit_checks.c.id, credit_checks.c.number_key).where(
     credit_checks.c.id.in_(bindparam("some", expanding=True))
 )
 _SPELLING_QUERY = select(credit_checks.c.corporation_number).where(credit_checks.c.id == bindparam("of"))
-_INSERT = insert(credit_checks)
+_INSERT_CREDIT_CHECK = insert(credit_checks)
 
 
 def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
@@ -297,7 +297,7 @@ def insert_pending(
     }
     if given_id is not None:
         row["id"] = given_id
-    key = conn.execute(_INSERT, row).inserted_primary_key
+    key = conn.execute(_INSERT_CREDIT_CHECK, row).inserted_primary_key
     record_id = int(key[0]) if key else 0
     announce_change(conn, record_id, now)
     return record_id

@@ -16,12 +16,12 @@ _SHORTEST_SECONDS = 0.01
 
 
 class AnswerReader(io.RawIOBase):
-    """Reader of a PyMySQL connection's socket; it replaces the driver's own reader. It needs no thread and no extra
-    round trip.
+    """Reader of a PyMySQL connection's socket; it replaces the driver's own reader. It needs no thread and no
+    extra round trip.
 
-    The waiting thread itself calls `serves` after FIRST_CHECK_SECONDS and then every NEXT_CHECK_SECONDS. If `serves`
-    returns False or the time limit is over, the reader raises TimeoutError, which PyMySQL reports as a lost
-    connection (error 2013).
+    The function `serves` returns True while the server still works on the statement. The waiting thread calls it
+    after FIRST_CHECK_SECONDS and then every NEXT_CHECK_SECONDS. If it returns False or the time limit is over, the
+    reader raises TimeoutError, which PyMySQL reports as a lost connection (error 2013).
     """
 
     def __init__(self, connection: Any, serves: Callable[[], bool]) -> None:

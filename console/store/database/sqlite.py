@@ -11,7 +11,12 @@ from console.settings.private_files import make_private_file
 from console.store.database import lease_clock
 
 BUSY_SECONDS = 10.0
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}")
+_CONNECTION_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+)
 
 
 def open_engine(url: URL) -> Engine:
@@ -31,7 +36,7 @@ def open_engine(url: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def _prepare(dbapi: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
         cursor = dbapi.cursor()
-        for pragma in _PRAGMAS:
+        for pragma in _CONNECTION_PRAGMAS:
             cursor.execute("PRAGMA " + pragma)
         cursor.close()
         lease_clock.register_functions(dbapi)

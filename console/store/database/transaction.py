@@ -46,9 +46,9 @@ class Transaction:
                 _log.exception("what follows a commit failed")
 
 
-def locking_read(query: Select[_Row]) -> Select[_Row]:
-    """Return the query of a proof with a shared lock (LOCK IN SHARE MODE), so that it waits for a COMMIT that still
-    runs. No write may depend on its result.
+def make_locking_read(query: Select[_Row]) -> Select[_Row]:
+    """Return the query of a proof with a shared lock (LOCK IN SHARE MODE), so that the query waits for a COMMIT
+    that is still running. A write must not depend on its result.
 
     SQLite ignores the lock, because there the outcome of a COMMIT is always known.
     """

@@ -47,7 +47,7 @@ def _encode_json(facts: object) -> str:
     return json.dumps(facts, ensure_ascii=False, default=str)
 
 
-_ACTIONS = frozenset(AuditAction)
+_AUDIT_ACTIONS = frozenset(AuditAction)
 _ACTIONS_OF_DESKS = frozenset(
     {
         AuditAction.AUDIT_EXPORTED,
@@ -90,7 +90,7 @@ def parse_entry(who: str, args: str) -> NewAuditEntry:
         _encode_json(detail).encode()
     except (KeyError, RecursionError, TypeError) as malformed:
         raise ValueError("not an audit entry") from malformed
-    is_refusal = result == "refused" and what in _ACTIONS and what != AuditAction.AUDIT_ROOT
+    is_refusal = result == "refused" and what in _AUDIT_ACTIONS and what != AuditAction.AUDIT_ROOT
     if not is_refusal and (what not in _ACTIONS_OF_DESKS or result not in ("done", "failed", "refused")):
         raise ValueError("not an audit entry of a desk")
     return NewAuditEntry(who, what, kind, subject, result, reason, detail)

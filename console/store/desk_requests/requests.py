@@ -41,7 +41,7 @@ from console.domain.desk_requests.records import (
 from console.store.access.people_views import OWN_REQUESTS
 from console.store.database.engine import Transaction
 from console.store.database.lease_clock import expiry, is_live, lease_clock_id
-from console.store.database.transaction import locking_read
+from console.store.database.transaction import make_locking_read
 from console.store.operations.leases import Holder
 from console.store.schema.core import request_files, requests
 
@@ -49,11 +49,11 @@ _MAX_CANDIDATES = 20
 """Largest number of requests that one search for the next request reads."""
 _MAX_LAPSES = 100
 """Largest number of requests that one transaction marks as lapsed."""
-_NOW: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
+_NOW_SQL: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
 """SQL expression: the present instant in UTC by the server's clock, which no session can set."""
 
 _IS_LIVE = is_live(requests.c.lease_clock, requests.c.lease_expires)
-_IS_WAITING = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW)
+_IS_WAITING = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW_SQL)
 _IS_ABANDONED = and_(requests.c.state == DeskRequestState.TAKEN, not_(_IS_LIVE))
 _withdrawal = requests.alias("withdrawal")
 _IS_WITHDRAWN = (
@@ -146,19 +146,19 @@ _WRITE_PROGRESS = update(requests).where(_IS_TAKEN_HERE).values(progress=bindpar
 _END_REQUEST = (
     update(requests)
     .where(_IS_TAKEN_HERE)
-    .values(state=DeskRequestState.ENDED, result=bindparam("answer"), ended_at=_NOW, lease_expires=0)
+    .values(state=DeskRequestState.ENDED, result=bindparam("answer"), ended_at=_NOW_SQL, lease_expires=0)
 )
-_IS_LAPSED = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at <= _NOW)
+_IS_LAPSED = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at <= _NOW_SQL)
 # By its id: a search by state would wait for the transactions in which people insert requests.
 _MARK_LAPSED = (
     update(requests)
     .where(requests.c.id == bindparam("of"), _IS_LAPSED)
-    .values(state=DeskRequestState.LAPSED, ended_at=_NOW)
+    .values(state=DeskRequestState.LAPSED, ended_at=_NOW_SQL)
 )
 _LAPSED_QUERY = select(requests.c.id).where(_IS_LAPSED).limit(bindparam("most"))
 _own_requests = requests.to_metadata(MetaData(), name=OWN_REQUESTS)
 _IS_OWN_LIVE = is_live(_own_requests.c.lease_clock, _own_requests.c.lease_expires)
-_IS_OWN_OVER = and_(_own_requests.c.state == DeskRequestState.WAITING, _own_requests.c.expires_at <= _NOW)
+_IS_OWN_OVER = and_(_own_requests.c.state == DeskRequestState.WAITING, _own_requests.c.expires_at <= _NOW_SQL)
 _withdrawals = requests.to_metadata(MetaData(), name=OWN_REQUESTS).alias("own_withdrawal")
 _PROGRESS_QUERY = select(
     _own_requests.c.state,
@@ -206,7 +206,7 @@ _OWN_SUBJECT_QUERY = (
 _OWN_WITHDRAWN_QUERY = select(_own_requests.c.subject_id).where(
     _own_requests.c.id >= bindparam("first"), _own_requests.c.action == WITHDRAW_ACTION
 )
-_IS_STORED_QUERY = locking_read(select(_own_requests.c.id).where(_own_requests.c.id == bindparam("of")))
+_IS_STORED_QUERY = make_locking_read(select(_own_requests.c.id).where(_own_requests.c.id == bindparam("of")))
 _PARTS_QUERY = (
     select(request_files.c.content).where(request_files.c.request == bindparam("of")).order_by(request_files.c.part)
 )
@@ -219,7 +219,7 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
     if tx.conn.execute(_IS_STORED_QUERY, {"of": request.id}).first() is not None:
         return
     values = {
-        "id": request.id, "who": "", "at": _NOW, "expires_at": _NOW, "action": request.action,
+        "id": request.id, "who": "", "at": _NOW_SQL, "expires_at": _NOW_SQL, "action": request.action,
         "subject_kind": request.subject_kind, "subject_id": request.subject_id,
         "amount_minor": request.amount_minor, "proposed": request.proposed, "args": request.arguments_json,
         "evidence_sha256": request.evidence_sha256, "request_id": request.request_id, "desk": desk,

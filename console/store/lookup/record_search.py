@@ -277,7 +277,7 @@ def _utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
 # -- records of corporation numbers
 
 
-def ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
+def find_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
     """Return two values: the ids of the newest records of these corporation numbers, by kind; and True if there
     are more than MAX_RECORDS_OF_NUMBERS records of a kind. The records are the numbers' credit checks and orders,
     the payments that have one of the numbers or belong to one of the orders, and the refunds of these payments.

@@ -34,7 +34,7 @@ _EXTEND_LOCK = text(
     "UPDATE console_upgrade SET until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
     " WHERE token = :token AND until_ms > 0"
 )
-_RELEASE = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
+_RELEASE_LOCK = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
 _HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
 
 
@@ -71,7 +71,7 @@ class UpgradeLock:
         self._ended.set()
         if self._heartbeat.ident is not None:
             self._heartbeat.join()
-        self._database.write(lambda tx: tx.conn.execute(_RELEASE, {"token": self._token}))
+        self._database.write(lambda tx: tx.conn.execute(_RELEASE_LOCK, {"token": self._token}))
 
     def _try_acquire(self, conn: Connection) -> bool:
         conn.execute(_INSERT_LOCK_ROW)

@@ -15,7 +15,7 @@ from console.store.schema.payments import payments, refunds
 from console.store.schema.worker import bulk_runs
 from console.store.tasks.bulk_runs import RUN_DONE
 
-_LIMIT = 50
+_MAX_LISTED_RECORDS = 50
 _DECIDED_REFUNDS_QUERY = (
     select(refunds.c.id, refunds.c.status, payments.c.merchant_payment_id)
     .join_from(refunds, payments, payments.c.id == refunds.c.payment_id)
@@ -25,7 +25,7 @@ _DECIDED_REFUNDS_QUERY = (
         refunds.c.status.not_in((RefundState.REQUESTED.value, RefundState.WITHDRAWN.value)),
     )
     .order_by(refunds.c.created_at.desc(), refunds.c.id.desc())
-    .limit(_LIMIT)
+    .limit(_MAX_LISTED_RECORDS)
 )
 # The index of `vote_of` leads to the proposals, which are few; those of one person need no index of their own.
 _PROPOSALS_QUERY = (
@@ -37,13 +37,13 @@ _PROPOSALS_QUERY = (
         approvals.c.at >= bindparam("since"),
     )
     .order_by(approvals.c.id.desc())
-    .limit(_LIMIT)
+    .limit(_MAX_LISTED_RECORDS)
 )
 _ENDED_RUNS_QUERY = (
     select(bulk_runs.c.id, bulk_runs.c.reason)
     .where(bulk_runs.c.made_by == bindparam("who"), bulk_runs.c.state == RUN_DONE)
     .order_by(bulk_runs.c.id.desc())
-    .limit(_LIMIT)
+    .limit(_MAX_LISTED_RECORDS)
 )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import is_live
-from console.store.database.transaction import Transaction, locking_read
+from console.store.database.transaction import Transaction, make_locking_read
 from console.store.operations import leases
 from console.store.operations.leases import Holder
 from console.store.schema.core import leases as named_leases
@@ -113,7 +113,7 @@ def forget_result(tx: Transaction, operation_id: str, key: str, holder: Holder, 
     """
     free_key(tx.conn, operation_id, key)
     begun = replace_epoch(tx, holder, now)
-    tx.set_commit_proof(lambda conn: conn.scalar(locking_read(_EPOCH_QUERY), _EPOCH_ROW) == begun)
+    tx.set_commit_proof(lambda conn: conn.scalar(make_locking_read(_EPOCH_QUERY), _EPOCH_ROW) == begun)
 
 
 def current_epoch(conn: Connection, now: datetime) -> str:

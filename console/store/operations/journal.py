@@ -19,7 +19,7 @@ from console.domain.transitions.tables import sources_of_operation
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import expiry, is_live, lease_clock_id
-from console.store.database.transaction import Transaction, locking_read
+from console.store.database.transaction import Transaction, make_locking_read
 from console.store.schema.core import operations
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class NewOperation:
     """
 
 
-_COLUMNS = (
+_OPERATION_COLUMNS = (
     operations.c.id, operations.c.action, operations.c.subject_kind, operations.c.subject_id, operations.c.state,
     operations.c.operator, operations.c.desk, operations.c.started_at, operations.c.ended_at,
     operations.c.corporation_number, operations.c.client_id, operations.c.outcome_class, operations.c.outcome_reason,
@@ -85,7 +85,7 @@ _INSERT_OPERATION = insert(operations).values(
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at", "answer_lock",
     )} | {"lease_clock": lease_clock_id(), "lease_expires": expiry(), "fence": FIRST_FENCE}
 )  # fmt: skip
-_ID_QUERY = locking_read(select(operations.c.id).where(operations.c.id == bindparam("of")))
+_ID_QUERY = make_locking_read(select(operations.c.id).where(operations.c.id == bindparam("of")))
 _END_OPERATION = update(operations).values(
     state=bindparam("new_state"),
     outcome_class=bindparam("kind"),
@@ -95,14 +95,14 @@ _END_OPERATION = update(operations).values(
 )
 _END_OWN_CALL = _END_OPERATION.where(*_IS_OWN_CALL)
 _KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("of"))
-_BY_ID_QUERY = select(*_COLUMNS).where(operations.c.id == bindparam("of"))
-_EFFECTIVE_OPERATION_QUERY = select(*_COLUMNS, not_(_IS_LIVE)).where(operations.c.id == bindparam("of"))
+_BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("of"))
+_EFFECTIVE_OPERATION_QUERY = select(*_OPERATION_COLUMNS, not_(_IS_LIVE)).where(operations.c.id == bindparam("of"))
 _OF_SUBJECT = (
-    select(*_COLUMNS)
+    select(*_OPERATION_COLUMNS)
     .where(operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of"))
     .order_by(operations.c.started_at)
 )
-_CALLING_QUERY = select(*_COLUMNS).where(operations.c.state == OperationState.CALLING.value)
+_CALLING_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.state == OperationState.CALLING.value)
 _LAPSED_QUERY = _CALLING_QUERY.where(not_(_IS_LIVE)).order_by(operations.c.started_at)
 _LAPSED_SUBJECTS_QUERY = select(operations.c.subject_id).where(
     operations.c.state == OperationState.CALLING.value, operations.c.action == bindparam("effect"), not_(_IS_LIVE)
@@ -270,7 +270,10 @@ def unfinished_operations(
     """Return the operations in state `calling` or `unknown`, oldest first; with `operator` only this person's."""
     open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
     query = (
-        select(*_COLUMNS).where(operations.c.state.in_(open_states)).order_by(operations.c.started_at).limit(limit)
+        select(*_OPERATION_COLUMNS)
+        .where(operations.c.state.in_(open_states))
+        .order_by(operations.c.started_at)
+        .limit(limit)
     )
     if operator is not None:
         query = query.where(operations.c.operator == operator)
@@ -324,7 +327,7 @@ def open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation
     """Return the purchases of a corporation's credit check, for any client, in state `unknown` or `calling`."""
     unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
     bought = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]
-    query = select(*_COLUMNS).where(
+    query = select(*_OPERATION_COLUMNS).where(
         operations.c.corporation_number == corporation_number, operations.c.state.in_(unsettled), bought
     )
     return tuple(_make_operation(row) for row in conn.execute(query))

@@ -22,7 +22,7 @@ from console.store.database import unreadable_rows
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import expiry, is_live, lease_clock_id
-from console.store.database.transaction import locking_read
+from console.store.database.transaction import make_locking_read
 from console.store.schema.core import leases
 
 
@@ -71,7 +71,7 @@ _IS_OWN_LEASE = and_(
 )
 _RELEASE_LEASE = update(leases).where(_IS_OWN_LEASE).values(lease_expires=0)
 _RENEW_LEASE = update(leases).where(_IS_OWN_LEASE, _IS_LIVE).values(lease_expires=expiry(), until=bindparam("until_"))
-_TOKEN_QUERY = locking_read(
+_TOKEN_QUERY = make_locking_read(
     select(leases.c.token).where(leases.c.name == bindparam("of"), leases.c.slot == bindparam("at"))
 )
 # Implied by _IS_LIVE, but a server uses no index for a comparison with its clock.

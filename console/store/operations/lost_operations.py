@@ -58,7 +58,7 @@ _NEWEST_QUERY = (
 _JOURNAL_IDS_QUERY = select(operations.c.id).where(operations.c.id.in_(bindparam("ids", expanding=True)))
 _STORED_IDS_QUERY = select(lost_operations.c.id).where(lost_operations.c.id.in_(bindparam("ids", expanding=True)))
 _IS_RESTORED = exists().where(operations.c.id == lost_operations.c.id)
-_INSERT = insert(lost_operations)
+_INSERT_LOST_OPERATION = insert(lost_operations)
 
 
 LONGEST_KEY_CHARACTERS = 64
@@ -67,13 +67,13 @@ a shortened key could equal the key of another payment.
 """
 
 
-def entries_not_in_journal(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
+def find_entries_not_in_journal(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
     """Return the entries of a desk's spool whose operation isn't in the journal, in the given order."""
     in_journal = _existing_ids(conn, _JOURNAL_IDS_QUERY, [entry.intent.operation_id for entry in entries])
     return tuple(entry for entry in entries if entry.intent.operation_id not in in_journal)
 
 
-def entries_not_stored(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
+def find_entries_not_stored(conn: Connection, entries: Sequence[SpoolEntry]) -> tuple[SpoolEntry, ...]:
     """Return the entries whose operation isn't in the table of lost operations yet, in the given order."""
     stored_ids = _existing_ids(conn, _STORED_IDS_QUERY, [entry.intent.operation_id for entry in entries])
     return tuple(entry for entry in entries if entry.intent.operation_id not in stored_ids)
@@ -105,7 +105,7 @@ def insert_entries(conn: Connection, entries: Sequence[SpoolEntry], database_id:
             "told_at": convert_to_naive_utc(now),
         }
         try:
-            conn.execute(_INSERT, row)
+            conn.execute(_INSERT_LOST_OPERATION, row)
         except IntegrityError:  # another process of the same desk, at the same time
             raise RunAgain from None
 

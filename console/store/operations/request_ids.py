@@ -16,7 +16,7 @@ from console.domain.records import LeaseHolder
 from console.store.database.engine import RunAgain, Transaction
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import database_unix_ms, expiry, is_live, lease_clock_id
-from console.store.database.transaction import locking_read
+from console.store.database.transaction import make_locking_read
 from console.store.schema.core import request_ids
 
 if TYPE_CHECKING:
@@ -26,7 +26,9 @@ ANSWER_RETENTION = timedelta(hours=24)
 ACT_RUNNING, ANSWER_STORED, ID_FREE = "running", "kept", "free"
 
 _IS_REQUEST_ID_ROW = and_(request_ids.c.person == bindparam("who"), request_ids.c.request_id == bindparam("of"))
-_IS_OWN_USE = and_(_IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING)
+_IS_OWN_REQUEST_ID_USE = and_(
+    _IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == ACT_RUNNING
+)
 _AGE_MS: Any = database_unix_ms() - request_ids.c.begun_ms
 _USE_QUERY = select(
     request_ids.c.command, request_ids.c.fingerprint, request_ids.c.state, request_ids.c.subject_kind,
@@ -37,9 +39,9 @@ _USE_QUERY = select(
 _RESULT_IDS_QUERY = select(request_ids.c.subject_kind, request_ids.c.subject_id, request_ids.c.operation_id).where(
     _IS_REQUEST_ID_ROW
 )
-_COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
+_USE_COLUMNS = ("command", "fingerprint", "desk", "host", "process", "since", "token")
 _BEGIN_VALUES = {
-    **{column: bindparam(f"{column}_") for column in _COLUMNS},
+    **{column: bindparam(f"{column}_") for column in _USE_COLUMNS},
     "state": ACT_RUNNING,
     "begun_ms": database_unix_ms(),
     "lease_clock": lease_clock_id(),
@@ -54,22 +56,24 @@ _TAKE_ROW = (
     .where(_IS_REQUEST_ID_ROW, request_ids.c.fence == bindparam("held"), request_ids.c.state == bindparam("as_read"))
     .values(fence=request_ids.c.fence + 1, **_NO_RESULT_VALUES, **_BEGIN_VALUES)
 )
-_TOKEN_QUERY = locking_read(select(request_ids.c.token).where(_IS_REQUEST_ID_ROW))
-_RENEW_LEASE = update(request_ids).where(_IS_OWN_USE).values(lease_expires=expiry())
+_TOKEN_QUERY = make_locking_read(select(request_ids.c.token).where(_IS_REQUEST_ID_ROW))
+_RENEW_LEASE = update(request_ids).where(_IS_OWN_REQUEST_ID_USE).values(lease_expires=expiry())
 _STORE_RESULT_IDS = (
     update(request_ids)
-    .where(_IS_OWN_USE)
+    .where(_IS_OWN_REQUEST_ID_USE)
     .values(
         subject_kind=func.coalesce(request_ids.c.subject_kind, bindparam("kind")),
         subject_id=func.coalesce(request_ids.c.subject_id, bindparam("subject")),
         operation_id=func.coalesce(bindparam("operation"), request_ids.c.operation_id),
     )
 )
-_FENCE_QUERY = select(request_ids.c.fence).where(_IS_OWN_USE)
+_FENCE_QUERY = select(request_ids.c.fence).where(_IS_OWN_REQUEST_ID_USE)
 _END_USE = (
-    update(request_ids).where(_IS_OWN_USE).values(state=bindparam("to"), answer=bindparam("answer_"), lease_expires=0)
+    update(request_ids)
+    .where(_IS_OWN_REQUEST_ID_USE)
+    .values(state=bindparam("to"), answer=bindparam("answer_"), lease_expires=0)
 )
-_END_LEASE = update(request_ids).where(_IS_OWN_USE).values(lease_expires=0)
+_END_LEASE = update(request_ids).where(_IS_OWN_REQUEST_ID_USE).values(lease_expires=0)
 
 
 @dataclass(frozen=True, slots=True)

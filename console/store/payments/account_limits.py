@@ -24,7 +24,7 @@ _BY_ID_QUERY = _ALL_QUERY.where(accounts.c.id == bindparam("of"))
 _BY_CORPORATION_QUERY = _ALL_QUERY.where(
     accounts.c.corporation_number == bindparam("of"), accounts.c.currency == bindparam("in_currency")
 )
-_INSERT = insert(accounts)
+_INSERT_ACCOUNT = insert(accounts)
 _UPDATE_AMOUNTS = (
     update(accounts)
     .where(accounts.c.id == bindparam("of"), _MINOR_PARAMETER > 0)
@@ -56,7 +56,7 @@ def find_by_corporation(conn: Connection, number: str, currency: str) -> Account
 def open_account(conn: Connection, number: str, currency: str, limit_minor: int) -> int:
     """Insert an account and return its id. Raises IntegrityError if the corporation has one in this currency."""
     row = {"corporation_number": number, "currency": currency, "limit_minor": limit_minor}
-    key = conn.execute(_INSERT, row).inserted_primary_key
+    key = conn.execute(_INSERT_ACCOUNT, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 

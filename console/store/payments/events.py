@@ -46,7 +46,7 @@ _WITH_RESULT_IDS = (
     .subquery()
 )
 _COUNT_QUERY = select(func.count()).select_from(_WITH_RESULT_IDS)
-_INSERT = into(payment_events)
+_INSERT_EVENT = into(payment_events)
 _WRITE_RESULT = (
     update(payment_events)
     .where(payment_events.c.id == bindparam("of"), payment_events.c.done == bindparam("was"))
@@ -111,7 +111,7 @@ def add_event(conn: Connection, event: PaymentEvent, who: str, now: datetime) ->
         "who": who,
     }
     try:
-        conn.execute(_INSERT, row)
+        conn.execute(_INSERT_EVENT, row)
     except IntegrityError:  # only the statement was undone; the transaction of the first row has committed
         if find_by_source_id(conn, event.source, event.event_id) is None:
             raise

@@ -34,7 +34,7 @@ def _is_within(column: Column[datetime]) -> ColumnElement[bool]:
 
 _IS_SAME_PRICE = (payment_rows.c.provider == bindparam("whose"), payment_rows.c.currency == bindparam("currency"),
                   payment_rows.c.asked_minor == bindparam("minor"))  # fmt: skip
-_PAYMENTS_OF_DAY = [
+_PAYMENTS_OF_DAY_QUERY = [
     payments.all_records().where(*_IS_SAME_PRICE, _is_within(column)).order_by(column).limit(_LIMIT_PARAMETER)
     for column in (payment_rows.c.begun_at, payment_rows.c.paid_at)
 ]
@@ -78,7 +78,7 @@ def find_by_amount_and_day(
         "most": MAX_CANDIDATES,
     }
     found: dict[tuple[str, int], Order | Payment] = {}
-    for query in _PAYMENTS_OF_DAY:
+    for query in _PAYMENTS_OF_DAY_QUERY:
         of_provider = payments.select_records(conn, query, {**values, "whose": source})
         found |= {(payments.PAYMENT_KIND, one.id): one for one in of_provider}
     for order in _pending_orders(conn, values):

@@ -44,7 +44,7 @@ _PAYMENT_IDS_QUERY = (
     .where(payments.c.order_id.in_(bindparam("ids", expanding=True)))
     .order_by(payments.c.order_id, payments.c.id)
 )
-_INSERT = into(orders)
+_INSERT_ORDER = into(orders)
 _FIXED_COLUMNS = frozenset(
     {"id", "version", "merch_txn_id", "corporation_number", "total_amount", "currency", "created_at"}
 )
@@ -164,7 +164,7 @@ def insert_order(conn: Connection, new: NewOrder, now: datetime) -> int:
         "updated_at": convert_to_naive_utc(now),
         "state_since": convert_to_naive_utc(new.state_since or now),
     }
-    return compare_and_swap.insert_and_announce(conn, ORDER_KIND, _INSERT, row, now)
+    return compare_and_swap.insert_and_announce(conn, ORDER_KIND, _INSERT_ORDER, row, now)
 
 
 def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:
@@ -186,8 +186,8 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
 
 
 def plan_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
-    """Write only the columns of work. `updated_at` doesn't change, because the order itself doesn't. Raises
-    StaleRow if the row has changed since it was read.
+    """Write the work of an order (its next step); no other column changes, also not `updated_at`. Raises StaleRow
+    if the row has changed since it was read.
     """
     compare_and_swap.update_if_unchanged(
         conn, orders, (order.id, order.version), work_values(work), status=order.state

@@ -50,8 +50,8 @@ _OF_CORPORATIONS_QUERY = _ALL_QUERY.where(
     payments.c.captured_minor.in_(bindparam("amounts", expanding=True)),
 ).order_by(payments.c.id.desc())
 _DUE_QUERY = compare_and_swap.due_query(payments, _ALL_QUERY)
-_INSERT = into(payments)
-_FIXED_COLUMNS = MONEY_COLUMNS | {
+_INSERT_PAYMENT = into(payments)
+_COLUMNS_NEVER_CHANGED = MONEY_COLUMNS | {
     "id",
     "version",
     "provider",
@@ -208,7 +208,7 @@ def insert_payment(conn: Connection, new: NewPayment, now: datetime) -> int:
         "state_since": convert_to_naive_utc(now),
         "booked_at": convert_to_naive_utc(now) if new.state in PAID_STATES else None,
     } | compare_and_swap.id_column(new.given_id)
-    return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT, row, now)
+    return compare_and_swap.insert_and_announce(conn, PAYMENT_KIND, _INSERT_PAYMENT, row, now)
 
 
 def change_payment(conn: Connection, payment: Payment, now: datetime, **values: object) -> None:
@@ -231,7 +231,7 @@ def follow_path(
     Raises StaleRow if the row has changed since `payment` was read; IntegrityError and ForbiddenTransition on the
     conditions of `change_payment`.
     """
-    compare_and_swap.refuse_fixed_columns(_FIXED_COLUMNS, values)
+    compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     for before, after in pairwise((payment.state, *path)):
         states.require_transition(PAYMENT_STEPS, before, after)
     version = payment.version

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, and_, case, func, literal, or_
 from sqlalchemy.sql.elements import ColumnElement
 
-from console.domain.money import MINOR_DIGITS
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
@@ -118,7 +118,7 @@ def age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnEle
 
 def _amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement[bool]:
     ranges = []
-    for currency in MINOR_DIGITS:
+    for currency in MINOR_DIGITS_BY_CURRENCY:
         bounds = amount.minor_bounds(currency)
         if bounds is not None:
             minor = shown.columns.minor
@@ -180,7 +180,7 @@ def _amount_key(table: _SortedTable) -> Sequence[Expression]:
     without an amount come last.
     """
     columns = table.shown.columns
-    currencies = tuple(MINOR_DIGITS)
+    currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
     place = position_in(columns.currency, currencies)
     return len(currencies) - place if table.is_descending else place, func.coalesce(columns.minor, _NO_NUMBER)
 

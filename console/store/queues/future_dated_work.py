@@ -70,7 +70,7 @@ _WORK_COLUMNS: Mapping[str, _WorkColumns] = {
     refunds.REFUND_KIND: _work_of(refunds_table),
     sagas.SAGA_KIND: _WorkColumns(sagas_table, "state", SagaState.RUNNING.value, "next_at", "reason"),
 }
-_QUERIES = {kind: work_columns.query() for kind, work_columns in _WORK_COLUMNS.items()}
+_QUERY_BY_KIND = {kind: work_columns.query() for kind, work_columns in _WORK_COLUMNS.items()}
 
 
 def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[FutureDatedRow, ...]:
@@ -79,7 +79,7 @@ def find_future_dated(conn: Connection, latest: datetime, limit: int) -> tuple[F
     """
     values = {"latest": convert_to_naive_utc(latest), "most": limit}
     return tuple(
-        FutureDatedRow(kind, *row) for kind, query in _QUERIES.items() for row in conn.execute(query, values)
+        FutureDatedRow(kind, *row) for kind, query in _QUERY_BY_KIND.items() for row in conn.execute(query, values)
     )
 
 

@@ -35,7 +35,7 @@ _ALL_QUERY = (
 )
 _BY_ID_QUERY: Select[Any] = select(saved_views).where(saved_views.c.id == bindparam("of"))
 _NAMED_QUERY: Select[Any] = select(saved_views).where(saved_views.c.claim == bindparam("claim"))
-_INSERT = into(saved_views)
+_INSERT_VIEW = into(saved_views)
 _CHANGED_COLUMNS = ("name", "claim", "content", "changed_by", "changed_at", "deleted_at", "version")
 _UPDATE_VIEW = (
     update(saved_views)
@@ -69,7 +69,7 @@ def add_view(conn: Connection, view: SavedView) -> int:
     """Insert a view and announce it. Return its id. Raises RunAgain if somebody used its name at the same time."""
     row = _make_row(view) | {"is_team": view.is_team, "maker": view.maker}
     try:
-        return compare_and_swap.insert_and_announce(conn, VIEW_KIND, _INSERT, row, view.changed_at)
+        return compare_and_swap.insert_and_announce(conn, VIEW_KIND, _INSERT_VIEW, row, view.changed_at)
     except IntegrityError:
         raise RunAgain from None
 

@@ -42,8 +42,8 @@ def payments_of(conn: Connection, ids: Collection[int]) -> dict[int, Payment]:
 
 
 def cases_of(conn: Connection, ids: Collection[int], rules: Collection[str]) -> dict[int, list[Alert]]:
-    """Return the open cases under these rules about these payments, by payment id. A payment without such a case is
-    missing.
+    """Return, by payment id, the open alerts with one of these rules about these payments. The result has no entry
+    for a payment without such an alert.
     """
     by_payment = alert_rows.open_of_subjects(conn, payments.PAYMENT_KIND, ids)
     ours = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}

@@ -42,7 +42,7 @@ _LATEST_OF_PROVIDER_QUERY = (
     .limit(_LIMIT_PARAMETER)
 )
 _LATEST_QUERY = _ALL_QUERY.order_by(reconciliations.c.id.desc()).limit(_LIMIT_PARAMETER)
-_INSERT = into(reconciliations)
+_INSERT_RUN = into(reconciliations)
 _ADD_ROW = into(reconciliation_rows)
 _ROW_ID_QUERY = select(reconciliation_rows.c.id).where(
     reconciliation_rows.c.run_id == bindparam("run"), reconciliation_rows.c.row_key == bindparam("of")
@@ -127,7 +127,7 @@ def open_run(
         "changed_at": convert_to_naive_utc(now),
     }
     try:
-        return compare_and_swap.insert_and_announce(conn, RECONCILIATION_KIND, _INSERT, row, now)
+        return compare_and_swap.insert_and_announce(conn, RECONCILIATION_KIND, _INSERT_RUN, row, now)
     except IntegrityError:  # another process began it at the same time
         run = _find_run_of_days(conn, provider, from_day, to_day)
         if run is None:

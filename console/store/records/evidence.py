@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LONGEST_BODY_CHARACTERS = 20_000
 _ROWS_PER_PAGE = 100
-_INSERT = insert(evidence)
+_INSERT_EVIDENCE = insert(evidence)
 
 
 def add_answer(
@@ -71,7 +71,7 @@ def _insert_evidence(
         "summary": summary[:255],
         "body": body[:LONGEST_BODY_CHARACTERS],
     }
-    key = conn.execute(_INSERT, row).inserted_primary_key
+    key = conn.execute(_INSERT_EVIDENCE, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 

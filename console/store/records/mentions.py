@@ -13,7 +13,7 @@ from console.store.database import compare_and_swap
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.schema.worker import mentions, notes
 
-_INSERT = into(mentions)
+_INSERT_MENTION = into(mentions)
 _WITH_NOTE = select(
     mentions.c.id, mentions.c.person, mentions.c.at, mentions.c.done_at, mentions.c.how, notes.c.id, notes.c.kind,
     notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at,
@@ -33,7 +33,9 @@ _MARK_DONE = (
 
 def add_mention(conn: Connection, note_id: int, person: str, now: datetime, how: MentionSource) -> None:
     """Insert an open mention of the person in the note."""
-    conn.execute(_INSERT, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": how.value})
+    conn.execute(
+        _INSERT_MENTION, {"note_id": note_id, "person": person, "at": convert_to_naive_utc(now), "how": how.value}
+    )
 
 
 def list_open(conn: Connection, person: str, limit: int) -> tuple[Mention, ...]:

@@ -15,7 +15,7 @@ _OF_SUBJECT_QUERY = (
     .where(notes.c.kind == bindparam("whose"), notes.c.subject_id == bindparam("of"))
     .order_by(notes.c.id)
 )
-_INSERT = into(notes)
+_INSERT_NOTE = into(notes)
 
 
 def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: str, now: datetime) -> int:
@@ -23,7 +23,7 @@ def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: s
     record has changed.
     """
     row = {"kind": kind, "subject_id": subject_id, "person": person, "words": words, "at": convert_to_naive_utc(now)}
-    key = conn.execute(_INSERT, row).inserted_primary_key
+    key = conn.execute(_INSERT_NOTE, row).inserted_primary_key
     compare_and_swap.announce_change(conn, kind, subject_id, now)
     return int(key[0]) if key else 0
 

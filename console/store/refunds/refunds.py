@@ -74,8 +74,8 @@ _STUCK_QUERY = (
     .order_by(refunds.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_INSERT = into(refunds)
-_INSERT_DATED = _INSERT.values(created_at=SERVER_TIME)
+_INSERT_REFUND = into(refunds)
+_INSERT_DATED = _INSERT_REFUND.values(created_at=SERVER_TIME)
 _FIXED_COLUMNS = frozenset(
     {"id", "version", "payment_id", "order_id", "refund_amount", "currency", "maker", "reason", "reason_code",
      "ticket", "saw", "radar", "intended_repeat", "set_aside_id", "checkers_needed", "decide_by", "created_at"}
@@ -341,7 +341,7 @@ def insert_refund(conn: Connection, new: NewRefund, now: datetime, *, uses_serve
     if uses_server_time:
         return compare_and_swap.insert_and_announce(conn, REFUND_KIND, _INSERT_DATED, row, now)
     return compare_and_swap.insert_and_announce(
-        conn, REFUND_KIND, _INSERT, row | {"created_at": convert_to_naive_utc(now)}, now
+        conn, REFUND_KIND, _INSERT_REFUND, row | {"created_at": convert_to_naive_utc(now)}, now
     )
 
 

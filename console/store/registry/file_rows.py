@@ -73,8 +73,11 @@ class _BrokenRule(Exception):
         self.problem, self.field = problem, field
 
 
-class _Days(dict[str, int]):
-    """The stored form of each date (YYYY-MM-DD) that has been read."""
+class _StoredDayCache(dict[str, int]):
+    """Cache from the text of a date (YYYY-MM-DD) to its stored form: the number of days since
+    FIRST_PUBLICATION_DAY. A missing date is computed at its first look-up. Raises ValueError for a text that
+    isn't a date.
+    """
 
     def __missing__(self, text: str) -> int:
         if len(text) != 10 or text[4] != "-" or text[7] != "-":
@@ -83,7 +86,7 @@ class _Days(dict[str, int]):
         return day
 
 
-_days = _Days()
+_stored_day_cache = _StoredDayCache()
 
 
 def read_rows(source: SourceFile, after_line: int = 0) -> Iterator[RowBlock]:
@@ -98,10 +101,10 @@ def stored_day(text: str) -> int:
     """Return the stored form of a date of a checked row: the number of days since FIRST_PUBLICATION_DAY. The
     dates of a file repeat, so each is parsed once.
     """
-    return _days[text]
+    return _stored_day_cache[text]
 
 
-stored_days: Callable[[str], int] = _days.__getitem__
+stored_days: Callable[[str], int] = _stored_day_cache.__getitem__
 
 
 def _check_block(name: str, block: TextBlock) -> FileColumns:
@@ -137,9 +140,11 @@ def _check_lines(lines: list[str]) -> FileColumns:
     if set(map(len, rows)) != {len(FileColumns._fields)}:
         raise _BrokenRule(RegistryFileProblem.WRONG_FIELD_COUNT)
     columns = FileColumns(*zip(*rows, strict=True))
-    for field, check in _CHECKS.items():
+    for field, check in _CHECK_BY_COLUMN.items():
         if not check(getattr(columns, field)):
-            raise _BrokenRule(_PROBLEMS.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _publisher_name(field))
+            raise _BrokenRule(
+                _PROBLEM_BY_COLUMN.get(field, RegistryFileProblem.VALUE_NOT_ALLOWED), _publisher_name(field)
+            )
     _check_lengths(columns, longest)
     _check_together(columns)
     return columns
@@ -147,7 +152,7 @@ def _check_lines(lines: list[str]) -> FileColumns:
 
 def _check_lengths(columns: FileColumns, longest_line: int) -> None:
     """Check the texts. A field is not longer than its line, and many fields repeat or are empty."""
-    for field, longest in _LONGEST.items():
+    for field, longest in _MAX_CHARACTERS_BY_COLUMN.items():
         if longest < longest_line and max(map(len, set(getattr(columns, field)))) > longest:
             raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _publisher_name(field))
 
@@ -200,7 +205,7 @@ def _are_successors(column: Column) -> bool:
 def _are_days(column: Column) -> bool:
     try:
         for text in set(column):
-            _days[text]
+            _stored_day_cache[text]
     except ValueError:
         return False
     return True
@@ -210,12 +215,12 @@ def _are_days_or_empty(column: Column) -> bool:
     return _are_days(tuple(filter(None, column)))
 
 
-_FLAGS = _is_one_of(("0", "1"))
-_CHECKS: Mapping[str, Callable[[Column], bool]] = {
+_are_flags = _is_one_of(("0", "1"))
+_CHECK_BY_COLUMN: Mapping[str, Callable[[Column], bool]] = {
     "sequence_number": _are_counts,
     "corporate_number": _are_numbers,
     "process": _is_one_of(ProcessCode),
-    "correct": _FLAGS,
+    "correct": _are_flags,
     "update_date": _are_days,
     "change_date": _are_days,
     "kind": _is_one_of(CorporationKind),
@@ -226,14 +231,14 @@ _CHECKS: Mapping[str, Callable[[Column], bool]] = {
     "close_cause": _is_one_of(("", *CloseCause)),
     "successor_corporate_number": _are_successors,
     "assignment_date": _are_days,
-    "latest": _FLAGS,
+    "latest": _are_flags,
     "hihyoji": _is_one_of(("", "0", "1")),
 }
-_PROBLEMS = {
+_PROBLEM_BY_COLUMN = {
     "corporate_number": RegistryFileProblem.INVALID_CORPORATION_NUMBER,
     "successor_corporate_number": RegistryFileProblem.INVALID_CORPORATION_NUMBER,
 }
-_LONGEST: Mapping[str, int] = {
+_MAX_CHARACTERS_BY_COLUMN: Mapping[str, int] = {
     "name": 150,
     "name_image_id": 20,
     "prefecture_name": 100,

@@ -14,11 +14,11 @@ from console.store.registry.schema import (
     Places,
     StoredRow,
     add_missing_columns,
+    convert_to_stored_rows,
     pack_state,
     read_corporation,
     read_fact,
     read_places,
-    store_rows,
     write_summary,
 )
 from console.store.registry.search_index import index_rows, unindex_rows
@@ -28,8 +28,8 @@ DAYS_OF_CHANGES = 92
 """Number of days for which the changes by a difference are stored."""
 _ROW_QUERY = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _ROW_ID_QUERY = "SELECT id FROM corporations WHERE number = ?"
-_ASSIGNMENTS = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
-_UPDATE = f"UPDATE corporations SET {_ASSIGNMENTS} WHERE id = ?"  # noqa: S608 - names of our own columns
+_SET_CLAUSE = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
+_UPDATE_CORPORATION = f"UPDATE corporations SET {_SET_CLAUSE} WHERE id = ?"  # noqa: S608 - names of our own columns
 _DELETE_CORPORATION = "DELETE FROM corporations WHERE id = ?"
 _INSERT_CHANGE = """
 INSERT INTO changes VALUES (?, ?, ?, ?)
@@ -67,7 +67,9 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
 
 def _read_rows(columns: FileColumns, places: Places) -> Iterator[tuple[StoredRow, bool]]:
     """Yield the rows in force, with True if the row deletes the corporation."""
-    for row, latest, process in zip(store_rows(columns, places), columns.latest, columns.process, strict=True):
+    for row, latest, process in zip(
+        convert_to_stored_rows(columns, places), columns.latest, columns.process, strict=True
+    ):
         if latest == "1":
             yield row, process == ProcessCode.DELETED
 
@@ -96,7 +98,7 @@ def _apply_row(
     elif found is None:
         connection.execute(INSERT_CORPORATION, after)
     else:
-        connection.execute(_UPDATE, (*after, found[0]))
+        connection.execute(_UPDATE_CORPORATION, (*after, found[0]))
     was, now = (None if state is None else read_corporation(state, places) for state in (before, after))
     if find_changed_facts(was, now):
         states = (None if state is None else pack_state(state, places) for state in (before, after))

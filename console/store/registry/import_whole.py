@@ -22,11 +22,11 @@ from console.store.registry.schema import (
     Places,
     add_missing_columns,
     applied_hashes,
+    convert_to_stored_rows,
     create_indexes,
     create_tables,
     drop_indexes,
     read_fact,
-    store_rows,
     transaction,
     write_facts,
     write_summary,
@@ -52,8 +52,9 @@ DELETE FROM corporations WHERE id IN (
 def open_build(
     folder: Path, sources: Sequence[SourceFile], former: Path | None, *, adds: bool
 ) -> Iterator[sqlite3.Connection]:
-    """Open the build of exactly these source files; begin a new build if there is none. `former` is the registry
-    in use. With `adds` a new build begins as a copy of it; otherwise only its changes are copied.
+    """Yield a connection to the unfinished registry file (the build) that is made from exactly these source files.
+    If there is none, begin a new one. `former` is the registry in use: with `adds` a new build begins as a copy
+    of it; otherwise only the changes of corporations are copied from it.
     """
     key = json.dumps(
         [FORMAT_VERSION, str(former) if adds else "", *((source.name, source.sha256) for source in sources)]
@@ -146,7 +147,7 @@ def _insert_file(connection: sqlite3.Connection, source: SourceFile, run: Import
     connection.execute("BEGIN")
     try:
         for block in read_rows(source, after):
-            connection.executemany(INSERT_CORPORATION, store_rows(_rows_in_force(block.columns), places))
+            connection.executemany(INSERT_CORPORATION, convert_to_stored_rows(_rows_in_force(block.columns), places))
             blocks += 1
             more, done = block.last_line - done, block.last_line
             run.report_rows("rows", source, done, more)

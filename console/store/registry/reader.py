@@ -46,7 +46,7 @@ _LONGEST_CHAIN = 1000
 _ROW_QUERY = f"SELECT {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _FIND_BY_ID = f"SELECT {COLUMNS} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
 _SELECT_CLAUSE = f"SELECT {COLUMNS} FROM corporations WHERE"  # noqa: S608 - names of our own columns
-_PREDECESSORS = f"{_SELECT_CLAUSE} successor = ? ORDER BY number"
+_PREDECESSORS_QUERY = f"{_SELECT_CLAUSE} successor = ? ORDER BY number"
 
 
 class _Generation:
@@ -151,7 +151,7 @@ class RegistryReader:
             return ()
 
         def find_rows(connection: sqlite3.Connection, generation: _Generation) -> tuple[Corporation, ...]:
-            rows = connection.execute(_PREDECESSORS, (int(number),)).fetchall()
+            rows = connection.execute(_PREDECESSORS_QUERY, (int(number),)).fetchall()
             return tuple(generation.read(connection, row) for row in rows)
 
         return self.run_query(find_rows)

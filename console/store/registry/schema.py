@@ -97,7 +97,7 @@ PlaceKey: TypeAlias = tuple[str, str, str, str]
 _PLACE, _READ = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
 _EPOCH_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
 _CORPORATION_KINDS: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
-_PROCESSES: Mapping[int, ProcessCode] = {int(process): process for process in ProcessCode}
+_PROCESS_CODE_BY_NUMBER: Mapping[int, ProcessCode] = {int(process): process for process in ProcessCode}
 _CLOSE_CAUSES: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
 _PREFECTURE_CODES: Mapping[str, int] = {code: int(code) for code in (*CorporationKind, *ProcessCode, *CloseCause)}
 _OPTIONAL_CODES: Mapping[str, int | None] = {**_PREFECTURE_CODES, "": None}
@@ -177,8 +177,10 @@ class Places:
         return map(self._ids.__getitem__, keys)
 
 
-def store_rows(columns: FileColumns, places: Places) -> Iterator[StoredRow]:
-    """Yield the values of WRITTEN_COLUMN_NAMES of checked rows."""
+def convert_to_stored_rows(columns: FileColumns, places: Places) -> Iterator[StoredRow]:
+    """Yield, for each checked row of a source file, the values of WRITTEN_COLUMN_NAMES in the form in which the
+    table `corporations` stores them.
+    """
     rows = len(columns.corporate_number)
     return zip(
         map(int, columns.corporate_number),
@@ -243,7 +245,7 @@ def _make_corporation(row: StoredRow, place: PlaceKey) -> Corporation:
         prefecture_code,
         city_code,
         address_outside,
-        _PROCESSES[process],
+        _PROCESS_CODE_BY_NUMBER[process],
         _read_day(updated_on),
         _read_day(changed_on),
         _read_day(assigned_on),

@@ -18,7 +18,7 @@ from console.domain.registry.corporations import Corporation
 from console.domain.registry.legal_forms import is_form, remove_form
 from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 from console.store.registry.schema import has_folded_texts
-from console.store.registry.search_filter import write_filter
+from console.store.registry.search_filter import make_filter_condition
 from console.store.registry.search_index import (
     CLOSED_TERMS_TABLE,
     OPEN_TERMS_TABLE,
@@ -36,9 +36,9 @@ MAX_CANDIDATES = 1_000
 """Largest number of rows of the index that one search verifies. Only a text whose pairs of characters are each
 frequent but rarely together has more rows; then matches may be missing.
 """
-_PAIRS_OF_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
+_CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有限", "限会", "合同", "同会"))
 _MAX_TERMS, _MIN_KANA = 6, 1
-_DIGITS = 13
+_NUMBER_DIGITS = 13
 _MAX_PER_QUERY = 500
 
 
@@ -102,7 +102,7 @@ class _Candidates:
         self.ranking = Ranking(query)
         self.budget = MAX_CANDIDATES
         self._known: dict[int, _Candidate] = {}
-        self._filter, self._values = write_filter(query) if has_folded_texts(connection) else ("1", {})
+        self._filter, self._values = make_filter_condition(query) if has_folded_texts(connection) else ("1", {})
 
     def read_ids(self, table: str, expression: str) -> Iterator[int]:
         """Yield the row ids that match an expression of the index, in their order."""
@@ -189,7 +189,7 @@ def _find_others(candidates: _Candidates, limit: int, found: Container[int]) -> 
         return
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            new = (one for one in _find_ranked(candidates, rank, table) if one.row_id not in found)
+            new = (one for one in _find_ranked_candidates(candidates, rank, table) if one.row_id not in found)
             for one in sorted(islice(new, limit), key=_length_of_name):
                 yield one.row_id
         if rank is Rank.NAME and query.digits:
@@ -239,7 +239,7 @@ def _list_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
     return (row_id for (row_id,) in rows)
 
 
-def _find_ranked(candidates: _Candidates, rank: Rank, table: str) -> Iterator[_Candidate]:
+def _find_ranked_candidates(candidates: _Candidates, rank: Rank, table: str) -> Iterator[_Candidate]:
     """Yield the corporations of one index that have this rank or a better one."""
     expression = write_expression(candidates.query, rank)
     if expression is None:
@@ -259,19 +259,19 @@ def write_expression(query: RegistryQuery, rank: Rank) -> str | None:
     """Return the full-text expression that all corporations of this rank match, and few others; None if there are
     none of this rank.
     """
-    alternatives = [_write_word(query.whole, rank), *_write_words(query.words, rank)]
+    alternatives = [_write_word_expression(query.whole, rank), *_write_words_expressions(query.words, rank)]
     if rank >= Rank.PART:
-        alternatives += _write_words(query.pieces, rank)
+        alternatives += _write_words_expressions(query.pieces, rank)
     return _join_expressions("OR", alternatives)
 
 
-def _write_words(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
+def _write_words_expressions(words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
     """Yield the expressions for corporations that have one of the words at this rank and the other words anywhere."""
     indexed = _list_indexed(words)
-    anywhere = [_write_anywhere(word) for word in indexed]
+    anywhere = [_write_anywhere_expression(word) for word in indexed]
     for position, word in enumerate(indexed):
         others = [*anywhere[:position], *anywhere[position + 1 :]]
-        best = _write_word(word, rank)
+        best = _write_word_expression(word, rank)
         if best is not None and None not in others:
             yield _join_expressions("AND", [best, *others])
 
@@ -284,13 +284,15 @@ def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
     rarer = [
         word
         for word in indexed
-        if word.post_code or not _PAIRS_OF_FORMS.issuperset(list_character_pairs(word.names[0]))
+        if word.post_code or not _CHARACTER_PAIRS_OF_LEGAL_FORMS.issuperset(list_character_pairs(word.names[0]))
     ]
     return rarer or indexed
 
 
-def _write_word(word: SearchWord, rank: Rank) -> str | None:
-    """Return the expression for corporations that have a word at this rank."""
+def _write_word_expression(word: SearchWord, rank: Rank) -> str | None:
+    """Return the expression of the full-text index for corporations that match a word at this rank; None if the
+    index can't find them.
+    """
     match rank:
         case Rank.WHOLE_NAME:
             pairs = zip(word.names, word.bare_names, strict=True)
@@ -333,15 +335,15 @@ def _write_address(address: str) -> str | None:
     return _join_expressions("AND", [_all_of(terms), *numbers]) if terms else None
 
 
-def _write_anywhere(word: SearchWord) -> str | None:
-    return _join_expressions("OR", [_write_part(word), _write_word(word, Rank.ELSEWHERE)])
+def _write_anywhere_expression(word: SearchWord) -> str | None:
+    return _join_expressions("OR", [_write_part(word), _write_word_expression(word, Rank.ELSEWHERE)])
 
 
 def _all_of(terms: Sequence[str]) -> str | None:
     """Return the expression for corporations that have all the terms. Of many terms some are enough, because a search
     verifies the found rows: first those that aren't two kana, which are rarer, then others spread over the text.
     """
-    usual = [term for term in dict.fromkeys(terms) if term not in _PAIRS_OF_FORMS]
+    usual = [term for term in dict.fromkeys(terms) if term not in _CHARACTER_PAIRS_OF_LEGAL_FORMS]
     different = sorted(usual or dict.fromkeys(terms), key=_is_kana)
     rare = [term for term in different if not _is_kana(term)][:_MAX_TERMS]
     frequent = different[len(rare) :]
@@ -363,9 +365,9 @@ def _join_expressions(operator: str, expressions: Iterable[str | None]) -> str |
 def _find_by_digits(connection: sqlite3.Connection, digits: str, prefecture_code: str | None) -> Iterator[int]:
     """Yield the corporations whose number begins with these digits, with or without its check digit."""
     for beginning in (digits, *(f"{check}{digits}" for check in range(1, 10))):
-        if len(beginning) > _DIGITS:
+        if len(beginning) > _NUMBER_DIGITS:
             continue
-        missing = _DIGITS - len(beginning)
+        missing = _NUMBER_DIGITS - len(beginning)
         first = int(beginning) * 10**missing
         yield from _list_ids(
             connection.execute(_IDS_BY_DIGITS_QUERY, (first, first + 10**missing - 1, prefecture_code))

@@ -18,9 +18,9 @@ _POST_CODE_DIGITS = 7
 _NAME_COLUMNS = ("name", "furigana", "folded_names")
 
 
-def write_filter(query: RegistryQuery) -> tuple[str, dict[str, str]]:
-    """Return the SQL condition on a row `c` of `corporations` and its place `p`, and the values of its parameters
-    by name.
+def make_filter_condition(query: RegistryQuery) -> tuple[str, dict[str, str]]:
+    """Return the SQL condition for a query on a row `c` of the table `corporations` and its row `p` of `places`,
+    and the values of its parameters by name.
     """
     values: dict[str, str] = {}
     groups = [

@@ -32,7 +32,7 @@ _BLOCK_BYTES = 256 * 1024
 """Bytes that are read at once; the objects made of larger blocks don't fit into a processor's cache."""
 _NAME_PATTERN = re.compile(r"(?:(?P<difference>diff)|(?P<prefecture>\d\d)_[a-z]+_all)_(?P<day>\d{8})", re.IGNORECASE)
 _CONTROL_PATTERN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
-_CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
+_CONTROL_CHARACTERS = bytes({*range(0x20), 0x7F} - set(b"\t\r\n"))
 _UTF8_KANA_OR_KANJI = re.compile(rb"[\xe3-\xe9][\x80-\xbf]{2}")
 _PRIVATE_PATTERN = re.compile("[\x80\ue000-\uf8ff]")
 """Characters to which Python decodes bytes that have no meaning in Shift_JIS."""
@@ -215,7 +215,9 @@ def _read_blocks(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -
 
 
 def _check_controls(name: str, first_line: int, content: bytes) -> None:
-    if content.count(b"\r") == content.count(b"\r\n") and len(content.translate(None, _CONTROLS)) == len(content):
+    if content.count(b"\r") == content.count(b"\r\n") and len(content.translate(None, _CONTROL_CHARACTERS)) == len(
+        content
+    ):
         return
     if match := _CONTROL_PATTERN.search(content):
         line = first_line + content.count(b"\n", 0, match.start())

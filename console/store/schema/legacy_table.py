@@ -14,7 +14,7 @@ ORIGINAL_COLUMNS = (
     "id", "client_id", "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at",
     "result", "pdf_file_path",
 )  # fmt: skip
-_COLUMNS = text(
+_COLUMNS_QUERY = text(
     "SELECT column_name, column_type, is_nullable, column_default, character_set_name, collation_name, extra,"
     " column_comment FROM information_schema.columns"
     " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY ordinal_position"
@@ -133,7 +133,7 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
     engine, options, letters = about
     columns = {}
     for name, kind, nullable, default, charset, collation, extra, comment in conn.execute(
-        _COLUMNS, {"name": TABLE_NAME}
+        _COLUMNS_QUERY, {"name": TABLE_NAME}
     ):
         default_sql = None if default in (None, "NULL") else str(default)
         # MySQL returns a text default without quotes

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import BadProfile
 
 SHORTEST_KEY_CHARACTERS = 16
-_LABEL = b"support-console/store-key/v1/"
+_KEY_LABEL = b"support-console/store-key/v1/"
 
 
 class DecryptionFailed(Exception):
@@ -76,7 +76,7 @@ def _derive_fingerprint(name_key: bytes) -> str:
     """Derive the fingerprint with scrypt (about 50 ms and 16 MiB). The fingerprint isn't secret, so it must be
     expensive to compare it with guessed keys.
     """
-    return hashlib.scrypt(name_key, salt=_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
+    return hashlib.scrypt(name_key, salt=_KEY_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def derived_key(key_text: str, purpose: str) -> bytes:
@@ -86,7 +86,7 @@ def derived_key(key_text: str, purpose: str) -> bytes:
     if len(key_text) < SHORTEST_KEY_CHARACTERS:
         facts: BadProfile = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": SettingProblem.STORE_KEY_TOO_SHORT}
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
-    return _hkdf_block(key_text.encode("utf-8", "surrogatepass"), _LABEL + purpose.encode())
+    return _hkdf_block(key_text.encode("utf-8", "surrogatepass"), _KEY_LABEL + purpose.encode())
 
 
 def _hkdf_block(secret: bytes, info: bytes) -> bytes:

@@ -53,7 +53,7 @@ VERSION_5_SQL = ("CREATE TABLE asked_requests(id TEXT PRIMARY KEY, database_id T
 """Statements that upgrade a file of version 4 to version 5. They add the table of the desk requests whose answer
 no process of this desk has received.
 """
-_TABLES = (
+_CREATE_TABLES = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intents(
         operation_id TEXT PRIMARY KEY, database_id TEXT NOT NULL, action TEXT NOT NULL,
@@ -172,7 +172,7 @@ class Spool:
     def __init__(self, home: Path, cipher: Cipher | None) -> None:
         self.home = home
         self._file = LocalJournal(
-            home / FILE_NAME, _TABLES, (VERSION_2_SQL, VERSION_3_SQL, VERSION_4_SQL, VERSION_5_SQL)
+            home / FILE_NAME, _CREATE_TABLES, (VERSION_2_SQL, VERSION_3_SQL, VERSION_4_SQL, VERSION_5_SQL)
         )
         self._cipher = cipher
 

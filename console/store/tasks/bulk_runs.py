@@ -143,8 +143,8 @@ def latest_runs(conn: Connection, limit: int) -> tuple[BulkRun, ...]:
 def rows(
     conn: Connection, run_id: int, result: str | None = None, after: int = 0, limit: int = 1_000
 ) -> tuple[BulkRow, ...]:
-    """Return at most `limit` rows of a run, sorted by position; with `result`, only rows with this result. `after` is
-    the last position of the previous page.
+    """Return at most `limit` rows of the bulk run `run_id`, sorted by position; with `result`, only rows with this
+    result. `after` is the last position of the previous page.
     """
     values = {"run": run_id, "after": after, "most": limit}
     if result is None:

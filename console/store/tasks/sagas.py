@@ -55,7 +55,7 @@ _SETTLED_QUERY = (
     .order_by(sagas.c.id)
     .limit(bindparam("most", type_=Integer))
 )
-_INSERT = into(sagas)
+_INSERT_SAGA = into(sagas)
 
 
 def start_saga(
@@ -86,7 +86,7 @@ def start_saga(
         "next_at": convert_to_naive_utc(now),
     }
     try:
-        saga_id = compare_and_swap.insert_and_announce(conn, SAGA_KIND, _INSERT, row, now)
+        saga_id = compare_and_swap.insert_and_announce(conn, SAGA_KIND, _INSERT_SAGA, row, now)
     except IntegrityError:  # another process began it at the same time
         if find_open(conn, kind, subject_kind, subject_id):
             return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from console.domain.money import MINOR_DIGITS
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
@@ -49,7 +49,7 @@ def operators_of_list(name: str, context: WindowContext) -> Iterator[OfferedOper
         case "age":
             yield from ((operator, operator_words(operator, context)) for operator in _AGE_OPERATORS)
         case "amount":
-            for currency in MINOR_DIGITS:
+            for currency in MINOR_DIGITS_BY_CURRENCY:
                 for bound in _AMOUNT_BOUNDS_MAJOR.get(currency, ()):
                     operator = f"amount:>={bound}{currency}"
                     yield operator, operator_words(operator, context)
@@ -162,7 +162,7 @@ def _bound_words(bound: Decimal | None, currency: str | None) -> str:
     """
     if bound is None:
         return ""
-    minor = bound * 10 ** MINOR_DIGITS[currency] if currency else None
+    minor = bound * 10 ** MINOR_DIGITS_BY_CURRENCY[currency] if currency else None
     if currency and minor is not None and minor == minor.to_integral_value():
         return format_amount(int(minor), currency)
     return " ".join(part for part in (f"{bound.normalize():,f}", currency) if part)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from console.domain.exports.tables import CellKind, ExportColumn
-from console.domain.money import MINOR_DIGITS
+from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.wording.text_context import TextContext
 
 _DEFAULT_DIGITS = 2
@@ -54,4 +54,4 @@ def major_units(amount_minor: int | None, currency: str | None) -> Decimal | Non
     """
     if amount_minor is None:
         return None
-    return Decimal(amount_minor).scaleb(-MINOR_DIGITS.get(currency or "", _DEFAULT_DIGITS))
+    return Decimal(amount_minor).scaleb(-MINOR_DIGITS_BY_CURRENCY.get(currency or "", _DEFAULT_DIGITS))

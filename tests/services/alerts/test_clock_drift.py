@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from console.domain.alerts.clock_drift import drift_of_requests
+from console.domain.alerts.clock_drift import compute_clock_drift
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.services.process.context import WORKER, act_as
 from tests.support.payment_desks import Scene
@@ -45,4 +45,4 @@ def test_a_file_has_no_clock(scene: Scene) -> None:
     ],
 )  # fmt: skip
 def test_what_requests_tell_of_a_clock(delays: tuple[float, ...], drift: float | None) -> None:
-    assert drift_of_requests(delays) == drift
+    assert compute_clock_drift(delays) == drift

@@ -119,9 +119,9 @@ def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.
     with database.read() as conn:
         part = next(part for part in TABLES if part.kind == "credit-check")
         number = conn.execute(part.rows.limit(1)).one().number_key
-        ids, is_partial = record_search.ids_of_numbers(conn, [number])
+        ids, is_partial = record_search.find_ids_of_numbers(conn, [number])
         assert ids["credit-check"]
         assert not is_partial
         monkeypatch.setattr(record_search, "MAX_RECORDS_OF_NUMBERS", len(ids["credit-check"]))
-        assert record_search.ids_of_numbers(conn, [number])[1]
-        assert record_search.ids_of_numbers(conn, []) == ({}, False)
+        assert record_search.find_ids_of_numbers(conn, [number])[1]
+        assert record_search.find_ids_of_numbers(conn, []) == ({}, False)

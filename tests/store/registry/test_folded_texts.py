@@ -14,8 +14,14 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.ranking import CorporationTexts, Ranking
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_writing
-from console.store.registry.schema import INSERT_CORPORATION, Places, create_tables, has_folded_texts, store_rows
-from console.store.registry.search_filter import write_filter
+from console.store.registry.schema import (
+    INSERT_CORPORATION,
+    Places,
+    convert_to_stored_rows,
+    create_tables,
+    has_folded_texts,
+)
+from console.store.registry.search_filter import make_filter_condition
 from console.store.registry.search_index import write_terms
 from tests.store.registry.files import WHOLE, number, row, write_file
 
@@ -61,10 +67,10 @@ def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObjec
     )  # fmt: skip
     if Ranking(query).rank(texts) is None:
         return
-    condition, values = write_filter(query)
+    condition, values = make_filter_condition(query)
     with closing(sqlite3.connect(":memory:")) as connection:
         create_tables(connection)
-        connection.executemany(INSERT_CORPORATION, store_rows(columns, Places(connection)))
+        connection.executemany(INSERT_CORPORATION, convert_to_stored_rows(columns, Places(connection)))
         stored = "SELECT count(*) FROM corporations c JOIN places p ON p.id = c.place_id WHERE "
         assert connection.execute(stored + condition, values).fetchone() == (1,)
 
