@@ -27,8 +27,7 @@ from console.services.credit_checks.probe import CreditCheckProbes
 from console.services.credit_checks.resolve import PurchaseDecisions
 from console.services.credit_checks.view import CreditCheckViews
 from console.services.evidence.pack import EvidencePacks, PackWritten
-from console.services.evidence.pack_bundle import BundleWritten, EvidenceBundles
-from console.services.evidence.pack_bundle import Progress as BundleProgress
+from console.services.evidence.pack_bundle import BundleWritten, EvidenceBundles, ReportPacks
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import second_person
 from console.services.guarded.request_ids import RequestIds
@@ -254,7 +253,7 @@ class RecoveryService:
         self,
         records: Sequence[tuple[str, int | str]],
         path: Path,
-        progress: BundleProgress = lambda _done, _of: None,
+        progress: ReportPacks = lambda _done, _of: None,
     ) -> BundleWritten:
         """Write the evidence packs of several records (kind and id) and an index to the new file `path`.
         `progress` is called before each pack; it may raise an exception, which cancels the bundle.

@@ -161,8 +161,9 @@ class Accounts:
         return _AccountTask(entry, stored, password or None)
 
     def _write_rows(self, tx: Transaction, tasks: Sequence[_AccountTask]) -> None:
-        """Write the rows of `operators` with their audit entries, after all statements on the server. An interrupted
-        run has not written them, so a repeated run finds the same changes again.
+        """Write the changed rows of `operators` with their audit entries. The caller has executed all SQL
+        statements for the accounts before: if they were interrupted, no row is written, and a repeated run
+        finds the same changes again.
         """
         context, now = self._context, self._context.now()
         for task in tasks:

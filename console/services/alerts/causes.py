@@ -182,7 +182,9 @@ def _read_order_chains(
     conn: Connection, causes: Collection[Cause], lapsed: AbstractSet[int]
 ) -> dict[Cause, Sequence[Record]]:
     """Return, for each cause that is an order or a payment, the order, its payments and their unfinished refunds.
-    `lapsed` has the ids of the refunds whose lease has lapsed."""
+    `lapsed` has the ids of the refunds whose operation has lapsed: its process ended during the call to the
+    provider.
+    """
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
     found_orders = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}

@@ -69,7 +69,7 @@ class FeedPosition:
     last_alert_id: int = 0
 
 
-_FIELD_OF_STORED_KEY = {
+_POSITION_FIELD_BY_STORED_KEY = {
     "fresh": "last_read_change",
     "ripe": "last_aged_change",
     "order": "last_order_id",
@@ -103,7 +103,7 @@ class AlertRules:
 
     def _store_position(self, tx: Transaction, position: FeedPosition) -> None:
         task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())
-        text = json.dumps({key: getattr(position, field) for key, field in _FIELD_OF_STORED_KEY.items()})
+        text = json.dumps({key: getattr(position, field) for key, field in _POSITION_FIELD_BY_STORED_KEY.items()})
         if task.position != text:
             tasks.store_position(tx.conn, TASK_NAME, text)
 
@@ -283,7 +283,7 @@ def _read_position(conn: Connection) -> FeedPosition:
 def _parse_position(stored: dict[str, object], latest_change_id: int) -> FeedPosition:
     """Return the position from its stored JSON object. Raises one of `unreadable_rows.READ_ERRORS` for malformed
     values and for a position after `latest_change_id`, the end of the change feed."""
-    numbers = {_FIELD_OF_STORED_KEY[key]: int(str(number)) for key, number in stored.items()}
+    numbers = {_POSITION_FIELD_BY_STORED_KEY[key]: int(str(number)) for key, number in stored.items()}
     position = FeedPosition(**numbers)
     if (
         min(numbers.values()) < 0

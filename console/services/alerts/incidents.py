@@ -36,7 +36,7 @@ from console.store.database.sqlalchemy_names import Connection
 MAX_OPEN_ALERTS = 1_000
 MAX_LISTED_RECORDS = 50
 LONGEST_NOTE_CHARACTERS = 2_000
-MAX_CLOSED_ALERTS = 200
+MAX_ALERTS_SEARCHED_FOR_CLOSED = 200
 """Closed incidents are searched for among this number of the newest alerts."""
 AUDIT_ACTION_BY_INCIDENT_ACTION: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.TAKE: AuditAction.INCIDENT_TAKEN,
@@ -68,7 +68,10 @@ class IncidentService:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS)
-            listed_alerts = [*open_alerts, *(alerts.all_alerts(conn, MAX_CLOSED_ALERTS) if include_closed else ())]
+            listed_alerts = [
+                *open_alerts,
+                *(alerts.all_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED) if include_closed else ()),
+            ]
             incidents = self._read_incidents(conn, listed_alerts)
         open_ones = [one for one in incidents if one.state is not IncidentState.CLOSED]
         closed = [one for one in incidents if one.state is IncidentState.CLOSED] if include_closed else []
@@ -172,7 +175,7 @@ class IncidentService:
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Resolve the incident: nothing more has to be done for the given reason. Raises usage (problem `note`)
+        """Resolve the incident; `reason` says why nothing more has to be done. Raises usage (problem `note`)
         without a reason, and already_decided, not_found and not_allowed as `take`."""
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 

@@ -16,7 +16,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.monitoring import recent_activity
 
 ALERT_RULE, PROVIDER_KIND = "provider_away", "provider"
-LOOK_BACK_PERIOD = timedelta(days=2)
+CALL_LOOK_BACK_PERIOD = timedelta(days=2)
 """Period before now whose calls are read. Attempts for one record are at most a day apart, so the period contains at
 least two of them.
 """
@@ -113,8 +113,8 @@ def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[dat
 
 
 def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
-    """Yield the calls to providers since LOOK_BACK_PERIOD before `now`, newest first: the time, the provider, and
-    True if its answer was usable."""
-    for at, source, summary in recent_activity.provider_calls(conn, now - LOOK_BACK_PERIOD):
+    """Yield the calls to providers since CALL_LOOK_BACK_PERIOD before `now`, newest first: the time, the provider,
+    and True if its answer was usable."""
+    for at, source, summary in recent_activity.provider_calls(conn, now - CALL_LOOK_BACK_PERIOD):
         if is_call(source):
             yield at, source.partition(".")[0], classify_answer(summary)[1]

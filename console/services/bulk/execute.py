@@ -36,7 +36,7 @@ _ROWS_PER_PAGE = 200
 _ROW_REASON_PREFIX = "row:"
 _log = logging.getLogger("console.worker")
 
-Progress = Callable[[BulkProgress], None]
+ReportProgress = Callable[[BulkProgress], None]
 ShouldStop = Callable[[], bool]
 
 
@@ -48,7 +48,7 @@ class BulkExecution:
     """
 
     person: Person
-    progress: Progress = lambda _done: None
+    progress: ReportProgress = lambda _done: None
     should_stop: ShouldStop = lambda: False
     max_rows: int | None = None
 

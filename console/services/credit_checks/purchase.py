@@ -45,7 +45,7 @@ SHORTEST_VALIDITY = timedelta(days=90)
 """Shortest time for which the provider shows a credit check. If the provider no longer shows an older one, a renewal
 counts it as expired.
 """
-Progress = Callable[[str], None]
+ReportStep = Callable[[str], None]
 _log = logging.getLogger("console.guard")
 
 
@@ -100,7 +100,7 @@ class CreditChecks:
             corporation=facts,
         )
 
-    def purchase(self, request: PurchaseRequest, progress: Progress | None = None) -> CreditCheck:
+    def purchase(self, request: PurchaseRequest, progress: ReportStep | None = None) -> CreditCheck:
         """Buy one credit check, at most once even after failures and repetitions. Return the bought credit check;
         its detail or PDF may still be missing. The method calls `progress` with the name of each step.
 
@@ -120,7 +120,7 @@ class CreditChecks:
         detail: bool = True,
         pdf: bool = True,
         expected_version: int | None = None,
-        progress: Progress | None = None,
+        progress: ReportStep | None = None,
     ) -> RefetchResult:
         """Re-fetch detail and PDF of a bought credit check; this costs nothing.
 
@@ -181,7 +181,7 @@ class _PurchaseAttempt:
         request: PurchaseRequest,
         adapter_source: CreditCheckAdapterSource,
         refetch_service: RefetchService,
-        progress: Progress,
+        progress: ReportStep,
     ) -> None:
         self._context, self._request, self._adapter_source = context, request, adapter_source
         self._refetch_service, self._progress = refetch_service, progress

@@ -18,7 +18,7 @@ from console.store.documents.documents import StoredDocument
 from console.store.records import evidence
 
 DETAIL, PDF = "detail", "pdf"
-_CONTRADICTION_REASONS = ("other_number", "http_404")
+_REASONS_THAT_OPEN_CASE = ("other_number", "http_404")
 NO_ANSWER_CODES = frozenset(
     {
         ErrorCode.PROVIDER_AUTH,
@@ -111,7 +111,7 @@ class CheckReadings:
             credit_checks.change_record(tx.conn, record, context.now(), viewing_over=True, error_code=code)
         else:
             credit_checks.change_record(tx.conn, record, context.now(), error_code=part.outcome.reason[:64])
-        if part.outcome.reason in _CONTRADICTION_REASONS:
+        if part.outcome.reason in _REASONS_THAT_OPEN_CASE:
             outcomes.open_contradiction_case(context, tx, record, part.outcome.reason)
         reason = part.outcome.reason[:64]
         action = AuditAction(f"credit-check.{part.name}_failed")

@@ -1,6 +1,7 @@
 """Read one credit check for other services; no audit entry is written.
 
-A credit check whose operation has lapsed is returned with the certainty unknown.
+A credit check whose operation has lapsed (its process ended during the call to the provider) is returned with the
+certainty unknown.
 """
 
 from console.domain.errors import ConsoleError, ErrorCode

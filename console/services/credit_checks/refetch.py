@@ -38,7 +38,7 @@ from console.store.records import evidence
 
 _log = logging.getLogger("console.guard")
 _COMPARED_FIELDS = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
-_CODES_BY_SEVERITY = (
+_ERROR_CODES_BY_SEVERITY = (
     ErrorCode.VIEWING_PERIOD_OVER,
     ErrorCode.PROVIDER_AUTH,
     ErrorCode.RATE_LIMITED,
@@ -241,7 +241,7 @@ class _RefetchAttempt:
 
     def _make_failure_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
         failure_facts = _make_failed_part_facts(failed_parts)
-        worst_failure = min(failure_facts, key=lambda code: _CODES_BY_SEVERITY.index(code["code"]))
+        worst_failure = min(failure_facts, key=lambda code: _ERROR_CODES_BY_SEVERITY.index(code["code"]))
         return _make_incomplete_error(
             ErrorCode(worst_failure["code"]),
             {"record": record, "failed": failure_facts, "reason": worst_failure["reason"]},

@@ -92,8 +92,8 @@ class PurchaseDecisions:
     @contextmanager
     def hold_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
         """Context manager: yield the credit check, whose outcome is unknown, under its lease. If its operation has
-        lapsed, the unknown outcome is recorded first. Raises nothing_to_resolve if the outcome is known,
-        in_progress, stale_view and not_found.
+        lapsed (its process ended during the call to the provider), the unknown outcome is recorded first.
+        Raises nothing_to_resolve if the outcome is known, in_progress, stale_view and not_found.
         """
         record = self._require_unknown_record(record_id, expected_version)
         with hold_lease(self._context, make_lease_name(record_id), record=record):
@@ -132,8 +132,10 @@ class PurchaseDecisions:
         return record
 
     def _has_only_lapsed(self, record_id: int) -> bool:
-        """True if the last change of the credit check recorded the lapse of its operation. After such a change,
-        the version on a person's screen still counts as current."""
+        """True if the last change of the credit check only recorded that its operation has lapsed (its process
+        ended during the call to the provider). After such a change, the version on a person's screen still
+        counts as current.
+        """
         with self._context.database.read() as conn:
             record = credit_checks.find(conn, record_id)
         return record is not None and record.error_code == "lapsed"

@@ -30,7 +30,7 @@ MAX_PACKS = 500
 """Largest number of records of one bundle."""
 LARGEST_BUNDLE_BYTES = 1000 * 1024 * 1024
 """Largest sum of the packs of a bundle, in bytes. A pack that would exceed it is left out and listed in the index."""
-Progress = Callable[[int, int], None]
+ReportPacks = Callable[[int, int], None]
 """Function that is called before each pack, with the number of packs written so far and the number of all records. It
 may raise an exception to cancel; then no file remains.
 """
@@ -80,7 +80,10 @@ class EvidenceBundles:
         self._context, self._packs, self._largest_bytes = context, packs, largest
 
     def write(
-        self, records: Sequence[tuple[str, int | str]], path: Path, progress: Progress = lambda _done, _of: None
+        self,
+        records: Sequence[tuple[str, int | str]],
+        path: Path,
+        progress: ReportPacks = lambda _done, _of: None,
     ) -> BundleWritten:
         """Write the packs of these records (kind and id), in this order, to the new file `path`. Write an audit
         entry about the bundle and one about each pack in it, all in one transaction. The method calls
@@ -101,7 +104,7 @@ class EvidenceBundles:
             return self._publish(draft, entries)
 
     def _write_packs(
-        self, draft: DraftFile, chosen: Sequence[tuple[str, str]], person: Person, progress: Progress
+        self, draft: DraftFile, chosen: Sequence[tuple[str, str]], person: Person, progress: ReportPacks
     ) -> list[_BundledPack]:
         entries = list[_BundledPack]()
         with closing(PackWriter(draft.file, EARLIEST_INSTANT, BUNDLE_FORMAT_NAME)) as bundle:
