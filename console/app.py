@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from console.services.lookup.record_search import Lookup
     from console.services.monitoring.doctor import HealthChecks
     from console.services.monitoring.live_feed import LiveFeedReader
-    from console.services.monitoring.metrics import FigureReader
+    from console.services.monitoring.metrics import MetricFigureReader
     from console.services.notifications.personal_events import PersonalEvents
     from console.services.person_state.encrypted_file import PersonState
     from console.services.reconciliation.run import ReconciliationService
@@ -376,10 +376,10 @@ class Console:
         )
 
     @cached_property
-    def figures(self) -> "FigureReader":
-        from console.services.monitoring.metrics import FigureReader
+    def figures(self) -> "MetricFigureReader":
+        from console.services.monitoring.metrics import MetricFigureReader
 
-        return FigureReader(self._context, self._service_builder.readers.queues, self._cache_counts)
+        return MetricFigureReader(self._context, self._service_builder.readers.queues, self._cache_counts)
 
     @cached_property
     def reports(self) -> "ReportService":

@@ -22,7 +22,7 @@ from console.services.payments import order_status
 from console.services.payments.probe import PaymentProbes
 from console.services.payments.providers import PaymentProviders
 from console.services.payments.resolve import PaymentDecisions
-from console.services.payments.start import START_PAYMENT_ACTION, PaymentStarts, PaymentStartService
+from console.services.payments.start import START_PAYMENT_ACTION, PaymentStarter, PaymentStartService
 from console.services.payments.timeouts import PaymentTimeouts
 from console.services.payments.view import PaymentViews
 from console.services.process.context import ServiceContext
@@ -35,7 +35,7 @@ class PaymentService:
     """The service `console.payments`: all actions on payments and orders."""
 
     def __init__(
-        self, payment_starts: PaymentStarts, imports: PaymentImports, notices: NoticeReceiver,
+        self, payment_starts: PaymentStarter, imports: PaymentImports, notices: NoticeReceiver,
         payment_probes: PaymentProbes, payment_decisions: PaymentDecisions, views: PaymentViews,
         context: ServiceContext, timeouts: PaymentTimeouts, request_ids: RequestIds,
     ) -> None:  # fmt: skip
@@ -55,7 +55,7 @@ class PaymentService:
 
     def start(self, order_id: int, provider: str, *, request_id: str | None = None) -> StartResult:
         """Start a payment of an order at the provider, or return the open payment. Raises the errors of
-        `PaymentStarts.start`.
+        `PaymentStarter.start`.
         """
         return self._request_ids.act_once(
             "payment start",
@@ -216,7 +216,7 @@ class PaymentServiceBuilder:
         self._due_payments = PaymentDueTasks(context, probes, notices)
         self.timeouts = PaymentTimeouts(context, probes)
         self.payments = PaymentService(
-            PaymentStarts(context, self.start_action, payment_providers, probes), self.imports, notices, probes,
+            PaymentStarter(context, self.start_action, payment_providers, probes), self.imports, notices, probes,
             PaymentDecisions(context, probes), views, context, self.timeouts, request_ids,
         )  # fmt: skip
 

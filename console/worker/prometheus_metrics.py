@@ -13,7 +13,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.services.monitoring.metrics import FigureReader, MetricFigures
+from console.services.monitoring.metrics import MetricFigureReader, MetricFigures
 from console.services.process.counters import WAIT_BOUNDS_SECONDS
 from console.worker.connection_limits import NoCapacity, OpenConnections, ReceiverOptions, ServiceThreads
 
@@ -95,7 +95,7 @@ class _FigureCollector:
     def __init__(
         self,
         figures: Callable[[], MetricFigures | None],
-        reader: Callable[[], FigureReader],
+        reader: Callable[[], MetricFigureReader],
         open_connections: OpenConnections,
     ) -> None:
         self._figures, self._reader, self._open_connections = figures, reader, open_connections

@@ -15,9 +15,9 @@ NEEDED_FREE_BYTES = 4 * 1024 * 1024
 def require_safe_settings(context: ServiceContext, provider: str) -> None:
     """Refuse an operation at a real provider on a database with unsafe settings, before anything is written.
 
-    For a provider on this machine (loopback), every database is accepted. A database that passed is checked again
-    after CHECK_VALID_SECONDS, because an administrator can change a server's settings meanwhile. Raises bad_profile;
-    detail.check names the failed check.
+    For a provider on this machine (loopback), every database is accepted. A database that has passed is checked
+    again after CHECK_VALID_SECONDS, because an administrator can change a server's settings. Raises bad_profile;
+    detail.check is the name of the failed check.
     """
     if context.settings.is_on_loopback(provider) or context.clock.monotonic() < context.fitness_checked_until:
         return

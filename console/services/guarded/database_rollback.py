@@ -1,11 +1,12 @@
-"""Detect a database that went back in time: a restored backup, an old copy of the file, a volume that is not mounted.
+"""Detect a database that has gone back to an earlier state: a restored backup, an old copy of the file, or a
+volume that is not mounted.
 
-The spool of a desk stores anchors: the audit entries that the desk committed, and the newest entry that it only read.
-The program looks for them in the database when it opens the database, before each guarded operation with effect and
-in each round of the due tasks. If anchors are missing, it raises an alert of the rule `database_went_back` in that
-database. This alert is the stop: while it is open, no desk claims an operation that costs or moves money. A person
-who acknowledges the alert lifts the stop. After that, every desk still refuses to repeat an operation that the
-database has lost (`store/operations/lost_operations.py`).
+The spool of a desk stores anchors: the audit entries that the desk committed, and the newest entry that it only
+read. The program compares the anchors with the database when it opens the database, before each guarded operation
+with effect, and in each round of the due tasks. If anchors are missing, it raises an alert of the rule
+`database_went_back` in that database. While this alert is open, every desk refuses operations that cost or move
+money. A person who acknowledges the alert permits them again; but every desk still refuses to repeat an operation
+that the database has lost (`store/operations/lost_operations.py`).
 """
 
 import json
@@ -83,8 +84,8 @@ def find_rollback(context: ServiceContext) -> RollbackFinding | None:
 
 
 def require_no_rollback(context: ServiceContext) -> None:
-    """Refuse an operation that costs or moves money on a database that went back in time. Raises database_went_back
-    (detail.missing: the lost operations), and the errors of an unavailable database.
+    """Refuse an operation that costs or moves money if the database has gone back to an earlier state. Raises
+    database_went_back (detail.missing: the lost operations), and the errors of an unavailable database.
     """
     loss = _find_rollback(context, ANCHORS_COMPARED_PER_OPERATION)
     if loss is not None:
@@ -283,8 +284,8 @@ def _write_rollback(
     """Store the lost operations, and raise the alert if the loss is new or if a lost operation that was not yet
     stored holds a claim.
 
-    Return the finding and the people who have acknowledged alerts of this rule; (None, None) if no anchor is
-    missing.
+    `own_anchors` are the anchors of this desk, `spooled` the spooled operations that the journal lacks. Return the
+    finding and the people who have acknowledged alerts of this rule; (None, None) if no anchor is missing.
     """
     from console.store.operations import lost_operations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
-EFFECT_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
+EFFECT_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 """Classes of outcomes in which the effect has happened or the provider has accepted it; the claim stays in force."""
 
 
@@ -151,7 +151,7 @@ def find_ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
     """Return the journal state for an outcome. `effect` is True if the call costs or moves money. Without an
     effect, an unknown outcome counts as failed, because the read can simply be repeated.
     """
-    if outcome.kind in EFFECT_CLASSES:
+    if outcome.kind in EFFECT_OUTCOME_CLASSES:
         return OperationState.DONE
     if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:
         return OperationState.FAILED

@@ -28,7 +28,7 @@ from console.services.audit.refusals import make_holder_detail
 from console.services.guarded import database_fitness, database_rollback
 from console.services.guarded.idempotency import refuse_repeat
 from console.services.guarded.operation import (
-    EFFECT_CLASSES,
+    EFFECT_OUTCOME_CLASSES,
     ClaimedOperation,
     ClaimedRecord,
     GuardedOperation,
@@ -156,7 +156,7 @@ class GuardedPipeline:
             operation.check(tx.conn)
             lease = self._take_lease(tx, operation)
             subject = operation.claim(tx, operation_id)
-            fence = self._begin_journal(tx, operation, operation_id, subject)
+            fence = self._insert_journal_row(tx, operation, operation_id, subject)
             context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)
             if operation.has_effect:
                 context.spool.store_intent(self._make_intent(operation, subject, operation_id))
@@ -185,7 +185,7 @@ class GuardedPipeline:
             raise _LeaseTaken(leases.holder_of(tx.conn, operation.lease))
         return lease
 
-    def _begin_journal(
+    def _insert_journal_row(
         self, tx: Transaction, operation: GuardedOperation[T], operation_id: str, subject: ClaimedRecord
     ) -> int:
         journal_row = NewOperation(
@@ -322,7 +322,7 @@ class GuardedPipeline:
             raise
         if is_owner and operation.has_effect:
             self._end_intent(claimed, outcome)
-        if outcome.kind in EFFECT_CLASSES:
+        if outcome.kind in EFFECT_OUTCOME_CLASSES:
             with suppress(RuntimeError):
                 self._context.failpoints.reach("after_tx2")
         else:
@@ -412,4 +412,4 @@ def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]
         return
     identifier = provider_id_of(outcome.found)
     number = identifier if isinstance(identifier, int) else None
-    context.spool.mark_ended(operation_id, holds_claim=outcome.kind in EFFECT_CLASSES, provider_id=number)
+    context.spool.mark_ended(operation_id, holds_claim=outcome.kind in EFFECT_OUTCOME_CLASSES, provider_id=number)

@@ -32,7 +32,7 @@ from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.idempotency import make_request_key
 from console.services.guarded.operation import OutcomeUnrecorded, Progress
-from console.services.process.context import ServiceContext, bind_writes, get_executed_request_id
+from console.services.process.context import ServiceContext, bind_writes_to_request_id, get_executed_request_id
 from console.services.process.heartbeat import Heartbeat
 from console.services.process.tolerated import log_and_suppress
 from console.store.access import operators as people
@@ -59,7 +59,7 @@ _CODES_OF_UNSURE_EFFECT = (
     ErrorCode.INTERNAL_ERROR,
 )
 """Error codes of failures that say nothing about the effect of the act."""
-_LONGEST_CACHED_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONGEST_EPOCH
+_LONGEST_CACHED_ANSWER_AGE = request_ids.ANSWER_RETENTION - 2 * idempotency.LONGEST_EPOCH
 """Age at which an answer is no longer put into the cache: a cache entry is valid for one epoch and must not outlive
 the row of its id.
 """
@@ -92,7 +92,7 @@ def find_no_answer(_: RequestIdUse) -> CallAnswer | None:
 
 @dataclass
 class RepeatMark:
-    """Whether a call in the block of `watch_repeats` was a repetition: `is_repetition` is True if the caller got
+    """Shows if a call in the block of `watch_repeats` was a repetition: `is_repetition` is True if the caller got
     the stored answer of an earlier call.
     """
 
@@ -153,11 +153,11 @@ class RequestIds:
         """Run `act` and store its answer under the id. If the id was used before, return or raise the first call's
         answer.
 
-        Without an id, `act` always runs. `command` and `arguments` identify the request. `find_answer` is called
-        if the stored answer is missing or says that the outcome is unknown. Raises the errors of `act` (with
-        detail.duplicate if the error is the stored answer), usage for a malformed id, possible_repeat if the id
-        was used for another request within 24 hours, in_progress with the holder while the first call runs, and
-        not_allowed on a server for auditors and admins.
+        Without an id, `act` always runs. `command` and `arguments` identify the request. If the stored answer is
+        missing or contains an unknown outcome, `find_answer` finds the answer from the changed record. Raises the
+        errors of `act` (with detail.duplicate if the error is the stored answer), usage for a malformed id,
+        possible_repeat if the id was used for another request within 24 hours, in_progress with the holder while
+        the first call runs, and not_allowed on a server for auditors and admins.
         """
         if request_id is None:
             return act()
@@ -257,10 +257,10 @@ class RequestIds:
             )
         if running:
             self._refuse_running(request, row)
-            return self._answer_for_ended_call(request, row, find_answer)
+            return self._find_answer_of_ended_call(request, row, find_answer)
         return self._read_stored_answer(request, row, find_answer, epoch)
 
-    def _answer_for_ended_call(
+    def _find_answer_of_ended_call(
         self, request: RequestKey, row: RequestIdUse, find_answer: FindAnswer
     ) -> CallAnswer | None:
         """Find the answer of a first call whose process ended before it stored the answer, from the record that
@@ -310,7 +310,7 @@ class RequestIds:
             ) from None
         if not _is_final(answer):
             return find_answer(row) or self._replace_with_present_record(answer)
-        if row.age < _LONGEST_CACHED_AGE:
+        if row.age < _LONGEST_CACHED_ANSWER_AGE:
             self._cache.store_result(*_make_cache_key(request), row.answer or "", epoch)
         return answer
 
@@ -336,13 +336,13 @@ class RequestIds:
         beat = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
         self._heartbeat.add(beat, lambda: self._renew_lease(held_request))
         try:
-            with bind_writes(held_request) as binding:
+            with bind_writes_to_request_id(held_request) as binding:
                 try:
                     value = act()
                 except Exception as error:
                     if not (binding.is_committed and _hides_success(error)):
                         raise
-                    value = self._find_success(held_request, find_answer, error)
+                    value = self._find_value_of_committed_act(held_request, find_answer, error)
             self._end_act(held_request, CallAnswer(value))
         except ConsoleError as error:
             if _hides_success(error):
@@ -357,7 +357,9 @@ class RequestIds:
             self._heartbeat.remove(beat)
         return value
 
-    def _find_success(self, held_request: HeldRequestId, find_answer: FindAnswer, error: Exception) -> Any:
+    def _find_value_of_committed_act(
+        self, held_request: HeldRequestId, find_answer: FindAnswer, error: Exception
+    ) -> Any:
         """Return the act's value if the record shows that the act succeeded before it raised `error`: the act had
         committed a write, and then the database failed or a bug raised an exception.
 
@@ -371,7 +373,7 @@ class RequestIds:
             return None if row is None or row.fence != held_request.fence else find_answer(row)
 
         try:
-            answer = self._try_again(find)
+            answer = self._repeat_until_success(find)
         except Exception as later:
             raise error from later
         if answer is None or answer.error is not None:
@@ -393,7 +395,7 @@ class RequestIds:
             return
         with log_and_suppress("keeping the answer of a request"):
             self._context.failpoints.reach("before_answer_kept")
-            self._try_again(lambda: self._store_answer(held_request, answer))
+            self._repeat_until_success(lambda: self._store_answer(held_request, answer))
             self._context.failpoints.reach("after_answer_kept")
 
     def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> None:
@@ -405,11 +407,11 @@ class RequestIds:
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
             text = None
         state = request_ids.ANSWER_STORED if is_stored else request_ids.ID_FREE
-        is_owner, epoch = self._context.write(lambda tx: self._store_end(tx, held_request, state, text))
+        is_owner, epoch = self._context.write(lambda tx: self._store_end_of_act(tx, held_request, state, text))
         if is_owner and text is not None and _is_final(answer):
             self._cache.store_result(*_make_cache_key(held_request.request), text, epoch)
 
-    def _try_again(self, step: Callable[[], T]) -> T:
+    def _repeat_until_success(self, step: Callable[[], T]) -> T:
         """Run `step` until it succeeds, at most _ANSWER_TRIES times, and return its result; raise the error of the
         last try. Each try gets a new connection if the last one was lost, and waits for the database as
         `retry_policy` says.
@@ -424,7 +426,7 @@ class RequestIds:
             self._context.clock.sleep(_ANSWER_PAUSE_SECONDS)
         raise AssertionError  # not reached: the last try returns or raises
 
-    def _store_end(
+    def _store_end_of_act(
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
         """Write the state and the answer (`text`) of the ended act into the row of the id. Return whether this
@@ -488,7 +490,7 @@ def _hides_success(error: Exception) -> bool:
 
 
 def _is_final(answer: CallAnswer) -> bool:
-    """True if the answer can't change later. Only an answer that says that the outcome is unknown can change."""
+    """True if the answer can't change later. Only an answer with an unknown outcome can change."""
     return answer.error is None or answer.error.exit_status != _OUTCOME_UNKNOWN_EXIT_STATUS
 
 

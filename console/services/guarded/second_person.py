@@ -47,19 +47,20 @@ def decide(
     propose: Callable[[int], Mapping[str, object]],
     check: Callable[[str], None] = lambda _proposer: None,
 ) -> bool:
-    """Write the first person's proposal, or settle the record with the second person's decision.
+    """Write the first person's proposal, or settle the record with the second person's decision. Return True if a
+    second person must still decide, False if the record is settled.
 
-    Return True if a second person must still decide, False if the record is settled. For the second person,
-    `check` and then `settle` are called with the first person's name; `check` may raise a refusal. For the first
-    person, `propose` is called with the id of the stored evidence; it changes the record and returns the facts of
-    the audit entry. Raises same_person, not_allowed, and evidence_mismatch (detail.reason other_proposal).
+    For the second person, this function calls `check`, which may raise a refusal, and then `settle`, both with the
+    first person's name. For the first person it calls `propose` with the id of the stored evidence; `propose`
+    changes the record and returns the facts of the audit entry. Raises same_person, not_allowed, and
+    evidence_mismatch (detail.reason other_proposal).
     """
     kind, number = decision.subject
     subject_id = str(number) if number is not None else decision.operation_id or ""
     now, proposal = context.now(), approvals.open_proposal(tx.conn, kind, subject_id)
     is_second = proposal is not None and proposal.proposed == decision.target
     if proposal is not None and is_second:
-        _require_second(context, decision, proposal.person)
+        _require_second_person(context, decision, proposal.person)
         check(proposal.person)
     elif proposal is not None and not decision.may_replace_proposal:
         raise ConsoleError(
@@ -98,7 +99,7 @@ def _find_refusal(person: Person | None, proposer: str) -> str | None:
     return None if may_decide else "role"
 
 
-def _require_second(context: ServiceContext, decision: PersonDecision, proposer: str) -> None:
+def _require_second_person(context: ServiceContext, decision: PersonDecision, proposer: str) -> None:
     """Refuse the second decision if it comes from the proposer (same_person), from a person without the right
     resolve_second, or without a newly typed password (not_allowed).
     """

@@ -241,7 +241,7 @@ class Lookup:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             lapsed = journal.lapsed_by_kind(conn)
-            checks = _find_checks(conn, query, limit, lapsed.get(credit_checks.CREDIT_CHECK_KIND, frozenset()))
+            checks = _find_credit_checks(conn, query, limit, lapsed.get(credit_checks.CREDIT_CHECK_KIND, frozenset()))
             money = beginnings.find_by_prefix(conn, query, limit, lapsed)
             kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
             interleaved_records = [record for group in zip_longest(*kinds) for record in group if record is not None]
@@ -261,7 +261,9 @@ class Lookup:
         """
         from console.services.lookup.search import EverythingSearch
 
-        return EverythingSearch(self._context, self._complete_groups, _find_checks).search(text, limit, prefecture)
+        return EverythingSearch(self._context, self._complete_groups, _find_credit_checks).search(
+            text, limit, prefecture
+        )
 
 
 def _needs_relations(record: "QueuedRecord") -> bool:
@@ -298,7 +300,7 @@ def _find_money_records(
     return money.orders, money.payments, money.refunds
 
 
-def _find_checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:
+def _find_credit_checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:
     digits = query.translate(_ASCII_OF_WIDE_DIGITS).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed)

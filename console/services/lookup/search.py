@@ -68,7 +68,7 @@ class EverythingSearch:
         """
         self._context = context
         self._complete_groups = complete_groups
-        self._find_checks = find_checks
+        self._find_credit_checks = find_checks
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
         """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, only companies of
@@ -94,7 +94,7 @@ class EverythingSearch:
                 operations,
             )
             alerts_found = _find_alerts(conn, tuple(result.records)) if query.words else ()
-        return replace(result, alerts=alerts_found, exact=_find_exact(result))
+        return replace(result, alerts=alerts_found, exact=_find_exact_match(result))
 
     def _find_companies(
         self, conn: Connection, query: SearchQuery, prefecture: str | None, limit: int
@@ -114,7 +114,7 @@ class EverythingSearch:
         if number is not None:
             return _MatchedRecordIds(*record_search.find_ids_of_numbers(conn, [number]))
         most = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
-        checks = self._find_checks(conn, words, most, frozenset())
+        checks = self._find_credit_checks(conn, words, most, frozenset())
         numbers = dict.fromkeys(match.corporation.number for match in companies.items if match.is_ours)
         if not _has_digits_only(words):
             numbers |= dict.fromkeys(check.corporation_number for check in checks if check.corporation_number)
@@ -130,7 +130,7 @@ class EverythingSearch:
         self, conn: Connection, query: SearchQuery, named: _MatchedRecordIds | None, limit: int
     ) -> dict[str, FoundRecords]:
         search = RecordSearch(
-            self._make_queue_choice(conn, query),
+            self._make_queue_filter(conn, query),
             query.days,
             journal.lapsed_by_kind(conn),
             limit,
@@ -144,9 +144,9 @@ class EverythingSearch:
             for (kind, group), records in zip(found.items(), completed, strict=True)
         }
 
-    def _make_queue_choice(self, conn: Connection, query: SearchQuery) -> QueueChoice:
-        """Return the filter of the query. If the filter has a condition on the owner, add the people who have
-        taken records.
+    def _make_queue_filter(self, conn: Connection, query: SearchQuery) -> QueueChoice:
+        """Return the filter of the query. If the filter has a condition on the owner, it also contains the owner
+        of each taken record.
         """
         choice = QueueChoice(query.chosen, now=self._context.now())
         if not choice.needs_owners:
@@ -220,7 +220,7 @@ def _get_alert_id(alert: Alert) -> int:
     return alert.id
 
 
-def _find_exact(result: SearchResult) -> SearchSubject | None:
+def _find_exact_match(result: SearchResult) -> SearchSubject | None:
     """Return the kind and id of the record or operation whose identifier is the whole text; the payment if several
     records have the same identifier; None without a match.
     """

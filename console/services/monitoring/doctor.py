@@ -64,7 +64,7 @@ class HealthChecks:
         return self._open_database()
 
     def run_all_checks(self) -> tuple[HealthCheck, ...]:
-        """Return the results of all checks of this desk."""
+        """Run all checks of this desk and return their results."""
         checks = (
             ("version", self._check_version),
             *((("installation", self._check_installation),) if find_installed_folder() else ()),
@@ -96,7 +96,7 @@ class HealthChecks:
         )
 
     def check_database(self) -> tuple[HealthCheck, ...]:
-        """Return the results of the checks of the schema and of the database's settings."""
+        """Run the checks of the schema and of the database's settings, and return their results."""
         schema = self._run_check("database", self._check_schema)
         if not schema.ok:
             return (schema,)

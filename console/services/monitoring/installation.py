@@ -38,8 +38,9 @@ def find_installed_folder() -> Path | None:
 
 
 def check_files(folder: Path) -> InstallationComparison:
-    """Compare every file that the manifest in `folder` lists with its hash. A manifest that is missing or can't be
-    read is reported as missing or altered itself. Raises nothing, because the result explains other failures.
+    """Compare each file that the manifest in `folder` lists with the hash in the manifest, and return the result.
+    A manifest that is missing or can't be read is itself in the result. Raises nothing, because the result
+    explains other failures.
     """
     try:
         hash_by_path = _read_manifest(folder / MANIFEST_NAME)

@@ -60,7 +60,7 @@ class MetricFigures:
         return max(0.0, (self.read_at - queue.oldest).total_seconds()) if queue.oldest else 0.0
 
 
-class FigureReader:
+class MetricFigureReader:
     """Reads the figures of the metrics by database indexes, in limited numbers. Writes nothing to the database."""
 
     def __init__(self, context: ServiceContext, queues: Queues, cache_counts: Callable[[], tuple[int, int]]) -> None:

@@ -1,8 +1,8 @@
-"""Receive the signed callbacks of a provider. The provider's adapter decrypts and checks a callback, the report in
-the callback is applied to the payment, and a read call to the provider then confirms the payment's state.
+"""Receive the signed callbacks of a provider. The provider's adapter decrypts and checks a callback. The report in
+the callback is applied to the payment, and then a read call to the provider confirms the payment's state.
 
-A forged callback always gets the same answer after the same time, because its payment is looked up only later, by a
-due task.
+The reply to a forged callback does not show if its payment exists: it has always the same content and takes the
+same time, because a due task looks for the payment later.
 """
 
 from collections.abc import Callable
@@ -97,10 +97,10 @@ class CallbackHandler:
         if payment is not None and report is not None:
             values = (callback.kind, callback.reason, Sent.YES, report, None, callback.evidence, callback.sha256)
             at = min(report.paid_at + CALLBACK_TIME_PRECISION, now) if report.paid_at else now
-            fact = ReportWithSource(
+            sourced_report = ReportWithSource(
                 report, at, ReportSource.CALLBACK, "callback", Outcome(*values), callback.event_id
             )
-            apply_report(self._context, tx, payment, fact, is_just_read=True)
+            apply_report(self._context, tx, payment, sourced_report, is_just_read=True)
         return event
 
     def ask_provider(self, event: PaymentEvent) -> str:

@@ -110,7 +110,7 @@ class DailyFileStore:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(day.isoformat()))
         return event
 
-    def find_stored(self, event: PaymentEvent) -> StoredDailyFile | None:
+    def find_stored_file(self, event: PaymentEvent) -> StoredDailyFile | None:
         """Return the stored file of an announcement; None if the file was not downloaded yet."""
         return next(iter(self._list_evidence_files(NOTICE_KIND, event.id)), None)
 

@@ -78,7 +78,7 @@ class HintHandler:
             currency=hint.amount.currency if hint.amount else None,
             occurred_at=hint.latest,
         )
-        return lambda: self._store_once(event, hint.payment_id)
+        return lambda: self._store_event_once(event, hint.payment_id)
 
     def _is_from_provider(self, peer: str | None) -> bool:
         try:
@@ -106,7 +106,7 @@ class HintHandler:
         stored = common.store_event(self._context, self._name, event.event_id, lambda _tx: event)
         return NoticeEffect(common.RESULT_STORED_ONLY if stored else common.RESULT_REPEATED)
 
-    def _store_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
+    def _store_event_once(self, event: PaymentEvent, payment_id: str | None) -> NoticeEffect:
         """Store the event of a hint, unless it is already stored. `payment_id` is the provider's payment id in the
         hint.
 

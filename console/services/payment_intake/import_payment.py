@@ -94,23 +94,25 @@ class PaymentImports:
     def _import_payment(
         self, request: PaymentImport, reader: PaymentReader, question: PaymentQuestion, number: str | None
     ) -> Payment:
-        payment = self._find_imported(request)
+        payment = self._find_existing_payment(request)
         if payment is not None:
             return self._probe_existing(payment)
         asked_at, outcome = self._context.now(), reader.read_payment(question)
         by_code = True
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
             outcome, by_code = reader.read_payment(replace(question, by_code=False)), False
-        fact = ReportWithSource(
+        sourced_report = ReportWithSource(
             self._require_report(outcome), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
         )
-        entered = self._context.write(lambda tx: self._insert_if_missing(tx, request, fact, number, by_code=by_code))
+        entered = self._context.write(
+            lambda tx: self._insert_if_missing(tx, request, sourced_report, number, by_code=by_code)
+        )
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
             return self._payment_probes.read_payment(entered.id)
         return entered
 
-    def _find_imported(self, request: PaymentImport) -> Payment | None:
+    def _find_existing_payment(self, request: PaymentImport) -> Payment | None:
         with self._context.database.read() as conn:
             return payments.find_by_merchant_id(conn, request.provider, request.merchant_payment_id)
 
@@ -128,8 +130,8 @@ class PaymentImports:
             raise
 
     def _require_report(self, outcome: Outcome[PaymentReport]) -> PaymentReport:
-        """Return the report in the provider's answer `outcome`. Raises provider_refused if the provider has no such
-        payment, and the matching error if the answer contains no usable report.
+        """Return the report in the provider's answer `outcome`. Raises provider_refused if the provider has no
+        such payment, and the error of the outcome if the answer contains no usable report.
         """
         detail: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
@@ -142,33 +144,42 @@ class PaymentImports:
             raise error_of_outcome(ErrorCode.OUTCOME_UNKNOWN, detail)
         return report
 
-    def insert_missing_payment(self, tx: Transaction, request: PaymentImport, fact: ReportWithSource) -> Payment:
+    def insert_missing_payment(
+        self, tx: Transaction, request: PaymentImport, sourced_report: ReportWithSource
+    ) -> Payment:
         """Insert, in the caller's transaction, a payment that a provider's history contains and our database doesn't;
-        apply the report `fact` to it, and return it.
+        apply the report `sourced_report` to it, and return it.
         """
-        return self._insert_if_missing(tx, request, fact, None, by_code=True)
+        return self._insert_if_missing(tx, request, sourced_report, None, by_code=True)
 
     @payments.run_again_if_stale()
     def _insert_if_missing(
-        self, tx: Transaction, request: PaymentImport, fact: ReportWithSource, number: str | None, *, by_code: bool
+        self,
+        tx: Transaction,
+        request: PaymentImport,
+        sourced_report: ReportWithSource,
+        number: str | None,
+        *,
+        by_code: bool,
     ) -> Payment:
-        """Insert the payment if our database doesn't have it, apply the provider's report `fact` to it, and return
-        it. `number` is its corporation number; `by_code` is True if the payer paid with a code that the console
+        """Insert the payment if our database doesn't have it, apply the provider's report to it, and return it.
+
+        `number` is its corporation number; `by_code` is True if the payer paid with a code that the console
         requested.
         """
-        context, report = self._context, fact.report
+        context, report = self._context, sourced_report.report
         payment = payments.find_by_merchant_id(tx.conn, request.provider, request.merchant_payment_id)
         if payment is None:
             new_payment = self._make_new_payment(tx, request, report.amount or Money(0, "JPY"), number)
             payment_id = self._insert_payment(
-                tx, replace(new_payment, begun_at=_choose_begun_at(request, fact), by_code=by_code)
+                tx, replace(new_payment, begun_at=_choose_begun_at(request, sourced_report), by_code=by_code)
             )
             context.record_audit(
                 tx, AuditAction.PAYMENT_IMPORTED, payment_id, {"provider": request.provider}, kind=PAYMENT_KIND
             )
             payment = payment_work.require_payment(tx, payment_id)
         return payment_work.require_payment(
-            tx, apply_report(context, tx, payment, fact, is_just_read=True).payment_id
+            tx, apply_report(context, tx, payment, sourced_report, is_just_read=True).payment_id
         )
 
     def _make_new_payment(
@@ -192,7 +203,7 @@ class PaymentImports:
             raise RunAgain from None
 
 
-def _choose_begun_at(request: PaymentImport, fact: ReportWithSource) -> datetime:
+def _choose_begun_at(request: PaymentImport, sourced_report: ReportWithSource) -> datetime:
     """Return the time at which an imported payment began: 12:00 in India on the requested day; without a requested
     day, the time of payment; without that, the time of the report.
 
@@ -200,7 +211,7 @@ def _choose_begun_at(request: PaymentImport, fact: ReportWithSource) -> datetime
     """
     if request.day is not None:
         return datetime.combine(request.day, _ASSUMED_TIME_OF_DAY, IST).astimezone(UTC)
-    return fact.report.paid_at or fact.true_at
+    return sourced_report.report.paid_at or sourced_report.true_at
 
 
 def _is_payment_number(number: str) -> bool:

@@ -87,8 +87,8 @@ class NoticeReceiver:
         return judged.ask_provider() if judged.must_ask else result
 
     def check_notice(self, post: NoticePost) -> CheckedNotice:
-        """Check a notice without reading the database: the first step of `receive_notice`. Use it to reply to the
-        sender before the provider is asked. Return the checked notice with the remaining steps.
+        """Check a notice without reading the database, and return the checked notice with the remaining steps. A
+        receiver that must reply before the provider answers calls this method instead of `receive_notice`.
         """
         with act_as(WORKER), tracing.start_correlation() as correlation:
             try:
@@ -183,16 +183,16 @@ class NoticeReceiver:
         """Due task: ask the provider again about hints and callbacks that have no answer yet, and search again for
         the payments of unmatched notices. Return the number of events that were answered or matched.
         """
-        probed_count = self._ask_all(
+        probed_count = self._ask_about_events(
             common.RESULT_QUEUED, lambda event: self._ask_provider(event) != common.RESULT_QUEUED
         )
-        probed_count += self._ask_all(common.REFUSED_TO_CONFIRM, self._ask_about_refused)
+        probed_count += self._ask_about_events(common.REFUSED_TO_CONFIRM, self._ask_about_refused)
         return probed_count + self._match_unmatched_events()
 
     def _ask_about_refused(self, event: PaymentEvent) -> bool:
         return self._callbacks[event.source].ask_about_refused(event) == common.REFUSED_CONFIRMED
 
-    def _ask_all(self, event_state: str, ask: Callable[[PaymentEvent], bool]) -> int:
+    def _ask_about_events(self, event_state: str, ask: Callable[[PaymentEvent], bool]) -> int:
         """Call `ask` for a batch of events with the state `event_state`, beginning after the last event of the
         previous run. `ask` returns True if the provider answered. Return the number of answers.
 

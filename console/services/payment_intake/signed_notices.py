@@ -82,7 +82,7 @@ class SignedNoticeHandler:
         """Check signature, time and form of the notice without reading the database. Return a function that stores
         the notice and applies its report. Raises NoticeRefused.
         """
-        signature = self._verify_post(post)
+        signature = self._verify_signature_header(post)
         notice = replace(parse_notice(normalize_source_name(post.source), post.body), signature=signature)
         common.refuse_future_time(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
         return lambda: self._store_notice(notice)
@@ -152,7 +152,7 @@ class SignedNoticeHandler:
             raise NoticeRefused("other_words")
         return notice
 
-    def _verify_post(self, post: NoticePost) -> str:
+    def _verify_signature_header(self, post: NoticePost) -> str:
         """Return the signature header of a genuine and recent notice. Raises NoticeRefused. All checks (key,
         signature, time) run before the refusal, so that the time until the refusal doesn't reveal its reason.
         """
@@ -207,8 +207,10 @@ class SignedNoticeHandler:
             kind = OutcomeClass.PENDING
         digest = hashlib.sha256(notice.body.encode()).hexdigest()
         answer = Outcome(kind, notice.type.replace(".", "_")[:64], Sent.YES, report, None, notice.body, digest)
-        fact = ReportWithSource(report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id)
-        effect = apply_report(self._context, tx, payment, fact, is_just_read=True).effect
+        sourced_report = ReportWithSource(
+            report, notice.occurred_at, ReportSource.NOTICE, "notice", answer, notice.event_id
+        )
+        effect = apply_report(self._context, tx, payment, sourced_report, is_just_read=True).effect
         return _make_event(notice, common.find_event_state(effect), payment.id)
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:

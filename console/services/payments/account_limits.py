@@ -1,5 +1,5 @@
-"""Book payments on the accounts of corporations, and release what payments have reserved there. The part of a
-payment that exceeds the account's limit is set aside.
+"""Book payments on the accounts of corporations, and release the amounts that payments have reserved there. The
+part of a payment that exceeds the account's limit is set aside.
 """
 
 from console.domain.money import Money

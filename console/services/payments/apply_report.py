@@ -67,30 +67,40 @@ class AppliedReport:
 
 @payments.run_again_if_stale()
 def apply_report(
-    context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource, *, is_just_read: bool = False
+    context: ServiceContext,
+    tx: Transaction,
+    payment: Payment,
+    sourced_report: ReportWithSource,
+    *,
+    is_just_read: bool = False,
 ) -> AppliedReport:
-    """Apply the report `fact` to a payment in the caller's transaction. Return the report's effect.
+    """Apply the report `sourced_report` to a payment in the caller's transaction. Return the report's effect.
 
     Pass `is_just_read=True` if `payment` was read in the same transaction; otherwise this function reads the
     payment again. Raises not_found if the payment is missing.
     """
     current = payment if is_just_read else payment_work.require_payment(tx, payment.id)
-    effect = _refuse_shared_id(tx, current, fact, report_effect(current, fact.report, fact.true_at, fact.source_kind))
-    if fact.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
-        store_answer(context, tx, current, fact.source_name, fact.answer)
+    effect = _refuse_shared_provider_id(
+        tx,
+        current,
+        sourced_report,
+        report_effect(current, sourced_report.report, sourced_report.true_at, sourced_report.source_kind),
+    )
+    if sourced_report.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
+        store_answer(context, tx, current, sourced_report.source_name, sourced_report.answer)
     try:
-        _write_report(context, tx, current, fact, effect)
+        _write_report(context, tx, current, sourced_report, effect)
     except UniqueViolation:  # Another transaction has just given the provider's id to another payment.
         raise RunAgain from None
-    _apply_refunds(context, tx, current, fact.report)
+    _apply_refunds(context, tx, current, sourced_report.report)
     return AppliedReport(current.id, _classify_effect(effect))
 
 
 def store_answer(
     context: ServiceContext, tx: Transaction, payment: Payment, call: str, answer: Outcome[object]
 ) -> int:
-    """Store the provider's answer (or the fact that no answer came) as evidence of the payment. `call` is the name of
-    the call in the evidence. Return the id of the evidence.
+    """Store the provider's answer, or that no answer came, as evidence of the payment. `call` is the name of the
+    call in the evidence. Return the id of the evidence.
     """
     operator, source = context.holder().operator, f"{payment.provider}.{call}"
     return evidence.add_answer(
@@ -98,13 +108,13 @@ def store_answer(
     )
 
 
-def _refuse_shared_id(
-    tx: Transaction, payment: Payment, fact: ReportWithSource, effect: ReportEffect
+def _refuse_shared_provider_id(
+    tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> ReportEffect:
     """Return `effect`, unless the report would book this payment although another payment of ours already has the
     provider's payment id. In that case return an effect that books nothing and opens a case.
     """
-    provider_id = fact.report.provider_payment_id
+    provider_id = sourced_report.report.provider_payment_id
     if effect.booked is None or provider_id is None:
         return effect
     owner = payments.find_by_provider_id(tx.conn, payment.provider, provider_id)
@@ -119,17 +129,17 @@ def _refuse_shared_id(
 
 
 def _write_report(
-    context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource, effect: ReportEffect
+    context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> None:
     if ends_unknown(effect, payment):
         cases.close_cases(tx.conn, PAYMENT_KIND, payment.id, context.now())
     new_case = effect.case is not None and _open_case(context, tx, payment, effect)
-    values = _make_column_values(context, payment, fact, effect)
+    values = _make_column_values(context, payment, sourced_report, effect)
     end_state = effect.path[-1] if effect.path else payment.state
     if _must_release_amount(payment, end_state):
         account_money.release_amount(tx, payment)
         values["account_minor"] = 0
-    follows = _must_set_order_paid(payment, fact, effect, end_state)
+    follows = _must_set_order_paid(payment, sourced_report, effect, end_state)
     work = _choose_next_work(context, tx, payment, effect, end_state, new_case=new_case, follows=follows)
     values |= payments.work_values(work)
     payments.follow_path(tx.conn, payment, effect.path, context.now(), **values)
@@ -144,29 +154,33 @@ def _write_report(
     if effect.path and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
     if ends_unknown(effect, payment):
-        _settle_operation(context, tx, payment, fact)
-    _write_audit_entry(context, tx, payment, fact, effect, end_state)
+        _settle_operation(context, tx, payment, sourced_report)
+    _write_audit_entry(context, tx, payment, sourced_report, effect, end_state)
 
 
-def _settle_operation(context: ServiceContext, tx: Transaction, payment: Payment, fact: ReportWithSource) -> None:
+def _settle_operation(
+    context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource
+) -> None:
     """Close the open proposals of people about the payment, and settle the journal row of the payment's start with
     the report's answer.
     """
     now = context.now()
     approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment.id), now)
     if payment.operation_id is not None:
-        journal.settle_operation(tx.conn, payment.operation_id, OperationState.DONE, fact.answer, now)
+        journal.settle_operation(tx.conn, payment.operation_id, OperationState.DONE, sourced_report.answer, now)
 
 
 def _must_set_order_paid(
-    payment: Payment, fact: ReportWithSource, effect: ReportEffect, end_state: PaymentState
+    payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect, end_state: PaymentState
 ) -> bool:
     """True if the order must be set to paid after this report. A callback alone is not enough; a read at the provider
     must confirm it first.
     """
     if payment.order_id is None or not effect.path:
         return False
-    by_notice = effect.booked is not None and fact.source_kind is ReportSource.NOTICE and end_state in PAID_STATES
+    by_notice = (
+        effect.booked is not None and sourced_report.source_kind is ReportSource.NOTICE and end_state in PAID_STATES
+    )
     return end_state is PaymentState.COMPLETED or by_notice
 
 
@@ -178,25 +192,25 @@ def _must_release_amount(payment: Payment, end_state: PaymentState) -> bool:
 
 
 def _make_column_values(
-    context: ServiceContext, payment: Payment, fact: ReportWithSource, effect: ReportEffect
+    context: ServiceContext, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> dict[str, object]:
     """Return the new values of the payment's columns without the state: the provider's state and amounts if this
     report is the newest one, the certainty, and the values of a booking.
     """
-    report, values = fact.report, dict[str, object]()
-    if effect.is_newest and fact.source_kind is not ReportSource.PEOPLE:
-        values |= make_report_values(report, payment, fact.true_at)
-    if fact.event_id is not None:
-        values["payment_last_event_id"] = fact.event_id[:128]
+    report, values = sourced_report.report, dict[str, object]()
+    if effect.is_newest and sourced_report.source_kind is not ReportSource.PEOPLE:
+        values |= make_report_values(report, payment, sourced_report.true_at)
+    if sourced_report.event_id is not None:
+        values["payment_last_event_id"] = sourced_report.event_id[:128]
     if effect.unknown is not None:
         return values | {"certainty": Certainty.UNKNOWN, "error_code": effect.unknown}
     if ends_unknown(effect, payment) or effect.path:
-        cause = fact.answer.reason[:64] if effect.path and effect.path[-1] in ENDED_UNPAID_STATES else None
+        cause = sourced_report.answer.reason[:64] if effect.path and effect.path[-1] in ENDED_UNPAID_STATES else None
         values |= {"certainty": Certainty.KNOWN, "error_code": cause}
     if effect.booked is not None:
         values |= {
             "provider_payment_id": report.provider_payment_id,
-            "paid_at": report.paid_at or fact.true_at,
+            "paid_at": report.paid_at or sourced_report.true_at,
             "account_minor": 0,
         }
     if report.payer is not None and payment.payer is None:
@@ -269,7 +283,7 @@ def _write_audit_entry(
     context: ServiceContext,
     tx: Transaction,
     payment: Payment,
-    fact: ReportWithSource,
+    sourced_report: ReportWithSource,
     effect: ReportEffect,
     end_state: PaymentState,
 ) -> None:
@@ -277,8 +291,8 @@ def _write_audit_entry(
     suffix = _choose_audit_suffix(payment, effect, end_state)
     if suffix is None:
         return
-    provider_word = fact.report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS]
-    facts: dict[str, object] = {"by": fact.source_name, "state": end_state.value, "word": provider_word}
+    provider_word = sourced_report.report.provider_state[:LONGEST_PROVIDER_STATE_CHARACTERS]
+    facts: dict[str, object] = {"by": sourced_report.source_name, "state": end_state.value, "word": provider_word}
     if effect.booked is not None:
         facts |= {"minor": effect.booked.minor, "currency": effect.booked.currency}
     if payment.state in ENDED_UNPAID_STATES and effect.booked is not None:

@@ -32,8 +32,8 @@ def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> No
 
 
 def set_order_paid(context: ServiceContext, payment_id: int) -> Order:
-    """Set the payment's order to paid if its paid payments cover the order's total. Return the order, changed or not.
-    No provider is called.
+    """Set the payment's order to paid if its paid payments cover the order's total. Return the order, changed or
+    not. This function calls no provider.
 
     Raises not_found if the payment is missing or has no order.
     """
@@ -58,11 +58,11 @@ def set_order_paid_by_person(context: ServiceContext, payment_id: int) -> Order:
     """
     with refusals.audit_refusals(context, SET_ORDER_PAID_ACTION, payment_id, kind=payments.PAYMENT_KIND):
         context.require_right("probe")
-        _require_movable(context, payment_id)
+        _require_order_can_be_set_paid(context, payment_id)
         return set_order_paid(context, payment_id)
 
 
-def _require_movable(context: ServiceContext, payment_id: int) -> None:
+def _require_order_can_be_set_paid(context: ServiceContext, payment_id: int) -> None:
     with context.database.read() as conn:
         payment = payments.find(conn, payment_id)
         order = orders.find(conn, payment.order_id) if payment and payment.order_id else None
@@ -84,13 +84,13 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
     if payment is None or order is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": ORDER_KIND, "payment": str(payment_id)})
     order = order_columns.fill_order(context, tx, payment, order)
-    has_case = payment.state in PAID_STATES and _apply_payment(context, tx, payment, order)
+    has_case = payment.state in PAID_STATES and _apply_payment_to_order(context, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER:
         _choose_work_again(context, tx, payment_work.require_payment(tx, payment.id) if has_case else payment)
     return order.id
 
 
-def _apply_payment(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
+def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
     """Set a pending order to paid if its paid payments cover its total. Open a case if the payments don't cover
     it, if the order is cancelled, or if another payment has already paid the order. Return True if a case needs
     a person.

@@ -74,7 +74,7 @@ class PaymentProbes:
         self._context.failpoints.reach("before_probe")
         asked_at, outcome = self._context.now(), self.ask_provider(payment)
         if outcome is None:
-            return self._end_unasked_probe(payment, automatic=automatic)
+            return self._end_probe_without_question(payment, automatic=automatic)
         self._context.failpoints.reach("after_probe")
         self.apply_answer(payment, outcome, asked_at)
         self._context.write(
@@ -84,7 +84,7 @@ class PaymentProbes:
         self._require_known_outcome(settled, outcome)
         return settled
 
-    def _end_unasked_probe(self, payment: Payment, *, automatic: bool) -> Payment:
+    def _end_probe_without_question(self, payment: Payment, *, automatic: bool) -> Payment:
         """End the probe of a payment whose provider can't be asked, because the provider only sends notices or is not
         configured on this desk. Return the payment. Raises outcome_unknown if its outcome is unknown, and bad_profile
         if a person probes and the provider is not configured.
@@ -210,8 +210,8 @@ class PaymentProbes:
         report = find_report(outcome)
         if report is None:
             return self._store_answer(tx, payment, outcome, call)
-        fact = ReportWithSource(report, asked_at, ReportSource.READ, call, outcome, event_id)
-        return apply_report(self._context, tx, payment, fact).effect
+        sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, call, outcome, event_id)
+        return apply_report(self._context, tx, payment, sourced_report).effect
 
     @payments.run_again_if_stale()
     def _store_answer(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:

@@ -79,7 +79,7 @@ class PaymentDecisions:
         ):
             person = self._context.require_right("resolve").name
             with self._payment_probes.hold_payment(payment_id) as payment:
-                _require_open(payment, target_state, expected_version)
+                _require_decidable(payment, target_state, expected_version)
                 self._context.failpoints.reach("before_resolve")
                 result = self._resolve_payment(payment, PaymentState(target_state), proof_bytes, person, provider_id)
                 self._context.failpoints.reach("after_resolve")
@@ -94,8 +94,8 @@ class PaymentDecisions:
         asked_at, answer = self._context.now(), self._payment_probes.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
         if answer is not None and report is not None and answer.reason != "other_amount":
-            fact = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
-            return self._settle_by_read(payment, target, proof, person, fact)
+            sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
+            return self._settle_by_provider_answer(payment, target, proof, person, sourced_report)
         try:
             is_proposed = self._context.write(
                 lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, provider_id)
@@ -108,32 +108,35 @@ class PaymentDecisions:
 
     # Confirmed by a read
 
-    def _settle_by_read(
-        self, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: ReportWithSource
+    def _settle_by_provider_answer(
+        self, payment: Payment, target: PaymentState, proof: bytes, person: str, sourced_report: ReportWithSource
     ) -> ResolveResult:
-        if not _is_confirmed_by(fact.report, target):
+        if not _is_confirmed_by(sourced_report.report, target):
             self._context.write(
-                lambda tx: reports.store_answer(self._context, tx, payment, EVIDENCE_CALL_NAME, fact.answer)
+                lambda tx: reports.store_answer(self._context, tx, payment, EVIDENCE_CALL_NAME, sourced_report.answer)
             )
             raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": ForeignText(fact.report.provider_state)}
+                ErrorCode.EVIDENCE_MISMATCH,
+                {"record": payment, "reason": ForeignText(sourced_report.report.provider_state)},
             )
-        self._context.write(lambda tx: self._write_read(tx, payment, target, proof, person, fact))
+        self._context.write(
+            lambda tx: self._write_provider_answer(tx, payment, target, proof, person, sourced_report)
+        )
         return ResolveResult(self._payment_probes.read_payment(payment.id))
 
     @payments.run_again_if_stale()
-    def _write_read(
+    def _write_provider_answer(
         self,
         tx: Transaction,
         payment: Payment,
         target: PaymentState,
         proof: bytes,
         person: str,
-        fact: ReportWithSource,
+        sourced_report: ReportWithSource,
     ) -> None:
         context = self._context
         evidence.add_proof(tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now())
-        apply_report(context, tx, payment, fact)
+        apply_report(context, tx, payment, sourced_report)
         self._close_cases(tx, payment.id)
         context.record_audit(tx, RESOLVE_ACTION, payment.id, {"as": target.value, "by": "read"}, kind=PAYMENT_KIND)
 
@@ -231,14 +234,14 @@ class PaymentDecisions:
             refunds=None,
             paid_at=read_report.paid_at if read_report else None,
         )
-        fact = ReportWithSource(
+        sourced_report = ReportWithSource(
             report,
             max(now, payment.told_at or now),
             ReportSource.PEOPLE,
             EVIDENCE_CALL_NAME,
             _make_people_outcome(report),
         )
-        apply_report(self._context, tx, payment, fact)
+        apply_report(self._context, tx, payment, sourced_report)
 
     def _end_payment(self, tx: Transaction, payment: Payment, target: PaymentState, now: datetime) -> None:
         path = path_of_decision(payment.state, target)
@@ -260,7 +263,7 @@ def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[Payment
     return Outcome(kind, "resolved_by_people", Sent.MAYBE, report)
 
 
-def _require_open(payment: Payment, target_state: str, expected_version: int | None) -> None:
+def _require_decidable(payment: Payment, target_state: str, expected_version: int | None) -> None:
     """Raise stale_view if the payment no longer has the version `expected_version`, and nothing_to_resolve if
     people can't decide that this payment's state is `target_state`.
     """

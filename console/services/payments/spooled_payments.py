@@ -76,14 +76,16 @@ class LostPaymentRestorer:
             raise error_of_outcome(
                 code if code is not None and code in NO_ANSWER_CODES else ErrorCode.OUTCOME_UNKNOWN, facts
             )
-        fact = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
-        payment = context.write(lambda tx: self._insert_payment(tx, intent, amount, fact))
+        sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
+        payment = context.write(lambda tx: self._insert_payment(tx, intent, amount, sourced_report))
         context.spool.mark_ended(intent.operation_id, holds_claim=True)
         return payment
 
     @payments.run_again_if_stale()
-    def _insert_payment(self, tx: Transaction, intent: Intent, amount: Money, fact: ReportWithSource) -> Payment:
-        """Insert the payment and its journal row, unless they exist, and apply the provider's report `fact` to the
+    def _insert_payment(
+        self, tx: Transaction, intent: Intent, amount: Money, sourced_report: ReportWithSource
+    ) -> Payment:
+        """Insert the payment and its journal row, unless they exist, and apply the provider's report to the
         payment. The payment gets its old id if that id is not in use.
         """
         context = self._context
@@ -130,9 +132,13 @@ class LostPaymentRestorer:
             )
             journal.begin_operation(tx, new_row, context.holder(), intent.at, 0)
         context.record_audit(
-            tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind="operation", reason=fact.answer.reason[:64]
+            tx,
+            AuditAction.OPERATION_PROBED,
+            intent.operation_id,
+            kind="operation",
+            reason=sourced_report.answer.reason[:64],
         )
-        applied = apply_report(context, tx, payment, fact, is_just_read=True)
+        applied = apply_report(context, tx, payment, sourced_report, is_just_read=True)
         found_outcome: Outcome[PaymentReport] = Outcome(OutcomeClass.SUCCEEDED, "found", Sent.YES)
         journal.settle_operation(tx.conn, intent.operation_id, OperationState.DONE, found_outcome, context.now())
         return payment_work.require_payment(tx, applied.payment_id)

@@ -46,7 +46,7 @@ PAYMENT_KIND = payments.PAYMENT_KIND
 _log = logging.getLogger("console.guard")
 
 
-class PaymentStarts:
+class PaymentStarter:
     """Starts payments for orders at payment providers."""
 
     def __init__(
@@ -162,7 +162,7 @@ class _StartAttempt:
 
     # The pipeline's steps
 
-    def lease(self) -> str | None:
+    def make_lease_name(self) -> str | None:
         return f"payment_start_{self._order_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
@@ -295,7 +295,7 @@ START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPaymen
     waits_for_lease=False,
     answer=StartedPayment,
     prepare=_StartAttempt.prepare,
-    lease=_StartAttempt.lease,
+    lease=_StartAttempt.make_lease_name,
     check=_StartAttempt.check,
     claim=_StartAttempt.claim,
     call=_StartAttempt.call,

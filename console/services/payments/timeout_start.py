@@ -40,11 +40,11 @@ def begin_timeout_saga(context: ServiceContext, tx: Transaction, payment: Paymen
 
 
 def begin_timeout_saga_at_cancellation(context: ServiceContext, tx: Transaction, payment: Payment) -> None:
-    """Begin the saga of a payment that a report or a decision has ended unpaid. The saga begins at the step
-    `cancel_order`.
+    """Begin the saga of a payment that a report or a decision has ended unpaid, at the step `cancel_order`. Do
+    nothing if the payment has no order or no expiry time.
 
-    This step cancels the order only after the payment's expiry time; until then the payer may start another payment.
-    Nothing is done if the payment has no order or no expiry time.
+    This step cancels the order only after the payment's expiry time; until then the payer may start another
+    payment.
     """
     if payment.order_id is not None and payment.expires_at is not None:
         sagas.start_saga(

@@ -109,8 +109,8 @@ class PaymentTimeouts:
         """
         self._excluded_providers, self._unanswered_counts = {}, Counter()
         return (
-            self._run_batches(self._begin_batch)
-            + self._run_batches(self._resume_batch)
+            self._run_batches(self._begin_batch_of_sagas)
+            + self._run_batches(self._resume_batch_of_sagas)
             + self._run_batches(self._resume_settled_sagas)
         )
 
@@ -174,7 +174,7 @@ class PaymentTimeouts:
 
     # Begin
 
-    def _begin_batch(self) -> int:
+    def _begin_batch_of_sagas(self) -> int:
         with self._context.database.read() as conn:
             overdue = payment_times.overdue_payments(conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE)
         return sum(self._begin_saga(payment) for payment in overdue)
@@ -195,7 +195,7 @@ class PaymentTimeouts:
 
     # Resume
 
-    def _resume_batch(self) -> int:
+    def _resume_batch_of_sagas(self) -> int:
         with self._context.database.read() as conn:
             due_sagas = [
                 saga
@@ -253,7 +253,7 @@ class PaymentTimeouts:
             return WaitUntil("nobody_to_ask")
         self._payment_probes.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME)
         if find_report(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
-            tx.call_after_commit(lambda: self._count_answer(payment.provider, None))
+            tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, None))
         current = payment_work.require_payment(tx, payment.id)
         verdict = _choose_verdict(current)
         if verdict is not None:
@@ -263,10 +263,10 @@ class PaymentTimeouts:
         if find_report(outcome) is not None:
             return WaitUntil("in_between")
         code = find_part_error_code(outcome)
-        tx.call_after_commit(lambda: self._count_answer(payment.provider, code))
+        tx.call_after_commit(lambda: self._count_unanswered_question(payment.provider, code))
         return WaitUntil(code)
 
-    def _count_answer(self, provider: str, code: str | None) -> None:
+    def _count_unanswered_question(self, provider: str, code: str | None) -> None:
         """Count the questions in a row that this provider did not answer. `code` is the error code of the
         question, None if the provider answered.
 
@@ -283,8 +283,8 @@ class PaymentTimeouts:
 
     def _expire_payment(self, tx: Transaction, saga: Saga) -> Verdict:
         """Second step of the saga: expire the payment if its expiry time has passed by our clock and the
-        provider's answer is at most ANSWER_MAX_AGE old. If the payer has paid nevertheless, a later report
-        books the payment.
+        provider's answer is at most ANSWER_MAX_AGE old. If the payer pays after that, a later report books the
+        payment.
         """
         context, payment = self._context, payment_work.require_payment(tx, saga.subject_id)
         verdict = _choose_verdict(payment)
@@ -340,8 +340,8 @@ class PaymentTimeouts:
         return verdict or StepDone({timeout_start.CANCELLED_ORDER_FACT: order.id})
 
     def _find_cancel_verdict(self, tx: Transaction, payment: Payment, order: Order) -> Verdict | None:
-        """Return None if the order must be cancelled now. Otherwise return the verdict of the third step: wait, step
-        done, or end of the saga.
+        """Return the verdict of the saga's third step if the order must not be cancelled now: wait, step done, or
+        end of the saga. Return None if the order must be cancelled.
         """
         if order.work.reason == orders.UNREADABLE_STATE_REASON:
             return WaitUntil(orders.UNREADABLE_STATE_REASON)

@@ -37,7 +37,7 @@ from console.store.tasks import sagas
 
 PAYMENT_KIND = payments.PAYMENT_KIND
 MAX_ROWS_PER_PAGE = 1_000
-_PAYMENT_ACTIONS = ("probe", "refund", "resolve", "move_order")
+_ACTIONS_ON_SCREEN = ("probe", "refund", "resolve", "move_order")
 
 
 class PaymentViews:
@@ -69,7 +69,7 @@ class PaymentViews:
             record = complete_record(self._complete_records, conn, _require_payment(conn, payment_id))
             relations = record.relations or PaymentRelations()
             order = relations.order
-            holder = _find_holder(conn, record)
+            holder = _find_lease_holder(conn, record)
             history = read_timeline(conn, PAYMENT_KIND, str(payment_id))
             view = PaymentView(
                 record=record,
@@ -84,7 +84,7 @@ class PaymentViews:
                 timeline=history,
                 newest_events=read_newest_events(context, conn, PAYMENT_KIND, payment_id),
                 evidence=evidence.find_by_subject(conn, PAYMENT_KIND, payment_id),
-                actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _PAYMENT_ACTIONS),
+                actions=self._read_actions(conn, PAYMENT_KIND, payment_id, person, _ACTIONS_ON_SCREEN),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
                 corporation=read_facts_of_record(context, conn, record),
@@ -142,7 +142,7 @@ class PaymentViews:
 
 
 def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> tuple[SagaView, ...]:
-    """Return the sagas that ended the payments after their expiry times, oldest first."""
+    """Return the timeout sagas of these payments, oldest first."""
     saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(paid_by))
     return tuple(
         saga_view(saga, timeout_start.TIMEOUT_STEPS, now)
@@ -166,7 +166,7 @@ def _find_account(conn: Connection, account_id: int) -> Account:
     return account
 
 
-def _find_holder(conn: Connection, record: Payment) -> LeaseHolder | None:
+def _find_lease_holder(conn: Connection, record: Payment) -> LeaseHolder | None:
     holder = leases.holder_of(conn, make_lease_name(record.id))
     if holder is None and record.state is PaymentState.INITIALIZING and record.order_id is not None:
         holder = leases.holder_of(conn, f"payment_start_{record.order_id}")

@@ -11,13 +11,13 @@ from threading import Lock, local
 
 from console.store.database.engine import Transaction
 
-LONGEST_WAIT_SECONDS = 1.0
+LONGEST_LOCK_WAIT_SECONDS = 1.0
 """Longest wait for the lock, in seconds. After this time the waiting thread continues without the lock, because the
 thread that holds the lock may itself wait for a row that the waiting thread has locked.
 """
 
 
-class _ThreadState(local):
+class _ThreadLockState(local):
     """The state of one thread: `may_lock` is True within a block of `allow_locking`; `is_locked` is True while the
     thread holds the lock.
     """
@@ -26,14 +26,14 @@ class _ThreadState(local):
     is_locked = False
 
 
-class ChainLock:
+class AuditChainLock:
     """The lock of one process's audit chain. A thread holds it from the first audit entry of a transaction until
     the COMMIT or until the end of `allow_locking`.
     """
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._thread_state = _ThreadState()
+        self._thread_state = _ThreadLockState()
 
     @contextmanager
     def allow_locking(self) -> Iterator[None]:
@@ -48,11 +48,11 @@ class ChainLock:
             self._thread_state.may_lock = was_offered
 
     def acquire(self, tx: Transaction) -> None:
-        """Acquire the lock and hold it until the COMMIT of `tx`. Wait at most LONGEST_WAIT_SECONDS, then continue
-        without the lock. Do nothing outside of a block of `allow_locking`.
+        """Acquire the lock and hold it until the COMMIT of `tx`. Wait at most LONGEST_LOCK_WAIT_SECONDS, then
+        continue without the lock. Do nothing outside of a block of `allow_locking`.
         """
         if self._thread_state.may_lock and not self._thread_state.is_locked:
-            self._thread_state.is_locked = self._lock.acquire(timeout=LONGEST_WAIT_SECONDS)
+            self._thread_state.is_locked = self._lock.acquire(timeout=LONGEST_LOCK_WAIT_SECONDS)
             tx.call_after_commit(self.release)
 
     def release(self) -> None:

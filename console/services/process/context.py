@@ -21,7 +21,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.domain.records import Person
 from console.domain.setting_problems import SettingProblem
-from console.services.process.audit_chain_lock import ChainLock
+from console.services.process.audit_chain_lock import AuditChainLock
 from console.services.process.counters import ProcessCounters
 from console.services.process.failpoints import Failpoints
 from console.services.process.heartbeat import Heartbeat
@@ -103,7 +103,7 @@ _request_binding: ContextVar[RequestBinding | None] = ContextVar("request", defa
 
 
 @contextmanager
-def bind_writes(owned_request: "HeldRequestId") -> Iterator[RequestBinding]:
+def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[RequestBinding]:
     """Within the block, store the kind and id of each record that this thread changes, and the id of the
     operation, in the row of the request id `owned_request`. Yield the binding, which shows whether such a write
     was committed.
@@ -138,13 +138,13 @@ class LiveNumberSource(Protocol):
 
 @dataclass
 class ServiceContext:
-    """The service context of one process on one desk. All services share the same object, so it contains no state of
-    a single service.
+    """The service context of one process on one desk. All services share the same object, so it contains no state
+    of a single service.
 
-    `database_id` is the id of the database; `scale` divides every duration for which the process waits (1 except in
-    tests and demos). `fitness_checked_until` is the monotonic time (seconds) until which the database's fitness need
-    not be checked again. `session` is the id of this process in the audit trail. `program` is the program's name in
-    the sessions of the database.
+    `database_id` is the id of the database; `scale` divides every duration for which the process waits (1 except
+    in tests and demos). `fitness_checked_until` is the monotonic time (seconds) until which the check of the
+    database's settings need not be repeated. `session` is the id of this process in the audit trail; `program` is
+    the program's name that the database server shows for its connections.
     """
 
     settings: Settings
@@ -164,7 +164,7 @@ class ServiceContext:
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
     program: str = "terminal"
     counters: ProcessCounters = field(default_factory=ProcessCounters)
-    _chain_lock: ChainLock = field(default_factory=ChainLock, repr=False)
+    _chain_lock: AuditChainLock = field(default_factory=AuditChainLock, repr=False)
     make_live_numbers: "Callable[[ServiceContext], LiveNumberSource] | None" = field(default=None, repr=False)
     """Function that makes the service which asks the registry's publisher about one corporation number; it is called
     at the first use. None: this desk never asks the publisher.
@@ -397,10 +397,10 @@ class ServiceContext:
         result: str = "done",
         reason: str | None = None,
     ) -> None:
-        """Append an audit entry inside the caller's transaction. The entry contains the correlation id of this thread
+        """Append an audit entry in the caller's transaction. The entry contains the correlation id of this thread
         if it has one.
 
-        An entry with the result "done" also stores its record in the row of the call's request id (see
+        If the result is "done", also store the record in the row of the call's request id (see
         `bind_to_request_id`).
         """
         from console.store.audit.trail import NewAuditEntry  # imported here: a lookup writes no audit entry

@@ -38,9 +38,9 @@ class Failpoints:
             self._passings[name] += 1
             is_due = self._passings[name] == self._spec[1]
         if is_due:
-            self._break_off(self._spec[2], name)
+            self._run_action(self._spec[2], name)
 
-    def _break_off(self, action: str, name: str) -> None:
+    def _run_action(self, action: str, name: str) -> None:
         if action == "kill":
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
         if action == "hang":

@@ -16,7 +16,7 @@ _log = logging.getLogger("console.guard")
 
 
 class Heartbeat:
-    """Calls each registered beat regularly until the beat is removed.
+    """Calls each registered beat (a function that renews one lease) regularly until the beat is removed.
 
     Each call runs in a thread of its own, so that a slow database write for one lease does not delay the other
     leases. A beat is called again only after its last call has returned, so a lease never has more than one
@@ -40,7 +40,7 @@ class Heartbeat:
         with self._lock:
             self._beats[key] = lambda: caller.run(beat)
             if self._thread is None:
-                self._thread = Thread(target=self._renew_until_stopped, name="heartbeat", daemon=True)
+                self._thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
                 self._thread.start()
 
     def remove(self, key: str) -> None:
@@ -55,7 +55,7 @@ class Heartbeat:
         if thread is not None:
             thread.join(timeout=5)
 
-    def _renew_until_stopped(self) -> None:
+    def _run_timer(self) -> None:
         while not self._stop.wait(self._beat_seconds):
             with self._lock:
                 if not self._beats:
@@ -64,9 +64,9 @@ class Heartbeat:
                 due_beats = {key: beat for key, beat in self._beats.items() if key not in self._beating}
                 self._beating.update(due_beats)
             for key, beat in due_beats.items():
-                Thread(target=self._renew, args=(key, beat), name="heartbeat of a lease", daemon=True).start()
+                Thread(target=self._run_beat, args=(key, beat), name="heartbeat of a lease", daemon=True).start()
 
-    def _renew(self, key: str, beat: Callable[[], None]) -> None:
+    def _run_beat(self, key: str, beat: Callable[[], None]) -> None:
         try:
             beat()
         except Exception:

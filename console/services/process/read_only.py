@@ -10,7 +10,7 @@ from console.store.access import read_only_switches
 from console.store.database.sqlalchemy_names import Connection
 
 
-def find_switch(conn: Connection, provider: str | None = None) -> ReadOnlySwitch | None:
+def find_read_only_switch(conn: Connection, provider: str | None = None) -> ReadOnlySwitch | None:
     """Return the read-only switch that is on and stops changes at this provider, or all changes; None if no such
     switch is on.
     """
@@ -23,7 +23,7 @@ def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
 
     Raises read_only with detail.who, detail.since and detail.note; detail.provider is the provider of the switch.
     """
-    switch = find_switch(conn, provider)
+    switch = find_read_only_switch(conn, provider)
     if switch is None:
         return
     facts: ReadOnly = {

@@ -65,25 +65,32 @@ class HistoryRowApplier:
 
     @payments.run_again_if_stale()
     def apply_report(
-        self, tx: Transaction, payment: Payment | None, row: HistoryRow, fact: ReportWithSource, provider: str
+        self,
+        tx: Transaction,
+        payment: Payment | None,
+        row: HistoryRow,
+        sourced_report: ReportWithSource,
+        provider: str,
     ) -> ReconciliationDifference | None:
-        """Do the same as `apply_row` with a payment that the caller has read and a report (`fact`) that the caller
-        has made from the row. If `payment` is None, our database has no such payment, and it is imported.
-        Return the difference; None if both sides agree.
+        """Compare a row with our payment, which the caller has read, and write the result. The caller has made
+        `sourced_report` from the row.
+
+        If `payment` is None, our database has no such payment, and it is imported. Return the difference; None if
+        both sides agree.
         """
         finding, own_text = compare_row(payment, row), ours_text(payment)
         if payment is None and finding.consequence is Consequence.IMPORT:
             payment_import = PaymentImport(provider, row.merchant_payment_id or "")
-            imported_payment = self._imports.insert_missing_payment(tx, payment_import, fact)
+            imported_payment = self._imports.insert_missing_payment(tx, payment_import, sourced_report)
             return ReconciliationDifference(
                 row.key, ReconciliationVerdict.IMPORTED, imported_payment.id, None, theirs_text(row)
             )
         if payment is None:
             return None
         if finding.consequence is Consequence.FACT and is_newer_report(
-            payment, fact.report, fact.true_at, fact.source_kind
+            payment, sourced_report.report, sourced_report.true_at, sourced_report.source_kind
         ):
-            apply_report(self._context, tx, payment, fact, is_just_read=True)
+            apply_report(self._context, tx, payment, sourced_report, is_just_read=True)
         current = payment_work.require_payment(tx, payment.id)
         if finding.verdict is ReconciliationVerdict.MATCHED:
             self.close_cases(tx, current, _PAYMENT_CASE_RULES)

@@ -57,11 +57,11 @@ class RunJournal(Protocol):
         """
         ...
 
-    def move_to(self, key: str) -> None:
+    def set_position(self, key: str) -> None:
         """Move the run's position to the row with this key, without counting the row."""
         ...
 
-    def pause(self) -> None:
+    def store_progress(self) -> None:
         """Store the run's counts and position."""
         ...
 
@@ -87,10 +87,10 @@ class DryRunCounts:
         if expected is not None and len(self.differences) < MAX_DIFFERENCES:
             self.differences.append(expected)
 
-    def move_to(self, key: str) -> None:
+    def set_position(self, key: str) -> None:
         """Do nothing: a dry run has no position. Part of the interface `RunJournal`."""
 
-    def pause(self) -> None:
+    def store_progress(self) -> None:
         """Do nothing: a dry run stores nothing. Part of the interface `RunJournal`."""
 
 
@@ -111,8 +111,8 @@ class StoredRun:
         """
         self._match_count, self._position = self._match_count + 1, key
 
-    def move_to(self, key: str) -> None:
-        """Set the run's position, in memory, to the row with this key. The next call of `pause` stores it."""
+    def set_position(self, key: str) -> None:
+        """Set the run's position, in memory, to the row with this key. `store_progress` stores the position."""
         self._position = key
 
     def write(self, key: str, expected: ReconciliationDifference | None, effect: RowEffect) -> None:
@@ -131,7 +131,7 @@ class StoredRun:
             counts[difference.verdict if difference else ReconciliationVerdict.MATCHED] += 1
         return self._save_position(tx, counts, position=key)
 
-    def pause(self) -> None:
+    def store_progress(self) -> None:
         """Store the counts and the position if they have changed since the last write."""
         if self._match_count or self._position != self.run.position:
             counts: Counter[str] = Counter({ReconciliationVerdict.MATCHED: self._match_count})
@@ -143,7 +143,7 @@ class StoredRun:
         """Store the counts and begin the next phase without a position. `phase` is OWN_ROWS_PHASE, which follows
         PROVIDER_ROWS_PHASE.
         """
-        self.pause()
+        self.store_progress()
         self.run = self._context.write(lambda tx: self._save_position(tx, Counter(), phase=phase, position=None))
         self._position = None
 
@@ -157,7 +157,7 @@ class StoredRun:
         """Set the run's state to done and release its lease. In the same transaction `record_end` writes the run's
         audit entry and case. Return the ended run.
         """
-        self.pause()
+        self.store_progress()
 
         def write_end(tx: Transaction) -> Run:
             ended_run = self._save_position(tx, Counter(), state=reconciliations.RUN_DONE)

@@ -96,7 +96,7 @@ class OwnRecordComparison:
             if payment is None:
                 return False
             if payment.state in PAID_STATES and not history.has_payment(payment):
-                self._write_missing(
+                self._write_missing_payment(
                     run_journal,
                     _format_position(_get_paid_at(payment), payment.id),
                     payment,
@@ -104,7 +104,7 @@ class OwnRecordComparison:
                 )
         return True
 
-    def _write_missing(
+    def _write_missing_payment(
         self, run_journal: RunJournal, key: str, payment: Payment, observed: str, prefix: str = "ours:"
     ) -> None:
         own_text = ours_text(payment) or ""
@@ -139,7 +139,7 @@ class OwnRecordComparison:
             payment = self._find_payment_of_missing_refund(provider, history, refund, span[1])
             if payment is not None:
                 observed = row_comparison.missing_refund_text(refund)
-                self._write_missing(
+                self._write_missing_payment(
                     run_journal,
                     REFUND_POSITION_PREFIX + _format_position(_get_sent_at(refund), refund.id),
                     payment,
@@ -187,8 +187,8 @@ class OwnRecordComparison:
             if len(rows) < ROWS_PER_BATCH:
                 return
             mark = at(rows[-1]), rows[-1].id
-            run_journal.move_to(prefix + _format_position(*mark))
-            run_journal.pause()
+            run_journal.set_position(prefix + _format_position(*mark))
+            run_journal.store_progress()
             if not any(iterate_until_stopped((True,))):
                 yield None
                 return
@@ -217,7 +217,7 @@ class OwnRecordComparison:
             self._compare_payment_answer(
                 provider, run_journal, payment, _format_position(_get_begun_at(payment), payment.id)
             )
-            run_journal.pause()
+            run_journal.store_progress()
         return True
 
     def _compare_payment_answer(self, provider: str, run_journal: RunJournal, payment: Payment, key: str) -> None:
@@ -230,12 +230,12 @@ class OwnRecordComparison:
         if report is None:
             self._handle_unusable_answer(run_journal, payment, outcome, key)
             return
-        row, fact = (
+        row, sourced_report = (
             _make_history_row(payment, report, asked_at, key),
             ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome),
         )
         finding = compare_row(payment, row)
-        if finding == MATCHED_ROW and not self._has_cases(payment):
+        if finding == MATCHED_ROW and not self._has_open_cases(payment):
             self._compare_refund_sum(run_journal, payment, report, key)
             return
         expected = None
@@ -246,10 +246,12 @@ class OwnRecordComparison:
         run_journal.write(
             key,
             expected,
-            lambda tx: self._row_applier.apply_report(tx, _read_current_payment(tx, payment), row, fact, provider),
+            lambda tx: self._row_applier.apply_report(
+                tx, _read_current_payment(tx, payment), row, sourced_report, provider
+            ),
         )
 
-    def _has_cases(self, payment: Payment) -> bool:
+    def _has_open_cases(self, payment: Payment) -> bool:
         with self._context.database.read() as conn:
             return bool(our_records.open_cases(conn, (payment.id,), row_comparison.RULES))
 
@@ -259,7 +261,7 @@ class OwnRecordComparison:
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             raise error_of_outcome(find_part_error_code(outcome), {"record": payment, "reason": outcome.reason})
         if payment.state in PAID_STATES:
-            self._write_missing(run_journal, key, payment, f"{payment.provider} knows no such payment", "")
+            self._write_missing_payment(run_journal, key, payment, f"{payment.provider} knows no such payment", "")
         else:
             run_journal.count_match(key)
 

@@ -72,20 +72,20 @@ class ProviderHistoryComparison:
                     ErrorCode.PROVIDER_ANSWER_UNUSABLE,
                     {"reason": UnusableReason.DAILY_FILE_UNREADABLE, "rows": refused_count},
                 )
-            _Batch(self, provider, history, run_journal, batch).compare()
-            run_journal.pause()
+            _RowBatch(self, provider, history, run_journal, batch).compare()
+            run_journal.store_progress()
         return is_complete
 
-    # Used by _Batch
+    # Used by _RowBatch
 
     @property
     def context(self) -> ServiceContext:
-        """The service context, for `_Batch`."""
+        """The service context, for `_RowBatch`."""
         return self._context
 
     @property
     def row_applier(self) -> HistoryRowApplier:
-        """The object that writes the result of a comparison, for `_Batch`."""
+        """The object that writes the result of a comparison, for `_RowBatch`."""
         return self._row_applier
 
     def import_missing_payment(self, provider: str, row: HistoryRow) -> None:
@@ -114,7 +114,7 @@ class ProviderHistoryComparison:
                 raise
 
 
-class _Batch:
+class _RowBatch:
     """A batch of rows of a provider's history with our payments that match them. All payments of the batch are
     read in one transaction.
     """

@@ -113,14 +113,14 @@ class ReconciliationService:
         facts = {"provider": provider[:40], "from": first_day.isoformat(), "to": last_day.isoformat()}
         with refusals.audit_refusals(self._context, RECONCILE_ACTION, None, facts, kind=RECONCILIATION_KIND):
             self._context.require_right("import")
-            self._require_valid(provider, first_day, last_day)
+            self._require_valid_days(provider, first_day, last_day)
             report = (self._run_dry if dry_run else self._run_with_record)(provider, first_day, last_day)
             # The counts of an interrupted run are not complete, so they are not returned.
             if report.ended_at is None and interrupts.is_pending():
                 raise ConsoleError(ErrorCode.INTERRUPTED, {})
             return report
 
-    def _require_valid(self, provider: str, first_day: date, last_day: date) -> None:
+    def _require_valid_days(self, provider: str, first_day: date, last_day: date) -> None:
         if not first_day <= last_day <= self._context.now().astimezone(time_zone(provider)).date():
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_RECONCILIATION_DAYS})
         if (last_day - first_day).days >= MAX_RECONCILED_DAYS:
@@ -144,7 +144,7 @@ class ReconciliationService:
         if (files := self._files.get(provider)) is not None:
             for day in list_days(first_day, last_day):
                 event = files.find_announcement(day)
-                stored = files.find_stored(event)
+                stored = files.find_stored_file(event)
                 content = files.read_content(stored) if stored else files.download_file(event)
                 contents[day] = ("dry run", partial(bytes, content))
         dry_run_counts = DryRunCounts()
@@ -168,7 +168,7 @@ class ReconciliationService:
     def _compare_days(
         self, provider: str, history: HistorySource | None, run_journal: RunJournal, first_day: date, last_day: date
     ) -> None:
-        span = _make_span(provider, first_day, last_day)
+        span = _make_utc_span(provider, first_day, last_day)
         if history is None:
             self._own_rows.compare_each(provider, run_journal, span, None)
         elif self._provider_rows.compare(provider, history, run_journal, None) and history.is_complete():
@@ -197,7 +197,8 @@ class ReconciliationService:
             return ()
         events = [source.find_announcement(day) for day in list_days(first_day, last_day)]
         return tuple(
-            source.find_stored(event) or source.store_file(event, source.download_file(event)) for event in events
+            source.find_stored_file(event) or source.store_file(event, source.download_file(event))
+            for event in events
         )
 
     def _open_run(
@@ -226,7 +227,7 @@ class ReconciliationService:
         ended run.
         """
         run = record.run
-        span = _make_span(run.provider, run.from_day, run.to_day)
+        span = _make_utc_span(run.provider, run.from_day, run.to_day)
         history = self._open_history(run.provider, run.from_day, run.to_day, self._read_contents(run))
         if history is None:
             return (
@@ -386,7 +387,7 @@ class ReconciliationService:
                 since = now - DOWNLOAD_ADDRESS_VALID_TIME
                 return [date.fromisoformat(day) for day in our_records.announced_days(conn, provider, since)]
             day = now.astimezone(time_zone(provider)).date() - timedelta(days=1)
-            begins_at, until = _make_span(provider, day, day)
+            begins_at, until = _make_utc_span(provider, day, day)
             find_events = our_records.begun_payments if _is_queried_by_payment(provider) else our_records.events_of
             return [day] if find_events(conn, provider, (begins_at, 0), until, 1) else []
 
@@ -397,7 +398,7 @@ def _is_queried_by_payment(provider: str) -> bool:
     return plugin is not None and plugin.history_source is HistoryKind.EACH_PAYMENT
 
 
-def _make_span(provider: str, first_day: date, last_day: date) -> tuple[datetime, datetime]:
+def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[datetime, datetime]:
     """Return the first instant of `first_day` and the first instant after `last_day`, in UTC. The days are those of
     the provider's time zone.
     """

@@ -105,21 +105,21 @@ class FileHistory:
     def _read_rows_of_day(self, day: date) -> Iterator[HistoryRow | RefusedRow]:
         yield from self._daily_files.read_rows(io.BytesIO(self._files[day][1]()), self._merchant, day, self._index)
 
-    def _read_all(self) -> None:
+    def _read_all_files(self) -> None:
         if not self._is_read:
             for _ in self.read_rows(None):
                 pass
 
     def is_complete(self) -> bool:
         """True if no row was rejected. Reads all files first, unless they have been read to the end."""
-        self._read_all()
+        self._read_all_files()
         return self._refused_count == 0
 
     def has_payment(self, payment: Payment) -> bool:
         """True if the files report our payment as paid. Reads all files first, unless they have been read to the
         end.
         """
-        self._read_all()
+        self._read_all_files()
         provider_id = payment.provider_payment_id
         return provider_id is not None and self._index.has_payment(provider_id)
 
@@ -157,9 +157,9 @@ class NoticeHistory:
             mark = page[-1].at, page[-1].event.id
 
     def _make_row_of_notice(self, stored: TimedEvent) -> HistoryRow | RefusedRow | None:
-        """Return the row that the notice's signed body reports; a `RefusedRow` if the signature can't be verified.
-        Return None for a notice that says nothing about a payment's state, or that an older program version stored
-        without its signature.
+        """Return the row for the payment in the notice's signed body; a `RefusedRow` if the signature can't be
+        verified. Return None for a notice without a payment's state, or if an older program version stored the
+        notice without its signature.
         """
         key = f"{stored.at.isoformat(timespec='microseconds')}|{stored.event.id}"
         if stored.event.signature is None and stored.event.who is None:

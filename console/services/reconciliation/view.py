@@ -44,7 +44,7 @@ class ReconcileViews:
 
     def __init__(self, context: ServiceContext, providers: Callable[[], tuple[str, ...]]) -> None:
         """`providers` is a function that returns the names of the providers that can be reconciled on this desk.
-        It is called each time the names are needed.
+        The object calls it each time it needs the names.
         """
         self._context, self.providers = context, providers
 
@@ -56,7 +56,7 @@ class ReconcileViews:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             runs = run_views.runs_page(conn, provider, page_size, before_id)
-            items = _make_items(conn, runs)
+            items = _make_run_items(conn, runs)
         return RunsPage(items, runs[-1].id if len(runs) == page_size else None)
 
     def read_run(self, run_id: int = 0) -> RunView | None:
@@ -68,10 +68,10 @@ class ReconcileViews:
             run = _read_newest_run(conn) if run_id == 0 else reconciliations.find(conn, run_id)
             if run is None and run_id:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": RECONCILIATION_KIND, "id": str(run_id)})
-            return None if run is None else self._make_view(conn, run)
+            return None if run is None else self._make_run_view(conn, run)
 
-    def _make_view(self, conn: Connection, run: Run) -> RunView:
-        (item,) = _make_items(conn, (run,))
+    def _make_run_view(self, conn: Connection, run: Run) -> RunView:
+        (item,) = _make_run_items(conn, (run,))
         newer, older = run_views.adjacent_run_ids(conn, run.id)
         run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
         return RunView(
@@ -79,7 +79,7 @@ class ReconcileViews:
             refused=our_records.count_refused_rows(conn, run.id),
             open_cases=run_views.count_open_cases(conn, run.id, row_comparison.RULES),
             files=self._read_files(conn, run),
-            holder=_find_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
+            holder=_find_lease_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
             case=next(
                 (alert for alert in run_alerts if alert.rule_id == REFUSED_ROWS_RULE and alert.resolved_at is None),
                 None,
@@ -134,27 +134,27 @@ def _read_newest_run(conn: Connection) -> Run | None:
     return next(iter(run_views.runs_page(conn, None, 1, None)), None)
 
 
-def _make_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
+def _make_run_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
     """Return the runs as items for the screen. While a process holds a provider's lease, the provider's unfinished
     run that changed last is shown as running.
     """
     unfinished = {run.provider for run in runs if run.state == reconciliations.RUN_RUNNING}
     running_ids = {_find_running_run_id(conn, provider) for provider in unfinished}
-    return tuple(_make_item(run, is_running=run.id in running_ids) for run in runs)
+    return tuple(_make_run_item(run, is_running=run.id in running_ids) for run in runs)
 
 
 def _find_running_run_id(conn: Connection, provider: str) -> int | None:
-    if _find_holder(conn, provider) is None:
+    if _find_lease_holder(conn, provider) is None:
         return None
     unfinished_runs = reconciliations.unfinished_runs(conn, provider)
     return max(unfinished_runs, key=lambda run: (run.changed_at, run.id)).id if unfinished_runs else None
 
 
-def _find_holder(conn: Connection, provider: str) -> LeaseHolder | None:
+def _find_lease_holder(conn: Connection, provider: str) -> LeaseHolder | None:
     return leases.holder_of(conn, make_lease_name(provider))
 
 
-def _make_item(run: Run, *, is_running: bool) -> RunItem:
+def _make_run_item(run: Run, *, is_running: bool) -> RunItem:
     is_resumable = run.state == reconciliations.RUN_RUNNING and not is_running
     return RunItem(
         run.id, run.provider, run.from_day, run.to_day, RunState.RESUMABLE if is_resumable else RunState(run.state),

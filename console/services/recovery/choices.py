@@ -33,7 +33,7 @@ from console.services.payments import order_status
 from console.services.payments import probe as payment_probe
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.process.read_only import find_switch
+from console.services.process.read_only import find_read_only_switch
 from console.services.recovery.provider_statement import find_last_statement
 from console.services.refunds import lease as refund_lease
 from console.services.refunds.request import RefundRequests
@@ -119,7 +119,7 @@ class DecisionChoices:
             taken=take,
             payment=payment,
             order=order,
-            read_only=find_switch(conn, payment.provider if payment is not None else None),
+            read_only=find_read_only_switch(conn, payment.provider if payment is not None else None),
         )
         return self._add_money_facts(conn, facts) if has_money_facts else facts
 
@@ -140,7 +140,7 @@ class DecisionChoices:
             proposed=_find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             taken=take,
             claimed=live_check is not None and live_check.id != record.id,
-            read_only=find_switch(conn, CREDIT_CHECK_PROVIDER),
+            read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
     def _can_ask_about_credit_check(self) -> CanAsk:

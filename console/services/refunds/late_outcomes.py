@@ -11,7 +11,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import Certainty, Operation, WorkReason
-from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
 from console.store.database.engine import Transaction
@@ -53,9 +53,9 @@ def settle_late_answer(
         tx, AuditAction.REFUND_LATE_ANSWER, refund.id, {"outcome": outcome.kind.value}, kind=REFUND_KIND
     )
     is_current = refund.operation_id == operation_id
-    if refund.state is not RefundState.SUBMITTING or not (is_current or outcome.kind in EFFECT_CLASSES):
+    if refund.state is not RefundState.SUBMITTING or not (is_current or outcome.kind in EFFECT_OUTCOME_CLASSES):
         refund_outcomes.compare_late_answer(context, tx, refund, outcome)
-    elif outcome.kind in EFFECT_CLASSES or refund_outcomes.is_refused(outcome):
+    elif outcome.kind in EFFECT_OUTCOME_CLASSES or refund_outcomes.is_refused(outcome):
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
     elif refund_outcomes.is_unsent(outcome):
         refund_outcomes.end_submission(context, tx, refund, outcome)
@@ -111,7 +111,7 @@ def _has_new_information(refund: Refund, outcome: Outcome[RefundReport]) -> bool
         return outcome.kind is not OutcomeClass.PENDING
     if refund.work.reason == WorkReason.CONTRADICTED:
         return False
-    return (outcome.kind in EFFECT_CLASSES) == (refund.state in _NEVER_SENT_STATES)
+    return (outcome.kind in EFFECT_OUTCOME_CLASSES) == (refund.state in _NEVER_SENT_STATES)
 
 
 def _make_outcome(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:

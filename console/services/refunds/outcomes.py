@@ -26,7 +26,7 @@ from console.domain.tasks.retry_schedules import (
 )
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payments.provider import PaymentCapabilities
-from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_status
 from console.services.process.context import ServiceContext
@@ -96,7 +96,7 @@ def record_outcome(
     store_answer(context, tx, refund, "refund", outcome)
     if refund.state is not RefundState.SUBMITTING:  # another process has settled the refund meanwhile
         compare_late_answer(context, tx, refund, outcome)
-    elif outcome.kind in EFFECT_CLASSES or is_refused(outcome):
+    elif outcome.kind in EFFECT_OUTCOME_CLASSES or is_refused(outcome):
         write_known_outcome(context, tx, refund, outcome, capabilities)
     elif is_unsent(outcome):
         write_unsent(context, tx, refund, outcome.reason)
@@ -130,7 +130,7 @@ def write_known_outcome(
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_completed(context, tx, refund, outcome.found, facts)
-    elif outcome.kind in EFFECT_CLASSES:
+    elif outcome.kind in EFFECT_OUTCOME_CLASSES:
         write_submitted(context, tx, refund, outcome.found, capabilities, facts)
     else:
         write_failed(context, tx, refund, outcome.reason, outcome.found, facts)
@@ -404,7 +404,7 @@ def end_submission(context: ServiceContext, tx: Transaction, refund: Refund, out
     operation = refund.operation_id
     if operation is None:
         return
-    has_effect = outcome.kind in EFFECT_CLASSES
+    has_effect = outcome.kind in EFFECT_OUTCOME_CLASSES
     state = OperationState.DONE if has_effect else OperationState.FAILED
     journal.settle_operation(tx.conn, operation, state, outcome, context.now())
 
@@ -430,7 +430,7 @@ def compare_late_answer(
 
 def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
     """True if the provider's answer to a submission contradicts the known state of the refund."""
-    if outcome.kind in EFFECT_CLASSES:
+    if outcome.kind in EFFECT_OUTCOME_CLASSES:
         return refund.state not in (RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED)
     return is_refused(outcome) and refund.state is RefundState.COMPLETED
 

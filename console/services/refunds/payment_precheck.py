@@ -13,7 +13,7 @@ from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import WorkReason
 from console.providers.payments.provider import PaymentReader
-from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments import next_work as payment_work
 from console.services.process.context import ServiceContext
 from console.services.refunds.idempotency_key import find_refund_key
@@ -69,7 +69,7 @@ def _store_answer(
     payment, operator, now = pair.payment, context.holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
     evidence.add_answer(tx.conn, subject, payment.operation_id, source, operator, outcome, now)
-    reported_refunds = outcome.found.refunds if outcome.found and outcome.kind in EFFECT_CLASSES else None
+    reported_refunds = outcome.found.refunds if outcome.found and outcome.kind in EFFECT_OUTCOME_CLASSES else None
     own_key = find_refund_key(context, tx.conn, pair.refund, payment)
     unknown_keys = [  # Reports about our own refunds are applied here; the other keys remain.
         refund.key
@@ -101,7 +101,7 @@ def _find_contradicting_reason(
     report, refund, payment = outcome.found, pair.refund, pair.payment
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
-    if report is None or outcome.kind not in EFFECT_CLASSES or report.refunds is None:
+    if report is None or outcome.kind not in EFFECT_OUTCOME_CLASSES or report.refunds is None:
         return None
     reported_minor = sum(
         reported.amount.minor

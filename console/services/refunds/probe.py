@@ -26,7 +26,7 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
-from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
@@ -116,7 +116,7 @@ class RefundProbes:
             return None
         outcome = _mark_answer_about_other_refund(refund, outcome)
         refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome)
-        if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
+        if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
             refund_outcomes.settle_refund(context, tx, refund, outcome, capabilities, "probe")
             return None
         columns = self._make_not_found_columns(refund, outcome, capabilities)
@@ -349,7 +349,7 @@ class RefundProbes:
 
 
 def _is_definite_answer(outcome: RefundAnswer) -> bool:
-    return outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
+    return outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
 
 
 def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:

@@ -41,7 +41,7 @@ from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
-from console.services.process.read_only import find_switch
+from console.services.process.read_only import find_read_only_switch
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals
 from console.services.refunds import rules as refund_rules
@@ -117,7 +117,7 @@ class RefundRequests:
             signals = risk_signals.read_signals(conn, refund_facts, minor) if minor else ()
             approvers = _list_approvers(conn, refund_facts.maker)
             checks, reason, facts = self._check_all_rules(conn, refund_facts, minor)
-            switch = find_switch(conn, payment.provider)
+            switch = find_read_only_switch(conn, payment.provider)
         if reason is None and switch is not None and is_action_stopped("refund", switch):
             reason, facts = "read_only_switch", facts_of_switch(switch)
         return RefundPlan(

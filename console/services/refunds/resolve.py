@@ -13,7 +13,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
-from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.guarded.second_person import PersonDecision, decide
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -75,7 +75,7 @@ class RefundRecovery:
         context, refund = self._context, pair.refund
         reader = self._payment_providers.get_reader(pair.payment.provider)
         outcome = reader.read_refund(pair.refund_order)
-        if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
+        if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
             mismatch = context.write(
                 lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, number, proof)
             )

@@ -16,7 +16,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Operation, WorkReason
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_CODES, find_part_error_code
-from console.services.guarded.operation import EFFECT_CLASSES
+from console.services.guarded.operation import EFFECT_OUTCOME_CLASSES
 from console.services.payments import next_work as payment_work
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -47,7 +47,7 @@ class SpooledRefunds:
                 _make_refund_order(entry, payment)
             )
             self._context.write(lambda tx: self._store_answer(tx, entry, payment, outcome))
-            if outcome.kind in EFFECT_CLASSES:
+            if outcome.kind in EFFECT_OUTCOME_CLASSES:
                 self._context.spool.mark_ended(operation.id, holds_claim=True)
                 return True
             if outcome.kind is OutcomeClass.FAILED_DEFINITE:
@@ -78,7 +78,7 @@ class SpooledRefunds:
         context.record_audit(
             tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind="operation", reason=outcome.reason[:64]
         )
-        if outcome.kind in EFFECT_CLASSES:
+        if outcome.kind in EFFECT_OUTCOME_CLASSES:
             observed = f"{intent.provider_key} {intent.amount_minor} {payment.currency}"
             payment_work.open_case(context, tx, payment.id, UNKNOWN_REFUND_CASE_RULE, observed, "no refund of ours")
 

@@ -20,7 +20,7 @@ from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.operation import (
-    EFFECT_CLASSES,
+    EFFECT_OUTCOME_CLASSES,
     ClaimedOperation,
     ClaimedRecord,
     OutcomeUnrecorded,
@@ -203,7 +203,7 @@ class _SubmissionAttempt:
             refund = last_known_record.build_refund(self._pair.refund, claimed, outcome)
         if refund_outcomes.is_contradicting_answer(refund, outcome):
             raise late_answers.make_already_decided_error(self._context, REFUND_KIND, refund)
-        if outcome.kind in EFFECT_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):
+        if outcome.kind in EFFECT_OUTCOME_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):
             return refund
         detail: ProviderAnswerFacts = {"record": refund, "reason": outcome.reason, "status": outcome.status}
         raise error_of_outcome(find_error_code(outcome), detail)
@@ -270,7 +270,7 @@ def _find_earlier_attempt(pair: RefundWithPayment, adapter: PaymentProvider) -> 
     outcome = adapter.make_reader().read_refund(pair.refund_order)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
-    if outcome.kind in (*EFFECT_CLASSES, OutcomeClass.FAILED_DEFINITE):
+    if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
         return replace(outcome, sent=Sent.YES)
     if pair.refund.error_code == SIMILAR_REFUND_REASON:
         return Outcome(

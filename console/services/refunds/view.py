@@ -24,7 +24,7 @@ from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments.providers import PaymentProviders, find_refund_state, find_state
 from console.services.process.context import ServiceContext
-from console.services.process.read_only import find_switch
+from console.services.process.read_only import find_read_only_switch
 from console.services.records.completer import RecordsCompleter, complete_record
 from console.services.refunds import records as refund_records
 from console.services.refunds import risk_signals as refund_risks
@@ -134,7 +134,7 @@ class RefundViews:
         stored_texts = refunds.request_facts(conn, [refund_id]).get(refund_id)
         facts_at_request, stored_hits = _parse_facts_at_request(refund_id, stored_texts)
         holder = leases.holder_of(conn, make_refund_lease_name(payment.id))
-        switch = find_switch(conn, payment.provider)
+        switch = find_read_only_switch(conn, payment.provider)
         server_now = current_time(conn, now)
         return RefundView(
             record=refund,

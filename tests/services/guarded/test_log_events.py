@@ -13,7 +13,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.process.log_events import LOGGER_NAME, EventLineFormatter, LogEvent
 from console.domain.records import PurchaseRequest
-from console.services.monitoring.metrics import FigureReader
+from console.services.monitoring.metrics import MetricFigureReader
 from console.services.payments import next_work as payment_work
 from console.store.operations import leases
 from tests.support.desks import MovedClock
@@ -98,7 +98,7 @@ def test_a_call_that_fails_tells_how_often_it_was_tried(scene: Scene, clock: Mov
 def test_a_duplicate_and_a_wait_are_told_and_counted_for_all_desks(place: Place) -> None:
     """The worker's figures have what a desk refused and waited for since the worker began."""
     with place.desk(LedgerVendor()) as desk, place.desk(LedgerVendor(), desk=1) as worker:
-        figures = FigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
+        figures = MetricFigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
         figures.read_figures()
         with written() as told:
             desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))

@@ -6,13 +6,13 @@ from unittest.mock import sentinel
 import pytest
 
 from console.services.process import audit_chain_lock as turns
-from console.services.process.audit_chain_lock import ChainLock
+from console.services.process.audit_chain_lock import AuditChainLock
 from console.store.database.engine import Transaction
 
 
 def test_the_turn_is_held_until_commit() -> None:
     """From the first entry on; what follows the COMMIT finds it free, and so does whoever comes after a failure."""
-    turn, tx = ChainLock(), Transaction(sentinel.conn)
+    turn, tx = AuditChainLock(), Transaction(sentinel.conn)
     with turn.allow_locking():
         assert free(turn)
         turn.acquire(tx)
@@ -27,8 +27,8 @@ def test_the_turn_is_held_until_commit() -> None:
 
 def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who has the turn may be waiting for one of our rows: after a while we go on without it."""
-    monkeypatch.setattr(turns, "LONGEST_WAIT_SECONDS", 0.01)
-    turn = ChainLock()
+    monkeypatch.setattr(turns, "LONGEST_LOCK_WAIT_SECONDS", 0.01)
+    turn = AuditChainLock()
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
         with ThreadPoolExecutor(1) as pool:
@@ -38,23 +38,23 @@ def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_where_it_is_not_offered_nothing_is_held() -> None:
     """A transaction of any other kind can't leave it behind."""
-    turn = ChainLock()
+    turn = AuditChainLock()
     turn.acquire(Transaction(sentinel.conn))
     assert free(turn)
 
 
-def breaks_off(turn: ChainLock) -> None:
+def breaks_off(turn: AuditChainLock) -> None:
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
         raise ZeroDivisionError
 
 
-def free(turn: ChainLock) -> bool:
+def free(turn: AuditChainLock) -> bool:
     """Whether another thread could have it."""
     return not turn._lock.locked()
 
 
-def goes_on(turn: ChainLock) -> bool:
+def goes_on(turn: AuditChainLock) -> bool:
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
     return True
