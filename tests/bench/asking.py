@@ -21,7 +21,7 @@ from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import (
     COUNTS_INTERVAL_MS,
     FEED_INTERVAL_MS,
-    READINGS_PER_PRESENCE,
+    FEED_READINGS_PER_PRESENCE_READING,
     UNATTENDED_COUNTS_INTERVAL_MS,
     UNATTENDED_FEED_INTERVAL_MS,
 )
@@ -241,7 +241,7 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
     turn = number
     while not over.wait(feed_seconds * (1 if mark else number / _DESKS)):
         turn += 1
-        reads_presence = turn % READINGS_PER_PRESENCE == 0
+        reads_presence = turn % FEED_READINGS_PER_PRESENCE_READING == 0
         news = desk.desk_status.read_news(mark, with_presence=reads_presence)
         mark = news.mark
         if reads_presence and news.switches_version != switches:

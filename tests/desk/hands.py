@@ -13,7 +13,7 @@ from console.app import Console
 from console.domain.clock import Clock
 from console.settings.settings import Settings
 from console.views.app.main import WindowOpening
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.app.unfinished_dialog import UnfinishedDialog
 from console.views.pages.base import Page
 from console.views.widgets.dialog import DialogFrame
@@ -40,7 +40,7 @@ class Person:
         self.rest()
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> WindowFrame:
         return self.opening.frame
 
     def until(self, condition: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction
 from console.sandbox.server import Sandbox
 from console.services.process.context import WORKER, act_as
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.bulk.dialog import BulkDialog
 from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import NoteDialog
@@ -207,7 +207,7 @@ def test_closed_found_again_and_stopped(
     assert sandbox.control.wait_until_reached(held=1)
     person.press("Esc")
     person.no_dialog()
-    unfinished = open_unfinished(person.frame)
+    unfinished = open_unfinished_dialog(person.frame)
     unfinished.show_tab("runs")
     person.until(lambda: unfinished.runs.current_item is not None)
     person.press("Return")
@@ -292,7 +292,7 @@ def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[Credi
     assert current is not None
     person.press("T")
     person.until(lambda: [take.subject_id for take in console.recovery.list_takes()] == [current.record.id])
-    unfinished = open_unfinished(person.frame)
+    unfinished = open_unfinished_dialog(person.frame)
     unfinished.show_tab("held")
     person.until(lambda: unfinished.holders.current_item is not None)
     assert _spoken(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")

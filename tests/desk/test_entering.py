@@ -257,7 +257,7 @@ def test_an_administrator_and_an_auditor_come_in(
             person = Newcomer(qtbot, settings)
             person.until(lambda seat=person.opening.context: seat.are_people_read)  # type: ignore[misc]  # of this turn
             person.page(kind)
-            person.opening.controller.background_refresh.run_due()  # type: ignore[union-attr]  # it is open
+            person.opening.controller.background_refresh.run_due_tasks()  # type: ignore[union-attr]  # it is open
             person.rest()
             assert person.opening.context.due_at is None
             assert person.opening.context.connection_state.lost_since is None

@@ -10,8 +10,8 @@ from console.app import Console
 from console.domain.payments.records import Payment
 from console.domain.service_results import OperationView
 from console.sandbox.server import Sandbox
-from console.views.app.notices_dialog import open_notices
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.app.notices_dialog import open_notices_dialog
+from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.audit.page import AuditPage
 from console.views.lookup.page import LookupPage
 from console.views.queues.page import QueuesPage
@@ -62,7 +62,7 @@ def test_the_take_of_somebody_else_cant_be_given_back(seats: Seats, sit: Sit, pa
     person.press("Shift+T")
     person.rest()
     assert takes(seats.console) == ["lead-b"]
-    dialog: UnfinishedDialog = open_unfinished(person.frame)
+    dialog: UnfinishedDialog = open_unfinished_dialog(person.frame)
     dialog.show_tab("held")
     person.until(lambda: dialog.holders.current_item is not None)
     assert not dialog.own_takes.give_button.isEnabled()
@@ -74,7 +74,7 @@ def test_running_and_taken_opens_and_gives_back(sit: Sit, console: Console, paym
     at_payment(person, payment)
     person.press("T")
     person.until(lambda: takes(console) == ["op-a"])
-    dialog = open_unfinished(person.frame)
+    dialog = open_unfinished_dialog(person.frame)
     dialog.show_tab("held")
     person.until(dialog.own_takes.give_button.isEnabled)
     person.until(dialog.act_button.isEnabled)
@@ -196,7 +196,7 @@ def test_a_written_file_is_at_hand(
 
 def file_in_messages(person: Person, button: str) -> str:
     """Press this button at the newest message of the list that names a file; return what is copied then."""
-    dialog = open_notices(person.frame)
+    dialog = open_notices_dialog(person.frame)
     dialog.table.go_to(next(row for row, notice in enumerate(dialog.table.all_rows) if notice.path))
     QGuiApplication.clipboard().clear()
     person.until(dialog.file_buttons.isVisible)
@@ -218,7 +218,7 @@ def test_exported_files_are_in_the_list_of_messages(sit: Sit, tmp_path: Path, pa
     context.toast_requested.emit(Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv")))
     assert file_in_messages(person, "Copy path") == str(tmp_path / "run.csv")
     context.show_toast("nothing written")
-    dialog = open_notices(person.frame)
+    dialog = open_notices_dialog(person.frame)
     dialog.table.go_to(0)
     assert not dialog.file_buttons.isVisible()
     dialog.reject()

@@ -171,7 +171,7 @@ def test_a_desk_without_a_person_reads_less_often(sit: Sit, clock: MovedClock) -
     assert refresh._feed_timer.interval() == UNATTENDED_FEED_INTERVAL_MS
     assert refresh._counts_timer.interval() == UNATTENDED_COUNTS_INTERVAL_MS
     person.rest()
-    refresh.stop()
+    refresh.stop_timers()
     counted_at = context.work_counts.read_at
     person.press("Shift+Tab")
     person.until(lambda: context.work_counts.read_at != counted_at)

@@ -5,7 +5,7 @@ from PySide6.QtTest import QTest
 
 from console.app import Console
 from console.domain.payments.records import Payment
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.records.note_dialog import NoteDialog
 from console.views.widgets.inputs import MultiLineEdit
 from tests.desk.conftest import Sit
@@ -47,7 +47,7 @@ def test_a_mention_is_counted_opened_and_done(seats: Seats, sit: Sit, console: C
 
     console.mentions.mark_done(console.mentions.list_open()[0].id)  # at another desk of the person
     person.until(lambda: mention_count(person) is None)
-    dialog = open_unfinished(person.frame)
+    dialog = open_unfinished_dialog(person.frame)
     dialog.show_tab("mentions")
     person.until(lambda: bool(dialog.mention_buttons.done_button.reason))
 

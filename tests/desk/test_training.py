@@ -28,7 +28,7 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
     """The window of a training. Its due tasks rest: one of them, the daily reconciliation, may ask a provider before
     the person does.
     """
-    monkeypatch.setattr(BackgroundRefresh, "run_due", lambda _self: None)
+    monkeypatch.setattr(BackgroundRefresh, "run_due_tasks", lambda _self: None)
     install_appearance(qapp, theme="light")
     desk = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "en", "CONSOLE_OPERATOR": "sato"})
     with open_training(desk) as console:

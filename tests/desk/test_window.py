@@ -22,7 +22,7 @@ from console.views.app.about_dialog import open_about_dialog
 from console.views.app.help_dialog import open_help_dialog
 from console.views.app.main import WindowOpening
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
-from console.views.app.unfinished_dialog import open_unfinished
+from console.views.app.unfinished_dialog import open_unfinished_dialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
@@ -98,7 +98,7 @@ def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sa
     person = sit()
     context, window = person.opening.context, person.window
     dialogs = [
-        open_unfinished(person.frame),
+        open_unfinished_dialog(person.frame),
         open_shortcuts_dialog(person.frame, person.frame.current_page),
         open_help_dialog(person.frame, person.frame.current_page),
         open_about_dialog(person.frame),
@@ -324,7 +324,7 @@ def test_a_row_written_elsewhere_shows_up(seats: Seats, sit: Sit) -> None:
             )
         )
     assert person.opening.controller is not None
-    person.opening.controller.background_refresh.run_due()
+    person.opening.controller.background_refresh.run_due_tasks()
     person.until(lambda: person.opening.context.work_counts.find_count("review") != before)
 
 

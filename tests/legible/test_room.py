@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from console.domain.errors import ErrorCode
 from console.views.alerts.page import AlertsPage
-from console.views.app.unfinished_dialog import open_unfinished
+from console.views.app.unfinished_dialog import open_unfinished_dialog
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.page import QueuesPage
@@ -185,7 +185,7 @@ def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, s
         stage.go(QueuesRoute("unknown"))
         for words in ("Copied A.", "Copied B."):
             context.show_toast(words)
-        dialog = open_unfinished(stage.frame)
+        dialog = open_unfinished_dialog(stage.frame)
         stage.settle()
         assert [toast.accessibleName() for toast in toasts.visible_toasts] == ["Copied B."]
         for words in ("", "Copied C.", "A longer sentence, which says in two lines what has happened. " * 3):

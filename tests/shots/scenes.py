@@ -17,7 +17,7 @@ from console.views.admin.switch_dialog import SwitchDialog
 from console.views.app.about_dialog import open_about_dialog
 from console.views.app.help_dialog import open_help_dialog
 from console.views.app.shortcuts_dialog import open_shortcuts_dialog
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished
+from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.audit.page import AuditPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.documents.compare_page import ComparePage
@@ -195,8 +195,8 @@ def menu(stage: Stage) -> None:
 def dialogs(stage: Stage) -> None:
     assert stage.opening.controller is not None
     stage.go(QueuesRoute("unknown"))
-    _show(stage, open_unfinished(stage.frame), "dialog-unfinished")
-    left_open = open_unfinished(stage.frame)
+    _show(stage, open_unfinished_dialog(stage.frame), "dialog-unfinished")
+    left_open = open_unfinished_dialog(stage.frame)
     left_open.show_tab("own")
     _show(stage, left_open, "dialog-left-open")
     _show(stage, open_shortcuts_dialog(stage.frame, stage.frame.current_page), "dialog-keys")

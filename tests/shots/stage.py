@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from console.views.app.main import WindowOpening
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
 from tests.support.furnished import Furnished, furnished
@@ -57,7 +57,7 @@ class Stage:
         self.settle()
 
     @property
-    def frame(self) -> Frame:
+    def frame(self) -> WindowFrame:
         return self.opening.frame
 
     def until(self, condition: Callable[[], bool]) -> None:

@@ -119,7 +119,7 @@ def main() -> None:
         ready.timeout.connect(lambda: _when_it_has_read(ready, sitting))
         ready.start()
         app.exec()
-        pulse.stop()
+        pulse.stop_timers()
         runner.close(10)
     print(json.dumps({"told": sitting.told, "done": sitting.done}))
 

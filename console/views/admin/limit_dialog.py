@@ -51,8 +51,8 @@ class LimitDialog(FormDialog):
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))
         self.show_form()
-        self.value_field.edit.textChanged.connect(self.update_act)
-        self.update_act()
+        self.value_field.edit.textChanged.connect(self.update_submit_button)
+        self.update_submit_button()
 
     def first_focus(self) -> QWidget:
         return self.value_field.edit
@@ -78,7 +78,7 @@ class LimitDialog(FormDialog):
     def list_inputs(self) -> Sequence[QWidget]:
         return self.value_field, TextLabel(self.context.translate("dialog.limit.second"), wrap=True)
 
-    def find_obstacle(self) -> str:
+    def find_form_problem(self) -> str:
         value = self._typed_value()
         if value is None:
             return "dialog.limit.needs_value"
@@ -97,7 +97,7 @@ class LimitDialog(FormDialog):
             key=("limit", limit.name, limit.currency),
         )
 
-    def describe(self, answer: Limit) -> Toast:
+    def make_answer_toast(self, answer: Limit) -> Toast:
         return Toast(self.context.translate("cli.limit.set" if answer.proposed is None else "dialog.limit.proposed"))
 
 

@@ -194,7 +194,7 @@ class AdminPage(Page):
         lacks_limits = name == "limits" and not self._has_limits
         self.stack.setCurrentWidget(self.no_limits if lacks_limits else self._tables[name])
         self._show_buttons()
-        self.improve_focus()
+        self.restore_focus()
 
     @Slot()
     def _show_buttons(self) -> None:

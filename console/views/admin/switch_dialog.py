@@ -28,8 +28,8 @@ class SwitchDialog(FormDialog):
         self.reason_field = Field(translate("dialog.read_only.reason"))
         self.reason_field.show_hint(translate("dialog.read_only.reads"))
         self.show_form()
-        self.reason_field.edit.textChanged.connect(self.update_act)
-        self.update_act()
+        self.reason_field.edit.textChanged.connect(self.update_submit_button)
+        self.update_submit_button()
 
     def first_focus(self) -> QWidget:
         return self.reason_field.edit
@@ -39,7 +39,7 @@ class SwitchDialog(FormDialog):
         words = self.context.translate(f"dialog.read_only.{self._word}.effect.{effect}", scope=self._scope)
         return self.reason_field, TextLabel(words, wrap=True)
 
-    def find_obstacle(self) -> str:
+    def find_form_problem(self) -> str:
         return "" if self.reason_field.text().strip() else "dialog.read_only.needs_reason"
 
     def send_form(self) -> None:
@@ -51,6 +51,6 @@ class SwitchDialog(FormDialog):
             key=("read-only", scope),
         )
 
-    def describe(self, answer: ReadOnlySwitch) -> Toast:
+    def make_answer_toast(self, answer: ReadOnlySwitch) -> Toast:
         key = "cli.read_only.on" if answer.is_on else "cli.read_only.off"
         return Toast(self.context.translate(key, scope=answer.scope))

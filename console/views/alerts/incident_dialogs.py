@@ -38,14 +38,14 @@ class IncidentDialog(FormDialog):
         self.incident = incident
         self.words_field = Field(translate(f"dialog.incident_{self.name}.words"), area=True)
         if not isinstance(self.words_field.edit, LineEdit):
-            self.words_field.edit.textChanged.connect(self.update_act)
+            self.words_field.edit.textChanged.connect(self.update_submit_button)
         self.choice = self.make_drop_down_list()
         if self.choice is not None:
-            self.choice.currentIndexChanged.connect(self.update_act)
+            self.choice.currentIndexChanged.connect(self.update_submit_button)
         self.show_form()
         self._act_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
-        self._act_shortcut.activated.connect(self.act)
-        self.update_act()
+        self._act_shortcut.activated.connect(self.submit)
+        self.update_submit_button()
 
     def make_drop_down_list(self) -> DropDownList | None:
         """Return the drop-down list above the note; None if this dialog has none."""
@@ -66,7 +66,7 @@ class IncidentDialog(FormDialog):
         label.setBuddy(choice)
         return label
 
-    def find_obstacle(self) -> str:
+    def find_form_problem(self) -> str:
         if self.choice is not None and self.choice.currentIndex() < 0:
             return f"dialog.incident_{self.name}.needs_choice"
         return "dialog.note.needs_words" if self.needs_words and not self.words_field.text().strip() else ""
@@ -91,7 +91,7 @@ class IncidentDialog(FormDialog):
             key=("incident", self.incident.id),
         )
 
-    def describe(self, answer: Incident) -> Toast:  # each dialog has one sentence
+    def make_answer_toast(self, answer: Incident) -> Toast:  # each dialog has one sentence
         return Toast(self.context.translate(f"dialog.incident_{self.name}.done"))
 
 

@@ -84,7 +84,7 @@ class AlertsPage(Page):
         )
         ColumnPreferences(context, self.table, "incidents")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
-        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_INCIDENT_ROWS))
+        self.list.setMinimumHeight(self.table.height_for_rows(_MIN_VISIBLE_INCIDENT_ROWS))
         self.card = IncidentCard(context)
         self.head.menu_parts.append(partial(add_hidden_buttons, self.card))
         self._make_buttons()
@@ -150,13 +150,13 @@ class AlertsPage(Page):
         super().resizeEvent(event)
         self.card.setFixedHeight(round(self.height() * _CARD_HEIGHT_RATIO))
 
-    def show_short(self, *, is_short: bool) -> None:
-        """Adapt the page to a low window (`is_short`), or undo this. In a low window the list has no headings of
+    def adapt_to_low_window(self, *, is_low_window: bool) -> None:
+        """Adapt the page to a low window (`is_low_window`), or undo this. In a low window the list has no headings of
         the incident states and one line replaces the panel, so that eight incidents stay visible at the largest
         text size.
         """
-        super().show_short(is_short=is_short)
-        self.table.set_group_of(None if is_short else self._row_group_of)
+        super().adapt_to_low_window(is_low_window=is_low_window)
+        self.table.set_group_of(None if is_low_window else self._row_group_of)
         self.table.fit_columns()
         self._show_panel_and_buttons()
 
@@ -272,8 +272,8 @@ class AlertsPage(Page):
     def _show_panel_and_buttons(self) -> None:
         """Show the incident's panel, or one line in a low window, and the buttons. Qt also calls this while the
         text size changes, so it must not delete any widget."""
-        self.card.setVisible(self._is_there and not self.is_short)
-        self.one_line_words.setVisible(self._is_there and self.is_short)
+        self.card.setVisible(self._is_there and not self.is_low_window)
+        self.one_line_words.setVisible(self._is_there and self.is_low_window)
         self.row.offer_buttons(self._offered)
 
     # -- acknowledgement

@@ -4,12 +4,12 @@ from PySide6.QtCore import QLibraryInfo
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from console.services.monitoring.versions import read_versions
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 
 
-def open_about_dialog(frame: Frame) -> DialogFrame:
+def open_about_dialog(frame: WindowFrame) -> DialogFrame:
     """Open the dialog "About" over the window and return it. The person can select and copy the versions."""
     translate = frame.context.translate
     dialog = DialogFrame(

@@ -19,7 +19,7 @@ def choose_theme(context: WindowContext, name: str) -> None:
     """Apply the theme `name`, one of THEMES, and store it as the person's preference; "system" means the theme of
     the operating system."""
     context.preferences.store("theme", name)
-    context.theme = theme_of(context.preferences)
+    context.theme = preferred_theme(context.preferences)
     current_appearance().choose_theme(context.theme)
 
 
@@ -33,13 +33,13 @@ def choose_text_size(context: WindowContext, percent: int) -> None:
     current_appearance().set_scale(percent / 100)
 
 
-def theme_of(preferences: Preferences) -> ThemeName | None:
+def preferred_theme(preferences: Preferences) -> ThemeName | None:
     """Return the theme that the person prefers; None means the theme of the operating system."""
     name = preferences.text("theme", THEMES)
     return None if name in (None, SYSTEM_THEME) else cast("ThemeName", name)
 
 
-def language_of(preferences: Preferences) -> Language | None:
+def preferred_language(preferences: Preferences) -> Language | None:
     """Return the language that the person prefers; None if the person has stored none."""
     return cast("Language | None", preferences.text("language", tuple(wording.LANGUAGES)))
 
@@ -54,9 +54,9 @@ def apply_preferences(context: WindowContext) -> None:
     density = preferences.text("density", DENSITIES)
     if density is not None and density != appearance.density:
         appearance.set_density(cast("Density", density))
-    if preferences.text("theme", THEMES) is not None and theme_of(preferences) != context.theme:
-        context.theme = theme_of(preferences)
+    if preferences.text("theme", THEMES) is not None and preferred_theme(preferences) != context.theme:
+        context.theme = preferred_theme(preferences)
         appearance.choose_theme(context.theme)
-    language = language_of(preferences)
+    language = preferred_language(preferences)
     if language is not None:
         context.change_language(language)

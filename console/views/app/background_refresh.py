@@ -27,7 +27,7 @@ FEED_INTERVAL_MS, UNATTENDED_FEED_INTERVAL_MS = 1_500, 4_500
 """Time between two readings of the feed, while a person is at the desk and while nobody is. Without the longer
 time, unattended desks would cause a third of the load of a waiting team on its database.
 """
-READINGS_PER_PRESENCE = 4
+FEED_READINGS_PER_PRESENCE_READING = 4
 """Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
 While no worker is present, each reading reads all of them. A desk that asks reads the switches by a further statement
 only if one has changed.
@@ -41,7 +41,7 @@ REGISTRY_INTERVAL_MS, REGISTRY_DELAY_MS = 600_000, 15_000
 """Time between two checks for a newer corporation registry of the team, and time of the first check after the
 start.
 """
-_WORKER_KEY = "worker"
+_WORKER_NAME = "worker"
 
 _FeedReading = tuple[DeskNews, float, tuple[ReadOnlySwitch, ...] | None]
 """Result of one reading: the changes and the presence of workers, the seconds that they took, and the read-only
@@ -68,12 +68,12 @@ class BackgroundRefresh(QObject):
             self._feed_timer,
             self._counts_timer,
             self._views_timer,
-            self._make_timer(DUE_TASKS_INTERVAL_MS, self.run_due),
+            self._make_timer(DUE_TASKS_INTERVAL_MS, self.run_due_tasks),
             self._make_timer(REGISTRY_INTERVAL_MS, self.fetch_registry),
         ]
         context.services_opened.connect(self._start_timers)
         context.person_changed.connect(self.read_work_counts)
-        context.person_changed.connect(self._forget_saved_views)
+        context.person_changed.connect(self._replace_saved_views)
         context.work_counts_outdated.connect(self.read_work_counts)
         context.saved_views_outdated.connect(self.read_saved_views)
 
@@ -91,14 +91,14 @@ class BackgroundRefresh(QObject):
         # These calls wait some milliseconds, so that the first page reads its rows before them.
         for delay_ms, call in (
             (50, self.read_work_counts),
-            (400, self._read_people),
+            (400, self._read_people_and_providers),
             (700, self.read_saved_views),
-            (2_000, self.run_due),
+            (2_000, self.run_due_tasks),
         ):
             QTimer.singleShot(delay_ms, self, call)
         QTimer.singleShot(REGISTRY_DELAY_MS, self, self.fetch_registry)
 
-    def stop(self) -> None:
+    def stop_timers(self) -> None:
         for timer in self._timers:
             timer.stop()
 
@@ -131,7 +131,7 @@ class BackgroundRefresh(QObject):
         was_away = self._context.connection_state.worker_away_since is not None
         reads_presence = was_away or self._readings_until_presence <= 0
         self._readings_until_presence = (
-            READINGS_PER_PRESENCE - 1 if reads_presence else self._readings_until_presence - 1
+            FEED_READINGS_PER_PRESENCE_READING - 1 if reads_presence else self._readings_until_presence - 1
         )
 
         def read(services: "Console") -> _FeedReading:
@@ -254,7 +254,7 @@ class BackgroundRefresh(QObject):
         )
 
     @Slot()
-    def _forget_saved_views(self) -> None:
+    def _replace_saved_views(self) -> None:
         """Remove the previous person's saved views from the context, and read those of the new acting person."""
         self._context.store_saved_views(())
         self.read_saved_views()
@@ -266,7 +266,7 @@ class BackgroundRefresh(QObject):
 
     # -- people and providers, read once
 
-    def _read_people(self) -> None:
+    def _read_people_and_providers(self) -> None:
         self._context.run_read(
             lambda services: services.people.list_people(), self._context.store_people, lambda _: None, owner=self
         )
@@ -276,7 +276,7 @@ class BackgroundRefresh(QObject):
             lambda _: None,
             owner=self,
         )
-        self._context.run_read(_provider_is_set_up, self._handle_set_up, lambda _: None, owner=self)
+        self._context.run_read(_is_alarmbox_set_up, self._store_provider_set_up, lambda _: None, owner=self)
         self._context.run_read(
             lambda services: services.payment_providers, self._context.store_gateways, lambda _: None, owner=self
         )
@@ -284,13 +284,13 @@ class BackgroundRefresh(QObject):
     def _handle_leftovers(self, leftovers: LeftoverCredentials) -> None:
         self._context.update_connection_state(leftovers=leftovers)
 
-    def _handle_set_up(self, is_set_up: bool) -> None:
+    def _store_provider_set_up(self, is_set_up: bool) -> None:
         self._context.update_connection_state(is_provider_missing=not is_set_up)
 
     # -- due tasks
 
     @Slot()
-    def run_due(self) -> None:
+    def run_due_tasks(self) -> None:
         """Run the due tasks, such as probes and re-fetches, in a worker thread, with the identity of a worker and
         not of the signed-in person. With a database server, run them only if the signed-in person has the right
         `due_tasks`. A desk that asks a worker to act runs no task.
@@ -302,19 +302,19 @@ class BackgroundRefresh(QObject):
         def run_scheduled(services: "Console") -> tuple[TaskRun, ...] | None:
             return None if services.desk_status.asks_worker else services.recovery.run_scheduled()
 
-        call = self._context.bind_services(run_scheduled, _WORKER_KEY)
+        call = self._context.bind_services(run_scheduled, _WORKER_NAME)
         self._context.runner.run(
-            call, self._handle_due, self._handle_due_failure, owner=self, lane="slow", cancellable=True
+            call, self._handle_due_tasks, self._handle_due_tasks_failure, owner=self, lane="slow", cancellable=True
         )
 
-    def _handle_due(self, runs: tuple[TaskRun, ...] | None) -> None:
+    def _handle_due_tasks(self, runs: tuple[TaskRun, ...] | None) -> None:
         """Store in the context that this desk has just run the due tasks. Store nothing if `runs` is None, which
         means that a worker runs them for this desk."""
         self._running_kinds.discard("due")
         if runs is not None:
             self._context.store_due_run_time()
 
-    def _handle_due_failure(self, _failure: Failure) -> None:
+    def _handle_due_tasks_failure(self, _failure: Failure) -> None:
         self._running_kinds.discard("due")
 
     @Slot()
@@ -338,5 +338,5 @@ class BackgroundRefresh(QObject):
         return True
 
 
-def _provider_is_set_up(services: "Console") -> bool:
+def _is_alarmbox_set_up(services: "Console") -> bool:
     return all(check.ok for check in services.health.run_all_checks() if check.name == "alarmbox")

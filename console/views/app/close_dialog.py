@@ -4,12 +4,12 @@ running."""
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import NotificationBar
 
-_CHECK_INTERVAL_MS = 200
+_RUNNING_CALLS_CHECK_INTERVAL_MS = 200
 
 
 class CloseDialog(DialogFrame):
@@ -18,7 +18,7 @@ class CloseDialog(DialogFrame):
     closes the window.
     """
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: WindowFrame) -> None:
         translate = frame.context.translate
         super().__init__(
             translate("dialog.leaving.title"),
@@ -38,7 +38,7 @@ class CloseDialog(DialogFrame):
         content.setLayout(make_column(unfinished_bar, *call_rows, gap=8))
         self.show_content(content)
         self.act_button.clicked.connect(self._start_waiting)
-        self._timer = QTimer(self, interval=_CHECK_INTERVAL_MS)
+        self._timer = QTimer(self, interval=_RUNNING_CALLS_CHECK_INTERVAL_MS)
         self._timer.timeout.connect(self._close_if_ended)
 
     @Slot()
@@ -54,7 +54,7 @@ class CloseDialog(DialogFrame):
             self._frame.window.close()
 
 
-def open_close_dialog(frame: Frame) -> CloseDialog:
+def open_close_dialog(frame: WindowFrame) -> CloseDialog:
     """Open the dialog with the running calls over the window, and return it."""
     dialog = CloseDialog(frame)
     dialog.open()

@@ -14,14 +14,14 @@ from console.domain.lookup.results import SearchResult
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
 from console.domain.registry.facts import PUBLISHER
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.app.window_commands import (
-    Acts,
+    CommandFunctions,
     WindowCommand,
     fold_words,
     list_commands,
+    list_used_commands,
     remember_command,
-    used_commands,
 )
 from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as words
@@ -38,9 +38,9 @@ from console.wording import catalogue as wording
 from console.wording.search import problem_text
 
 _SEARCH_DELAY_MS = 40
-_LIMIT = 50
-_MAX_ENTRIES = 8
-_ALL_RECORDS = ""
+_MAX_RECORDS_PER_KIND = 50
+_MAX_ENTRIES_PER_GROUP = 8
+_ALL_RECORDS_KEY = ""
 """The key of the entry that shows all found records in Lookup."""
 
 
@@ -48,7 +48,7 @@ class CommandPalette(QObject):
     """Connects the search box with the services. It lists matching commands at once, and the other results after
     the services have answered. An answer to an earlier text is ignored."""
 
-    def __init__(self, frame: Frame, acts: Acts) -> None:
+    def __init__(self, frame: WindowFrame, acts: CommandFunctions) -> None:
         super().__init__(frame)
         self._frame, self._context, self._acts = frame, frame.context, acts
         translate = self._context.translate
@@ -81,7 +81,7 @@ class CommandPalette(QObject):
             self.box.open()
 
     def _load_commands(self) -> None:
-        commands = list_commands(self._frame, self._acts, _parsed_number(self._text))
+        commands = list_commands(self._frame, self._acts, _parse_number_or_none(self._text))
         self._commands = {command.name: command for command in commands}
 
     # -- search
@@ -124,7 +124,7 @@ class CommandPalette(QObject):
     def _read_matches(self) -> None:
         text, began_at = self._text, self._context.monotonic()
         self._reading = self._context.run_read(
-            lambda services: services.lookup.search(text, _LIMIT),
+            lambda services: services.lookup.search(text, _MAX_RECORDS_PER_KIND),
             lambda found: self._show_matches(text, found, self._context.monotonic() - began_at),
             lambda failure: self._show_failure(text, failure),
             owner=self,
@@ -156,7 +156,7 @@ class CommandPalette(QObject):
         """Show beside the input field which words of the text the search did not understand. Leave out a condition
         that the person is still typing and whose completions are listed."""
         problems = self._result.query.problems if self._result is not None else ()
-        if self._command_group().entries:  # "Colours: Dark" is a command
+        if self._make_command_group().entries:  # "Colours: Dark" is a command
             problems = tuple(one for one in problems if one.kind is not SearchProblemKind.UNKNOWN_OPERATOR)
         if list_completions(self._text, self.box.input.cursorPosition()):
             incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
@@ -172,7 +172,7 @@ class CommandPalette(QObject):
     def _may_pick(self) -> bool:
         """Return True if Enter may open a result now: the results belong to the typed text, or the text is a
         corporation number. Otherwise return False; an exact match is then opened as soon as the results arrive."""
-        if self._searched_text == self._text or _parsed_number(self._text) is not None:
+        if self._searched_text == self._text or _parse_number_or_none(self._text) is not None:
             return True
         self._waits_for_exact = True
         return False
@@ -185,16 +185,16 @@ class CommandPalette(QObject):
         is True if the selected entry stays selected.
         """
         has_text = bool(self._text.strip())
-        groups = self._result_groups() if has_text else self._recent_groups()
-        commands, completions = self._command_group(), self._completion_group()
+        groups = self._make_result_groups() if has_text else self._make_recent_groups()
+        commands, completions = self._make_command_group(), self._make_completion_group()
         is_nothing = has_text and self._searched_text == self._text and not any(group.entries for group in groups)
         groups = [completions, *groups] if self._completes_value() else [*groups, completions]
         groups.append(commands)
         if is_nothing:
-            groups.append(self._nothing_group())
+            groups.append(self._make_nothing_found_group())
         self.box.show_groups([group for group in groups if group.entries], keeps_current=keeps_current)
 
-    def _nothing_group(self) -> ResultGroup:
+    def _make_nothing_found_group(self) -> ResultGroup:
         """Return the group that is shown if nothing matches: the searched text, where the search looked, and the
         next steps."""
         translate = self._context.translate
@@ -205,7 +205,7 @@ class CommandPalette(QObject):
         )
         return ResultGroup(title, entries)
 
-    def _completion_group(self) -> ResultGroup:
+    def _make_completion_group(self) -> ResultGroup:
         """Return the group with the conditions that complete the word at the cursor. Selecting an entry inserts it
         into the text."""
         cursor = self.box.input.cursorPosition()
@@ -220,27 +220,27 @@ class CommandPalette(QObject):
         )
         return ResultGroup(self._context.translate("search.conditions"), entries)
 
-    def _result_groups(self) -> list[ResultGroup]:
+    def _make_result_groups(self) -> list[ResultGroup]:
         """Return the groups of results in the order on screen: the exact match, the companies, their open records,
         then the other records, alerts and operations. The Enter key opens the first entry."""
         found = self._result
-        exact = [] if found is None else self._exact_groups(found)
-        groups = [*exact, self._corporation_group()]
+        exact = [] if found is None else self._make_exact_match_groups(found)
+        groups = [*exact, self._make_company_group()]
         if found is None:
             return groups
         shown = {entry.key for group in exact for entry in group.entries}
         has_words = bool(found.query.words)
         open_records = [record for record in self._matches if has_words and case_words.is_open(record)]
         rest = [record for record in self._matches if not (has_words and case_words.is_open(record))]
-        groups.append(self._record_group("lookup.open_matters", open_records, shown))
+        groups.append(self._make_record_group("lookup.open_matters", open_records, shown))
         for kind in found.groups:
             of_kind = [record for record in rest if case_words.kind_of(record) == kind]
-            groups.append(self._record_group(f"search.group.{kind}", of_kind, shown))
-        groups += [self._alert_group(found), self._operation_group(found)]
-        groups.append(self._rest_group(found))
+            groups.append(self._make_record_group(f"search.group.{kind}", of_kind, shown))
+        groups += [self._make_alert_group(found), self._make_operation_group(found)]
+        groups.append(self._make_all_records_group(found))
         return groups
 
-    def _exact_groups(self, result: SearchResult) -> list[ResultGroup]:
+    def _make_exact_match_groups(self, result: SearchResult) -> list[ResultGroup]:
         """Return a group with the record or operation whose identifier is exactly the typed text; no group if
         there is none."""
         if result.exact is None:
@@ -248,17 +248,17 @@ class CommandPalette(QObject):
         kind, record_id = result.exact
         exact = [one for one in self._matches if (case_words.kind_of(one), one.id) == (kind, record_id)]
         if not exact:
-            return [self._operation_group(result)]
-        return [self._record_group(f"search.group.{kind}", exact, frozenset())]
+            return [self._make_operation_group(result)]
+        return [self._make_record_group(f"search.group.{kind}", exact, frozenset())]
 
-    def _record_group(
+    def _make_record_group(
         self, title_key: str, records: Sequence[ShownRecord], shown: "set[object] | frozenset[object]"
     ) -> ResultGroup:
-        entries = [self.entry_of(record) for record in records]
+        entries = [self.make_record_entry(record) for record in records]
         entries = [entry for entry in entries if entry.key not in shown]
-        return ResultGroup(self._context.translate(title_key), tuple(entries[:_MAX_ENTRIES]))
+        return ResultGroup(self._context.translate(title_key), tuple(entries[:_MAX_ENTRIES_PER_GROUP]))
 
-    def _alert_group(self, result: SearchResult) -> ResultGroup:
+    def _make_alert_group(self, result: SearchResult) -> ResultGroup:
         context = self._context
         entries = [
             ResultEntry(
@@ -273,7 +273,7 @@ class CommandPalette(QObject):
         count = len(result.alerts)
         return ResultGroup(context.translate("search.alerts", n=count), tuple(entries))
 
-    def _operation_group(self, result: SearchResult) -> ResultGroup:
+    def _make_operation_group(self, result: SearchResult) -> ResultGroup:
         context = self._context
         entries = tuple(
             ResultEntry(
@@ -287,19 +287,19 @@ class CommandPalette(QObject):
         )
         return ResultGroup(context.translate("search.group.operation"), entries)
 
-    def _rest_group(self, result: SearchResult) -> ResultGroup:
+    def _make_all_records_group(self, result: SearchResult) -> ResultGroup:
         """Return a group with one entry, which opens the lookup page with all found records. Return an empty group
         if the search box already lists all of them."""
         translate = self._context.translate
         counts = [len(group.records) for group in result.groups.values()]
         has_more = any(group.has_more for group in result.groups.values())
-        if not has_more and max(counts) <= _MAX_ENTRIES:
+        if not has_more and max(counts) <= _MAX_ENTRIES_PER_GROUP:
             return ResultGroup("", ())
         key = "search.rest_more" if has_more else "search.rest"
-        entry = ResultEntry(_ALL_RECORDS, "arrow_right", translate(key, n=sum(counts)), key_cap="Ctrl+Enter")
+        entry = ResultEntry(_ALL_RECORDS_KEY, "arrow_right", translate(key, n=sum(counts)), key_cap="Ctrl+Enter")
         return ResultGroup(translate("search.records"), (entry,))
 
-    def _corporation_group(self) -> ResultGroup:
+    def _make_company_group(self) -> ResultGroup:
         """Return the group of companies: those of the found records and those of the corporation registry. If the
         typed text is a corporation number that no found company has, the first entry looks this number up."""
         by_number: dict[str, list[ShownRecord]] = {}
@@ -308,18 +308,18 @@ class CommandPalette(QObject):
                 by_number.setdefault(number, []).append(record)
         companies = self._companies
         entries = [
-            _company_entry(self._context, company, by_number.get(company.number, ()))
-            for company in companies[:_MAX_ENTRIES]
+            _make_company_entry(self._context, company, by_number.get(company.number, ()))
+            for company in companies[:_MAX_ENTRIES_PER_GROUP]
         ]
-        typed_number = _parsed_number(self._text)
+        typed_number = _parse_number_or_none(self._text)
         if typed_number is not None and all(company.number != typed_number for company in companies):
             entry_title = self._context.translate("search.look_up_number")
             entries.insert(
                 0, ResultEntry(LookupRoute(typed_number), "search", entry_title, wording.format_number(typed_number))
             )
-        return ResultGroup(self._corporation_heading(), tuple(entries))
+        return ResultGroup(self._make_company_heading(), tuple(entries))
 
-    def _corporation_heading(self) -> str:
+    def _make_company_heading(self) -> str:
         """Return the heading above the companies. If this desk has a corporation registry, it names the registry's
         date and publisher."""
         translate = self._context.translate
@@ -328,21 +328,23 @@ class CommandPalette(QObject):
             return translate("search.corporation")
         return translate("search.corporation_of", day=registry_date.isoformat(), publisher=PUBLISHER)
 
-    def _recent_groups(self) -> list[ResultGroup]:
-        entries = tuple(self.entry_of(visit.record) for visit in self._context.visits[:_MAX_ENTRIES])
+    def _make_recent_groups(self) -> list[ResultGroup]:
+        entries = tuple(
+            self.make_record_entry(visit.record) for visit in self._context.visits[:_MAX_ENTRIES_PER_GROUP]
+        )
         return [ResultGroup(self._context.translate("search.recent"), entries)]
 
-    def _command_group(self) -> ResultGroup:
+    def _make_command_group(self) -> ResultGroup:
         """Return the group of commands whose title matches the text in Japanese or English. The commands that the
         person has used most recently come first."""
         typed_words = fold_words(self._text)
-        used = {name: place for place, name in enumerate(used_commands(self._context))}
+        used = {name: place for place, name in enumerate(list_used_commands(self._context))}
         commands = [command for command in self._commands.values() if command.matches(typed_words)]
         commands.sort(key=lambda command: used.get(command.name, len(used)))
-        entries = tuple(self._command_entry(command) for command in commands[:_MAX_ENTRIES])
+        entries = tuple(self._make_command_entry(command) for command in commands[:_MAX_ENTRIES_PER_GROUP])
         return ResultGroup(self._context.translate("search.commands"), entries)
 
-    def _command_entry(self, command: WindowCommand) -> ResultEntry:
+    def _make_command_entry(self, command: WindowCommand) -> ResultEntry:
         return ResultEntry(
             command,
             command.icon,
@@ -352,7 +354,7 @@ class CommandPalette(QObject):
             disabled_reason=command.find_refusal(),
         )
 
-    def entry_of(self, record: ShownRecord) -> ResultEntry:
+    def make_record_entry(self, record: ShownRecord) -> ResultEntry:
         """Return the search result entry of a record: its title, amount and state, and how long it has been in
         this state."""
         context = self._context
@@ -379,16 +381,16 @@ class CommandPalette(QObject):
 
     @Slot(object)
     def _open_entry(self, key: object) -> None:
-        if key == _ALL_RECORDS:
+        if key == _ALL_RECORDS_KEY:
             self._context.navigate(LookupRoute(self._text))
         elif isinstance(key, WindowCommand):
             remember_command(self._context, key.name)
             key.run()
         else:
-            self._context.navigate(_checked_route(key))
+            self._context.navigate(_require_route(key))
 
 
-def _company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:
+def _make_company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:
     """Return the search result entry of a company. The text at the right is the first of these that exists: when
     it was closed, the number of its found records, a text about its records here, its prefecture and city."""
     checks = sum(isinstance(record, CreditCheck) for record in records)
@@ -400,14 +402,14 @@ def _company_entry(context: WindowContext, company: FoundCompany, records: Seque
     return ResultEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
 
 
-def _parsed_number(text: str) -> str | None:
+def _parse_number_or_none(text: str) -> str | None:
     try:
         return parse_number(text).value
     except InvalidCorporationNumber:
         return None
 
 
-def _checked_route(key: object) -> Route:
+def _require_route(key: object) -> Route:
     if isinstance(key, Route):
         return key
     raise TypeError(f"not a route: {key!r}")

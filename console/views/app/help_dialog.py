@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QAbstractButton, QLabel, QTableView, QWidget
 
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.pages.base import Page
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.context import WindowContext
@@ -18,9 +18,9 @@ from console.views.widgets.inputs import LineEdit
 from console.views.widgets.placeholders import EmptyState
 from console.wording.terms import Term, is_used, list_terms
 
-_MAX_WIDTH_PX = 960
-_VISIBLE_ROWS = 8
-_READ_ROWS = 50
+_MAX_DIALOG_WIDTH_PX = 960
+_VISIBLE_TERM_ROWS = 8
+_MAX_SEARCHED_ROWS = 50
 """Number of rows of a table whose text is searched for terms; more than a window shows at once."""
 
 
@@ -38,7 +38,7 @@ class HelpDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        self.setFixedWidth(min(_MAX_WIDTH_PX, parent.window().width() - 96))
+        self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         terms = list_terms(context.language)
         self._shown_here = [term for term in terms if is_used(term, page_text, context.language)]
         self._others = [term for term in terms if term not in self._shown_here]
@@ -47,10 +47,14 @@ class HelpDialog(DialogFrame):
         self.search.setPlaceholderText(translate("help.find"))
         self.search.setAccessibleName(translate("help.find"))
         self.table = StaticTable(
-            context, _term_columns(context), lambda term: term.name, translate("help.words"), group_of=self._group_of
+            context,
+            _term_columns(context),
+            lambda term: term.name,
+            translate("help.words"),
+            group_of=self._row_group_of,
         )
         self._list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
-        self._list.setFixedHeight(self.table.height_for(_VISIBLE_ROWS))
+        self._list.setFixedHeight(self.table.height_for_rows(_VISIBLE_TERM_ROWS))
         self.meaning = TextLabel("", wrap=True, selectable=True)
         self.meaning.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
@@ -58,13 +62,13 @@ class HelpDialog(DialogFrame):
         self.show_content(content)
         self.search.textChanged.connect(self._show_matches)
         self.table.current_changed.connect(self._show_meaning)
-        self.table.rows.page_applied.connect(self._choose_first)
+        self.table.rows.page_applied.connect(self._select_first)
         self._show_matches()
 
     def first_focus(self) -> QWidget:
         return self.search
 
-    def _group_of(self, term: Term) -> RowGroup:
+    def _row_group_of(self, term: Term) -> RowGroup:
         is_here = term in self._shown_here
         return RowGroup(is_here, self._here_word if is_here else self._all_word)
 
@@ -80,7 +84,7 @@ class HelpDialog(DialogFrame):
         self._show_meaning()
 
     @Slot()
-    def _choose_first(self) -> None:
+    def _select_first(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
         self._show_meaning()
@@ -98,7 +102,7 @@ def _term_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def open_help_dialog(frame: Frame, page: Page | None) -> HelpDialog:
+def open_help_dialog(frame: WindowFrame, page: Page | None) -> HelpDialog:
     """Open the help of `page` (None: of the home page) over the window, and return the dialog."""
     about = frame.context.translate(page.help_key if page else "help.home")
     dialog = HelpDialog(frame.context, about, "\n".join(_visible_texts(frame.window)), frame.window)
@@ -125,5 +129,5 @@ def _table_texts(table: QTableView) -> Iterator[str]:
     model, role = table.model(), Qt.ItemDataRole.DisplayRole
     columns = [column for column in range(model.columnCount()) if not table.isColumnHidden(column)]
     yield from (str(model.headerData(column, Qt.Orientation.Horizontal, role) or "") for column in columns)
-    for row in range(min(model.rowCount(), _READ_ROWS)):
+    for row in range(min(model.rowCount(), _MAX_SEARCHED_ROWS)):
         yield from (str(model.index(row, column).data(role) or "") for column in columns)

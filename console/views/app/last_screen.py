@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QObject, Slot
 
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.runtime.person_state import SCREEN
 from console.views.runtime.routes import HomeRoute, decode_route, encode_route
 
@@ -13,7 +13,7 @@ class LastScreen(QObject):
     person has already opened another page.
     """
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._is_restored = False

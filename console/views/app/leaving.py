@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
 from console.domain.recovery.left_open import LeftOpen
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.runtime.tasks import Failure
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class LeavingQuestion(QObject):
     or if the list can't be read.
     """
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._is_asked = False
@@ -55,13 +55,13 @@ class LeavingQuestion(QObject):
         context.run_read(read, ask, leave_unasked, owner=self)
         return False
 
-    def skip(self) -> None:
+    def skip_question(self) -> None:
         """Don't show the list any more, because another dialog has already asked the person about leaving."""
         self._is_asked = True
 
     def _open_list(self, leave: Callable[[], object], key: str) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished
+        from console.views.app.unfinished_dialog import open_unfinished_dialog
 
         translate = self._context.translate
-        dialog = open_unfinished(self._frame)
+        dialog = open_unfinished_dialog(self._frame)
         dialog.offer_to_leave(translate("dialog.unfinished.leaving"), translate(key), leave)

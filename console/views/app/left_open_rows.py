@@ -9,7 +9,7 @@ from console.views.runtime.routes import AlertsRoute, ApprovalsRoute, OperationR
 from console.views.tables.columns import Column, StateCell
 from console.wording import catalogue as wording
 
-_SIGNS = {
+_ICON_AND_TONE_BY_REASON = {
     LeftReason.OPERATION: ("question", "unknown"),
     LeftReason.REQUEST: ("hourglass", "progress"),
     LeftReason.BULK_RUN: ("half_disc", "progress"),
@@ -27,7 +27,7 @@ def left_open_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def reason_cell(item: LeftOpen) -> StateCell:
-        return StateCell(translate(f"left_open.{item.reason.value}"), *_SIGNS[item.reason])  # type: ignore[arg-type]  # a tone
+        return StateCell(translate(f"left_open.{item.reason.value}"), *_ICON_AND_TONE_BY_REASON[item.reason])  # type: ignore[arg-type]  # a tone
 
     def format_since(item: LeftOpen) -> str:
         return wording.format_moment(item.since, context.now())
@@ -59,7 +59,7 @@ def subject_text(item: LeftOpen, context: WindowContext) -> str:
     return f"{context.translate(f'kind.{item.kind}')} {shorten_text(item.id)}"
 
 
-def route_of(item: LeftOpen) -> Route | None:
+def route_of_left_open(item: LeftOpen) -> Route | None:
     """Return the route to the page on which the person continues this work; None for a draft, a bulk run, or a
     request that concerns no record."""
     if item.reason in (LeftReason.DRAFT, LeftReason.BULK_RUN):

@@ -28,20 +28,23 @@ class LeftoversDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._leftovers = context, leftovers
-        self.show_content(self._content())
+        self.show_content(self._make_content())
         if not leftovers.entries:
             self.disable_act_button(translate("dialog.leftovers.nothing"))
         self.act_button.clicked.connect(self._forget_credentials)
 
-    def _content(self, *above: QWidget) -> QWidget:
+    def _make_content(self, *above: QWidget) -> QWidget:
         translate, leftovers = self._context.translate, self._leftovers
         parts: list[QWidget] = [*above]
         if leftovers.entries:
-            parts += [TextLabel(translate("dialog.leftovers.entries"), bold=True), _names_label(leftovers.entries)]
+            parts += [
+                TextLabel(translate("dialog.leftovers.entries"), bold=True),
+                _make_names_label(leftovers.entries),
+            ]
         if leftovers.variables:
             parts += [
                 TextLabel(translate("dialog.leftovers.variables"), bold=True),
-                _names_label(leftovers.variables),
+                _make_names_label(leftovers.variables),
             ]
             parts.append(TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wrap=True))
         content = QWidget()
@@ -58,17 +61,17 @@ class LeftoversDialog(DialogFrame):
             self._show_refusal,
             owner=self,
             label=context.translate("dialog.leftovers.title"),
-            describe=self._done_toast,
+            describe=self._make_done_toast,
             attempt=("forget credentials",),
             provider="",
         )
 
     def _show_done(self, forgotten: LeftoverCredentials) -> None:
-        self._context.toast_requested.emit(self._done_toast(forgotten))
+        self._context.toast_requested.emit(self._make_done_toast(forgotten))
         self._context.update_connection_state(leftovers=LeftoverCredentials(forgotten.variables))
         self.accept()
 
-    def _done_toast(self, forgotten: LeftoverCredentials) -> Toast:
+    def _make_done_toast(self, forgotten: LeftoverCredentials) -> Toast:
         return Toast(self._context.translate("dialog.leftovers.done", count=len(forgotten.entries)))
 
     def _show_refusal(self, failure: Failure) -> None:
@@ -76,10 +79,10 @@ class LeftoversDialog(DialogFrame):
         self.show_outcome(
             self._context.translate("act.refused"),
             "",
-            self._content(bar),
+            self._make_content(bar),
             close=self._context.translate("action.close"),
         )
 
 
-def _names_label(names: tuple[str, ...]) -> TextLabel:
+def _make_names_label(names: tuple[str, ...]) -> TextLabel:
     return TextLabel("\n".join(names), "data", wrap=True)

@@ -92,9 +92,9 @@ class WindowOpening(QObject):
         self._pending_step = self._failure_text = ""
         self._retry_timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.open_services)
-        self.window = self._first_window()
+        self.window = self._make_first_window()
 
-    def _first_window(self) -> FirstWindow:
+    def _make_first_window(self) -> FirstWindow:
         values = self._stored.values
         theme = values.get("theme")
         first_theme = theme if theme in ("light", "dark", "high_contrast") else None
@@ -125,7 +125,7 @@ class WindowOpening(QObject):
 
     def _build_window(self, *, is_rebuilt: bool) -> None:
         from console.domain.clock import SystemClock
-        from console.views.app.main_window import Frame
+        from console.views.app.main_window import WindowFrame
         from console.views.app.window_icon import window_icon
         from console.views.runtime.context import WindowContext
         from console.views.theme.plain_clipboard import install_plain_clipboard
@@ -143,11 +143,11 @@ class WindowOpening(QObject):
         self.context.preferences.loaded.connect(self._apply_preferences)
         for stored_values in (self.context.preferences, self.context.own_state):
             stored_values.set_aside.connect(self._keep_set_aside_file)
-            stored_values.write_failed.connect(self._show_unwritten)
+            stored_values.write_failed.connect(self._show_write_failure)
         self.context.person_changed.connect(self._load_preferences)
         if self._person is not None and not is_rebuilt:
             self.context.preferences.use(self._person, self._stored)
-        self.frame = Frame(self.window, self.context)
+        self.frame = WindowFrame(self.window, self.context)
         WindowGeometry(self.window, self.context.preferences)
         self.context.language_changed.connect(self._rebuild_frame)
         self.context.sign_in_refused.connect(self._sign_in_again)
@@ -169,14 +169,14 @@ class WindowOpening(QObject):
     def _keep_set_aside_file(self, path: Path) -> None:
         self._set_aside_file = path
         if self.controller is not None:
-            self._show_set_aside()
+            self._show_set_aside_file()
 
     def _write_changes(self) -> None:
         """Write the person's unsaved preferences and state to their files, because the window closes."""
         self.context.preferences.write_changes()
         self.context.own_state.write_changes()
 
-    def _show_set_aside(self) -> None:
+    def _show_set_aside_file(self) -> None:
         """Show the person that the preferences file could not be read, and the path to which the program has moved
         it."""
         if self._set_aside_file is not None:
@@ -185,7 +185,7 @@ class WindowOpening(QObject):
             self._set_aside_file = None
 
     @Slot()
-    def _show_unwritten(self) -> None:
+    def _show_write_failure(self) -> None:
         self.context.show_toast(self.context.translate("preferences.unwritten"), "", "warning", "care")
 
     @Slot()
@@ -210,7 +210,7 @@ class WindowOpening(QObject):
         if self.controller is None:
             self.controller = WindowController(self.frame)
             self.controller.sign_out_requested.connect(self.sign_out)
-            self.controller.links.show_first(self._link)
+            self.controller.links.open_first_link(self._link)
             self._link = None
         account = self.settings.sign_in.user_if_readable() if self.settings.sign_in.is_server else None
         if account is not None:
@@ -218,7 +218,7 @@ class WindowOpening(QObject):
         self._load_preferences()
         self.context.use_services(services)
         self.context.own_state.load(self.context.operator or "")
-        self._show_set_aside()
+        self._show_set_aside_file()
 
     # -- services that can't be opened
 
@@ -293,7 +293,7 @@ class WindowOpening(QObject):
         self._stored = StoredEntries()
         self.frame.window_cover.forget_cover()
         self.controller, self._pending_step = None, ""
-        self.window = self._first_window()
+        self.window = self._make_first_window()
         self.window.setGeometry(old_window.geometry())
         if old_window.isMaximized():
             self.window.showMaximized()

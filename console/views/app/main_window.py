@@ -1,5 +1,5 @@
 """The bars around the current page (top bar, sidebar, status bar), the navigation between pages, and the history
-of routes. Frame puts them into the empty first window (`FirstWindow`)."""
+of routes. WindowFrame puts them into the empty first window (`FirstWindow`)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
 from console.views.app.splash_window import FirstWindow
 from console.views.app.status_bar import StatusCells
 from console.views.pages.base import Page
-from console.views.pages.no_permission import NoRightPage, needed_right
+from console.views.pages.no_permission import NoRightPage, find_needed_right
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters.saved_views import parse_view_key, view_place
 from console.views.runtime.announcer import Announcer
@@ -42,9 +42,9 @@ from console.views.widgets.sidebar import SideBar, SidebarEntry
 from console.views.widgets.window_bars import EnvironmentFrame, StatusBar, TopBar
 from console.wording import catalogue as wording
 
-_COUNTED_QUEUES = ("review", "notices", "companies")
+_QUEUES_COUNTED_IN_SIDEBAR = ("review", "notices", "companies")
 """Queues whose entries wait for a person."""
-PLACE_ROUTES: dict[str, Route] = {
+ROUTE_BY_SIDEBAR_KEY: dict[str, Route] = {
     "home": HomeRoute(),
     "queues": QueuesRoute(),
     "lookup": LookupRoute(),
@@ -59,12 +59,12 @@ PLACE_ROUTES: dict[str, Route] = {
 _MENTIONS_KEY = "mentions"
 _MAX_HISTORY_LENGTH = 50
 _MAX_SIDEBAR_VIEWS = 10
-_MIN_SIZE_PX = (960, 600)
+_MIN_WINDOW_SIZE_PX = (960, 600)
 _SIDEBAR_MIN_WINDOW_PX = 800  # width of the smallest window with a sidebar, at text size 1
 
 
 @dataclass(slots=True)
-class _Visit:
+class _HistoryEntry:
     """One entry of the navigation history: a route, and the widget that had the focus when the person left its
     page."""
 
@@ -72,7 +72,7 @@ class _Visit:
     focus: QWidget | None = None
 
 
-class Frame(CoveredWindow):
+class WindowFrame(CoveredWindow):
     """Fills the first window with the bars and the pages, and opens the page of a route. `make_page` is the
     function that creates a page when the person opens it for the first time.
 
@@ -95,15 +95,15 @@ class Frame(CoveredWindow):
         self.make_page: Callable[[Route], Page] | None = None
         self._pages: dict[type, Page] = {}
         self._scroll_areas: dict[Page, PageScrollArea] = {}
-        self._visits: list[_Visit] = []
+        self._visits: list[_HistoryEntry] = []
         self.window_cover = WindowCover(window)
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
         self.toasts = Toasts(window, find_lower_bars=self._find_lower_bars)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting)
         self.window_cover.cover_removed.connect(self._show_covered_toasts)
         self._covered_toasts: list[Toast] = []
-        window.setMinimumSize(*_MIN_SIZE_PX)
-        self._build()
+        window.setMinimumSize(*_MIN_WINDOW_SIZE_PX)
+        self._build_bars()
         window.installEventFilter(self)
         context.navigation_requested.connect(self.show_route)
         context.replacement_requested.connect(self.replace_route)
@@ -124,7 +124,7 @@ class Frame(CoveredWindow):
 
     # -- construction
 
-    def _build(self) -> None:
+    def _build_bars(self) -> None:
         context = self.context
         word = context.settings.environment
         self._frame = frame = EnvironmentFrame(word)
@@ -136,9 +136,9 @@ class Frame(CoveredWindow):
             context.operator or context.translate("person.nobody"),
             context.translate("screen.places"),
         )
-        self.top.page_menu_requested.connect(self._open_places)
+        self.top.page_menu_requested.connect(self._open_places_menu)
         self.side = SideBar(self.sidebar_places(), context.translate("screen.places"))
-        self.side.page_requested.connect(self._go_to_place)
+        self.side.page_requested.connect(self._open_sidebar_entry)
         self.side.bind_shortcuts(frame)
         self.stack = QStackedWidget()
         self.bars = QVBoxLayout()
@@ -156,7 +156,7 @@ class Frame(CoveredWindow):
         self.window.setCentralWidget(frame)
         self._fit_sidebar()
         self._show_title()
-        self._show_waiting()
+        self._show_placeholder_rows()
         StatusCells(context, self.status)
         self._show_clock()
         self._show_counts()
@@ -170,7 +170,7 @@ class Frame(CoveredWindow):
         self.top.show_page_menu_button(shown=is_narrow)
 
     @Slot()
-    def _open_places(self) -> None:
+    def _open_places_menu(self) -> None:
         button = self.top.page_menu
         self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
@@ -198,7 +198,7 @@ class Frame(CoveredWindow):
         if self.context.has_training and not self.side.has_entry("training"):
             self.side.add_entry(self.sidebar_places()[-1], self._frame)
 
-    def _show_waiting(self) -> None:
+    def _show_placeholder_rows(self) -> None:
         """Show placeholder rows in place of the page until the services are open."""
         placeholder = QWidget()
         box = QVBoxLayout(placeholder)
@@ -216,7 +216,7 @@ class Frame(CoveredWindow):
         when the person next opens it. The current route and the history stay."""
         self._pages.clear()
         self._scroll_areas.clear()
-        self._build()
+        self._build_bars()
         if self.current_route is not None:
             self._show_page(self.current_route)
 
@@ -229,7 +229,7 @@ class Frame(CoveredWindow):
         if self.current_route != route:
             if self._visits:
                 self._visits[-1].focus = self.window.focusWidget()
-            self._visits = [*self._visits[-_MAX_HISTORY_LENGTH:], _Visit(route)]
+            self._visits = [*self._visits[-_MAX_HISTORY_LENGTH:], _HistoryEntry(route)]
         self._show_page(route, state)
 
     @Slot()
@@ -264,7 +264,7 @@ class Frame(CoveredWindow):
         return page if isinstance(page, Page) else None
 
     def _show_page(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
-        page = self._page_for(route)
+        page = self._find_or_make_page(route)
         if page is None:
             return
         self.stack.setCurrentWidget(self._scroll_areas[page])
@@ -272,23 +272,23 @@ class Frame(CoveredWindow):
         if state:
             page.restore_screen_state(state)
         self._show_title()
-        self._mark_current(page)
+        self._mark_sidebar_entry(page)
         page.take_focus()
         self.page_shown.emit()
 
     @Slot()
-    def _mark_place(self) -> None:
+    def _mark_sender_entry(self) -> None:
         """Mark the sidebar entry of the visible page, after this page has changed its `sidebar_key`."""
         if self.current_page is not None and self.current_page is self.sender():
-            self._mark_current(self.current_page)
+            self._mark_sidebar_entry(self.current_page)
 
-    def _mark_current(self, page: Page) -> None:
+    def _mark_sidebar_entry(self, page: Page) -> None:
         """Mark the sidebar entry of `page`. A saved view without an entry marks the entry of the queues."""
         is_unlisted_view = parse_view_key(page.sidebar_key) and not self.side.has_entry(page.sidebar_key)
         self.side.show_current("queues" if is_unlisted_view else page.sidebar_key)
 
-    def _page_for(self, route: Route) -> Page | None:
-        is_barred = bool(self.context.missing_right_text(needed_right(route)))
+    def _find_or_make_page(self, route: Route) -> Page | None:
+        is_barred = bool(self.context.missing_right_text(find_needed_right(route)))
         kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:
             page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
@@ -296,7 +296,7 @@ class Frame(CoveredWindow):
             page.renamed.connect(self._show_title)
             self.stack.addWidget(self._scroll_areas[page])
             page.screen_state_changed.connect(self.page_shown)
-            page.screen_state_changed.connect(self._mark_place)
+            page.screen_state_changed.connect(self._mark_sender_entry)
         return self._pages.get(kind)
 
     @Slot()
@@ -304,19 +304,19 @@ class Frame(CoveredWindow):
         """Open the current route again if the acting person has gained or lost the right to see its page."""
         route, page = self.current_route, self.current_page
         if route is not None and page is not None:
-            is_barred = bool(self.context.missing_right_text(needed_right(route)))
+            is_barred = bool(self.context.missing_right_text(find_needed_right(route)))
             if is_barred != isinstance(page, NoRightPage):
                 self._show_page(route)
 
     @Slot(str)
-    def _go_to_place(self, key: str) -> None:
+    def _open_sidebar_entry(self, key: str) -> None:
         if key == _MENTIONS_KEY:
             self.mentions_requested.emit()
             if self.current_page is not None:
-                self._mark_current(self.current_page)
+                self._mark_sidebar_entry(self.current_page)
             return
         view = parse_view_key(key)
-        self.show_route(QueuesRoute(view=view) if view else PLACE_ROUTES[key])
+        self.show_route(QueuesRoute(view=view) if view else ROUTE_BY_SIDEBAR_KEY[key])
 
     @Slot()
     def read_page_again(self) -> None:
@@ -349,7 +349,9 @@ class Frame(CoveredWindow):
         the person's mentions. The entry of the mentions is below the home page and only exists while there is a
         mention.
         """
-        counts = [count for name in _COUNTED_QUEUES if (count := self.context.work_counts.find_count(name))]
+        counts = [
+            count for name in _QUEUES_COUNTED_IN_SIDEBAR if (count := self.context.work_counts.find_count(name))
+        ]
         total, is_capped = sum(one.count for one in counts), any(one.capped for one in counts)
         self.side.set_count("queues", wording.format_count(total, is_capped=is_capped) if total else "")
         decision_count = self.context.work_counts.decision_count
@@ -369,7 +371,7 @@ class Frame(CoveredWindow):
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
         self.side.show_nested("queues", [view_place(one) for one in views])
         if self.current_page is not None:
-            self._mark_current(self.current_page)
+            self._mark_sidebar_entry(self.current_page)
 
     @Slot(object)
     def _show_toast(self, toast: Toast) -> None:
@@ -426,7 +428,7 @@ class Frame(CoveredWindow):
             return
         is_hidden = old is not None and shiboken6.isValid(old) and page.isAncestorOf(old) and not old.isVisible()
         if new is None or is_hidden:
-            QTimer.singleShot(0, page, page.take_focus if is_hidden else page.improve_focus)
+            QTimer.singleShot(0, page, page.take_focus if is_hidden else page.restore_focus)
 
     # -- keys and closing
 

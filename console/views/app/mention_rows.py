@@ -17,7 +17,7 @@ from console.views.widgets.base import make_row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.wording import catalogue as wording
 
-DONE_KEY = "D"
+MENTION_DONE_KEY = "D"
 
 
 def mention_columns(context: WindowContext) -> list[Column]:
@@ -29,7 +29,7 @@ def mention_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("record", translate("column.record"), 160, record_text),
-        Column("note", translate("column.note"), 300, one_line_text, is_stretched=True),
+        Column("note", translate("column.note"), 300, one_line_note_text, is_stretched=True),
         Column("how", translate("column.how"), 104, lambda mention: translate(f"mention.how.{mention.how}")),
         Column(
             "who", translate("column.author"), 104, lambda mention: words.actor_name(mention.note.person, context)
@@ -44,7 +44,7 @@ def mention_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def one_line_text(mention: Mention) -> str:
+def one_line_note_text(mention: Mention) -> str:
     """Return the text of the mention's note in one line."""
     return " ".join(mention.note.words.split())
 
@@ -54,7 +54,7 @@ def route_of_mention(mention: Mention) -> RecordPageRoute:
     return route_to(mention.note.kind, mention.note.subject_id)
 
 
-class MentionButtons(QWidget):
+class MentionDoneButton(QWidget):
     """The button that marks the selected mention as done. While the button is disabled, a label beside it shows
     the reason.
 
@@ -69,7 +69,7 @@ class MentionButtons(QWidget):
         self._context, self._show_refusal = context, show_refusal
         self._mention: Mention | None = None
         self.done_button = bind_worker(
-            context, KeyButton(context.translate("action.mention_done"), DONE_KEY, kind="tool")
+            context, KeyButton(context.translate("action.mention_done"), MENTION_DONE_KEY, kind="tool")
         )
         self.done_button.clicked.connect(self._mark_done)
         self.setLayout(make_row(self.done_button, ReasonLabel(self.done_button, self), None))
@@ -96,15 +96,15 @@ class MentionButtons(QWidget):
             self._show_refusal,
             owner=self,
             label=context.translate("action.mention_done"),
-            describe=self._describe,
+            describe=self._make_done_toast,
             attempt=("mention done", id),
             key=("mention", id),
             provider="",
         )
 
-    def _describe(self, _mention: Mention) -> Toast:
+    def _make_done_toast(self, _mention: Mention) -> Toast:
         return Toast(self._context.translate("mention.done_toast"))
 
     def _show_done(self, mention: Mention) -> None:
-        self._context.toast_requested.emit(self._describe(mention))
+        self._context.toast_requested.emit(self._make_done_toast(mention))
         self.ended.emit()

@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.announcer import Announcer, Notice
 from console.views.runtime.context import WindowContext
@@ -16,8 +16,8 @@ from console.views.widgets.notification_bars import FileButtons
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
-_MAX_WIDTH_PX = 960
-_VISIBLE_ROWS = 10
+_MAX_DIALOG_WIDTH_PX = 960
+_VISIBLE_NOTICE_ROWS = 10
 
 
 class NoticesDialog(DialogFrame):
@@ -37,12 +37,12 @@ class NoticesDialog(DialogFrame):
             parent=parent,
         )
         self._context, self._announcer = context, announcer
-        self.setFixedWidth(min(_MAX_WIDTH_PX, parent.window().width() - 96))
+        self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         self.table = StaticTable(
             context, _notice_columns(context), lambda notice: notice, translate("dialog.notices.title")
         )
         self._list = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
-        self._list.setFixedHeight(self.table.height_for(_VISIBLE_ROWS))
+        self._list.setFixedHeight(self.table.height_for_rows(_VISIBLE_NOTICE_ROWS))
         self.sentence = TextLabel("", wrap=True, selectable=True)
         self.sentence.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()
@@ -51,26 +51,26 @@ class NoticesDialog(DialogFrame):
         content.setLayout(make_column(self._list, self.sentence, self.file_buttons, gap=8))
         self.show_content(content)
         self.table.opened.connect(self._open_notice)
-        self.table.current_changed.connect(self._show_current)
-        self.table.rows.page_applied.connect(self._focus_first)
-        self.act_button.clicked.connect(self._open_current)
+        self.table.current_changed.connect(self._show_selected_notice)
+        self.table.rows.page_applied.connect(self._select_first_notice)
+        self.act_button.clicked.connect(self._open_selected_notice)
         announcer.announced.connect(self.show_notices)
         self.show_notices()
 
     @Slot()
     def show_notices(self) -> None:
         self._list.show_rows(self._announcer.notices, is_automatic=True)
-        self._show_current()
+        self._show_selected_notice()
 
     @Slot()
-    def _focus_first(self) -> None:
+    def _select_first_notice(self) -> None:
         if self.table.current_item is None:
             self.table.go_to_first()
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._show_current()
+        self._show_selected_notice()
 
     @Slot()
-    def _show_current(self) -> None:
+    def _show_selected_notice(self) -> None:
         notice = self.table.current_item
         self.sentence.show_text(notice.sentence if isinstance(notice, Notice) else "")
         self.file_buttons.show_path(notice.path if isinstance(notice, Notice) else "")
@@ -80,7 +80,7 @@ class NoticesDialog(DialogFrame):
             self.disable_act_button(self._context.translate("dialog.notices.open_off"))
 
     @Slot()
-    def _open_current(self) -> None:
+    def _open_selected_notice(self) -> None:
         self._open_notice(self.table.current_item)
 
     @Slot(object)
@@ -109,7 +109,7 @@ def _notice_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def open_notices(frame: Frame) -> NoticesDialog:
+def open_notices_dialog(frame: WindowFrame) -> NoticesDialog:
     """Open the dialog with the earlier messages of the window over the window, and return it."""
     dialog = NoticesDialog(frame.context, frame.announcer, frame.window)
     dialog.open()

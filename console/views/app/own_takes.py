@@ -23,7 +23,7 @@ from console.views.widgets.buttons import KeyButton, ReasonLabel
 if TYPE_CHECKING:
     from console.app import Console
 
-_Subject = tuple[str, int]
+_SubjectRef = tuple[str, int]
 
 
 class OwnTakeButtons(QWidget):
@@ -40,7 +40,7 @@ class OwnTakeButtons(QWidget):
     def __init__(self, context: WindowContext, show_refusal: Callable[[Failure], None]) -> None:
         super().__init__()
         self._context, self._show_refusal = context, show_refusal
-        self._subject: _Subject | None = None
+        self._subject: _SubjectRef | None = None
         self.give_button, self.hand_over_button = (
             bind_worker(context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"))
             for name, key in SHORTCUT_BY_OWN_TAKE_ACTION.items()
@@ -116,7 +116,7 @@ class OwnTakeButtons(QWidget):
         dialog.open()
 
 
-def _find_subject(item: object, operator: str) -> _Subject | None:
+def _find_subject(item: object, operator: str) -> _SubjectRef | None:
     """Return kind and id of the record that the person has taken, or of the incident that the person owns; None
     for any other row."""
     if isinstance(item, Take) and is_same_person(item.person, operator):

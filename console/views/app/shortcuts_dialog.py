@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from console.views.app.command_keys import COMMAND_KEYS
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.pages.base import KeyHint, Page
 from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 
-_GLOBAL_HINTS: Sequence[KeyHint] = (
+_WINDOW_KEY_HINTS: Sequence[KeyHint] = (
     ((COMMAND_KEYS["search"],), "key.search"),
     (("Alt+1", "…", "Alt+9"), "key.screens"),
     (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
@@ -27,7 +27,7 @@ _GLOBAL_HINTS: Sequence[KeyHint] = (
 )
 
 
-def open_shortcuts_dialog(frame: Frame, page: Page | None) -> DialogFrame:
+def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
     """Open the dialog with the shortcuts over the window and return it. If `page` is None, it lists only the
     shortcuts of the whole window."""
     translate = frame.context.translate
@@ -37,13 +37,13 @@ def open_shortcuts_dialog(frame: Frame, page: Page | None) -> DialogFrame:
         close_name=translate("action.close"),
         parent=frame.window,
     )
-    page_hints = [hint for hint in (page.hints if page else ()) if hint not in _GLOBAL_HINTS]
+    page_hints = [hint for hint in (page.hints if page else ()) if hint not in _WINDOW_KEY_HINTS]
     content = QWidget()
     content.setLayout(
         make_row(
-            _hint_panel(frame, translate("dialog.keys.everywhere"), _GLOBAL_HINTS),
+            _make_hint_panel(frame, translate("dialog.keys.everywhere"), _WINDOW_KEY_HINTS),
             24,
-            _hint_panel(frame, translate("dialog.keys.here"), page_hints),
+            _make_hint_panel(frame, translate("dialog.keys.here"), page_hints),
         )
     )
     dialog.show_content(content)
@@ -51,7 +51,7 @@ def open_shortcuts_dialog(frame: Frame, page: Page | None) -> DialogFrame:
     return dialog
 
 
-def _hint_panel(frame: Frame, title: str, hints: Sequence[KeyHint]) -> QWidget:
+def _make_hint_panel(frame: WindowFrame, title: str, hints: Sequence[KeyHint]) -> QWidget:
     grid = QGridLayout()
     grid.setHorizontalSpacing(12)
     grid.setVerticalSpacing(6)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, QTimer, Slot
 
-CHECK_INTERVAL_MS = 250
+END_REQUEST_CHECK_INTERVAL_MS = 250
 
 
 class EndRequestTimer(QTimer):
@@ -16,11 +16,11 @@ class EndRequestTimer(QTimer):
     def __init__(self, app: QCoreApplication, is_end_requested: Callable[[], bool]) -> None:
         super().__init__(app)
         self._app, self._is_end_requested = app, is_end_requested
-        self.timeout.connect(self.end_if_requested)
-        self.start(CHECK_INTERVAL_MS)
+        self.timeout.connect(self.quit_if_requested)
+        self.start(END_REQUEST_CHECK_INTERVAL_MS)
 
     @Slot()
-    def end_if_requested(self) -> None:
+    def quit_if_requested(self) -> None:
         """Quit the application if the function `is_end_requested` returns True."""
         if self._is_end_requested():
             self._app.quit()

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMainWindow, QV
 
 from console.views.theme.design_tokens import ThemeName, tokens
 
-_TEMPLATE = Template("""
+_STYLE_SHEET_TEMPLATE = Template("""
 #first_frame { background: $base; border: ${edge}px solid $environment; }
 #first_top { background: $raised; border-bottom: 1px solid $line; min-height: ${top}px; max-height: ${top}px; }
 #first_side { background: $raised; border-right: 1px solid $line; min-width: ${side}px; max-width: ${side}px; }
@@ -37,8 +37,8 @@ class FirstWindow(QMainWindow):
         super().__init__()
         self._has_painted = False
         self.resize(1440, 900)
-        self.setCentralWidget(_make_frame())
-        self.setStyleSheet(_style_sheet(environment, theme or _system_theme()))
+        self.setCentralWidget(_make_first_frame())
+        self.setStyleSheet(_make_style_sheet(environment, theme or _system_theme()))
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -54,8 +54,8 @@ class FirstWindow(QMainWindow):
         super().setCentralWidget(widget)
 
 
-def _make_frame() -> QFrame:
-    frame, top, side, status = (_named_frame(name) for name in ("frame", "top", "side", "status"))
+def _make_first_frame() -> QFrame:
+    frame, top, side, status = (_make_named_frame(name) for name in ("frame", "top", "side", "status"))
     layout, middle = QVBoxLayout(frame), QHBoxLayout()
     for box in (layout, middle):
         box.setSpacing(0)
@@ -68,19 +68,19 @@ def _make_frame() -> QFrame:
     return frame
 
 
-def _named_frame(name: str) -> QFrame:
+def _make_named_frame(name: str) -> QFrame:
     frame = QFrame()
     frame.setObjectName(f"first_{name}")
     return frame
 
 
-def _style_sheet(environment: str, theme: ThemeName) -> str:
+def _make_style_sheet(environment: str, theme: ThemeName) -> str:
     design = tokens()
     heights = {"top": "top_bar", "side": "side_bar", "status": "status_bar"}
     sizes = {name: str(design.px("layout", token) - 1) for name, token in heights.items()}
     sizes["edge"] = str(design.px("borders", "environment"))
     colours = design.colours(theme)
-    return _TEMPLATE.substitute(colours, environment=colours[f"env_{environment}"], **sizes)
+    return _STYLE_SHEET_TEMPLATE.substitute(colours, environment=colours[f"env_{environment}"], **sizes)
 
 
 def _system_theme() -> ThemeName:

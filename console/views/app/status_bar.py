@@ -10,7 +10,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import GatewayStatus
 from console.views.widgets.window_bars import StatusBar, StatusCellContent
 
-SLOW_SECONDS = 3.0
+SLOW_RESPONSE_SECONDS = 3.0
 
 
 class StatusCells(QObject):
@@ -31,12 +31,13 @@ class StatusCells(QObject):
 
     @Slot()
     def show_cells(self) -> None:
-        gateways = [gateway_cell(self._context, gateway) for gateway in self._context.connection_state.gateways]
+        gateways = [make_gateway_cell(self._context, gateway) for gateway in self._context.connection_state.gateways]
         self._bar.show_cells(
-            [service_cell(self._context), *gateways, provider_cell(self._context)], self._right_cells()
+            [make_database_cell(self._context), *gateways, make_alarmbox_cell(self._context)],
+            self._make_right_cells(),
         )
 
-    def _right_cells(self) -> list[StatusCellContent]:
+    def _make_right_cells(self) -> list[StatusCellContent]:
         context = self._context
         unfinished = context.translate(
             "status.unfinished", count=len(context.work_counts.unfinished) + context.work_counts.unfinished_run_count
@@ -67,7 +68,7 @@ class StatusCells(QObject):
         return [*cells, StatusCellContent(context.translate("status.writes_on"), "check")]
 
 
-def service_cell(context: WindowContext) -> StatusCellContent:
+def make_database_cell(context: WindowContext) -> StatusCellContent:
     """Return the status bar's cell for the database: its response time, or the text that the database is
     unreachable or is still being opened."""
     name, reach = context.translate("status.service"), context.connection_state
@@ -75,10 +76,10 @@ def service_cell(context: WindowContext) -> StatusCellContent:
         return StatusCellContent(name, "offline", "bad", context.translate("status.unreachable"))
     if reach.service_seconds is None:
         return StatusCellContent(name, "hourglass", "muted", context.translate("status.opening"))
-    return _response_time_cell(context, name, reach.service_seconds)
+    return _make_response_time_cell(context, name, reach.service_seconds)
 
 
-def provider_cell(context: WindowContext) -> StatusCellContent:
+def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
     """Return the status bar's cell for AlarmBox: the response time of its last answer to this window, or the
     reason why there is none. The function sends no request."""
     name, reach = context.translate("status.alarmbox"), context.connection_state
@@ -89,10 +90,10 @@ def provider_cell(context: WindowContext) -> StatusCellContent:
     if reach.is_provider_silent:
         time_text = clock_text(reach.provider_at)
         return StatusCellContent(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
-    return _response_time_cell(context, name, reach.provider_seconds)
+    return _make_response_time_cell(context, name, reach.provider_seconds)
 
 
-def gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:
+def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellContent:
     """Return the status bar's cell for a payment provider: the response time of its last answer to this window, or
     the reason why there is none. The function sends no request."""
     name = provider_word(gateway.name, context)
@@ -102,11 +103,11 @@ def gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusCellCo
         return StatusCellContent(
             name, "warning", "care", context.translate("status.unreachable_since", at=clock_text(gateway.at))
         )
-    return _response_time_cell(context, name, gateway.seconds)
+    return _make_response_time_cell(context, name, gateway.seconds)
 
 
-def _response_time_cell(context: WindowContext, name: str, seconds: float) -> StatusCellContent:
+def _make_response_time_cell(context: WindowContext, name: str, seconds: float) -> StatusCellContent:
     duration = f"{seconds:.1f}"
-    if seconds >= SLOW_SECONDS:
+    if seconds >= SLOW_RESPONSE_SECONDS:
         return StatusCellContent(name, "warning", "care", context.translate("status.slow", seconds=duration))
     return StatusCellContent(name, "check", "good", context.translate("status.seconds", seconds=duration))

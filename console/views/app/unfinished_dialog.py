@@ -19,9 +19,9 @@ from console.domain.records import LeaseHolder, WorkState
 from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
-from console.views.app.left_open_rows import left_open_columns, route_of
-from console.views.app.main_window import Frame
-from console.views.app.mention_rows import MentionButtons, mention_columns, one_line_text, route_of_mention
+from console.views.app.left_open_rows import left_open_columns, route_of_left_open
+from console.views.app.main_window import WindowFrame
+from console.views.app.mention_rows import MentionDoneButton, mention_columns, one_line_note_text, route_of_mention
 from console.views.app.own_takes import OwnTakeButtons
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
@@ -46,11 +46,11 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_MAX_WIDTH_PX = 1080
-_VISIBLE_ROWS = 9
-_READ_REQUESTS_MS = 1_000
+_MAX_DIALOG_WIDTH_PX = 1080
+_VISIBLE_WORK_ROWS = 9
+_REQUESTS_READ_INTERVAL_MS = 1_000
 _MAX_NOTE_CHARACTERS = 300
-Holder = LeaseHolder | Take
+LeaseOrTake = LeaseHolder | Take
 
 
 class UnfinishedLists(NamedTuple):
@@ -59,7 +59,7 @@ class UnfinishedLists(NamedTuple):
 
     works: tuple[UnfinishedWork, ...]
     runs: tuple[BulkItem, ...]
-    holders: tuple[Holder, ...]
+    holders: tuple[LeaseOrTake, ...]
     own_items: tuple[LeftOpen, ...]
     mentions: tuple[Mention, ...]
     requests: tuple[OwnRequest, ...]
@@ -87,7 +87,7 @@ class UnfinishedDialog(DialogFrame):
         )
         self._context, self._parent_window = context, parent
         self.leave_button: KeyButton | None = None
-        self.setFixedWidth(min(_MAX_WIDTH_PX, parent.window().width() - 96))
+        self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         titles = (
             translate("dialog.unfinished.works"),
             translate("dialog.unfinished.runs"),
@@ -99,26 +99,28 @@ class UnfinishedDialog(DialogFrame):
         self.tabs = Tabs(translate("dialog.unfinished.title"), margin=12)
         for name, title in zip(self.TAB_NAMES, titles, strict=False):
             self.tabs.add(title, data=name)
-        self.works = _make_table(context, _work_columns(context), lambda work: work.operation.id, titles[0])
-        self.runs = _make_table(context, _run_columns(context), lambda item: item.run.id, titles[1])
-        self.holders = _make_table(context, _holder_columns(context), _holder_key, titles[2])
-        self.own_items = _make_table(context, left_open_columns(context), _left_open_key, titles[3])
-        self.mentions = _make_table(context, mention_columns(context), lambda mention: mention.id, titles[4])
+        self.works = _make_work_table(context, _work_columns(context), lambda work: work.operation.id, titles[0])
+        self.runs = _make_work_table(context, _run_columns(context), lambda item: item.run.id, titles[1])
+        self.holders = _make_work_table(context, _holder_columns(context), _holder_key, titles[2])
+        self.own_items = _make_work_table(context, left_open_columns(context), _left_open_key, titles[3])
+        self.mentions = _make_work_table(context, mention_columns(context), lambda mention: mention.id, titles[4])
         self.requests: StaticTable | None = None
         if context.asks_worker:
-            self.requests = _make_table(context, _request_columns(context), lambda request: request.id, titles[5])
+            self.requests = _make_work_table(
+                context, _request_columns(context), lambda request: request.id, titles[5]
+            )
         requests = (self.requests,) if self.requests else ()
         self._tables = (self.works, self.runs, self.holders, self.own_items, self.mentions, *requests)
         self._build_content(translate)
         for table in self._tables:
             table.opened.connect(self._open_item)
-            table.rows.page_applied.connect(partial(self._focus_first, table))
-            table.current_changed.connect(self._update_button)
-        self.act_button.clicked.connect(self._open_current)
-        self.tabs.currentChanged.connect(self._show_tab)
-        context.work_counts_changed.connect(self.read)
+            table.rows.page_applied.connect(partial(self._select_first_row, table))
+            table.current_changed.connect(self._update_buttons)
+        self.act_button.clicked.connect(self._open_selected_item)
+        self.tabs.currentChanged.connect(self._apply_tab)
+        context.work_counts_changed.connect(self.read_lists)
         context.changed.connect(self._read_if_changed)
-        self.read()
+        self.read_lists()
 
     def _build_content(self, translate: Callable[[str], str]) -> None:
         empty_texts = (
@@ -135,16 +137,16 @@ class UnfinishedDialog(DialogFrame):
         ]
         self._stack = QStackedWidget()
         for table in self._lists:
-            table.setFixedHeight(self.works.height_for(_VISIBLE_ROWS))
+            table.setFixedHeight(self.works.height_for_rows(_VISIBLE_WORK_ROWS))
             self._stack.addWidget(table)
         self._bars = QVBoxLayout()
         self.answer = TextLabel("", "small", wrap=True, selectable=True)
         self.answer.setMinimumHeight(2 * current_appearance().line_height("small"))
         self.answer.hide()
         self.own_takes = OwnTakeButtons(self._context, self._show_refusal)
-        self.own_takes.ended.connect(self.read)
+        self.own_takes.ended.connect(self.read_lists)
         self.own_takes.hide()
-        self.mention_buttons = MentionButtons(self._context, self._show_refusal)
+        self.mention_buttons = MentionDoneButton(self._context, self._show_refusal)
         self.mention_buttons.ended.connect(self._read_after_mention)
         self.mention_buttons.hide()
         content = QWidget()
@@ -160,7 +162,7 @@ class UnfinishedDialog(DialogFrame):
         self.withdraw_button.hide()
         self.withdraw_reason.hide()
         self.show_in_footer(self.withdraw_button, self.withdraw_reason)
-        self._requests_timer = QTimer(self, interval=_READ_REQUESTS_MS)
+        self._requests_timer = QTimer(self, interval=_REQUESTS_READ_INTERVAL_MS)
         self._requests_timer.timeout.connect(self._read_requests)
 
     # -- reading
@@ -168,14 +170,17 @@ class UnfinishedDialog(DialogFrame):
     @Slot(object)
     def _read_if_changed(self, changes: frozenset[tuple[str, int]]) -> None:
         if any(kind == "bulk-run" for kind, _ in changes):
-            self.read()
+            self.read_lists()
 
     @Slot()
-    def read(self) -> None:
+    def read_lists(self) -> None:
         drafts = self._context.own_state.drafts()
 
         def read(services: "Console") -> UnfinishedLists:
-            holders: tuple[Holder, ...] = (*services.recovery.list_lease_holders(), *services.recovery.list_takes())
+            holders: tuple[LeaseOrTake, ...] = (
+                *services.recovery.list_lease_holders(),
+                *services.recovery.list_takes(),
+            )
             works, runs = services.recovery.list_unfinished_operations(), services.bulk.list_overview()
             own_items = services.left_open.list_items(drafts)
             mentions = services.mentions.list_open()
@@ -193,13 +198,13 @@ class UnfinishedDialog(DialogFrame):
             self.tabs.set_count(number, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
         self._show_requests(work_lists.requests)
-        self._update_button()
+        self._update_buttons()
 
     @Slot()
     def _read_after_mention(self) -> None:
         """Read the lists again after a mention was marked as done, and let the window read its counts again."""
         self._context.work_counts_outdated.emit()
-        self.read()
+        self.read_lists()
 
     @Slot()
     def _read_requests(self) -> None:
@@ -216,21 +221,21 @@ class UnfinishedDialog(DialogFrame):
         first and are counted in the tab's title. While one is open, read the list again every second."""
         if self.requests is None:
             return
-        number, is_done = self._tables.index(self.requests), lambda request: not _needs_a_look(request)
+        number, is_done = self._tables.index(self.requests), lambda request: not _needs_attention(request)
         self._lists[number].show_rows(sorted(own_requests, key=is_done), is_automatic=True)
-        self.tabs.set_count(number, str(sum(_needs_a_look(request) for request in own_requests)))
+        self.tabs.set_count(number, str(sum(_needs_attention(request) for request in own_requests)))
         if any(request.is_open for request in own_requests):
             self._requests_timer.start()
         else:
             self._requests_timer.stop()
-        self._update_button()
+        self._update_buttons()
 
-    def _focus_first(self, table: StaticTable) -> None:
+    def _select_first_row(self, table: StaticTable) -> None:
         if table.current_item is None:
             table.go_to_first()
             if table is self._tables[self.tabs.currentIndex()]:
                 table.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._update_button()
+        self._update_buttons()
 
     def _show_refusal(self, failure: Failure) -> None:
         self._bars.addWidget(NotificationBar("", self._context.failure_message(failure), tone="bad", shape="cross"))
@@ -242,7 +247,7 @@ class UnfinishedDialog(DialogFrame):
         self.tabs.setCurrentIndex(self.TAB_NAMES.index(name))
 
     @Slot(int)
-    def _show_tab(self, number: int) -> None:
+    def _apply_tab(self, number: int) -> None:
         self._stack.setCurrentIndex(number)
         hints = (
             "dialog.unfinished.hint",
@@ -253,7 +258,7 @@ class UnfinishedDialog(DialogFrame):
             "dialog.unfinished.requests_hint",
         )
         self.show_title(self._context.translate("dialog.unfinished.title"), self._context.translate(hints[number]))
-        self._update_button()
+        self._update_buttons()
         self._keep_focus()
 
     def _keep_focus(self) -> None:
@@ -263,7 +268,7 @@ class UnfinishedDialog(DialogFrame):
             self.tabs.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
-    def _update_button(self) -> None:
+    def _update_buttons(self) -> None:
         """Enable the button "open" if the selected row of the visible table has a page or dialog to open;
         otherwise disable it with the reason. Update the other buttons and the sentence below the table, too."""
         number = self.tabs.currentIndex()
@@ -282,7 +287,7 @@ class UnfinishedDialog(DialogFrame):
             self.disable_act_button(translate("reason.request_no_record"))
         else:
             self.enable_act_button()
-        self._update_request(item if isinstance(item, OwnRequest) else None)
+        self._update_withdraw_button(item if isinstance(item, OwnRequest) else None)
         self._show_sentence(item)
 
     def _show_sentence(self, item: object) -> None:
@@ -298,11 +303,11 @@ class UnfinishedDialog(DialogFrame):
         elif isinstance(item, OwnRequest):
             sentence = request_words.answer_text(item, self._context)
         elif isinstance(item, Mention):
-            sentence = textwrap.shorten(one_line_text(item), _MAX_NOTE_CHARACTERS, placeholder="…")
+            sentence = textwrap.shorten(one_line_note_text(item), _MAX_NOTE_CHARACTERS, placeholder="…")
         self.answer.show_text(sentence)
         self.answer.setVisible(self._tables[self.tabs.currentIndex()] not in (self.holders, self.own_items))
 
-    def _update_request(self, request: OwnRequest | None) -> None:
+    def _update_withdraw_button(self, request: OwnRequest | None) -> None:
         """On the tab of the desk requests, show the button that withdraws the selected request, or the reason why
         it can't be withdrawn. Hide the button on the other tabs."""
         is_shown, translate = self.tabs.currentIndex() == self.TAB_NAMES.index("requests"), self._context.translate
@@ -347,7 +352,7 @@ class UnfinishedDialog(DialogFrame):
     # -- opening
 
     @Slot()
-    def _open_current(self) -> None:
+    def _open_selected_item(self) -> None:
         self._open_item(self._tables[self.tabs.currentIndex()].current_item)
 
     @Slot(object)
@@ -362,7 +367,7 @@ class UnfinishedDialog(DialogFrame):
             self.accept()
             BulkDialog(self._context, self._parent_window, item.run).open()
         elif isinstance(item, LeftOpen):
-            self._open_own(item)
+            self._open_own_item(item)
         elif isinstance(item, OwnRequest):
             self._open_request(item)
         elif isinstance(item, Mention):
@@ -376,8 +381,11 @@ class UnfinishedDialog(DialogFrame):
         """Return True if there is a page or dialog to open for this row. A desk request or own work without a
         record has none."""
         if isinstance(item, LeftOpen):
-            return any(found is not None for found in (route_of(item), self._find_draft(item), self._find_run(item)))
-        return not isinstance(item, OwnRequest) or _can_be_opened(item)
+            return any(
+                found is not None
+                for found in (route_of_left_open(item), self._find_draft(item), self._find_run(item))
+            )
+        return not isinstance(item, OwnRequest) or _can_open_request(item)
 
     def _find_draft(self, item: LeftOpen) -> Draft | None:
         return self._context.own_state.find_draft(item.name) if item.reason is LeftReason.DRAFT else None
@@ -386,9 +394,9 @@ class UnfinishedDialog(DialogFrame):
         is_run = item.reason is LeftReason.BULK_RUN
         return next((one for one in self.runs.all_rows if is_run and str(one.run.id) == item.id), None)
 
-    def _open_own(self, item: LeftOpen) -> None:
+    def _open_own_item(self, item: LeftOpen) -> None:
         """Open the page or dialog in which the acting person continues this unfinished work."""
-        route, draft, run = route_of(item), self._find_draft(item), self._find_run(item)
+        route, draft, run = route_of_left_open(item), self._find_draft(item), self._find_run(item)
         if run is not None:
             self._open_item(run)
         elif draft is not None:
@@ -422,7 +430,7 @@ class UnfinishedDialog(DialogFrame):
             self.show_tab("runs")
 
 
-def _needs_a_look(request: OwnRequest) -> bool:
+def _needs_attention(request: OwnRequest) -> bool:
     """Return True if the desk request is open, or if its answer never reached this desk."""
     return request.is_open or request.is_unanswered
 
@@ -431,11 +439,11 @@ def _is_take_of_record(item: object) -> bool:
     return isinstance(item, Take) and item.kind in ("credit-check", "payment", "order", "refund")
 
 
-def _can_be_opened(request: OwnRequest) -> bool:
+def _can_open_request(request: OwnRequest) -> bool:
     return request_words.route_of(request) is not None or request_words.is_about_bulk_run(request)
 
 
-def open_unfinished(frame: Frame) -> UnfinishedDialog:
+def open_unfinished_dialog(frame: WindowFrame) -> UnfinishedDialog:
     """Open the dialog of unfinished work over the window and return it."""
     dialog = UnfinishedDialog(frame.context, frame.window)
     dialog.open()
@@ -521,31 +529,31 @@ def _run_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def _holder_key(holder: Holder) -> tuple[str, int]:
+def _holder_key(holder: LeaseOrTake) -> tuple[str, int]:
     return (holder.kind, holder.subject_id) if isinstance(holder, Take) else (holder.name, -1)
 
 
 def _holder_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def lease_text(holder: Holder) -> str:
+    def lease_text(holder: LeaseOrTake) -> str:
         return (
             translate("dialog.holders.take", kind=holder.kind, id=holder.subject_id)
             if isinstance(holder, Take)
             else holder.name
         )
 
-    def holder_name(holder: Holder) -> str:
+    def holder_name(holder: LeaseOrTake) -> str:
         return words.actor_name(holder.person if isinstance(holder, Take) else holder.operator, context)
 
-    def desk_name(holder: Holder) -> str:
+    def desk_name(holder: LeaseOrTake) -> str:
         return (
             ""
             if isinstance(holder, Take)
             else translate("dialog.holders.at", host=holder.host, process=holder.process)
         )
 
-    def format_since(holder: Holder) -> str:
+    def format_since(holder: LeaseOrTake) -> str:
         return wording.format_instant(holder.taken_at if isinstance(holder, Take) else holder.since, "clock")
 
     return [
@@ -592,7 +600,7 @@ def _request_columns(context: WindowContext) -> list[Column]:
     ]
 
 
-def _make_table(
+def _make_work_table(
     context: WindowContext, columns: list[Column], key_of: Callable[[Any], Hashable], name: str
 ) -> StaticTable:
     return StaticTable(context, columns, key_of, name, margin=12, hideable_columns=("since", "who", "desk"))

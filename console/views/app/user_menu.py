@@ -17,7 +17,7 @@ from console.views.app.appearance_choices import (
     choose_text_size,
     choose_theme,
 )
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.wording import catalogue as wording
@@ -39,7 +39,7 @@ class PersonMenu(QObject):
     about_requested = Signal()
     sign_out_requested = Signal()
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
 
@@ -57,7 +57,7 @@ class PersonMenu(QObject):
         menu.setAccessibleName(translate("menu.name"))
         menu.aboutToHide.connect(menu.deleteLater)
         if self._context.settings.environment != "production" and self._context.people:
-            names = [(person.name, _person_words(self._context, person)) for person in self._context.people]
+            names = [(person.name, _format_person(self._context, person)) for person in self._context.people]
             self._add_choices(menu, translate("menu.person"), names, self._context.operator or "", "person")
         languages = [(code, translate(f"language.{code}")) for code in wording.LANGUAGES]
         self._add_choices(menu, translate("field.language"), languages, self._context.language, "language")
@@ -116,5 +116,5 @@ class PersonMenu(QObject):
                 choose_text_size(self._context, int(value))
 
 
-def _person_words(context: WindowContext, person: Person) -> str:
+def _format_person(context: WindowContext, person: Person) -> str:
     return context.translate("menu.person_line", name=person.name, roles=sorted(person.roles))

@@ -17,10 +17,10 @@ from console.views.app.appearance_choices import (
     choose_theme,
 )
 from console.views.app.command_keys import COMMAND_KEYS
-from console.views.app.main_window import PLACE_ROUTES, Frame
+from console.views.app.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
 from console.views.exports.list_export import EXPORT_KEY, ListExport
 from console.views.links.routes import link_of_route
-from console.views.pages.no_permission import needed_right
+from console.views.pages.no_permission import find_needed_right
 from console.views.presenters.saved_views import count_text, view_shape
 from console.views.queues.tabs import QUEUE_TABS
 from console.views.runtime.context import WindowContext
@@ -35,11 +35,11 @@ from console.views.runtime.routes import (
 from console.views.theme.design_tokens import Language
 from console.wording import catalogue as wording
 
-USED_COMMANDS = "commands"
+USED_COMMANDS_KEY = "commands"
 """Name of the value of the person's state with the names of the commands that the person used last."""
-MOST_USED_COMMANDS = 8
-_LANGUAGES: tuple[Language, ...] = ("ja", "en")
-Acts = Mapping[str, Callable[[], object]]
+MAX_USED_COMMANDS = 8
+_TITLE_LANGUAGES: tuple[Language, ...] = ("ja", "en")
+CommandFunctions = Mapping[str, Callable[[], object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class WindowCommand:
 
     def matches(self, words: Sequence[str]) -> bool:
         """Return True if each of `words` (as `fold_words` returns them) occurs in the Japanese or English title."""
-        titles = " ".join(unicodedata.normalize("NFKC", self.title_of(one)) for one in _LANGUAGES).casefold()
+        titles = " ".join(unicodedata.normalize("NFKC", self.title_of(one)) for one in _TITLE_LANGUAGES).casefold()
         return all(word in titles for word in words)
 
 
@@ -68,86 +68,88 @@ def fold_words(text: str) -> list[str]:
     return unicodedata.normalize("NFKC", text[:200]).casefold().split()
 
 
-def list_commands(frame: Frame, acts: Acts, typed_number: str | None = None) -> list[WindowCommand]:
+def list_commands(frame: WindowFrame, acts: CommandFunctions, typed_number: str | None = None) -> list[WindowCommand]:
     """Return all commands of the window. `acts` maps the names of commands to the window's functions that run
     them; `typed_number` is the corporation number in the search box, None if there is none."""
     return [
-        *_page_commands(frame),
-        *_queue_commands(frame.context),
-        *_act_commands(frame, acts, typed_number),
-        *_choice_commands(frame.context),
+        *_list_page_commands(frame),
+        *_list_queue_commands(frame.context),
+        *_list_action_commands(frame, acts, typed_number),
+        *_list_setting_commands(frame.context),
     ]
 
 
-def used_commands(context: WindowContext) -> list[str]:
+def list_used_commands(context: WindowContext) -> list[str]:
     """Return the names of the eight commands that the person has used most recently, the latest first."""
-    stored = context.own_state.value(USED_COMMANDS)
+    stored = context.own_state.value(USED_COMMANDS_KEY)
     return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
 
 
 def remember_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
-    earlier = [one for one in used_commands(context) if one != name]
-    context.own_state.store(USED_COMMANDS, [name, *earlier][:MOST_USED_COMMANDS])
+    earlier = [one for one in list_used_commands(context) if one != name]
+    context.own_state.store(USED_COMMANDS_KEY, [name, *earlier][:MAX_USED_COMMANDS])
 
 
-def _title_function(key: str, **facts: object) -> Callable[[Language], str]:
+def _make_title_function(key: str, **facts: object) -> Callable[[Language], str]:
     return lambda language: wording.translate(key, language, **facts)
 
 
-def _add_choice(key: str, choice_key: str) -> Callable[[Language], str]:
+def _make_choice_title_function(key: str, choice_key: str) -> Callable[[Language], str]:
     """Return a function that returns a command's title in a language. The title contains the text of the setting
     that the command selects, such as the name of a theme."""
     return lambda language: wording.translate(key, language, choice=wording.translate(choice_key, language))
 
 
-def _page_commands(frame: Frame) -> Iterator[WindowCommand]:
+def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
     context = frame.context
 
     def make_go_command(name: str, title_key: str, route: Route, icon: str, key: str = "") -> WindowCommand:
         def find_refusal() -> str:
-            return context.missing_right_text(needed_right(route))
+            return context.missing_right_text(find_needed_right(route))
 
-        title = _add_choice("command.go", title_key)
+        title = _make_choice_title_function("command.go", title_key)
         return WindowCommand(name, title, partial(context.navigate, route), icon, key, find_refusal=find_refusal)
 
     for place in frame.sidebar_places():
-        if place.key not in PLACE_ROUTES:  # a saved view
+        if place.key not in ROUTE_BY_SIDEBAR_KEY:  # a saved view
             continue
         yield make_go_command(
-            f"go.{place.key}", f"screen.{place.key}", PLACE_ROUTES[place.key], place.icon, place.keys
+            f"go.{place.key}", f"screen.{place.key}", ROUTE_BY_SIDEBAR_KEY[place.key], place.icon, place.keys
         )
     yield make_go_command("go.reconcile_runs", "search.page.reconcile_runs", ReconcileRunsRoute(), "swap")
     yield make_go_command("go.set_asides", "search.page.set_asides", SetAsidesRoute(), "card")
 
 
-def _queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
+def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     """Yield one command per queue and per saved view, which opens it and shows its record count at the right."""
     for name in QUEUE_TABS:
         counted = context.work_counts.find_count(name)
         count = wording.format_count(counted.count, is_capped=counted.capped) if counted else ""
-        title = _title_function("search.open_queue", queue=name)
+        title = _make_title_function("search.open_queue", queue=name)
         yield WindowCommand(f"queue.{name}", title, partial(context.navigate, queue_route(name)), "list", "", count)
     for one in context.saved_views:
-        title = _title_function("search.open_view", name=one.view.name)
+        title = _make_title_function("search.open_view", name=one.view.name)
         run = partial(context.navigate, QueuesRoute(view=one.view.id))
         yield WindowCommand(f"view.{one.view.id}", title, run, view_shape(one), "", count_text(one))
 
 
-def _act_commands(frame: Frame, acts: Acts, typed_number: str | None) -> Iterator[WindowCommand]:
+def _list_action_commands(
+    frame: WindowFrame, acts: CommandFunctions, typed_number: str | None
+) -> Iterator[WindowCommand]:
     context = frame.context
 
     def act(name: str, find_refusal: Callable[[], str] = lambda: "", icon: str = "terminal") -> WindowCommand:
         key = COMMAND_KEYS.get(name, "")
         return WindowCommand(
-            name, _title_function(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal
+            name, _make_title_function(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal
         )
 
     yield act("unfinished")
     yield act("left_open")
     yield act("mentions")
-    yield _purchase_command(frame, typed_number)
-    yield _export_command(frame)
+    yield _make_purchase_command(frame, typed_number)
+    yield _make_export_command(frame)
     yield act("copy_link", lambda: "" if link_of_route(frame.current_route) else context.translate("link.none"))
     yield act("reread")
     yield act("notices")
@@ -156,15 +158,15 @@ def _act_commands(frame: Frame, acts: Acts, typed_number: str | None) -> Iterato
     yield act("help")
     yield act("keys")
     yield act("about")
-    yield act("sign_out", partial(_sign_out_refusal, context))
+    yield act("sign_out", partial(_find_sign_out_refusal, context))
     yield act("quit")
 
 
-def _purchase_command(frame: Frame, typed_number: str | None) -> WindowCommand:
+def _make_purchase_command(frame: WindowFrame, typed_number: str | None) -> WindowCommand:
     """Return the command that opens the purchase dialog for the typed corporation number or, if none is typed, for
     the corporation on the lookup page."""
     context, route = frame.context, frame.current_route
-    number = typed_number or (_find_number(route.text) if isinstance(route, LookupRoute) else "")
+    number = typed_number or (_parse_number_or_empty(route.text) if isinstance(route, LookupRoute) else "")
 
     def find_refusal() -> str:
         return context.find_disabled_reason("purchase") or (
@@ -173,10 +175,12 @@ def _purchase_command(frame: Frame, typed_number: str | None) -> WindowCommand:
 
     run = partial(context.navigate, LookupRoute(wording.format_number(number) if number else "", buy=True))
     provider = wording.translate(f"status.{CREDIT_CHECK_PROVIDER}", context.language)
-    return WindowCommand("purchase", _title_function("command.purchase"), run, "plus", "B", provider, find_refusal)
+    return WindowCommand(
+        "purchase", _make_title_function("command.purchase"), run, "plus", "B", provider, find_refusal
+    )
 
 
-def _find_number(text: str) -> str:
+def _parse_number_or_empty(text: str) -> str:
     """Return the corporation number that `text` means; "" if the text is no corporation number."""
     try:
         return parse_number(text).value
@@ -184,7 +188,7 @@ def _find_number(text: str) -> str:
         return ""
 
 
-def _export_command(frame: Frame) -> WindowCommand:
+def _make_export_command(frame: WindowFrame) -> WindowCommand:
     page = frame.current_page
     export = getattr(page, "export", None)
 
@@ -197,25 +201,27 @@ def _export_command(frame: Frame) -> WindowCommand:
         if isinstance(export, ListExport):
             export.choose_file()
 
-    return WindowCommand("export", _title_function("command.export"), run, key=EXPORT_KEY, find_refusal=find_refusal)
+    return WindowCommand(
+        "export", _make_title_function("command.export"), run, key=EXPORT_KEY, find_refusal=find_refusal
+    )
 
 
-def _sign_out_refusal(context: WindowContext) -> str:
+def _find_sign_out_refusal(context: WindowContext) -> str:
     if not context.settings.sign_in.is_server:
         return context.translate("reason.no_sign_in")
     return context.translate("menu.sign_out.busy") if context.running_acting_calls else ""
 
 
-def _choice_commands(context: WindowContext) -> Iterator[WindowCommand]:
+def _list_setting_commands(context: WindowContext) -> Iterator[WindowCommand]:
     for theme in THEMES:
-        title = _add_choice("command.theme", f"theme.{theme}")
+        title = _make_choice_title_function("command.theme", f"theme.{theme}")
         yield WindowCommand(f"theme.{theme}", title, partial(choose_theme, context, theme))
-    for language in _LANGUAGES:
-        title = _add_choice("command.language", f"language.{language}")
+    for language in _TITLE_LANGUAGES:
+        title = _make_choice_title_function("command.language", f"language.{language}")
         yield WindowCommand(f"language.{language}", title, partial(context.change_language, language))
     for size in TEXT_SIZES_PERCENT:
-        title = _title_function("command.text_size", percent=size)
+        title = _make_title_function("command.text_size", percent=size)
         yield WindowCommand(f"text_size.{size}", title, partial(choose_text_size, context, size))
     for density in DENSITIES:
-        title = _add_choice("command.density", f"density.{density}")
+        title = _make_choice_title_function("command.density", f"density.{density}")
         yield WindowCommand(f"density.{density}", title, partial(choose_density, context, density))

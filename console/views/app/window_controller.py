@@ -17,7 +17,7 @@ from console.views.app.background_refresh import BackgroundRefresh
 from console.views.app.command_keys import COMMAND_KEYS
 from console.views.app.last_screen import LastScreen
 from console.views.app.leaving import LeavingQuestion
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.app.window_links import WindowLinks
 from console.views.notifications.watch import NotificationWatch
 from console.views.pages.base import Page
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from console.views.app.user_menu import PersonMenu
 
 # Modules are named by strings, because a page's module is imported when the page is first opened.
-_PAGES: dict[type, tuple[str, str]] = {
+_PAGE_CLASS_BY_ROUTE: dict[type, tuple[str, str]] = {
     HomeRoute: ("console.views.home.page", "HomePage"),
     QueuesRoute: ("console.views.queues.page", "QueuesPage"),
     ChangedCompaniesRoute: ("console.views.queues.companies_page", "ChangedCompaniesPage"),
@@ -84,9 +84,9 @@ _PAGES: dict[type, tuple[str, str]] = {
 }
 
 
-def page_class_of(route: Route) -> Callable[[WindowContext], Page]:
+def import_page_class(route: Route) -> Callable[[WindowContext], Page]:
     """Import the module of the page that shows routes of this class, and return the page's class."""
-    module, name = _PAGES[type(route)]
+    module, name = _PAGE_CLASS_BY_ROUTE[type(route)]
     page_class: Callable[[WindowContext], Page] = getattr(import_module(module), name)
     return page_class
 
@@ -101,7 +101,7 @@ class WindowController(QObject):
 
     sign_out_requested = Signal()
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)
         self.frame, self.context = frame, frame.context
         install_focus_ring()
@@ -136,22 +136,22 @@ class WindowController(QObject):
         }
         self._bind_shortcuts()
         frame.mentions_requested.connect(self._open_mentions)
-        frame.window_cover.cover_shown.connect(self._connect_window_cover)
-        frame.window_cover.cover_removed.connect(self._connect_window_cover)
+        frame.window_cover.cover_shown.connect(self._update_shortcuts)
+        frame.window_cover.cover_removed.connect(self._update_shortcuts)
         self.context.services_opened.connect(self._open_first_page)
         self._rollback_bar: NotificationBar | None = None
         self._shown_state: object = None
         self._hides_leftovers = self._was_lost = self._was_away = False
-        self.context.connection_state_changed.connect(self._show_connection)
-        self.context.work_counts_changed.connect(self._show_connection)
+        self.context.connection_state_changed.connect(self._show_connection_bar)
+        self.context.work_counts_changed.connect(self._show_connection_bar)
         self.context.language_changed.connect(self._apply_language)
         self.context.person_changed.connect(self._show_person)
         self.context.ask_password = self._ask_password
-        self.context.acting_call_began.connect(self._offer_withdrawal)
+        self.context.acting_call_began.connect(self._add_withdraw_button)
         self._connect_bars()
 
     def _make_page(self, route: Route) -> Page:
-        return page_class_of(route)(self.context)
+        return import_page_class(route)(self.context)
 
     def _connect_bars(self) -> None:
         """Connect the signals of the top bar and the status bar. Also drop the search box and the menu in the
@@ -204,7 +204,7 @@ class WindowController(QObject):
             self._shortcuts.append(shortcut)
 
     @Slot()
-    def _connect_window_cover(self) -> None:
+    def _update_shortcuts(self) -> None:
         """Disable all keyboard shortcuts of the window while the privacy cover hides it, and enable them
         afterwards."""
         for shortcut in self._shortcuts:
@@ -213,7 +213,7 @@ class WindowController(QObject):
     @Slot()
     def _open_first_page(self) -> None:
         self.frame.show_route(self.frame.current_route or HomeRoute())
-        self.links.open_waiting()
+        self.links.open_waiting_link()
 
     def _ask_password(self, request: PasswordRequest) -> None:
         from console.views.sign_in.password_dialog import open_password_dialog
@@ -221,7 +221,7 @@ class WindowController(QObject):
         open_password_dialog(self.context, request, self.frame.window)
 
     @Slot(object, object)
-    def _offer_withdrawal(self, owner: QObject, wait: RequestWait) -> None:
+    def _add_withdraw_button(self, owner: QObject, wait: RequestWait) -> None:
         """If `owner` is a dialog whose call waits for a worker, add the button that withdraws the desk request to
         its footer, and set the sentence which says why the dialog can't be closed meanwhile."""
         if isinstance(owner, DialogFrame):
@@ -274,21 +274,21 @@ class WindowController(QObject):
 
     @Slot()
     def _open_unfinished(self) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished
+        from console.views.app.unfinished_dialog import open_unfinished_dialog
 
-        open_unfinished(self.frame)
+        open_unfinished_dialog(self.frame)
 
     @Slot()
     def _open_left_open(self) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished
+        from console.views.app.unfinished_dialog import open_unfinished_dialog
 
-        open_unfinished(self.frame).show_tab("own")
+        open_unfinished_dialog(self.frame).show_tab("own")
 
     @Slot()
     def _open_mentions(self) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished
+        from console.views.app.unfinished_dialog import open_unfinished_dialog
 
-        open_unfinished(self.frame).show_tab("mentions")
+        open_unfinished_dialog(self.frame).show_tab("mentions")
 
     @Slot()
     def _sign_out(self) -> None:
@@ -299,9 +299,9 @@ class WindowController(QObject):
 
     @Slot()
     def _open_notices(self) -> None:
-        from console.views.app.notices_dialog import open_notices
+        from console.views.app.notices_dialog import open_notices_dialog
 
-        open_notices(self.frame)
+        open_notices_dialog(self.frame)
 
     @Slot(str)
     def _open_status_link(self, key: str) -> None:
@@ -318,33 +318,33 @@ class WindowController(QObject):
         self.frame.rebuild()
         self._connect_bars()
         self._rollback_bar = self._shown_state = None
-        self._show_connection()
+        self._show_connection_bar()
 
     @Slot()
     def _show_person(self) -> None:
         self.frame.top.operator.show_text(self.context.operator or self.context.translate("person.nobody"))
 
     @Slot()
-    def _show_connection(self) -> None:
+    def _show_connection_bar(self) -> None:
         """Show one bar above every page, about the first of these states that applies: the database is
         unreachable; the database has gone back to an earlier state, such as a restored backup; a read-only
         switch is on; no worker is present for this desk's requests; this desk has credentials that it doesn't
         need. Remove the bar if none applies.
         """
-        self._show_return()
+        self._show_recovery_toast()
         state, lost_count = self.context.connection_state, self.context.work_counts.lost_operation_count
         if state.lost_since is not None:
-            self._show_state(("screen.offline", "screen.state.offline", state.lost_since))
+            self._show_state_bar(("screen.offline", "screen.state.offline", state.lost_since))
         elif lost_count is not None:
             self._show_rollback_bar(lost_count)
         elif (switch := state.shown_switch) is not None:
-            self._show_read_only(switch)
+            self._show_read_only_bar(switch)
         elif state.worker_away_since is not None:
-            self._show_state(("screen.worker_away", "screen.worker_away.words", state.worker_away_since))
+            self._show_state_bar(("screen.worker_away", "screen.worker_away.words", state.worker_away_since))
         else:
-            self._show_leftovers()
+            self._show_leftovers_bar()
 
-    def _show_read_only(self, switch: ReadOnlySwitch) -> None:
+    def _show_read_only_bar(self, switch: ReadOnlySwitch) -> None:
         """Show the bar about a read-only switch that is on, with a button that opens the administration page."""
         if switch == self._shown_state:
             return
@@ -357,7 +357,7 @@ class WindowController(QObject):
         lead = self.context.translate("cli.read_only.scope", scope=switch.scope)
         self.frame.show_bar(NotificationBar(lead, words, tone="care", shape="lock", button=open_button))
 
-    def _show_return(self) -> None:
+    def _show_recovery_toast(self) -> None:
         """Show a toast if the database answers again, or if a worker is present again."""
         state = self.context.connection_state
         was_lost, was_away = self._was_lost, self._was_away
@@ -367,7 +367,7 @@ class WindowController(QObject):
         elif was_away and not self._was_away and not self._was_lost:
             self.context.show_toast(self.context.translate("status.worker_again", at=self.context.now()))
 
-    def _show_state(self, state: tuple[str, str, datetime]) -> None:
+    def _show_state_bar(self, state: tuple[str, str, datetime]) -> None:
         """Show a bar about a state of the connection. `state` is the wording key of the bar's bold text, the
         wording key of its sentence, and the instant when the state began. Do nothing if this bar is already
         shown.
@@ -381,7 +381,7 @@ class WindowController(QObject):
                 )
             )
 
-    def _show_leftovers(self) -> None:
+    def _show_leftovers_bar(self) -> None:
         """Show the bar about credentials that this desk no longer needs. Remove it if there are none, or if the
         person has closed it."""
         leftovers = self.context.connection_state.leftovers
@@ -397,7 +397,7 @@ class WindowController(QObject):
         see = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
         see.clicked.connect(self._open_leftovers)
         close = KeyButton(self.context.translate("action.close"), kind="inline")
-        close.clicked.connect(self._hide_leftovers)
+        close.clicked.connect(self._hide_leftovers_bar)
         words = self.context.translate("screen.leftovers.words", count=len(names))
         self.frame.show_bar(
             NotificationBar(self.context.translate("screen.leftovers"), words, shape="lock", button=see, second=close)
@@ -411,10 +411,10 @@ class WindowController(QObject):
             LeftoversDialog(self.context, self.context.connection_state.leftovers, self.frame.window).open()
 
     @Slot()
-    def _hide_leftovers(self) -> None:
+    def _hide_leftovers_bar(self) -> None:
         """Hide the bar about credentials that this desk doesn't need until the next start of the program."""
         self._hides_leftovers = True
-        self._show_connection()
+        self._show_connection_bar()
 
     def _show_rollback_bar(self, lost_count: int) -> None:
         """Show the bar which says that the database has gone back to an earlier state and therefore refuses
@@ -445,12 +445,12 @@ class WindowController(QObject):
             return self.leaving.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
         from console.views.app.close_dialog import open_close_dialog
 
-        self.leaving.skip()
+        self.leaving.skip_question()
         open_close_dialog(self.frame)
         return False
 
     @Slot()
     def _stop_timers(self) -> None:
-        self.background_refresh.stop()
+        self.background_refresh.stop_timers()
         self.idle_lock.stop()
-        self.notifications.desktop.remove()
+        self.notifications.desktop.remove_icon()

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QWidget
 if TYPE_CHECKING:
     from console.views.runtime.preferences import Preferences
 
-_STORED_NAME = "window"
-_MAX_TEXT_LENGTH = 2_000
+_GEOMETRY_PREFERENCE = "window"
+_MAX_GEOMETRY_TEXT_LENGTH = 2_000
 
 
 class WindowGeometry(QObject):
@@ -26,14 +26,14 @@ class WindowGeometry(QObject):
         changes = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.WindowStateChange)
         if event.type() in changes and self._window.isVisible():
             geometry = self._window.saveGeometry()
-            self._preferences.store(_STORED_NAME, b64encode(geometry.data()).decode("ascii"))
+            self._preferences.store(_GEOMETRY_PREFERENCE, b64encode(geometry.data()).decode("ascii"))
         return False
 
 
 def restore_geometry(window: QWidget, value: object) -> None:
     """Give the window the stored position and size; Qt adapts them to the present screens. Do nothing if `value`
     is no stored geometry."""
-    if isinstance(value, str) and len(value) <= _MAX_TEXT_LENGTH:
+    if isinstance(value, str) and len(value) <= _MAX_GEOMETRY_TEXT_LENGTH:
         try:
             geometry = b64decode(value, validate=True)
         except (binascii.Error, ValueError):

@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QApplication
 
 from console.domain.links.link import Link, link_text
-from console.views.app.main_window import Frame
+from console.views.app.main_window import WindowFrame
 from console.views.links.listener import LinkListener
 from console.views.links.routes import link_of_route, route_of_link
 
@@ -18,15 +18,15 @@ class WindowLinks(QObject):
     isn't lost; the person can open the link again later.
     """
 
-    def __init__(self, frame: Frame, parent: QObject) -> None:
+    def __init__(self, frame: WindowFrame, parent: QObject) -> None:
         super().__init__(parent)
         self._frame, self._context = frame, frame.context
         self._waiting: Link | None = None
         self.listener = LinkListener(self._context.settings.home, self)
         self.listener.link_received.connect(self.show_link)
-        frame.window_cover.cover_removed.connect(self.open_waiting)
+        frame.window_cover.cover_removed.connect(self.open_waiting_link)
 
-    def show_first(self, link: Link | None) -> None:
+    def open_first_link(self, link: Link | None) -> None:
         """Open the page of this link as soon as the services are open; do nothing for None."""
         if link is not None:
             self._waiting = link
@@ -37,7 +37,7 @@ class WindowLinks(QObject):
         removed."""
         self._waiting = link
         self.raise_window()
-        self.open_waiting()
+        self.open_waiting_link()
 
     def raise_window(self) -> None:
         """Bring the window to the front of all windows; restore it if it is minimized."""
@@ -48,7 +48,7 @@ class WindowLinks(QObject):
         window.activateWindow()
 
     @Slot()
-    def open_waiting(self) -> None:
+    def open_waiting_link(self) -> None:
         """Open the page of the received link that has not been opened yet. Do nothing if there is none or the
         window is covered. While a dialog is open, show a toast instead."""
         link = self._waiting

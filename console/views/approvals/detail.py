@@ -12,7 +12,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.service_results import MoneyParts, RefundView, RiskSignal
 from console.domain.payments.states import RefundState
 from console.views.approvals.cards import MAX_ANSWER_AGE_SECONDS
-from console.views.money.base_page import fact_list
+from console.views.money.base_page import make_fact_list
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
@@ -296,7 +296,7 @@ class ApprovalView(QScrollArea):
 
     def _make_request_panel(self, view: RefundView) -> QWidget:
         record, translate = view.record, self._context.translate
-        request = fact_list(
+        request = make_fact_list(
             (translate("field.reason"), record_texts.refund_reason(record, self._context)),
             (translate("field.ticket"), record.ticket),
             (translate("field.payer"), case_words.masked_payer(view.payment.payer)),

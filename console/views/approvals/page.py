@@ -245,7 +245,7 @@ class ApprovalsPage(Page):
         own_count = len(inbox.to_decide) + decidable_count
         undecided = len(inbox.others) + len(proposals) - decidable_count
         self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided))
-        self.improve_focus()
+        self.restore_focus()
 
     def _show_empty(self) -> None:
         translate, undecided = self.context.translate, len(self.inbox.others)
@@ -344,7 +344,7 @@ class ApprovalsPage(Page):
         buttons = (self.decline, self.withdraw, self.approve)
         set_tab_order(self.list.requests, *self.view.focus_stops, *buttons)
         self._update_buttons()
-        self.improve_focus()
+        self.restore_focus()
 
     def _show_head(self, view: RefundView) -> None:
         context, payment = self.context, view.payment

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import proposal_amount, proposal_refusal_text, proposal_title, proposed_state_text
-from console.views.money.base_page import fact_list
+from console.views.money.base_page import make_fact_list
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, route_to
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
@@ -35,7 +35,7 @@ class ProposalView(QWidget):
         self.open_button.clicked.connect(self._emit_opened)
         head = Surface(edge="bottom")
         head.setLayout(make_column(self._title, margins=(_MARGIN_PX, 12, _MARGIN_PX, 10)))
-        self._facts: QWidget = fact_list()
+        self._facts: QWidget = make_fact_list()
         self._box = make_column(
             self._facts,
             self.words,
@@ -53,7 +53,7 @@ class ProposalView(QWidget):
         self._title.show_text(proposal_title(proposal, context))
         old_facts, self._facts = (
             self._facts,
-            fact_list(
+            make_fact_list(
                 (translate("approvals.proposed_outcome"), proposed_state_text(proposal, context)),
                 (translate("column.amount"), proposal_amount(proposal, context)),
                 (

@@ -194,7 +194,7 @@ class ComparePage(Page):
         announce(self.summary, self.summary.plain, is_stored=False)
         self._rows.show_rows([_DifferenceRow(number, item) for number, item in enumerate(comparison.differences, 1)])
         self._show_pages()
-        self.improve_focus()
+        self.restore_focus()
 
     def _show_comparison_failure(self, documents: "PdfComparison", failure: Failure) -> None:
         if documents is self._documents and failure.code != "cancelled":

@@ -13,7 +13,7 @@ from console.domain.calendar_days import JST
 from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, UnfinishedWork
-from console.views.app.status_bar import gateway_cell, provider_cell, service_cell
+from console.views.app.status_bar import make_alarmbox_cell, make_database_cell, make_gateway_cell
 from console.views.home.count_panels import CountLine, CountPanel
 from console.views.home.draft_bars import DraftBars
 from console.views.home.recent_records import RecentPanel
@@ -53,7 +53,7 @@ _QUEUE_ICONS_AND_TONES = (
 _MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
 _MIN_NARROW_PANEL_PX = 240  # the same for four panels, of which the ages give way first
 _MIN_VISIBLE_ROWS = 4  # rows of the table that stay visible at any text size
-_MAX_VIEW_LINES = 7
+_MAX_SAVED_VIEW_LINES = 7
 _REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
 
 
@@ -174,7 +174,7 @@ class HomePage(Page):
         self.list.setCurrentWidget(self.nothing if is_empty else self.table)
         if self.table.current_item is None:
             self.table.go_to_first()
-        self.improve_focus()
+        self.restore_focus()
 
     def focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self._empty_button
@@ -222,9 +222,11 @@ class HomePage(Page):
         """Show the saved views with their record counts. If no view is saved, hide the panel."""
         views, translate = self.context.saved_views, self.context.translate
         self.views_panel.setVisible(bool(views))
-        further = len(views) - _MAX_VIEW_LINES
+        further = len(views) - _MAX_SAVED_VIEW_LINES
         foot = translate("home.views_further", n=further) if further > 0 else translate("home.views_foot")
-        self.views_panel.show_lines([_make_view_line(self.context, one) for one in views[:_MAX_VIEW_LINES]], foot)
+        self.views_panel.show_lines(
+            [_make_view_line(self.context, one) for one in views[:_MAX_SAVED_VIEW_LINES]], foot
+        )
         set_tab_order(*self.team_panel.focus_stops, *self.views_panel.focus_stops, self.link)
         self._fit_panels()
 
@@ -361,8 +363,8 @@ def _make_work_line(
 
 
 def _make_provider_lines(context: WindowContext) -> list[CountLine]:
-    gateways = (gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
-    cells = (service_cell(context), *gateways, provider_cell(context))
+    gateways = (make_gateway_cell(context, gateway) for gateway in context.connection_state.gateways)
+    cells = (make_database_cell(context), *gateways, make_alarmbox_cell(context))
     return [CountLine("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
 
 

@@ -384,7 +384,7 @@ class CompanyView(QWidget):
         self._acts.page.refuse_key(self._context.translate(reason_key if record is not None else "act.none_selected"))
 
     @Slot()
-    def copy_current(self) -> None:
+    def copy_number(self) -> None:
         """Copy the corporation number to the clipboard."""
         if self.number:
             self._acts.copy_text(self.number)

@@ -19,7 +19,7 @@ from console.views.exports.list_export import ListExport
 from console.views.lookup.company_page import CompanyView
 from console.views.lookup.found_records import FoundRecords
 from console.views.pages.base import Page, PageHead, add_hidden_buttons
-from console.views.pages.corporation_number_field import NumberField
+from console.views.pages.corporation_number_field import CorporationNumberField
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.records import evidence_bundle
@@ -75,7 +75,7 @@ class LookupPage(Page):
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
         self.bind_key(evidence_bundle.BUNDLE_SHORTCUT, self._export_evidence)
-        self.number = NumberField(context)
+        self.number = CorporationNumberField(context)
         self.company = CompanyView(context, self.acts)
         self.head.menu_parts.append(lambda menu: add_hidden_buttons(self.company.panel, menu))
         self.content = QStackedWidget()
@@ -104,7 +104,7 @@ class LookupPage(Page):
         }
         for key, act in acts.items():
             self.bind_key(key, act)
-        self.bind_key("Ctrl+C", self.company.copy_current)
+        self.bind_key("Ctrl+C", self.company.copy_number)
         self.add_button_shortcut(self.company.copy_button)
         self.bind_key("Ctrl+F", self._focus_number_field)
 

@@ -20,10 +20,10 @@ from console.views.widgets.record_parts import FactList
 from console.wording import catalogue as wording
 
 _MIN_ASIDE_WIDTH_PX = 900  # px at text size 1; in a narrower window the facts beside the tabs are hidden
-M = TypeVar("M", bound=PaymentView | OrderView | RefundView)
+MoneyView = TypeVar("MoneyView", bound=PaymentView | OrderView | RefundView)
 
 
-class MoneyPage(RecordPage[M]):
+class MoneyPage(RecordPage[MoneyView]):
     """Base class of the pages of payments, orders and refunds. `related_tab_names` are the names of the tabs that
     list related records. If `shows_sides_and_amounts` is False, the page shows neither the amounts nor the
     comparison of the record's state in the systems that know it.
@@ -66,7 +66,7 @@ class MoneyPage(RecordPage[M]):
         self.show_sides(sides, {money_facts.GATEWAY_SIDE: tools})
         self.money.show_parts(*money_facts.money_parts(view.money, context))
 
-    def printed_lines(self, view: M) -> list[str]:
+    def printed_lines(self, view: MoneyView) -> list[str]:
         amounts = [self.money.accessibleName()] if self.shows_sides_and_amounts else []
         return [*super().printed_lines(view), *amounts]
 
@@ -82,7 +82,7 @@ class MoneyPage(RecordPage[M]):
         self.facts_panel.setVisible(self.width() >= _MIN_ASIDE_WIDTH_PX * current_appearance().scale)
 
 
-def fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:
+def make_fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:
     """Return a widget with one line per (label, value); a missing value is shown as –."""
     facts_shown = FactList()
     for label, value in facts:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from console.domain.payments.service_results import OrderView
 from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState
-from console.views.money.base_page import MoneyPage, fact_list
+from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
 from console.views.records.page import record_hints
 from console.views.runtime.context import WindowContext
@@ -18,7 +18,7 @@ from console.wording import sagas as saga_wording
 if TYPE_CHECKING:
     from console.app import Console
 
-_LOOK_BY_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
     StepState.DONE: ("check", "good"),
     StepState.CURRENT: ("ring_arrow", "progress"),
     StepState.WAITING: ("hourglass", "care"),
@@ -63,7 +63,7 @@ class OrderPage(MoneyPage[OrderView]):
         self.head.show_identity(record.corporation_number or "", "", total, badges)
         self._show_steps(view.sagas)
         self.tabs.show_view(view, payments=view.payments, refunds=view.refunds)
-        facts = fact_list(
+        facts = make_fact_list(
             (translate("column.number_short"), wording.format_number(record.corporation_number or "")),
             (translate("field.order_number"), record.merch_txn_id),
             (translate("field.total"), total),
@@ -85,7 +85,7 @@ class OrderPage(MoneyPage[OrderView]):
                 saga_wording.saga_state_text(visible_sagas[0], language),
                 saga_wording.saga_time_text(visible_sagas[0], language),
             )
-            lines = [step_line(step, language) for step in visible_sagas[0].steps]
+            lines = [make_step_line(step, language) for step in visible_sagas[0].steps]
             self.steps.show_steps(saga_wording.saga_title(language), " · ".join(standing), lines)
 
     def helpful_actions(self, view: OrderView) -> tuple[str, ...]:
@@ -98,9 +98,9 @@ class OrderPage(MoneyPage[OrderView]):
             self.context.navigate(PaymentRoute(payment_id, (), self.sidebar_key))
 
 
-def step_line(step: SagaStep, language: str) -> StepLine:
+def make_step_line(step: SagaStep, language: str) -> StepLine:
     """Return the line that shows this step of a saga in the list of steps."""
-    shape, tone = _LOOK_BY_STEP_STATE[step.state]
+    shape, tone = _ICON_AND_TONE_BY_STEP_STATE[step.state]
     return StepLine(
         saga_wording.step_name(step, language),
         shape,

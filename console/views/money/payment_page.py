@@ -10,7 +10,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import SetAside, SetAsideState
 from console.domain.payments.service_results import PaymentView
 from console.domain.records import Certainty
-from console.views.money.base_page import MoneyPage, fact_list
+from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
@@ -63,7 +63,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         self.show_money(view, record.provider, self._reference, self.answers, self._probe)
         self._show_tools(view)
         self.tabs.show_view(view, refunds=view.refunds)
-        self._show_aside(view)
+        self._fill_aside_panel(view)
         self._show_unknown_refund_bar(view)
 
     def _show_unknown_refund_bar(self, view: PaymentView) -> None:
@@ -105,7 +105,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         self._probe.setVisible(not has_answer)
         self._order_link.setVisible(view.order is not None)
 
-    def _show_aside(self, view: PaymentView) -> None:
+    def _fill_aside_panel(self, view: PaymentView) -> None:
         record, translate = view.record, self.context.translate
         paid_at = wording.format_instant(record.paid_at) if record.paid_at else None
         expires_at = (
@@ -127,7 +127,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         if view.set_asides:
             set_aside_amount = wording.format_amount(record.set_aside_minor, record.currency)
             facts.append((translate("money.part.set_aside"), set_aside_amount))
-        self.show_aside_panel(translate("case.this_payment"), fact_list(*facts))
+        self.show_aside_panel(translate("case.this_payment"), make_fact_list(*facts))
 
     def helpful_actions(self, view: PaymentView) -> tuple[str, ...]:
         """Return the names of the offered actions: first the action of the explained next step, then others that
@@ -144,7 +144,7 @@ class PaymentPage(MoneyPage[PaymentView]):
             case "probe":
                 self.acts.probe(view.record)
             case "refund":
-                self.acts.refund(view.record.id, _only_set_aside(view))
+                self.acts.refund(view.record.id, _find_only_set_aside(view))
             case "open_refund":
                 self._open_pending_refund(view)
             case "resolve":
@@ -168,7 +168,7 @@ class PaymentPage(MoneyPage[PaymentView]):
             self.context.navigate(OrderRoute(self.view.order.id, (), self.sidebar_key))
 
 
-def _only_set_aside(view: PaymentView) -> SetAside | None:
+def _find_only_set_aside(view: PaymentView) -> SetAside | None:
     """Return the payment's open set-aside if no other money of the payment can be refunded; otherwise None."""
     if view.record.refundable_minor > 0:
         return None

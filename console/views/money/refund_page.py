@@ -9,7 +9,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.service_results import RefundView
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
-from console.views.money.base_page import MoneyPage, fact_list
+from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
 from console.views.records.page import record_hints
 from console.views.runtime.routes import ApprovalsRoute, PaymentRoute
@@ -56,11 +56,11 @@ class RefundPage(MoneyPage[RefundView]):
         self.show_money(view, payment.provider, self.answers, kind="refund", was_sent=bool(record.sent_count))
         self.answers.setVisible(bool(view.evidence))
         self.tabs.show_view(view, refunds=view.earlier)
-        self._show_aside(view)
+        self._fill_aside_panel(view)
 
-    def _show_aside(self, view: RefundView) -> None:
+    def _fill_aside_panel(self, view: RefundView) -> None:
         record, translate = view.record, self.context.translate
-        facts = fact_list(
+        facts = make_fact_list(
             (translate("field.reason"), record_texts.refund_reason(record, self.context)),
             (translate("field.ticket"), record.ticket),
             (translate("field.maker"), record.maker),
@@ -69,17 +69,17 @@ class RefundPage(MoneyPage[RefundView]):
                 translate("case.names", names=record.checkers) if record.checkers else None,
             ),
             (translate("field.payer"), case_words.masked_payer(view.payment.payer)),
-            (translate("field.refund_key"), self._copyable_id("refund_key", record.provider_refund_key)),
+            (translate("field.refund_key"), self._make_copyable_id("refund_key", record.provider_refund_key)),
             (
                 translate("field.provider_refund_id"),
-                self._copyable_id("provider_refund_id", record.provider_refund_id),
+                self._make_copyable_id("provider_refund_id", record.provider_refund_id),
             ),
-            (translate("field.sent"), self._sent_words(view)),
+            (translate("field.sent"), self._format_sent(view)),
             (translate("field.version"), str(record.version)),
         )
         self.show_aside_panel(translate("case.this_refund"), facts)
 
-    def _copyable_id(self, name: str, text: str | None) -> QWidget | None:
+    def _make_copyable_id(self, name: str, text: str | None) -> QWidget | None:
         """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is
         the wording key of its label, without `field.`. Return None if `text` is None or empty."""
         return (
@@ -88,7 +88,7 @@ class RefundPage(MoneyPage[RefundView]):
             else None
         )
 
-    def _sent_words(self, view: RefundView) -> str | None:
+    def _format_sent(self, view: RefundView) -> str | None:
         record = view.record
         if not record.sent_count or record.last_sent_at is None:
             return None

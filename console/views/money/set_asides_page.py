@@ -29,8 +29,8 @@ from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
 
-_MAX_ROWS = 200
-_LOOKS: dict[SetAsideState, tuple[str, Tone]] = {
+_MAX_SET_ASIDES = 200
+_ICON_AND_TONE_BY_STATE: dict[SetAsideState, tuple[str, Tone]] = {
     SetAsideState.OPEN: ("square_bang", "care"),
     SetAsideState.REFUNDING: ("hourglass", "progress"),
     SetAsideState.REFUNDED: ("arrow_back", "text"),
@@ -69,7 +69,7 @@ class SetAsidesPage(Page):
         self.request_button = bind_right(
             context, KeyButton(translate("set_asides.ask"), "R", "primary", binds=False), "refund_request"
         )
-        self.request_button.clicked.connect(self.ask_for_refund)
+        self.request_button.clicked.connect(self.request_refund)
         self.open_refund = KeyButton(translate("action.open_refund"))
         self.open_refund.clicked.connect(self._open_refund)
         footer = Surface(raised=True, edge="top")
@@ -82,11 +82,11 @@ class SetAsidesPage(Page):
         self.add_part(self.list, 1)
         self.add_part(footer)
         self.add_hints()
-        self.table.opened.connect(self._open_item)
+        self.table.opened.connect(self._open_payment)
         self.table.current_changed.connect(self._show_buttons)
-        self.table.current_changed.connect(self._show_current)
+        self.table.current_changed.connect(self._report_selected_record)
         self.table.rows.page_applied.connect(self._select_first)
-        self.bind_key("R", self._ask_by_key)
+        self.bind_key("R", self._press_request_button)
         set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
 
     def show_route(self, route: object) -> None:
@@ -100,7 +100,7 @@ class SetAsidesPage(Page):
 
     def read_data(self, reason: str) -> None:
         self.context.run_read(
-            lambda services: services.payments.list_set_asides(_MAX_ROWS),
+            lambda services: services.payments.list_set_asides(_MAX_SET_ASIDES),
             partial(self._show_items, is_automatic=reason == "changed"),
             self.show_reading_failure,
             owner=self,
@@ -120,7 +120,7 @@ class SetAsidesPage(Page):
         self._show_buttons(self.table.current_item)
 
     @Slot()
-    def _show_current(self) -> None:
+    def _report_selected_record(self) -> None:
         item = self.current_item
         self.acts.show_current(("set-aside", _set_aside_id(item)) if item is not None else None)
 
@@ -135,18 +135,18 @@ class SetAsidesPage(Page):
         self.request_button.setVisible(isinstance(item, SetAsideItem) and item.record.state is SetAsideState.OPEN)
         self.open_refund.setVisible(has_refund)
 
-    def _ask_by_key(self) -> None:
+    def _press_request_button(self) -> None:
         key = "act.none_selected" if self.current_item is None else "set_asides.not_open"
         self.press_button(self.request_button, self.context.translate(key))
 
     @Slot()
-    def ask_for_refund(self) -> None:
+    def request_refund(self) -> None:
         item = self.current_item
         if item is not None and self.request_button.isEnabled() and item.record.state is SetAsideState.OPEN:
             self.acts.refund(item.payment.id, item.record)
 
     @Slot(object)
-    def _open_item(self, item: SetAsideItem) -> None:
+    def _open_payment(self, item: SetAsideItem) -> None:
         self.context.navigate(PaymentRoute(item.payment.id, (), "approvals"))
 
     @Slot()
@@ -164,7 +164,9 @@ def _set_aside_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def make_state_cell(item: SetAsideItem) -> StateCell:
-        return StateCell(translate(f"state.set_aside.{item.record.state}"), *_LOOKS[item.record.state])
+        return StateCell(
+            translate(f"state.set_aside.{item.record.state}"), *_ICON_AND_TONE_BY_STATE[item.record.state]
+        )
 
     def make_money_column(name: str, title: str, amount_minor: Callable[[SetAsideItem], int]) -> Column:
         def format_text(item: SetAsideItem) -> str:

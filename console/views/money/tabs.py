@@ -15,7 +15,7 @@ from console.views.widgets.placeholders import EmptyState
 from console.views.widgets.timeline import TimelineList
 
 _MIN_TABLE_ROWS = 3
-_COLUMNS_BY_LIST = {
+_COLUMN_NAMES_BY_TAB = {
     "payments": ("day", "name", "provider", "amount", "state", "certainty", "work", "next"),
     "refunds": ("day", "name", "amount", "state", "certainty", "work", "people", "next"),
 }
@@ -27,7 +27,7 @@ class MoneyTabs(RecordTabs):
 
     def __init__(self, context: WindowContext, lists: Sequence[str]) -> None:
         self._attempts = TimelineList(context.translate("record.tab.attempts"))
-        self._lists = {name: self._table(context, name) for name in lists}
+        self._lists = {name: self._make_related_table(context, name) for name in lists}
         related_tabs = (
             RecordTab(name, table_or_nothing, (table_or_nothing.table,))
             for name, table_or_nothing in self._lists.items()
@@ -38,10 +38,10 @@ class MoneyTabs(RecordTabs):
             table_or_nothing.table.opened.connect(self.related_record_requested)
 
     @staticmethod
-    def _table(context: WindowContext, name: str) -> TableOrEmptyState:
+    def _make_related_table(context: WindowContext, name: str) -> TableOrEmptyState:
         table = StaticTable(
             context,
-            record_columns(context, _COLUMNS_BY_LIST[name], return_record),
+            record_columns(context, _COLUMN_NAMES_BY_TAB[name], return_record),
             make_record_ref,
             context.translate(f"record.tab.{name}"),
             hideable_columns=("next", "people", "day", "provider"),

@@ -30,19 +30,19 @@ class DesktopMessages(QObject):
         """Show a desktop message. A click on it emits `opened` with `link`."""
         if self._icon is None:
             self._icon = QSystemTrayIcon(QApplication.windowIcon(), self)
-            self._icon.messageClicked.connect(self.open_last)
+            self._icon.messageClicked.connect(self.emit_last_link)
         self._link = link
         self._icon.setToolTip(title)
         self._icon.show()
         self._icon.showMessage(title, text, QApplication.windowIcon())
 
     @Slot()
-    def open_last(self) -> None:
+    def emit_last_link(self) -> None:
         """Emit `opened` with the link of the newest message, because the person has clicked it."""
         self.opened.emit(self._link)
 
     @Slot()
-    def remove(self) -> None:
+    def remove_icon(self) -> None:
         """Remove the icon from the tray, because the window closes or the person signs out."""
         if self._icon is not None:
             self._icon.hide()

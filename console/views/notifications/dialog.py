@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.notifications.events import EventKind
-from console.views.notifications.switches import is_switched_on, switch
+from console.views.notifications.switches import is_switched_on, store_switch
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
@@ -32,7 +32,7 @@ class NotificationsDialog(DialogFrame):
         lines.setSpacing(6)
         for kind, box in self.boxes.items():
             box.setChecked(is_switched_on(context.preferences, kind))
-            box.checkStateChanged.connect(partial(self._store, kind))
+            box.checkStateChanged.connect(partial(self._store_switch, kind))
             lines.addWidget(box)
         place = "desktop" if has_desktop else "window"
         self.place = TextLabel(translate(f"dialog.notifications.{place}"), "small", "muted", wrap=True)
@@ -43,5 +43,5 @@ class NotificationsDialog(DialogFrame):
     def first_focus(self) -> QWidget:
         return self.boxes[EventKind.APPROVAL]
 
-    def _store(self, kind: EventKind, state: Qt.CheckState) -> None:
-        switch(self._context.preferences, kind, is_on=state == Qt.CheckState.Checked)
+    def _store_switch(self, kind: EventKind, state: Qt.CheckState) -> None:
+        store_switch(self._context.preferences, kind, is_on=state == Qt.CheckState.Checked)

@@ -9,7 +9,7 @@ from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 
 _MAX_SENTENCES = 3
-_LOOKS: dict[EventKind, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_EVENT_KIND: dict[EventKind, tuple[str, Tone]] = {
     EventKind.APPROVAL: ("half_disc", "progress"),
     EventKind.DECISION: ("ring_check", "progress"),
     EventKind.HAND_OVER: ("person", "care"),
@@ -34,11 +34,11 @@ def events_text(events: tuple[PersonalEvent, ...], context: WindowContext) -> tu
     return context.translate("notification.several", n=len(events)), "\n".join(sentences)
 
 
-def make_toast(events: tuple[PersonalEvent, ...], context: WindowContext) -> Toast:
+def make_event_toast(events: tuple[PersonalEvent, ...], context: WindowContext) -> Toast:
     """Return the toast about these events. If there is one event and it concerns a record, a click on the toast
     opens this record."""
     words, detail = events_text(events, context)
-    shape, tone = _LOOKS[events[0].kind]
+    shape, tone = _ICON_AND_TONE_BY_EVENT_KIND[events[0].kind]
     return Toast(words, " ".join(detail.splitlines()), shape, tone, _find_route(events) if len(events) == 1 else None)
 
 

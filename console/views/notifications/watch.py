@@ -8,10 +8,10 @@ from console.domain.payments.records import Refund
 from console.views.approvals.arrivals import make_arrival_toast
 from console.views.notifications.desktop import DesktopMessages
 from console.views.notifications.switches import is_switched_on
-from console.views.notifications.texts import events_text, make_toast
+from console.views.notifications.texts import events_text, make_event_toast
 from console.views.sign_in.hide_contents import CoveredWindow
 
-_APPROVAL_KEYS = ("approval/refund/", "approval/proposal/")
+_APPROVAL_KEY_PREFIXES = ("approval/refund/", "approval/proposal/")
 
 
 class NotificationWatch(QObject):
@@ -37,11 +37,11 @@ class NotificationWatch(QObject):
         self._person: str | None = None
         self._known: set[str] = set()
         self.desktop = DesktopMessages(self)
-        self.desktop.opened.connect(self._open)
-        self._context.work_counts_changed.connect(self._find_new)
+        self.desktop.opened.connect(self._emit_clicked)
+        self._context.work_counts_changed.connect(self._show_new_events)
 
     @Slot()
-    def _find_new(self) -> None:
+    def _show_new_events(self) -> None:
         counts = self._context.work_counts
         if counts.read_at is None or counts.person is None or counts.person != self._context.operator:
             return
@@ -69,21 +69,23 @@ class NotificationWatch(QObject):
         arrived = [
             one
             for one in self._context.work_counts.to_decide
-            if f"{_APPROVAL_KEYS[not isinstance(one, Refund)]}{one.id}" in keys
+            if f"{_APPROVAL_KEY_PREFIXES[not isinstance(one, Refund)]}{one.id}" in keys
         ]
         if arrived:
             self._context.toast_requested.emit(make_arrival_toast(arrived, self._context))
-        others = tuple(event for event in events if event.kind is not EventKind.APPROVAL and not self._is_told(event))
+        others = tuple(
+            event for event in events if event.kind is not EventKind.APPROVAL and not self._is_own_bulk_run(event)
+        )
         if others:
-            self._context.toast_requested.emit(make_toast(others, self._context))
+            self._context.toast_requested.emit(make_event_toast(others, self._context))
 
-    def _is_told(self, event: PersonalEvent) -> bool:
+    def _is_own_bulk_run(self, event: PersonalEvent) -> bool:
         """Return True for the end of a bulk run that this window has executed, because another toast already shows
         its result."""
         return event.kind is EventKind.BULK_RUN and int(event.subject_id) in self._context.own_bulk_runs
 
     @Slot(object)
-    def _open(self, link: Link | None) -> None:
+    def _emit_clicked(self, link: Link | None) -> None:
         if link is None:
             self.runs_opened.emit()
         else:

@@ -22,7 +22,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 
-log = logging.getLogger("console.views")
+_log = logging.getLogger("console.views")
 _HEAD_GAPS_PX = 88  # margins and spaces between the parts of a head, in px
 KeyHint = tuple[Sequence[str], str]
 """One entry of the line of shortcuts: the names of one or more keys, and the wording key of the action that they run.
@@ -30,7 +30,7 @@ KeyHint = tuple[Sequence[str], str]
 
 
 _HINT_GAP_PX = 16
-_FULL_WINDOW_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
+_MIN_FULL_WINDOW_HEIGHT_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
 
 def set_tab_order(*stops: QWidget) -> None:
@@ -140,9 +140,9 @@ class PageHead(Surface):
         self._grid.addWidget(self.title, 0, 0)
         self._grid.addWidget(self._right_side, 0, 2)
         self._is_button_below: bool | None = None
-        self._place_button(below=False)
+        self._place_sentence(below=False)
 
-    def _place_button(self, *, below: bool) -> None:
+    def _place_sentence(self, *, below: bool) -> None:
         """Put the sentence about the page below the title (`below`), or beside the title."""
         if below != self._is_button_below:
             self._is_button_below = below
@@ -156,15 +156,17 @@ class PageHead(Surface):
         super().resizeEvent(event)
         self.fit_sentence()
 
-    def set_short(self, *, is_short: bool) -> None:
-        """In a low window (`is_short`), hide the sentence and the time of the last reading, and replace the added
-        buttons with the menu button. If False, undo this."""
+    def adapt_to_low_window(self, *, is_low_window: bool) -> None:
+        """In a low window (`is_low_window`), hide the sentence and the time of the last reading, and replace the
+        added buttons with the menu button. If False, undo this."""
         for button in self._further_buttons:
-            button.setVisible(not is_short)
-        self.more.setVisible(is_short and bool(self._further_buttons or self.menu_parts))
-        self.sentence.setVisible(not is_short)
-        self.read_at.setVisible(not is_short)
-        self._grid.setContentsMargins(self._margin, 4 if is_short else 12, self._margin, 4 if is_short else 12)
+            button.setVisible(not is_low_window)
+        self.more.setVisible(is_low_window and bool(self._further_buttons or self.menu_parts))
+        self.sentence.setVisible(not is_low_window)
+        self.read_at.setVisible(not is_low_window)
+        self._grid.setContentsMargins(
+            self._margin, 4 if is_low_window else 12, self._margin, 4 if is_low_window else 12
+        )
 
     def add_button(self, button: KeyButton) -> None:
         """Add a button at the right of the header, before the buttons that are already there. In a low window it
@@ -193,7 +195,7 @@ class PageHead(Surface):
             add_entries(menu)
         return menu
 
-    def place_below(self, button: KeyButton) -> QPoint:
+    def point_below(self, button: KeyButton) -> QPoint:
         """Return the point below an added button (or below `more` while this button is only in the menu), at which
         a menu or panel can open, in px of the screen."""
         shown = button if button.isVisible() else self.more
@@ -207,7 +209,7 @@ class PageHead(Surface):
         """Put the sentence about the page beside the title if it fits there, otherwise below the title."""
         words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
-        self._place_button(below=fixed_width + words + _HEAD_GAPS_PX > self.width())
+        self._place_sentence(below=fixed_width + words + _HEAD_GAPS_PX > self.width())
 
 
 def add_hidden_buttons(part: QWidget, menu: QMenu) -> None:
@@ -220,7 +222,7 @@ def add_hidden_buttons(part: QWidget, menu: QMenu) -> None:
             menu.addAction(button.text()).triggered.connect(button.click)
 
 
-class BarPlace(QWidget):
+class BarContainer(QWidget):
     """A container for the notification bars of a page; it has no height while it is empty."""
 
     def __init__(self) -> None:
@@ -271,14 +273,14 @@ class Page(QWidget):
         self.page_head: PageHead | None = None
         self._named_bars: dict[str, NotificationBar] = {}
         self._lower_parts: list[QWidget] = []
-        self._has_hints = self._is_short = False
+        self._has_hints = self._is_low_window = False
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
-        self._bars_above, self.bars_below = BarPlace(), BarPlace()
+        self._bars_above, self.bars_below = BarContainer(), BarContainer()
         self.hint_bar = HintsPanel([(keys, context.translate(words)) for keys, words in self.hints])
         context.changed.connect(self._refresh_on_changes)
-        context.services_opened.connect(self._refresh_on_arrival)
+        context.services_opened.connect(self._refresh_when_opened)
         context.person_changed.connect(self._refresh_for_person)
         self._seen_switches = context.connection_state.switches_on
         context.connection_state_changed.connect(self._refresh_on_switches)
@@ -311,32 +313,32 @@ class Page(QWidget):
         self._has_hints = True
         self.add_part(self.hint_bar)
 
-    def show_short(self, *, is_short: bool) -> None:
-        """In a window that is low for the text size (`is_short`), hide the header's sentence and the line of
+    def adapt_to_low_window(self, *, is_low_window: bool) -> None:
+        """In a window that is low for the text size (`is_low_window`), hide the header's sentence and the line of
         shortcuts (which Ctrl+/ lists), so that the contents have more room. If False, show them again."""
-        self.hint_bar.setVisible(self._has_hints and not is_short)
+        self.hint_bar.setVisible(self._has_hints and not is_low_window)
         if self.page_head is not None:
-            self.page_head.set_short(is_short=is_short)
+            self.page_head.adapt_to_low_window(is_low_window=is_low_window)
 
     @property
-    def is_short(self) -> bool:
-        """True if the window is low for the text size, so that `show_short` has hidden some texts."""
-        return self._is_short
+    def is_low_window(self) -> bool:
+        """True if the window is low for the text size, so that `adapt_to_low_window` has hidden some texts."""
+        return self._is_low_window
 
-    def _fit_height(self) -> None:
-        is_short = self.window().height() < _FULL_WINDOW_PX * current_appearance().scale
-        if is_short != self._is_short:
-            self._is_short = is_short
-            self.show_short(is_short=is_short)
+    def _adapt_to_height(self) -> None:
+        is_low_window = self.window().height() < _MIN_FULL_WINDOW_HEIGHT_PX * current_appearance().scale
+        if is_low_window != self._is_low_window:
+            self._is_low_window = is_low_window
+            self.adapt_to_low_window(is_low_window=is_low_window)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_height()
+        self._adapt_to_height()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self._fit_height()
+            self._adapt_to_height()
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -421,7 +423,7 @@ class Page(QWidget):
         if target is not None:
             target.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def improve_focus(self) -> None:
+    def restore_focus(self) -> None:
         """Call `take_focus` if the focus is nowhere useful: on no widget, on a hidden one, on the page's title, or
         on the EmptyState that has replaced a list. A page calls this after it has shown its data."""
         focus = find_focus(self.window())
@@ -439,7 +441,7 @@ class Page(QWidget):
         if not self.context.is_ready:
             return
         if self.isVisible():
-            log.debug("%s reads anew: %s", type(self).__name__, reason)
+            _log.debug("%s reads anew: %s", type(self).__name__, reason)
             self._pending_refresh_reason = ""
             self.read_data(reason)
         elif reason != "changed" or not self._pending_refresh_reason:  # "changed" asks for the least of all reasons
@@ -474,7 +476,7 @@ class Page(QWidget):
             self.refresh("changed")
 
     @Slot()
-    def _refresh_on_arrival(self) -> None:
+    def _refresh_when_opened(self) -> None:
         self.refresh("arrived")
 
     @Slot()

@@ -17,7 +17,7 @@ _SUGGESTION_DELAY_MS = 120
 _MAX_SUGGESTIONS = 3
 
 
-class NumberField(QWidget):
+class CorporationNumberField(QWidget):
     """An input field for a corporation number, with a button that looks it up. It accepts full-width digits,
     spaces, hyphens and a leading T, and never changes the typed text.
 

@@ -9,7 +9,7 @@ from console.views.widgets.badge import Badge
 from console.views.widgets.base import make_row
 
 
-def badge_row(context: WindowContext, record: ShownRecord) -> QWidget:
+def make_badge_row(context: WindowContext, record: ShownRecord) -> QWidget:
     """Return a widget with the three badges of a record side by side: state, certainty and work. The badge of a
     purchased credit check is "success" here even if its detail or PDF is missing."""
     holder = QWidget()

@@ -16,7 +16,7 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Field, LineEdit, MultiLineEdit
 from console.views.widgets.notification_bars import NotificationBar
 
-Inputs = Mapping[str, QWidget]
+InputWidgets = Mapping[str, QWidget]
 FORM, REVIEW = "form", "review"
 
 
@@ -37,7 +37,7 @@ class DialogDraft(QObject):
         kind: str,
         subject: str,
         title: str,
-        inputs: Callable[[], Inputs],
+        inputs: Callable[[], InputWidgets],
     ) -> None:
         super().__init__(dialog)
         self._context, self._inputs = context, inputs
@@ -49,7 +49,7 @@ class DialogDraft(QObject):
         if draft is not None:
             fill_inputs(inputs(), draft.inputs)
             again = KeyButton(context.translate("draft.start_over"), kind="inline")
-            again.clicked.connect(self._start_over)
+            again.clicked.connect(self._clear_inputs)
             words = context.translate("draft.filled", at=draft.at)
             self.bar = NotificationBar("", words, tone="progress", shape="clock", button=again)
         for widget in inputs().values():
@@ -72,7 +72,7 @@ class DialogDraft(QObject):
         }
         self._context.own_state.store(self._name, None if is_untouched else draft)
 
-    def show_stage(self, stage: str) -> None:
+    def store_stage(self, stage: str) -> None:
         """Store in the draft which stage the dialog has reached: FORM (inputs) or REVIEW (check before sending)."""
         self._stage = stage
         self.store()
@@ -82,43 +82,43 @@ class DialogDraft(QObject):
         self._is_open = False
         self._context.own_state.store(self._name, None)
 
-    def pause(self) -> None:
+    def stop_storing(self) -> None:
         """Stop storing changes of the inputs, because the dialog is about to delete its input widgets. The stored
         draft stays."""
         self._is_open = False
 
     @Slot()
-    def _start_over(self) -> None:
+    def _clear_inputs(self) -> None:
         fill_inputs(self._inputs(), {name: self._initial.get(name, "") for name in self._inputs()})
         self._context.own_state.store(self._name, None)
         if self.bar is not None:
             self.bar.hide()
 
 
-def read_inputs(inputs: Inputs) -> dict[str, JsonValue]:
+def read_inputs(inputs: InputWidgets) -> dict[str, JsonValue]:
     """Return the values of the input widgets by name: the text of a field, the data of the selected entry of a
     drop-down list, or True if a check box or button is on."""
-    return {name: _value_of(widget) for name, widget in inputs.items()}
+    return {name: _input_value(widget) for name, widget in inputs.items()}
 
 
-def _value_of(widget: QWidget) -> JsonValue:
+def _input_value(widget: QWidget) -> JsonValue:
     if isinstance(widget, Field):
         return widget.text()
     if isinstance(widget, LineEdit):
         return widget.text()
     if isinstance(widget, QComboBox):
-        return _choice_of(widget, widget.currentIndex())
+        return _entry_text(widget, widget.currentIndex())
     return isinstance(widget, QAbstractButton) and widget.isChecked()
 
 
-def _choice_of(widget: QComboBox, number: int) -> str:
+def _entry_text(widget: QComboBox, number: int) -> str:
     """Return the data of the entry with the index `number` as text, or the entry's text if it has no data; "" if
     there is no such entry."""
     data = widget.itemData(number) if number >= 0 else None
     return "" if number < 0 else str(widget.itemText(number) if data is None else data)
 
 
-def fill_inputs(inputs: Inputs, values: Mapping[str, JsonValue]) -> None:
+def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
     """Set the input widgets to `values`, as `read_inputs` has returned them. Ignore a value of a wrong type for
     its widget."""
     for name, widget in inputs.items():
@@ -130,7 +130,7 @@ def fill_inputs(inputs: Inputs, values: Mapping[str, JsonValue]) -> None:
             else:
                 edit.setText(value)
         elif isinstance(widget, QComboBox) and isinstance(value, str):
-            numbers = [number for number in range(widget.count()) if _choice_of(widget, number) == value]
+            numbers = [number for number in range(widget.count()) if _entry_text(widget, number) == value]
             widget.setCurrentIndex(numbers[0] if numbers else -1)
         elif isinstance(widget, QAbstractButton) and isinstance(value, bool):
             widget.setChecked(value)

@@ -13,8 +13,8 @@ from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance
 
-_MEASURED_ROWS = 200  # rows whose cells are measured
-_MIN_SENTENCE_PX = 96  # width of a column of sentences in a table that is too narrow, at text size 1
+_MAX_MEASURED_ROWS = 200  # rows whose cells are measured
+_MIN_SENTENCE_COLUMN_PX = 96  # width of a column of sentences in a table that is too narrow, at text size 1
 _TEXT_COLUMN_KINDS = ("text", "data")
 
 MAX_TRAIL_LENGTH = 200
@@ -75,26 +75,26 @@ class FittedTable(RecordTable):
         preferred = {column.key: self._preferred_width(place) for place, column in enumerate(self.rows.columns)}
         compact = {column.key: self._compact_width(place) for place, column in enumerate(self.rows.columns)}
         _hide_until_fits(self._hideable_keys, compact, hidden, room)
-        widths = preferred if _sum_without(preferred, hidden) <= room else compact
+        widths = preferred if _sum_visible_widths(preferred, hidden) <= room else compact
         self._set_first_column(hidden, widths)
-        for narrow_width in (self._own_width, self._least_width):
-            if _sum_without(widths, hidden) > room:
+        for narrow_width in (self._defined_width, self._least_width):
+            if _sum_visible_widths(widths, hidden) > room:
                 for place, column in enumerate(self.rows.columns):
                     if column.key not in self.preferred_widths:
                         widths[column.key] = min(widths[column.key], narrow_width(place))
         if _hide_until_fits(self._naming_keys, widths, hidden, room):
             self._set_first_column(hidden, widths)
-        excess = _sum_without(widths, hidden) - room
+        excess = _sum_visible_widths(widths, hidden) - room
         self._pin_columns(hidden if excess > 0 else None)
         for place, column in enumerate(self.rows.columns):
             if column.is_stretched:
-                self._set_stretch(place, is_too_narrow=excess > 0)
+                self._set_column_stretch(place, is_too_narrow=excess > 0)
             if not column.is_stretched or excess > 0:
                 self.setColumnWidth(place, widths[column.key])
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
-        self._share_rest(-excess)
+        self._share_free_width(-excess)
 
     def _set_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""
@@ -116,7 +116,7 @@ class FittedTable(RecordTable):
             self.pinned_columns = pinned
             self.viewport().update()
 
-    def _share_rest(self, rest: int) -> None:
+    def _share_free_width(self, rest: int) -> None:
         """Distribute `rest` px of free width to the columns whose texts would be cut off. A stretched column takes
         the remainder."""
         for place, column in enumerate(self.rows.columns):
@@ -126,7 +126,7 @@ class FittedTable(RecordTable):
                     self.setColumnWidth(place, self.columnWidth(place) + more)
                     rest -= more
 
-    def _set_stretch(self, place: int, *, is_too_narrow: bool) -> None:
+    def _set_column_stretch(self, place: int, *, is_too_narrow: bool) -> None:
         """Let the column take the free width, unless the table is too narrow, because the column would then shrink
         to nothing."""
         mode = QHeaderView.ResizeMode.Interactive if is_too_narrow else QHeaderView.ResizeMode.Stretch
@@ -171,13 +171,13 @@ class FittedTable(RecordTable):
         """Return the width in px that the title and the cells of the first 200 loaded rows need."""
         if place not in self._measured_px:
             column, delegate = self.rows.columns[place], self.delegates[place]
-            rows = islice(self.rows.loaded_rows(), _MEASURED_ROWS)
+            rows = islice(self.rows.loaded_rows(), _MAX_MEASURED_ROWS)
             width = max((delegate.width_of(column.cell(row)) for row in rows), default=0)
             needed = ceil(width) + sum(delegate.paddings(place)) + 1
             self._measured_px[place] = max(self._title_width(place), needed)
         return self._measured_px[place]
 
-    def _own_width(self, place: int) -> int:
+    def _defined_width(self, place: int) -> int:
         """Return the width in px that the column's contents need; for a column of sentences at most the width in
         its definition."""
         needed = self._contents_width(place)
@@ -188,7 +188,7 @@ class FittedTable(RecordTable):
         of its contents."""
         needed = self._contents_width(place)
         is_sentence = self.rows.columns[place].kind == "text"
-        return min(needed, round(_MIN_SENTENCE_PX * current_appearance().scale)) if is_sentence else needed
+        return min(needed, round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale)) if is_sentence else needed
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -200,11 +200,11 @@ def _hide_until_fits(keys: Sequence[str], widths: Mapping[str, int], hidden: set
     if at least one key was added."""
     count = len(hidden)
     for key in keys:
-        if _sum_without(widths, hidden) <= room:
+        if _sum_visible_widths(widths, hidden) <= room:
             break
         hidden.add(key)
     return len(hidden) > count
 
 
-def _sum_without(widths: Mapping[str, int], hidden: Collection[str]) -> int:
+def _sum_visible_widths(widths: Mapping[str, int], hidden: Collection[str]) -> int:
     return sum(width for key, width in widths.items() if key not in hidden)

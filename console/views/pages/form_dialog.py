@@ -19,8 +19,8 @@ class FormDialog(DialogFrame):
     shows a toast. If the service refuses the call or it fails, the dialog shows the reason above the form,
     which keeps the person's inputs.
 
-    A subclass creates its widgets and then calls `show_form` and `update_act`. After each change of an input it
-    calls `update_act` again.
+    A subclass creates its widgets and then calls `show_form` and `update_submit_button`. After each change of an
+    input it calls `update_submit_button` again.
 
     Signals:
     - answered(object): the call has returned this value.
@@ -50,13 +50,13 @@ class FormDialog(DialogFrame):
         )
         bind_worker(context, self.act_button)
         self.context, self._act_text = context, act_text
-        self.act_button.clicked.connect(self.act)
+        self.act_button.clicked.connect(self.submit)
 
     def list_inputs(self) -> Sequence[QWidget]:
         """Return the widgets of the form, from top to bottom. The subclass implements it."""
         raise NotImplementedError  # each dialog overrides it
 
-    def find_obstacle(self) -> str:
+    def find_form_problem(self) -> str:
         """Return the wording key of the sentence which says which input is missing or wrong; "" if the form is
         complete. The subclass implements it."""
         raise NotImplementedError  # each dialog overrides it
@@ -65,7 +65,7 @@ class FormDialog(DialogFrame):
         """Send the call of the complete form with `send_call`. The subclass implements it."""
         raise NotImplementedError  # each dialog overrides it
 
-    def describe(self, answer: Any) -> Toast:
+    def make_answer_toast(self, answer: Any) -> Toast:
         """Return the toast about `answer`, the value that the call has returned. The subclass implements it."""
         raise NotImplementedError  # each dialog overrides it
 
@@ -76,18 +76,18 @@ class FormDialog(DialogFrame):
         self.show_content(content)
 
     @Slot()
-    def update_act(self) -> None:
+    def update_submit_button(self) -> None:
         """Enable the main button if the form is complete; otherwise disable it and show the reason."""
-        key = self.find_obstacle()
+        key = self.find_form_problem()
         if key:
             self.disable_act_button(self.context.translate(key))
         else:
             self.enable_act_button(self.context.translate("dialog.enter_cancels"))
 
     @Slot()
-    def act(self) -> None:
+    def submit(self) -> None:
         """Send the form if it is complete and no call is running. The main button calls this."""
-        if not self.is_busy and not self.find_obstacle():
+        if not self.is_busy and not self.find_form_problem():
             self.send_form()
 
     def send_call(self, call: ActingCall[Any], *, label: str, attempt: Hashable, key: Hashable) -> None:
@@ -100,7 +100,7 @@ class FormDialog(DialogFrame):
             self._show_failure,
             owner=self,
             label=label,
-            describe=self.describe,
+            describe=self.make_answer_toast,
             attempt=attempt,
             key=key,
             provider="",
@@ -108,7 +108,7 @@ class FormDialog(DialogFrame):
 
     def show_answer(self, answer: Any) -> None:
         """Show the toast about the call's answer, emit `answered`, and close the dialog."""
-        self.context.toast_requested.emit(self.describe(answer))
+        self.context.toast_requested.emit(self.make_answer_toast(answer))
         self.answered.emit(answer)
         self.accept()
 
@@ -116,4 +116,4 @@ class FormDialog(DialogFrame):
         self.allow_closing(self.context.translate("action.cancel"), "")
         self.act_button.show_text(self._act_text)
         self.show_form(NotificationBar("", self.context.failure_message(failure), tone="bad", shape="square_bang"))
-        self.update_act()
+        self.update_submit_button()

@@ -22,7 +22,7 @@ from console.views.runtime.routes import (
 from console.views.widgets.base import ShapeIcon, Surface, TextLabel, make_column, make_row
 
 
-def needed_right(route: Route) -> str:
+def find_needed_right(route: Route) -> str:
     """Return the name of the right that a person needs to see the page of this route; "" if no right is needed."""
     if isinstance(route, AdminRoute):
         return ""
@@ -62,12 +62,12 @@ class NoRightPage(Page):
         self.reason_text = TextLabel("", bold=True, wrap=True, selectable=True)
         self.advice_text = TextLabel("", wrap=True, selectable=True)
         self.add_part(self.head)
-        self.add_part(self._content(), 1)
+        self.add_part(self._make_content(), 1)
         self.add_hints()
         for signal in (context.people_changed, context.person_changed):
             signal.connect(self.show_reason)
 
-    def _content(self) -> Surface:
+    def _make_content(self) -> Surface:
         content = Surface(edge="top")
         title = make_row(
             ShapeIcon("lock", "muted", 16),
@@ -87,7 +87,7 @@ class NoRightPage(Page):
 
     @Slot()
     def show_reason(self) -> None:
-        self.reason_text.show_text(self.context.missing_right_text(needed_right(self.route)))
+        self.reason_text.show_text(self.context.missing_right_text(find_needed_right(self.route)))
         self.advice_text.show_text(self._advice_text())
 
     def _advice_text(self) -> str:

@@ -47,7 +47,7 @@ class StaticTable(FittedTable):
         row at or above the mouse pointer, all rows keep their places: the table updates changed rows, marks
         removed rows, and shows new rows after the pointer has left the table.
         """
-        if is_automatic and self._would_move(rows):
+        if is_automatic and self._would_move_rows(rows):
             self._held_back_rows = rows
             self._update_rows(rows)
             return
@@ -62,7 +62,7 @@ class StaticTable(FittedTable):
             self._has_read = True
             self._model.read_query(lambda _cursor, _limit: FetchedPage(self._rows))
 
-    def _would_move(self, rows: Sequence[Any]) -> bool:
+    def _would_move_rows(self, rows: Sequence[Any]) -> bool:
         """Return True if the new rows would move a row at or above the mouse pointer."""
         if self.hover_row < 0:
             return False
@@ -100,7 +100,7 @@ class StaticTable(FittedTable):
     def all_rows(self) -> Sequence[Any]:
         return self._rows
 
-    def height_for(self, rows: int) -> int:
+    def height_for_rows(self, rows: int) -> int:
         """Return the height of the header and `rows` rows, in px."""
         return current_appearance().row_height("header") + rows * current_appearance().row_height() + 2
 

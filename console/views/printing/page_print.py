@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from console.domain.documents.pdf_pages import PageImage
 from console.domain.exports.tables import ExportRequest
 from console.services.exports.printouts import PrintedList
-from console.views.printing.print_job import PrintedSheet, choose_printer, print_images, print_sheet
+from console.views.printing.print_job import PrintedSheet, open_print_dialog, print_images, print_sheet
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from console.app import Console
 
-T = TypeVar("T")
-_DOTS_OF_PAGE = 1654  # width of A4 at 200 dots per inch
+ReadContents = TypeVar("ReadContents")
+_PAGE_IMAGE_WIDTH_PX = 1654  # width of A4 at 200 dots per inch
 
 
 class PagePrint(QObject):
@@ -32,22 +32,24 @@ class PagePrint(QObject):
         self.dialog: QPrintDialog | None = None
         self.is_running = False
 
-    def _choose(self, on_chosen: Callable[["QPrinter"], None]) -> None:
+    def _open_print_dialog(self, on_chosen: Callable[["QPrinter"], None]) -> None:
         """Open the operating system's print dialog, which calls `on_chosen` with the selected printer. Do nothing
         while something is being printed."""
         if self.is_running:
             return
-        self.dialog = choose_printer(self._parent.window(), self._context.translate("action.print"), on_chosen)
+        self.dialog = open_print_dialog(self._parent.window(), self._context.translate("action.print"), on_chosen)
 
-    def _run(self, call: Callable[["Console"], T], on_read: Callable[[T], None]) -> None:
+    def _read_and_print(
+        self, call: Callable[["Console"], ReadContents], on_read: Callable[[ReadContents], None]
+    ) -> None:
         """Run `call` in a worker thread, which reads the contents and writes the audit entry. Then let `on_read`
         print the contents, and show a toast."""
         context, self.is_running = self._context, True
 
-        def read(_: ProgressReporter) -> T:
+        def read(_: ProgressReporter) -> ReadContents:
             return context.bind_services(call)()
 
-        def show_read(found: T) -> None:
+        def show_read(found: ReadContents) -> None:
             self.is_running = False
             on_read(found)
             context.show_toast(context.translate("print.sent"), "")
@@ -60,7 +62,7 @@ class PagePrint(QObject):
         label = context.translate("action.print")
         context.runner.watch(read, show_read, show_failure, lambda _: None, owner=self, label=label, lane="long")
 
-    def _printed_by(self) -> str:
+    def _format_printed_by(self) -> str:
         context = self._context
         return context.translate("print.by", who=context.operator or "", at=context.now())
 
@@ -68,7 +70,7 @@ class PagePrint(QObject):
 
     def print_list(self, request: ExportRequest) -> None:
         """Open the print dialog, and print a list to the printer that the person selects."""
-        self._choose(lambda printer: self.print_list_to(request, printer))
+        self._open_print_dialog(lambda printer: self.print_list_to(request, printer))
 
     def print_list_to(self, request: ExportRequest, printer: "QPrinter") -> None:
         """Print a list to `printer`, with the same columns, texts and rows as its export."""
@@ -80,15 +82,17 @@ class PagePrint(QObject):
                 notes.append(translate("export.about.chosen", n=len(request.chosen)))
             if found.is_cut:
                 notes.append(translate("print.cut", n=len(found.rows)))
-            print_sheet(PrintedSheet(found.title, notes, self._printed_by(), found.columns, found.rows), printer)
+            print_sheet(
+                PrintedSheet(found.title, notes, self._format_printed_by(), found.columns, found.rows), printer
+            )
 
-        self._run(lambda services: services.printouts.read_list(request, language), print_found)
+        self._read_and_print(lambda services: services.printouts.read_list(request, language), print_found)
 
     # -- a record
 
     def print_record(self, kind: str, id: int, title: str, lines: Sequence[str]) -> None:
         """Open the print dialog, and print a record to the printer that the person selects."""
-        self._choose(lambda printer: self.print_record_to(kind, id, title, lines, printer))
+        self._open_print_dialog(lambda printer: self.print_record_to(kind, id, title, lines, printer))
 
     def print_record_to(self, kind: str, id: int, title: str, lines: Sequence[str], printer: "QPrinter") -> None:
         """Print a record to `printer`: `lines` (the texts of its page), then its timeline. Payers are masked."""
@@ -101,16 +105,16 @@ class PagePrint(QObject):
         def print_read(story: str) -> None:
             events = [line for line in story.splitlines()[2:] if line]
             paragraphs = [*lines, translate("record.tab.timeline"), *events]
-            print_sheet(PrintedSheet(title, paragraphs, self._printed_by()), printer)
+            print_sheet(PrintedSheet(title, paragraphs, self._format_printed_by()), printer)
 
-        self._run(read, print_read)
+        self._read_and_print(read, print_read)
 
     # -- a PDF
 
     def print_pdf(self, record_id: int, sha256: str | None) -> None:
         """Open the print dialog, and print a stored PDF to the printer that the person selects. `sha256` None
         means the current PDF of the credit check `record_id`."""
-        self._choose(lambda printer: self.print_pdf_to(record_id, sha256, printer))
+        self._open_print_dialog(lambda printer: self.print_pdf_to(record_id, sha256, printer))
 
     def print_pdf_to(self, record_id: int, sha256: str | None, printer: "QPrinter") -> None:
         """Print a stored PDF to `printer`. A child process renders its pages, as it does for the screen."""
@@ -119,8 +123,8 @@ class PagePrint(QObject):
             pages = services.pdfs.open_pages(record_id, sha256)
             try:
                 services.printouts.audit_pdf_printout(record_id, sha256)
-                return [pages.page_image(place, _DOTS_OF_PAGE) for place in range(pages.page_count())]
+                return [pages.page_image(place, _PAGE_IMAGE_WIDTH_PX) for place in range(pages.page_count())]
             finally:
                 pages.close()
 
-        self._run(read, lambda images: print_images(images, self._printed_by(), printer))
+        self._read_and_print(read, lambda images: print_images(images, self._format_printed_by(), printer))

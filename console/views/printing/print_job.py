@@ -19,8 +19,8 @@ PRINT_KEY = "Ctrl+P"
 PRINT_KEY_HINT = ((PRINT_KEY,), "key.print")
 _TEXT_POINTS, _CELL_POINTS = 9.0, 7.5
 _MOST_UPRIGHT_COLUMNS, _COLUMNS_OF_PAPER = 5, 9
-_MARGIN_MM = 12.0
-_FOOT_PART = 0.03  # share of the height of a page for the line at its foot
+_PAPER_MARGINS_MM = QMarginsF(12.0, 12.0, 12.0, 12.0)
+_FOOTER_HEIGHT_RATIO = 0.03  # share of the height of a page for the line at its foot
 _BYTES_PER_PIXEL = 3
 
 
@@ -36,7 +36,7 @@ class PrintedSheet:
     rows: Sequence[Sequence[str]] = ()
 
 
-def choose_printer(parent: QWidget, title: str, on_chosen: Callable[[QPrinter], None]) -> QPrintDialog:
+def open_print_dialog(parent: QWidget, title: str, on_chosen: Callable[[QPrinter], None]) -> QPrintDialog:
     """Open the operating system's print dialog and return it. If the person confirms it, call `on_chosen` with the
     selected printer."""
     printer = QPrinter(QPrinter.PrinterMode.HighResolution)
@@ -53,7 +53,7 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
     """Print a text to `printer`. A table with more than five columns is printed in landscape format, and one with
     more than nine also smaller. Columns without any value are left out."""
     sheet = _remove_empty_columns(sheet)
-    printer.setPageMargins(QMarginsF(_MARGIN_MM, _MARGIN_MM, _MARGIN_MM, _MARGIN_MM), QPageLayout.Unit.Millimeter)
+    printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
     if len(sheet.columns) > _MOST_UPRIGHT_COLUMNS:
         printer.setPageOrientation(QPageLayout.Orientation.Landscape)
     document = QTextDocument()
@@ -89,7 +89,7 @@ def make_html(sheet: PrintedSheet) -> str:
 
 def print_images(images: Sequence[PageImage], foot: str, printer: QPrinter) -> None:
     """Print each image on a page of its own, as large as possible, with the text `foot` below it."""
-    printer.setPageMargins(QMarginsF(_MARGIN_MM, _MARGIN_MM, _MARGIN_MM, _MARGIN_MM), QPageLayout.Unit.Millimeter)
+    printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
     painter: QPainter | None = None
     for image in images:
         is_wide = image.width > image.height
@@ -107,7 +107,7 @@ def print_images(images: Sequence[PageImage], foot: str, printer: QPrinter) -> N
 def _draw_page(painter: QPainter, page: PageImage, foot: str, paper: QRectF) -> None:
     form = QImage.Format.Format_RGB888
     image = QImage(page.pixels, page.width, page.height, page.width * _BYTES_PER_PIXEL, form)
-    foot_height = paper.height() * _FOOT_PART
+    foot_height = paper.height() * _FOOTER_HEIGHT_RATIO
     room = paper.adjusted(0, 0, 0, -foot_height)
     scale = min(room.width() / page.width, room.height() / page.height)
     width, height = page.width * scale, page.height * scale

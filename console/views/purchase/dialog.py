@@ -10,7 +10,7 @@ from console.domain.service_results import PurchasePlan
 from console.views.pages.call_steps import CallStepList, CloseTimer, ReachedSteps
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_worker
-from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
+from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
 from console.views.purchase import outcome
 from console.views.purchase.form import PurchaseForm
 from console.views.runtime.context import Toast, WindowContext
@@ -75,7 +75,7 @@ class PurchaseDialog(DialogFrame):
         if self.is_busy:
             return
         context, request, report = self._context, self.form.make_request(), self._steps.report
-        self._draft.pause()
+        self._draft.stop_storing()
         self.set_busy(context.translate("dialog.purchase.busy"))
         self.hint.show_text("")
         self.show_title(context.translate("dialog.purchase.asking_title"), self._client_text())
@@ -114,7 +114,9 @@ class PurchaseDialog(DialogFrame):
             self._show_final_content(context.translate("dialog.purchase.unknown_title"), content, record)
             self.hint.show_text(context.translate("dialog.purchase.no_list_call"))
         elif is_withdrawn(failure):
-            self._show_final_content(context.translate("dialog.withdraw.done"), withdrawn_bar(context, failure), None)
+            self._show_final_content(
+                context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure), None
+            )
         else:
             content = outcome.refusal_content(context, record, failure)
             self._show_final_content(context.translate("dialog.purchase.refused_title"), content, record)

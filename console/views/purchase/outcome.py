@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QWidget
 from console.domain.errors import EXIT_STATUS
 from console.domain.records import CreditCheck, Operation
 from console.domain.service_results import PurchasePlan
-from console.views.pages.call_steps import ReachedSteps, step_lines
-from console.views.pages.dialog_badges import badge_row
+from console.views.pages.call_steps import ReachedSteps, make_step_lines
+from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
@@ -40,7 +40,7 @@ def purchase_content(context: WindowContext, record: CreditCheck, steps: Reached
             (context.translate("field.expired_at"), wording.format_instant(record.expired_at, "until")),
         ]
     )
-    return _stack_widgets(bar, badge_row(context, record), facts, _make_step_list(context, steps, []))
+    return _stack_widgets(bar, make_badge_row(context, record), facts, _make_step_list(context, steps, []))
 
 
 def unknown_content(
@@ -65,7 +65,7 @@ def unknown_content(
     ]
     parts: list[QWidget] = [blocked_bar]
     if isinstance(record, CreditCheck):
-        parts.append(badge_row(context, record))
+        parts.append(make_badge_row(context, record))
     sent = [
         TimelineLine(
             now, full_time, "arrow_right", "text", "", translate("dialog.purchase.unknown_sent", operation=operation)
@@ -102,12 +102,12 @@ def refusal_content(context: WindowContext, record: CreditCheck | Operation | No
     )
     parts: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):
-        parts.append(badge_row(context, record))
+        parts.append(make_badge_row(context, record))
     return _stack_widgets(*parts)
 
 
 def _make_step_list(context: WindowContext, steps: ReachedSteps, end_lines: list[TimelineLine]) -> QWidget:
-    lines = [*step_lines(context, tuple(steps.reached_steps), ended=True), *end_lines]
+    lines = [*make_step_lines(context, tuple(steps.reached_steps), ended=True), *end_lines]
     timeline = TimelineList(context.translate("dialog.steps"), margin=0)
     timeline.show_lines(lines)
     timeline.setFixedHeight(_TIMELINE_LINE_HEIGHT_PX * max(1, len(lines)) + 4)

@@ -82,7 +82,7 @@ class ChangedCompaniesPage(Page):
         ColumnPreferences(context, self.table, "queues.companies")
         nothing = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
-        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
+        self.list.setMinimumHeight(self.table.height_for_rows(_MIN_VISIBLE_ROWS))
         self.add_part(self.head)
         self.add_part(tab_line)
         self.add_part(self.list, 1)

@@ -81,7 +81,7 @@ class UnmatchedNoticesPage(Page):
         ColumnPreferences(context, self.table, "queues.notices")
         nothing = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
-        self.list.setMinimumHeight(self.table.height_for(_MIN_VISIBLE_ROWS))
+        self.list.setMinimumHeight(self.table.height_for_rows(_MIN_VISIBLE_ROWS))
         self.candidates: tuple[NoticeCandidate, ...] | None = None
         self.add_part(self.head)
         self.add_part(tab_line)

@@ -461,7 +461,7 @@ class QueuesPage(Page):
         self.empty = empty
         self.list.addWidget(empty)
         self.list.setCurrentWidget(empty)
-        self.improve_focus()
+        self.restore_focus()
 
     @Slot()
     def _read_causes(self) -> None:
@@ -554,12 +554,12 @@ class QueuesPage(Page):
 
     # -- size
 
-    def show_short(self, *, is_short: bool) -> None:
-        """Adapt the page to a low window: with `is_short`, the filter moves to the line of the title, so that
+    def adapt_to_low_window(self, *, is_low_window: bool) -> None:
+        """Adapt the page to a low window: with `is_low_window`, the filter moves to the line of the title, so that
         eight rows stay visible at the largest text size."""
-        super().show_short(is_short=is_short)
-        self.filter.set_compact(is_compact=is_short)
-        if is_short:
+        super().adapt_to_low_window(is_low_window=is_low_window)
+        self.filter.set_compact(is_compact=is_low_window)
+        if is_low_window:
             self.head.put_beside_title(self.filter)
         else:
             self._layout.insertWidget(self._layout.indexOf(self._tab_line) + 1, self.filter)

@@ -106,7 +106,7 @@ class ShownView(QObject):
 
     @Slot()
     def open_menu(self) -> None:
-        self.build_menu().popup(self._head.place_below(self.button))
+        self.build_menu().popup(self._head.point_below(self.button))
 
     def build_menu(self) -> QMenu:
         """Build and return the menu: save, rename and delete a view, then the entries of `further_entries`."""

@@ -139,7 +139,7 @@ class ReconcileRunsPage(Page):
         self.list.setCurrentWidget(self.nothing if is_empty else self.table)
         if not is_empty and self.table.current_item is None:
             self.table.go_to_first()
-        self.improve_focus()
+        self.restore_focus()
 
     @Slot(object)
     def _open_run(self, item: object) -> None:

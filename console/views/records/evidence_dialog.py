@@ -11,10 +11,10 @@ from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, Operation
 from console.domain.views.any_record import ResolveResult
-from console.views.pages.dialog_badges import badge_row
+from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_worker
-from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
+from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.records.evidence_wizard import EvidenceForm, read_choices
@@ -82,7 +82,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         """Return a widget that contains `part` and the badges of the record; with `first`, `part` is above the
         badges. A record without badges, such as an operation, leaves `part` alone."""
         badges_shown = (
-            [badge_row(self._context, record)] if isinstance(record, CreditCheck | Payment | Refund) else []
+            [make_badge_row(self._context, record)] if isinstance(record, CreditCheck | Payment | Refund) else []
         )
         content = QWidget()
         content.setLayout(make_column(*((part, *badges_shown) if first else (*badges_shown, part)), gap=12))
@@ -142,9 +142,9 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self._show_final_content(toast.words, self._add_badges(result.record, bar))
 
     def _show_failure(self, failure: Failure) -> None:
-        self._draft.pause()
+        self._draft.stop_storing()
         if is_withdrawn(failure):
-            bar = withdrawn_bar(self._context, failure)
+            bar = make_withdrawn_bar(self._context, failure)
             self._show_final_content(self._context.translate("dialog.withdraw.done"), self._add_badges(None, bar))
             return
         is_stale = failure.code == ErrorCode.STALE_VIEW

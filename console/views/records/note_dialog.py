@@ -33,14 +33,14 @@ class NoteDialog(FormDialog):
         self._kind, self._id = kind, id
         self.words_field = Field(translate("dialog.note.words"), area=True)
         if not isinstance(self.words_field.edit, LineEdit):
-            self.words_field.edit.textChanged.connect(self.update_act)
+            self.words_field.edit.textChanged.connect(self.update_submit_button)
             self.completion = MentionCompletion(context, self.words_field)
         title, draft_kind = context.translate("draft.subject", kind=kind, id=id), f"{self.name}-{kind}"
         self._draft = DialogDraft(context, self, draft_kind, str(id), title, lambda: {"words": self.words_field})
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         store = QShortcut(QKeySequence("Ctrl+Return"), self)
-        store.activated.connect(self.act)
-        self.update_act()
+        store.activated.connect(self.submit)
+        self.update_submit_button()
 
     def first_focus(self) -> QWidget:
         return self.words_field.edit
@@ -48,7 +48,7 @@ class NoteDialog(FormDialog):
     def list_inputs(self) -> Sequence[QWidget]:
         return (self.words_field,)
 
-    def find_obstacle(self) -> str:
+    def find_form_problem(self) -> str:
         return "" if self.words_field.text().strip() else "dialog.note.needs_words"
 
     def send_form(self) -> None:
@@ -64,7 +64,7 @@ class NoteDialog(FormDialog):
         """Return the acting call that stores the text `words` as a note on the record."""
         return lambda services, request_id: services.recovery.add_note(kind, id, words, request_id=request_id)
 
-    def describe(self, answer: Any) -> Toast:  # a note's answer says nothing more
+    def make_answer_toast(self, answer: Any) -> Toast:  # a note's answer says nothing more
         return Toast(self.context.translate("dialog.note.kept"))
 
     def show_answer(self, answer: Any) -> None:
@@ -81,5 +81,5 @@ class HandOverDialog(NoteDialog):
     def _make_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
         return lambda services, request_id: services.recovery.hand_over(kind, id, words, request_id=request_id)
 
-    def describe(self, answer: bool) -> Toast:
+    def make_answer_toast(self, answer: bool) -> Toast:
         return given_back_toast(self.context, was_taken=answer)

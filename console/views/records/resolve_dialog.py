@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import ErrorCode
 from console.domain.records import CheckState, CreditCheck, Operation
-from console.views.pages.dialog_badges import badge_row
+from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_check_view as record_facts
 from console.views.presenters import credit_checks as words
 from console.views.records.evidence_dialog import EvidenceDialog
@@ -153,7 +153,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         if isinstance(stored_record, CreditCheck) and isinstance(self._credit_check, CreditCheck):
             difference = record_facts.difference_text(self._credit_check, stored_record, context)
             parts += [
-                badge_row(context, stored_record),
+                make_badge_row(context, stored_record),
                 TextLabel(difference or context.translate("record.changed_nothing"), wrap=True),
             ]
         holder = QWidget()

@@ -9,10 +9,10 @@ from console.domain.payments.records import Refund
 from console.domain.payments.service_results import RefundView
 from console.domain.payments.states import RefundState
 from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
-from console.views.pages.dialog_badges import badge_row
+from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.permission_buttons import bind_worker
-from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
+from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.refunds.request_review import OrderNumberCheck
@@ -121,7 +121,7 @@ class _DecisionDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         context, stored_record = self._context, failure.detail.get("record")
         if is_withdrawn(failure):
-            content = decision_content(context, None, withdrawn_bar(context, failure))
+            content = decision_content(context, None, make_withdrawn_bar(context, failure))
             self._show_final_content(context.translate("dialog.withdraw.done"), content)
             return
         is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
@@ -285,7 +285,7 @@ class DeclineDialog(_DecisionDialog):
         super()._show_decision(refund)
 
     def _show_failure(self, failure: Failure) -> None:
-        self._draft.pause()
+        self._draft.stop_storing()
         super()._show_failure(failure)
 
     def _find_disabled_reason(self) -> str:
@@ -337,7 +337,7 @@ def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget
     if refund is not None:
         now = context.now()
         _, why, next_step = record_words.explanation_sentences(case_words.explanation_of(refund, now), context)
-        parts += [badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True)]
+        parts += [make_badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True)]
     holder = QWidget()
     holder.setLayout(make_column(*parts, gap=12))
     return holder

@@ -9,10 +9,10 @@ from console.domain.payments.consistency import is_answer_old
 from console.domain.payments.records import Refund, SetAside
 from console.domain.payments.service_results import RefundPlan
 from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
-from console.views.pages.dialog_badges import badge_row
+from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import FORM, REVIEW, DialogDraft
 from console.views.pages.permission_buttons import bind_worker
-from console.views.pages.withdrawal import is_withdrawn, withdrawn_bar
+from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.refunds.request_form import RefundForm
@@ -225,7 +225,7 @@ class RefundDialog(DialogFrame):
         self._update_review()
         self.set_act_button_first(is_first=self.act_button.isEnabled())
         if self._draft is not None:
-            self._draft.show_stage(REVIEW)
+            self._draft.store_stage(REVIEW)
 
     @Slot()
     def show_form_again(self) -> None:
@@ -247,7 +247,7 @@ class RefundDialog(DialogFrame):
         self.form.amount_edit.setFocus()
         self.form.amount_edit.selectAll()
         if self._draft is not None:
-            self._draft.show_stage(FORM)
+            self._draft.store_stage(FORM)
 
     @Slot()
     def _update_review(self) -> None:
@@ -300,7 +300,7 @@ class RefundDialog(DialogFrame):
         """Show why the service has refused the refund request, and the next step."""
         context = self._context
         if is_withdrawn(failure):
-            self._show_final_content(context.translate("dialog.withdraw.done"), withdrawn_bar(context, failure))
+            self._show_final_content(context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure))
             return
         title = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
@@ -348,7 +348,7 @@ def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) ->
     holder = QWidget()
     holder.setLayout(
         make_column(
-            bar, badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True), gap=12
+            bar, make_badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True), gap=12
         )
     )
     return holder

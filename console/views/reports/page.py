@@ -112,7 +112,7 @@ class ReportsPage(Page):
         if section is self.section:
             self.hide_reading_failure()
             self.head.read_at.show_text(self.context.translate("screen.last_read", at=at))
-            self.improve_focus()
+            self.restore_focus()
 
     @Slot()
     def _switch_view(self) -> None:

@@ -26,7 +26,7 @@ def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
         context = WindowContext(desk.settings, InlineRunner(), SystemClock())
         refresh = BackgroundRefresh(context, context)
         context.use_services(desk)
-        refresh.stop()
+        refresh.stop_timers()
 
         def read() -> tuple[int, list[bool]]:
             """The readings of the switches in one reading of the feed, and the switches that the window knows."""

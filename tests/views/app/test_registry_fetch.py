@@ -26,7 +26,7 @@ def test_a_window_of_a_team_fetches_what_is_new(
         context = WindowContext(console.settings, InlineRunner(), SystemClock())
         refresh = BackgroundRefresh(context, context)
         context.use_services(console)
-        refresh.stop()
+        refresh.stop_timers()
         for path in (write_whole(tmp_path, WHOLE_DAY, 20, 1), write_difference(tmp_path, MON, 3, 1, whole_rows=20)):
             imported = worker.registry.import_files([path])
             refresh.fetch_registry()

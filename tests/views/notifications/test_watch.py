@@ -57,7 +57,7 @@ class Desk(CoveredWindow):
         self.window_cover = WindowCover(self.window)
         self.watch = NotificationWatch(self)
         self.desktop = Recorded(self)
-        self.desktop.opened.connect(self.watch._open)
+        self.desktop.opened.connect(self.watch._emit_clicked)
         self.watch.desktop = self.desktop
         self.toasts: list[Toast] = []
         self.opened: list[object] = []
@@ -90,7 +90,7 @@ def test_a_new_event_is_shown_once(desk: Desk) -> None:
     assert desk.desktop.shown == [("Refund A-10442: your request was declined.", Link("record", "4", "refund"))]
     (toast,) = desk.toasts
     assert (toast.words, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
-    desk.desktop.open_last()
+    desk.desktop.emit_last_link()
     assert desk.opened == [Link("record", "4", "refund")]
 
 
@@ -117,7 +117,7 @@ def test_several_events_are_one_message(desk: Desk) -> None:
         "Payment 6 was handed over to you.",
     ]
     assert link is None
-    desk.desktop.open_last()
+    desk.desktop.emit_last_link()
     assert desk.opened == ["messages"]
     assert [toast.words for toast in desk.toasts] == ["1 new decision is waiting for you.", "3 new messages for you."]
 

@@ -33,7 +33,7 @@ from console.views.alerts.incident_dialogs import (
     SnoozeDialog,
 )
 from console.views.alerts.page import AlertsPage
-from console.views.app.mention_rows import MentionButtons
+from console.views.app.mention_rows import MentionDoneButton
 from console.views.bulk import background_run
 from console.views.bulk.dialog import BulkDialog
 from console.views.bulk.request import BulkRequest
@@ -202,7 +202,7 @@ def note(at: Seat) -> Click:
     def click() -> None:
         dialog = NoteDialog(at.context, "credit-check", record.id, at.parent)
         dialog.words_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
-        dialog.act()
+        dialog.submit()
 
     return click
 
@@ -225,7 +225,7 @@ def hand_over(at: Seat) -> Click:
     def click() -> None:
         dialog = HandOverDialog(at.context, "credit-check", record.id, at.parent)
         dialog.words_field.edit.setPlainText("waits for their call")  # type: ignore[union-attr]  # an area
-        dialog.act()
+        dialog.submit()
 
     return click
 
@@ -238,7 +238,7 @@ def end_mention(at: Seat) -> Click:
         at.desk.people.add_person(Person("lead-b", ALL_ROLES, may_buy=True))
     author = at.stage.checker if me == maker else at.stage.maker
     author.recovery.add_note("credit-check", record.id, f"@{me}")
-    buttons = MentionButtons(at.context, lambda _failure: None)
+    buttons = MentionDoneButton(at.context, lambda _failure: None)
     buttons.setParent(at.parent)
     buttons.show_item(at.desk.mentions.list_open()[0])
     return buttons.done_button.click
@@ -349,7 +349,7 @@ def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Se
             dialog.words_field.edit.setPlainText("words")  # type: ignore[union-attr]  # an area
             if dialog.choice is not None:
                 dialog.choice.setCurrentIndex(dialog.choice.count() - 1)
-            dialog.act()
+            dialog.submit()
 
         return click
 
@@ -445,7 +445,7 @@ def set_switch(at: Seat) -> Click:
     def click() -> None:
         dialog = SwitchDialog(at.context, "paypay", at.parent, is_on=True)
         dialog.reason_field.edit.setText("incident")  # type: ignore[union-attr]  # a line
-        dialog.act()
+        dialog.submit()
 
     return click
 
