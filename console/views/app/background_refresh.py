@@ -272,7 +272,7 @@ class BackgroundRefresh(QObject):
         )
         self._context.run_read(
             lambda services: services.desk_status.list_unneeded_credentials(),
-            self._handle_leftovers,
+            self._store_leftovers,
             lambda _: None,
             owner=self,
         )
@@ -281,7 +281,7 @@ class BackgroundRefresh(QObject):
             lambda services: services.payment_providers, self._context.store_gateways, lambda _: None, owner=self
         )
 
-    def _handle_leftovers(self, leftovers: LeftoverCredentials) -> None:
+    def _store_leftovers(self, leftovers: LeftoverCredentials) -> None:
         self._context.update_connection_state(leftovers=leftovers)
 
     def _store_provider_set_up(self, is_set_up: bool) -> None:

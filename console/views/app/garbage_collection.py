@@ -9,7 +9,7 @@ import gc
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-COLLECTION_INTERVAL_MS = 1_000
+GARBAGE_COLLECTION_INTERVAL_MS = 1_000
 
 
 def collect_due_generations() -> None:
@@ -32,7 +32,7 @@ class GarbageCollectionTimer(QTimer):
         super().__init__(parent)
         gc.disable()
         self.timeout.connect(self.collect_if_due)
-        self.start(COLLECTION_INTERVAL_MS)
+        self.start(GARBAGE_COLLECTION_INTERVAL_MS)
 
     @Slot()
     def collect_if_due(self) -> None:

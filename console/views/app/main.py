@@ -229,7 +229,7 @@ class WindowOpening(QObject):
 
         self._pending_step = ""
         if self.settings.sign_in.is_server and needs_sign_in(failure):
-            self._ask_for_account(failure)
+            self._show_sign_in_form(failure)
             return
         words = self.context.failure_message(failure)
         if words != self._failure_text:
@@ -250,7 +250,7 @@ class WindowOpening(QObject):
         self.frame.show_bar(bar)
         retry_button.setFocus()
 
-    def _ask_for_account(self, failure: "Failure", *, fixed: bool = False) -> None:
+    def _show_sign_in_form(self, failure: "Failure", *, fixed: bool = False) -> None:
         """Show the sign-in form, with `failure` as the reason for it. If `fixed` is True, the person can sign in
         only with the account that is already in use."""
         from console.views.sign_in.sign_in_flow import SignInFlow
@@ -263,7 +263,7 @@ class WindowOpening(QObject):
     def _sign_in_again(self, failure: "Failure") -> None:
         """Show the sign-in form after the database has refused the account in use."""
         if not self.frame.window_cover.is_covered:
-            self._ask_for_account(failure, fixed=True)
+            self._show_sign_in_form(failure, fixed=True)
 
     # -- sign-out
 

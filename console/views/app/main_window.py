@@ -60,7 +60,7 @@ _MENTIONS_KEY = "mentions"
 _MAX_HISTORY_LENGTH = 50
 _MAX_SIDEBAR_VIEWS = 10
 _MIN_WINDOW_SIZE_PX = (960, 600)
-_SIDEBAR_MIN_WINDOW_PX = 800  # width of the smallest window with a sidebar, at text size 1
+_MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX = 800  # width of the smallest window with a sidebar, at text size 1
 
 
 @dataclass(slots=True)
@@ -165,7 +165,7 @@ class WindowFrame(CoveredWindow):
     def _fit_sidebar(self) -> None:
         """Show the sidebar or, if the window is narrow for the text size, a button that opens its entries as a
         menu."""
-        is_narrow = self.window.width() < _SIDEBAR_MIN_WINDOW_PX * current_appearance().scale
+        is_narrow = self.window.width() < _MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX * current_appearance().scale
         self.side.setVisible(not is_narrow)
         self.top.show_page_menu_button(shown=is_narrow)
 

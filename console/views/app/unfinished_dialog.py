@@ -283,7 +283,7 @@ class UnfinishedDialog(DialogFrame):
             self.disable_act_button(translate("dialog.unfinished.open_off"))
         elif table is self.holders and not _is_take_of_record(item):
             self.disable_act_button(translate("reason.lease_no_record"))
-        elif not self._has_page(item):
+        elif not self._can_open_item(item):
             self.disable_act_button(translate("reason.request_no_record"))
         else:
             self.enable_act_button()
@@ -377,7 +377,7 @@ class UnfinishedDialog(DialogFrame):
             self.accept()
             self._context.navigate(route_to(item.kind, item.subject_id))
 
-    def _has_page(self, item: object) -> bool:
+    def _can_open_item(self, item: object) -> bool:
         """Return True if there is a page or dialog to open for this row. A desk request or own work without a
         record has none."""
         if isinstance(item, LeftOpen):

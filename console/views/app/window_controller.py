@@ -146,7 +146,7 @@ class WindowController(QObject):
         self.context.work_counts_changed.connect(self._show_connection_bar)
         self.context.language_changed.connect(self._apply_language)
         self.context.person_changed.connect(self._show_person)
-        self.context.ask_password = self._ask_password
+        self.context.ask_password = self._open_password_dialog
         self.context.acting_call_began.connect(self._add_withdraw_button)
         self._connect_bars()
 
@@ -215,7 +215,7 @@ class WindowController(QObject):
         self.frame.show_route(self.frame.current_route or HomeRoute())
         self.links.open_waiting_link()
 
-    def _ask_password(self, request: PasswordRequest) -> None:
+    def _open_password_dialog(self, request: PasswordRequest) -> None:
         from console.views.sign_in.password_dialog import open_password_dialog
 
         open_password_dialog(self.context, request, self.frame.window)

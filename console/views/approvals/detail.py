@@ -28,8 +28,8 @@ from console.views.widgets.record_parts import RecordSideStrip, make_titled_pane
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
-_MIN_VISIBLE_LINES = 10
-_MARGIN_PX = 24  # beside the content
+_MIN_TEXT_LINES = 10
+_CONTENT_MARGIN_PX = 24  # beside the content
 _MIN_LAID_OUT_HEIGHT_PX = 50  # a smaller content has not been laid out yet
 _STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 _COMPARED_PAYMENT_FIELDS = ("state", "captured_minor", "refunded_minor", "payer")
@@ -167,10 +167,10 @@ class ApprovalView(QScrollArea):
     # -- display
 
     def set_layout(self, *, side_by_side: bool) -> None:
-        """Arrange two panels of the request side by side, or one below the other in a narrow window: the request,
-        and the comparison of the payment then and now."""
+        """Arrange two panels side by side, or one below the other in a narrow window: the request, and the
+        comparison of the payment's values at the time of the request with the present ones."""
         self._side_by_side = side_by_side
-        self.setMinimumHeight(0 if side_by_side else _MIN_VISIBLE_LINES * current_appearance().line_height("body"))
+        self.setMinimumHeight(0 if side_by_side else _MIN_TEXT_LINES * current_appearance().line_height("body"))
         if self._request_and_changes_box is not None and shiboken6.isValid(self._request_and_changes_box):
             directions = QBoxLayout.Direction
             self._request_and_changes_box.setDirection(
@@ -179,7 +179,7 @@ class ApprovalView(QScrollArea):
 
     def _fit_side_panels(self) -> None:
         if self._money_strip is not None and shiboken6.isValid(self._money_strip):
-            self._money_strip.fit_width(self.viewport().width() - 2 * _MARGIN_PX)
+            self._money_strip.fit_width(self.viewport().width() - 2 * _CONTENT_MARGIN_PX)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -203,7 +203,7 @@ class ApprovalView(QScrollArea):
             self._make_earlier_refunds_panel(view.earlier),
             *([self._make_end_panel(view)] if is_waiting else []),
         ]
-        content.setLayout(make_column(*parts, None, gap=18, margins=(_MARGIN_PX, 14, _MARGIN_PX, 16)))
+        content.setLayout(make_column(*parts, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16)))
         self.setWidget(content)
         self._fit_side_panels()
         self.setAccessibleName(approval_title(view, self._context))

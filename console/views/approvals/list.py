@@ -91,7 +91,7 @@ class _CardModel(QAbstractListModel):
 
 class RequestList(RememberedCurrentItem, QListView):
     """The list widget with the cards under the headings of their groups. The keys Up, Down, Home and End select
-    another card.
+    another card. A card's ref is the kind and id of its request or proposal.
 
     Signals:
     - current_changed(object): the person has selected the card with this ref.
@@ -122,7 +122,7 @@ class RequestList(RememberedCurrentItem, QListView):
     def cards(self) -> tuple[InboxCard, ...]:
         return tuple(line for line in self._cards.lines if isinstance(line, InboxCard))
 
-    def line(self, row: int) -> InboxCard | str:
+    def line_at(self, row: int) -> InboxCard | str:
         return self._cards.lines[row]
 
     @property
@@ -146,7 +146,7 @@ class RequestList(RememberedCurrentItem, QListView):
         self._is_filling = False
 
     def go_to(self, ref: Ref | None) -> None:
-        """Select the card with this ref; do nothing if the list doesn't contain it."""
+        """Select the card with this ref (kind and id); do nothing if the list doesn't contain it."""
         for row, line in enumerate(self._cards.lines):
             if isinstance(line, InboxCard) and line.ref == ref and self.currentIndex().row() != row:
                 self.setCurrentIndex(self._cards.index(row))
@@ -207,7 +207,7 @@ class _CardDelegate(QStyledItemDelegate):
         self._view = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
-        line = self._view.line(index.row())
+        line = self._view.line_at(index.row())
         return QSize(200, self._heading_height(line) if isinstance(line, str) else card_height_px())
 
     def _heading_height(self, words: str) -> int:
@@ -218,7 +218,7 @@ class _CardDelegate(QStyledItemDelegate):
         return max(current_appearance().row_height("group"), round(words_px) + 10)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
-        line, box, colour = self._view.line(index.row()), QRectF(option.rect), current_appearance().colour
+        line, box, colour = self._view.line_at(index.row()), QRectF(option.rect), current_appearance().colour
         if isinstance(line, str):
             painter.fillRect(box, colour("raised"))
             painter.setPen(colour("muted"))
@@ -283,7 +283,7 @@ class ApprovalList(Surface):
     RequestList.
 
     Signals:
-    - chosen(object): the person has selected the request or proposal with this ref.
+    - chosen(object): the person has selected the request or proposal with this kind and id.
     """
 
     chosen = Signal(object)
@@ -416,7 +416,7 @@ class ApprovalList(Surface):
 
     @property
     def first_ref(self) -> Ref | None:
-        """The ref of the first card; None if the list is empty."""
+        """Kind and id of the first card's request or proposal; None if the list is empty."""
         return self.cards[0].ref if self.cards else None
 
 

@@ -148,8 +148,8 @@ class ApprovalsPage(Page):
 
     def _connect_signals(self) -> None:
         self.list.chosen.connect(self._show_selected)
-        self.list.requests.entered.connect(self._enter_current)
-        self.proposal_view.opened.connect(self._enter_current)
+        self.list.requests.entered.connect(self._open_or_focus_current)
+        self.proposal_view.opened.connect(self._open_or_focus_current)
         self.list.requests.read_on.connect(self.view.scroll_one_page)
         self.view.left.connect(self.list.requests.setFocus)
         self.view.end_reached.connect(self._update_buttons)
@@ -282,7 +282,7 @@ class ApprovalsPage(Page):
         self._show_hints(False)
 
     @Slot()
-    def _enter_current(self) -> None:
+    def _open_or_focus_current(self) -> None:
         """Open the record of the current proposal, or move the focus into the current request."""
         if self.proposal is not None:
             self.context.navigate(proposal_route(self.proposal))

@@ -13,7 +13,7 @@ from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_colu
 from console.views.widgets.buttons import KeyButton
 from console.wording import catalogue as wording
 
-_MARGIN_PX = 24
+_CONTENT_MARGIN_PX = 24
 
 
 class ProposalView(QWidget):
@@ -34,7 +34,7 @@ class ProposalView(QWidget):
         self.open_button = KeyButton(context.translate("action.open_record"), "Enter", "primary", binds=False)
         self.open_button.clicked.connect(self._emit_opened)
         head = Surface(edge="bottom")
-        head.setLayout(make_column(self._title, margins=(_MARGIN_PX, 12, _MARGIN_PX, 10)))
+        head.setLayout(make_column(self._title, margins=(_CONTENT_MARGIN_PX, 12, _CONTENT_MARGIN_PX, 10)))
         self._facts: QWidget = make_fact_list()
         self._box = make_column(
             self._facts,
@@ -42,7 +42,7 @@ class ProposalView(QWidget):
             make_row(self.open_button, None),
             None,
             gap=14,
-            margins=(_MARGIN_PX, 14, _MARGIN_PX, 16),
+            margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16),
         )
         layout = make_column(head, gap=0)
         layout.addLayout(self._box, 1)

@@ -38,7 +38,7 @@ _ZOOMS_PERCENT = (50, 75, 100, 125, 150, 200, 300)
 _DEFAULT_ZOOM_INDEX = _ZOOMS_PERCENT.index(100)
 _FULL_SIZE_PAGE_WIDTH_PX = 760
 _FIT_WIDTH, _FIT_PAGE = "width", "page"
-_FIT_MODES = (_FIT_WIDTH, _FIT_PAGE)
+_PAGE_FIT_MODES = (_FIT_WIDTH, _FIT_PAGE)
 _FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and scroll bar
 _MIN_PAGE_WIDTH_PX = 120
 _ZOOM_PREFERENCE, _FIT_PREFERENCE = "pdf_zoom", "pdf_fit"
@@ -74,7 +74,7 @@ class PdfPage(Page):
         self.page_index = 0
         percent = context.preferences.number(_ZOOM_PREFERENCE, _ZOOMS_PERCENT[0], _ZOOMS_PERCENT[-1])
         self._zoom_index = _ZOOMS_PERCENT.index(int(percent)) if percent in _ZOOMS_PERCENT else _DEFAULT_ZOOM_INDEX
-        self._fit = context.preferences.text(_FIT_PREFERENCE, _FIT_MODES) or ""
+        self._fit = context.preferences.text(_FIT_PREFERENCE, _PAGE_FIT_MODES) or ""
         self.quarter_turns = 0
         self._aspect = 2**0.5  # height by width of the visible page, as it is turned
         self._hits: tuple[PageHit, ...] = ()

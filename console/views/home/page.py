@@ -50,8 +50,8 @@ _QUEUE_ICONS_AND_TONES = (
     ("notices", "question", "care"),
     ("companies", "not_equal", "care"),
 )
-_MIN_PANEL_PX = 280  # least width of a panel, in px at text size 1
-_MIN_NARROW_PANEL_PX = 240  # the same for four panels, of which the ages give way first
+_MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
+_MIN_NARROW_PANEL_WIDTH_PX = 240  # the same for four panels, of which the ages give way first
 _MIN_VISIBLE_ROWS = 4  # rows of the table that stay visible at any text size
 _MAX_SAVED_VIEW_LINES = 7
 _REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty", "why")
@@ -289,11 +289,11 @@ class HomePage(Page):
             self._fit_panels()
 
     def _fit_panels(self) -> None:
-        needed = _MIN_PANEL_PX * 3 if self.views_panel.isHidden() else _MIN_NARROW_PANEL_PX * 4
+        needed = _MIN_PANEL_WIDTH_PX * 3 if self.views_panel.isHidden() else _MIN_NARROW_PANEL_WIDTH_PX * 4
         side_by_side = self.width() >= needed * current_appearance().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._panel_box.setDirection(across if side_by_side else down)
-        self.recent.setVisible(self.width() >= _MIN_PANEL_PX * 3 * current_appearance().scale)
+        self.recent.setVisible(self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale)
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         self.recent.setFixedWidth(tokens().px("layout", "preview_width" if is_wide else "approval_list"))
 

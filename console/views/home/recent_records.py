@@ -13,7 +13,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.wording import catalogue as wording
 
-_MAX_VISITS = 12
+_MAX_RECENT_RECORDS = 12
 
 
 class RecentPanel(Surface):
@@ -44,7 +44,7 @@ class RecentPanel(Surface):
     @Slot()
     def show_visits(self) -> None:
         """Show the records that the acting person has opened recently, the newest first."""
-        visits = self._context.visits[:_MAX_VISITS]
+        visits = self._context.visits[:_MAX_RECENT_RECORDS]
         for button in self._lines[len(visits) :]:
             button.deleteLater()
         del self._lines[len(visits) :]

@@ -290,8 +290,8 @@ class CompanyView(QWidget):
         return table if table.all_rows else None, self.buy_button, self.copyable
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Return True if one of the changed records, given as (kind, id), is shown here, or has a higher id than
-        all shown records of its kind and may therefore be a new record of this corporation."""
+        """Return True if this widget shows one of the changed records, given as (kind, id), or if one has a higher
+        id than all shown records of its kind and may therefore be a new record of this corporation."""
         refs = {case_words.make_record_ref(record) for record in self.all_records}
         newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
         return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS)
@@ -369,7 +369,7 @@ class CompanyView(QWidget):
             self._refuse_key(record, "")
 
     @Slot()
-    def refund_current(self) -> None:
+    def request_refund_of_current(self) -> None:
         """Open the dialog that requests a refund of the current record. If the record is no payment, show the
         reason."""
         record = self.current_record

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 COMPANY_TAB_NAMES = ("documents", "notes", "history")
-_ROW_READERS: dict[str, "Callable[[Console, tuple[Ref, ...]], tuple[Any, ...]]"] = {
+_ROW_READER_BY_TAB: dict[str, "Callable[[Console, tuple[Ref, ...]], tuple[Any, ...]]"] = {
     "documents": lambda services, refs: services.lookup.read_documents(refs),
     "notes": lambda services, refs: services.lookup.read_notes(refs),
     "history": lambda services, refs: services.lookup.read_history(refs),
@@ -83,7 +83,7 @@ class CompanyTab(QWidget):
     @Slot()
     def read_rows(self) -> None:
         """Read the rows from the service, unless they are up to date."""
-        refs, reader = self._refs, _ROW_READERS[self.name]
+        refs, reader = self._refs, _ROW_READER_BY_TAB[self.name]
         if refs is None or self._is_read or not self._context.is_ready:
             return
         self._is_read = True

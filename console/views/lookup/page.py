@@ -100,7 +100,7 @@ class LookupPage(Page):
             "B": self.company.open_purchase,
             "F": self.company.refetch_current,
             "P": self.company.probe_current,
-            "R": self.company.refund_current,
+            "R": self.company.request_refund_of_current,
         }
         for key, act in acts.items():
             self.bind_key(key, act)

@@ -55,7 +55,9 @@ class MoneyTabs(RecordTabs):
         event_lines = (words.event_timeline_line(event, story, context) for event in reversed(story.events))
         lines = [*planned_lines(view.record, context), *event_lines]
         attempts = [
-            words.entry_timeline_line(entry, context) for entry in reversed(view.timeline) if is_attempt(entry)
+            words.entry_timeline_line(entry, context)
+            for entry in reversed(view.timeline)
+            if records_provider_call(entry)
         ]
         self._attempts.show_lines(attempts)
         for name, table in self._lists.items():
@@ -63,7 +65,7 @@ class MoneyTabs(RecordTabs):
         self.show_record(view, lines, [len(attempts), *(len(lists[name]) for name in self._lists)])
 
 
-def is_attempt(entry: TimelineEntry) -> bool:
+def records_provider_call(entry: TimelineEntry) -> bool:
     """Return True if the audit entry records a call to the provider or the outcome of such a call."""
     code = entry.what.rsplit(".", 1)[-1]
     return any(part in code for part in ("probe", "submit", "start", "sent", "poll", "unknown", "lapsed"))

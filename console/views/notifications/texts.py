@@ -8,7 +8,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
 
-_MAX_SENTENCES = 3
+_MAX_EVENT_SENTENCES = 3
 _ICON_AND_TONE_BY_EVENT_KIND: dict[EventKind, tuple[str, Tone]] = {
     EventKind.APPROVAL: ("half_disc", "progress"),
     EventKind.DECISION: ("ring_check", "progress"),
@@ -30,7 +30,7 @@ def events_text(events: tuple[PersonalEvent, ...], context: WindowContext) -> tu
     number and the sentences of the first three."""
     if len(events) == 1:
         return event_text(events[0], context), ""
-    sentences = [event_text(event, context) for event in events[:_MAX_SENTENCES]]
+    sentences = [event_text(event, context) for event in events[:_MAX_EVENT_SENTENCES]]
     return context.translate("notification.several", n=len(events)), "\n".join(sentences)
 
 

@@ -23,7 +23,7 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 
 _log = logging.getLogger("console.views")
-_HEAD_GAPS_PX = 88  # margins and spaces between the parts of a head, in px
+_HEADER_GAPS_PX = 88  # margins and spaces between the parts of a head, in px
 KeyHint = tuple[Sequence[str], str]
 """One entry of the line of shortcuts: the names of one or more keys, and the wording key of the action that they run.
 """
@@ -209,7 +209,7 @@ class PageHead(Surface):
         """Put the sentence about the page beside the title if it fits there, otherwise below the title."""
         words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
-        self._place_sentence(below=fixed_width + words + _HEAD_GAPS_PX > self.width())
+        self._place_sentence(below=fixed_width + words + _HEADER_GAPS_PX > self.width())
 
 
 def add_hidden_buttons(part: QWidget, menu: QMenu) -> None:
@@ -368,7 +368,7 @@ class Page(QWidget):
     def press_button(self, button: KeyButton, reason: str = "") -> None:
         """Press a button because its shortcut was pressed. If it is disabled or hidden, show why: the button's own
         reason, `reason`, or a sentence that the action doesn't fit the selected row. For a busy button do
-        nothing, because it has already announced its call.
+        nothing, because the window has already shown that its call is running.
         """
         if button.isEnabled() and button.isVisibleTo(self):
             button.click()
