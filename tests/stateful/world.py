@@ -45,6 +45,7 @@ class World(Desks):
     def __post_init__(self) -> None:
         self._open = ExitStack()
         self.place = self._open.enter_context(fresh_anywhere(self.engine))
+        self._open.enter_context(self.place.kept_open())
         self._open.enter_context(lease_clock(self.clock))
         self.vendor.today = self.clock.today
         self.vendor.witness = self._witness

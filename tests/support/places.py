@@ -80,6 +80,13 @@ class Place(ABC):
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run these past the console, as whoever owns the database: the rows of the last one."""
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Run the statements of `sql` in one connection until the end of the block. Don't use it where the file is
+        replaced or a process is forked inside the block.
+        """
+        yield
+
     @abstractmethod
     def shop(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run these as another application, which reads and writes the credit checks too."""
@@ -153,6 +160,7 @@ class SqlitePlace(Place):
         super().__init__(folder)
         self.file = folder / "console.db"
         shutil.copy(template(), self.file)
+        self._kept: sqlite3.Connection | None = None
 
     def named(self, person: str) -> str:
         return person
@@ -162,10 +170,22 @@ class SqlitePlace(Place):
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
-        with closing(sqlite3.connect(self.file, isolation_level=None)) as conn:
+        with nullcontext(self._kept) if self._kept else closing(self._connect()) as conn:
             for statement in statements:
                 rows = conn.execute(statement).fetchall()
         return rows
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        # A new connection reads the whole schema with its triggers: that takes longer than most statements.
+        with closing(self._connect()) as self._kept:
+            try:
+                yield
+            finally:
+                self._kept = None
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.file, isolation_level=None, check_same_thread=False)
 
     def shop(self, *statements: str) -> list[tuple[Any, ...]]:
         return self.sql(*statements)
