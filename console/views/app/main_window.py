@@ -292,7 +292,7 @@ class WindowFrame(CoveredWindow):
         kind = NoRightPage if is_barred else type(route)
         if kind not in self._pages and self.make_page is not None:
             page = self._pages[kind] = NoRightPage(self.context) if is_barred else self.make_page(route)
-            self._scroll_areas[page] = PageScrollArea(page)
+            self._scroll_areas[page] = PageScrollArea(page, self.stack)
             page.renamed.connect(self._show_title)
             self.stack.addWidget(self._scroll_areas[page])
             page.screen_state_changed.connect(self.page_shown)

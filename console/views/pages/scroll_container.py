@@ -13,8 +13,8 @@ class PageScrollArea(QScrollArea):
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """
 
-    def __init__(self, page: QWidget) -> None:
-        super().__init__()
+    def __init__(self, page: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)  # given here, because a new parent later sends a StyleChange to every widget
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setWidget(page)
         page.installEventFilter(self)
