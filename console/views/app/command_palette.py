@@ -27,7 +27,7 @@ from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.presenters.search_completions import completion_words
+from console.views.presenters.search_completions import completion_text
 from console.views.registry.company_list import FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute, LookupRoute, OperationRoute, QueuesRoute, RecordRoute, Route
@@ -214,7 +214,7 @@ class CommandPalette(QObject):
                 TextCompletion(*completion.apply(self._text)),
                 "filter",
                 completion.text,
-                completion_words(completion, self._context),
+                completion_text(completion, self._context),
             )
             for completion in list_completions(self._text, cursor)
         )

@@ -52,7 +52,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)
         tabs.comparison_requested.connect(self._compare_stored_pdf)
-        self.bind_key(SHORTCUT_BY_ACTION["open_pdf"], partial(self._act_by_key, "open_pdf"))
+        self.bind_key(SHORTCUT_BY_ACTION["open_pdf"], partial(self._run_action_by_shortcut, "open_pdf"))
 
     def read_view(self, services: "Console", id: int) -> CreditCheckView:
         return services.credit_checks.read_credit_check(id)
@@ -127,12 +127,12 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
 
     # -- actions
 
-    def _act_by_key(self, name: str) -> None:
+    def _run_action_by_shortcut(self, name: str) -> None:
         row = self.tabs.focused_row()
         if name == "open_pdf" and isinstance(row, DocumentRow):
             self.tabs.open_document(row)
         else:
-            super()._act_by_key(name)
+            super()._run_action_by_shortcut(name)
 
     def do_action(self, name: str, view: CreditCheckView) -> None:
         record = view.record

@@ -156,6 +156,8 @@ def _make_document_table(context: WindowContext) -> StaticTable:
         Column("fetched", translate("column.fetched"), 176, lambda row: document_text(row, "fetched"), "data"),
         Column("size", translate("column.size"), 96, lambda row: document_text(row, "size"), "amount"),
         Column("sha256", translate("column.sha256"), 140, lambda row: document_text(row, "sha256"), "data"),
-        Column("source", translate("column.source"), 140, lambda _: words.PROVIDER, is_stretched=True),
+        Column(
+            "source", translate("column.source"), 140, lambda _: words.CREDIT_CHECK_PROVIDER_NAME, is_stretched=True
+        ),
     ]
     return StaticTable(context, columns, lambda row: row.key, translate("record.tab.documents"))

@@ -120,7 +120,7 @@ def run_status(
     of their result; None if they weren't read. `runs_here` is True if this window executes the run."""
     if runs_here:
         return RunStatus(context.translate("bulk.told.here"), "circle_arrow", "progress")
-    sentence = _status_words(item, context)
+    sentence = _status_text(item, context)
     if not has_ended(item.run):
         shape, tone = _LOOK_BY_RUN_STATE.get(item.run.state, ("dash", "muted"))
         return RunStatus(sentence, shape, tone)
@@ -146,7 +146,7 @@ def has_ended(run: BulkRun) -> bool:
     return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED_REASON)
 
 
-def _status_words(item: BulkItem, context: WindowContext) -> str:
+def _status_text(item: BulkItem, context: WindowContext) -> str:
     run = item.run
     code, actor = split_reason(run.reason)
     if run.state == "running" and item.holder is not None:

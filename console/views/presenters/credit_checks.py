@@ -21,7 +21,7 @@ from console.wording.credit_checks import marked_name as marked_name
 from console.wording.credit_checks import result_word as result_word
 from console.wording.credit_checks import state_key as state_key
 
-PROVIDER = "AlarmBox"
+CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
 _OPENING_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
 _LOOK_BY_EVENT: Mapping[EventKind, tuple[str, Tone]] = {
     EventKind.BEGUN: ("arrow_right", "text"),
@@ -167,7 +167,7 @@ def event_timeline_line(event: Event, story: TimelinePage, context: WindowContex
 
 
 def entry_of(event: Event) -> TimelineEntry:
-    """Return a TimelineEntry with the values of an event that comes from the audit trail."""
+    """Return the values of an event that comes from the audit trail as a TimelineEntry."""
     return TimelineEntry(event.at, event.who, event.what, event.facts, event.result)
 
 

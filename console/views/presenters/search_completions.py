@@ -11,7 +11,7 @@ from console.views.theme.design_tokens import tokens
 _STATE_FAMILIES = ("payment", "refund", "order", "credit_check", "certainty")
 
 
-def completion_words(completion: Completion, context: WindowContext) -> str:
+def completion_text(completion: Completion, context: WindowContext) -> str:
     """Return the explanation of a completion in the window's language. For the name of an operator (`status:`), it
     says which records the operator selects; for an operator with a value, it is the word for the value."""
     value = completion.value.rpartition(",")[2]

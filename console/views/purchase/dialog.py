@@ -43,8 +43,8 @@ class PurchaseDialog(DialogFrame):
         self._record: CreditCheck | Operation | None = None
         self.form = PurchaseForm(context, plan, client)
         self.form.changed.connect(self._update_act_button)
-        self.form.record_requested.connect(self._open_check)
-        self.form.number_requested.connect(self._open_number)
+        self.form.record_requested.connect(self._open_credit_check)
+        self.form.number_requested.connect(self._open_company)
         number = plan.corporation_number
         self._draft = DialogDraft(context, self, "purchase", number, number, self.form.draft_inputs)
         content = QWidget()
@@ -152,12 +152,12 @@ class PurchaseDialog(DialogFrame):
             self._context.navigate(OperationRoute(record.id))
 
     @Slot(str)
-    def _open_number(self, number: str) -> None:
+    def _open_company(self, number: str) -> None:
         self.reject()
         self._context.navigate(LookupRoute(wording.format_number(number)))
 
     @Slot(int)
-    def _open_check(self, id: int) -> None:
+    def _open_credit_check(self, id: int) -> None:
         self.reject()
         self._context.navigate(RecordRoute(id))
 

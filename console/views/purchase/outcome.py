@@ -50,8 +50,10 @@ def unknown_content(
     steps: ReachedSteps,
     failure: Failure,
 ) -> QWidget:
-    """Return the content of the dialog after a purchase with an unknown outcome: the provider may have charged it,
-    further purchases of this corporation are blocked, and these are the next steps."""
+    """Return the content of the dialog after a purchase with an unknown outcome. It says that the provider may
+    have charged the purchase and that further purchases of this corporation are blocked, and shows the next
+    steps.
+    """
     translate = context.translate
     blocked_bar = NotificationBar(
         translate("record.blocked"), translate("dialog.purchase.unknown"), tone="unknown", shape="lock"

@@ -14,7 +14,7 @@ from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.credit_checks import age_cell
-from console.views.queues.filter_lists import value_words
+from console.views.queues.filter_lists import operator_value_text
 from console.views.queues.rows import ListQuery, QueueRow, read_rows
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
@@ -123,7 +123,7 @@ def _add_group_cells(context: WindowContext, column: Column, *, is_naming: bool,
             text = _count_text(context, row) if has_cause else _title_of_group(context, row)
             return f"{'▾' if row.is_open else '▸'} {text}"
         if column.key == CAUSE_KEY:
-            return value_words("cause", row.cause, context)
+            return operator_value_text("cause", row.cause, context)
         if column.key == "age":
             return age_cell(row.group.oldest, context)
         return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
@@ -150,7 +150,7 @@ def _count_text(context: WindowContext, row: CauseRow) -> str:
 
 def _title_of_group(context: WindowContext, row: CauseRow) -> str:
     count = wording.format_count(row.group.count, is_capped=row.is_capped)
-    return context.translate("queue.group.title", cause=value_words("cause", row.cause, context), n=count)
+    return context.translate("queue.group.title", cause=operator_value_text("cause", row.cause, context), n=count)
 
 
 def sums_text(sums_minor: Mapping[str, int]) -> str:

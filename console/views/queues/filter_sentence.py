@@ -182,12 +182,12 @@ class FilterSentence(Surface):
         """Yield the entries of the list `name`, first the one without a condition; for "sort", the orders. Each
         entry is an operator or order, and its text."""
         if name == "sort":
-            yield from ((order, self._order_words(order)) for order in _OFFERED_ORDERS)
+            yield from ((order, self._order_text(order)) for order in _OFFERED_ORDERS)
         else:
             yield "", self._context.translate(f"queue.filter.{name}.any")
             yield from filter_lists.operators_of_list(name, self._context)
 
-    def _order_words(self, order: str) -> str:
+    def _order_text(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
         return self._context.translate(f"queue.order.{name or 'own'}")
 
@@ -234,7 +234,7 @@ class FilterSentence(Surface):
         for name, chip in self.chips.items():
             if name != "sort":
                 operator = operators.get(name, "")
-                chip.choose(operator, filter_lists.operator_words(operator, self._context))
+                chip.choose(operator, filter_lists.operator_text(operator, self._context))
         for part in text.split():
             if part.partition(":")[0] not in self.chips:
                 rest.append(part)

@@ -70,7 +70,7 @@ class QueueArrivals(QObject):
             else:
                 self._update_row(table, place, item)
         if len(items) < MAX_COMPARED_ITEMS:
-            _mark_removed(table, {make_record_ref(item.record) for item in items})
+            _mark_removed_rows(table, {make_record_ref(item.record) for item in items})
         self.renewed.emit()
         if table.rows.row_count == 0 and self._new_refs:
             self.reload_requested.emit()  # the table is empty, so no row can move
@@ -89,7 +89,7 @@ class QueueArrivals(QObject):
             table.rows.replace_row(QueueRow(item, row.group_size))
 
 
-def _mark_removed(table: FittedTable, present_refs: set[Ref]) -> None:
+def _mark_removed_rows(table: FittedTable, present_refs: set[Ref]) -> None:
     """Mark the rows of the table whose records have left the queue: those that aren't in `present_refs`. These
     rows stay in the table until the page reads the list again."""
     for row in table.visible_rows():

@@ -174,7 +174,7 @@ class UnmatchedNoticesPage(Page):
         self.why_words.show_text(translate(explanation.why, **explanation.facts))
         self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
         self.fact_words.show_text(translate("notice.event", id=item.notice.event_id, at=item.notice.received_at))
-        self._show_links(())
+        self._show_similar_links(())
         self.context.run_read(
             lambda services: services.notices.read_item(item.cases[0].id),
             self._show_candidates,
@@ -194,10 +194,10 @@ class UnmatchedNoticesPage(Page):
             link = LinkButton(notice_words.candidate_text(candidate, self.context.language))
             link.clicked.connect(partial(self.context.navigate, _route_of(candidate)))
             links.append(link)
-        self._show_links(links)
+        self._show_similar_links(links)
         self._set_tab_order()
 
-    def _show_links(self, links: Sequence[LinkButton]) -> None:
+    def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
         """Replace the links to the similar records; without links, show that there is no similar record, once they
         are read."""
         while (taken := self._similar.takeAt(0)) is not None:

@@ -423,7 +423,7 @@ class QueuesPage(Page):
             self._go_to_row()
         self._show_current(table.current_item)
         if self.row_model.is_complete and self.row_model.row_count == 0:
-            self._show_empty()
+            self._show_empty_state()
         else:
             self.list.setCurrentWidget(table)
         self.filter.match_count.show_text(self._match_text())
@@ -449,7 +449,7 @@ class QueuesPage(Page):
         key = "queue.filtered" if self.row_model.is_complete else "queue.filtered_so_far"
         return self.context.translate(key, n=self.row_model.row_count)
 
-    def _show_empty(self) -> None:
+    def _show_empty_state(self) -> None:
         translate = self.context.translate
         if not self.query.is_whole:
             empty = EmptyState(translate("queue.filter_empty"), translate("queue.filter_empty_hint"), shape="search")

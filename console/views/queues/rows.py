@@ -143,7 +143,7 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
 @dataclass(frozen=True, slots=True)
 class ListQuery:
     """The query of a queue's list: the records of the queue `queue` that fulfil the filter `chosen` and whose
-    texts contain `words`, in this order; with `by_cause`, grouped by cause. Equal queries show the same
+    texts contain `words`, ordered by `order`; with `by_cause`, grouped by cause. Equal queries show the same
     records.
     """
 

@@ -60,7 +60,7 @@ class ShownView(QObject):
         self._context.run_read(
             lambda services: services.saved_views.find_view(str(id)),
             self._show_view,
-            self._show_missing,
+            self._show_missing_view,
             owner=self,
             key="saved view",
         )
@@ -71,7 +71,7 @@ class ShownView(QObject):
         self.opened.emit(view)
         self.changed.emit()
 
-    def _show_missing(self, failure: Failure) -> None:
+    def _show_missing_view(self, failure: Failure) -> None:
         self._page.show_bar(
             _VIEW_BAR_NAME,
             NotificationBar(
@@ -167,7 +167,7 @@ class ShownView(QObject):
         context.run_acting_call(
             lambda services, request_id: services.saved_views.delete_view(view.id, request_id=request_id),
             self._show_deleted,
-            self._show_missing,
+            self._show_missing_view,
             owner=self,
             label=context.translate("view.delete"),
             describe=lambda deleted: Toast(context.translate("view.deleted"), deleted.name),
@@ -191,7 +191,7 @@ class ShownView(QObject):
         context.run_acting_call(
             lambda services, request_id: services.saved_views.restore_view(view.id, request_id=request_id),
             self._show_restored,
-            self._show_missing,
+            self._show_missing_view,
             owner=self,
             label=context.translate("view.restore"),
             describe=lambda restored: Toast(context.translate("view.restored"), restored.name),

@@ -19,8 +19,8 @@ class QueueTabs(Tabs):
     """The tabs of a page of queues: one tab per queue. `current` is the name of the queue that the page shows.
 
     Signals:
-    - queue_chosen(str): the person has selected the tab of another queue that this page can show. A queue with a
-      page of its own is opened there without this signal, and the current tab of this page stays.
+    - queue_chosen(str): the person has selected the tab of another queue, which the same page must show now. For a
+      queue with a page of its own, the tabs open that page and don't emit this signal.
     """
 
     queue_chosen = Signal(str)

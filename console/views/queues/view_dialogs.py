@@ -80,7 +80,7 @@ class SaveViewDialog(DialogFrame):
         else:
             self.disable_act_button(self._context.translate("dialog.save_view.needs_name"))
 
-    def _make_call(self, name: str) -> ActingCall[SavedView]:
+    def _make_store_call(self, name: str) -> ActingCall[SavedView]:
         is_team, may_replace, content = self.team_box.isChecked(), self.replace_box.isChecked(), self._content
         return lambda services, request_id: services.saved_views.save_view(
             name, is_team, content, may_replace, request_id=request_id
@@ -96,7 +96,7 @@ class SaveViewDialog(DialogFrame):
         present = 0 if self._present is None else self._present.id
         given = (name, self.team_box.isChecked(), self.replace_box.isChecked(), repr(self._content), present)
         context.run_acting_call(
-            self._make_call(name),
+            self._make_store_call(name),
             self._show_saved,
             self._show_failure,
             owner=self,
@@ -142,6 +142,6 @@ class RenameViewDialog(SaveViewDialog):
         self.replace_box.hide()
         return ()
 
-    def _make_call(self, name: str) -> ActingCall[SavedView]:
+    def _make_store_call(self, name: str) -> ActingCall[SavedView]:
         id = self._id
         return lambda services, request_id: services.saved_views.rename_view(id, name, request_id=request_id)

@@ -65,7 +65,7 @@ class ReconciliationActions(QObject):
             lambda services, request_id: services.reconciliation.run(
                 provider, item.from_day, item.to_day, request_id=request_id
             ),
-            lambda report: self._show_final_content(provider, report),
+            lambda report: self._show_report(provider, report),
             lambda failure: self._show_refusal(provider, failure),
             owner=self,
             label=lead,
@@ -75,7 +75,7 @@ class ReconciliationActions(QObject):
             provider="",
         )
 
-    def _show_final_content(self, provider: str, report: ReconcileReport) -> None:
+    def _show_report(self, provider: str, report: ReconcileReport) -> None:
         self._resumed_providers.discard(provider)
         self._page.hide_bar("act")
         self._context.toast_requested.emit(words.run_toast(self._context, report))

@@ -139,7 +139,7 @@ class ReconcilePage(Page):
         for button, act in (
             (self.begin, self._begin_run),
             (self.go_on, self._resume_run),
-            (self.list_runs, self._show_runs),
+            (self.list_runs, self._open_runs_page),
             (self.footer.open_button, self.open_current),
             (self.footer.probe_button, self._probe_current),
             (self.footer.note_button, self._add_note),
@@ -265,7 +265,7 @@ class ReconcilePage(Page):
     @Slot()
     def _show_rows(self) -> None:
         if self.rows.is_complete and self.rows.row_count == 0:
-            self._show_empty()
+            self._show_empty_state()
         else:
             self.list.setCurrentWidget(self.table)
             if self.table.current_item is None:
@@ -275,7 +275,7 @@ class ReconcilePage(Page):
             self._must_focus_rows = False
         self._show_current(self.table.current_item)
 
-    def _show_empty(self) -> None:
+    def _show_empty_state(self) -> None:
         translate, view = self.context.translate, self.view
         if self.current_tab_name != ALL:
             self._show_instead_of_rows(
@@ -377,7 +377,7 @@ class ReconcilePage(Page):
             self.runs.resume_run(self.view.item)
 
     @Slot()
-    def _show_runs(self) -> None:
+    def _open_runs_page(self) -> None:
         self.context.navigate(ReconcileRunsRoute())
 
     def _show_neighbour_run(self, step: int) -> None:

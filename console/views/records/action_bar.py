@@ -35,7 +35,7 @@ _RIGHT_BY_ACTION = {
 }  # fmt: skip
 
 
-_ACTIONS_IN_MENU = (*evidence_acts.ACTION_NAMES, "print")
+_ACTIONS_IN_MENU = (*evidence_acts.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
 class ActionButtons(QObject):
@@ -52,12 +52,13 @@ class ActionButtons(QObject):
         super().__init__()
         self._context = context
         self._buttons = {
-            name: self._make_button(name) for name in (*names, *collaboration_actions.ACTION_NAMES, *_ACTIONS_IN_MENU)
+            name: self._make_button(name)
+            for name in (*names, *collaboration_actions.COLLABORATION_ACTIONS, *_ACTIONS_IN_MENU)
         }
         self.bar = Surface(raised=True, edge="top")
         left, right, in_menu = (
             [self._buttons[name] for name in group]
-            for group in (names, collaboration_actions.ACTION_NAMES, _ACTIONS_IN_MENU)
+            for group in (names, collaboration_actions.COLLABORATION_ACTIONS, _ACTIONS_IN_MENU)
         )
         self.row = ActionRow(
             left,
@@ -86,7 +87,7 @@ class ActionButtons(QObject):
 
     def show_actions(self, view: RecordView, form: ExplanationForm, helpful: Sequence[str]) -> None:
         """Enable or disable the buttons for the record of `view`. The actions in `helpful` that are possible also
-        get a button in the line "you can" of `form`, in this order."""
+        get a button in the explanation form, in this order."""
         allowed_actions = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
             disabled_reason = self._find_disabled_reason(name, allowed_actions)

@@ -18,9 +18,9 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 
-ACTION_NAMES = ("take", "note")
+COLLABORATION_ACTIONS = ("take", "note")
 _SHORTCUT_OF_ACTION = (("T", "take"), ("N", "note"))
-SHORTCUT_HINTS = (
+COLLABORATION_KEY_HINTS = (
     (("T",), "key.take"),
     (("Shift+T",), "key.give_back"),
     (("H",), "key.hand_over"),
@@ -54,7 +54,7 @@ class CollaborationActions(QObject):
             self.take_record(kind, id, title)
         elif name == "note":
             self.open_note(kind, id)
-        return name in ACTION_NAMES
+        return name in COLLABORATION_ACTIONS
 
     def take_record(self, kind: str, id: int, title: str = "") -> None:
         """Take the record for the acting person, without a confirmation: a take blocks no other person, it only

@@ -16,9 +16,9 @@ from console.views.widgets.save_file import ask_for_path
 if TYPE_CHECKING:
     from console.services.evidence.pack import PackWritten
 
-ACTION_NAMES = ("copy_story", "evidence_pack")
+EVIDENCE_EXPORT_ACTIONS = ("copy_story", "evidence_pack")
 _SHORTCUT_OF_ACTION = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
-SHORTCUT_HINTS = ((("Ctrl+Shift+E",), "key.evidence_pack"), (("Ctrl+Shift+T",), "key.copy_story"))
+EVIDENCE_EXPORT_KEY_HINTS = ((("Ctrl+Shift+E",), "key.evidence_pack"), (("Ctrl+Shift+T",), "key.copy_story"))
 MAX_COPIED_EVENTS = 1_000
 """Largest number of events in a copied timeline. If the record has more events, the last line of the copy says this.
 The evidence pack contains all events.
@@ -43,12 +43,12 @@ class EvidenceExportActions(QObject):
 
     def run_action(self, name: str, kind: str, id: int) -> bool:
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` isn't
-        one of ACTION_NAMES."""
+        one of EVIDENCE_EXPORT_ACTIONS."""
         if name == "copy_story":
             self.copy_story(kind, id)
         elif name == "evidence_pack":
             self.choose_file(kind, id)
-        return name in ACTION_NAMES
+        return name in EVIDENCE_EXPORT_ACTIONS
 
     # -- as text
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BUNDLE_RIGHT = "audit_any"
 BUNDLE_SHORTCUT = "Ctrl+Shift+E"
 BUNDLE_KEY_HINT = ((BUNDLE_SHORTCUT,), "key.evidence_bundle")
-ReadRecords = Callable[["Console"], Sequence[Ref]]
+RecordReader = Callable[["Console"], Sequence[Ref]]
 """Function that returns kind and id of the records; it is called in a worker thread."""
 
 
@@ -31,14 +31,14 @@ class EvidenceBundleExport(QObject):
         super().__init__(page)
         self._context, self._page = context, page
         self._file = BackgroundFile(context, page, "evidence_bundle", context.translate("action.evidence_bundle"))
-        self._read_records: ReadRecords | None = None
+        self._read_records: RecordReader | None = None
 
     @property
     def is_running(self) -> bool:
         """True while an evidence bundle is being written."""
         return self._file.is_running
 
-    def choose_file(self, read_records: ReadRecords, count: int | None = None) -> None:
+    def choose_file(self, read_records: RecordReader, count: int | None = None) -> None:
         """Ask the person for the path of a new file, then write the evidence packs of the records that
         `read_records` returns. `count` is the number of records; None if it isn't known. If the person lacks
         the right, show the reason. Do nothing while an export runs.

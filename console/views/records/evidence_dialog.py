@@ -89,12 +89,12 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         return content
 
     @abstractmethod
-    def _act_key(self) -> str:
+    def _act_button_wording_key(self) -> str:
         """Return the wording key of the acting button's text, which says whether the decision takes effect now or
         waits for a second person."""
 
     @abstractmethod
-    def _hint_key(self) -> str:
+    def _act_button_hint_key(self) -> str:
         """Return the wording key of the hint that stands beside the acting button while the button is enabled."""
 
     @abstractmethod
@@ -105,11 +105,11 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
     @Slot()
     def _update_act_button(self) -> None:
         translate, disabled_reason = self._context.translate, self.form.find_disabled_reason()
-        self.act_button.show_text(translate(self._act_key()))
+        self.act_button.show_text(translate(self._act_button_wording_key()))
         if disabled_reason:
             self.disable_act_button(disabled_reason)
         else:
-            self.enable_act_button(translate(self._hint_key()))
+            self.enable_act_button(translate(self._act_button_hint_key()))
 
     @Slot()
     def _send_decision(self) -> None:

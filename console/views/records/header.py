@@ -107,7 +107,7 @@ class RecordHead(Surface):
             ancestor = ancestor.parentWidget()
         return self.width() if ancestor is None else min(self.width(), ancestor.viewport().width())
 
-    def _fit_parts(self) -> None:
+    def _fit_to_width(self) -> None:
         room = (
             self._available_width() - 2 * tokens().px("spacing", "page_margin") - 2 * self._grid.horizontalSpacing()
         )
@@ -116,7 +116,7 @@ class RecordHead(Surface):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_parts()
+        self._fit_to_width()
 
     # -- display
 
@@ -152,7 +152,7 @@ class RecordHead(Surface):
         self.company.setVisible(bool(company))  # an empty name would indent the number
         self.client.show_text(detail)
         self._show_badges(badges)
-        self._fit_parts()
+        self._fit_to_width()
 
     @property
     def notable_word(self) -> str:
@@ -160,7 +160,7 @@ class RecordHead(Surface):
         otherwise the badge of the state."""
         return self._notable_word
 
-    def name_title(self, verdict: str) -> None:
+    def set_spoken_title(self, verdict: str) -> None:
         """Set the accessible name of the title, so that a screen reader reads the title, the badges and the
         verdict as one sentence."""
         parts = (self.title.short_form, *(badge.accessibleName() for badge in self.badges), verdict)
@@ -189,7 +189,8 @@ class RecordHead(Surface):
 
 
 def explanation_form(context: WindowContext) -> ExplanationForm:
-    """Return an empty form for the explanation of a record, with the lines "verdict", "why", "next" and "you can"."""
+    """Return an empty form for the explanation of a record, with four lines: verdict, reason, next step,
+    recommended actions."""
     translate = context.translate
     verdict, why, next_step, you_can = (
         translate(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can")

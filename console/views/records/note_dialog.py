@@ -54,13 +54,13 @@ class NoteDialog(FormDialog):
     def send_form(self) -> None:
         kind, id, words = self._kind, self._id, self.words_field.text()
         self.send_call(
-            self._make_call(kind, id, words),
+            self._make_store_call(kind, id, words),
             label=self.context.translate(f"action.{self.name}"),
             attempt=(self.name, kind, id, words),
             key=(kind, id),
         )
 
-    def _make_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
+    def _make_store_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
         """Return the acting call that stores the text `words` as a note on the record."""
         return lambda services, request_id: services.recovery.add_note(kind, id, words, request_id=request_id)
 
@@ -78,7 +78,7 @@ class HandOverDialog(NoteDialog):
 
     name = "hand_over"
 
-    def _make_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
+    def _make_store_call(self, kind: str, id: int, words: str) -> ActingCall[Any]:
         return lambda services, request_id: services.recovery.hand_over(kind, id, words, request_id=request_id)
 
     def make_answer_toast(self, answer: bool) -> Toast:

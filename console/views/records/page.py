@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 ViewT = TypeVar("ViewT", bound=RecordView)
-SHARED_ACTIONS = (*collaboration_actions.ACTION_NAMES, *evidence_acts.ACTION_NAMES)
+SHARED_ACTIONS = (*collaboration_actions.COLLABORATION_ACTIONS, *evidence_acts.EVIDENCE_EXPORT_ACTIONS)
 
 
 def record_hints(*names: str) -> tuple[KeyHint, ...]:
@@ -50,8 +50,8 @@ def record_hints(*names: str) -> tuple[KeyHint, ...]:
         *(((SHORTCUT_BY_ACTION[name],), f"key.{name}") for name in names),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
-        *collaboration_actions.SHORTCUT_HINTS,
-        *evidence_acts.SHORTCUT_HINTS,
+        *collaboration_actions.COLLABORATION_KEY_HINTS,
+        *evidence_acts.EVIDENCE_EXPORT_KEY_HINTS,
         PRINT_KEY_HINT,
         (("Esc",), "key.back"),
     )
@@ -82,9 +82,11 @@ class RecordPage(Page, Generic[ViewT]):
         self.view: ViewT | None = None
         self._shown_state: tuple[str, ...] = ()
         self.acts = RecordActionHandlers(context, self)
-        self.evidence = evidence_acts.EvidenceExportActions(context, self.acts, self._act_by_key)
+        self.evidence = evidence_acts.EvidenceExportActions(context, self.acts, self._run_action_by_shortcut)
         self.printing = PagePrint(context, self)
-        self.collaboration = collaboration_actions.CollaborationActions(context, self.acts, self._act_by_key)
+        self.collaboration = collaboration_actions.CollaborationActions(
+            context, self.acts, self._run_action_by_shortcut
+        )
         self.head = RecordHead(context)
         self.sides_strip = RecordSideStrip((), context.translate("record.sides"))
         self.form = explanation_form(context)
@@ -110,12 +112,12 @@ class RecordPage(Page, Generic[ViewT]):
         self.action_bar.action_requested.connect(self.act_on_record)
         for name in self.action_names:
             if name in SHORTCUT_BY_ACTION:
-                self.bind_key(SHORTCUT_BY_ACTION[name], partial(self._act_by_key, name))
+                self.bind_key(SHORTCUT_BY_ACTION[name], partial(self._run_action_by_shortcut, name))
         self.bind_key("[", partial(self._show_neighbour, -1))
         self.bind_key("]", partial(self._show_neighbour, 1))
         for name, key in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION.items():
             self.bind_key(key, partial(self._end_own_take, name))
-        self.bind_key(PRINT_KEY, partial(self._act_by_key, "print"))
+        self.bind_key(PRINT_KEY, partial(self._run_action_by_shortcut, "print"))
         self.bind_key("Ctrl+C", self._copy_number)
         self.bind_key("Ctrl+Shift+C", self._copy_summary)
         for signal in (
@@ -133,8 +135,8 @@ class RecordPage(Page, Generic[ViewT]):
         raise AssertionError(self.kind)
 
     def fill_header(self, view: ViewT) -> None:
-        """Show the header, the sides, and the widgets for this kind of record with the data of `view`. Implemented
-        by the subclass."""
+        """Show the header, the panels with the record's state in each system, and the widgets for this kind of
+        record, with the data of `view`. Implemented by the subclass."""
 
     def helpful_actions(self, view: ViewT) -> tuple[str, ...]:
         """Return the names of the actions to recommend in the present state of the record, the most important one
@@ -244,7 +246,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.head.title.show_id(case_words.title(view.record, self.context), self.name(view))
         self.fill_header(view)
         show_explanation(self.form, view.explanation, self.context)
-        self.head.name_title(record_words.explanation_sentences(view.explanation, self.context)[0])
+        self.head.set_spoken_title(record_words.explanation_sentences(view.explanation, self.context)[0])
         self._announce_change()
         self._update_actions()
         self._show_holder(view.holder if not isinstance(view, OrderView) else None)
@@ -261,9 +263,9 @@ class RecordPage(Page, Generic[ViewT]):
             announce(self, spoken_text(title, ", ".join(badges), self.form.verdict))
 
     def show_sides(self, sides: Sequence[RecordSide], tools: Mapping[int, Sequence[QWidget]]) -> None:
-        """Show the sides: one panel per system, with the state that the record has there. `tools` are the buttons
-        and links to add to the panels, by the index of the panel; a widget that a panel already contains isn't
-        added again.
+        """Show one panel per system (this database, provider, order) with the state that the record has there.
+        `tools` are the buttons and links to add to the panels, by the index of the panel; a widget that a panel
+        already contains isn't added again.
         """
         self.sides_strip.show_sides(sides)
         for place, widgets in tools.items():
@@ -273,8 +275,8 @@ class RecordPage(Page, Generic[ViewT]):
         self.fit_strips()
 
     def fit_strips(self) -> None:
-        """Arrange the panels of the sides for the visible width of the page, which may be less than the width of
-        the page."""
+        """Arrange the panels with the record's states for the visible width of the page, which may be less than
+        the width of the page."""
         around = self.parentWidget()
         if around is not None:
             self.sides_strip.fit_width(around.width())
@@ -289,8 +291,8 @@ class RecordPage(Page, Generic[ViewT]):
             self.action_bar.show_actions(self.view, self.form, self.helpful_actions(self.view))
 
     def _set_tab_order(self) -> None:
-        """Set the order in which the Tab key visits the widgets: header, sides, buttons of the line "you can",
-        widgets for this kind of record, tabs, action buttons."""
+        """Set the order in which the Tab key visits the widgets: header, panels with the record's states, buttons
+        of the explanation, widgets for this kind of record, tabs, action buttons."""
         set_tab_order(
             *self.head.focus_stops,
             *(tool for panel in self.sides_strip.panels for tool in panel.findChildren(PaintedButton)),
@@ -362,7 +364,7 @@ class RecordPage(Page, Generic[ViewT]):
         if name in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION:
             self._end_own_take(name)
         else:
-            self._act_by_key(name)
+            self._run_action_by_shortcut(name)
 
     # -- navigation
 
@@ -387,7 +389,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     # -- actions
 
-    def _act_by_key(self, name: str) -> None:
+    def _run_action_by_shortcut(self, name: str) -> None:
         """Run the action whose shortcut the person has typed: on the related record whose row has the focus,
         otherwise on the record of the page. If the button of the action is disabled, show the reason."""
         row = self.tabs.focused_row()

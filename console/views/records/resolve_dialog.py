@@ -17,7 +17,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.inputs import Field, RadioButton
 
-_FINAL_REFUSALS = frozenset(
+_FINAL_REFUSAL_CODES = frozenset(
     {
         ErrorCode.NOTHING_TO_RESOLVE,
         ErrorCode.ALREADY_DECIDED,
@@ -100,7 +100,7 @@ class ResolveForm(EvidenceForm):
 class ResolveDialog(EvidenceDialog[ResolveForm]):
     """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm). After a
     refusal the person can correct the inputs and send them again, except for the error codes of
-    _FINAL_REFUSALS. If the record has changed since the dialog was opened, the dialog shows the changed fields.
+    _FINAL_REFUSAL_CODES. If the record has changed since the dialog was opened, the dialog shows the changed fields.
     """
 
     def __init__(
@@ -119,19 +119,23 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
             provider=ALARMBOX,
         )
 
-    def _act_key(self) -> str:
+    def _act_button_wording_key(self) -> str:
         is_second = self._proposer is not None and self._proposer != self._context.operator
         if self.form.outcome != "error":
             return "dialog.resolve.act_now"
         return "dialog.resolve.act_second" if is_second else "dialog.resolve.act"
 
-    def _hint_key(self) -> str:
-        return "dialog.resolve.nothing_yet" if self._act_key() == "dialog.resolve.act" else "dialog.enter_cancels"
+    def _act_button_hint_key(self) -> str:
+        return (
+            "dialog.resolve.nothing_yet"
+            if self._act_button_wording_key() == "dialog.resolve.act"
+            else "dialog.enter_cancels"
+        )
 
     def _show_failure(self, failure: Failure) -> None:
         if failure.code == ErrorCode.STALE_VIEW:
             self._show_final_content(self._context.translate("dialog.stale.title"), self._stale_content(failure))
-        elif failure.code in _FINAL_REFUSALS:
+        elif failure.code in _FINAL_REFUSAL_CODES:
             self._show_final_content(self._context.translate("act.refused"), self._make_refusal_bar(failure))
         else:
             self._show_form_again(failure)

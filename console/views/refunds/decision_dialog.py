@@ -162,28 +162,34 @@ class ApproveDialog(_DecisionDialog):
         )
         self.password.line_edit.textChanged.connect(self._update_act_button)
         order = self._view.order
-        self.digits = OrderNumberCheck(
+        self.order_number_check = OrderNumberCheck(
             self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
         )
-        self.digits.changed.connect(self._update_act_button)
-        self.needs_digits = record.checkers_needed > 1
+        self.order_number_check.changed.connect(self._update_act_button)
+        self.needs_order_number = record.checkers_needed > 1
         final = NotificationBar(
-            translate("dialog.approve.final_lead"), translate(self._next_step_key()), tone="care", shape="warning"
+            translate("dialog.approve.final_lead"),
+            translate(self._next_step_wording_key()),
+            tone="care",
+            shape="warning",
         )
         content = QWidget()
         parts: list[QWidget] = [final, self._make_effect_facts()]
         step_up_words = translate("dialog.approve.step_up" if self.needs_password else "dialog.approve.no_password")
         step_up = TextLabel(step_up_words, "small", "muted")
-        parts += [self.digits] if self.needs_digits else []
+        parts += [self.order_number_check] if self.needs_order_number else []
         parts += [self.password, step_up] if self.needs_password else [step_up]
-        for hidden_widget, is_needed in ((self.digits, self.needs_digits), (self.password, self.needs_password)):
+        for hidden_widget, is_needed in (
+            (self.order_number_check, self.needs_order_number),
+            (self.password, self.needs_password),
+        ):
             if not is_needed:
                 hidden_widget.setParent(content)
                 hidden_widget.hide()
         content.setLayout(make_column(*parts, gap=12))
         return content
 
-    def _next_step_key(self) -> str:
+    def _next_step_wording_key(self) -> str:
         record, now = self._view.record, self._context.now()
         if len(record.checkers) + 1 < record.checkers_needed:
             return "dialog.approve.then_second"
@@ -212,8 +218,8 @@ class ApproveDialog(_DecisionDialog):
         return facts
 
     def _find_disabled_reason(self) -> str:
-        if self.needs_digits and (digits_reason := self.digits.find_disabled_reason()):
-            return digits_reason
+        if self.needs_order_number and (number_reason := self.order_number_check.find_disabled_reason()):
+            return number_reason
         is_password_missing = self.needs_password and not self.password.text()
         return self._context.translate("dialog.approve.needs_password") if is_password_missing else ""
 

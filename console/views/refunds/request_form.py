@@ -22,13 +22,13 @@ from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
-LOOK_ALIKE_RULE = "exact_lookalike"
+EXACT_LOOK_ALIKE_RULE = "exact_lookalike"
 _ALWAYS_SHOWN_RULES = frozenset(
     {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, WindowReason.REFUND_PERIOD_OVER}
 )
 """Rules of refunds that the form shows even if they are fulfilled. Every other rule is shown only if it is broken."""
 _PLAN_DELAY_MS = 350
-_MAX_TEXT_LENGTH = 300
+_MAX_TEXT_CHARACTERS = 300
 
 
 class RefundForm(QWidget):
@@ -91,7 +91,7 @@ class RefundForm(QWidget):
             _line_edit_of(field) for field in (self.amount, self.words, self.ticket)
         )
         self.amount_edit.setText(decimal_text(Money(self.largest_minor, currency)))
-        self.words_edit.setMaxLength(_MAX_TEXT_LENGTH)
+        self.words_edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         self.ticket_edit.setMaxLength(60)
 
     def _build_layout(self) -> QLayout:
@@ -193,11 +193,11 @@ class RefundForm(QWidget):
         edit = _line_edit_of(field)
         edit.setAccessibleName(self._context.translate("dialog.refund.answer_to", hit=words))
         edit.setPlaceholderText(self._context.translate("dialog.refund.answer"))
-        edit.setMaxLength(_MAX_TEXT_LENGTH)
+        edit.setMaxLength(_MAX_TEXT_CHARACTERS)
         edit.setText(answer)
         edit.textChanged.connect(self.changed)
         self._answers[rule] = field
-        checkboxes = [self.intended_repeat_box] if rule == LOOK_ALIKE_RULE else []
+        checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOK_ALIKE_RULE else []
         for box in checkboxes:
             box.show()
         line.setLayout(make_column(*heads, field, *checkboxes, gap=4, margins=(12, 8, 12, 8)))
@@ -268,7 +268,7 @@ class RefundForm(QWidget):
             decimal_text(money) if money is not None else "",
             self.words_edit.text().strip(),
             reason_code=self.reason_code,
-            intended_repeat=LOOK_ALIKE_RULE in self._answers and self.intended_repeat_box.isChecked(),
+            intended_repeat=EXACT_LOOK_ALIKE_RULE in self._answers and self.intended_repeat_box.isChecked(),
             ticket=self.ticket_edit.text().strip() or None,
             set_aside_id=self._set_aside.id if self._set_aside else None,
             saw=self.plan.payment.version,
@@ -288,7 +288,7 @@ class RefundForm(QWidget):
             return translate("dialog.refund.needs_words")
         if any(not words for _, words in self.answers()):
             return translate("dialog.refund.needs_answers")
-        if LOOK_ALIKE_RULE in self._answers and not self.intended_repeat_box.isChecked():
+        if EXACT_LOOK_ALIKE_RULE in self._answers and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
         broken_check = next((check for check in self._shown_checks() if not check.holds), None)
         return (

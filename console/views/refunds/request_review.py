@@ -36,7 +36,7 @@ class RefundReview(QWidget):
             context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id
         )
         self.order_number_check.changed.connect(self.changed)
-        self.order_number_check.setVisible(self.needs_digits)
+        self.order_number_check.setVisible(self.needs_order_number)
         translate, provider = context.translate, case_words.provider_word(plan.payment.provider, context)
         lead = translate("dialog.refund.nothing_sent_lead")
         no_effect_bar = NotificationBar(
@@ -61,13 +61,13 @@ class RefundReview(QWidget):
         )
 
     @property
-    def needs_digits(self) -> bool:
+    def needs_order_number(self) -> bool:
         """True if the amount needs two approvers; the person must then type the last characters of the order
         number."""
         return self._plan.second_checker
 
     def find_disabled_reason(self) -> str:
-        return self.order_number_check.find_disabled_reason() if self.needs_digits else ""
+        return self.order_number_check.find_disabled_reason() if self.needs_order_number else ""
 
     def _make_request_facts(self, form: RefundForm) -> FactList:
         context, plan = self._context, self._plan

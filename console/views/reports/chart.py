@@ -7,7 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QAccessible, QColor, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from console.views.reports.picture import BAND_LOOK, Bar, LegendEntry, PartStyle, Picture, Strip
+from console.views.reports.picture import BAND_STYLE, Bar, BarStrip, LegendEntry, PartStyle, Picture
 from console.views.theme.mixed_font_text import (
     centred_baseline,
     draw_font_runs,
@@ -20,7 +20,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import PaintedWidget, TextLabel, make_row
 from console.views.widgets.flow_layout import make_flow_widget
 
-_PADDING_PX = 8.0
+_CHART_PADDING_PX = 8.0
 _STRIP_GAP_PX = 24.0
 _MIN_BAR_AREA_HEIGHT_PX = 72.0  # height of the bars of a strip, at text size 1
 _MAX_BAR_AREA_HEIGHT_PX = 200.0
@@ -63,27 +63,29 @@ class Chart(PaintedWidget):
         self._fit_height()
 
     def _fit_height(self) -> None:
-        """Set the minimum height that the strips need at the present width. In a narrow window fewer strips stand
-        side by side, so the chart becomes higher."""
+        """Set the minimum height that the strips of bars need at the present width. In a narrow window fewer
+        strips stand side by side, so the chart becomes higher."""
         if self.minimumHeight() != self._least_height():
             self.setMinimumHeight(self._least_height())
 
     def _least_height(self) -> int:
         lines = ceil(len(self.picture.strips) / self._column_count())
         bars = _MIN_BAR_AREA_HEIGHT_PX * current_appearance().scale
-        return ceil(lines * (bars + self._text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _PADDING_PX)
+        return ceil(lines * (bars + self._text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _CHART_PADDING_PX)
 
     def _column_count(self) -> int:
         places = max((len(strip.bars) for strip in self.picture.strips), default=1)
         strip_width = max(1, places) * self.picture.min_place_px * current_appearance().scale + _STRIP_GAP_PX
-        room = self.width() - 2 * _PADDING_PX + _STRIP_GAP_PX
+        room = self.width() - 2 * _CHART_PADDING_PX + _STRIP_GAP_PX
         return max(1, min(len(self.picture.strips), int(room // strip_width)))
 
     def strip_boxes(self) -> list[QRectF]:
-        """Return the rectangle of each strip, in px relative to the widget."""
+        """Return the rectangle of each strip of bars, in px relative to the widget."""
         columns = self._column_count()
         lines = max(1, ceil(len(self.picture.strips) / columns))
-        box = QRectF(self.rect()).adjusted(_PADDING_PX, _PADDING_PX, -_PADDING_PX, -_PADDING_PX)
+        box = QRectF(self.rect()).adjusted(
+            _CHART_PADDING_PX, _CHART_PADDING_PX, -_CHART_PADDING_PX, -_CHART_PADDING_PX
+        )
         width = (box.width() - (columns - 1) * _STRIP_GAP_PX) / columns
         room = (box.height() - (lines - 1) * _STRIP_GAP_PX) / lines
         height = min(room, _MAX_BAR_AREA_HEIGHT_PX * current_appearance().scale + self._text_height())
@@ -118,8 +120,9 @@ class Chart(PaintedWidget):
             draw_frame(painter, QRectF(self.rect()), 4, current_appearance().colour("focus"), None, 2)
 
 
-def _draw_strip(painter: QPainter, strip: Strip, box: QRectF, band_height: float) -> None:
-    """Draw a strip into `box`. `band_height` is the height in px of the line with the icons of the marked ranges."""
+def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height: float) -> None:
+    """Draw a strip of bars into `box`. `band_height` is the height in px of the line with the icons of the marked
+    ranges."""
     look = current_appearance()
     small = look.line_height("small")
     above = look.line_height("body") + band_height + small + 8
@@ -136,7 +139,7 @@ def _draw_strip(painter: QPainter, strip: Strip, box: QRectF, band_height: float
     _draw_mark_line(painter, strip, bars)
 
 
-def _draw_title(painter: QPainter, strip: Strip, box: QRectF) -> None:
+def _draw_title(painter: QPainter, strip: BarStrip, box: QRectF) -> None:
     look = current_appearance()
     baseline = centred_baseline(box.top(), look.line_height("body"))
     title = elide_font_runs(split_font_runs(strip.title), box.width(), bold=True)
@@ -149,7 +152,7 @@ def _draw_title(painter: QPainter, strip: Strip, box: QRectF) -> None:
         )
 
 
-def _draw_bar(painter: QPainter, strip: Strip, bar: Bar, place: QRectF) -> None:
+def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, place: QRectF) -> None:
     width = min(_MAX_BAR_WIDTH_PX * current_appearance().scale, place.width() * 0.64)
     left, bottom, top = place.center().x() - width / 2, place.bottom(), place.bottom()
     part_width = width / max(1, len(bar.parts)) if strip.is_grouped else width
@@ -188,22 +191,22 @@ def _draw_centred_text(painter: QPainter, text: str, room: QRectF, baseline: flo
         draw_font_runs(painter, room.center().x() - width / 2, baseline, runs, "small")
 
 
-def _draw_bands(painter: QPainter, strip: Strip, area: QRectF, place_width: float) -> None:
+def _draw_bands(painter: QPainter, strip: BarStrip, area: QRectF, place_width: float) -> None:
     """Draw the marked ranges of a strip behind its bars, each with an icon above and a thick line below the axis,
     so that the bars can't hide it."""
     look = current_appearance()
-    side, colour = look.icon_px(_BAND_ICON_PX), look.colour(BAND_LOOK.tone)
+    side, colour = look.icon_px(_BAND_ICON_PX), look.colour(BAND_STYLE.tone)
     top = area.top() - look.line_height("small") - 4 - side
     for band in strip.bands:
         left = area.left() + band.start * place_width
         width = max(_MIN_BAND_WIDTH_PX, (band.end - band.start) * place_width)
-        fill_area(painter, QRectF(left, area.top(), width, area.height()), BAND_LOOK)
+        fill_area(painter, QRectF(left, area.top(), width, area.height()), BAND_STYLE)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
         x = min(max(area.left(), left + width / 2 - side / 2), area.right() - side)
         draw_cached_shape(painter, "warning", x, top, side, colour)
 
 
-def _draw_mark_line(painter: QPainter, strip: Strip, area: QRectF) -> None:
+def _draw_mark_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
     if strip.mark is not None and strip.top:
         y = area.bottom() - area.height() * min(1.0, strip.mark / strip.top)
         painter.setPen(QPen(current_appearance().colour("text"), 1, Qt.PenStyle.DashLine))
@@ -273,10 +276,10 @@ class Swatch(PaintedWidget):
 
 def make_legend(entries: Sequence[LegendEntry]) -> QWidget:
     """Return the widget with the legend: a swatch and a word per entry, on several lines in a narrow window."""
-    return make_flow_widget(*(_legend_entry(entry) for entry in entries), gap=16)
+    return make_flow_widget(*(_make_legend_entry(entry) for entry in entries), gap=16)
 
 
-def _legend_entry(entry: LegendEntry) -> QWidget:
+def _make_legend_entry(entry: LegendEntry) -> QWidget:
     widget = QWidget()
     widget.setLayout(make_row(Swatch(entry.look), TextLabel(entry.word, "small", "muted"), gap=6))
     return widget

@@ -21,7 +21,8 @@ class PartStyle:
 
 @dataclass(frozen=True, slots=True)
 class BarPart:
-    """A part of a bar. `value` is its height in the unit of the strip's axis."""
+    """A part of a bar. `value` is its height in the unit of the strip's axis; `look` is its fill pattern and
+    colour tone."""
 
     value: float
     look: PartStyle
@@ -47,7 +48,7 @@ class MarkedRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class BarStrip:
     """A row of bars with a title. `detail` is a text after the title, `top` the value at the full height, `bands`
     are marked ranges behind the bars, and `mark` is the value at which a dashed line crosses the bars; None for
     no line.
@@ -75,10 +76,10 @@ class Picture:
     """The contents of a whole chart. `description` is a text with all figures, for screen readers. `min_place_px`
     is the minimum width for one bar, in px at text scale 1.0."""
 
-    strips: tuple[Strip, ...]
+    strips: tuple[BarStrip, ...]
     legend: tuple[LegendEntry, ...]
     description: str
     min_place_px: int = 44
 
 
-BAND_LOOK = PartStyle("cross", "care")
+BAND_STYLE = PartStyle("cross", "care")

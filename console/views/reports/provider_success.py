@@ -8,7 +8,16 @@ from datetime import datetime
 from console.domain.calendar_days import start_of_day
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
-from console.views.reports.picture import BAND_LOOK, Bar, BarPart, LegendEntry, MarkedRange, PartStyle, Picture, Strip
+from console.views.reports.picture import (
+    BAND_STYLE,
+    Bar,
+    BarPart,
+    BarStrip,
+    LegendEntry,
+    MarkedRange,
+    PartStyle,
+    Picture,
+)
 from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
@@ -34,15 +43,15 @@ def _make_picture(report: ProviderSuccess, context: WindowContext) -> Picture:
         LegendEntry(translate("reports.success.paid"), _PAID),
         LegendEntry(translate("reports.success.unpaid"), _UNPAID_LOOK),
         LegendEntry(translate("reports.success.unknown"), _UNKNOWN),
-        LegendEntry(translate("reports.success.outage"), BAND_LOOK),
+        LegendEntry(translate("reports.success.outage"), BAND_STYLE),
     )
     strips = tuple(_make_strip(series, report, context) for series in report.providers)
     return Picture(strips, legend, "\n".join(report_words.success_lines(report, context.language)))
 
 
-def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> Strip:
+def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> BarStrip:
     bands = (_make_band(outage, report.period, report.read_at) for outage in _outages_of(series.provider, report))
-    return Strip(
+    return BarStrip(
         wording.provider_name(series.provider, context.language),
         report_words.success_summary(series, context.language),
         tuple(_make_bar(day) for day in series.days),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, QueueAges
-from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
+from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
 from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
@@ -33,7 +33,7 @@ def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequenc
     shown = [queue for queue in report.queues if not queues or queue.queue in queues]
     top = float(max((count for queue in shown for count in queue.counts), default=0))
     strips = tuple(
-        Strip(
+        BarStrip(
             report_words.queue_name(queue.queue, context.language),
             report_words.queue_total(queue, context.language),
             tuple(

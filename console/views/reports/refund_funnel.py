@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, CountAndSum, RefundFunnel, RefundFunnelReport
-from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
+from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
 from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
@@ -46,7 +46,7 @@ def _make_picture(report: RefundFunnelReport, context: WindowContext) -> Picture
     return Picture(strips, legend, "\n".join(report_words.refund_lines(report, context.language)), 96)
 
 
-def _make_strip(funnel: RefundFunnel, context: WindowContext) -> Strip:
+def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
     bars = tuple(
         Bar(
             context.translate(f"reports.refund_funnel.{name}"),
@@ -55,7 +55,7 @@ def _make_strip(funnel: RefundFunnel, context: WindowContext) -> Strip:
         )
         for name in _STEP_AND_ENDING_NAMES
     )
-    return Strip(funnel.currency, "", bars, float(funnel.requested.count))
+    return BarStrip(funnel.currency, "", bars, float(funnel.requested.count))
 
 
 def _share_text(row: _TableRow) -> str:

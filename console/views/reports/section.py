@@ -34,11 +34,11 @@ class Report(Protocol):
     def read_at(self) -> "datetime": ...
 
 
-R = TypeVar("R", bound=Report)
+ReportT = TypeVar("ReportT", bound=Report)
 
 
 @dataclass(frozen=True, slots=True)
-class ReportDefinition(Generic[R]):
+class ReportDefinition(Generic[ReportT]):
     """The definition of a report: its name, and the functions that read and show it.
 
     - `read`: reads the report from the services
@@ -49,13 +49,13 @@ class ReportDefinition(Generic[R]):
     """
 
     name: str
-    read: "Callable[[Console], R]"
-    note: Callable[[R, WindowContext], str]
-    make_picture: Callable[[R, WindowContext], Picture]
+    read: "Callable[[Console], ReportT]"
+    note: Callable[[ReportT, WindowContext], str]
+    make_picture: Callable[[ReportT, WindowContext], Picture]
     columns: Callable[[WindowContext], Sequence[Column]]
-    rows_of: Callable[[R], Sequence[object]]
+    rows_of: Callable[[ReportT], Sequence[object]]
     row_key: Callable[[object], Hashable]
-    is_empty: Callable[[R], bool]
+    is_empty: Callable[[ReportT], bool]
 
 
 def count_column(key: str, title: str, count: Callable[[Any], int], width_px: int) -> Column:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
-from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
+from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
 from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
@@ -36,7 +36,7 @@ def _make_picture(report: SettlementReport, context: WindowContext) -> Picture:
     return Picture(strips, legend, "\n".join(report_words.settlement_lines(report, context.language)), 60)
 
 
-def _make_strip(series: SettlementSeries, context: WindowContext) -> Strip:
+def _make_strip(series: SettlementSeries, context: WindowContext) -> BarStrip:
     bars = tuple(
         Bar(
             f"{day.day:%m-%d}",
@@ -45,7 +45,7 @@ def _make_strip(series: SettlementSeries, context: WindowContext) -> Strip:
         )
         for day in series.days
     )
-    return Strip(
+    return BarStrip(
         report_words.series_name(series, context.language),
         report_words.settlement_summary(series, context.language),
         bars,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from math import log1p
 
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
-from console.views.reports.picture import Bar, BarPart, LegendEntry, PartStyle, Picture, Strip
+from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
 from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
@@ -47,7 +47,7 @@ def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
     return Picture(strips, legend, "\n".join(report_words.truth_lines(report, context.language)), 84)
 
 
-def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
+def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStrip:
     def look_of(name: str) -> PartStyle:
         time: timedelta | None = getattr(kind, name)
         return (
@@ -72,7 +72,9 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> Strip:
         context.translate("reports.time_to_truth.mark", schedule=schedule),
     )
     name = report_words.kind_name(kind.kind, context.language)
-    return Strip(name, context.translate("list.separator").join(details), bars, top, mark=_bar_height(kind.schedule))
+    return BarStrip(
+        name, context.translate("list.separator").join(details), bars, top, mark=_bar_height(kind.schedule)
+    )
 
 
 def _time_columns(context: WindowContext) -> Sequence[Column]:

@@ -87,7 +87,7 @@ class Announcer(QObject):
             self._waiting.append(notice)
 
     def announce_waiting(self) -> None:
-        """Announce and keep the sentences that were shown while a cover hid the window."""
+        """Announce and keep the sentences that were shown while the lock or the sign-in form hid the window."""
         waiting, self._waiting = self._waiting, []
         for notice in waiting:
             self._announce_and_keep(notice)

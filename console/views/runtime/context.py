@@ -453,7 +453,7 @@ class WindowContext(QObject):
     # -- navigation
 
     def navigate(self, route: Route) -> None:
-        """Open the page of this route, by emitting `navigation_requested`."""
+        """Request that the window opens the page of this route, by emitting `navigation_requested`."""
         self.navigation_requested.emit(route)
 
     def show_toast(self, words: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:

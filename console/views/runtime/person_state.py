@@ -44,7 +44,7 @@ class PersonState(StoredValues):
         super().__init__(runner, parent)
         self._bind, self._now = bind, now
 
-    def _source_of(self, person: str) -> ValueSource:
+    def _value_source_of(self, person: str) -> ValueSource:
         return _ServiceSource(lambda call: self._bind(call, person)())
 
     def value(self, name: str) -> JsonValue | None:

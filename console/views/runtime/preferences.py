@@ -18,7 +18,7 @@ class Preferences(StoredValues):
         super().__init__(runner, parent)
         self._home = home
 
-    def _source_of(self, person: str) -> ValueSource:
+    def _value_source_of(self, person: str) -> ValueSource:
         return preferences_file(self._home, person)
 
     def text(self, name: str, choices: tuple[str, ...] = ()) -> str | None:

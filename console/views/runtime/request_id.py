@@ -30,7 +30,8 @@ class AttemptIds:
         self._ids: dict[Hashable, str] = {}
 
     def id_of(self, attempt: Hashable) -> str:
-        """Return the request id of an attempt. A new attempt, and an attempt that was answered, gets a new id."""
+        """Return the request id of an attempt (a command with its arguments). A new attempt, and an attempt that
+        was answered, gets a new id."""
         if attempt not in self._ids:
             stored = self._state.value(_stored_name_of(attempt)) if self._state is not None else None
             self._ids[attempt] = stored if isinstance(stored, str) else str(uuid.uuid4())
@@ -38,8 +39,10 @@ class AttemptIds:
         return self._ids[attempt]
 
     def end(self, attempt: Hashable, request_id: str, failure: Failure | None = None) -> None:
-        """Remove the request id of an attempt if its call was answered: with a value (`failure` is None), or with
-        a failure that the service would return again for the same id. Otherwise the id stays for a retry."""
+        """Remove the request id of an attempt (a command with its arguments) if its call was answered: with a
+        value (`failure` is None), or with a failure that the service would return again for the same id.
+        Otherwise the id stays for a retry.
+        """
         if self._ids.get(attempt) == request_id and (failure is None or _is_answer(failure)):
             del self._ids[attempt]
             self._store_id(attempt, None)

@@ -81,7 +81,8 @@ class RecordRoute:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRoute:
-    """The route to the page of one payment. `trail` and `place` have the same meaning as in RecordRoute."""
+    """The route to the page of one payment. `trail` are the records of the list from which the page is opened;
+    `place` is the key of the sidebar entry to highlight."""
 
     id: int
     trail: tuple[int | Ref, ...] = ()
@@ -90,7 +91,8 @@ class PaymentRoute:
 
 @dataclass(frozen=True, slots=True)
 class OrderRoute:
-    """The route to the page of one order. `trail` and `place` have the same meaning as in RecordRoute."""
+    """The route to the page of one order. `trail` are the records of the list from which the page is opened;
+    `place` is the key of the sidebar entry to highlight."""
 
     id: int
     trail: tuple[int | Ref, ...] = ()
@@ -99,7 +101,8 @@ class OrderRoute:
 
 @dataclass(frozen=True, slots=True)
 class RefundRoute:
-    """The route to the page of one refund. `trail` and `place` have the same meaning as in RecordRoute."""
+    """The route to the page of one refund. `trail` are the records of the list from which the page is opened;
+    `place` is the key of the sidebar entry to highlight."""
 
     id: int
     trail: tuple[int | Ref, ...] = ()
@@ -121,7 +124,7 @@ class SetAsidesRoute:
 
 @dataclass(frozen=True, slots=True)
 class AlertsRoute:
-    """The route to the page of the incidents, with this incident as the current one; id 0 means the first one."""
+    """The route to the page of the incidents, with the incident `id` as the current one; 0 means the first one."""
 
     id: int = 0
 
@@ -181,8 +184,8 @@ _ROUTE_CLASS_BY_KIND: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | R
 
 
 def route_to(kind: str, id: int, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> RecordPageRoute:
-    """Return the route to the page of the record with this kind and id. `trail` and `place` have the same meaning
-    as in RecordRoute.
+    """Return the route to the page of the record with this kind and id. `trail` are the records of the list from
+    which the page is opened; `place` is the key of the sidebar entry to highlight.
 
     Raises KeyError for an unknown kind.
     """
@@ -197,15 +200,17 @@ def queue_route(name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNot
 
 
 def position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:
-    """Return the index of the route's record in its trail, counted from 0, and the length of the trail. Return
-    None if the trail doesn't contain the record, or contains only this record."""
+    """Return the position of the route's record in its trail (the records of the list from which the page is
+    opened): the index, counted from 0, and the length of the trail. Return None if the trail doesn't contain
+    the record, or contains only this record.
+    """
     own_ref, trail = ref_of(route), _refs_of_trail(route)
     return (trail.index(own_ref), len(trail)) if own_ref in trail and len(trail) > 1 else None
 
 
 def neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None:
-    """Return the route to the previous (`step` -1) or next (1) record of the route's trail; None if there is no
-    such record."""
+    """Return the route to the previous (`step` -1) or next (1) record in the route's trail, the records of the
+    list from which the page is opened; None if there is no such record."""
     position = position_in_trail(route)
     if position is None or not 0 <= position[0] + step < position[1]:
         return None

@@ -53,14 +53,14 @@ class StoredValues(QObject):
         self._timer.timeout.connect(self.write_changes)
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
-    def _source_of(self, person: str) -> ValueSource:
+    def _value_source_of(self, person: str) -> ValueSource:
         """Return the object that reads and writes the file of this person. Implemented by the subclass."""
 
     # -- person
 
     def use(self, person: str, stored: StoredEntries) -> None:
         """Use the values `stored` of this person, which the caller has already read, and emit `loaded`."""
-        self._use_values(person, self._source_of(person), stored)
+        self._use_values(person, self._value_source_of(person), stored)
 
     def _use_values(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
         self.person, self._source = person, source
@@ -79,7 +79,7 @@ class StoredValues(QObject):
         self.write_changes()
         if self.person is not None:
             self._changes = {}  # those of the previous person
-        source = self._source_of(person)
+        source = self._value_source_of(person)
         self.person, self._source, self._values = person, None, {}
 
         def use(used_source: ValueSource | None, stored: StoredEntries) -> None:

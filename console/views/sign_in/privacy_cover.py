@@ -14,7 +14,7 @@ from console.views.widgets.window_bars import EnvironmentFrame, EnvironmentLabel
 from console.wording import catalogue as wording
 
 _PANEL_WIDTH_PX = 440  # px at text size 1
-_PADDING_PX = 24
+_COVER_PADDING_PX = 24
 
 
 class PrivacyCover(EnvironmentFrame):
@@ -46,7 +46,9 @@ class PrivacyCover(EnvironmentFrame):
         """Return a scroll area that shows `panel` in its centre."""
         edge = Surface(edge="all")
         edge.setFixedWidth(min(round(_PANEL_WIDTH_PX * current_appearance().scale), 880))
-        edge.setLayout(make_column(panel, 20, self._make_language_choice(context), gap=0, margins=(_PADDING_PX,) * 4))
+        edge.setLayout(
+            make_column(panel, 20, self._make_language_choice(context), gap=0, margins=(_COVER_PADDING_PX,) * 4)
+        )
         content = QWidget()
         box = QVBoxLayout(content)
         line = QHBoxLayout()

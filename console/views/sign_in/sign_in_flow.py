@@ -24,7 +24,7 @@ _SIGN_IN_PROBLEMS = (
 )
 
 
-class KnownAccount(NamedTuple):
+class SignInDefaults(NamedTuple):
     """The values with which the sign-in form starts: the stored user name ("" if none is stored), and whether the
     keyring of the operating system can store a password (`can_keep`). A worker thread reads both, because a
     keyring may be slow.
@@ -64,7 +64,7 @@ class SignInFlow(QObject):
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._open_services, self._on_entered, self._is_fixed = open_services, entered, fixed
-        self._account = KnownAccount("", can_keep=False)
+        self._account = SignInDefaults("", can_keep=False)
         self.form: SignInForm | None = None
         self._failure: Failure | None = None
         self._context.language_changed.connect(self._rebuild_form)
@@ -74,13 +74,13 @@ class SignInFlow(QObject):
         person must sign in."""
         self._failure, sign_in = failure, self._context.settings.sign_in
         self._context.runner.run(
-            lambda: KnownAccount(sign_in.user_if_readable() or "", sign_in.can_store_password()),
+            lambda: SignInDefaults(sign_in.user_if_readable() or "", sign_in.can_store_password()),
             self._show_form,
             self._show_without_keyring,
             owner=self,
         )
 
-    def _show_form(self, account: KnownAccount) -> None:
+    def _show_form(self, account: SignInDefaults) -> None:
         context, self._account = self._context, account
         user = (context.operator or account.user) if self._is_fixed else account.user
         place = context.settings.sign_in.database_place
@@ -94,7 +94,7 @@ class SignInFlow(QObject):
 
     def _show_without_keyring(self, failure: Failure) -> None:
         self._failure = failure
-        self._show_form(KnownAccount("", can_keep=False))
+        self._show_form(SignInDefaults("", can_keep=False))
 
     def _show_problem(self, form: SignInForm) -> None:
         problem = self._failure.detail.get("problem") if self._failure else None

@@ -14,7 +14,7 @@ from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.views.refunds.request_dialog import RefundDialog
-from console.views.refunds.request_form import LOOK_ALIKE_RULE, RefundForm
+from console.views.refunds.request_form import EXACT_LOOK_ALIKE_RULE, RefundForm
 from console.views.refunds.request_review import OrderNumberCheck
 from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
@@ -22,7 +22,7 @@ from tests.views.invented_checks import NOW, window_context
 from tests.views.invented_payments import ASIDE, payment, plan, refund
 
 PAYER = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
-SAME = RiskSignal(LOOK_ALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
+SAME = RiskSignal(EXACT_LOOK_ALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
 
 
 class RefundsAlone:
@@ -106,7 +106,7 @@ def test_every_hit_needs_an_answer(the_look: object) -> None:
 def test_the_exact_look_alike_must_be_meant(the_look: object) -> None:
     """Words alone don't do."""
     made = form(SAME)
-    made._answers[LOOK_ALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
+    made._answers[EXACT_LOOK_ALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
     made.intended_repeat_box.setChecked(True)
     assert made.find_disabled_reason() == ""
@@ -118,7 +118,7 @@ def test_another_plan_keeps_what_was_answered(the_look: object) -> None:
     made = form(PAYER)
     made._answers["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     made.show_plan(plan(PAYER, SAME))
-    assert dict(made.answers()) == {"payer_often": "four returns", LOOK_ALIKE_RULE: ""}
+    assert dict(made.answers()) == {"payer_often": "four returns", EXACT_LOOK_ALIKE_RULE: ""}
 
 
 def test_a_broken_rule_is_told_with_its_figures(the_look: object) -> None:

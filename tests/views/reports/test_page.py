@@ -190,7 +190,7 @@ def test_looks_differ_in_more_than_colour(qtbot: QtBot, the_look: Appearance, th
     chart = Chart("fills")
     qtbot.addWidget(chart)
     chart.resize(700, 300)
-    chart.show_picture(pictures.Picture((pictures.Strip("One", "", parts, 100),) * 3, (), ""))
+    chart.show_picture(pictures.Picture((pictures.BarStrip("One", "", parts, 100),) * 3, (), ""))
     assert chart.minimumHeight() >= 3 * the_look.line_height("body")
     boxes = chart.strip_boxes()
     assert not any(a.intersects(b) for a in boxes for b in boxes if a is not b)
