@@ -125,7 +125,7 @@ def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
         yield translator("cli.adopt.nothing", table=plan.table, rows=plan.count.rows)
         return
     yield translator("cli.adopt.rows", table=plan.table, rows=plan.count.rows, timezone=plan.zone)
-    yield from _row_lines(plan.count, translator)
+    yield from _row_count_lines(plan.count, translator)
     for step in plan.steps:
         yield translator("cli.adopt.step", name=step.name)
     for obstacle in plan.obstacles:
@@ -139,7 +139,7 @@ def plan_lines(plan: "AdoptionPlan", translator: Translator) -> Iterator[str]:
     yield translator("cli.adopt.seconds", seconds=plan.seconds)
 
 
-def _row_lines(count: "RowCount", translator: Translator) -> Iterator[str]:
+def _row_count_lines(count: "RowCount", translator: Translator) -> Iterator[str]:
     if count.duplicates:
         yield translator("cli.adopt.duplicates", rows=count.duplicates, claims=count.duplicate_claims)
     for claim in count.duplicate_examples:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from console.settings.settings import Settings
 
 _REFUND_CALL, _REFUND_STATUS_CALL, _START_CALL, _CANCEL_CALL = "refund", "refund_status", "start", "cancel"
-_NOT_DECRYPTED = "not_opened"
+_NOT_DECRYPTED_REASON = "not_opened"
 """Reason of an answer that could not be decrypted; it is played as it is."""
 _LONGEST_TEXT_CHARACTERS, _ID_LIMIT = 2_000, 1 << 63
 _CallFunction: TypeAlias = Callable[[], Outcome[Any]]
@@ -132,7 +132,7 @@ class _ReplayAdapters:
         from console.sandbox.recorded_answers import RecordedAnswer, encode_as_sent
 
         status, body = call.status or 0, call.body or b""
-        body = body if call.reason == _NOT_DECRYPTED else encode_as_sent(call.provider, body)
+        body = body if call.reason == _NOT_DECRYPTED_REASON else encode_as_sent(call.provider, body)
         self._player.answer = RecordedAnswer(status, call.headers, body)
         return question()
 

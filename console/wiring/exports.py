@@ -38,7 +38,7 @@ Pages = Iterator[Sequence[Any]]
 _PAGE_SIZE = 1_000
 _MAX_SEARCH_RESULTS = 1_000
 """Largest number of rows of a search; the best results come first."""
-_MAX_ALERTS = 100_000
+_MAX_EXPORTED_ALERTS = 100_000
 _COMPANY_QUEUE = "companies"
 _MAX_ID_DIGITS = 18  # digits
 LOOKUP_EXPORT_PARTS = ("payments", "refunds", "orders", "checks")
@@ -192,7 +192,7 @@ def _approvals_list(services: ExportReadServices, request: ExportRequest, contex
 
 def _alerts_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> Pages:
-        yield services.alerts.list_open_items(_MAX_ALERTS)
+        yield services.alerts.list_open_items(_MAX_EXPORTED_ALERTS)
 
     return _ExportList(lists.alert_columns(context), read_pages)
 

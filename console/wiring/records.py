@@ -56,7 +56,7 @@ class CreditCheckRecoveryServices:
 
 
 @dataclass(frozen=True, slots=True)
-class CommonServices:
+class AnyRecordServices:
     """The services that `RecoveryService` uses for records of every kind."""
 
     choices: DecisionChoices
@@ -93,7 +93,7 @@ class RecoveryService:
         payments: PaymentService,
         refunds: RefundService,
         scheduler: Scheduler,
-        common: CommonServices,
+        common: AnyRecordServices,
         context: ServiceContext,
         request_ids: RequestIds,
     ) -> None:

@@ -54,7 +54,7 @@ from console.store.payments import payments as payment_rows
 from console.store.refunds import refunds as refund_rows
 from console.wiring.payments import PaymentService, PaymentServiceBuilder
 from console.wiring.record_readers import RecordReaders
-from console.wiring.records import CommonServices, CreditCheckRecoveryServices, RecoveryService
+from console.wiring.records import AnyRecordServices, CreditCheckRecoveryServices, RecoveryService
 from console.wiring.refunds import RefundService, RefundServiceBuilder
 
 if TYPE_CHECKING:  # see `_registry_updates`
@@ -236,17 +236,17 @@ class ServiceBuilder:
             operations,
             *money_services,
             self.scheduler,
-            self._common_services,
+            self._any_record_services,
             *call_context,
         )
 
     @property
-    def _common_services(self) -> CommonServices:
+    def _any_record_services(self) -> AnyRecordServices:
         """The services for records of every kind; each access builds new objects."""
         complete_records = self.readers.complete_records
         timelines = TimelineService(self._context, self.read_log, complete_records)
-        packs = EvidencePacks(self._context, _timeline_text, complete_records)
-        return CommonServices(
+        packs = EvidencePacks(self._context, _load_timeline_words, complete_records)
+        return AnyRecordServices(
             self.readers.choices,
             AssignmentService(self._context),
             NoteService(self._context),
@@ -351,7 +351,7 @@ class ServiceBuilder:
         self._heartbeat.close()
 
 
-def _timeline_text() -> TimelineText:
+def _load_timeline_words() -> TimelineText:
     from console.wording import timelines  # The words are loaded at their first use.
 
     return timelines

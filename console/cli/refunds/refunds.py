@@ -15,7 +15,7 @@ from console.domain.payments.refund_reasons import RefundReason
 if TYPE_CHECKING:
     from console.app import Console
 
-RefundAction = Callable[["Console", Namespace, AnswerWriter], Refund]
+RefundCall = Callable[["Console", Namespace, AnswerWriter], Refund]
 
 
 def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Refund:
@@ -65,7 +65,7 @@ def _decision_lines(record: Refund, translator: Translator) -> Iterator[str]:
     yield from cli_text.explained_record(record, translator)
 
 
-def _make_refund_command(act: RefundAction) -> Command:
+def _make_refund_command(act: RefundCall) -> Command:
     data: Callable[[Refund, cli_json.Translate], cli_json.JsonObject] = cli_json.record_json
     lines: Callable[[Refund, Translator], Lines] = _decision_lines
     return ServiceCommand(act, data, lines)

@@ -119,7 +119,7 @@ class DocumentTable:
 
 @dataclass(frozen=True, slots=True)
 class ExportDocument:
-    """A document for a file: its title, the lines below it, and its tables."""
+    """The content of an exported file: its title, the lines of text below the title, and its tables."""
 
     title: str
     lines: Sequence[str]

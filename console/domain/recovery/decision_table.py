@@ -151,7 +151,7 @@ def _taken_by_other_reason(facts: ChoiceFacts) -> str | None:
     return None if is_same_person(facts.taken.person, facts.person.name) else "taken"
 
 
-def _order_follows_reason(_facts: ChoiceFacts) -> str:
+def _order_decided_by_payments_reason(_facts: ChoiceFacts) -> str:
     return "order_follows"
 
 
@@ -313,7 +313,7 @@ RULES_OF_KIND: Mapping[str, Sequence[ChoiceRule]] = {
             "probe", "probe", (_no_payment_reason, _running_or_leased_reason, _cannot_ask_reason), _rests_on_read,
         ),
         _MOVE_ORDER_RULE,
-        ChoiceRule("resolve", "resolve", (_order_follows_reason,)),
+        ChoiceRule("resolve", "resolve", (_order_decided_by_payments_reason,)),
         _TAKE_RULE,
         _NOTE_RULE,
     ),

@@ -11,7 +11,13 @@ from console.domain.registry.corporations import CloseCause, Corporation, Regist
 
 PUBLISHER = "国税庁法人番号公表サイト"
 LICENCE = "公共データ利用規約（第1.0版）（PDL1.0）"
-_ABBREVIATIONS = {"(株)": "株式会社", "(有)": "有限会社", "(合)": "合同会社", "(名)": "合名会社", "(資)": "合資会社"}
+_LEGAL_FORM_BY_ABBREVIATION = {
+    "(株)": "株式会社",
+    "(有)": "有限会社",
+    "(合)": "合同会社",
+    "(名)": "合名会社",
+    "(資)": "合資会社",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,6 @@ def find_other_names(names: Iterable[str | None], corporation: Corporation) -> t
 
 def _spell_plainly(name: str) -> str:
     text = "".join(unicodedata.normalize("NFKC", name).casefold().split())
-    for abbreviation, legal_form in _ABBREVIATIONS.items():
+    for abbreviation, legal_form in _LEGAL_FORM_BY_ABBREVIATION.items():
         text = text.replace(abbreviation, legal_form)
     return text

@@ -46,9 +46,9 @@ def _register_changed_contents(name: str, answer_description: str, change: Calla
     register_fault(name, answer_description, "happens", NOTICE_CALLS)(perform)
 
 
-def _register_manner(name: str, answer_description: str, manner: str) -> None:
-    """Register a fault that encrypts or signs a callback in another `manner`. `answer_description` describes the
-    callback that the receiver gets.
+def _register_wrong_signature_fault(name: str, answer_description: str, manner: str) -> None:
+    """Register the fault `name`: a callback is signed or encrypted in the wrong way `manner`, such as
+    `bad_signature`. `answer_description` describes the callback that the receiver gets.
     """
 
     def perform(exchange: CallInProgress) -> None:
@@ -87,10 +87,10 @@ _register_changed_contents(
 _register_changed_contents(
     "notice_other_state", "a state that is in no table", _field_change(("state", "statusCode"), lambda _: "OTS9999")
 )
-_register_manner("notice_other_key", "a signature made with the hash key of requests", "other_key")
-_register_manner("notice_bad_signature", "a signature that is none", "bad_signature")
-_register_manner("notice_no_signature", "signature null", "no_signature")
-_register_manner("notice_other_seal", "sealed with the key of requests", "other_seal")
+_register_wrong_signature_fault("notice_other_key", "a signature made with the hash key of requests", "other_key")
+_register_wrong_signature_fault("notice_bad_signature", "a signature that is none", "bad_signature")
+_register_wrong_signature_fault("notice_no_signature", "signature null", "no_signature")
+_register_wrong_signature_fault("notice_other_seal", "sealed with the key of requests", "other_seal")
 
 
 @register_fault("notice_lost", "nothing at all", "nothing", NOTICE_CALLS)

@@ -112,7 +112,7 @@ def _public_body(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     return row._replace(name=first.text + name, furigana=first.kana + kana, kind="101" if is_state else "201")
 
 
-def _one_word(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
+def _give_one_word_name(row: RegistryRow, draw: int, _day: date) -> RegistryRow:
     """Return the row with a name of one word; a few names have 150 characters, the publisher's maximum."""
     first = FIRST_WORDS[draw % len(FIRST_WORDS)]
     if draw % 50 == 0:
@@ -138,8 +138,8 @@ _ALTERATIONS: tuple[_Alteration, ...] = (
         _hidden_from_search,
         _add_foreign_address,
         _public_body,
-        _one_word,
-        _one_word,
+        _give_one_word_name,
+        _give_one_word_name,
     ),
     _no_post_code,
 )

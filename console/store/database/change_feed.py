@@ -40,7 +40,7 @@ _IS_OPEN_ID = changes.c.id > bindparam("closed"), changes.c.id <= bindparam("upt
 _OPEN_ROWS_QUERY = (
     select(changes.c.id, changes.c.kind, changes.c.subject_id).where(*_IS_OPEN_ID).order_by(changes.c.id)
 )
-STATE_QUERY = select(
+FEED_STATE_QUERY = select(
     select(func.count()).where(*_IS_OPEN_ID).scalar_subquery().label("open_rows"),
     _LATEST_ID_QUERY.scalar_subquery().label("latest"),
 )
@@ -61,11 +61,11 @@ def changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, t
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
         fresh = _later_rows(conn, after)
         return _next_mark(after, fresh, ()), _changed_subjects(fresh)
-    return changes_after_state_query(conn, after, conn.execute(STATE_QUERY, state_parameters(after)).one())
+    return changes_after_state_query(conn, after, conn.execute(FEED_STATE_QUERY, state_parameters(after)).one())
 
 
 def state_parameters(after: FeedMark) -> dict[str, int]:
-    """Return the parameters of STATE_QUERY."""
+    """Return the parameters of FEED_STATE_QUERY."""
     return {"closed": after.closed, "upto": after.latest}
 
 
@@ -73,7 +73,8 @@ def changes_after_state_query(
     conn: Connection, after: FeedMark, state: Row[Any, Any]
 ) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as
-    (kind, id). For a server, and for a caller that has already run STATE_QUERY; `state` is the row of its result.
+    (kind, id). For a server, and for a caller that has already run FEED_STATE_QUERY; `state` is the row of its
+    result.
     """
     if state.open_rows < len(after.seen):  # fewer rows than before: the database was restored from a backup
         return _present_mark(conn), ()

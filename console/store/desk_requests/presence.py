@@ -18,7 +18,7 @@ _IS_ANY_ALIVE = exists().where(_IS_ALIVE).label("is_worker_there")
 _SWITCHES_VERSION = (
     select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")
 )
-_NEWS_QUERY = change_feed.STATE_QUERY.add_columns(_IS_ANY_ALIVE, _SWITCHES_VERSION)
+_NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(_IS_ANY_ALIVE, _SWITCHES_VERSION)
 _PRESENCE_QUERY = select(_IS_ANY_ALIVE, _SWITCHES_VERSION)
 _NEWEST_QUERY = (
     select(_presence_leases.c.operator, _REMAINING_MS)

@@ -47,7 +47,7 @@ from console.store.schema.core import request_files, requests
 
 _MAX_CANDIDATES = 20
 """Largest number of requests that one search for the next request reads."""
-_MAX_LAPSES = 100
+_MAX_MARKED_LAPSED = 100
 """Largest number of requests that one transaction marks as lapsed."""
 _NOW_SQL: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')")
 """SQL expression: the present instant in UTC by the server's clock, which no session can set."""
@@ -310,7 +310,7 @@ def take_next_request(
     The first (oldest) request of each person comes before everybody's second one; requests for audit entries come
     last. `only_first_of_person`: take no request of a person for whom another one is executed now.
     """
-    for (id,) in tx.conn.execute(_LAPSED_QUERY, {"most": _MAX_LAPSES}).all():
+    for (id,) in tx.conn.execute(_LAPSED_QUERY, {"most": _MAX_MARKED_LAPSED}).all():
         tx.conn.execute(_MARK_LAPSED, {"of": id})
     for row in _read_takable(tx.conn, only_first_of_person=only_first_of_person):
         values = {

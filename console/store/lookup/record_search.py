@@ -101,16 +101,18 @@ class RecordSearch:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Source:
-    """A condition that an index answers. `is_newest`: it is the newest part of a table, read by descending id."""
+class _IndexedCondition:
+    """A condition by which one index finds candidates for a search. `is_newest`: the condition selects the newest
+    rows of a table, which are read by descending id.
+    """
 
     condition: ColumnElement[bool]
     is_newest: bool = False
 
 
 @dataclass(slots=True)
-class _Sources:
-    parts: list[_Source] = field(default_factory=list)
+class _IndexedConditions:
+    parts: list[_IndexedCondition] = field(default_factory=list)
     is_partial: bool = False
 
 
@@ -126,7 +128,7 @@ def _find_of_kind(conn: Connection, part: TableQueries, search: RecordSearch) ->
         return NOTHING_FOUND
     if search.days is not None:
         conditions = [*conditions, _is_of_days(part.kind, search.days)]
-    sources = _find_sources(conn, part, search)
+    sources = _find_indexed_conditions(conn, part, search)
     found: set[tuple[int, int]] = set()
     for source in sources.parts:
         found.update((rank, -row_id) for row_id, rank in conn.execute(_id_query(part, source, conditions, search)))
@@ -148,7 +150,7 @@ def _is_excluded(kind: str, search: RecordSearch) -> bool:
 
 
 def _id_query(
-    part: TableQueries, source: _Source, conditions: Sequence[ColumnElement[bool]], search: RecordSearch
+    part: TableQueries, source: _IndexedCondition, conditions: Sequence[ColumnElement[bool]], search: RecordSearch
 ) -> Select[Any]:
     rank = literal(0) if source.is_newest else _work_rank(part)
     order = [part.id.desc()] if source.is_newest else [rank, part.id.desc()]
@@ -175,19 +177,21 @@ def _read_records(
 # -- sources
 
 
-def _find_sources(conn: Connection, part: TableQueries, search: RecordSearch) -> _Sources:
+def _find_indexed_conditions(conn: Connection, part: TableQueries, search: RecordSearch) -> _IndexedConditions:
     if search.named is not None:
-        return _Sources([_Source(part.id.in_(sorted(search.named[part.kind])))])
+        return _IndexedConditions([_IndexedCondition(part.id.in_(sorted(search.named[part.kind])))])
     floor = max(0, (conn.scalar(select(func.max(part.id))) or 0) - NEWEST_ROWS)
-    newest = _Source(part.id > floor, is_newest=True)
+    newest = _IndexedCondition(part.id > floor, is_newest=True)
     for ranges in _index_ranges(part, search):
         if _count_rows(conn, part, ranges) <= FEW_ROWS:
-            return _Sources([*map(_Source, ranges), *([newest] if _may_be_unreadable(part, search) else [])])
-    sources = _Sources([newest], is_partial=floor > 0)
+            return _IndexedConditions(
+                [*map(_IndexedCondition, ranges), *([newest] if _may_be_unreadable(part, search) else [])]
+            )
+    sources = _IndexedConditions([newest], is_partial=floor > 0)
     if part.kind == payments.PAYMENT_KIND and search.days is not None:
         days = _payment_days(*_utc_bounds(search.days))
         if floor and _count_rows(conn, part, days) <= FEW_ROWS:
-            sources.parts += [_Source(condition) for condition in days]
+            sources.parts += [_IndexedCondition(condition) for condition in days]
     return sources
 
 

@@ -121,7 +121,7 @@ def insert_run(
 
 
 def find(conn: Connection, run_id: int) -> BulkRun | None:
-    """Return a run by its id; None if there is none."""
+    """Return the bulk run with this id; None if there is none."""
     return next(iter(_select_runs(conn, _BY_ID_QUERY, of=run_id)), None)
 
 
