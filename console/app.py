@@ -423,7 +423,7 @@ class Console:
         """
         from console.services.guarded import unsent_operations
 
-        if unsent_operations.has_unsent(self._context):
+        if unsent_operations.has_unsent_operations(self._context):
             with act_as(WORKER):
                 self._service_builder.end_unsent_operations()
 

@@ -265,7 +265,7 @@ class ServiceBuilder:
 
     def end_unsent_operations(self) -> None:
         """Settle as not sent those operations of this desk whose stored intent proves that nothing was sent."""
-        unsent_operations.settle_all_unsent(self._context, self.guarded_actions)
+        unsent_operations.settle_all_unsent_operations(self._context, self.guarded_actions)
 
     @cached_property
     def scheduler(self) -> Scheduler:

@@ -208,7 +208,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         The operation ends as not sent if the spool of this desk proves that nothing was sent. Otherwise its outcome
         is unknown if the action has an effect, and failed if it only reads.
         """
-        if unsent_operations.settle_unsent(self._context, operation_id, self.deliver):
+        if unsent_operations.settle_unsent_operation(self._context, operation_id, self.deliver):
             return True
         settling = self._make_settler()
         return record_operation_lapse(

@@ -1,5 +1,5 @@
-"""The description of a guarded operation that a service gives the pipeline, and the types of its claim, errors and
-settling.
+"""Types with which services and the pipeline exchange data: the description of a guarded operation, its claim, the
+error of an unrecorded outcome, and the settler of late answers.
 """
 
 from collections.abc import Callable

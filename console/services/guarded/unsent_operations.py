@@ -34,7 +34,9 @@ def make_not_sent_outcome(reason: str = "stopped_before_sending") -> Outcome[Any
     return Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
 
 
-def settle_unsent(context: ServiceContext, operation_id: str, deliver: Callable[[str, Outcome[Any]], bool]) -> bool:
+def settle_unsent_operation(
+    context: ServiceContext, operation_id: str, deliver: Callable[[str, Outcome[Any]], bool]
+) -> bool:
     """Settle an operation as not sent if its spool row is still `prepared`; return True if it is settled.
     `deliver` settles the operation in the database.
 
@@ -50,7 +52,7 @@ def settle_unsent(context: ServiceContext, operation_id: str, deliver: Callable[
     return False
 
 
-def find_unsent(context: ServiceContext) -> tuple[SpoolEntry, ...]:
+def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
     """Return the spool entries of unsent operations that this desk must settle, oldest first. Skips operations
     that may still be sent. Deletes from the spool the entries whose operation is missing in the journal or has
     failed there.
@@ -72,10 +74,10 @@ def _must_settle(context: ServiceContext, entry: SpoolEntry) -> bool:
     return True
 
 
-def has_unsent(context: ServiceContext) -> bool:
+def has_unsent_operations(context: ServiceContext) -> bool:
     """True if this desk has an unsent operation to settle. Never raises an Exception; False if the look-up fails."""
     try:
-        return bool(find_unsent(context))
+        return bool(find_unsent_operations(context))
     except ConsoleError as error:
         _log.info("what was never sent could not be looked up: %s", error.code)
     except Exception:
@@ -83,12 +85,13 @@ def has_unsent(context: ServiceContext) -> bool:
     return False
 
 
-def settle_all_unsent(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
+def settle_all_unsent_operations(context: ServiceContext, settlers: "Mapping[str, Settler]") -> int:
     """Settle this desk's unsent operations; return the number of settled operations. The keys of `settlers` are
     action names.
     """
-    entries = find_unsent(context)
+    entries = find_unsent_operations(context)
     results = (
-        settle_unsent(context, entry.intent.operation_id, settlers[entry.intent.action].deliver) for entry in entries
+        settle_unsent_operation(context, entry.intent.operation_id, settlers[entry.intent.action].deliver)
+        for entry in entries
     )
     return sum(results)

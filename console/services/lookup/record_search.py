@@ -67,8 +67,8 @@ class Lookup:
                     conn, number.value, name, admit_unlisted=self._context.admits_unlisted_names
                 )
                 money = _find_money_records(conn, number.value) if reading.has_orders_or_payments else ((), (), ())
-                checks, *completed_money = self._complete_groups(conn, reading.credit_checks, *money)
-                facts = self._read_facts(conn, number.value)
+                checks, *completed_money = self._add_relations_to_groups(conn, reading.credit_checks, *money)
+                facts = self._read_registry_facts(conn, number.value)
                 totals = self._sum_money(conn, number.value) if reading.has_orders_or_payments else ()
         except ConsoleError as refusal:
             # The database refused the read; `require_right` raises a more precise error.
@@ -129,7 +129,7 @@ class Lookup:
             self._context.find_reading_person(conn)
             return company.read_history(conn, refs)
 
-    def _read_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
+    def _read_registry_facts(self, conn: Connection, number: str) -> "CorporationFacts | None":
         """Return the corporation registry's facts about the number; None if this desk has no registry. The
         registry's modules are imported only if it has one.
         """
@@ -139,7 +139,9 @@ class Lookup:
 
         return read_facts(self._context, conn, number)
 
-    def _complete_groups(self, conn: Connection, *groups: "Sequence[QueuedRecord]") -> "list[tuple[Any, ...]]":
+    def _add_relations_to_groups(
+        self, conn: Connection, *groups: "Sequence[QueuedRecord]"
+    ) -> "list[tuple[Any, ...]]":
         """Return each group of records with their relations, in the same sequence. For groups of credit checks
         whose explanation needs no related facts, nothing is read.
         """
@@ -160,7 +162,7 @@ class Lookup:
             row = any_record.find(conn, kind, record.id, journal.lapsed_by_kind(conn))
             if row is None or row.version != record.version:
                 return replace(record, relations=None)
-            ((completed,),) = self._complete_groups(conn, (row,))
+            ((completed,),) = self._add_relations_to_groups(conn, (row,))
         return replace(record, relations=completed.relations)
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
@@ -177,7 +179,7 @@ class Lookup:
         self._context.ask_publisher(number.value)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return self._read_facts(conn, number.value)
+            return self._read_registry_facts(conn, number.value)
 
     def read_records(self, refs: Collection[tuple[str, int]]) -> "dict[tuple[str, int], QueuedRecord]":
         """Return the existing records among `refs` (pairs of kind and id); the keys of the mapping are these
@@ -251,7 +253,7 @@ class Lookup:
                     *interleaved_records,
                 ]
             )
-            return self._complete_groups(conn, tuple(matches)[:limit])[0]
+            return self._add_relations_to_groups(conn, tuple(matches)[:limit])[0]
 
     def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
         """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and
@@ -261,7 +263,7 @@ class Lookup:
         """
         from console.services.lookup.search import EverythingSearch
 
-        return EverythingSearch(self._context, self._complete_groups, _find_credit_checks).search(
+        return EverythingSearch(self._context, self._add_relations_to_groups, _find_credit_checks).search(
             text, limit, prefecture
         )
 

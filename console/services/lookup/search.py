@@ -63,11 +63,11 @@ class EverythingSearch:
         complete_groups: "CompleteGroups",
         find_checks: Callable[..., Sequence[CreditCheck]],
     ) -> None:
-        """`complete_groups` returns groups of records with their relations (`Lookup._complete_groups`);
+        """`complete_groups` returns groups of records with their relations (`Lookup._add_relations_to_groups`);
         `find_checks` returns the credit checks that match a text.
         """
         self._context = context
-        self._complete_groups = complete_groups
+        self._add_relations_to_groups = complete_groups
         self._find_credit_checks = find_checks
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
@@ -137,7 +137,7 @@ class EverythingSearch:
             None if named is None else named.ids,
         )
         found = record_search.find_records(conn, search)
-        completed = self._complete_groups(conn, *(group.records for group in found.values()))
+        completed = self._add_relations_to_groups(conn, *(group.records for group in found.values()))
         is_partial = named is not None and named.is_partial
         return {
             kind: replace(group, records=records, is_partial=group.is_partial or (is_partial and bool(records)))

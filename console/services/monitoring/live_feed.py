@@ -51,8 +51,9 @@ class RecordSummary:
 
 @dataclass(frozen=True, slots=True)
 class FeedSnapshot:
-    """The present content of the queues, which a listener gets first: the count of each queue, and by queue name
-    its first records. Records that a person must look at come first.
+    """The present content of the queues, which a listener gets first. `counts` has the count of each queue;
+    `items` has the first records of each queue, with the queue's name as the key. Records that a person must
+    look at come first.
     """
 
     counts: tuple[QueueCount, ...]

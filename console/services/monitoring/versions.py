@@ -24,7 +24,9 @@ SchemaVersions = TypedDict("SchemaVersions", {"from": str | None, "to": str})
 
 
 def read_versions() -> Versions:
-    """Return the versions. Qt is not imported: its version is read from the metadata of the installed package."""
+    """Return the versions of the program, the schema, Python and Qt. Qt is not imported: its version is read from
+    the metadata of the installed package.
+    """
     try:
         qt = metadata.version("PySide6-Essentials")
     except metadata.PackageNotFoundError:

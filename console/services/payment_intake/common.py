@@ -77,7 +77,7 @@ class NoticeEffect:
 
     @property
     def result(self) -> NoticeResult:
-        """The result that the receiver of notices returns for this effect."""
+        """The result of this effect that the receiver of notices returns to the sender."""
         return NoticeResult(refused=False, done=self.event_state, payment_id=self.payment_id)
 
 

@@ -97,13 +97,13 @@ class SignedNoticeHandler:
         return NoticeEffect(common.RESULT_REPEATED) if event is None else NoticeEffect(event.done, event.payment_id)
 
     def retry_event(self, event: PaymentEvent) -> str:
-        """Apply the report of a stored signed notice again, if the order or payment that was missing when it came
-        exists now, and if the signature is valid. Return the event's state (column `done`).
+        """Apply the report of a stored signed notice again, if its order or payment, which was missing when the
+        notice came, exists now, and if the signature is valid. Return the event's state (column `done`).
         """
         try:
             notice = self.verify_event(event)
         except NoticeRefused as refusal:
-            self._report_unverified(event, refusal.reason)
+            self._report_unverified_event(event, refusal.reason)
             return event.done
         applied_event = self._context.write(lambda tx: self._apply_notice(tx, notice))
         if applied_event.payment_id is not None:
@@ -112,7 +112,7 @@ class SignedNoticeHandler:
             )
         return applied_event.done
 
-    def _report_unverified(self, event: PaymentEvent, reason: str) -> None:
+    def _report_unverified_event(self, event: PaymentEvent, reason: str) -> None:
         """Open a case about a stored event whose signature can't be verified. If the only problem is that this desk
         has no key of the source, write one warning to the log instead, because another desk may have the key.
         """

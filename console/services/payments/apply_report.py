@@ -161,7 +161,7 @@ def _write_report(
 def _settle_operation(
     context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource
 ) -> None:
-    """Close the open proposals of people about the payment, and settle the journal row of the payment's start with
+    """Close the open proposals of people about the payment, and settle the operation that started the payment with
     the report's answer.
     """
     now = context.now()

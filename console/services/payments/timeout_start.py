@@ -31,8 +31,8 @@ def has_timed_out(payment: Payment, at: datetime) -> bool:
 
 
 def begin_timeout_saga(context: ServiceContext, tx: Transaction, payment: Payment) -> Saga | None:
-    """Begin the saga that ends a payment whose expiry time has passed. Return the saga; None if the payment already
-    has one.
+    """Begin the saga that ends a payment whose expiry time has passed. Return the saga; None if the payment
+    already has such a saga.
     """
     return sagas.start_saga(
         tx.conn, PAYMENT_TIMEOUT_KIND, payments.PAYMENT_KIND, payment.id, ASK_STEP, {}, context.now()

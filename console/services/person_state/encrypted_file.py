@@ -42,12 +42,12 @@ class PersonState:
         remaining entries. Raises bad_profile and storage_full like `read`.
         """
         file, now = self._open_file(), self._context.now()
-        entries = {self._make_full_name(name): entry for name, entry in changes.items()}
+        entries = {self._make_entry_name(name): entry for name, entry in changes.items()}
         outdated = {name: None for name, entry in file.read().values.items() if _is_outdated(name, entry, now)}
         return self._select_entries(file.change({**outdated, **entries}))
 
     def _select_entries(self, stored: StoredEntries) -> StoredEntries:
-        prefix, now = self._make_full_name(""), self._context.now()
+        prefix, now = self._make_entry_name(""), self._context.now()
         values = {
             name.removeprefix(prefix): entry
             for name, entry in stored.values.items()
@@ -55,7 +55,7 @@ class PersonState:
         }
         return StoredEntries(values, stored.set_aside)
 
-    def _make_full_name(self, name: str) -> str:
+    def _make_entry_name(self, name: str) -> str:
         return f"{self._context.database_id}{_DATABASE_ID_SEPARATOR}{name}"
 
     def _open_file(self) -> EntriesFile:

@@ -9,7 +9,7 @@ from threading import Event, Lock, Thread
 
 from console.domain.clock import TimeScale
 
-BEAT_SECONDS = 15.0
+BEAT_INTERVAL_SECONDS = 15.0
 LEASE_SECONDS = 45.0
 
 _log = logging.getLogger("console.guard")
@@ -25,7 +25,7 @@ class Heartbeat:
 
     def __init__(self, scale: TimeScale) -> None:
         self.lease_seconds = scale.lease_seconds(LEASE_SECONDS)
-        self._beat_seconds = min(scale.scaled_seconds(BEAT_SECONDS), self.lease_seconds / 3)
+        self._beat_seconds = min(scale.scaled_seconds(BEAT_INTERVAL_SECONDS), self.lease_seconds / 3)
         self._beats: dict[str, Callable[[], None]] = {}
         self._beating: set[str] = set()
         self._lock = Lock()

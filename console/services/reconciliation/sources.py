@@ -152,7 +152,7 @@ class NoticeHistory:
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
         """Yield the rows that follow the row with the key `last_key`; the stored notices are read page by page."""
         mark = _parse_position(last_key) if last_key else (self._begins_at, 0)
-        while page := self._read_page(mark):
+        while page := self._read_notice_page(mark):
             yield from filter(None, map(self._make_row_of_notice, page))
             mark = page[-1].at, page[-1].event.id
 
@@ -174,7 +174,7 @@ class NoticeHistory:
         provider_id = make_payment_id(notice.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
         return HistoryRow(key, provider_id, notice.order_no, state, notice.type, stored.at, notice.amount)
 
-    def _read_page(self, mark: our_records.PagePosition) -> tuple[TimedEvent, ...]:
+    def _read_notice_page(self, mark: our_records.PagePosition) -> tuple[TimedEvent, ...]:
         with self._context.database.read() as conn:
             return our_records.events_of(conn, self._source, mark, self._ends_at, ROWS_PER_PAGE)
 

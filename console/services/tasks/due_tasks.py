@@ -173,7 +173,7 @@ class DueTasks:
         """
         unsent_count = 0
         with skip_failures("what was never sent"):
-            unsent_count = unsent_operations.settle_all_unsent(self._context, self._actions)
+            unsent_count = unsent_operations.settle_all_unsent_operations(self._context, self._actions)
         with self._context.database.read() as conn:
             lapsed = journal.lapsed_operations(conn)
         return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed))
