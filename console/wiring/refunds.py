@@ -188,4 +188,4 @@ class RefundServiceBuilder:
 
     def due_tasks(self) -> Sequence[Task]:
         """Return the due tasks about refunds, for the scheduler."""
-        return self._due_refunds.tasks()
+        return self._due_refunds.list_tasks()

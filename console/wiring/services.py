@@ -291,7 +291,7 @@ class ServiceBuilder:
                 ("audit_roots", AuditRoots(self._context).write_root_if_due),
             ),
         )
-        return Scheduler(self._context, self._heartbeat, due_tasks.tasks())
+        return Scheduler(self._context, self._heartbeat, due_tasks.list_tasks())
 
     def watch_companies(self) -> int:
         """Compare the watched corporations with the imported corporation registry. Return the number of changed

@@ -237,7 +237,7 @@ class LiveHub:
 
 
 class LiveEndpoint:
-    """The endpoint `/live` of the receiver. A request without a valid token is refused."""
+    """The WebSocket endpoint `/live` of the receiver. It refuses a request without a valid token."""
 
     def __init__(
         self,

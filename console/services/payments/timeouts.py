@@ -46,7 +46,7 @@ from console.services.tasks.saga_runner import (
     SagaRunner,
     StepAction,
     StepDone,
-    Verdict,
+    StepVerdict,
     WaitUntil,
 )
 from console.store.alerts import alerts
@@ -245,7 +245,7 @@ class PaymentTimeouts:
 
     def _apply_answer(
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport] | None, asked_at: datetime
-    ) -> Verdict:
+    ) -> StepVerdict:
         """Apply the provider's answer to the payment. Return the step's verdict: done if the payment is certainly
         unpaid, end of the saga if it is paid, otherwise wait.
         """
@@ -281,7 +281,7 @@ class PaymentTimeouts:
 
     # 2: expire the payment
 
-    def _expire_payment(self, tx: Transaction, saga: Saga) -> Verdict:
+    def _expire_payment(self, tx: Transaction, saga: Saga) -> StepVerdict:
         """Second step of the saga: expire the payment if its expiry time has passed by our clock and the
         provider's answer is at most ANSWER_MAX_AGE old. If the payer pays after that, a later report books the
         payment.
@@ -323,7 +323,7 @@ class PaymentTimeouts:
     # 3: cancel the order
 
     @orders.run_again_if_stale()
-    def _cancel_order(self, tx: Transaction, saga: Saga) -> Verdict:
+    def _cancel_order(self, tx: Transaction, saga: Saga) -> StepVerdict:
         """Third step of the saga: cancel the order if no payment has paid it and no payment can still pay it."""
         payment = payment_work.require_payment(tx, saga.subject_id)
         order = orders.find(tx.conn, payment.order_id) if payment.order_id is not None else None
@@ -339,7 +339,7 @@ class PaymentTimeouts:
             )
         return verdict or StepDone({timeout_start.CANCELLED_ORDER_FACT: order.id})
 
-    def _find_cancel_verdict(self, tx: Transaction, payment: Payment, order: Order) -> Verdict | None:
+    def _find_cancel_verdict(self, tx: Transaction, payment: Payment, order: Order) -> StepVerdict | None:
         """Return the verdict of the saga's third step if the order must not be cancelled now: wait, step done, or
         end of the saga. Return None if the order must be cancelled.
         """
@@ -370,7 +370,7 @@ class PaymentTimeouts:
 
     # 4: release the order's stock
 
-    def _release_stock(self, tx: Transaction, saga: Saga) -> Verdict:
+    def _release_stock(self, tx: Transaction, saga: Saga) -> StepVerdict:
         """Fourth step of the saga: release the stock that is still reserved for the cancelled order. Reservations
         that the shop has already used or released are not changed.
         """
@@ -405,7 +405,7 @@ def can_still_be_paid(payment: Payment) -> bool:
     return payment.state in WAITING_STATES or payment.certainty is Certainty.UNKNOWN
 
 
-def _choose_verdict(payment: Payment) -> Verdict | None:
+def _choose_verdict(payment: Payment) -> StepVerdict | None:
     """Return the verdict of a saga's step for the payment: end of the saga if it is paid, wait if its outcome is
     unknown, None if it is open or ended unpaid.
     """

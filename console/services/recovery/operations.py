@@ -170,7 +170,7 @@ class OperationRecovery:
                     "allowed": end_states,
                 },
             )
-        return self._decide_without_effect(operation, proof, person.name)
+        return self._record_no_effect_decision(operation, proof, person.name)
 
     def _resolve_purchase_operation(
         self, operation: Operation, target_state: str, proof: str | Path, provider_id: int | None
@@ -191,12 +191,13 @@ class OperationRecovery:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
-        return self._decide_without_effect(operation, proof_bytes, person.name)
+        return self._record_no_effect_decision(operation, proof_bytes, person.name)
 
     def _restore_credit_check(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
-        """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check again if the answer
-        confirms the purchase. Return the credit check. Raises evidence_mismatch if the answer is about another
-        corporation or purchase, already_purchased, and the errors of a failed read.
+        """Read the purchase with AlarmBox's id `provider_id`, and insert the lost credit check of the spool entry
+        again if the answer confirms the purchase. `proof` is a person's evidence, empty for a probe. Return the
+        credit check. Raises evidence_mismatch if the answer is about another corporation or purchase,
+        already_purchased, and the errors of a failed read.
         """
         context, intent = self._context, entry.intent
         outcome = self._reader().read_detail(provider_id)
@@ -273,7 +274,7 @@ class OperationRecovery:
             outcomes.write_success(context, tx, record, report, {"by": "desk", **start_facts})
         return record_id
 
-    def _decide_without_effect(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
+    def _record_no_effect_decision(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
         """Record a person's decision that the operation had no effect at the provider. After the second person's
         decision, mark the operation's entry in this desk's spool as ended; it then no longer stops other
         operations. Return the operation.

@@ -66,7 +66,7 @@ class RelatedRecords:
         self._payment_providers, self._refund_requests = payment_providers, refund_requests
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
-        """Return the records in the same sequence, each with its related records in the field `relations`."""
+        """Return the records in the sequence of `records`, each with its related records in the field `relations`."""
         lapsed, find_switch = journal.lapsed_by_kind(conn), _make_switch_finder(conn)
         completed: dict[tuple[object, int], QueuedRecord] = {}
         for part in (

@@ -53,13 +53,13 @@ class DueRefunds:
         self._refund_probes = refund_probes
         self._decisions = decisions
 
-    def tasks(self) -> Sequence[Task]:
+    def list_tasks(self) -> Sequence[Task]:
         """Return the due tasks (name and function) in the sequence in which the scheduler should run them, because
         a task can create refunds for the tasks after it."""
         return (
             ("refund_probes", lambda: self._run_for_due_refunds((UNKNOWN,), self._probe_refund)),
             ("refund_expiry", self._expire_requests),
-            ("set_aside_refunds", self._propose_refunds),
+            ("set_aside_refunds", self._propose_set_aside_refunds),
             ("refund_submissions", lambda: self._run_for_due_refunds((SUBMISSION, COOLING_OFF), self._submit_refund)),
             ("refund_polls", lambda: self._run_for_due_refunds((POLL_WORK,), self._probe_refund)),
         )
@@ -94,7 +94,7 @@ class DueRefunds:
 
         context.write(write_review)
 
-    def _propose_refunds(self) -> int:
+    def _propose_set_aside_refunds(self) -> int:
         """Due task: request the refund of each open set-aside that has no refund request yet. Return the number of
         requests. If a rule refuses a request, the set-aside's case stays open, and the next run tries again."""
         proposed_count, after_id = 0, 0

@@ -59,12 +59,12 @@ def settle_late_answer(
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
     elif refund_outcomes.is_unsent(outcome):
         refund_outcomes.end_submission(context, tx, refund, outcome)
-        refund_outcomes.write_unsent(context, tx, refund, outcome.reason)
+        refund_outcomes.mark_refund_unsent(context, tx, refund, outcome.reason)
     elif refund.certainty is Certainty.KNOWN:
         journal.settle_operation(
             tx.conn, operation_id, journal.state_after_lapse(operation.action), outcome, context.now()
         )
-        refund_outcomes.write_unknown(context, tx, refund, outcome.reason)
+        refund_outcomes.mark_refund_unknown(context, tx, refund, outcome.reason)
     return True
 
 
@@ -73,7 +73,7 @@ def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Op
     Do nothing if the outcome of the refund is already recorded."""
     refund = refunds.find(tx.conn, operation.subject_id or 0)
     if refund is not None and refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
-        refund_outcomes.write_unknown(context, tx, refund, "lapsed")
+        refund_outcomes.mark_refund_unknown(context, tx, refund, "lapsed")
 
 
 @refunds.run_again_if_stale()

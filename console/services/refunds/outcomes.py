@@ -99,9 +99,9 @@ def record_outcome(
     elif outcome.kind in EFFECT_OUTCOME_CLASSES or is_refused(outcome):
         write_known_outcome(context, tx, refund, outcome, capabilities)
     elif is_unsent(outcome):
-        write_unsent(context, tx, refund, outcome.reason)
+        mark_refund_unsent(context, tx, refund, outcome.reason)
     else:
-        write_unknown(context, tx, refund, outcome.reason)
+        mark_refund_unknown(context, tx, refund, outcome.reason)
 
 
 def is_unsent(outcome: Outcome[RefundReport]) -> bool:
@@ -129,17 +129,17 @@ def write_known_outcome(
     the caller doesn't have them.
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        write_completed(context, tx, refund, outcome.found, facts)
+        mark_refund_completed(context, tx, refund, outcome.found, facts)
     elif outcome.kind in EFFECT_OUTCOME_CLASSES:
-        write_submitted(context, tx, refund, outcome.found, capabilities, facts)
+        mark_refund_submitted(context, tx, refund, outcome.found, capabilities, facts)
     else:
-        write_failed(context, tx, refund, outcome.reason, outcome.found, facts)
+        mark_refund_failed(context, tx, refund, outcome.reason, outcome.found, facts)
 
 
 # Writing
 
 
-def write_completed(
+def mark_refund_completed(
     context: ServiceContext,
     tx: Transaction,
     refund: Refund,
@@ -162,7 +162,7 @@ def write_completed(
     move_order_to_refunded(context, tx, refund.payment_id)
 
 
-def write_submitted(
+def mark_refund_submitted(
     context: ServiceContext,
     tx: Transaction,
     refund: Refund,
@@ -204,7 +204,7 @@ def choose_poll_schedule(capabilities: PaymentCapabilities | None) -> Sequence[t
     return SLOW_REFUND_POLLS if capabilities is not None and capabilities.has_slow_refunds else REFUND_POLLS
 
 
-def write_failed(
+def mark_refund_failed(
     context: ServiceContext,
     tx: Transaction,
     refund: Refund,
@@ -228,7 +228,7 @@ def write_failed(
     )
 
 
-def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
+def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
     """Set the refund back to approved, because the provider has certainly not processed it. A due task sends it
     later with the same key; after the last attempt, a person must review it. `cause` is stored in the column
     `error_code`.
@@ -250,7 +250,7 @@ def write_unsent(context: ServiceContext, tx: Transaction, refund: Refund, cause
     )
 
 
-def write_not_processed(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
+def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
     """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed
     the refund. A due task sends the refund again at once, with the same key. `columns` are more column values
     for the refund's row.
@@ -270,11 +270,11 @@ def _write_approved(context: ServiceContext, tx: Transaction, refund: Refund, wo
     release_key(tx, refund)
 
 
-def write_unknown(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
+def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
     """Set the refund's certainty to unknown: the provider may have processed it. Its amount stays reserved, and
-    the program sends no other refund of the payment. A due task probes the refund; if the answer was about
-    another refund or can't be read any more, a person must review it instead. `cause` is stored in the column
-    `error_code`.
+    the program sends no other refund of the payment. A due task probes the refund. If the answer was about
+    another refund, or if the provider no longer stores the refund, a person must review it instead. `cause` is
+    stored in the column `error_code`.
     """
     now = context.now()
     work = Work(WorkState.SCHEDULED, next_attempt_at(REFUND_PROBES, 0, now, context.scale), UNKNOWN)
@@ -422,7 +422,7 @@ def compare_late_answer(
     become completed; otherwise the refund's state stays, and an answer that contradicts it opens a case."""
     state, outcome_class = refund.state, outcome.kind
     if state is RefundState.SUBMITTED and outcome_class is OutcomeClass.SUCCEEDED and outcome.found is not None:
-        write_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
+        mark_refund_completed(context, tx, refund, outcome.found, {"by": "late_answer"})
     elif is_contradicting_answer(refund, outcome):
         number = (outcome.found and outcome.found.provider_refund_id) or refund.provider_refund_key or ""
         open_contradiction_case(context, tx, refund, f"{outcome_class.value} {outcome.reason} {number}".strip())

@@ -107,7 +107,7 @@ class RefundProbes:
     ) -> str | None:
         """Settle the unknown refund with the provider's answer if the answer proves an outcome. Return None if the
         refund is settled, otherwise the reason code of the answer. `queried` is the refund as it was when the
-        provider was asked.
+        provider was asked; `automatic` is True for a due task, which also schedules the next probe.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, queried.id)
@@ -122,7 +122,7 @@ class RefundProbes:
         columns = self._make_not_found_columns(refund, outcome, capabilities)
         if outcome.kind is OutcomeClass.NOT_FOUND and self._is_proven_unprocessed(refund, columns, capabilities):
             refund_outcomes.end_submission(context, tx, refund, outcome)
-            refund_outcomes.write_not_processed(context, tx, refund, **columns)
+            refund_outcomes.mark_refund_not_processed(context, tx, refund, **columns)
             return None
         self._record_unsettled_answer(tx, refund, outcome, columns, automatic=automatic)
         return outcome.reason

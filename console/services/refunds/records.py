@@ -77,9 +77,8 @@ def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
 
 
 def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
-    """Return the refunds with these ids, each with its payment, read in the caller's transaction; their order
-    isn't defined. Raises not_found if one of them is missing.
-    """
+    """Return the refunds with these ids, each with its payment, in any sequence; they are read in the caller's
+    transaction. Raises not_found if one of them is missing."""
     found = refunds.find_by_ids(conn, refund_ids, journal.lapsed_subjects(conn, REFUND_KIND))
     for missing in set(refund_ids) - {refund.id for refund in found}:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(missing)})

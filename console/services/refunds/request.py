@@ -165,8 +165,8 @@ class RefundRequests:
         self, conn: Connection, refund: Refund, payment: Payment, payment_refunds: Sequence[Refund], limited: Limits
     ) -> str | None:
         """Return the code of the reason why nobody can approve this requested refund now; None if an approver can.
-        The same rules are checked when a person approves it. `payment_refunds` and `limited` are as for
-        `find_refusal`.
+        The same rules are checked when a person approves it. `payment_refunds` are the payment's refunds,
+        newest first; `limited` are the limits of its currency.
         """
         try:
             reader = self._payment_providers.get_reader(payment.provider)
@@ -420,8 +420,8 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
 
 
 def _find_reason_key(broken: RefundRule, payment: Payment) -> str:
-    """Return the last part of the wording key `reason.…` for a broken rule. If the payment's outcome is unknown,
-    the key says so, because the payment may be paid."""
+    """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen. If the
+    payment's outcome is unknown, the text says so, because the payment may be paid."""
     if broken == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
     return _REASON_KEY_OF_APPROVAL_RULE[broken]

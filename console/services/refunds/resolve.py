@@ -174,9 +174,11 @@ class RefundRecovery:
         outcome: Outcome[RefundReport] = Outcome(kind, "resolved_by_people", Sent.MAYBE)
         refund_outcomes.end_submission(context, tx, refund, outcome)
         if is_completed:
-            refund_outcomes.write_completed(context, tx, refund, None, {"by": "people", "first": proposer}, number)
+            refund_outcomes.mark_refund_completed(
+                context, tx, refund, None, {"by": "people", "first": proposer}, number
+            )
         else:
-            refund_outcomes.write_failed(context, tx, refund, "resolved_by_people", None, {"first": proposer})
+            refund_outcomes.mark_refund_failed(context, tx, refund, "resolved_by_people", None, {"first": proposer})
 
 
 def _require_same_number(tx: Transaction, refund: Refund, proposer: str, number: str | None) -> None:

@@ -122,8 +122,8 @@ def read_facts_of_many(
 
 
 def find_contradicted_refund(payment_refunds: Sequence[Refund]) -> Refund | None:
-    """Return the first ended refund in `payment_refunds` whose state the provider contradicts; None if there is
-    none."""
+    """Return an ended refund in `payment_refunds` (the refunds of one payment) whose state the provider
+    contradicts; None if there is none."""
     return next(
         (
             refund

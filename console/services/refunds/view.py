@@ -258,8 +258,8 @@ def _parse_facts_at_request(
 def _find_current_signals(
     facts: SignalFacts, refund: Refund, stored_hits: tuple[RiskSignal, ...]
 ) -> tuple[RiskSignal, ...]:
-    """Return the present risk signals with the maker's comments, followed by the stored signals that exist no
-    longer."""
+    """Return the risk signals that the refund has now, with the maker's comments. After them, return those signals
+    in `stored_hits` (stored with the refund request) that the refund no longer has."""
     answers = {(hit.rule, hit.kind, hit.id): hit.answer for hit in stored_hits}
     now = tuple(
         RiskSignal(hit.rule, hit.facts, hit.kind, hit.id, answers.get((hit.rule, hit.kind, hit.id)))

@@ -8,10 +8,10 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
 from console.store.queues.table_queries import QueuedRecord
 
-RecordKey = tuple[type, int]
+RecordTypeAndId = tuple[type, int]
 
 
-def find_corporation_numbers(conn: Connection, records: Sequence[QueuedRecord]) -> dict[RecordKey, str]:
+def find_corporation_numbers(conn: Connection, records: Sequence[QueuedRecord]) -> dict[RecordTypeAndId, str]:
     """Return the corporation number of each record that has one, by type and id of the record. A payment without a
     number of its own has the number of its order; a refund has the number of its payment."""
     payment_of = _find_payments_of_refunds(conn, records)

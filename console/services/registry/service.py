@@ -68,8 +68,8 @@ class RegistryService:
         return None if facts is None else facts.corporation
 
     def find_corporations(self, numbers: Collection[str]) -> Mapping[str, Corporation]:
-        """Return those of these corporations that this desk's registry has, by number. Raises not_allowed if the
-        acting person may not read."""
+        """Return the corporations with these numbers, by number. Numbers that this desk's registry does not have
+        are left out. Raises not_allowed if the acting person may not read."""
         self._require_reading_person()
         reader = self._context.open_registry()
         return {} if reader is None else reader.find_many(numbers)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # imported by the composition root if it is needed: most desk
     from console.providers.registry.client import RegistryApi
     from console.providers.registry.responses import DifferencePart
 
-UNPUBLISHED_WAIT = timedelta(hours=1)
+WAIT_FOR_UNPUBLISHED_DAY = timedelta(hours=1)
 """Wait before the Web-API is asked again for a day that it hadn't published yet."""
 MAX_DAYS_PER_RUN = 60
 """Largest number of days that one run asks the Web-API for."""
@@ -107,7 +107,7 @@ class RegistryUpdates:
                 break
             path = self._fetch_day(api, day) if api is not None else None
             if path is None:
-                self._ask_after = now + self._context.scale.scaled_delta(UNPUBLISHED_WAIT)
+                self._ask_after = now + self._context.scale.scaled_delta(WAIT_FOR_UNPUBLISHED_DAY)
                 break
             try:
                 self._import_files([path])

@@ -65,7 +65,7 @@ class DueTasks:
         self._actions = actions
         self._other_tasks = other_tasks
 
-    def tasks(self) -> tuple[Task, ...]:
+    def list_tasks(self) -> tuple[Task, ...]:
         """Return all due tasks (name and function) in the sequence in which the scheduler should run them, because
         a task can create work for the tasks after it."""
         return (
@@ -123,7 +123,9 @@ class DueTasks:
 
     def _may_deliver(self, entry: SpoolEntry, kind: str) -> bool:
         """Return False if an open case about the spooled answer waits for a person. If a person has acknowledged
-        the case, close it and return True, so that the delivery is tried again."""
+        the case, close it and return True, so that the delivery is tried again. `kind` is the kind of the
+        record that the answer is about.
+        """
         context, subject = self._context, entry.intent.record_id or 0
         with context.database.read() as conn:
             delivery_cases = [
@@ -140,7 +142,9 @@ class DueTasks:
 
     def _record_failed_delivery(self, entry: SpoolEntry, kind: str, reason: str) -> int:
         """Write an audit entry about a failed delivery of a spooled answer. After each MAX_FAILED_DELIVERIES
-        failures, open a case for a person. Return 0, the number of written answers."""
+        failures, open a case for a person. `kind` is the kind of the record that the answer is about. Return 0,
+        the number of written answers.
+        """
         context, intent, answer = self._context, entry.intent, entry.answer
 
         def note(tx: Transaction) -> None:
@@ -225,8 +229,8 @@ class DueTasks:
         return 1
 
     def _adopt_rows_by_others(self) -> int:
-        """Due task: adopt rows of credit checks that another application has written and that have values only in
-        the columns which that application knows. Normalise their corporation number and state; if that is
+        """Due task: adopt rows of credit checks that another application has written: normalise their corporation
+        number and their state, and fill the columns that the other application does not know. If that is
         impossible, open a case. Return the number of adopted rows.
         """
         count = 0
@@ -238,8 +242,8 @@ class DueTasks:
         return count
 
     def _adopt_row_batch(self) -> int:
-        """Adopt up to ROWS_PER_TRANSACTION such rows in one transaction. If the transaction fails, adopt each row
-        in a transaction of its own. Return the number of adopted rows."""
+        """Adopt up to ROWS_PER_TRANSACTION rows that another application has written, in one transaction. If the
+        transaction fails, adopt each row in a transaction of its own. Return the number of adopted rows."""
         rows: tuple[tuple[int, str, str], ...] = ()
 
         def adopt(tx: Transaction) -> int:

@@ -43,14 +43,14 @@ _log = logging.getLogger("console.worker")
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """Verdict of a step that is done. `facts` are stored with the saga, for the steps after it."""
+    """StepVerdict of a step that is done. `facts` are stored with the saga, for the steps after it."""
 
     facts: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WaitUntil:
-    """Verdict of a step that can't be done now. `reason` is stored with the saga. The step is tried again at the
+    """StepVerdict of a step that can't be done now. `reason` is stored with the saga. The step is tried again at the
     time `until`; with None, at the time that the schedule of the saga's plan gives."""
 
     reason: str
@@ -59,7 +59,7 @@ class WaitUntil:
 
 @dataclass(frozen=True, slots=True)
 class MoveBack:
-    """Verdict of a step that needs a newer result of an earlier step. The saga continues with that earlier step,
+    """StepVerdict of a step that needs a newer result of an earlier step. The saga continues with that earlier step,
     `step`."""
 
     step: str
@@ -67,7 +67,7 @@ class MoveBack:
 
 @dataclass(frozen=True, slots=True)
 class SagaDone:
-    """Verdict of a step after which the saga ends successfully without its other steps. `reason` is stored with
+    """StepVerdict of a step after which the saga ends successfully without its other steps. `reason` is stored with
     the saga; the effects of its earlier steps stay."""
 
     reason: str
@@ -75,14 +75,14 @@ class SagaDone:
 
 @dataclass(frozen=True, slots=True)
 class CompensationRequired:
-    """Verdict of a step that found the effects of the earlier steps wrong. `reason` is stored with the saga; the
+    """StepVerdict of a step that found the effects of the earlier steps wrong. `reason` is stored with the saga; the
     runner then undoes these effects, the newest first."""
 
     reason: str
 
 
-Verdict: TypeAlias = StepDone | WaitUntil | MoveBack | SagaDone | CompensationRequired
-StepAction: TypeAlias = Callable[[Transaction, Saga], Verdict]
+StepVerdict: TypeAlias = StepDone | WaitUntil | MoveBack | SagaDone | CompensationRequired
+StepAction: TypeAlias = Callable[[Transaction, Saga], StepVerdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ class EffectStep:
 
 @dataclass(frozen=True, slots=True)
 class QuestionStep:
-    """A step that asks a provider without an open transaction. `ask` asks, and returns the function that writes
-    the answer in a transaction."""
+    """A step that queries a provider without an open transaction. `ask` queries the provider and returns the
+    function that writes the answer in a transaction."""
 
     name: str
     ask: Callable[[Saga], StepAction]
@@ -121,21 +121,21 @@ class SagaPlan:
     on_stop: Callable[[Transaction, Saga], None] = lambda _tx, _saga: None
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def step_names(self) -> tuple[str, ...]:
         """The names of the steps in sequence."""
         return tuple(step.name for step in self.steps)
 
-    def step(self, name: str) -> Step:
+    def find_step(self, name: str) -> Step:
         """Return the step of this name. Raises ValueError for an unknown name."""
-        return self.steps[self.names.index(name)]
+        return self.steps[self.step_names.index(name)]
 
     def find_name_after(self, name: str) -> str | None:
         """Return the name of the step after the step `name`; None if it is the last step."""
-        return next(iter(self.names[self.names.index(name) + 1 :]), None)
+        return next(iter(self.step_names[self.step_names.index(name) + 1 :]), None)
 
     def find_name_before(self, name: str) -> str | None:
         """Return the name of the step before the step `name`; None if it is the first step."""
-        return next(reversed(self.names[: self.names.index(name)]), None)
+        return next(reversed(self.step_names[: self.step_names.index(name)]), None)
 
 
 class StepTakenOver(Exception):
@@ -226,7 +226,7 @@ class SagaRunner:
     # Do steps
 
     def _run_step(self, saga: Saga) -> Saga:
-        step, reach = self._plan.step(saga.step), self._context.failpoints.reach
+        step, reach = self._plan.find_step(saga.step), self._context.failpoints.reach
         reach(f"before_{step.name}")
         do = step.ask(saga) if isinstance(step, QuestionStep) else step.do
         if isinstance(step, QuestionStep):
@@ -250,7 +250,7 @@ class SagaRunner:
         except sagas.StaleRow:
             raise StepTakenOver from None
 
-    def _apply_verdict(self, tx: Transaction, saga: Saga, verdict: Verdict) -> Saga:
+    def _apply_verdict(self, tx: Transaction, saga: Saga, verdict: StepVerdict) -> Saga:
         now = self._context.now()
         match verdict:
             case StepDone(facts):
@@ -262,10 +262,10 @@ class SagaRunner:
                 return sagas.advance_saga(tx.conn, saga, now, step)
             case SagaDone(reason):
                 if isinstance(
-                    self._plan.step(saga.step), QuestionStep
+                    self._plan.find_step(saga.step), QuestionStep
                 ):  # the step is done: its question was answered
                     saga = sagas.advance_saga(
-                        tx.conn, saga, now, saga.step, {DONE_FACT: self._make_step_times(saga, DONE_FACT)}
+                        tx.conn, saga, now, saga.step, {DONE_FACT: self._add_present_time(saga, DONE_FACT)}
                     )
                 return sagas.end_saga(tx.conn, saga, now, SagaState.DONE, reason[:LONGEST_REASON_CHARACTERS])
             case CompensationRequired(reason):
@@ -275,12 +275,12 @@ class SagaRunner:
         next_name = self._plan.find_name_after(saga.step)
         if next_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)
-        saga_facts = {**facts, DONE_FACT: self._make_step_times(saga, DONE_FACT)}
+        saga_facts = {**facts, DONE_FACT: self._add_present_time(saga, DONE_FACT)}
         return sagas.advance_saga(tx.conn, saga, self._context.now(), next_name, saga_facts)
 
-    def _make_step_times(self, saga: Saga, fact_key: str) -> dict[str, object]:
-        """Return the times of the saga's steps (ISO text by step name) that the saga's fact `fact_key` contains,
-        with the present time added for its present step."""
+    def _add_present_time(self, saga: Saga, fact_key: str) -> dict[str, object]:
+        """Return the times in the saga's fact `fact_key` (ISO text by step name: when each step was done or
+        undone), with the present time added for the saga's present step."""
         times = saga.facts.get(fact_key)
         return {**(times if isinstance(times, dict) else {}), saga.step: self._context.now().isoformat()}
 
@@ -289,7 +289,7 @@ class SagaRunner:
     def _undo_step(self, saga: Saga) -> Saga:
         """Undo the saga's present step if it was done, and move the saga to the step before it. Return the saga
         afterwards."""
-        step, reach = self._plan.step(saga.step), self._context.failpoints.reach
+        step, reach = self._plan.find_step(saga.step), self._context.failpoints.reach
         reach(f"before_undo_{step.name}")
         moved_back = self._write_change(saga, lambda tx, current: self._undo_done_step(tx, current, step))
         reach(f"after_undo_{step.name}")
@@ -305,7 +305,7 @@ class SagaRunner:
         ):
             return self._move_to_previous_step(tx, saga, {})
         step.undo(tx, saga)
-        return self._move_to_previous_step(tx, saga, {UNDONE_FACT: self._make_step_times(saga, UNDONE_FACT)})
+        return self._move_to_previous_step(tx, saga, {UNDONE_FACT: self._add_present_time(saga, UNDONE_FACT)})
 
     def _move_to_previous_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
         """Move the saga to its previous step, which is undone next. If there is no previous step, end the saga in

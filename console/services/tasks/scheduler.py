@@ -134,7 +134,7 @@ class Scheduler:
         not_allowed."""
         with (
             refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
-            self._acting_as_worker(),
+            self._act_as_worker(),
         ):
             pass
 
@@ -159,7 +159,7 @@ class Scheduler:
         if not due_names:
             return ()
         runs: list[_TaskRun] = []
-        with self._acting_as_worker() as person:
+        with self._act_as_worker() as person:
             run: _TaskRun | None = None
             for name in self._exclude_money_tasks(_select_permitted_names(due_names, person)):
                 if stop() or interrupts.is_pending():
@@ -182,7 +182,7 @@ class Scheduler:
         self.require_permission()
         pass_began_at = self._context.now()
         runs: dict[str, _TaskRun | None] = {}
-        with self._acting_as_worker() as person:
+        with self._act_as_worker() as person:
             run: _TaskRun | None = None
             for name in self._exclude_money_tasks(_select_permitted_names(self._tasks, person)):
                 if interrupts.is_pending():
@@ -199,7 +199,7 @@ class Scheduler:
         return tuple(TaskRun(name, task_run.record_count if task_run else 0) for name, task_run in runs.items())
 
     @contextmanager
-    def _acting_as_worker(self) -> Iterator[Person]:
+    def _act_as_worker(self) -> Iterator[Person]:
         with act_as(WORKER):
             yield self._context.require_right("due_tasks")
 

@@ -34,11 +34,11 @@ class ActualState:
         return record
 
     def find_payment(self, number: str) -> Payment | None:
-        """Return our payment with our payment id `number`; None if we have none."""
+        """Return our record of the payment for the order number `number`; None if we have none."""
         return payments.find_by_merchant_id(self._conn, TRAINING_PROVIDER, number)
 
     def list_refunds(self, number: str) -> Sequence[Refund]:
-        """Return our refunds of the payment with our payment id `number`."""
+        """Return our refunds of the payment for the order number `number`."""
         payment = self.find_payment(number)
         return refunds.find_by_payment(self._conn, payment.id) if payment else ()
 

@@ -94,8 +94,8 @@ def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
 
 
 def _judge_refund_of_amount(actual: ActualState, facts: IncidentFacts) -> Verdict:
-    """Judge an incident that the person has solved if exactly the fact `amount` (yen) of the payment of the order
-    `order` was refunded, once."""
+    """Judge an incident that is solved by exactly one refund of the amount `facts["amount"]` (yen) for the order
+    `facts["order"]`."""
     return _judge_amounts(actual, facts["order"], int(facts["amount"]))
 
 

@@ -81,11 +81,11 @@ class ProviderLedger(Protocol):
         ...
 
     def list_refunded_amounts(self, number: str) -> Sequence[int]:
-        """Return the amounts (yen) of the refunds that PayPay has accepted for the payment with our payment id
+        """Return the amounts (yen) of the refunds that PayPay has accepted for the payment for the order number
         `number`."""
         ...
 
     def count_queries(self, number: str, day: str) -> int:
-        """Return the number of queries that PayPay received about the payment `number`, or for its daily file of
-        the day `day` (ISO format)."""
+        """Return the number of queries that PayPay received about the payment for the order number `number`, or
+        for its daily file of the day `day` (ISO format)."""
         ...

@@ -26,7 +26,7 @@ from console.services.tasks.saga_runner import (
     Step,
     StepAction,
     StepDone,
-    Verdict,
+    StepVerdict,
     WaitUntil,
 )
 from console.store.database.engine import Transaction
@@ -42,7 +42,7 @@ class Bench:
 
     def __init__(self, context: ServiceContext, clock: MovedClock, *, asks: bool = False) -> None:
         self.context, self.clock = context, clock
-        self.answers: dict[str, Verdict | Exception] = {}
+        self.answers: dict[str, StepVerdict | Exception] = {}
         first: Step = QuestionStep("one", self._ask) if asks else self._effect("one")
         steps = (first, self._effect("two"), self._effect("three"))
         self.plan = SagaPlan("bench", "order", steps, (20 * MINUTE, 40 * MINUTE))
@@ -55,7 +55,7 @@ class Bench:
         self.context.record_audit(tx, AuditAction(f"bench.{name}"), saga.id)
 
     def _do(self, name: str) -> StepAction:
-        def do(tx: Transaction, saga: Saga) -> Verdict:
+        def do(tx: Transaction, saga: Saga) -> StepVerdict:
             self._audit(tx, name, saga)
             answer = self.answers.get(name, StepDone())
             if isinstance(answer, Exception):
@@ -79,7 +79,7 @@ class Bench:
         return [str(what).removeprefix("bench.") for (what,) in rows]
 
     def shown(self, saga: Saga) -> list[StepState]:
-        return [step.state for step in saga_view(saga, self.plan.names, self.context.now()).steps]
+        return [step.state for step in saga_view(saga, self.plan.step_names, self.context.now()).steps]
 
 
 @pytest.fixture
