@@ -1,4 +1,5 @@
-"""Settings of the publisher of alerts: a signed webhook or Kafka. Without either, the events stay in the outbox."""
+"""Settings of the publisher of alerts: a signed webhook, or Kafka. Without a publisher, the events stay in the
+outbox."""
 
 import re
 from collections.abc import Callable
@@ -18,10 +19,11 @@ _BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """Settings of the publisher of alerts. `webhook` is an https URL, or a URL on this machine; None without a
-    webhook. `brokers` are Kafka brokers as `host:port`.
+    """Settings of the publisher of alerts.
 
-    `webhook_networks` are private networks (CIDR) in which the address of the webhook may be.
+    `webhook` is an https URL, or a URL on this machine; None without a webhook. `webhook_networks` are private
+    networks (CIDR) in which the host of the webhook may be. `brokers` are the addresses of Kafka brokers as
+    `host:port`.
     """
 
     webhook: str | None = None
@@ -30,12 +32,14 @@ class AlertSettings:
 
     @property
     def publisher_kind(self) -> Literal["webhook", "kafka"] | None:
-        """The kind of the configured publisher of alerts; None if none is configured."""
+        """The kind of publisher that is configured; None if none is."""
         return "webhook" if self.webhook else "kafka" if self.brokers else None
 
     def require_usable(self, get_secret: Callable[[str], str | None]) -> str:
-        """Check that the publisher can be used, and return the secret key of the webhook (empty for Kafka).
-        `get_secret` returns a secret by its name. Raises bad_profile.
+        """Check that the configured publisher can work, and return the key that signs the webhook's messages (""
+        for Kafka). `get_secret` returns a secret by its name.
+
+        Raises bad_profile if the key is missing or too short, or if Kafka support isn't installed.
         """
         if self.brokers and find_spec("confluent_kafka") is None:
             raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_SUPPORT_MISSING)
@@ -49,9 +53,8 @@ class AlertSettings:
 
 
 def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
-    """Read the settings of the publisher. Raises bad_profile for an unsuitable URL, and if both a webhook and Kafka
-    are configured.
-    """
+    """Read the settings of the publisher of alerts. Raises bad_profile for an invalid URL or broker, and if both a
+    webhook and Kafka are configured."""
     private_networks_of_webhook = setting_source.get("ALERTS_WEBHOOK_NETWORKS", parse_private_networks, ())
     webhook = setting_source.get(
         "ALERTS_WEBHOOK_URL", lambda raw: parse_call_url(raw, private_networks_of_webhook), None
@@ -65,7 +68,8 @@ def read_alert_settings(setting_source: SettingSource) -> AlertSettings:
 
 
 def parse_brokers(raw: RawSetting) -> tuple[str, ...]:
-    """Return the Kafka brokers. The text separates them by commas. Raises bad_profile."""
+    """Return the addresses of Kafka brokers in a text that separates them by commas. Raises bad_profile for an
+    invalid address."""
     broker_addresses = tuple(part.strip() for part in raw.text.split(","))
     for broker in broker_addresses:
         match = _BROKER_PATTERN.fullmatch(broker)

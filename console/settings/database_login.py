@@ -1,7 +1,8 @@
-"""Sign-in to a database server: the database account of this process and the source of its password.
+"""Sign-in to a database server: the database account of this process, and where its password comes from.
 
-The first of these sources is used: the account that a person entered in this process, the database URL,
-CONSOLE_SECRET_DATABASE_PASSWORD in the environment, the system's keyring. Passwords are stored nowhere else.
+The first of these sources that has a password is used: the account that a person has entered in this process, the
+database URL, CONSOLE_SECRET_DATABASE_PASSWORD in the environment, the keyring of the operating system. Passwords
+are stored nowhere else.
 """
 
 import re
@@ -32,14 +33,16 @@ SignInReason = Literal["none", "refused"]
 
 
 class SignIn(HiddenSecrets):
-    """The sign-in of this process at its database server. SQLite has no accounts and needs no sign-in.
+    """The database account with which this process signs in at its database server. SQLite has no accounts and
+    needs no sign-in.
 
-    `sign_in_reason` is the reason why a person must sign in: no stored sign-in was found (`none`), or the database
-    refused it (`refused`). It is None if no person must sign in.
+    `sign_in_reason` says why a person must sign in: no account is stored (`none`), or the database has refused the
+    account (`refused`). It is None if no person must sign in.
     """
 
     def __init__(self, url: str, operator: str | None, secrets: SecretStore) -> None:
-        """`operator` is the operator of the settings; it is used if the URL contains no account."""
+        """`url` is the configured database URL. `operator` is the operator's name in the settings; it is the name
+        of the account if the URL contains none."""
         match = _SERVER_URL_PATTERN.fullmatch(url)
         self.is_server = match is not None
         self._url, self._configured_operator, self._secrets = url, operator, secrets
@@ -51,24 +54,22 @@ class SignIn(HiddenSecrets):
 
     @property
     def database_place(self) -> str:
-        """The address of the database, for people and for the keyring's entry: `host:port/database`. Empty on
-        SQLite.
-        """
+        """The address of the database server as `host:port/database`, which people see and under which the keyring
+        stores the account. Empty on SQLite."""
         url_parts = self._url_parts
         host, port = (url_parts.get("host") or "127.0.0.1").lower(), url_parts.get("port") or "3306"
         return f"{host}:{port}/{unquote(url_parts.get('database') or '')}" if self.is_server else ""
 
     @property
     def user(self) -> str | None:
-        """The name of the database account in use or, before the sign-in, of the account that would be used. None on
-        SQLite and if no name is known. May read the keyring.
-        """
+        """The name of the database account in use; before the sign-in, the name of the account that would be used.
+        None on SQLite, and if no name is known. This may read the keyring."""
         if self._account_in_use is not None:
             return self._account_in_use[0][0]
         return self._expected_user() or (self._last_user() if self.is_server else None)
 
     def user_if_readable(self) -> str | None:
-        """Return the name of the database account as `user` does; None also if the keyring can't be read."""
+        """Return the name of the database account as `user` does, but None if the keyring can't be read."""
         try:
             return self.user
         except ConsoleError:
@@ -76,59 +77,61 @@ class SignIn(HiddenSecrets):
 
     @property
     def source(self) -> AccountSource | None:
-        """The source of the account in use: entered by a person, configured, or stored in the keyring. None before
-        the URL of the database was requested.
-        """
+        """The source of the account in use: entered by a person (`asked`), from the URL or the environment
+        (`given`), or from the keyring (`kept`). None before the first call of `database_url`."""
         return self._account_in_use[1] if self._account_in_use else None
 
     def has_configured_account(self) -> bool:
-        """True if the URL or the environment contains account and password, so that no person has to enter them."""
+        """Return True if the URL or the environment contains the name and the password of an account, so that no
+        person has to enter them."""
         return self.is_server and self._configured_account() is not None
 
     def is_unnamed(self) -> bool:
-        """True if the environment has a password, but neither the environment nor the URL has the name of the
-        account.
-        """
+        """Return True if the environment contains a password, but neither the environment nor the URL contains the
+        name of the account."""
         is_known = self._has_signed_out or self._expected_user() is not None
         return self.is_server and not is_known and bool(self._secrets.read_secret(PASSWORD_NAME, ask_keyring=False))
 
     def can_store_password(self) -> bool:
-        """True if there is a keyring in which a password can be stored."""
+        """Return True if the operating system has a keyring in which a password can be stored."""
         return self._secrets.has_keyring()
 
     def database_url(self) -> str:
-        """Return the URL of the database with account and password. It must not be shown.
+        """Return the URL of the database, with the name and password of the account. It must not be shown.
 
-        Raises bad_profile: `sign_in_missing` if nobody has signed in yet, `sign_in_unnamed` if the environment has a
-        password but no account, `keyring_failed` if the keyring can't be read.
+        Raises bad_profile: `sign_in_missing` if no account is known, `sign_in_unnamed` if the environment has a
+        password but no name, `keyring_failed` if the keyring can't be read.
         """
         if not self.is_server:
             return self._url
         if self._entered_account is not None:
-            return self._use_account(self._entered_account, "asked")
+            return self._set_account_in_use(self._entered_account, "asked")
         configured_account = None if self._has_signed_out else self._configured_account()
         if configured_account is not None:
-            return self._use_account(configured_account, "given")
+            return self._set_account_in_use(configured_account, "given")
         stored_account = None if self._has_signed_out else self._stored_account()
         if stored_account is not None:
-            return self._use_account(stored_account, "kept")
+            return self._set_account_in_use(stored_account, "kept")
         self.sign_in_reason = self.sign_in_reason or "none"
         if self.is_unnamed():
             raise bad_profile_error(OPERATOR_VARIABLE, SettingProblem.ACCOUNT_NAME_MISSING, place=self.database_place)
         raise bad_profile_error(
-            _PASSWORD_VARIABLE, SettingProblem.SIGN_IN_MISSING, user=self._expected_user(), place=self.database_place
+            _PASSWORD_VARIABLE,
+            SettingProblem.SIGN_IN_MISSING,
+            user=self._expected_user(),
+            place=self.database_place,
         )
 
     def url_with_password(self, password: str) -> str:
-        """Return the URL for the same account with this password. The caller uses it to check a password that a
-        person has entered.
-        """
-        return self._filled_url((self.user or "", password))
+        """Return the URL for the same account with another password. The caller uses it to check a password that a
+        person has entered."""
+        return self._url_for_account((self.user or "", password))
 
     # -- sign-in and sign-out
 
     def use_account(self, user: str, password: str) -> None:
-        """Use this account from now on, in this process only. Raises usage for a text that can be no account name."""
+        """Use this account from now on, in this process only. Raises usage if `user` can't be the name of an
+        account."""
         if not _ACCOUNT_NAME_PATTERN.fullmatch(user):
             from console.domain.error_reasons import UsageProblem  # late: each import delays the first frame
 
@@ -136,9 +139,8 @@ class SignIn(HiddenSecrets):
         self._entered_account, self._account_in_use = (user, password), None
 
     def handle_database_error(self, error: ConsoleError) -> None:
-        """Handle an error of the database. If the database refused the account, this process does not use the account
-        again until a person signs in.
-        """
+        """Stop using the current account if this error says that the database has refused it; then a person must
+        sign in again. Other errors are ignored."""
         if error.detail.get("problem") != SettingProblem.ACCESS_DENIED:
             return
         if self._entered_account is None:
@@ -146,8 +148,10 @@ class SignIn(HiddenSecrets):
         self._entered_account = self._account_in_use = None
 
     def store_password(self) -> None:
-        """Store the account in use and its password in the keyring. Raises bad_profile `no_keyring` or
-        `keyring_failed`.
+        """Store the account in use and its password in the keyring.
+
+        Raises bad_profile: `sign_in_missing` if no account is in use, `no_keyring` or `keyring_failed` if the
+        keyring can't store it.
         """
         if self._account_in_use is None:
             raise bad_profile_error(
@@ -161,16 +165,16 @@ class SignIn(HiddenSecrets):
         self._secrets.store_entry(self._last_user_entry, user, PASSWORD_NAME)
 
     def is_password_stored(self) -> bool:
-        """True if the keyring has account and password for this database; False also if the keyring can't be read."""
+        """Return True if the keyring contains an account and its password for this database; False also if the
+        keyring can't be read."""
         try:
             return self._stored_account() is not None
         except ConsoleError:
             return False
 
     def sign_out(self) -> bool:
-        """Sign out: delete the entries in the keyring, and require a new sign-in in this process. Return True if the
-        keyring had an entry.
-        """
+        """Delete this database's entries in the keyring, and require a new sign-in in this process. Return True if
+        the keyring had such an entry. Raises bad_profile if the keyring fails."""
         user = self.user
         self._entered_account, self._account_in_use, self._has_signed_out = None, None, True
         entries = [self._last_user_entry] if user is None else [self._password_entry(user), self._last_user_entry]
@@ -179,7 +183,7 @@ class SignIn(HiddenSecrets):
     # -- sources of account and password
 
     def _configured_account(self) -> DatabaseAccount | None:
-        """Return account and password from the URL or the environment; None if one of them is missing."""
+        """Return the name and password from the URL or the environment; None if one of them is missing."""
         url_user, url_password = self._url_parts["user"], self._url_parts["password"]
         if url_user and url_password is not None:
             return unquote(url_user), unquote(url_password[1:])
@@ -187,9 +191,8 @@ class SignIn(HiddenSecrets):
         return (user, password) if user and password else None
 
     def _stored_account(self) -> DatabaseAccount | None:
-        """Return account and password from the keyring: those of the account in the settings, otherwise of the
-        account that signed in last.
-        """
+        """Return the name and password from the keyring: of the account that the settings name, otherwise of the
+        account that has signed in last. Return None if they aren't stored."""
         user = self._expected_user() or self._last_user()
         password = self._secrets.read_entry(self._password_entry(user), PASSWORD_NAME) if user else None
         return (user, password) if user and password is not None else None
@@ -211,10 +214,10 @@ class SignIn(HiddenSecrets):
 
     # -- building the URL
 
-    def _use_account(self, account: DatabaseAccount, source: AccountSource) -> str:
+    def _set_account_in_use(self, account: DatabaseAccount, source: AccountSource) -> str:
         self._account_in_use = account, source
-        return self._filled_url(account)
+        return self._url_for_account(account)
 
-    def _filled_url(self, account: DatabaseAccount) -> str:
+    def _url_for_account(self, account: DatabaseAccount) -> str:
         user, password = (quote(part, safe="") for part in account)
         return f"{self._url_parts['scheme']}{user}:{password}@{self._url_parts['rest']}"

@@ -1,6 +1,5 @@
-"""Write a file that gets its name only when it is complete. Until then only its writer can see it, and it disappears
-if the writing fails.
-"""
+"""Files that get their name only when they are complete. Until then, other processes can't find the file under
+this name, and it disappears if the writing fails."""
 
 import errno
 import hashlib
@@ -17,25 +16,23 @@ _UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
 
 @dataclass(frozen=True, slots=True)
 class DraftFile:
-    """A file that does not have its final name yet. `final` is the final name; `temporary` is the present name, None
-    for a file without a name.
-    """
+    """A file that is being written and doesn't have its final name yet. `final` is the final path; `temporary` is
+    the current path, None for a file without a name."""
 
     file: BinaryIO
     final: Path
     temporary: Path | None
 
     def compute_sha256(self) -> tuple[int, str]:
-        """Return the length in bytes and the SHA-256 of everything written so far."""
+        """Return the length in bytes and the hexadecimal SHA-256 of the content written so far."""
         self.file.flush()
         self.file.seek(0)
         digest = hashlib.file_digest(self.file, "sha256")  # type: ignore[arg-type]  # a binary file; the stub asks for its buffer
         return self.file.tell(), digest.hexdigest()
 
     def publish(self) -> None:
-        """Write the file to the disk (fsync) and give it its final name. Raises FileExistsError; no file is
-        replaced.
-        """
+        """Write the content to the disk (fsync) and give the file its final name. Raises FileExistsError if the
+        name exists already, and OSError."""
         self.file.flush()
         os.fsync(self.file.fileno())
         if self.temporary is None:
@@ -46,9 +43,11 @@ class DraftFile:
 
 @contextmanager
 def open_draft(final: Path) -> Iterator[DraftFile]:
-    """Yield a new file in the folder of `final`, which only the owner can read. At the end of the block it is deleted
-    unless it was published. On systems with unnamed files (O_TMPFILE) it disappears also if the process is killed.
-    Raises FileExistsError and OSError.
+    """Yield a new file in the folder of `final`; only its owner can read it. When the block ends without
+    `publish`, the file is deleted. On systems with unnamed files (O_TMPFILE), it disappears even if the process
+    is killed.
+
+    Raises FileExistsError if `final` exists, and OSError.
     """
     if final.is_symlink() or final.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final))

@@ -1,9 +1,9 @@
-"""A small private file with named values, which several windows of one person change at the same time.
+"""A small private JSON file of named values, which several windows of one person may change at the same time.
 
-The content is JSON. A change reads the present content under a lock, replaces the changed values and replaces the
-whole file atomically: the last writer of a value wins, other values stay, and a reader never sees half a file. A
-file that is damaged, that another account may change, or that a newer program has written, is renamed (set aside),
-and reading returns no values.
+A change reads the current content under a lock, changes the values, and replaces the whole file atomically: the
+last writer of a value wins, other values stay, and a reader never sees a half-written file. If a file is damaged,
+comes from a newer program, or can be changed by another account, it is renamed (set aside), and reading returns no
+values.
 """
 
 import json
@@ -25,41 +25,39 @@ JsonValue: TypeAlias = Any
 
 
 class UnreadableFile(Exception):
-    """The content of the file can't be used: it is damaged, from a newer program, or another account may change it.
-    A `decode` function raises it too.
-    """
+    """The content of the file can't be used, because it is damaged, comes from a newer program, or can be changed
+    by another account. A `decode` function (see EntriesFile) raises this error too."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEntries:
-    """The values of the file by name. `set_aside` is the new path of the previous file if it could not be used."""
+    """The values in the file, by name. If the file could not be used, there are no values, and `set_aside` is the
+    path to which the file was renamed."""
 
     values: Mapping[str, JsonValue] = field(default_factory=dict)
     set_aside: Path | None = None
 
 
-def _keep_content(content: bytes) -> bytes:
+def _return_unchanged(content: bytes) -> bytes:
     return content
 
 
 class EntriesFile:
-    """Reads and changes one file of named values. Safe from any thread and any process. `encode` and `decode`
-    convert the bytes in the file, for instance to encrypt them.
-    """
+    """Reads and changes one file of named values. Any thread and any process may use the same file. `encode`
+    converts the bytes before writing and `decode` after reading, for example to encrypt the file."""
 
     def __init__(
         self,
         path: Path,
-        encode: Callable[[bytes], bytes] = _keep_content,
-        decode: Callable[[bytes], bytes] = _keep_content,
+        encode: Callable[[bytes], bytes] = _return_unchanged,
+        decode: Callable[[bytes], bytes] = _return_unchanged,
     ) -> None:
         self.path = path
         self._encode, self._decode = encode, decode
 
     def read(self) -> StoredEntries:
-        """Return the values; none if the file is missing or could not be used. Raises storage_full if an unusable
-        file can't be renamed.
-        """
+        """Return the values; none if the file is missing or can't be used. Raises storage_full if a file that
+        can't be used can't be renamed either."""
         try:
             return StoredEntries(self._read_values())
         except UnreadableFile:
@@ -67,9 +65,8 @@ class EntriesFile:
                 return self._read_or_set_aside()
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> StoredEntries:
-        """Replace the values of these names (None deletes a value) and return all values. Raises storage_full if the
-        file can't be written.
-        """
+        """Store new values under these names (None deletes a value), and return all values of the file. Raises
+        storage_full if the file can't be written."""
         with self._lock_file():
             stored = self._read_or_set_aside()
             values = {**stored.values, **changes}
@@ -81,7 +78,8 @@ class EntriesFile:
         return exclusive_lock(self.path.with_name(self.path.name + ".lock"))
 
     def _read_or_set_aside(self) -> StoredEntries:
-        """Return the values, or rename the file if it can't be used. The caller holds the lock."""
+        """Return the values. If the file can't be used, rename it and return no values. The caller must hold the
+        lock."""
         try:
             return StoredEntries(self._read_values())
         except UnreadableFile:
@@ -89,13 +87,13 @@ class EntriesFile:
             try:
                 self.path.replace(aside)
             except OSError as cause:
-                raise self._not_writable() from cause
+                raise self._not_writable_error() from cause
             return StoredEntries({}, aside)
 
     def _read_values(self) -> dict[str, JsonValue]:
         try:
             with self.path.open("rb") as file:
-                _require_own(os.fstat(file.fileno()))
+                _require_unshared_file(os.fstat(file.fileno()))
                 content = file.read(MAX_FILE_BYTES + 1)
         except FileNotFoundError:
             return {}
@@ -113,7 +111,8 @@ class EntriesFile:
         return values
 
     def _write_values(self, values: Mapping[str, JsonValue]) -> None:
-        """Replace the file by one with these values, mode 0600. The bytes are on the disk before the replacement."""
+        """Replace the file by a new one with these values and mode 0600. The new content is on the disk before the
+        replacement. Raises storage_full."""
         import tempfile  # imported here, so that the first frame of a window doesn't wait for it
 
         table = {"version": FORMAT_VERSION, "values": dict(values)}
@@ -131,14 +130,15 @@ class EntriesFile:
                 Path(name).unlink(missing_ok=True)
                 raise
         except OSError as cause:
-            raise self._not_writable() from cause
+            raise self._not_writable_error() from cause
 
-    def _not_writable(self) -> ConsoleError:
+    def _not_writable_error(self) -> ConsoleError:
         return ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(self.path), "reason": "not_writable"})
 
 
-def _require_own(status: os.stat_result) -> None:
-    """Raise Unreadable if an account other than the present user's or the administrator's can change the file."""
+def _require_unshared_file(status: os.stat_result) -> None:
+    """Raise UnreadableFile if an account other than the current user and the administrator can change the file
+    with this status."""
     if os.name == "nt":
         return
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid()):

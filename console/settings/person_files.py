@@ -1,4 +1,4 @@
-"""The private files of each person of a desk, in the folder `people` of its home."""
+"""The private files of each person who uses a desk. They are in the folder `people` of the home folder."""
 
 import hashlib
 import logging
@@ -8,28 +8,25 @@ from console.domain.errors import ConsoleError
 from console.settings.entries_file import EntriesFile, StoredEntries
 
 log = logging.getLogger("console.settings")
-FOLDER_NAME = "people"
-_DIGITS = 24
+PEOPLE_FOLDER_NAME = "people"
+_FILE_NAME_DIGITS = 24
 
 
 def person_file(home: Path, person: str, suffix: str) -> Path:
-    """Return the path of a file of this person. The file's name is derived from the person's name, which may contain
-    characters that file names can't have; "" is the name of a desk without named people.
-    """
-    return home / FOLDER_NAME / (hashlib.sha256(person.encode()).hexdigest()[:_DIGITS] + suffix)
+    """Return the path of a private file of this person. The file's name is computed from the person's name, which
+    may contain characters that file names can't have; the name "" stands for a desk without named people."""
+    return home / PEOPLE_FOLDER_NAME / (hashlib.sha256(person.encode()).hexdigest()[:_FILE_NAME_DIGITS] + suffix)
 
 
 def preferences_file(home: Path, person: str) -> EntriesFile:
-    """Return the file of the person's preferences: language, appearance, and sizes of windows and columns. It has no
-    names, no typed texts and no secrets.
-    """
+    """Return the file of this person's preferences: language, appearance, and sizes of windows and columns. It
+    contains no names, no typed texts and no secrets."""
     return EntriesFile(person_file(home, person, ".preferences.json"))
 
 
 def read_preferences(home: Path, person: str) -> StoredEntries:
-    """Return the stored preferences of a person; none if the file can't be read, because a window without preferences
-    is better than no window.
-    """
+    """Return this person's stored preferences. If the file can't be read, log a warning and return none, so that
+    the window can still open."""
     try:
         return preferences_file(home, person).read()
     except (ConsoleError, OSError):

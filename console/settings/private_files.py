@@ -1,4 +1,5 @@
-"""Create files and folders that only the present user of the machine can access, whatever umask the process has."""
+"""Files and folders that only the current user of the machine can access, independent of the umask of the process;
+and a lock between processes."""
 
 import os
 import stat
@@ -12,9 +13,8 @@ GROUP_AND_OTHERS_MODE = stat.S_IRWXG | stat.S_IRWXO
 
 
 def make_private_file(path: Path) -> bool:
-    """Create an empty file with mode 0600. Return False and change nothing if the path exists already. Raises
-    OSError.
-    """
+    """Create an empty file with mode 0600. If the path exists already, change nothing and return False. Raises
+    OSError."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     except FileExistsError:
@@ -28,11 +28,8 @@ def make_private_file(path: Path) -> bool:
 
 
 def make_private_folder(path: Path) -> None:
-    """Create a folder with mode 0700; missing parent folders get the default mode of the system. An existing folder
-    stays as it is.
-
-    Raises OSError.
-    """
+    """Create a folder with mode 0700. Missing parent folders are created with the default mode of the system; an
+    existing folder isn't changed. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         path.mkdir(mode=0o700)
@@ -42,9 +39,8 @@ def make_private_folder(path: Path) -> None:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """True if the mode of the path gives its group or others any permission; False on Windows and for a
-    missing path.
-    """
+    """Return True if the file mode of this path gives any permission to the group or to others. Return False on
+    Windows and for a missing path."""
     try:
         return os.name != "nt" and bool(path.stat().st_mode & GROUP_AND_OTHERS_MODE)
     except OSError:
@@ -53,8 +49,9 @@ def is_open_to_others(path: Path) -> bool:
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock among the processes of the desk during the block. The system releases it if the process
-    ends. `path` is the file of the lock. Raises storage_full.
+    """Hold a lock during the block, so that only one process of the desk is inside. `path` is the file of the
+    lock. Another process waits for at most 30 seconds; the operating system releases the lock if the process
+    ends. Raises storage_full if the lock can't be taken.
     """
     import sqlite3
 

@@ -1,6 +1,5 @@
-"""Read the profile file `profile.toml` of a desk. Unknown keys are refused, and the error about a mistake names its
-line.
-"""
+"""The reader of the profile file `profile.toml` of a desk. It refuses unknown keys; the error about a mistake
+names the line."""
 
 import os
 import re
@@ -38,14 +37,13 @@ _SETTING_NAME_BY_KEY: Mapping[str, str] = {
 
 
 def read_profile(file: Path) -> dict[str, RawSetting]:
-    """Return the settings of the file by name; empty if the file is missing. Raises `bad_profile` with file, line and
-    key.
-    """
+    """Return the settings in the file by the name of the setting; none if the file is missing. Raises bad_profile
+    with file, line and key."""
     content = _read_bytes(file)
     if content is None:
         return {}
     keys = {**_SETTING_NAME_BY_KEY, **setting_name_by_profile_key()}
-    return {keys[key]: RawSetting(key, text, file) for key, text in _checked_entries(file, content, keys)}
+    return {keys[key]: RawSetting(key, text, file) for key, text in _read_entries(file, content, keys)}
 
 
 def _read_bytes(file: Path) -> bytes | None:
@@ -68,10 +66,10 @@ def _read_bytes(file: Path) -> bytes | None:
 def _require_own_file(
     file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfile"]
 ) -> None:
-    """Check that only the present user or the administrator can write to the file or folder of this status. Raises
-    bad_profile otherwise.
+    """Check that only the current user or the administrator can write to the file or folder with this status.
+    Raises bad_profile with `problem` otherwise.
 
-    A folder with the sticky bit is accepted, because nobody can replace the files of others in it.
+    A folder with the sticky bit is accepted, because in it an account can't replace the files of another account.
     """
     if os.name == "nt":
         return
@@ -81,9 +79,9 @@ def _require_own_file(
         raise _profile_error(file, problem, **facts)
 
 
-def _checked_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
+def _read_entries(file: Path, content: bytes, keys: Collection[str]) -> Iterator[tuple[str, str]]:
     sections = frozenset(key.partition(".")[0] for key in keys if "." in key)
-    for key, value in _flat_entries(_parse_table(file, content), sections):
+    for key, value in _flatten_entries(_parse_table(file, content), sections):
         text = _setting_text(value)
         if key not in keys or text is None:
             problem = SettingProblem.WRONG_TYPE if key in keys else SettingProblem.UNKNOWN_KEY
@@ -109,23 +107,21 @@ def _parse_table(file: Path, content: bytes) -> dict[str, object]:
         ) from cause
 
 
-def _flat_entries(
+def _flatten_entries(
     table: Mapping[str, object], sections: Collection[str], prefix: str = ""
 ) -> Iterator[tuple[str, object]]:
-    """Yield each value of the profile file with its full key: `{"alarmbox": {"url": …}}` as `alarmbox.url`. A table
-    inside a section is yielded as a value, which the caller then refuses for its type.
-    """
+    """Yield each value of the profile file with its full key, such as `alarmbox.url` for `{"alarmbox": {"url":
+    …}}`. A table inside a section is yielded as a value, and the caller refuses it because of its type."""
     for key, value in table.items():
         if isinstance(value, dict) and not prefix and key in sections:
-            yield from _flat_entries(value, sections, f"{key}.")
+            yield from _flatten_entries(value, sections, f"{key}.")
         else:
             yield prefix + key, value
 
 
 def _setting_text(value: object) -> str | None:
-    """Return a value in the notation of environment variables (`1` for true, lists with commas); None for a type that
-    no setting has.
-    """
+    """Return a value of the profile file as text in the notation of environment variables: `1` for true, a list
+    with commas. Return None for a type that no setting has."""
     if isinstance(value, bool):
         return "1" if value else "0"
     if isinstance(value, str | int | float):
@@ -136,9 +132,8 @@ def _setting_text(value: object) -> str | None:
 
 
 def _line_number_of(content: bytes, key: str) -> int:
-    """Return the number of the first line that begins with the last part of the key; 1 if the file has it in another
-    notation.
-    """
+    """Return the number of the line with this key. The search uses the last part of the key; if no line begins
+    with it, return 1."""
     name = re.escape(key.rpartition(".")[2].encode())
     match = re.search(rb"^[ \t\[]*(?:[\w\"'-]+\.)*[\"']?" + name + rb"[\"']?\s*[=\].]", content, re.M)
     return content.count(b"\n", 0, match.start()) + 1 if match else 1

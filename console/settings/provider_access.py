@@ -1,4 +1,5 @@
-"""Providers in the settings: their hosts, secrets and keys, and parsers that several providers use."""
+"""The settings of providers: their hosts, secrets and keys in the profile file, and parsers that several providers
+use."""
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,28 +15,28 @@ from console.settings.value_parsers import RawSetting
 
 _URL_PATH_PATTERN = re.compile(r"/[A-Za-z0-9/._~-]{0,200}")
 
-T = TypeVar("T")
-D = TypeVar("D")
+ValueT = TypeVar("ValueT")
+DefaultT = TypeVar("DefaultT")
 
 
 class SettingSource(Protocol):
-    """Interface to the texts of the settings. `get` returns the parsed setting of a name, or the default if it is not
-    set.
-    """
+    """Interface of an object that reads settings. `get` returns the setting with this name, parsed by `parse`, or
+    `default` if it isn't set."""
 
-    def get(self, name: str, parse: Callable[[RawSetting], T], default: D) -> T | D: ...
+    def get(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccess:
-    """Hosts, secrets and keys of a provider in the settings. The names of the secrets have no provider prefix.
+    """The hosts of a provider, and the names of its secrets and settings. The names of secrets have no provider
+    prefix.
 
-    - `hosts`: the hosts of all environments of the provider; a profile file may name no others
-    - `credentials`: secrets; the provider is enabled if all of them are set
-    - `further_secrets`: secrets that a call needs in addition
+    - `hosts`: the provider's own hosts; a profile file may name only these
+    - `credentials`: secrets that enable the provider when all of them are set
+    - `further_secrets`: other secrets that a call needs
     - `keys`: keys in the provider's section of the profile file
-    - `variables`: further complete keys of the profile file (such as `receiver.x`), each with its environment
-      variable without `CONSOLE_`
+    - `variables`: other full keys of the profile file (such as `receiver.x`), each with its environment variable
+      without `CONSOLE_`
     """
 
     hosts: frozenset[str]
@@ -46,11 +47,11 @@ class ProviderAccess:
 
 
 class PaymentProviderSettings(Protocol):
-    """Interface of the settings that every payment provider has."""
+    """Interface of the settings that each payment provider has."""
 
     @property
     def spacing_seconds(self) -> float:
-        """Shortest time in seconds between the starts of two calls."""
+        """The shortest time between the starts of two calls, in seconds."""
         ...
 
 
@@ -59,10 +60,11 @@ S = TypeVar("S", bound=PaymentProviderSettings)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConfiguredProvider(ProviderTraits, Generic[S]):
-    """A payment provider with its access and the reader of its settings.
+    """The part of a payment provider's plugin that concerns settings: `access` has its hosts and the names of its
+    secrets; `read_settings` reads its settings.
 
-    `read_settings` returns the settings of the provider. Its arguments: the texts of the settings, the configured
-    origin (None: the provider's own hosts), and further hosts that a profile file may name. Raises bad_profile.
+    `read_settings` gets the source of the settings, the configured origin (None: the provider's own hosts), and
+    the additional hosts that a profile file may name. It raises bad_profile.
     """
 
     access: ProviderAccess
@@ -87,9 +89,8 @@ REGISTRY_ACCESS = ProviderAccess(
 
 
 def access_by_provider() -> Mapping[str, ProviderAccess]:
-    """Return the access (hosts, names of secrets, keys) of AlarmBox, of each payment provider and of the corporation
-    registry's publisher, by name.
-    """
+    """Return the hosts, names of secrets and keys of AlarmBox, of each payment provider and of the corporation
+    registry's publisher, by the name of the provider."""
     payment_plugins = provider_registry.registered_parts(ConfiguredProvider)
     return {
         "alarmbox": ALARMBOX_ACCESS,
@@ -99,12 +100,13 @@ def access_by_provider() -> Mapping[str, ProviderAccess]:
 
 
 def credential_names(provider: str) -> tuple[str, ...]:
-    """Return the names of the secrets that enable a provider, such as `PAYPAY_API_KEY`."""
+    """Return the full names of the secrets that enable a provider, such as `PAYPAY_API_KEY`."""
     return _prefixed_names(provider, access_by_provider()[provider].credentials)
 
 
 def needed_secret_names(provider: str) -> tuple[str, ...]:
-    """Return the names of all secrets that a provider needs, such as `PAYPAY_API_KEY`."""
+    """Return the full names of all secrets that a provider needs: those that enable it, and the additional ones
+    that a call needs."""
     access = access_by_provider()[provider]
     return _prefixed_names(provider, (*access.credentials, *access.further_secrets))
 
@@ -114,9 +116,8 @@ def _prefixed_names(provider: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def setting_name_by_profile_key() -> Mapping[str, str]:
-    """Return the keys of all providers in the profile file, each with the name of its setting: that of the overriding
-    environment variable without `CONSOLE_`, or the key itself if there is none.
-    """
+    """Return the profile file's keys for all providers, each with the name of its setting. This name is that of
+    the environment variable without `CONSOLE_`, or the key itself if no environment variable exists."""
     keys: dict[str, str] = {}
     for name, access in access_by_provider().items():
         own_keys = {f"{name}.{key}": f"{name}.{key}" for key in access.keys}
@@ -128,17 +129,18 @@ def setting_name_by_profile_key() -> Mapping[str, str]:
 
 
 def spacing_seconds(url: str | None, seconds: float) -> float:
-    """Return the time between two calls: 0 for a provider on this machine, otherwise `seconds`."""
+    """Return the shortest time between two calls in seconds: 0 for a provider on this machine, otherwise
+    `seconds`."""
     return 0.0 if url is not None and is_loopback(url) else seconds
 
 
 def parse_seconds(raw: RawSetting) -> float:
-    """Return a time in seconds. Raises bad_profile unless it is between 0 and 3,600."""
+    """Return a number of seconds. Raises bad_profile unless it is from 0 to 3,600."""
     return raw.parse_number(0, 3600)
 
 
 def word_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
-    """Return a parser that accepts only texts which match `pattern` completely."""
+    """Return a parser that accepts a text only if the whole text matches `pattern`. The parser raises bad_profile."""
 
     def parse(raw: RawSetting) -> str:
         if not pattern.fullmatch(raw.text):
@@ -149,9 +151,8 @@ def word_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
 
 
 def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
-    """Return the URL of one call: an origin that `parse_provider_url` accepts, and a path. `private_networks`:
-    networks in which the address of the host may be. Raises bad_profile.
-    """
+    """Return the URL of a call: an origin that `parse_provider_url` accepts, and a path. The address of the host
+    may be in one of `private_networks`. Raises bad_profile."""
     origin, path = _split_url(raw)
     if not _URL_PATH_PATTERN.fullmatch(path):
         raise raw.setting_error(SettingProblem.INVALID_CALL_URL)
@@ -159,8 +160,9 @@ def parse_call_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str
 
 
 def parse_origins(raw: RawSetting, hosts: Collection[str], domain: str) -> tuple[str, ...]:
-    """Return the origins (scheme, host and port) in the text, which commas separate. In a profile file, each must be
-    one of `hosts` or under `domain`, because files downloaded from there are trusted. Raises bad_profile.
+    """Return the origins (scheme, host and port) in a text that separates them by commas. In a profile file, each
+    origin must be one of `hosts` or a host under `domain`, because the program trusts files that it downloads
+    from there. Raises bad_profile.
     """
     raw_origins = (RawSetting(raw.name, part.strip(), raw.file) for part in raw.text.split(","))
     return tuple(require_known_host(part, parse_provider_url(part), hosts, domain) for part in raw_origins)

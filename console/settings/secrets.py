@@ -1,8 +1,9 @@
-"""Secrets of this desk: from the environment variables, otherwise from the system's keyring. They are never shown,
-and not stored anywhere else.
+"""The secrets of a desk, read from environment variables, otherwise from the keyring of the operating system.
+Secrets are never shown, and not stored anywhere else.
 
-A variable `CONSOLE_SECRET_NAME_FILE` names a file that contains the secret, as service managers and containers hand
-secrets to a process (systemd's credentials, Docker's and Kubernetes' secrets). The program never writes such a file.
+An environment variable `CONSOLE_SECRET_NAME_FILE` contains the path of a file with the secret NAME. Service
+managers and containers pass secrets in this way (credentials of systemd, secrets of Docker and Kubernetes). The
+program never writes such a file.
 """
 
 import os
@@ -32,12 +33,12 @@ _KEYRING_BACKENDS = (
 )
 
 
-_FILE_SUFFIX = "_FILE"
-_LARGEST_FILE_BYTES = 64 * 1024
+_FILE_VARIABLE_SUFFIX = "_FILE"
+_MAX_SECRET_FILE_BYTES = 64 * 1024
 
 
 class Keyring(Protocol):
-    """Interface with the methods of a keyring backend that this program uses."""
+    """Interface of a keyring of the operating system: the methods that this program uses."""
 
     def get_password(self, service: str, username: str) -> str | None: ...
 
@@ -47,7 +48,8 @@ class Keyring(Protocol):
 
 
 def system_keyring() -> Keyring | None:
-    """Return the first backend of _KEYRING_BACKENDS that works on this machine; None without one."""
+    """Return the keyring of the operating system; None if this machine has none. Keyrings that store secrets in
+    plain files aren't used."""
     from importlib import import_module
 
     for module, name in _KEYRING_BACKENDS:
@@ -59,8 +61,9 @@ def system_keyring() -> Keyring | None:
 
 
 class HiddenSecrets:
-    """Base class of objects that contain secrets. Copying returns the object itself, pickling is refused and `repr`
-    is a fixed text, so that no log line, `asdict` or other process gets a secret by accident.
+    """Base class of objects that contain secrets. `repr` returns a fixed text, copying returns the object itself,
+    and pickling raises TypeError. So a secret can't get into a log line, a copy as a dictionary, or another
+    process by accident.
     """
 
     def __repr__(self) -> str:
@@ -77,9 +80,8 @@ class HiddenSecrets:
 
 
 class SecretStore(HiddenSecrets):
-    """Returns the secrets by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the keyring, and the
-    URLs that may contain a password.
-    """
+    """Reads the secrets of a desk by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the
+    keyring, and has the URLs that may contain a password."""
 
     def __init__(
         self,
@@ -101,22 +103,26 @@ class SecretStore(HiddenSecrets):
 
     @property
     def keyring_service(self) -> str:
-        """The service name under which the keyring has this desk's entries. It contains the home folder, so desks
-        with different homes have different entries.
-        """
+        """The service name of this desk's entries in the keyring. It contains the path of the home folder, so that
+        desks with different home folders have different entries."""
         return f"support-console:{self._home}"
 
     def environment_url(self, name: str) -> str | None:
-        """Return the URL of this name, which may contain a password; None if there is none."""
+        """Return the URL with this setting name, such as `DATABASE_URL`, which may contain a password; None if it
+        isn't set."""
         return self._urls.get(name)
 
     def environment_names(self) -> frozenset[str]:
-        """Return the names of the secrets in the environment variables, without the prefix."""
+        """Return the names of all secrets that are set in environment variables, without the prefix
+        `CONSOLE_SECRET_`."""
         return frozenset(self._environment)
 
     def read_secret(self, name: str, *, ask_keyring: bool = True) -> str | None:
-        """Return the secret of this name, from the environment variables, otherwise (with `ask_keyring`) from the
-        keyring; None if it is missing. Raises `bad_profile` if there is a keyring that can't be read.
+        """Return the secret with this name from the environment variables, otherwise (with `ask_keyring`) from the
+        keyring; None if it is missing.
+
+        Raises bad_profile if the keyring can't be read, and ValueError for a text that can't be the name of a
+        secret.
         """
         if not _SECRET_NAME_PATTERN.fullmatch(name):
             raise ValueError(f"not the name of a secret: {name!r}")
@@ -125,24 +131,25 @@ class SecretStore(HiddenSecrets):
     # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
 
     def has_keyring(self) -> bool:
-        """True if there is a system keyring, even a locked one; using a locked keyring raises the error."""
+        """Return True if the operating system has a keyring, even a locked one. Reading a locked keyring raises
+        bad_profile."""
         try:
             return self._open_keyring() is not None
         except Exception:  # the type of the exception depends on the backend
             return True
 
     def read_entry(self, entry: str, variable: str) -> str | None:
-        """Return the keyring's entry of this name; None without an entry or a keyring. `variable` is the name of the
-        environment variable (without prefix) that the error names. Raises `bad_profile` if the keyring can't be read.
+        """Return the value of an entry in the keyring; None if there is no such entry or no keyring. Raises
+        bad_profile if the keyring can't be read; the error names the environment variable for the secret
+        `variable`.
         """
         backend = self._require_keyring(variable)
         with _keyring_errors(variable):
             return backend.get_password(self.keyring_service, entry) if backend else None
 
     def store_entry(self, entry: str, value: str, variable: str) -> None:
-        """Store an entry in the keyring. `variable` is the name of the environment variable (without prefix) that the
-        error names. Raises `bad_profile` if there is no keyring, or if it refuses the entry.
-        """
+        """Store an entry in the keyring. Raises bad_profile if there is no keyring, or if it refuses the entry;
+        the error names the environment variable for the secret `variable`."""
         backend = self._require_keyring(variable)
         if backend is None:
             raise bad_profile_error(VARIABLE_PREFIX + variable, SettingProblem.NO_KEYRING)
@@ -150,9 +157,8 @@ class SecretStore(HiddenSecrets):
             backend.set_password(self.keyring_service, entry, value)
 
     def delete_entry(self, entry: str, variable: str) -> bool:
-        """Delete an entry of the keyring. Return True if it existed. `variable` is the name of the environment
-        variable (without prefix) that the error names. Raises `bad_profile` if the keyring refuses.
-        """
+        """Delete an entry in the keyring. Return True if it existed. Raises bad_profile if the keyring refuses;
+        the error names the environment variable for the secret `variable`."""
         backend = self._require_keyring(variable)
         if backend is None or self.read_entry(entry, variable) is None:
             return False
@@ -161,21 +167,23 @@ class SecretStore(HiddenSecrets):
         return True
 
     def store_key(self, *, may_create: bool) -> str:
-        """Return the key that encrypts stored tokens and spooled answers: from the environment variable or the
-        keyring; with `may_create`, a missing key is created in the keyring.
+        """Return the store key, which encrypts stored tokens and spooled answers, from the environment variable or
+        the keyring. With `may_create`, a missing key is created in the keyring.
 
-        Raises `bad_profile` if there is none, or if it has fewer than 16 characters.
+        Raises bad_profile if the key is missing or has fewer than 16 characters.
         """
         return self._read_key(STORE_KEY_NAME, may_create=may_create)
 
     def draft_key(self) -> str:
-        """Return the key that encrypts the drafts of people at this desk alone, from the environment variable or the
-        keyring; a missing key is created in the keyring. Raises `bad_profile` like `store_key`.
+        """Return the draft key, which encrypts the data that windows of this desk store for their people, such as
+        drafts, from the environment variable or the keyring. A missing key is created in the keyring.
+
+        Raises bad_profile if the key is missing and there is no keyring, or if it has fewer than 16 characters.
         """
         return self._read_key(DRAFT_KEY_NAME, may_create=True)
 
     def _read_key(self, name: str, *, may_create: bool) -> str:
-        key = self.read_secret(name) or (self._store_new_key(name) if may_create else None)
+        key = self.read_secret(name) or (self._find_or_create_key(name) if may_create else None)
         if key is None:
             raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.STORE_KEY_MISSING)
         if len(key) < MIN_STORE_KEY_LENGTH:
@@ -189,10 +197,9 @@ class SecretStore(HiddenSecrets):
         with _keyring_errors(variable):
             return self._open_keyring()
 
-    def _store_new_key(self, name: str) -> str | None:
-        """Return the key of this name in the keyring; create it if it is missing. Under a lock, only one process of
-        the desk creates it. Return None without a system keyring.
-        """
+    def _find_or_create_key(self, name: str) -> str | None:
+        """Return the key with this name from the keyring; create it if it is missing. A lock ensures that only one
+        process of the desk creates it. Return None if there is no keyring."""
         import secrets
 
         if self._require_keyring(name) is None:
@@ -206,9 +213,8 @@ class SecretStore(HiddenSecrets):
 
 @contextmanager
 def _keyring_errors(variable: str) -> Iterator[None]:
-    """Convert every exception of the block, which uses the keyring, to `bad_profile`. The error names the environment
-    variable that may be set instead of the keyring's entry.
-    """
+    """Convert each exception that the keyring raises in the block to bad_profile. The error names the environment
+    variable for the secret `variable`, which may be set instead."""
     try:
         yield
     except Exception as cause:  # the type of the exception depends on the backend
@@ -216,33 +222,35 @@ def _keyring_errors(variable: str) -> Iterator[None]:
 
 
 def _read_secret_files(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield name and value of each secret in the environment; a name that ends in `_FILE` becomes the content of the
-    file. Raises `bad_profile` if a secret is given twice, or its file can't be a secret.
+    """Yield the name and value of each secret. `variables` are the environment variables without their prefix; if
+    a name ends in `_FILE`, the value is read from that file. Raises bad_profile if a secret is set twice, or if
+    its file can't be read.
     """
     for name, value in variables.items():
-        if not name.endswith(_FILE_SUFFIX):
+        if not name.endswith(_FILE_VARIABLE_SUFFIX):
             yield name, value
             continue
-        secret_name = name.removesuffix(_FILE_SUFFIX)
+        secret_name = name.removesuffix(_FILE_VARIABLE_SUFFIX)
         if secret_name in variables:
             raise bad_profile_error(VARIABLE_PREFIX + name, SettingProblem.SECRET_SET_TWICE)
         yield secret_name, _read_secret_file(VARIABLE_PREFIX + name, Path(value))
 
 
 def _read_secret_file(variable: str, file: Path) -> str:
-    """Return the content of the file, without the mark at its beginning and the final newline that editors add.
+    """Return the secret in a file, without the byte order mark and the final newline that editors add. Raises
+    bad_profile.
 
-    Only a regular file is read, because a pipe may never answer. A line break or a control character inside is
-    refused: no provider has such a secret, and headers and signatures would be wrong with it.
+    Only a regular file is read, because reading a pipe might never end. A line break or a control character inside
+    the secret is refused: no provider has such secrets, and they would break headers and signatures.
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as opened:
             is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-            content = opened.read(_LARGEST_FILE_BYTES + 1) if is_regular else b""
+            content = opened.read(_MAX_SECRET_FILE_BYTES + 1) if is_regular else b""
         text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except (OSError, ValueError):
         raise bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE) from None
-    if not text or not text.isprintable() or len(content) > _LARGEST_FILE_BYTES:
+    if not text or not text.isprintable() or len(content) > _MAX_SECRET_FILE_BYTES:
         raise bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE)
     return text

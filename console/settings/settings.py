@@ -1,6 +1,5 @@
-"""Settings of a desk. An environment variable overrides the profile file; secrets come from environment variables or
-the keyring.
-"""
+"""The settings of a desk. An environment variable overrides the profile file; secrets come from environment
+variables or the keyring."""
 
 import os
 import re
@@ -45,19 +44,19 @@ ALARMBOX_SPACING_SECONDS = 1.0
 RECEIVER_PORT = 8089
 IDLE_LOCK_MINUTES = 10
 _NOTICE_KEY_PATTERN = re.compile(r"NOTICE_[A-Z0-9_]+_KEY")
-_HIGHEST_DESCRIPTOR = 1_048_576
+_MAX_FILE_DESCRIPTOR = 1_048_576
 
-T = TypeVar("T")
-D = TypeVar("D")
+ValueT = TypeVar("ValueT")
+DefaultT = TypeVar("DefaultT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of a desk, validated. Paths are absolute.
 
-    `failpoint` is (step, count, action): the action happens when the step is reached for the count-th time. Secrets
-    and URLs that may contain a password are not fields: they are read by name, and no `repr`, `asdict` or pickle
-    contains them.
+    `failpoint` is (step, count, action): a test switch that performs the action when the program reaches the step
+    for the count-th time. Secrets, and URLs that may contain a password, are not fields: methods read them by
+    name, so that no `repr`, `asdict` or pickle contains them.
     """
 
     home: Path
@@ -93,69 +92,68 @@ class Settings:
     @staticmethod
     def load(env: Mapping[str, str] | None = None) -> "Settings":
         """Read the settings from `env` (None: the environment of the process) and from `profile.toml` in the home
-        folder. Creates no file or folder.
+        folder. No file or folder is created.
 
-        Raises `bad_profile` with detail.variable and detail.problem; for the profile file also with file and line.
+        Raises bad_profile with detail.variable and detail.problem; for the profile file also with file and line.
         """
         return load_settings(os.environ if env is None else env)
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL, for a server with its password. It must not be shown.
+        """The SQLAlchemy URL of the database; for a server it contains the password, so it must not be shown.
 
-        Raises `bad_profile` if database account or password are unknown, so that a person must sign in.
+        Raises bad_profile if the database account or its password is unknown, so that a person must sign in.
         """
         return self.sign_in.database_url()
 
     @property
     def masked_database_url(self) -> str:
-        """The URL of the database without a password, which may be shown."""
+        """The URL of the database without a password, for showing it to people."""
         return mask_password(self.secrets.environment_url("DATABASE_URL") or "")
 
     @property
     def redis_url(self) -> str | None:
-        """The URL of the optional cache; it may contain a password. None without a cache."""
+        """The URL of the optional Redis cache, which may contain a password; None without a cache."""
         return self.secrets.environment_url("REDIS_URL") or None
 
     def provider_url(self, provider: str) -> str | None:
-        """Return the origin that is configured for a provider; None if the provider's own hosts are used."""
+        """Return the origin (scheme, host and port) that is configured for a provider; None if its own hosts are
+        used."""
         return self.provider_urls[provider]
 
     def provider_settings_of(self, provider: ConfiguredProvider[S]) -> S:
-        """Return the settings that the provider's own `read_settings` has read."""
+        """Return the settings of a payment provider, in the type that its `read_settings` returns."""
         return cast(S, self.provider_settings[provider.name])
 
     def is_on_loopback(self, provider: str) -> bool:
-        """True if the origin that is configured for the provider is on this machine. False for a sender of notices,
-        which has no origin.
-        """
+        """Return True if the origin that is configured for the provider is on this machine. Return False for the
+        sender of signed notices, which has no origin."""
         url = self.provider_urls.get(provider)
         return url is not None and is_loopback(url)
 
     def is_enabled(self, provider: str) -> bool:
-        """True if the provider has a configured URL, or all its credentials. May read the keyring."""
+        """Return True if the provider has a configured origin, or all secrets that enable it. This may read the
+        keyring."""
         return self.provider_url(provider) is not None or all(map(self.secret, credential_names(provider)))
 
     def missing_secret_names(self, provider: str) -> tuple[str, ...]:
-        """Return the environment variables of the provider's missing secrets. May read the keyring."""
+        """Return the names of the environment variables for the secrets that the provider needs and that are
+        missing. This may read the keyring."""
         return tuple(f"CONSOLE_SECRET_{name}" for name in needed_secret_names(provider) if not self.secret(name))
 
     def secrets_of(self, provider: str) -> dict[str, str]:
         """Return all secrets that a provider needs, by name without the provider's prefix (`API_KEY`). A missing
-        secret is an empty text.
-
-        May read the keyring.
-        """
+        secret is "". This may read the keyring."""
         return {
             name.removeprefix(f"{provider.upper()}_"): self.secret(name) or ""
             for name in needed_secret_names(provider)
         }
 
     def secret(self, name: str) -> str | None:
-        """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`), from the environment variables, otherwise from
-        the keyring; None if it is missing.
+        """Return a secret by its name (such as `ALARMBOX_CLIENT_ID`) from the environment variables, otherwise
+        from the keyring; None if it is missing.
 
-        While a test switch is on, the keyring is not read for secrets of providers, so that a process with a fast
+        While a test switch is on, secrets of providers aren't read from the keyring, so that a process with a fast
         clock or a failpoint can't use real credentials.
         """
         provider = name.split("_")[0].lower()
@@ -164,45 +162,43 @@ class Settings:
         )
 
     def credential_variables(self) -> tuple[str, ...]:
-        """Return the names of the set environment variables with credentials of providers, keys of notices, or the
-        store key.
-        """
+        """Return the names of the environment variables that contain a provider's secret, a key that signs
+        notices, or the store key."""
         names = self.secrets.environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(f"{VARIABLE_PREFIX}{name}" for name in sorted(names & set(_credential_names()) | notice_keys))
 
     def credential_entries(self) -> tuple[str, ...]:
-        """Return the names of the keyring's entries with credentials of providers, or with the store key. Raises
-        `bad_profile` if there is a keyring that can't be read.
-        """
+        """Return the names of the keyring's entries that contain a provider's secret or the store key. Raises
+        bad_profile if the keyring can't be read."""
         return tuple(name for name in _credential_names() if self.secrets.read_entry(name, name))
 
     def store_key(self) -> str:
-        """Return the key that encrypts stored tokens and spooled answers; it has at least 16 characters.
+        """Return the store key, which encrypts stored tokens and spooled answers; it has at least 16 characters.
+        For an SQLite database, a missing key is created in the keyring.
 
-        For an SQLite database, a missing key is created in the system's keyring. Raises `bad_profile` if there is
-        neither a key nor a keyring.
+        Raises bad_profile if the key is missing and can't be created.
         """
         return self.secrets.store_key(may_create=self.database_path is not None)
 
     def draft_key(self) -> str:
-        """Return the key that encrypts the data that this desk's windows store for their people: for an embedded
-        database the store key, on a server a key of this desk alone. A missing key is created in the system's
-        keyring.
+        """Return the key that encrypts the data that windows of this desk store for their people, such as drafts:
+        with SQLite the store key, with a database server a key of this desk alone. A missing key is created in
+        the keyring.
 
-        Raises `bad_profile` if there is neither a key nor a keyring.
+        Raises bad_profile if the key is missing and there is no keyring.
         """
         return self.store_key() if self.database_path is not None else self.secrets.draft_key()
 
     def knows_client(self, client_id: str) -> bool:
-        """True if the text is a client id and one of the configured clients (without configured clients: any)."""
+        """Return True if the text has the form of a client id and is one of the configured clients. If no clients
+        are configured, each client id is accepted."""
         return bool(CLIENT_ID_PATTERN.fullmatch(client_id)) and (self.clients is None or client_id in self.clients)
 
     @property
     def active_switches(self) -> tuple[str, ...]:
-        """The environment variables of the test switches that are on. They are allowed only if all providers are on
-        this machine.
-        """
+        """The environment variables of the test switches that are on. Test switches are allowed only if all
+        configured providers are on this machine."""
         states = {
             "CONSOLE_TIME_SCALE": self.time_scale != 1,
             "CONSOLE_LEASES": not self.uses_leases,
@@ -214,13 +210,14 @@ class Settings:
 
 
 def _credential_names() -> tuple[str, ...]:
-    """Return the names of all secrets of providers, and of the store key."""
+    """Return the names of all secrets of providers, and the name of the store key."""
     of_providers = (name for provider in access_by_provider() for name in needed_secret_names(provider))
     return (*of_providers, "ALARMBOX_REFRESH_TOKEN", STORE_KEY_NAME)
 
 
 def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | None] = system_keyring) -> Settings:
-    """Read the settings as `Settings.load` does. `keyring` returns the keyring, None without one."""
+    """Read the settings as `Settings.load` does. `keyring` returns the keyring of the operating system, None if
+    there is none."""
     home = _home_folder(env)
     setting_source = _SettingSource(env, read_profile(home / "profile.toml"))
     default_database = home / "console.db"
@@ -270,7 +267,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         idle_lock_seconds=60
         * setting_source.get("idle_lock_minutes", lambda raw: raw.parse_integer(1, 120), IDLE_LOCK_MINUTES),
         operator_password_fd=setting_source.get(
-            "OPERATOR_PASSWORD_FD", lambda raw: raw.parse_integer(0, _HIGHEST_DESCRIPTOR), None
+            "OPERATOR_PASSWORD_FD", lambda raw: raw.parse_integer(0, _MAX_FILE_DESCRIPTOR), None
         ),
         secrets=secrets,
         sign_in=SignIn(database, operator, secrets),
@@ -288,14 +285,18 @@ def _read_provider_url(
 
 
 def _require_consistent(settings: Settings, *, has_configured_environment: bool) -> Settings:
-    """Check the rules about several settings: test switches and the environment `training` are refused together with
-    real providers. Return the settings. If no environment is configured, it becomes `test` for a test account at
-    AlarmBox, or if all configured providers are on this machine.
+    """Check the rules that concern several settings, and return the settings. Raises bad_profile if a test switch
+    or the environment `training` is combined with a real provider.
+
+    If no environment is configured, it becomes `test` for a test account at AlarmBox, or if all configured
+    providers are on this machine.
     """
     remote_providers = _remote_providers(settings)
     if settings.active_switches and remote_providers:
         raise bad_profile_error(
-            settings.active_switches[0], SettingProblem.TEST_SETTING_WITH_REAL_PROVIDER, provider=remote_providers[0]
+            settings.active_switches[0],
+            SettingProblem.TEST_SETTING_WITH_REAL_PROVIDER,
+            provider=remote_providers[0],
         )
     if settings.environment == "training" and remote_providers:
         raise bad_profile_error("environment", SettingProblem.TRAINING_REACHES_PROVIDER, provider=remote_providers[0])
@@ -304,9 +305,8 @@ def _require_consistent(settings: Settings, *, has_configured_environment: bool)
 
 
 def _remote_providers(settings: Settings) -> list[str]:
-    """Return the providers that are configured (by a URL, or by a credential in the environment variables) and are
-    not on this machine.
-    """
+    """Return the names of the providers that are configured (by an origin, or by a secret in the environment
+    variables) and are not on this machine."""
     prefixes = {name.split("_")[0].lower() for name in settings.secrets.environment_names()}
     return [
         name
@@ -316,9 +316,9 @@ def _remote_providers(settings: Settings) -> list[str]:
 
 
 class _SettingSource:
-    """The texts of the settings, from environment variables and the profile file. A name in capitals is an
-    environment variable without `CONSOLE_`, which overrides the profile file; any other name is a key that only the
-    profile file can have. An empty variable counts as unset.
+    """Reads settings from environment variables and the profile file. A name in capitals is that of an environment
+    variable without `CONSOLE_`, which overrides the profile file; another name is a key that only the profile
+    file can have. An empty environment variable counts as unset.
     """
 
     def __init__(self, env: Mapping[str, str], profile: Mapping[str, RawSetting]) -> None:
@@ -329,14 +329,14 @@ class _SettingSource:
         text = self._env.get(f"CONSOLE_{name}", "").strip() if name.isupper() else ""
         return RawSetting(f"CONSOLE_{name}", text) if text else self._profile.get(name)
 
-    def get(self, name: str, parse: Callable[[RawSetting], T], default: D) -> T | D:
+    def get(self, name: str, parse: Callable[[RawSetting], ValueT], default: DefaultT) -> ValueT | DefaultT:
         raw = self.find(name)
         return default if raw is None else parse(raw)
 
 
 def _home_folder(env: Mapping[str, str]) -> Path:
     for name, value in env.items():
-        if name.startswith("CONSOLE_") and not _is_text(value):
+        if name.startswith("CONSOLE_") and not _is_valid_unicode(value):
             raise bad_profile_error(name, SettingProblem.NOT_UTF8)
     if env.get("CONSOLE_HOME", "").strip():
         return RawSetting("CONSOLE_HOME", env["CONSOLE_HOME"]).parse_folder()
@@ -345,7 +345,7 @@ def _home_folder(env: Mapping[str, str]) -> Path:
     return user_data_path("support-console", appauthor=False).absolute()
 
 
-def _is_text(value: str) -> bool:
+def _is_valid_unicode(value: str) -> bool:
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -354,7 +354,7 @@ def _is_text(value: str) -> bool:
 
 
 def system_language(env: Mapping[str, str]) -> Literal["ja", "en"]:
-    """Return `ja` if the language of the system is Japanese, otherwise `en`."""
+    """Return `ja` if the operating system's language is Japanese, otherwise `en`."""
     if sys.platform == "win32":
         import ctypes
 

@@ -1,4 +1,4 @@
-"""Parsers of URLs in settings: providers, databases, Redis, documents."""
+"""Parsers of URLs in the settings: of providers, databases, Redis and the document store."""
 
 import os
 import re
@@ -24,11 +24,9 @@ _BUCKET_URL_PATTERN = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._
 
 
 def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) -> str:
-    """Return the normalised origin (scheme, host and port) of a provider: https, or http on this machine; without
-    path, user and password. Raises bad_profile.
-
-    `private_networks`: private networks (as `parse_private_networks` returns them) in which the address of the host
-    may be.
+    """Return the normalized origin (scheme, host and port) of a provider: https, or http on this machine; without
+    path, user and password. The address of the host may be in one of `private_networks` (see
+    `parse_private_networks`). Raises bad_profile.
     """
     try:
         return str(parse_base_url(raw.text, raw.name, [parse_private_network(text) for text in private_networks]))
@@ -37,11 +35,11 @@ def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) ->
 
 
 def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain: str | None = None) -> str:
-    """Return the URL. If the setting comes from a profile file, the URL's host must be one of `hosts`, under
-    `domain`, or this machine; raises bad_profile otherwise.
+    """Return the URL. If the setting comes from a profile file, the URL's host must be one of `hosts`, a host
+    under `domain`, or this machine. Raises bad_profile otherwise.
 
-    An environment variable may name any host. A profile file may have been written by another person, and credentials
-    are sent to the host that it names.
+    An environment variable may name any host. A profile file may have been written by another person, and the
+    program sends credentials to the host that it names.
     """
     base_url = parse_base_url(url.partition("://")[0] + "://" + urlsplit(url).netloc)
     is_in_domain = domain is not None and base_url.host.endswith(domain)
@@ -51,9 +49,8 @@ def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain
 
 
 def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
-    """Return the hosts in the text, which commas separate: a profile file may name them in addition to the providers'
-    own hosts. Raises bad_profile.
-    """
+    """Return the hosts in a text that separates them by commas. A profile file may name these hosts in addition to
+    the providers' own hosts. Raises bad_profile for an invalid host."""
     try:
         return tuple(parse_base_url(f"https://{part.strip()}").host for part in raw.text.split(","))
     except ConsoleError as unfit:
@@ -61,9 +58,8 @@ def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
 
 
 def parse_private_networks(raw: RawSetting) -> tuple[str, ...]:
-    """Return the private networks (CIDR) in the text, which commas separate. Raises bad_profile for a network that is
-    not private.
-    """
+    """Return the private networks (CIDR) in a text that separates them by commas. Raises bad_profile for a network
+    that is not private."""
     try:
         return tuple(str(parse_private_network(part.strip())) for part in raw.text.split(","))
     except ValueError:
@@ -71,14 +67,13 @@ def parse_private_networks(raw: RawSetting) -> tuple[str, ...]:
 
 
 def is_loopback(url: str) -> bool:
-    """True if a URL that `parse_provider_url` has returned is on this machine."""
+    """Return True if the URL names this machine. `url` is a URL that `parse_provider_url` has returned."""
     return parse_base_url(url).is_loopback
 
 
 def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
-    """Return the URL and, for SQLite, the absolute path of its file (None for a server). Raises bad_profile for a
-    database in memory, because purchases in it would be lost.
-    """
+    """Return the URL of the database and, for SQLite, the absolute path of its file (None for a server). Raises
+    bad_profile for an invalid URL, and for a database in memory, because purchases in it would be lost."""
     _require_no_password(raw)
     if _SERVER_URL_PATTERN.fullmatch(raw.text):
         return raw.text, None
@@ -95,22 +90,20 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
 
 
 def _require_no_password(raw: RawSetting) -> None:
-    """Raise bad_profile for a password in a profile file, because such a file is copied and backed up. The password
-    must be in the environment or the keyring.
-    """
+    """Raise bad_profile if a profile file contains a password in a URL, because people copy and back up such
+    files. The password must be in the environment or the keyring."""
     if raw.file is not None and _PASSWORD_PATTERN.search(raw.text):
         raise raw.setting_error(SettingProblem.PASSWORD_IN_FILE)
 
 
 def sqlite_url(file: Path) -> str:
-    """Return the SQLAlchemy URL of a file with an absolute path; `%` and `?` are escaped."""
+    """Return the SQLAlchemy URL of an SQLite file; `file` is an absolute path, in which `%` and `?` are escaped."""
     return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
 def parse_redis_url(raw: RawSetting) -> str:
-    """Check the URL of the cache and return it: `rediss://` for any host (the certificate is verified); `redis://`
-    and `unix://` only on this machine. Raises bad_profile.
-    """
+    """Return the URL of the Redis cache after checking it: `rediss://` for any host (the certificate is verified);
+    `redis://` and `unix://` only on this machine. Raises bad_profile."""
     _require_no_password(raw)
     if not _REDIS_URL_PATTERN.fullmatch(raw.text):
         raise raw.setting_error(SettingProblem.INVALID_REDIS_URL)
@@ -127,9 +120,8 @@ def parse_redis_url(raw: RawSetting) -> str:
 
 
 def parse_documents_url(raw: RawSetting) -> str:
-    """Check the URL of the document store and return it: `file:///absolute/folder` (percent-encoded) or
-    `gs://bucket/prefix`. Raises bad_profile.
-    """
+    """Return the URL of the document store after checking it: `file:///absolute/folder` (percent-encoded) or
+    `gs://bucket/prefix`. Raises bad_profile."""
     if _BUCKET_URL_PATTERN.fullmatch(raw.text):
         return raw.text.rstrip("/")
     match = _FOLDER_URL_PATTERN.fullmatch(raw.text)
@@ -141,10 +133,10 @@ def parse_documents_url(raw: RawSetting) -> str:
 
 
 def folder_url(folder: Path) -> str:
-    """Return the `file:` URL of a folder with an absolute path."""
+    """Return the `file:` URL of a folder; `folder` is an absolute path."""
     return folder.as_uri()
 
 
 def mask_password(url: str) -> str:
-    """Return the URL in a form that may be shown: a password is replaced by `***`."""
+    """Return a URL with its password replaced by `***`, so that it may be shown."""
     return re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url, flags=re.S)

@@ -1,4 +1,4 @@
-"""Parsers of settings: each turns a text from an environment variable or the profile file into a validated value."""
+"""Parsers of settings: each converts a text from an environment variable or the profile file to a validated value."""
 
 import re
 from collections.abc import Callable
@@ -18,20 +18,21 @@ _OPERATOR_PATTERN = re.compile(r"[A-Za-z0-9._-]{1,32}")
 _DECIMAL_PATTERN = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _FAILPOINT_PATTERN = re.compile(r"([a-z][a-z0-9_]*):([1-9][0-9]{0,8}):(kill|raise|hang)")
 
-W = TypeVar("W", bound=str)
+WordT = TypeVar("WordT", bound=str)
 
 
 def bad_profile_error(variable: str, problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
-    """Return the error about a setting. `variable` is the name of the setting, `problem` the code of the mistake."""
+    """Return the error bad_profile about a setting. `variable` is the name of the setting, `problem` the code of
+    the mistake; `facts` are added to the error's detail."""
     return ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": problem, **facts})
 
 
 @dataclass(frozen=True, slots=True)
 class RawSetting:
-    """The text of a setting. `name` is the environment variable or the key in the profile file; `file` is that file,
-    None for an environment variable.
+    """A setting as text, before it is parsed. `name` is the environment variable or the key in the profile file;
+    `file` is the profile file, None for an environment variable.
 
-    Every parser raises `bad_profile` with this name and a problem code.
+    The methods parse the text. They raise bad_profile with this name and the code of the mistake.
     """
 
     name: str
@@ -39,7 +40,8 @@ class RawSetting:
     file: Path | None = None
 
     def setting_error(self, problem: SettingProblem, /, **facts: Unpack["BadProfile"]) -> ConsoleError:
-        """Return the error about this setting. It does not contain the text, because a URL may contain a password."""
+        """Return the error bad_profile about this setting. The error doesn't contain the text, because a URL may
+        contain a password."""
         file: BadProfile = {} if self.file is None else {"file": str(self.file)}
         return bad_profile_error(self.name, problem, **file | facts)
 
@@ -48,32 +50,36 @@ class RawSetting:
         return choice_parser("0", "1")(self) == "1"
 
     def parse_operator(self) -> str:
-        """Return an operator's name: 1 to 32 letters, digits, dots, underscores and hyphens."""
+        """Return the name of an operator: 1 to 32 letters, digits, dots, underscores and hyphens. Raises
+        bad_profile."""
         if not _OPERATOR_PATTERN.fullmatch(self.text):
             raise self.setting_error(SettingProblem.BAD_OPERATOR)
         return self.text
 
     def parse_clients(self) -> frozenset[str]:
-        """Return the client ids in the text, which commas separate. Raises bad_profile for a malformed id."""
+        """Return the client ids in a text that separates them by commas. Raises bad_profile for a malformed id."""
         ids = [part.strip() for part in self.text.split(",")]
         if not all(CLIENT_ID_PATTERN.fullmatch(client) for client in ids):
             raise self.setting_error(SettingProblem.BAD_CLIENTS)
         return frozenset(ids)
 
     def parse_number(self, minimum: float, maximum: float) -> float:
-        """Return a decimal number between `minimum` and `maximum`, both included; only ASCII digits are accepted."""
+        """Return a decimal number from `minimum` to `maximum`, both included. Raises bad_profile; digits other
+        than 0 to 9 aren't accepted."""
         if not _DECIMAL_PATTERN.fullmatch(self.text) or not minimum <= float(self.text) <= maximum:
             raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return float(self.text)
 
     def parse_integer(self, minimum: int, maximum: int) -> int:
-        """Return an integer between `minimum` and `maximum`, both included; only ASCII digits are accepted."""
+        """Return an integer from `minimum` to `maximum`, both included. Raises bad_profile; digits other than 0 to
+        9 aren't accepted."""
         if not (self.text.isascii() and self.text.isdigit() and minimum <= self.parse_number(minimum, maximum)):
             raise self.setting_error(SettingProblem.OUT_OF_RANGE, low=f"{minimum:.9g}", high=f"{maximum:.9g}")
         return int(self.text)
 
     def parse_failpoint(self) -> tuple[str, int, str]:
-        """Return step, count and action of `step:count:action`. The step is one of those that `doctor` lists."""
+        """Return the step, count and action in a text of the form `step:count:action`. Raises bad_profile; the
+        step must be one of those that the command `doctor` lists."""
         match = _FAILPOINT_PATTERN.fullmatch(self.text)
         if match is None:
             raise self.setting_error(SettingProblem.BAD_FAILPOINT)
@@ -82,15 +88,14 @@ class RawSetting:
         return match[1], int(match[2]), match[3]
 
     def parse_address(self) -> str:
-        """Return the IP address in its normal form. Raises bad_profile for any other text."""
+        """Return an IP address in its normal form. Raises bad_profile for any other text."""
         from ipaddress import ip_address
 
         return self._parse_with(ip_address, self.text)
 
     def parse_networks(self) -> tuple[str, ...]:
-        """Return the networks (CIDR) in the text, which commas separate. Raises bad_profile if one of them is
-        malformed, e.g. has no valid address.
-        """
+        """Return the networks (CIDR) in a text that separates them by commas. Raises bad_profile for a malformed
+        network."""
         from ipaddress import ip_network
 
         return tuple(self._parse_with(ip_network, part.strip()) for part in self.text.split(","))
@@ -102,9 +107,8 @@ class RawSetting:
             raise self.setting_error(SettingProblem.BAD_ADDRESS) from cause
 
     def parse_path(self) -> Path:
-        """Return an absolute path. A relative path is taken from the working directory, `~` from the user's home
-        folder.
-        """
+        """Return an absolute path. A relative path begins at the working directory, `~` is the user's home folder.
+        Raises bad_profile."""
         if "\0" in self.text:
             raise self.setting_error(SettingProblem.BAD_PATH)
         try:
@@ -113,7 +117,7 @@ class RawSetting:
             raise self.setting_error(SettingProblem.BAD_PATH) from cause
 
     def parse_folder(self) -> Path:
-        """Return the absolute path of a folder. It may be missing, but must not be a file."""
+        """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the path is a file."""
         path = self.parse_path()
         try:
             if path.exists() and not path.is_dir():
@@ -123,10 +127,11 @@ class RawSetting:
         return path
 
 
-def choice_parser(*allowed_words: W) -> Callable[[RawSetting], W]:
-    """Return a parser of settings that accepts only one of `allowed_words` and returns this word."""
+def choice_parser(*allowed_words: WordT) -> Callable[[RawSetting], WordT]:
+    """Return a parser that accepts only one of `allowed_words` and returns this word. The parser raises
+    bad_profile."""
 
-    def parse(raw: RawSetting) -> W:
+    def parse(raw: RawSetting) -> WordT:
         for word in allowed_words:
             if raw.text == word:
                 return word

@@ -1,6 +1,5 @@
-"""The socket at which the running window of one person receives links: its path, and sending to it. Without Qt, so
-that the command is quick.
-"""
+"""The socket at which the running window of a person receives links: its name, and a function that sends a link to
+it. This module doesn't import Qt, so that the command that opens a link is quick."""
 
 import hashlib
 import os
@@ -13,31 +12,31 @@ from pathlib import Path
 ANSWER_SHOWN, ANSWER_REFUSED = b"shown\n", b"refused\n"
 MAX_MESSAGE_BYTES = 256
 TIMEOUT_SECONDS = 3.0
-_FOLDER_MODE = 0o700
-_MAX_BASE_CHARACTERS = 40
+_SOCKET_FOLDER_MODE = 0o700
+_MAX_FOLDER_PATH_CHARACTERS = 40
 """A longer path would make the path of the socket longer than the operating systems allow (about 100 bytes)."""
 
 
 def socket_name(home: Path) -> str:
-    """Return the name of the socket of the window with this home: a path in a folder that only this user may enter;
-    on Windows the name of a pipe. Raises OSError if there is no such folder.
-    """
+    """Return the name of the socket of the window with this home folder: a path in a folder that only the current
+    user can access; on Windows the name of a pipe. Raises OSError if there is no such folder."""
     digest = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:24]
     if sys.platform == "win32":
         return f"support-console-{digest}"
-    return str(_private_folder() / f"{digest}.sock")
+    return str(_make_socket_folder() / f"{digest}.sock")
 
 
-def _private_folder() -> Path:
-    """Return a folder that belongs to this user and that nobody else may enter. Not the home: its path may be longer
-    than the path of a socket may be. Raises OSError if somebody else has made the folder.
+def _make_socket_folder() -> Path:
+    """Return the folder of the socket, which belongs to the current user and which no other user can access;
+    create it if it is missing. The home folder isn't used, because its path may be longer than the path of a
+    socket may be. Raises OSError if the folder belongs to another user or is open to others.
     """
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     folder = (
-        Path(base if 0 < len(base) <= _MAX_BASE_CHARACTERS else tempfile.gettempdir())
+        Path(base if 0 < len(base) <= _MAX_FOLDER_PATH_CHARACTERS else tempfile.gettempdir())
         / f"support-console-{os.getuid()}"
     )
-    folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
+    folder.mkdir(mode=_SOCKET_FOLDER_MODE, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise PermissionError(f"{folder} is not private")
@@ -45,9 +44,8 @@ def _private_folder() -> Path:
 
 
 def send_link(home: Path, link: str) -> bool:
-    """Send a link to the running window with this home. Return False if there is none, or if it doesn't answer that
-    it shows the link.
-    """
+    """Send a link to the running window with this home folder. Return True if the window answers that it shows the
+    link; False if it doesn't, or if no window is running."""
     message = f"{link}\n".encode()
     try:
         name = socket_name(home)

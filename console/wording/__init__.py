@@ -1,1 +1,2 @@
-"""Texts of the program in Japanese and English, by wording key."""
+"""The texts of the program in Japanese and English, found by wording key, and the functions that build texts from
+records."""

@@ -1,4 +1,4 @@
-"""Texts of alerts, for the window and for exports: the rule, the observed and the expected values, the record."""
+"""Texts of alerts, for the window and for exports: the alert's rule, its observed and expected values, its record."""
 
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem
@@ -7,23 +7,20 @@ from console.wording.text_context import TextContext
 
 
 def rule_text(alert: Alert, context: TextContext) -> str:
-    """Return the short text of the alert's rule, or the rule's id if there is no text."""
+    """Return a short text that says what the alert's rule has detected; the rule's id if there is no text."""
     key = wording.rule_sentence_key(alert.rule_id)
     return context.translate(key) if key else alert.rule_id
 
 
 def finding_words(text: str, context: TextContext, other: str | None = None) -> str:
-    """Return the observed or expected value of an alert as words and money. `other` is the other value, which may
-    name
-    the currency.
-    """
+    """Return the observed or the expected value of an alert as words and formatted amounts. `text` is the stored
+    value; `other` is the other one of the two values, in which the currency may be found."""
     return wording.finding_text(text, context.language, other)
 
 
 def record_text(item: AlertItem, context: TextContext) -> str:
-    """Return the text that names the record of the alert: the number of the order, the payment or the corporation, or
-    the kind and id of another record.
-    """
+    """Return the text that names the alert's record: the number of a corporation, an order or a payment; the kind
+    and id of another record."""
     alert = item.alert
     if item.kind == CORPORATION_KIND:
         return wording.format_number(item.number or "")

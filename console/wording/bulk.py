@@ -1,4 +1,5 @@
-"""Texts of bulk runs, for the window and for exports: the outcome of a row, its reason, its record."""
+"""Texts of bulk runs, for the window and for exports: the outcome of a row, the reason for it, and the row's
+record."""
 
 from console.domain.bulk.records import split_reason
 from console.domain.payments.records import Order
@@ -12,22 +13,21 @@ from console.wording.text_context import TextContext
 
 
 def result_word(name: str, action: BulkAction, context: TextContext) -> str:
-    """Return the word for the outcome of a row. The word for "done" depends on the action."""
+    """Return the word for the outcome of a row (`name`). For the outcome "done", the word depends on the action of
+    the bulk run."""
     return context.translate(f"bulk.result.done.{action.value}" if name == "done" else f"bulk.result.{name}")
 
 
 def reason_key(code: str) -> str | None:
-    """Return the wording key of a row's reason code; None if no text exists. A text for bulk runs has priority over a
-    text that is written for single actions.
-    """
+    """Return the wording key for the reason code of a row; None if there is no text. A text that is written for
+    bulk runs is preferred to one for single actions."""
     keys = (f"bulk.reason.{code}", f"reason.{code}", f"refusal.{code}", f"cause.{code}")
     return next(filter(wording.has_sentence, keys), None)
 
 
 def reason_text(code: str | None, person: str | None, context: TextContext) -> str:
-    """Return the sentence of a reason code for the forecast or result of a row, with the name of `person` if the
-    sentence names one. Return "" without a code, and the code itself if it has no sentence.
-    """
+    """Return the sentence for the reason code of a row, before or after the bulk run. `person` is the person whom
+    the sentence names, if it names one. Return "" without a code, and the code itself if it has no sentence."""
     if not code:
         return ""
     key = reason_key(code)
@@ -39,21 +39,20 @@ def row_reason(row: BulkRow, context: TextContext) -> str:
 
 
 def record_state_key(record: RecoverableRecord) -> str:
-    """Return the key of the badge for the present state of a row's record, or for an unknown outcome."""
+    """Return the design tokens' key of the badge that shows the state of a row's record, or its unknown outcome."""
     if not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN:
         return "certainty.unknown"
     return record_words.state_key(record)
 
 
 def record_name(record: RecoverableRecord | None, row: BulkRow, context: TextContext) -> str:
-    """Return the short name of a row's record. `record` is None if the record no longer exists; then return a text
-    which says this.
-    """
+    """Return the short name of a row's record. If the record no longer exists (`record` is None), the text says
+    so."""
     if record is None:
         return context.translate("bulk.gone", kind=row.kind, id=row.subject_id)
     return record_words.short_title(record, context)
 
 
 def company_name(record: RecoverableRecord | None, context: TextContext) -> str:
-    """Return the name of the record's company for a row; "" if the record is None or has no corporation number."""
+    """Return the name of the company of a row's record; "" if the record is None or has no corporation number."""
     return record_words.name_of(record, context) if record is not None and record_words.number_of(record) else ""

@@ -1,13 +1,13 @@
-"""All texts of the program in Japanese and English, for the window, the terminal and exports. A text is found by its
-wording key, such as `error.not_found`.
+"""All texts of the program in Japanese and English, for the window, the terminal and exports. A text is found by
+its wording key, such as `error.not_found`.
 
-The text of a key is a whole sentence, whose `{placeholders}` are replaced by facts. The key `key.full` has a version
-of the sentence with more facts; it is used if all of them are given. In a placeholder, `{at:short}` and
-`{number:number}` name a format, and `{cause:@cause}` inserts the text of the key `cause.<value>`. The items of a list
-are joined by the separator of the language.
+The text of a key is a whole sentence, in which `translate` replaces the `{placeholders}` by facts (named values).
+The key `key.full` has a version of the sentence with more facts, which is used if the caller passes all of them.
+In a placeholder, `{at:short}` and `{number:number}` name a format, and `{cause:@cause}` inserts the text of the
+key `cause.<value>`. The items of a list are joined by the separator of the language.
 
-A slash in a placeholder chooses by number: `{n:record/records}` is "record" if the fact `n` is 1, otherwise
-"records". It doesn't show the number: write `{n:count} {n:record/records}`.
+A slash in a placeholder selects a form by number: `{n:record/records}` is "record" if the fact `n` is 1, otherwise
+"records". This placeholder doesn't show the number itself: write `{n:count} {n:record/records}`.
 """
 
 import json
@@ -85,9 +85,10 @@ def has_sentence(key: str) -> bool:
 
 
 def translate(key: str, language: str, /, **facts: object) -> str:
-    """Return the text of the wording key in a language ("ja" or "en"), with its placeholders replaced by the facts.
+    """Return the text of a wording key in a language ("ja" or "en"), with its placeholders replaced by `facts`. A
+    missing fact becomes –.
 
-    If there is no text, log an error and return the key itself. A missing fact becomes –.
+    If there is no text, log an error and return the key itself.
     """
     words = sentences_by_key(language)
     if key not in words:
@@ -99,16 +100,16 @@ def translate(key: str, language: str, /, **facts: object) -> str:
 
 
 def error_message(error: ConsoleError, language: str) -> str:
-    """Return the message of an error for people: the event, its effect on the money, and the next step. If several
-    texts fit the error, the most specific one is used.
-    """
+    """Return the message that people read about an error: what happened, the effect on the money, and the next
+    step. If several texts fit the error, the most specific one is used."""
     key = next(filter(has_sentence, _message_keys(error)), f"error.{error.code}")
     return translate(key, language, **format_amounts(error.detail))
 
 
 def error_event(code: str, language: str) -> str:
-    """Return what happened, by the code of an error: the first sentence of its message, without the effect on the
-    money and the next step, which concern the person of a command. A code without a message is an internal error.
+    """Return a sentence that says what happened, for an error code: the first sentence of the error's message. The
+    rest of the message (effect on the money, next step) concerns only a person who has given a command. A code
+    without a message is treated as an internal error.
     """
     key = f"error.{code}" if has_sentence(f"error.{code}") else f"error.{ErrorCode.INTERNAL_ERROR.value}"
     message = translate(key, language)
@@ -117,9 +118,10 @@ def error_event(code: str, language: str) -> str:
 
 
 def _message_keys(error: ConsoleError) -> Iterator[str]:
-    """Yield the possible wording keys for the message of an error, the most specific first. All begin with
-    `error.{code}`; then follow `newer`, or `unknown` (the record's outcome), or a fact such as `reason` or `problem`
-    with hint or kind of record, or the kind of record, or nothing.
+    """Yield the wording keys that an error's message may have, the most specific first. Each begins with
+    `error.{code}`. Then follow: `newer`; `unknown`, for a record with an unknown outcome; one of the facts
+    `source`, `reason`, `problem` and `state`, with or without a hint or the kind of record; the kind of record;
+    nothing.
     """
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True:
@@ -137,7 +139,7 @@ def _message_keys(error: ConsoleError) -> Iterator[str]:
 
 
 def _is_unknown_check(record: object) -> bool:
-    """Return True if the record is a credit check with an unknown outcome."""
+    """Return True if the object is a credit check with an unknown outcome."""
     if record is None:
         return False
     # Records are imported here and below, not at the top, because most texts have no record among their facts.
@@ -147,9 +149,9 @@ def _is_unknown_check(record: object) -> bool:
 
 
 def _subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the kinds of record (such as payment or refund) that an error is about, the most specific first; empty
-    if the error names none, such as for a purchase. `detail` is the error's detail: its `about` names the kind, or
-    its `record` is the record itself.
+    """Return the kinds of record that an error is about, such as payment or refund, the most specific first; empty
+    if the error names none. `detail` is the error's detail: either its `about` names the kind, or its `record`
+    is the record.
     """
     record, about = detail.get("record"), detail.get("about")
     if isinstance(about, str):
@@ -163,9 +165,8 @@ def _subject_kinds(detail: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def format_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the facts of a text with each amount in minor units as Money, if the facts contain a known currency. The
-    fact `minor` is then also given as `amount`.
-    """
+    """Return the facts with each amount (an integer in minor units) converted to Money, if the facts contain a
+    known currency. The fact `minor` is also returned as `amount`."""
     currency = facts.get("currency")
     if currency not in MINOR_DIGITS_BY_CURRENCY:
         return facts
@@ -178,20 +179,21 @@ def format_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def state_word(kind: str, state: str, language: str) -> str:
-    """Return the word for a state of a record, such as for kind "credit-check" and state "success"."""
+    """Return the word for the state of a record; `kind` is the kind of the record, such as "credit-check", and
+    `state` the state, such as "success"."""
     return translate(f"state.{kind.replace('-', '_')}.{state}", language)
 
 
 def provider_name(name: str, language: str) -> str:
-    """Return the name of a provider for people; the given name if it has no words, as a source of signed notices."""
+    """Return the name of a provider as people write it; `name` itself if there is no text, as for the sender of
+    signed notices."""
     key = f"provider.{name}"
     return translate(key, language) if has_sentence(key) else name
 
 
 def cause_text(cause: str | None, translate: Callable[[str], str]) -> str:
-    """Return the text of the code of a record's problem: the cause of a failed call or the reason of its work; the
-    code itself if it has no words, "" for no problem.
-    """
+    """Return the text for a code that says why a call failed or why a record needs work. Return the code itself if
+    it has no text, "" for None."""
     if not cause:
         return ""
     keys = (f"cause.{cause}", f"work.reason.{cause}")
@@ -199,21 +201,19 @@ def cause_text(cause: str | None, translate: Callable[[str], str]) -> str:
 
 
 def badge_word(name: str, language: str) -> str:
-    """Return the word on a badge; `name` is the key of the badge in the design tokens, such as
-    `certainty.unknown`.
-    """
+    """Return the word on a badge. `name` is the key of the badge in the design tokens, such as
+    `certainty.unknown`."""
     return translate(f"state.{name}", language)
 
 
 def rule_sentence_key(rule: str) -> str | None:
-    """Return the wording key of the text for an alert rule or a kind of case; None if it has no text."""
+    """Return the wording key of the text for an alert rule or a kind of case; None if there is no text."""
     return next((key for key in (f"alert_rule.{rule}", f"work.reason.{rule}") if has_sentence(key)), None)
 
 
 def timeline_line(entry: "TimelineEntry", language: str) -> str:
-    """Return the sentence that describes an audit entry in a timeline. An entry about a refusal names the reason
-    within the error code, if the entry has it and the reason has words.
-    """
+    """Return the sentence that describes an audit entry in a timeline. For a refusal, the sentence names the
+    precise reason (`refusal` within `reason`), if the entry has one with a text."""
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")
     key = next(filter(has_sentence, keys), None)
     if key is None:
@@ -226,10 +226,8 @@ def timeline_line(entry: "TimelineEntry", language: str) -> str:
 
 
 def finding_text(text: str, language: str, other: str | None = None) -> str:
-    """Return a stored finding (`observed` or `expected` of an alert) as words and money. `other` is the other value
-    of
-    the alert, which may name the currency.
-    """
+    """Return a stored value of an alert (`observed` or `expected`) as words and formatted amounts. `other` is the
+    other one of the two values, in which the currency may be found."""
 
     def translate_fact(key: str, **facts: object) -> str:
         return translate(key, language, **facts)
@@ -238,7 +236,7 @@ def finding_text(text: str, language: str, other: str | None = None) -> str:
 
 
 def format_age(age: timedelta | None, language: str) -> str:
-    """Return an age with its unit in the given language, such as `26 h` or `26 時間`; – for an unknown age."""
+    """Return an age with its unit in a language, such as `26 h` or `26 時間`; – for an unknown age."""
     if age is None:
         return NO_VALUE
     number, unit = age_parts(age)
@@ -246,7 +244,7 @@ def format_age(age: timedelta | None, language: str) -> str:
 
 
 def placeholder_names(template: str) -> frozenset[str]:
-    """Return the names of the facts that the placeholders of a sentence use."""
+    """Return the names of the facts in the placeholders of a sentence."""
     fields = (field for _, field, _, _ in string.Formatter().parse(template) if field)
     return frozenset(field.partition(".")[0] for field in fields)
 
@@ -261,7 +259,7 @@ def has_all_facts(template: str, facts: Mapping[str, object]) -> bool:
 
 
 class _SentenceFormatter(string.Formatter):
-    """Replaces the placeholders of a sentence by facts. All facts are converted to text by this class."""
+    """Replaces the placeholders of a sentence by facts, and converts each fact to text."""
 
     def __init__(self, language: str) -> None:
         self._language = language
@@ -299,9 +297,9 @@ class _SentenceFormatter(string.Formatter):
         return translate(key, self._language, **facts)
 
     def _text_of_code(self, families: str, value: object) -> str:
-        """Return the text of a code for a placeholder such as `{cause:@cause}`. `families` are prefixes of wording
-        keys, separated by `|`; the key is `family.code`, or the family with the code in place of `*`. The first key
-        with a text is used; if there is none, return the code itself.
+        """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `families` are
+        prefixes of wording keys, separated by `|`; the wording key is `family.code`, or the family with the
+        code in place of `*`. The first key that has a text is used; without one, the code itself is returned.
         """
         code = _readable_value(value)
         for family in families.split("|"):
@@ -311,7 +309,7 @@ class _SentenceFormatter(string.Formatter):
         return _readable_code(_clean_text(code))
 
     def _text_of_changes(self, changes: Mapping[str, object]) -> str:
-        """Return the text of changed fields: the name of each field with its values before and after the change."""
+        """Return the text of changed fields: the name of each field, with its value before and after the change."""
         lines = []
         for name, pair in changes.items():
             before, after = pair if isinstance(pair, list | tuple) and len(pair) == 2 else (None, pair)
@@ -342,17 +340,15 @@ _TEXT_FORMATTERS: Mapping[str, Callable[[str], str]] = {"number": format_number,
 
 
 def choose_by_number(number: object, forms: str) -> str:
-    """Return the form of a word for a number: `forms` are the singular and the plural, separated by a slash, such as
-    "record/records". `number` is a count or its text, such as 1 or "1,000+".
-    """
+    """Return the singular or the plural of a word. `forms` are both, separated by a slash, such as
+    "record/records"; `number` is a count or its text, such as 1 or "1,000+"."""
     singular, _, plural = forms.partition("/")
     return singular if str(number) == "1" else plural
 
 
 def _readable_value(value: object) -> object:
-    """Return a fact in the form in which people read it: the name of a lease holder, the id of a record, the value of
-    an enum member; any other fact unchanged.
-    """
+    """Return a fact as people read it: the name of a lease holder, the id of a record, the value of an enum
+    member; any other fact unchanged."""
     match value:
         case Enum():
             return value.value
@@ -372,14 +368,13 @@ def _readable_value(value: object) -> object:
 
 
 def _readable_code(code: str) -> str:
-    """Return a code without a word readable: HTTP 599 for `http_599`; any other code itself."""
+    """Return a code that has no text in a readable form: `HTTP 599` for `http_599`, any other code unchanged."""
     return f"HTTP {code[5:]}" if code.startswith("http_") and code[5:].isdigit() else code
 
 
 def _clean_text(value: object) -> str:
-    """Return a value from outside as text in one line, of at most 300 characters. Control characters, and characters
-    that change the reading direction, become spaces.
-    """
+    """Return a value as text on one line, of at most 300 characters; the value may come from a provider or a file.
+    Control characters, and characters that change the reading direction, become spaces."""
     text = str(value)
     clean = "".join(character if character.isprintable() else " " for character in text[: _MAX_FACT_LENGTH + 1])
     return clean if len(text) <= _MAX_FACT_LENGTH else f"{clean[:_MAX_FACT_LENGTH]}…"

@@ -1,4 +1,4 @@
-"""A company in words: its totals, and the summary for a ticket."""
+"""Texts about a company: the sums of its payments and refunds, and a summary for a support ticket."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -11,11 +11,16 @@ from console.domain.views.company import CompanyTotals
 from console.wording.catalogue import state_word, translate
 from console.wording.formats import format_number
 
-_KINDS: dict[type, str] = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
+_KIND_BY_RECORD_CLASS: dict[type, str] = {
+    CreditCheck: "credit-check",
+    Order: "order",
+    Payment: "payment",
+    Refund: "refund",
+}
 
 
 def totals_text(totals: CompanyTotals, language: str) -> str:
-    """Return the money of a company in one currency, as one sentence."""
+    """Return a sentence with the sums of a company in one currency: paid, refunded, being sent, and unknown."""
     amounts = {
         name: Money(getattr(totals, f"{name}_minor"), totals.currency)
         for name in ("paid", "refunded", "sending", "unknown")
@@ -30,7 +35,8 @@ def summary_text(
     now: datetime,
     language: str,
 ) -> str:
-    """Return a summary of a company for a ticket. It has no personal data: no payer, no person's name, no note."""
+    """Return a summary of a company's records for a support ticket. The summary contains no personal data: no
+    payer, no person's name, no note."""
     return "\n".join(_summary_lines(result, name, open_records, now, language))
 
 
@@ -51,7 +57,7 @@ def _summary_lines(
     yield translate("company_page.summary.records", language, open=len(open_records), **counts)
     yield from (totals_text(totals, language) for totals in result.totals)
     for record in open_records:
-        kind = _KINDS[type(record)]
+        kind = _KIND_BY_RECORD_CLASS[type(record)]
         state = state_word(kind, record.state.value, language)
         yield translate(
             "company_page.summary.open", language, kind=translate(f"kind.{kind}", language), id=record.id, state=state

@@ -1,4 +1,5 @@
-"""Texts of a credit check, for the window and for exports: its state, its company, its result."""
+"""Texts of a credit check, for the window and for exports: its state, its company, its result, the person who
+acted."""
 
 from console.domain.explanations.badges import find_state_badge
 from console.domain.records import CreditCheck
@@ -6,14 +7,14 @@ from console.wording.text_context import TextContext
 
 
 def state_key(record: CreditCheck, *, derived: bool = True) -> str:
-    """Return the key of the badge for the state of a credit check (`find_state_badge`)."""
+    """Return the design tokens' key of the badge that shows the state of a credit check. With `derived`, the badge
+    of a credit check with missing parts says "incomplete"."""
     return find_state_badge(record, derived=derived)
 
 
 def known_name(record: CreditCheck, context: TextContext) -> str:
-    """Return the name that the provider gave a company, else the registry's official name, marked as such; "" if
-    neither is known.
-    """
+    """Return the name of the credit check's company: as the provider gave it, otherwise the official name in the
+    corporation registry, with a mark. Return "" if neither is known."""
     if record.company_name:
         return record.company_name
     entry = record.registry_entry
@@ -21,7 +22,8 @@ def known_name(record: CreditCheck, context: TextContext) -> str:
 
 
 def marked_name(official_name: str, context: TextContext) -> str:
-    """Return a name of the registry with the mark that says where it is from; "" for an empty name."""
+    """Return an official name with the mark which says that the name is from the corporation registry; "" for an
+    empty name."""
     return context.translate("corporation.marked_name", name=official_name) if official_name else ""
 
 
@@ -32,5 +34,5 @@ def result_word(record: CreditCheck, context: TextContext) -> str:
 
 
 def actor_name(name: str, context: TextContext) -> str:
-    """Return the name of a person who acted; for the worker, the word for it in the window's language."""
+    """Return the name of the person who acted; for the worker, the word "worker" in the language of the context."""
     return context.translate("who.worker") if name == "worker" else name

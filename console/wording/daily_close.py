@@ -1,4 +1,4 @@
-"""The daily close in words: its state and its lines, for the window and the terminal."""
+"""Texts of a daily close, for the window, the terminal and exports: its title, its state, its sums and changes."""
 
 from collections.abc import Iterator
 
@@ -9,19 +9,19 @@ from console.wording import reports as report_words
 from console.wording.catalogue import provider_name, translate
 from console.wording.formats import NO_VALUE, format_amount, format_instant
 
-NET = "net"
+NET_SUM_NAME = "net"
 """Name of the net amount, beside the names of SUMS."""
 
 
 def close_title(close: DailyClose, language: str) -> str:
-    """Return the name of the close with its provider and its day."""
+    """Return the title of a daily close, with its provider and its day."""
     return translate(
         "close.title", language, provider=provider_name(close.provider, language), day=close.day.isoformat()
     )
 
 
 def state_line(close: DailyClose, language: str) -> str:
-    """Return the sentence that says whether the close is final, and if not, why."""
+    """Return a sentence which says whether the daily close is final, and if not, why."""
     if close.is_final:
         return translate("close.final", language)
     still_unknown = sum(record.settled_at is None for record in close.unknown)
@@ -35,7 +35,8 @@ def state_line(close: DailyClose, language: str) -> str:
 
 
 def make_about_lines(close: DailyClose, language: str) -> Iterator[str]:
-    """Yield what the figures mean, the reconciliation of the day, and its first close."""
+    """Yield sentences about a daily close: the meaning of its figures, the reconciliation of the day, and when the
+    day was closed for the first time."""
     yield translate("close.about", language)
     yield translate("close.fees", language)
     run = close.reconciliation
@@ -45,12 +46,12 @@ def make_about_lines(close: DailyClose, language: str) -> Iterator[str]:
         days = {"first": run.from_day.isoformat(), "last": run.to_day.isoformat()}
         counts = {"matched": run.matched, "n": run.difference_count}
         yield translate("close.reconciliation", language, id=run.run_id, **days, **counts)
-    yield _first_line(close, language)
+    yield _first_close_line(close, language)
     if not close.is_complete:
         yield translate("close.capped", language)
 
 
-def _first_line(close: DailyClose, language: str) -> str:
+def _first_close_line(close: DailyClose, language: str) -> str:
     if close.first is None:
         return translate("close.first", language)
     facts = {"at": format_instant(close.first.at), "person": close.first.person}
@@ -58,7 +59,7 @@ def _first_line(close: DailyClose, language: str) -> str:
 
 
 def close_lines(close: DailyClose, language: str) -> Iterator[str]:
-    """Yield the close as lines of text, for the terminal and for screen readers."""
+    """Yield the whole daily close as lines of text, for the terminal and for screen readers."""
     yield close_title(close, language)
     yield state_line(close, language)
     yield from make_about_lines(close, language)
@@ -66,7 +67,7 @@ def close_lines(close: DailyClose, language: str) -> Iterator[str]:
         for name in SUMS:
             value = report_words.count_and_sum_text(money.sum_of(name), money.currency, language)
             yield f"{money.currency} {sum_name(name, language)}: {value}"
-        yield f"{money.currency} {sum_name(NET, language)}: {format_amount(money.net_minor, money.currency)}"
+        yield f"{money.currency} {sum_name(NET_SUM_NAME, language)}: {format_amount(money.net_minor, money.currency)}"
     for record in close.unknown:
         yield translate(
             "close.unknown.line",
@@ -81,38 +82,39 @@ def close_lines(close: DailyClose, language: str) -> Iterator[str]:
 
 
 def change_lines(close: DailyClose, language: str) -> Iterator[str]:
-    """Yield a line per change since the first close."""
+    """Yield one line for each change since the day was closed for the first time."""
     for change in close.changes:
         before, after = change_values(change, language)
         yield translate("close.change.line", language, what=change_name(change, language), before=before, after=after)
 
 
 def sum_name(name: str, language: str) -> str:
-    """Return the name of a sum of SUMS, or of `net`."""
+    """Return the name of a sum of the daily close; `name` is one of SUMS, or `net` for the net amount."""
     return translate(f"close.sum.{name}", language)
 
 
 def record_name(record: UnknownRecord, language: str) -> str:
-    """Return kind and id of a record."""
+    """Return the kind and id of a record whose outcome was unknown at the end of the day."""
     return f"{translate(f'kind.{record.kind}', language)} {record.id}"
 
 
 def settled_text(record: UnknownRecord, language: str) -> str:
-    """Return when the outcome became known, or that it is unknown still."""
+    """Return a text which says when the outcome of a record became known, or that it is still unknown."""
     if record.settled_at is None:
         return translate("close.unknown.still", language)
     return translate("close.unknown.settled", language, at=format_instant(record.settled_at))
 
 
 def change_name(change: CloseChange, language: str) -> str:
-    """Return what has changed: the name of a sum with its currency, or the name of the part."""
+    """Return the name of what has changed since the day was closed for the first time: a sum with its currency, or
+    another field of the daily close."""
     if change.currency:
         return f"{change.currency} {sum_name(change.what, language)}"
     return translate(f"close.change.{change.what}", language)
 
 
 def change_values(change: CloseChange, language: str) -> tuple[str, str]:
-    """Return the values before and after a change as texts."""
+    """Return two texts: the value before and the value after a change."""
 
     def format_text(value: CountAndSum | str | None) -> str:
         if isinstance(value, CountAndSum):

@@ -1,4 +1,5 @@
-"""Disagreements as text: which side differs from our record, and the state and amount that each side has."""
+"""Texts about a payment or order on which our record, the provider and the order disagree: who differs from our
+record, and the state and amount that each of them has."""
 
 from collections.abc import Iterator
 
@@ -10,8 +11,9 @@ from console.wording import catalogue as wording
 
 
 def difference_text(record: object, disagreement: Disagreement, language: str) -> str:
-    """Return which sides differ from our record and in what, such as `PayPay (amount) ¥11,500 ≠ ¥12,000`. If no side
-    differs now, or if a reconciliation found the difference, it is what the open case says.
+    """Return a text which says who differs from our record and how, such as `PayPay (amount) ¥11,500 ≠ ¥12,000`.
+    If no difference exists now, or if a reconciliation found it, the text begins with the finding of the open
+    case.
     """
     parts = list(_side_texts(record, disagreement, language)) if isinstance(record, Payment) else []
     if disagreement.rule is not None and (not parts or disagreement.rule in RECONCILED):
@@ -27,8 +29,8 @@ def _side_texts(payment: Payment, disagreement: Disagreement, language: str) -> 
                 language,
                 side=_side_name(side, payment, language),
                 field=wording.translate(f"field.{field}", language),
-                theirs=_value_text(side, field, language),
-                ours=_value_text(disagreement.sides[0], field, language),
+                theirs=_side_value_text(side, field, language),
+                ours=_side_value_text(disagreement.sides[0], field, language),
             )
 
 
@@ -38,8 +40,8 @@ def _side_name(side: ComparedSide, payment: Payment, language: str) -> str:
     return wording.provider_name(payment.provider, language)
 
 
-def _value_text(side: ComparedSide, field: str, language: str) -> str:
-    """Return the value of one field as the side says it, or – if it says none."""
+def _side_value_text(side: ComparedSide, field: str, language: str) -> str:
+    """Return the value of one field as the provider or the order has it (`side`); – if the value is missing."""
     match field:
         case "amount" if side.minor is not None and side.currency is not None:
             return wording.format_amount(side.minor, side.currency)

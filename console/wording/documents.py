@@ -1,9 +1,9 @@
-"""The comparison of two versions of a PDF in words, for the window, screen readers and the terminal."""
+"""Texts about the comparison of two versions of a PDF, for the window, screen readers and the terminal."""
 
 from console.domain.documents.comparison import SIGNS, Comparison, DifferenceKind, PageDifference
 from console.wording.catalogue import translate
 
-_TEXT_KINDS = {
+_TEXT_KEY_BY_KIND = {
     DifferenceKind.ADDED: "compare.difference.added",
     DifferenceKind.REMOVED: "compare.difference.removed",
     DifferenceKind.CHANGED: "compare.difference.changed",
@@ -11,23 +11,24 @@ _TEXT_KINDS = {
 
 
 def difference_text(difference: PageDifference, language: str) -> str:
-    """Return what differs, with the words of both versions."""
-    if difference.kind in _TEXT_KINDS:
-        words = {"old": _one_line(difference.old_text), "new": _one_line(difference.new_text)}
-        return translate(_TEXT_KINDS[difference.kind], language, **words)
+    """Return a sentence about one difference between two versions of a page, with the differing words of both
+    versions."""
+    if difference.kind in _TEXT_KEY_BY_KIND:
+        words = {"old": _replace_unprintable(difference.old_text), "new": _replace_unprintable(difference.new_text)}
+        return translate(_TEXT_KEY_BY_KIND[difference.kind], language, **words)
     if difference.kind is DifferenceKind.UNREADABLE:
         return translate("compare.difference.unreadable", language, reason=difference.reason)
     return translate(f"compare.difference.{difference.kind}", language)
 
 
 def difference_line(difference: PageDifference, language: str) -> str:
-    """Return a difference as a line with its sign and its page."""
+    """Return a difference as one line: its sign, the number of its page, and the sentence about it."""
     text = difference_text(difference, language)
     return translate("compare.line", language, sign=SIGNS[difference.kind], page=difference.page + 1, text=text)
 
 
 def summary_lines(comparison: Comparison, language: str) -> list[str]:
-    """Return the number of differences, and what was not compared."""
+    """Return sentences with the number of differences, and with the pages that could not be compared."""
     counts = {"old": comparison.old_pages, "new": comparison.new_pages}
     count = len(comparison.differences)
     key = "compare.summary" if count else "compare.same"
@@ -39,5 +40,5 @@ def summary_lines(comparison: Comparison, language: str) -> list[str]:
     return lines
 
 
-def _one_line(text: str) -> str:
+def _replace_unprintable(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)

@@ -1,10 +1,10 @@
-"""The words of stored evidence, for the window and the terminal: its source and its content."""
+"""The text that names the source of stored evidence, for the window and the terminal."""
 
 from console.wording import catalogue as wording
 
 
 def source_text(source: str, language: str) -> str:
-    """Return the source of evidence ("paypay.probe") as text: the provider and the call."""
+    """Return the text for the source of evidence: the provider and the call, such as for "paypay.probe"."""
     if wording.has_sentence(f"evidence.source.{source}"):
         return wording.translate(f"evidence.source.{source}", language)
     provider, _, call = source.partition(".")

@@ -1,7 +1,8 @@
-"""Short texts that the program has stored about states and amounts (`observed` and `expected` of alerts and cases,
-the
-two sides of a reconciliation, the summary of an answer), as words and money. They are stored with codes, in minor
-units and with internal ids, because hash chains and packs contain them.
+"""Translation of findings: short texts that the program has stored about states and amounts, such as `observed`
+and `expected` of alerts and cases, both sides of a reconciliation, and the summary of a provider's answer.
+
+Findings are stored with codes, amounts in minor units and internal ids, because hash chains and evidence packs
+contain them. This module returns them as words and formatted amounts.
 """
 
 import re
@@ -18,15 +19,15 @@ Translate: TypeAlias = Callable[..., str]
 
 _CURRENCY_PATTERN = re.compile(r"\b\d{1,15} (?P<currency>JPY|INR)\b")
 _AMOUNT_PATTERN = re.compile(r"\b(?P<minor>\d{1,15})(?: (?P<currency>JPY|INR)\b)?")
-_RULE_PART_PATTERN = re.compile(r"(?P<kind>order|payment)(?: \d+)?=(?P<state>[a-z_]+)(?P<rest>.*)")
+_STATE_AND_AMOUNT_PATTERN = re.compile(r"(?P<kind>order|payment)(?: \d+)?=(?P<state>[a-z_]+)(?P<rest>.*)")
 _ANSWER_PATTERN = re.compile(
     r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]+)(?P<number> \S+)?"
 )
 _REFUND_PATTERN = re.compile(r"refund (?P<id>\d+) (?:of )?(?P<rest>.*)")
-_WORDING_CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
-_ANSWERED = "answered"
+_CODE_PATTERN = re.compile(r"\b[a-z][a-z0-9]*(?:[-_][a-z0-9]+)+\b")
+_ANSWERED_REASON = "answered"
 """Reason of an answer that says no more than that there is one."""
-_PHRASES = (
+_FIXED_PHRASES = (
     "refund|compensation", "a payment of ours", "no refund of ours", "a signature that fits", "answers", "readable",
     "published", "done", "provider does not know the check", "acknowledgement|renewal", "13 digits",
 )  # fmt: skip
@@ -56,25 +57,25 @@ _PHRASE_PATTERNS: Mapping[str, re.Pattern[str]] = {
 
 
 def finding_text(text: str, translate: Translate, currency: str | None = None) -> str:
-    """Return a stored finding as words and money in the language of `translate`. `currency` is that of amounts which
-    were stored without one; if it isn't known either, these amounts are left out. A provider's own word stays.
+    """Return a stored finding as words and formatted amounts, in the language of `translate`. `currency` is used
+    for amounts that were stored without a currency; if it is None and the finding names no currency, these
+    amounts are left out. A provider's own word for a state stays in the text.
     """
     match = _CURRENCY_PATTERN.search(text)
     known = match["currency"] if match else currency
     separator = translate("list.separator")
-    return separator.join(_part_text(part, translate, known) for part in text.split("; "))
+    return separator.join(_finding_part_text(part, translate, known) for part in text.split("; "))
 
 
 def currency_of(*texts: str | None) -> str | None:
-    """Return the currency that one of the texts names; None if none does."""
+    """Return the currency that one of the stored findings names; None if none names one."""
     matches = (_CURRENCY_PATTERN.search(text) for text in texts if text)
     return next((match["currency"] for match in matches if match), None)
 
 
 def code_text(code: str, translate: Translate) -> str:
-    """Return the word for a stable code (a cause, a reason or a state). A provider's code without a word is returned
-    readable: HTTP 599 for `http_599`, otherwise itself.
-    """
+    """Return the text for a code of a cause, a reason or a state. A provider's code without a text is returned in
+    a readable form: `HTTP 599` for `http_599`, any other code unchanged."""
     return translate("finding.code", code=code)
 
 
@@ -82,31 +83,32 @@ def _state_word(kind: str, state: str, translate: Translate) -> str:
     return translate(f"state.{kind}.{state}")
 
 
-def _part_text(part: str, translate: Translate, currency: str | None) -> str:
-    for slug, phrase in enumerate(_PHRASES):
+def _finding_part_text(part: str, translate: Translate, currency: str | None) -> str:
+    for slug, phrase in enumerate(_FIXED_PHRASES):
         if part == phrase:
             return translate(f"finding.phrase.{slug}")
-    if rule := _RULE_PART_PATTERN.fullmatch(part):
-        return _rule_part_text(rule, translate, currency)
+    if rule := _STATE_AND_AMOUNT_PATTERN.fullmatch(part):
+        return _state_and_amount_text(rule, translate, currency)
     if answer := _ANSWER_PATTERN.fullmatch(part):
         return _answer_text(answer, translate)
     if company := _COMPANY_PATTERN.fullmatch(part):
         return _company_text(company, translate)
     if refund := _REFUND_PATTERN.fullmatch(part):
-        rest = _part_text(refund["rest"], translate, currency)
+        rest = _finding_part_text(refund["rest"], translate, currency)
         return translate("finding.refund", id=refund["id"], rest=rest)
     for name, pattern in _PHRASE_PATTERNS.items():
         if match := pattern.fullmatch(part):
             return _phrase_text(name, match, translate, currency)
-    return _words_and_money(part, translate, currency)
+    return _translate_codes_and_amounts(part, translate, currency)
 
 
-def _rule_part_text(match: re.Match[str], translate: Translate, currency: str | None) -> str:
-    """Return the text of a part such as `payment 91=completed 3300 JPY after=expired`."""
+def _state_and_amount_text(match: re.Match[str], translate: Translate, currency: str | None) -> str:
+    """Return the text for a finding such as `payment 91=completed 3300 JPY after=expired`: kind, state, amount,
+    and the state that the record had before."""
     kind, (rest, _, after) = match["kind"], match["rest"].strip().partition("after=")
     state, amount = _state_word(kind, match["state"], translate), ""
     if rest.strip():
-        amount = _words_and_money(rest.strip(), translate, currency)
+        amount = _translate_codes_and_amounts(rest.strip(), translate, currency)
     key = "order_is_in" if kind == "order" else "payment_of" if amount else "payment_is"
     text = translate(f"finding.{key}", state=state, amount=amount)
     if not after:
@@ -115,12 +117,13 @@ def _rule_part_text(match: re.Match[str], translate: Translate, currency: str | 
 
 
 def _answer_text(match: re.Match[str], translate: Translate) -> str:
-    """Return the text of an answer's summary such as `HTTP 500 UNKNOWN http_500`: the words, and the HTTP status."""
+    """Return the text for the summary of a provider's answer, such as `HTTP 500 UNKNOWN http_500`: outcome, cause
+    and HTTP status in words."""
     outcome, reason = match["outcome"], match["reason"]
     if outcome not in list(OutcomeClass):
-        return _words_and_money(match[0], translate, None)
+        return _translate_codes_and_amounts(match[0], translate, None)
     text = translate(f"outcome.{outcome}")
-    if reason != _ANSWERED:
+    if reason != _ANSWERED_REASON:
         text = translate("finding.answer", outcome=text, cause=code_text(reason, translate))
     names_status = match["status"] is None or f"HTTP {match['status']}" in text
     status = "" if names_status else f" · HTTP {match['status']}"
@@ -128,9 +131,8 @@ def _answer_text(match: re.Match[str], translate: Translate) -> str:
 
 
 def _company_text(match: re.Match[str], translate: Translate) -> str:
-    """Return the text of a change of a corporation, such as `company closed 2026-10-31 liquidation` or
-    `company renamed A|B`. A name that no character set holds is stored empty.
-    """
+    """Return the text for a change of a corporation, such as `company closed 2026-10-31 liquidation` or `company
+    renamed A|B`. A name that the registry has only as an image is stored as ""."""
     change, rest = match["change"], match["rest"] or ""
     if change == "closed":
         change = f"closed.{rest}"
@@ -150,7 +152,7 @@ def _phrase_text(name: str, match: re.Match[str], translate: Translate, currency
     facts: dict[str, object] = dict(match.groupdict())
     for fact in ("amount", "part"):
         if isinstance(facts.get(fact), str):
-            facts[fact] = _words_and_money(str(facts[fact]), translate, currency)
+            facts[fact] = _translate_codes_and_amounts(str(facts[fact]), translate, currency)
     if "state" in facts:
         facts["state"] = _state_word("order", str(facts["state"]), translate)
     if "reason" in facts:
@@ -166,10 +168,9 @@ def _phrase_text(name: str, match: re.Match[str], translate: Translate, currency
     return translate(f"finding.{name}{way}", **facts)
 
 
-def _words_and_money(part: str, translate: Translate, currency: str | None) -> str:
-    """Return the part with words in place of codes and formatted amounts. Only a number with a currency, or one that
-    follows a state or a provider's word, is an amount.
-    """
+def _translate_codes_and_amounts(part: str, translate: Translate, currency: str | None) -> str:
+    """Return a part of a finding with codes replaced by words, and with formatted amounts. A number is an amount
+    only if a currency follows, or if it follows a state or a provider's word."""
     word, _, rest = part.partition(" ")
     if word.islower() and word.isalpha():
         word = code_text(word, translate)
@@ -178,14 +179,13 @@ def _words_and_money(part: str, translate: Translate, currency: str | None) -> s
     follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", rest)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))
     text = f"{word} {rest}".strip()
-    text = _AMOUNT_PATTERN.sub(_amount_text(currency, drops=is_amount), text).strip()
-    return _WORDING_CODE_PATTERN.sub(lambda code: code_text(code[0], translate), text)
+    text = _AMOUNT_PATTERN.sub(_make_amount_replacer(currency, drops=is_amount), text).strip()
+    return _CODE_PATTERN.sub(lambda code: code_text(code[0], translate), text)
 
 
 def _provider_word(code: str, translate: Translate) -> str:
-    """Return the words for a provider's state with its code beside them, such as `failed (OTS0600)`; the code alone
-    if it has no words.
-    """
+    """Return the text for a provider's state with the provider's code beside it, such as `failed (OTS0600)`; the
+    code alone if it has no text."""
     words = translate("finding.provider_state", code=code)
     if words == code:
         return code
@@ -193,11 +193,9 @@ def _provider_word(code: str, translate: Translate) -> str:
     return translate(f"finding.provider_{'words' if has_brackets else 'word'}", words=words, code=code)
 
 
-def _amount_text(currency: str | None, *, drops: bool) -> Callable[[re.Match[str]], str]:
-    """Return the function that replaces a number by an amount. With `drops`, a number without a currency is an
-    amount,
-    too: it gets `currency`, or is left out if that is None.
-    """
+def _make_amount_replacer(currency: str | None, *, drops: bool) -> Callable[[re.Match[str]], str]:
+    """Return a function that replaces a matched number by a formatted amount. With `drops`, a number without a
+    currency is an amount too: it gets `currency`, or is removed if `currency` is None."""
 
     def replace(match: re.Match[str]) -> str:
         of = match["currency"] or (currency if drops else None)

@@ -1,6 +1,5 @@
-"""Formats of instants, ages, amounts and numbers for people. Times are in Japanese time; amounts are computed with
-integers only.
-"""
+"""Functions that format instants, ages, amounts and numbers as texts for people. Times are in Japanese time;
+amounts are computed with integers only."""
 
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -16,10 +15,10 @@ _FORMAT_BY_STYLE = {"full": "%Y-%m-%d %H:%M:%S JST", "short": "%m-%d %H:%M", "cl
 
 
 def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
-    """Return an instant as text in Japanese time. The style `full` is `2026-11-20 15:04:05 JST`, `short` is `11-20
-    15:04`, `clock` is `15:04:05`, `day` is `2026-11-20`.
+    """Return an instant as text in Japanese time; None becomes –. The style `full` is `2026-11-20 15:04:05 JST`,
+    `short` is `11-20 15:04`, `clock` is `15:04:05`, `day` is `2026-11-20`.
 
-    The style `until` is the last Japanese day of a period that ends at `at`. None becomes –.
+    For the style `until`, `at` is the end of a period, and the text is the last Japanese day of this period.
     """
     if at is None:
         return NO_VALUE
@@ -29,7 +28,8 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
 
 
 def format_moment(at: datetime, now: datetime) -> str:
-    """Return an instant as `11-20 15:04`, or as `2025-11-20 15:04` if it isn't of the present Japanese year."""
+    """Return an instant as `11-20 15:04` in Japanese time, or as `2025-11-20 15:04` if it is in another year than
+    `now`."""
     text = format_instant(at, "short")
     year = at.astimezone(JST).year
     return text if year == now.astimezone(JST).year else f"{year}-{text}"
@@ -41,9 +41,8 @@ def format_day(day: date | None) -> str:
 
 
 def age_parts(age: timedelta) -> tuple[int, str]:
-    """Return an age as a whole number and the wording key of its unit: seconds if it is less than a minute, minutes
-    if less than an hour, hours if less than two days, otherwise days.
-    """
+    """Return an age as a whole number and the wording key of the unit: seconds below one minute, minutes below one
+    hour, hours below two days, otherwise days."""
     seconds = max(0, int(age.total_seconds()))
     for unit, size, limit in (("seconds", 1, 60), ("minutes", 60, 3_600), ("hours", 3_600, 172_800)):
         if seconds < limit:
@@ -52,23 +51,20 @@ def age_parts(age: timedelta) -> tuple[int, str]:
 
 
 def format_number(number: str) -> str:
-    """Return a corporation number in groups of digits, such as `7 1234 5678 9012`; return any other text
-    unchanged.
-    """
+    """Return a corporation number in groups of digits, such as `7 1234 5678 9012`. A text that isn't 13 characters
+    long is returned unchanged."""
     return group_digits(number) if len(number) == DIGIT_COUNT else number
 
 
 def format_count(count: int, *, is_capped: bool = False) -> str:
-    """Return a count as text such as `1,204`. With `is_capped`, return `1,000+`: counting stopped at this number, and
-    there are more.
-    """
+    """Return a count as text such as `1,204`. With `is_capped`, return `1,204+`, because the program stopped
+    counting there."""
     return f"{count:,}+" if is_capped else f"{count:,}"
 
 
 def format_amount(amount_minor: int, currency: str) -> str:
-    """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with −.
-    An amount in another currency has the code of the currency and two decimals.
-    """
+    """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with
+    −. For other currencies, the text has the currency code and two decimals."""
     symbol, decimals = _SYMBOL_AND_DECIMALS.get(currency, (f"{currency} ", 2))
     units, subunits = divmod(abs(amount_minor), 10**decimals)
     digits = _group_indian(units) if currency == "INR" else f"{units:,}"
@@ -77,7 +73,8 @@ def format_amount(amount_minor: int, currency: str) -> str:
 
 
 def _group_indian(units: int) -> str:
-    """Return a number with commas as in India: a group of the last three digits, then groups of two (`1,23,456`)."""
+    """Return a number with commas as written in India, such as `1,23,456`: the last three digits are a group, the
+    digits before are groups of two."""
     head, tail = divmod(units, 1000)
     if not head:
         return str(units)
@@ -99,7 +96,6 @@ def format_bytes(size: int) -> str:
 
 
 def shorten_id(text: str) -> str:
-    """Return an identifier of more than 12 characters as its first and last four, such as `7f3c…d2a1`; return a
-    shorter one unchanged.
-    """
+    """Return the first and the last four characters of an identifier of more than 12 characters, such as
+    `7f3c…d2a1`; a shorter identifier is returned unchanged."""
     return text if len(text) <= 12 else f"{text[:4]}…{text[-4:]}"

@@ -1,6 +1,5 @@
-"""Texts of incidents for window and terminal: title, extent, state, playbook, and the reason why an incident has
-ended.
-"""
+"""Texts of incidents for the window and the terminal: title, affected records, state, playbook (recommended
+steps), and the reason why an incident has ended."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -17,26 +16,27 @@ from console.wording import catalogue as wording
 
 Translate: TypeAlias = Callable[..., str]
 """Function that returns the sentence of a wording key in one language."""
-_MAX_STEPS = 9
+_MAX_PLAYBOOK_STEPS = 9
 
 
 def title(incident: Incident, translate: Translate) -> str:
-    """Return the short text of the incident's main rule, or the rule's id if there is no text."""
+    """Return a short text that says what the rule of the incident's main alert has detected; the rule's id if
+    there is no text."""
     rule = incident.main_alert.rule_id
     key = wording.rule_sentence_key(rule)
     return translate(key) if key else rule
 
 
 def extent_text(incident: Incident, translate: Translate) -> str:
-    """Return the number of affected records and their sums, one per currency."""
+    """Return a text with the number of records that the incident affects, and with their sums, one per currency."""
     extent = incident.extent
     if not extent.records:
         return translate("incident.affected.none")
-    return " · ".join((translate("incident.affected", n=extent.records), *sums(incident)))
+    return " · ".join((translate("incident.affected", n=extent.records), *sum_texts(incident)))
 
 
-def sums(incident: Incident) -> Sequence[str]:
-    """Return the sums of the affected records, one text per currency."""
+def sum_texts(incident: Incident) -> Sequence[str]:
+    """Return the sums of the affected records as texts, one per currency."""
     return [
         wording.format_amount(min(minor, LARGEST_MINOR), currency)
         for currency, minor in sorted((incident.extent.sums or {}).items())
@@ -45,16 +45,15 @@ def sums(incident: Incident) -> Sequence[str]:
 
 
 def playbook_keys(incident: Incident) -> Sequence[str]:
-    """Return the wording keys of the steps that people follow, in their order."""
+    """Return the wording keys of the incident's playbook: the steps that people should follow, in their order."""
     name = playbook_of(incident.main_alert.rule_id)
-    keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_STEPS + 1))
+    keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_PLAYBOOK_STEPS + 1))
     return [key for key in keys if wording.has_sentence(key)]
 
 
 def because_text(incident: Incident, translate: Translate) -> str | None:
-    """Return the reason why the incident has ended: the text of the person who resolved it, or a sentence about the
-    facts that match again. None while it is open.
-    """
+    """Return the reason why the incident has ended: the text of the person who resolved it, or a sentence which
+    says that the facts match again. Return None while the incident is open."""
     if incident.resolution is not None:
         return incident.resolution.words
     if incident.state is not IncidentState.CLOSED:
@@ -64,9 +63,8 @@ def because_text(incident: Incident, translate: Translate) -> str | None:
 
 
 def state_text(incident: Incident, translate: Translate) -> str:
-    """Return a sentence about the state of the incident: snoozed, resolved, closed, or open again with the reason; ""
-    for an incident that was never snoozed or resolved.
-    """
+    """Return a sentence about the state of the incident: snoozed, resolved, closed, or open again with the reason.
+    Return "" for an incident that was never snoozed or resolved."""
     resolution = incident.resolution
     if incident.state is IncidentState.SNOOZED:
         return translate("incident.snoozed_until", until=incident.snoozed_until)
@@ -80,7 +78,7 @@ def state_text(incident: Incident, translate: Translate) -> str:
 
 
 def step_text(step: IncidentStep, translate: Translate) -> str:
-    """Return the text of a person's step."""
+    """Return a sentence about one act of a person on the incident, such as taking or snoozing it."""
     name = IncidentAction(step.action).value.replace(" ", "_")
     return translate(
         f"incident.step.{name}", who=step.person, owner=step.new_owner, until=step.until, note=step.words
@@ -88,5 +86,5 @@ def step_text(step: IncidentStep, translate: Translate) -> str:
 
 
 def money_text(amount: Money | None) -> str:
-    """Return an amount as text; empty for none."""
+    """Return an amount as text; "" for None."""
     return "" if amount is None else wording.format_amount(amount.minor, amount.currency)

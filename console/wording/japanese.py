@@ -1,22 +1,26 @@
-"""Rules of Japanese text: the places of spaces between Japanese and Latin letters."""
+"""Rules of Japanese text: where a space stands between Japanese and Latin letters."""
 
 import re
 
 JAPANESE_LETTERS = "ぁ-ゖァ-ヺー々一-龥"
-LATIN_LETTERS = "A-Za-z0-9¥₹%"
+LATIN_LETTER_RANGES = "A-Za-z0-9¥₹%"
 
-_NEEDS_SPACE = re.compile(rf"[{LATIN_LETTERS}][{JAPANESE_LETTERS}]|[{JAPANESE_LETTERS}][{LATIN_LETTERS}]")
-_SPACE_BEFORE_JAPANESE = re.compile(rf" (?=[{JAPANESE_LETTERS}])")
-_ENDS_JAPANESE = re.compile(rf"[{JAPANESE_LETTERS}]$")
+_SPACE_NEEDED_PATTERN = re.compile(
+    rf"[{LATIN_LETTER_RANGES}][{JAPANESE_LETTERS}]|[{JAPANESE_LETTERS}][{LATIN_LETTER_RANGES}]"
+)
+_SPACE_BEFORE_JAPANESE_PATTERN = re.compile(rf" (?=[{JAPANESE_LETTERS}])")
+_JAPANESE_END_PATTERN = re.compile(rf"[{JAPANESE_LETTERS}]$")
 
 
 def join_around_fact(before: str, after: str) -> str:
-    """Join two pieces of a Japanese sentence, one of which is a fact, so that the rule about spaces holds: one space
-    between a Japanese and a Latin letter, none between two Japanese letters. Whether the fact is Latin or Japanese is
-    known only when the sentence is built, such as the missing parts 会社名 or PDF.
+    """Join two pieces of a Japanese sentence. One space stands between a Japanese and a Latin letter, none between
+    two Japanese letters.
+
+    One of the pieces is a fact (the value of a placeholder), so it is not known before the sentence is built
+    whether it ends with a Japanese or a Latin letter, such as 会社名 or PDF.
     """
-    if _NEEDS_SPACE.fullmatch(before[-1:] + after[:1]):
+    if _SPACE_NEEDED_PATTERN.fullmatch(before[-1:] + after[:1]):
         return f"{before} {after}"
-    if _ENDS_JAPANESE.search(before) and _SPACE_BEFORE_JAPANESE.match(after):
+    if _JAPANESE_END_PATTERN.search(before) and _SPACE_BEFORE_JAPANESE_PATTERN.match(after):
         return before + after[1:]
     return before + after

@@ -1,7 +1,8 @@
 """Line breaks of Japanese text: a line may end between phrases (bunsetsu), never inside a word or a number.
 
-Qt may end a line between any two Japanese letters. For a label, `keep_phrases_whole` forbids that inside phrases by
-invisible characters. They belong on the screen alone: no text that is copied, exported, spoken or compared has them.
+Qt may end a line between any two Japanese letters. For the text of a label, `keep_phrases_whole` prevents this
+inside phrases with invisible characters. These characters belong on the screen only: no text that is copied,
+exported, spoken or compared contains them.
 """
 
 import re
@@ -17,101 +18,102 @@ if TYPE_CHECKING:
 WORD_JOINER = "\N{WORD JOINER}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
-_JAPANESE_CHARACTER = re.compile(rf"[{JAPANESE_LETTERS}]")
-_LATIN_CHARACTER = re.compile(r"[ -~¥₹−]")
-_HIRAGANA_CHARACTER = re.compile(r"[ぁ-ゖ]")
+_JAPANESE_PATTERN = re.compile(rf"[{JAPANESE_LETTERS}]")
+_LATIN_PATTERN = re.compile(r"[ -~¥₹−]")
+_HIRAGANA_PATTERN = re.compile(r"[ぁ-ゖ]")
 # One space between a Japanese and another letter: the model knows text without it.
-_INNER_SPACE = re.compile(rf"(?<=[{JAPANESE_LETTERS}])[ \xa0](?=\S)|(?<=\S)[ \xa0](?=[{JAPANESE_LETTERS}])")
-_OPENING = "（「"
-_NOT_AT_LINE_START = "）」、。，．…ー々っゃゅょァィゥェォッャュョ・／:%"
-_ENDS_PHRASE = "、。・／→ \n"
+_INNER_SPACE_PATTERN = re.compile(rf"(?<=[{JAPANESE_LETTERS}])[ \xa0](?=\S)|(?<=\S)[ \xa0](?=[{JAPANESE_LETTERS}])")
+_OPENING_BRACKETS = "（「"
+_CHARACTERS_NOT_AT_LINE_START = "）」、。，．…ー々っゃゅょァィゥェォッャュョ・／:%"
+_PHRASE_END_CHARACTERS = "、。・／→ \n"
 # Words in which the model finds an end: second parts of compounds after hiragana, particles of two words, なし.
-_WHOLE_WORDS = re.compile(r"[ぁ-ゖ][済中後前先額者込]|として|としては|という|その他|なし|ごと|[ぁ-ゖ](?:まま|ため)")
+_UNSPLIT_WORD_PATTERN = re.compile(
+    r"[ぁ-ゖ][済中後前先額者込]|として|としては|という|その他|なし|ごと|[ぁ-ゖ](?:まま|ため)"
+)
 # Adverbs without hiragana: a phrase may end after them though kanji or katakana follow.
-_ADVERBS = ("再度", "毎回", "最近", "長時間", "現在")
+_ADVERBS_WITHOUT_HIRAGANA = ("再度", "毎回", "最近", "長時間", "現在")
 # A key or a symbol in brackets stays with its word, such as in 状態確認（P）.
-_SHORT_NOTE = re.compile(r"（[^）]{1,2}）")
+_SHORT_BRACKET_PATTERN = re.compile(r"（[^）]{1,2}）")
 # A long number or name of a variable may stand on another line than the noun before it.
-_LONG_NAME = re.compile(r"[!-~¥₹\xa0]{9,}")
+_LONG_LATIN_PATTERN = re.compile(r"[!-~¥₹\xa0]{9,}")
 
 
 @lru_cache(maxsize=4096)
 def keep_phrases_whole(text: str) -> str:
-    """Return the text with word joiners and no-break spaces wherever a line must not end. A text without Japanese
-    letters is returned unchanged.
-    """
-    if not _JAPANESE_CHARACTER.search(text):
+    """Return the text with a word joiner or a no-break space at each position where a line must not end. A text
+    without Japanese letters is returned unchanged."""
+    if not _JAPANESE_PATTERN.search(text):
         return text
     return "".join(map(_join_letters, split_phrases(text)))
 
 
 @lru_cache(maxsize=4096)
 def split_phrases(text: str) -> tuple[str, ...]:
-    """Split a text into its phrases, each with the spaces that follow it."""
+    """Split a text into its phrases. The spaces after a phrase belong to this phrase."""
     if not text:
         return ()
-    inner_spaces = {match.start() for match in _INNER_SPACE.finditer(text)}
+    inner_spaces = {match.start() for match in _INNER_SPACE_PATTERN.finditer(text)}
     places = [place for place in range(len(text)) if place not in inner_spaces]
     ends = [places[end] for end in _phrase_ends("".join(text[place] for place in places))]
     return tuple(text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True))
 
 
 def remove_line_break_marks(text: str) -> str:
-    """Return a text that was taken from a label as it was before `keep_phrases_whole`."""
+    """Return the text of a label without the characters that `keep_phrases_whole` has added."""
     return text.replace(WORD_JOINER, "").replace(NO_BREAK_SPACE, " ")
 
 
 @cache
 def _phrase_parser() -> "Parser":
-    """Return the model of Japanese phrases. It is imported and read with the first Japanese sentence, not before the
-    first frame.
-    """
+    """Return the parser with the model of Japanese phrases. The parser is imported when the first Japanese
+    sentence is shown, so that the start of the window isn't delayed."""
     from budoux.parser import load_default_japanese_parser
 
     return load_default_japanese_parser()
 
 
 def _phrase_ends(text: str) -> Iterator[int]:
-    """Yield the places in a text, which has no spaces beside Japanese letters, where one phrase ends and another
-    begins.
-    """
+    """Yield the positions in a text at which one phrase ends and the next begins. The text has no spaces beside
+    Japanese letters."""
     end = 0
     found = set()
     for phrase in _phrase_parser().parse(text):
         end += len(phrase)
         found.add(end)
-    found -= {place for word in _WHOLE_WORDS.finditer(text) for place in range(word.start() + 1, word.end())}
+    found -= {place for word in _UNSPLIT_WORD_PATTERN.finditer(text) for place in range(word.start() + 1, word.end())}
     for place in range(1, len(text)):
-        if _may_end(text, place, is_found=place in found):
+        if _may_phrase_end(text, place, is_found=place in found):
             yield place
 
 
-def _may_end(text: str, place: int, *, is_found: bool) -> bool:
-    """Return True if a phrase may end before `text[place]`. `is_found` says whether the model found an end there."""
+def _may_phrase_end(text: str, place: int, *, is_found: bool) -> bool:
+    """Return True if a phrase may end before the letter `text[place]`. `is_found` is True if the parser has found
+    an end there."""
     before, after = text[place - 1], text[place]
-    if after in _NOT_AT_LINE_START or before in _OPENING or after.isspace():
+    if after in _CHARACTERS_NOT_AT_LINE_START or before in _OPENING_BRACKETS or after.isspace():
         return False
-    if before in _ENDS_PHRASE:
+    if before in _PHRASE_END_CHARACTERS:
         return True
     if after == "（":
-        return _SHORT_NOTE.match(text, place) is None
+        return _SHORT_BRACKET_PATTERN.match(text, place) is None
     is_japanese_before, is_japanese_after = (
-        bool(_JAPANESE_CHARACTER.match(before)),
-        bool(_JAPANESE_CHARACTER.match(after)),
+        bool(_JAPANESE_PATTERN.match(before)),
+        bool(_JAPANESE_PATTERN.match(after)),
     )
     if before == ":":
         return is_japanese_after
     if not is_japanese_before:
-        return is_japanese_after and is_found and not before.isdigit() and not _HIRAGANA_CHARACTER.match(after)
-    if _HIRAGANA_CHARACTER.match(before):
-        return is_found or not (is_japanese_after or after in _OPENING)
+        return is_japanese_after and is_found and not before.isdigit() and not _HIRAGANA_PATTERN.match(after)
+    if _HIRAGANA_PATTERN.match(before):
+        return is_found or not (is_japanese_after or after in _OPENING_BRACKETS)
     if is_japanese_after:  # inside a compound of kanji and katakana, or before its particle
-        return is_found and text.endswith(_ADVERBS, 0, place)
-    return _LONG_NAME.match(text, place) is not None
+        return is_found and text.endswith(_ADVERBS_WITHOUT_HIRAGANA, 0, place)
+    return _LONG_LATIN_PATTERN.match(text, place) is not None
 
 
 def _join_letters(phrase: str) -> str:
-    """Return a phrase in which no line can end. Between two Latin letters the rules of Latin text hold."""
+    """Return a phrase with invisible characters, so that no line can end inside. Between two Latin letters, Qt's
+    rules for Latin text stay in effect."""
     pieces = [phrase[:1]]
     for place in range(1, len(phrase)):
         before, after = phrase[place - 1], phrase[place]
@@ -124,7 +126,8 @@ def _join_letters(phrase: str) -> str:
 
 
 def _needs_joiner(before: str, after: str) -> bool:
-    """Return True if Qt may end a line between the two letters, one of which is no Latin letter."""
-    if before.isspace() or after.isspace() or before in _OPENING or after in _NOT_AT_LINE_START:
+    """Return True if a word joiner must stand between these two letters, because Qt could end a line there. Return
+    False for two Latin letters."""
+    if before.isspace() or after.isspace() or before in _OPENING_BRACKETS or after in _CHARACTERS_NOT_AT_LINE_START:
         return False
-    return not (_LATIN_CHARACTER.match(before) and _LATIN_CHARACTER.match(after))
+    return not (_LATIN_PATTERN.match(before) and _LATIN_PATTERN.match(after))

@@ -1,4 +1,4 @@
-"""Unmatched notices as text: the amount, and the similar records."""
+"""Texts of unmatched notices, for the window and the terminal: the amount, and the records that are similar."""
 
 from console.domain.payments.records import Payment
 from console.domain.views.unmatched_notices import NoticeCandidate, UnmatchedNotice
@@ -6,14 +6,15 @@ from console.wording import catalogue as wording
 
 
 def amount_text(notice: UnmatchedNotice) -> str:
-    """Return the amount of a notice; "" if the notice has none."""
+    """Return the amount of a notice as text; "" if the notice has none."""
     if notice.amount_minor is None or notice.currency is None:
         return ""
     return wording.format_amount(notice.amount_minor, notice.currency)
 
 
 def candidate_text(candidate: NoticeCandidate, language: str) -> str:
-    """Return the record with the facts that it shares with the notice: `Payment ORD-1 ¥3,300: same number`."""
+    """Return the text for a record that may belong to a notice, with the facts that both share, such as `Payment
+    ORD-1 ¥3,300: same number`."""
     record = candidate.record
     if isinstance(record, Payment):
         title = wording.translate("case.title.payment", language, number=record.merchant_payment_id)

@@ -1,4 +1,5 @@
-"""Texts of reconciliations, for the window and for exports: the days of a run, and both sides of a difference."""
+"""Texts of reconciliations, for the window and for exports: the days of a run, and our side and the provider's
+side of a difference."""
 
 import re
 from datetime import date
@@ -16,33 +17,31 @@ _SIDE_PATTERN = re.compile(
 
 
 def days_text(item: RunItem) -> str:
-    """Return the text of the days that a reconciliation run compares: one day, or the first and the last day."""
+    """Return the days that a reconciliation run compares as text: one day, or the first and the last day."""
     return period_text(item.from_day, item.to_day)
 
 
 def period_text(first: date, last: date) -> str:
-    """Return the text of a range of days: one day, or the first and the last day."""
+    """Return a range of days as text: one day, or the first and the last day."""
     return wording.format_day(first) if first == last else f"{wording.format_day(first)} – {wording.format_day(last)}"
 
 
 def difference_name(item: DifferenceItem, context: TextContext) -> str:
-    """Return the short name of the payment of a difference. If a row of the provider's history could not be read,
-    return its readable part. Return "" if the payment is unknown.
-    """
+    """Return the short name of the payment to which a difference belongs; "" if the payment is unknown. If the
+    program could not read the row of the provider's history, return the readable part of this row."""
     if item.payment is not None:
         return record_words.short_title(item.payment, context)
-    return _readable_part(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
+    return _readable_row_part(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
 
 
 def our_text(item: DifferenceItem, context: TextContext) -> str:
-    """Return the text with our state and amount of the payment; "" if we don't have the payment."""
+    """Return the state and amount of the payment in our records as text; "" if we have no such payment."""
     return _side_text(item.found.ours, item, context, is_ours=True)
 
 
 def their_text(item: DifferenceItem, context: TextContext) -> str:
-    """Return the text with the provider's state and amount of the payment; "" for a row of the provider that could
-    not be read.
-    """
+    """Return the state and amount of the payment in the provider's history as text; "" if the program could not
+    read the provider's row."""
     return (
         ""
         if item.found.verdict is ReconciliationVerdict.REFUSED
@@ -51,8 +50,9 @@ def their_text(item: DifferenceItem, context: TextContext) -> str:
 
 
 def _side_text(text: str | None, item: DifferenceItem, context: TextContext, *, is_ours: bool) -> str:
-    """Return the state and amount of one side as text. `text` is the stored form, such as "completed 12000 JPY". Our
-    own state (`is_ours`) is translated; the provider's word, and a text of another form, stay unchanged.
+    """Return the state and amount on one side of a difference as text. `text` is the stored form, such as
+    "completed 12000 JPY". Our own state (`is_ours`) is translated; the provider's word stays unchanged, and so
+    does a stored text in another form.
     """
     match = _SIDE_PATTERN.fullmatch(text or "")
     if match is None:
@@ -73,14 +73,15 @@ def _amount_text(side: re.Match[str], item: DifferenceItem) -> str:
 
 
 def amount_difference_text(item: DifferenceItem) -> str:
-    """Return the difference of the amounts (see `amount_difference`) as text; "" if there is none."""
+    """Return the difference of the amounts (see `amount_difference`) as text; "" if the difference is 0."""
     minor, currency = amount_difference(item)
     return wording.format_amount(minor, currency) if minor else ""
 
 
 def amount_difference(item: DifferenceItem) -> tuple[int, str]:
-    """Return the provider's amount minus our amount in minor units, and the currency; for a refund, the sign is
-    reversed. The difference is 0 if the amounts are equal or unknown.
+    """Return the difference of the amounts in minor units, and the currency: the provider's amount minus our
+    amount, for a refund the reverse. A missing amount counts as 0; the difference is 0 if the program could not
+    read the provider's row.
     """
     ours, theirs = (_SIDE_PATTERN.fullmatch(text or "") for text in (item.found.ours, item.found.theirs))
     if item.found.verdict is ReconciliationVerdict.REFUSED or (ours is None and theirs is None):
@@ -92,7 +93,7 @@ def amount_difference(item: DifferenceItem) -> tuple[int, str]:
 
 
 def cause_text(item: DifferenceItem, context: TextContext) -> str:
-    """Return the reason why a person must look at the difference; if nobody must, the text says this."""
+    """Return a text which says why a person must look at the difference, or that no person must."""
     if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(f"reconcile.row.{reason_code(item)}")
     if item.case is not None:
@@ -104,9 +105,8 @@ def cause_text(item: DifferenceItem, context: TextContext) -> str:
 
 
 def _is_refund(side: re.Match[str]) -> bool:
-    """Return True if the side describes a refund: it contains the id of our refund, or a time (which only the
-    provider's refunds have), or the word `refunded`.
-    """
+    """Return True if the matched text describes a refund: it contains the id of our refund, or a time (which only
+    the refunds of a provider have), or the word `refunded`."""
     return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
 
 
@@ -115,12 +115,11 @@ def _currency_of(item: DifferenceItem) -> str:
 
 
 def reason_code(item: DifferenceItem) -> str:
-    """Return the code of the reason why a row of the provider's history could not be read. It is the first word of
-    `theirs`, or "other" if that word has no text.
-    """
+    """Return the code of the reason why a row of the provider's history could not be read: the first word of the
+    stored text `theirs`, or "other" if this word has no text."""
     code = (item.found.theirs or "").partition(" ")[0]
     return code if wording.has_sentence(f"reconcile.row.{code}") else "other"
 
 
-def _readable_part(item: DifferenceItem) -> str:
+def _readable_row_part(item: DifferenceItem) -> str:
     return (item.found.theirs or "").partition(" ")[2]

@@ -1,4 +1,5 @@
-"""Texts of records of every kind, for the window and for exports: names, amounts, companies, keys of badges."""
+"""Texts of records of every kind, for the window and for exports: names, amounts, companies, reasons, and the keys
+of their badges."""
 
 from datetime import datetime
 from typing import TypeAlias
@@ -30,24 +31,26 @@ def kind_of(record: ShownRecord) -> str:
 
 
 def state_key(record: ShownRecord, *, derived: bool = True) -> str:
-    """Return the key of the badge for the record's state (`find_state_badge`)."""
+    """Return the design tokens' key of the badge that shows the state of a record, such as `payment.completed`.
+    With `derived`, the badge of a payment with refunds says "refunded" or "partly refunded", and that of a
+    credit check with missing parts says "incomplete".
+    """
     return find_state_badge(record, derived=derived)
 
 
 def certainty_key(record: ShownRecord, now: datetime) -> str:
-    """Return the key of the badge for the record's certainty, which belongs to its explanation."""
+    """Return the design tokens' key of the badge that shows the certainty of a record at the instant `now`."""
     return f"certainty.{explain_record(record, now).certainty}"
 
 
 def work_key(record: ShownRecord, now: datetime) -> str:
-    """Return the key of the badge for the record's next step, which belongs to its explanation."""
+    """Return the design tokens' key of the badge that shows the next step of a record at the instant `now`."""
     return f"work.{explain_record(record, now).work}"
 
 
 def short_title(record: ShownRecord, context: TextContext) -> str:
-    """Return the short name of a record: the order number of a payment or an order; for a credit check or a refund, a
-    text with its id.
-    """
+    """Return the short name of a record: the number of a payment or an order; for a credit check or a refund, a
+    text with its id."""
     match record:
         case CreditCheck():
             return context.translate("record.short", id=record.id)
@@ -59,7 +62,7 @@ def short_title(record: ShownRecord, context: TextContext) -> str:
 
 
 def title(record: ShownRecord, context: TextContext) -> str:
-    """Return the title of a record, which contains its kind and its number."""
+    """Return the title of a record: its kind, and its number or id."""
     match record:
         case CreditCheck():
             return context.translate("record.title", id=record.id)
@@ -71,13 +74,14 @@ def title(record: ShownRecord, context: TextContext) -> str:
 
 
 def amount_text(record: ShownRecord) -> str:
-    """Return the text of the record's amount: negative for a refund, "" for a credit check."""
+    """Return the amount of a record as text: negative for a refund, "" for a credit check."""
     minor, currency = signed_amount(record)
     return "" if minor is None or currency is None else wording.format_amount(minor, currency)
 
 
 def signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
-    """Return the record's amount in minor units and its currency: negative for a refund, None for a credit check."""
+    """Return the amount of a record in minor units and its currency: negative for a refund, None for a credit
+    check."""
     match record:
         case Payment():
             return record.captured_minor or record.asked_minor, record.currency
@@ -89,9 +93,8 @@ def signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
 
 
 def differs_in_amount(record: ShownRecord, now: datetime) -> bool:
-    """Return True if the sides of the record's payment disagree about the amount: our payment, the provider's last
-    statement, the order. For an order, this holds if it does for one of its payments.
-    """
+    """Return True if our payment, the provider and the order disagree about the amount of a payment. For an order,
+    return True if this is so for one of its payments; for other records, return False."""
     if isinstance(record, Order):
         payments = record.relations.payments if record.relations is not None else ()
         return any(_payment_differs(payment, record, payment.relations, now) for payment in payments)
@@ -108,7 +111,8 @@ def _payment_differs(
 
 
 def marked_amount_text(record: ShownRecord, context: TextContext) -> str:
-    """Return the text of the record's amount, with ≠ before it if the sides disagree about it."""
+    """Return the amount of a record as text. A ≠ stands before the amount if our payment, the provider and the
+    order disagree about it."""
     text = amount_text(record)
     if differs_in_amount(record, context.now()):
         return context.translate("money.amount_differs", amount=text)
@@ -116,12 +120,12 @@ def marked_amount_text(record: ShownRecord, context: TextContext) -> str:
 
 
 def provider_word(name: str, context: TextContext) -> str:
-    """Return the name of a provider for the screen, or its code `name` if there is no text for it."""
+    """Return the name of a provider as people write it; its code `name` if there is no text."""
     return wording.provider_name(name, context.language)
 
 
 def provider_name(record: ShownRecord, context: TextContext) -> str:
-    """Return the name of the record's provider for the screen: of a refund that of its payment; "" for an order."""
+    """Return the name of the provider of a record; for a refund that of its payment, "" for an order."""
     match record:
         case CreditCheck():
             return context.translate("provider.alarmbox")
@@ -134,19 +138,18 @@ def provider_name(record: ShownRecord, context: TextContext) -> str:
 
 
 def masked_payer(text: str | None) -> str:
-    """Return a payer's reference with all but the last four characters replaced by "****"; "" for None."""
+    """Return the reference of a payer with all characters but the last four replaced by "****"; "" for None."""
     return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
 
 
 def number_of(record: ShownRecord) -> str:
-    """Return the record's corporation number; "" if it has none."""
+    """Return the corporation number of a record; "" if it has none, as a refund."""
     return "" if isinstance(record, Refund) else record.corporation_number or ""
 
 
 def company_name(record: ShownRecord, context: TextContext) -> str:
-    """Return the name of the record's company: that of the provider, else the registry's official name, marked as
-    such; "" if neither is known.
-    """
+    """Return the name of a record's company: as the provider gave it, otherwise the official name in the
+    corporation registry, with a mark. Return "" if neither is known."""
     if isinstance(record, CreditCheck):
         return check_words.known_name(record, context)
     entry = record.registry_entry
@@ -154,36 +157,34 @@ def company_name(record: ShownRecord, context: TextContext) -> str:
 
 
 def name_of(record: ShownRecord, context: TextContext) -> str:
-    """Return the text that names the record's company: its name, else its corporation number, else the title of the
-    record.
-    """
+    """Return the first of these that is known: the name of the record's company, its corporation number, the title
+    of the record."""
     number = number_of(record)
     return company_name(record, context) or (wording.format_number(number) if number else title(record, context))
 
 
 def cause_text(record: ShownRecord, context: TextContext) -> str:
-    """Return the text of a record's problem for a list: the cause of its last failed call, else the reason of its
-    Work; "" if there is no problem.
-    """
+    """Return a text about the problem of a record for a list: the cause of its last failed call, otherwise the
+    reason why it needs work. Return "" if there is no problem."""
     return wording.cause_text(cause_of(record), context.translate)
 
 
 def began_at(record: ShownRecord) -> datetime | None:
-    """Return the instant at which the record was created; for a credit check without this instant, the instant of its
-    purchase. None if neither is stored.
-    """
+    """Return the instant at which the record was created. A credit check without this instant returns that of its
+    purchase, None if neither is stored."""
     if isinstance(record, CreditCheck):
         return record.created_at or record.purchased_at
     return record.created_at
 
 
 def refund_reason(refund: Refund, context: TextContext) -> str:
-    """Return the reason of a refund for people; see `reason_line`."""
+    """Return the reason of a refund as text (see `reason_line`)."""
     return reason_line(refund.reason_code, refund.reason, context)
 
 
 def reason_line(code: RefundReason | None, own_text: str, context: TextContext) -> str:
-    """Return a reason for people: the word of its code and the requester's own text, if there are both."""
+    """Return the reason of a refund as text: the word for the reason's code, and the requester's own text if there
+    is one. Without a code, return the own text alone."""
     if code is None:
         return own_text
     word = context.translate(f"refund_reason.{code}")

@@ -1,4 +1,4 @@
-"""Texts about corporations of the registry, for the window and the terminal."""
+"""Texts about corporations of the corporation registry, for the window and the terminal."""
 
 from collections.abc import Callable
 from datetime import date
@@ -11,12 +11,13 @@ Translate = Callable[..., str]
 
 
 def official_name(corporation: Corporation, translate: Translate) -> str:
-    """Return the name; a sentence if the publisher has it only as an image."""
+    """Return the official name of a corporation. If the publisher has the name only as an image, the text says so."""
     return corporation.name or translate("corporation.name_is_image")
 
 
 def address_text(corporation: Corporation, translate: Translate) -> str:
-    """Return the postcode and the address; a note if the publisher has a part of it only as an image."""
+    """Return the postcode and the address of a corporation. If the publisher has a part of the address only as an
+    image, a note says so."""
     code = corporation.post_code
     parts = (f"〒{code[:3]}-{code[3:]}" if code else "", corporation.address)
     note = translate("corporation.address_is_image") if corporation.address_image_id else ""
@@ -24,7 +25,7 @@ def address_text(corporation: Corporation, translate: Translate) -> str:
 
 
 def closure_text(corporation: Corporation, translate: Translate) -> str:
-    """Return a text with the day and cause of the corporation's closure; "" if it is open."""
+    """Return a text with the day and the cause of the corporation's closure; "" if the corporation isn't closed."""
     if corporation.closure is None:
         return ""
     cause = corporation.closure.cause.value
@@ -32,7 +33,8 @@ def closure_text(corporation: Corporation, translate: Translate) -> str:
 
 
 def closed_lead(facts: CorporationFacts, translate: Translate) -> str:
-    """Return a heading with the day and cause of the corporation's closure; "" if it is open or unknown."""
+    """Return a heading with the day and the cause of the corporation's closure; "" if the corporation isn't closed
+    or not in the registry."""
     closure = facts.corporation.closure if facts.corporation is not None else None
     if closure is None:
         return ""
@@ -40,16 +42,16 @@ def closed_lead(facts: CorporationFacts, translate: Translate) -> str:
 
 
 def ours_text(match: RegistryMatch, translate: Translate) -> str:
-    """Return the text which says that this database has records of the corporation; "" if it has none."""
+    """Return a text which says that this database has records of the corporation, and whether open ones; "" if it
+    has none."""
     if not match.is_ours:
         return ""
     return translate("corporation.ours_open" if match.has_open_records else "corporation.ours")
 
 
 def advice_text(facts: CorporationFacts | None, translate: Translate) -> str:
-    """Return the warning to a buyer before a purchase: the corporation was closed, or merged into another one; "" if
-    there is no reason for a warning.
-    """
+    """Return the warning that a person reads before buying a credit check: the corporation is closed, or was
+    merged into another one. Return "" if there is no reason for a warning."""
     if facts is None or facts.corporation is None or facts.corporation.closure is None:
         return ""
     closure, successor = facts.corporation.closure, facts.offered_successor
@@ -61,5 +63,5 @@ def advice_text(facts: CorporationFacts | None, translate: Translate) -> str:
 
 
 def source_line(registry_date: date, translate: Translate) -> str:
-    """Return the line that names the date, the publisher and the licence of the registry."""
+    """Return the line that names the source of registry data: the registry date, the publisher and the licence."""
     return translate("corporation.source", day=registry_date.isoformat(), publisher=PUBLISHER, licence=LICENCE)

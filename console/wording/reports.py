@@ -1,4 +1,5 @@
-"""The reports in words: the sentences that the window, screen readers and the terminal use."""
+"""Texts of the reports, for the window, screen readers and the terminal. A "note" says what a report has counted,
+a "summary" has the sums, "lines" are the whole report."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -15,12 +16,12 @@ from console.wording.formats import NO_VALUE, format_amount, format_count, forma
 
 
 def percent_text(percent: float | None) -> str:
-    """Return a share as text such as `98 %`, rounded down, so that 100 % means all; – for none."""
+    """Return a percentage as text such as `98 %`; – for None. It is rounded down, so that only 100 gives `100 %`."""
     return NO_VALUE if percent is None else f"{int(percent)} %"
 
 
 def outages_on(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
-    """Return the outages that touch a Japanese day."""
+    """Return the outages of a provider that lie at least partly within a Japanese day."""
     start, end = start_of_day(day), end_of_day(day)
     return tuple(
         outage for outage in outages if outage.since < end and (outage.until is None or outage.until > start)
@@ -28,7 +29,7 @@ def outages_on(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
 
 
 def outage_text(outage: Outage, language: str) -> str:
-    """Return begin and end of an outage."""
+    """Return a text with the begin and the end of a provider's outage; without an end while the outage lasts."""
     since = format_instant(outage.since, "short")
     if outage.until is None:
         return translate("reports.success.outage_open", language, since=since)
@@ -37,9 +38,8 @@ def outage_text(outage: Outage, language: str) -> str:
 
 
 def success_note(report: ProviderSuccess, language: str) -> str:
-    """Return the sentence that names the counted records, and those that are missing because only a limited number of
-    rows is read.
-    """
+    """Return sentences which say what the report has counted, and for which providers some payments are missing
+    because the report reads only a limited number."""
     sentences = [translate("reports.success.note", language)]
     sentences += [
         translate("reports.success.capped", language, provider=provider_name(series.provider, language))
@@ -50,7 +50,7 @@ def success_note(report: ProviderSuccess, language: str) -> str:
 
 
 def success_summary(series: ProviderSeries, language: str) -> str:
-    """Return the sum of a provider's days: the paid share, and the number of payments."""
+    """Return a text about all days of one provider: the percentage of paid payments, and the number of payments."""
     paid, unpaid = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
     share = percent_text(100 * paid / (paid + unpaid) if paid + unpaid else None)
     total = sum(day.total for day in series.days)
@@ -58,7 +58,7 @@ def success_summary(series: ProviderSeries, language: str) -> str:
 
 
 def success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
-    """Yield the report in words, one line per provider, and one per day that has payments or an outage."""
+    """Yield the lines of the report: one per provider, and one per day with payments or an outage."""
     for series in report.providers:
         name = provider_name(series.provider, language)
         yield f"{name}: {success_summary(series, language)}"
@@ -75,7 +75,8 @@ def success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
 
 
 def queue_age_note(report: QueueAgeReport, language: str) -> str:
-    """Return the sentence that names the counted records, and the queues with more records than are counted."""
+    """Return sentences which say what the report has counted, and in which queues records are missing because the
+    report reads only a limited number."""
     sentences = [translate("reports.queue_ages.note", language)]
     sentences += [
         translate("reports.queue_ages.capped", language, queue=queue_name(queue.queue, language))
@@ -86,19 +87,20 @@ def queue_age_note(report: QueueAgeReport, language: str) -> str:
 
 
 def queue_name(queue: str, language: str) -> str:
-    """Return the name of a queue."""
+    """Return the title of a queue by its code `queue`."""
     return translate(f"queue.{queue}.title", language)
 
 
 def queue_total(queue: QueueAges, language: str) -> str:
-    """Return the number of records of a queue, with `+` if not all are counted, and those without a known age."""
+    """Return a text with the number of records in a queue, with `+` if there are more than were counted, and with
+    the number of records whose age is unknown."""
     total = format_count(queue.total, is_capped=not queue.is_complete)
     key = "reports.queue_ages.undated" if queue.undated else "reports.queue_ages.total"
     return translate(key, language, n=total, undated=queue.undated)
 
 
 def queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
-    """Yield one line per queue: its total, and the number of its records in each class of age."""
+    """Yield one line per queue: its total, and the number of its records in each range of ages."""
     for queue in report.queues:
         parts = [
             f"{translate(f'reports.age.{name}', language)} {format_count(count)}"
@@ -112,20 +114,21 @@ def queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
 
 
 def refund_note(report: RefundFunnelReport, language: str) -> str:
-    """Return the sentence that names the counted refunds."""
+    """Return the sentence which says which refunds the report has counted."""
     key = "reports.refund_funnel.note" if report.is_complete else "reports.refund_funnel.capped"
     return translate(key, language, since=report.period.first)
 
 
 def count_and_sum_text(value: CountAndSum, currency: str, language: str) -> str:
-    """Return a number of refunds with their sum, such as `3 · ¥9,000`."""
+    """Return a count with a sum of money, such as `3 · ¥9,000`."""
     return translate(
         "reports.count_and_sum", language, n=format_count(value.count), amount=Money(value.minor, currency)
     )
 
 
 def refund_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
-    """Yield one line per currency and step, then one per currency and other ending."""
+    """Yield one line per currency and step of a refund, then one per currency and way in which refunds ended
+    otherwise."""
     for funnel in report.funnels:
         for name in (*STEPS, *OTHER_ENDINGS, "unknown"):
             value = count_and_sum_text(funnel.step(name), funnel.currency, language)
@@ -136,7 +139,8 @@ def refund_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
 
 
 def settlement_note(report: SettlementReport, language: str) -> str:
-    """Return the sentence that names the summed amounts, and the providers of which only a part was read."""
+    """Return sentences which say what the report has summed up, and for which providers some payments are missing
+    because the report reads only a limited number."""
     sentences = [translate("reports.settlement.note", language)]
     sentences += [
         translate("reports.settlement.capped", language, name=series_name(series, language))
@@ -147,27 +151,27 @@ def settlement_note(report: SettlementReport, language: str) -> str:
 
 
 def series_name(series: SettlementSeries, language: str) -> str:
-    """Return provider and currency of a series."""
+    """Return the name of a series of daily sums: its provider and its currency."""
     return f"{provider_name(series.provider, language)} {series.currency}"
 
 
 def settlement_summary(series: SettlementSeries, language: str) -> str:
-    """Return the sums of all days of a series."""
+    """Return a text with the sums of all days of a series: paid, refunded, and net."""
     paid, refunded = sum(day.paid_minor for day in series.days), sum(day.refunded_minor for day in series.days)
-    return _money_words("reports.settlement.summary", paid, refunded, series.currency, language)
+    return _settlement_text("reports.settlement.summary", paid, refunded, series.currency, language)
 
 
 def settlement_lines(report: SettlementReport, language: str) -> Iterator[str]:
-    """Yield one line per provider and currency, and one per day with money."""
+    """Yield the lines of the report: one per provider and currency, and one per day with payments or refunds."""
     for series in report.series:
         yield f"{series_name(series, language)}: {settlement_summary(series, language)}"
         for day in series.days:
             if day.payments or day.refunds:
                 facts = (day.paid_minor, day.refunded_minor, series.currency, language)
-                yield f"{day.day.isoformat()}: {_money_words('reports.settlement.summary', *facts)}"
+                yield f"{day.day.isoformat()}: {_settlement_text('reports.settlement.summary', *facts)}"
 
 
-def _money_words(key: str, paid: int, refunded: int, currency: str, language: str) -> str:
+def _settlement_text(key: str, paid: int, refunded: int, currency: str, language: str) -> str:
     net = format_amount(paid - refunded, currency)
     return translate(key, language, paid=Money(paid, currency), refunded=Money(refunded, currency), net=net)
 
@@ -176,7 +180,8 @@ def _money_words(key: str, paid: int, refunded: int, currency: str, language: st
 
 
 def truth_note(report: TimeToTruthReport, language: str) -> str:
-    """Return the sentence that names the counted calls, and the kinds of which only a part was read."""
+    """Return sentences which say which calls the report has counted, and for which kinds of record some are
+    missing because the report reads only a limited number."""
     sentences = [translate("reports.time_to_truth.note", language, since=report.period.first)]
     sentences += [
         translate("reports.time_to_truth.capped", language, kind=kind_name(kind.kind, language))
@@ -187,24 +192,25 @@ def truth_note(report: TimeToTruthReport, language: str) -> str:
 
 
 def kind_name(kind: str, language: str) -> str:
-    """Return the name of a kind of record, such as `credit-check`."""
+    """Return the name of a kind of record as people write it; `kind` is its code, such as `credit-check`."""
     return translate(f"kind.{kind}", language)
 
 
 def duration_text(duration: timedelta | None, language: str) -> str:
-    """Return a duration with its unit; – for none."""
+    """Return a duration with its unit as text; – for None."""
     return format_age(duration, language)
 
 
 def truth_summary(kind: TimeToTruth, language: str) -> str:
-    """Return the text with the numbers of settled, late settled and still unknown outcomes."""
+    """Return a text about one kind of record: how many unknown outcomes are known by now, how many of these took
+    longer than planned, and how many are still unknown."""
     key = "reports.time_to_truth.summary_open" if kind.open else "reports.time_to_truth.summary"
     facts = {"settled": kind.settled, "late": kind.late, "open": kind.open, "oldest": kind.oldest_open}
     return translate(key, language, **facts)
 
 
 def truth_lines(report: TimeToTruthReport, language: str) -> Iterator[str]:
-    """Yield one line per kind of record."""
+    """Yield one line per kind of record: its summary, and the times for which outcomes were unknown."""
     for kind in report.kinds:
         facts = {name: duration_text(getattr(kind, name), language) for name in ("median", "p90", "longest")}
         schedule = duration_text(kind.schedule, language)

@@ -1,4 +1,4 @@
-"""Texts about the saga (the steps that follow an expired payment), for the window, the terminal and exports."""
+"""Texts about a saga (the steps that follow an expired payment), for the window, the terminal and exports."""
 
 from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState
 from console.domain.tasks.states import SagaState
@@ -16,31 +16,33 @@ _MARK_BY_STEP_STATE = {
 
 
 def step_mark(step: SagaStep) -> str:
-    """Return the character that stands for the state of a saga's step in a text."""
+    """Return the character that marks the state of a saga's step in a plain text, such as ✓ for done."""
     return _MARK_BY_STEP_STATE[step.state]
 
 
 def saga_title(language: str) -> str:
-    """Return the title of a saga. It stands on the page of its order or payment, which has the number."""
+    """Return the title of a saga. It is the same for all sagas, because it stands on the page of an order or
+    payment."""
     return wording.translate("saga.title", language)
 
 
 def saga_state_text(view: SagaView, language: str) -> str:
-    """Return the state of a saga as text. If the saga ended early or has stopped, the text contains the reason."""
+    """Return the state of a saga as text, with the reason if the saga isn't running."""
     word = wording.translate(f"state.saga.{view.record.state.value}", language)
     has_reason = view.record.state is not SagaState.RUNNING
     return _join_parts(word, reason_text(view.record.reason, language) if has_reason else "")
 
 
 def saga_time_text(view: SagaView, language: str) -> str:
-    """Return the text of the time at which the saga ended; if it has not ended, of the time at which it began."""
+    """Return a text with the time at which the saga ended; for a saga that hasn't ended, the time at which it
+    began."""
     record = view.record
     key, at = ("saga.ended", record.ended_at) if record.ended_at else ("saga.begun", record.begun_at)
     return wording.translate(key, language, at=wording.format_instant(at, "short"))
 
 
 def step_name(step: SagaStep, language: str) -> str:
-    """Return the name of a saga's step in this language."""
+    """Return the name of a saga's step."""
     return wording.translate(f"saga.step.{step.name}", language)
 
 
@@ -50,9 +52,8 @@ def step_word(step: SagaStep, language: str) -> str:
 
 
 def step_detail(step: SagaStep, language: str) -> str:
-    """Return the text of the time at which a saga's step was done; for a waiting step, the reason and the time of the
-    next attempt.
-    """
+    """Return a text with the time at which a saga's step was done; for a waiting step, the reason and the time of
+    the next attempt."""
     at = wording.format_instant(step.at, "short") if step.at else ""
     if step.state is StepState.WAITING and at:
         at = wording.translate("saga.again", language, at=at)
@@ -60,8 +61,9 @@ def step_detail(step: SagaStep, language: str) -> str:
 
 
 def reason_text(code: str | None, language: str) -> str:
-    """Return the text of the reason for which a saga's step waits or the saga has ended; "" for None. If the code has
-    no text for sagas, use the text of the refusal or cause with the same code.
+    """Return the text for the code of the reason why a saga's step waits or the saga has ended; "" for None. If
+    sagas have no own text for the code, the text of a refusal or a cause with this code is used, otherwise a
+    general one.
     """
     if code is None:
         return ""

@@ -1,4 +1,4 @@
-"""Sentences about a search: its invalid parts, and the records that were not searched."""
+"""Sentences about a search: its invalid words, and the records that are missing in its results."""
 
 from collections.abc import Callable
 
@@ -7,12 +7,12 @@ from console.domain.lookup.results import FoundRecords
 
 
 def problem_text(problem: SearchProblem, translate: Callable[..., str]) -> str:
-    """Return the sentence about an invalid part of a search."""
+    """Return the sentence about an invalid word of the search text."""
     return translate(f"search.problem.{problem.kind}", word=problem.word, n=LONGEST_SEARCH_CHARACTERS)
 
 
 def group_note(group: FoundRecords, translate: Callable[..., str]) -> str:
-    """Return the sentence about the records that a list leaves out; "" if it has all of them."""
+    """Return sentences about the found records that a list leaves out; "" if it has all of them."""
     notes = []
     if group.has_more:
         notes.append(translate("search.more", n=len(group.records)))

@@ -1,4 +1,4 @@
-"""The words of the screens with their meanings: the terms that help explains."""
+"""The terms that the help of a page explains: words of the screens, with their meanings."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ _WORD_PREFIX, _MEANING_PREFIX = "term.", "glossary."
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word of the screens and its meaning, both in one language. `name` is the same in every language."""
+    """A word of the screens with its meaning, both in one language. `name` identifies the term and is the same in
+    every language."""
 
     name: str
     word: str
@@ -19,7 +20,7 @@ class Term:
 
 
 def list_terms(language: Language) -> tuple[Term, ...]:
-    """Return all terms in one language, in the order of their words."""
+    """Return all terms in one language, sorted by their words."""
     sentences = program_sentences(language)
     names = [key.removeprefix(_WORD_PREFIX) for key in sentences if key.startswith(_WORD_PREFIX)]
     terms = (Term(name, sentences[_WORD_PREFIX + name], sentences[_MEANING_PREFIX + name]) for name in names)
@@ -27,7 +28,8 @@ def list_terms(language: Language) -> tuple[Term, ...]:
 
 
 def is_used(term: Term, text: str, language: Language) -> bool:
-    """True if the term's word is in the text. An English word must begin where a word of the text begins."""
+    """Return True if the text contains the word of the term. In English, the word must begin where a word of the
+    text begins."""
     if language == "ja":
         return term.word in text
     return re.search(rf"\b{re.escape(term.word)}", text, re.IGNORECASE) is not None

@@ -1,4 +1,4 @@
-"""The language and the present time, on which texts about records depend."""
+"""The objects from which the texts about records get the language and the current time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,23 +11,22 @@ Language = Literal["ja", "en"]
 
 
 class TextContext(Protocol):
-    """The language of a text and the present time. `WindowContext` implements it for a window, `FileTextContext`
-    for exports and the terminal.
-    """
+    """The language of a text and the current time. `WindowContext` has them for a window, `FileTextContext` for
+    exports and the terminal."""
 
     @property
     def language(self) -> str: ...
 
     def translate(self, key: str, /, **facts: object) -> str:
-        """Return the text of the wording key in the language, filled with the facts."""
+        """Return the text of a wording key in this language, with its placeholders replaced by `facts`."""
 
     def now(self) -> datetime:
-        """Return the present instant, in UTC."""
+        """Return the current instant, in UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileTextContext:
-    """The text context of a file that is written outside of a window."""
+    """The language and the current time for the texts of an exported file or of the terminal."""
 
     language: str
     now: Callable[[], datetime]

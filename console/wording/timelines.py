@@ -6,14 +6,14 @@ from console.domain.evidence.timeline import Event, EventKind, TimelinePage, mas
 from console.domain.records import TimelineEntry
 from console.wording import catalogue as wording
 
-_STEPS_WITH_SENTENCE = frozenset(
+_EVENT_KINDS_WITH_SENTENCE = frozenset(
     (EventKind.BEGUN, EventKind.ENDED, EventKind.ANSWER, EventKind.NOTICE, EventKind.PROOF)
 )
 _AUDIT_SOURCE = "audit_log"
 
 
 def timeline_text(timeline: TimelinePage, language: str) -> str:
-    """Return the timeline of a record as text: the header of the record, then one line per event."""
+    """Return the timeline of a record as plain text: a header about the record, then one line per event."""
     lines = [*header_lines(timeline, language), *(event_line(event, timeline, language) for event in timeline.events)]
     if not timeline.events:
         lines.append(wording.translate("story.empty", language))
@@ -23,7 +23,8 @@ def timeline_text(timeline: TimelinePage, language: str) -> str:
 
 
 def header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
-    """Yield the lines of the header of a copied timeline: the record's name, its states, and an empty line."""
+    """Yield the lines above the events of a timeline: the record's name, its states, its official name if known,
+    and an empty line."""
     facts = wording.format_amounts(timeline.facts)
     kind = wording.translate(f"kind.{timeline.kind}", language)
     # People know an order and a payment by their numbers, other records by their ids.
@@ -46,9 +47,8 @@ def _state_texts(timeline: TimelinePage, language: str) -> Iterator[str]:
 
 
 def event_line(event: Event, timeline: TimelinePage, language: str) -> str:
-    """Return an event of a timeline as one line: instant, person, sentence, and in brackets the references. Example:
-    `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`.
-    """
+    """Return an event of a timeline as one line: instant, person, sentence, and in brackets the operation and the
+    evidence. Example: `2026-11-20 15:04:05 JST op-a Approved the refund. [evidence #12]`."""
     who = wording.translate("who.worker", language) if event.who == "worker" else event.who
     sentence_text = sentence_with_record(event, timeline, language)
     refs = wording.translate("list.separator", language).join(_reference_texts(event, language))
@@ -57,9 +57,8 @@ def event_line(event: Event, timeline: TimelinePage, language: str) -> str:
 
 
 def sentence_with_record(event: Event, timeline: TimelinePage, language: str) -> str:
-    """Return an event of a timeline as a sentence. If the event belongs to another record than the timeline, the
-    sentence also names that record. References of payers are masked.
-    """
+    """Return a sentence about an event of a timeline. If the event belongs to another record than the timeline,
+    the sentence also names that record. References of payers are masked."""
     text = event_sentence(event, language)
     if (event.kind, event.id) != (timeline.kind, timeline.id):
         text = wording.translate("story.of", language, name=_record_name(event, timeline, language), told=text)
@@ -67,18 +66,19 @@ def sentence_with_record(event: Event, timeline: TimelinePage, language: str) ->
 
 
 def _record_name(event: Event, timeline: TimelinePage, language: str) -> str:
-    """Return the kind of the event's record with the number that people know; the kind alone if it isn't known."""
+    """Return the kind of the event's record with the number by which people know the record; the kind alone if the
+    number is unknown."""
     kind = wording.translate(f"kind.{event.kind}", language)
     number = timeline.names.get((event.kind, event.id))
     return f"{kind} {number}" if number else kind
 
 
 def event_sentence(event: Event, language: str) -> str:
-    """Return an event of a timeline as a sentence that doesn't name the event's record."""
+    """Return a sentence about an event of a timeline; the sentence doesn't name the event's record."""
     facts = wording.format_amounts(event.facts)
     if facts.get("reason") == "answered":  # it says no more than the outcome
         facts = {**facts, "reason": None}
-    if event.step in _STEPS_WITH_SENTENCE and event.source != _AUDIT_SOURCE:
+    if event.step in _EVENT_KINDS_WITH_SENTENCE and event.source != _AUDIT_SOURCE:
         return wording.translate(f"story.{event.step.value}", language, **facts)
     if event.source != _AUDIT_SOURCE:
         return wording.translate(f"story.{event.what}", language, **facts)

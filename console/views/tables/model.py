@@ -22,7 +22,12 @@ _SUPPORTED_ROLES = frozenset(
         _ItemRole.CheckStateRole,
     )
 )
-CHANGED_ROLES = [_ItemRole.DisplayRole, _ItemRole.ToolTipRole, _ItemRole.AccessibleTextRole, _ItemRole.CheckStateRole]
+ROW_CHANGE_ROLES = [
+    _ItemRole.DisplayRole,
+    _ItemRole.ToolTipRole,
+    _ItemRole.AccessibleTextRole,
+    _ItemRole.CheckStateRole,
+]
 
 
 class PageCacheModel(QAbstractTableModel):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QModelIndex
 
 from console.views.runtime.page_fetch import FetchedPage
-from console.views.tables.model import CHANGED_ROLES, PageCacheModel
+from console.views.tables.model import ROW_CHANGE_ROLES, PageCacheModel
 from console.views.tables.page_cache import CachedPage, RowChange, row_changes
 
 _NEXT_PAGE_PLACEHOLDERS = 3
@@ -120,5 +120,5 @@ class PageUpdateModel(PageCacheModel):
     def _emit_changed(self, first_row: int, last_row: int) -> None:
         if first_row <= last_row:
             self.dataChanged.emit(
-                self.index(first_row, 0), self.index(last_row, len(self.columns) - 1), CHANGED_ROLES
+                self.index(first_row, 0), self.index(last_row, len(self.columns) - 1), ROW_CHANGE_ROLES
             )

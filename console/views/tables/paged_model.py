@@ -1,4 +1,4 @@
-"""The model of a long list. When a row becomes visible, the model reads its page with the task runner."""
+"""The model of a long list. When a row becomes visible, the model reads the row's page in a worker thread."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from console.views.theme.design_tokens import tokens
 
 PAGE_SIZE = 200
 MAX_KEPT_PAGES = 8
-_FIRST_PLACEHOLDERS = 8
+_FIRST_PAGE_PLACEHOLDERS = 8
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class _PageRangeRead:
     last: int
     pages: list[FetchedPage]
 
-    def add(self, page: FetchedPage) -> bool:
+    def add_page(self, page: FetchedPage) -> bool:
         """Add a page that has just been read. Return True if it completes the range, or if it is the last page of the
         list.
         """
@@ -91,7 +91,7 @@ class PagedModel(PageUpdateModel):
         self._fetch, self._pending_page, self._reread, self._has_failed = fetch, None, None, False
         self._visible_rows, self._missed_row = (0, 0), None
         self.selected_keys.clear()
-        self._page_cache.reset_slots(_FIRST_PLACEHOLDERS)
+        self._page_cache.reset_slots(_FIRST_PAGE_PLACEHOLDERS)
         self.endResetModel()
         self._read_next_page()
 
@@ -221,7 +221,7 @@ class PagedModel(PageUpdateModel):
         self._skeleton_timer.stop()
         if self._reread is None:
             self._apply_pages(lambda: self._apply_page(number, page), number, page)
-        elif self._reread.add(page):
+        elif self._reread.add_page(page):
             first, last, pages = self._reread.first, self._reread.last, self._reread.pages
             self._reread = None
             self._apply_pages(lambda: self._apply_reread_pages(first, last, pages), first + len(pages) - 1, page)
@@ -276,5 +276,5 @@ class PagedModel(PageUpdateModel):
         first_row, last_row = self._visible_rows
         self._emit_changed(
             min(first_row, len(self._page_cache) - 1),
-            min(max(last_row, _FIRST_PLACEHOLDERS), len(self._page_cache)) - 1,
+            min(max(last_row, _FIRST_PAGE_PLACEHOLDERS), len(self._page_cache)) - 1,
         )

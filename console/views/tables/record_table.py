@@ -154,9 +154,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         )
 
     def go_to_item(self, is_wanted: Callable[[Any], bool]) -> bool:
-        """Make the first loaded row current whose item `is_wanted`; headings are no items. Return False if no loaded
-        row is.
-        """
+        """Make the first loaded row current for whose item `is_wanted` returns True; headings have no item. Return
+        False if there is no such row."""
         for row in range(self.rows.rowCount()):
             item = self.rows.row_at(row)
             if item is not None and is_wanted(item):

@@ -41,7 +41,7 @@ class TypeRole(NamedTuple):
     weight: int
 
 
-class BadgeLook(NamedTuple):
+class BadgeStyle(NamedTuple):
     """The appearance of the badge of one state: its word in both languages, its icon shape and its colour tone."""
 
     ja: str
@@ -60,7 +60,7 @@ class DesignTokens:
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = raw
         self.type: dict[str, TypeRole] = {k: TypeRole(**v) for k, v in raw["type"].items()}
-        self.badges: dict[str, BadgeLook] = {k: BadgeLook(**v) for k, v in raw["badges"].items()}
+        self.badges: dict[str, BadgeStyle] = {k: BadgeStyle(**v) for k, v in raw["badges"].items()}
 
     def colours(self, theme: ThemeName) -> Mapping[str, str]:
         """Return the colours of a theme by name, as `#RRGGBB` or `rgba(r,g,b,a)`."""

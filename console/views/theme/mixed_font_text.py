@@ -134,8 +134,9 @@ def font_runs_width(runs: tuple[FontRun, ...], role: TypeRoleName = "body", *, b
 
 @lru_cache(maxsize=4096)
 def _piece_width(text: str, role: TypeRoleName, bold: bool, figures: bool, _scale: float) -> float:
-    """Return the width of a piece of text in px. The result is cached, because measuring a text costs as much as
-    drawing it and most pieces occur again.
+    """Return the width of a piece of text in px. The result is cached, because measuring a text takes as long as
+    drawing it, and most pieces occur again. `_scale` is a parameter only because the cache needs the text scale
+    in its key.
     """
     return current_appearance().font_metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
 

@@ -117,8 +117,7 @@ class TextLabel(QLabel):
             self.setContentsMargins(0, -shift_px, 0, shift_px)
         self.setTextFormat(Qt.TextFormat.PlainText if markup == text else Qt.TextFormat.RichText)
         self.setText(markup)
-        if markup != text or self.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse:
-            _detach_text_control(self)
+        _detach_text_control(self)
         self.setAccessibleName(text)
         if tone is not None and tone != self.property("tone"):
             set_style_property(self, "tone", tone)
@@ -138,9 +137,8 @@ class TextLabel(QLabel):
         super().changeEvent(event)
         # Qt also sends this for each new parent and each new tone; fonts and markup depend on the text scale alone.
         # The style sheet puts the old font back after the first of these events, so the font is compared as well.
-        if event.type() == QEvent.Type.StyleChange and (
-            self._scale != current_appearance().scale or not self.has_current_text_size
-        ):
+        is_outdated = self._scale != current_appearance().scale or not self.has_current_text_size
+        if event.type() == QEvent.Type.StyleChange and is_outdated:
             self._use_text_size()
             self.show_text(self.plain)
 
@@ -248,10 +246,9 @@ class ShapeIcon(PaintedWidget):
 def set_style_property(widget: QWidget, name: str, value: object) -> None:
     """Set a dynamic property of a Qt widget, and apply the rules of the style sheet that depend on this property."""
     widget.setProperty(name, value)
-    if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):  # otherwise Qt applies them before it shows it
-        widget.style().unpolish(widget)
-        widget.style().polish(widget)
-        widget.update()
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+    widget.update()
 
 
 def make_scroll_area() -> QScrollArea:

@@ -24,7 +24,7 @@ from console.views.widgets.notification_bars import NotificationBar, ToastFrame,
 from console.views.widgets.overlay import OverlayLayer
 from console.views.widgets.tabs import show_adjacent_tab
 
-_DIALOG_DIALOG_MARGIN_PX = 20
+_DIALOG_MARGIN_PX = 20
 _MIN_CONTENT_HEIGHT_PX = 96
 _DEFAULT_TONE: Tone = "text"
 
@@ -102,12 +102,12 @@ class DialogFrame(QDialog):
         close.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keyboard uses Esc and Cancel
         close.clicked.connect(self.reject)
         head = QHBoxLayout()
-        head.setContentsMargins(_DIALOG_DIALOG_MARGIN_PX, 16, 16, 0)
+        head.setContentsMargins(_DIALOG_MARGIN_PX, 16, 16, 0)
         head.addLayout(make_column(self._title, self._subtitle, gap=0), 1)
         head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         footer = Surface(raised=True, edge="top")
         box = QHBoxLayout(footer)
-        box.setContentsMargins(_DIALOG_DIALOG_MARGIN_PX, 12, _DIALOG_DIALOG_MARGIN_PX, 12)
+        box.setContentsMargins(_DIALOG_MARGIN_PX, 12, _DIALOG_MARGIN_PX, 12)
         box.setSpacing(tokens().px("spacing", "before_acting_button"))
         self._footer_words = make_column(self.hint, self._block_words, gap=2)
         self._footer_buttons = make_row(gap=box.spacing())
@@ -142,7 +142,7 @@ class DialogFrame(QDialog):
         """Replace the content between title and footer, and set the height that it needs."""
         holder = QWidget()
         holder.installEventFilter(self)
-        holder.setLayout(make_column(content, margins=(_DIALOG_DIALOG_MARGIN_PX, 16, _DIALOG_DIALOG_MARGIN_PX, 16)))
+        holder.setLayout(make_column(content, margins=(_DIALOG_MARGIN_PX, 16, _DIALOG_MARGIN_PX, 16)))
         old_holder = self._area.takeWidget()
         if old_holder is not None:
             old_holder.deleteLater()
@@ -175,9 +175,7 @@ class DialogFrame(QDialog):
         frame_height = box.totalHeightForWidth(self.width()) - self._area.minimumHeight()
         parent = self.parentWidget()
         room = (
-            parent.window().height() - 2 * _DIALOG_DIALOG_MARGIN_PX - frame_height
-            if parent is not None
-            else content_height
+            parent.window().height() - 2 * _DIALOG_MARGIN_PX - frame_height if parent is not None else content_height
         )
         self._area.setFixedHeight(max(_MIN_CONTENT_HEIGHT_PX, min(content_height, room)))
         box.activate()
@@ -223,16 +221,16 @@ class DialogFrame(QDialog):
     def show_toast(self, toast: ToastFrame) -> None:
         """Show a toast (a short message) above the footer, as wide as the content. The dialog becomes higher by
         the height of the toast."""
-        self._toast_box.setContentsMargins(_DIALOG_DIALOG_MARGIN_PX, 0, _DIALOG_DIALOG_MARGIN_PX, 12)
-        toast.setFixedWidth(self.width() - 2 * _DIALOG_DIALOG_MARGIN_PX - 2)
+        self._toast_box.setContentsMargins(_DIALOG_MARGIN_PX, 0, _DIALOG_MARGIN_PX, 12)
+        toast.setFixedWidth(self.width() - 2 * _DIALOG_MARGIN_PX - 2)
         self._toast_box.addWidget(toast)
         toast.fit_height()
         toast.show()  # a hidden one has no place in the layout
-        toast.destroyed.connect(self._fit_without_toast)
+        toast.destroyed.connect(self._fit_after_toast)
         self.fit_size()
 
     @Slot()
-    def _fit_without_toast(self) -> None:
+    def _fit_after_toast(self) -> None:
         if not self._toast_box.count():
             self._toast_box.setContentsMargins(0, 0, 0, 0)
         self.fit_size()

@@ -89,7 +89,8 @@ class FocusRingMover(QObject):
             self._ring.surround(new, gap)
 
     def refresh(self) -> None:
-        """Apply the gap again after the attribute `focus_ring` of the focused widget has changed."""
+        """Show the focus ring with another gap, after the attribute `focus_ring` of the focused widget has
+        changed."""
         self._move_ring(None, QApplication.focusWidget())
 
 
@@ -101,7 +102,7 @@ def install_focus_ring() -> None:
 
 
 def refresh_focus_ring() -> None:
-    """Apply the gap of the focus ring again after the attribute `focus_ring` of the focused widget has changed."""
+    """Show the focus ring with another gap, after the attribute `focus_ring` of the focused widget has changed."""
     app = QApplication.instance()
     rings = app.findChild(FocusRingMover) if app else None
     if rings is not None:

@@ -144,7 +144,7 @@ class MoneyPanel(Surface):
         `rest` is the refundable amount."""
         old_parts = self._parts
         self._parts = make_flow_widget(
-            *(_part_panel(part, is_first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4
+            *(_make_part_panel(part, is_first=not place) for place, part in enumerate(parts)), gap=20, line_gap=4
         )
         self._line.replaceWidget(old_parts, self._parts)
         self._line.setStretch(0, 1)
@@ -158,7 +158,7 @@ class MoneyPanel(Surface):
         self.bar.setAccessibleName(self._name)
 
 
-def _part_panel(part: MoneyPart, *, is_first: bool) -> QWidget:
+def _make_part_panel(part: MoneyPart, *, is_first: bool) -> QWidget:
     tone: Tone = "muted" if part.quiet else "text" if part.tone in ("muted", "good") else part.tone
     word = TextLabel(part.word, "small", "muted")
     figure = TextLabel(part.amount, "figure", tone, bold=is_first)

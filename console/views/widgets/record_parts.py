@@ -28,9 +28,10 @@ class RecordSide:
     """The state of a record as one party (this program, the provider, or the order) knows it.
 
     `name` is the party; `word`, `shape` and `tone` are the state in our words with its icon; `own_word` is the
-    state in the party's own words; `fact` and `source` are two more lines. `is_different` is True if this state
-    contradicts that of another party; the panel then has a red border, and screen readers read `differs_word`.
-    `has_different_amount` is True if the amounts contradict each other.
+    state in the party's own words. `fact` is a line that says how old the state is; `source` a line with the
+    record's version and the person who changed it. `is_different` is True if this state contradicts that of
+    another party; the panel then has a red border, and screen readers read `differs_word`. `has_different_amount`
+    is True if the amounts contradict each other.
     """
 
     name: str
@@ -182,7 +183,7 @@ class DocumentStrip(Surface):
         self.show_parts(parts)
 
     def set_tail_visible(self, *, shown: bool) -> None:
-        """Show or hide the widget at the right end."""
+        """Show or hide the widget at the right end of the strip."""
         self._tail.setVisible(shown)
 
     def fit_width(self, room: int) -> None:
@@ -195,12 +196,12 @@ class DocumentStrip(Surface):
         for widget in self._parts:
             self._box.removeWidget(widget)
             widget.deleteLater()
-        self._parts = [_document_panel(part) for part in parts]
+        self._parts = [_make_document_panel(part) for part in parts]
         for place, widget in enumerate(self._parts):
             self._box.insertWidget(place, widget, 1)
 
 
-def _document_panel(part: DocumentSummary) -> Surface:
+def _make_document_panel(part: DocumentSummary) -> Surface:
     panel = Surface(edge="all" if part.is_missing else "right")
     panel.setProperty("differs", part.is_missing)
     spoken_texts = (part.name, part.missing_word, part.words, part.detail)

@@ -131,7 +131,7 @@ class ResultList(RememberedCurrentItem, QListView):
         """Make the result with this key current. If there is none, or if it can't be picked, make the first result
         current that can be picked."""
         rows = [row for row in range(len(self._results.lines)) if self._results.can_pick(row)]
-        same_key_rows = [row for row in rows if key is not None and self._key_of(row) == key]
+        same_key_rows = [row for row in rows if key is not None and self._key_at(row) == key]
         for row in (same_key_rows or rows)[:1]:
             self.setCurrentIndex(self._results.index(row))
 
@@ -142,7 +142,7 @@ class ResultList(RememberedCurrentItem, QListView):
         if current.isValid() and self.isVisible():
             announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_stored=False)
 
-    def _key_of(self, row: int) -> object:
+    def _key_at(self, row: int) -> object:
         line = self._results.lines[row]
         return line.key if isinstance(line, ResultEntry) else None
 
@@ -167,7 +167,7 @@ class ResultList(RememberedCurrentItem, QListView):
 
     def _pick_row(self, index: ModelIndex) -> None:
         if self._results.can_pick(index.row()):
-            self.picked.emit(self._key_of(index.row()))
+            self.picked.emit(self._key_at(index.row()))
 
 
 class _EntryDelegate(QStyledItemDelegate):

@@ -77,8 +77,8 @@ class Tabs(QTabBar):
         return QSize(round(width), current_appearance().control_height("tab"))
 
     def sizeHint(self) -> QSize:
-        """Return the size of the bar with the usual gaps between tabs. The size must not depend on the narrow
-        gaps, because the size that the layout gives to the bar decides about them."""
+        """Return the size of the bar with the usual gaps between tabs. The narrow gaps must not change this size:
+        the layout gives the bar a width by this size, and the bar chooses the gaps by its width."""
         return QSize(ceil(self._width_with_gap(_TAB_GAP_PX)), super().sizeHint().height())
 
     def _width_with_gap(self, gap_px: int) -> float:

@@ -1,1 +1,1 @@
-"""The columns of exported lists, with the words of the screens."""
+"""Columns, titles and tables of exported lists, with the same words as on the screens."""

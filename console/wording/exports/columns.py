@@ -1,4 +1,4 @@
-"""Columns that several exported lists have, and the values of their cells."""
+"""Functions that make the columns of exported lists, one function per type of cell."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -9,26 +9,28 @@ from console.domain.exports.tables import CellKind, ExportColumn
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
 from console.wording.text_context import TextContext
 
-_DEFAULT_DIGITS = 2
+_DEFAULT_DECIMAL_PLACES = 2
 
 
 def text_column(context: TextContext, key: str, value: Callable[[Any], str | None]) -> ExportColumn:
-    """Return a column of texts; `key` is the wording key of its title."""
+    """Return a column of texts. `key` is the wording key of the title; `value` returns the text of a row."""
     return ExportColumn(context.translate(key), CellKind.TEXT, value)
 
 
 def number_column(context: TextContext, key: str, value: Callable[[Any], int | None]) -> ExportColumn:
-    """Return a column of whole numbers; `key` is the wording key of its title."""
+    """Return a column of whole numbers. `key` is the wording key of the title; `value` returns the number of a
+    row."""
     return ExportColumn(context.translate(key), CellKind.NUMBER, value)
 
 
 def corporation_number_column(context: TextContext, value: Callable[[Any], str | None]) -> ExportColumn:
-    """Return the column of corporation numbers."""
+    """Return the column of corporation numbers; `value` returns the number of a row."""
     return ExportColumn(context.translate("column.number"), CellKind.CORPORATION_NUMBER, value)
 
 
 def instant_column(context: TextContext, key: str, value: Callable[[Any], datetime | None]) -> ExportColumn:
-    """Return a column of instants in Japanese time; its title is the text of `key` with the name of the zone."""
+    """Return a column of instants in Japanese time. The title is the text of the wording key `key`, followed by
+    the name of the time zone; `value` returns the instant of a row."""
     title = context.translate(key)
     with_zone = title if "JST" in title else context.translate("export.in_zone", title=title)
     return ExportColumn(with_zone, CellKind.INSTANT, value)
@@ -37,21 +39,19 @@ def instant_column(context: TextContext, key: str, value: Callable[[Any], dateti
 def amount_column(
     context: TextContext, key: str, amount: Callable[[Any], tuple[int | None, str | None]]
 ) -> ExportColumn:
-    """Return a column of amounts without their currency; `amount` returns an amount in minor units with its currency,
-    None for an empty cell. `key` is the wording key of the title.
-    """
+    """Return a column of amounts without their currency. `key` is the wording key of the title; `amount` returns
+    the amount of a row in minor units and its currency, None for an empty cell."""
     return ExportColumn(context.translate(key), CellKind.AMOUNT, lambda row: major_units(*amount(row)))
 
 
 def currency_column(context: TextContext, currency: Callable[[Any], str | None]) -> ExportColumn:
-    """Return the column with the codes of the currencies (JPY, INR)."""
+    """Return the column of currency codes (JPY, INR); `currency` returns the code of a row."""
     return text_column(context, "column.currency", currency)
 
 
 def major_units(amount_minor: int | None, currency: str | None) -> Decimal | None:
-    """Return an amount of minor units (yen, paise) in major units (yen, rupees), with the decimal places of its
-    currency; None for None.
-    """
+    """Convert an amount from minor units (yen, paise) to major units (yen, rupees), with the decimal places of its
+    currency. Return None for None."""
     if amount_minor is None:
         return None
-    return Decimal(amount_minor).scaleb(-MINOR_DIGITS_BY_CURRENCY.get(currency or "", _DEFAULT_DIGITS))
+    return Decimal(amount_minor).scaleb(-MINOR_DIGITS_BY_CURRENCY.get(currency or "", _DEFAULT_DECIMAL_PLACES))

@@ -1,4 +1,4 @@
-"""The daily close as a document for a file: its state, and its tables."""
+"""The daily close as a document that can be written to a file: sentences and tables."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
 from console.domain.reports.daily_close import SUMS, CloseMoney, DailyClose
 from console.wording.daily_close import (
-    NET,
+    NET_SUM_NAME,
     change_name,
     change_values,
     close_title,
@@ -27,9 +27,8 @@ from console.wording.text_context import TextContext
 
 
 def close_document(close: DailyClose, context: TextContext) -> ExportDocument:
-    """Return the close as a document: on its first page the state, then its tables. It has no time of writing, so
-    that the same facts give the same document.
-    """
+    """Return the daily close as a document: sentences about its state on the first page, then its tables. The
+    document doesn't contain the time of writing, so that an unchanged close gives an identical document."""
     language = context.language
     tables = [_money_table(close, context), _unknown_table(close, context)]
     if close.reconciliation is not None:
@@ -50,15 +49,15 @@ def _make_table(
 
 
 def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
-    """Return the table of sums: a row is (money of a currency, name of the sum)."""
+    """Return the table of sums. A row is a pair: the money of one currency, and the name of a sum."""
 
     def read_count(row: tuple[CloseMoney, str]) -> int | None:
         money, name = row
-        return None if name == NET else money.sum_of(name).count
+        return None if name == NET_SUM_NAME else money.sum_of(name).count
 
     def read_amount(row: tuple[CloseMoney, str]) -> tuple[int, str]:
         money, name = row
-        return (money.net_minor if name == NET else money.sum_of(name).minor), money.currency
+        return (money.net_minor if name == NET_SUM_NAME else money.sum_of(name).minor), money.currency
 
     columns = (
         text_column(context, "close.column.sum", lambda row: sum_name(row[1], context.language)),
@@ -66,7 +65,9 @@ def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
         amount_column(context, "column.amount", read_amount),
         currency_column(context, lambda row: str(row[0].currency)),
     )
-    return _make_table(context, "money", columns, [(money, name) for money in close.money for name in (*SUMS, NET)])
+    return _make_table(
+        context, "money", columns, [(money, name) for money in close.money for name in (*SUMS, NET_SUM_NAME)]
+    )
 
 
 def _unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
@@ -82,7 +83,8 @@ def _unknown_table(close: DailyClose, context: TextContext) -> DocumentTable:
 
 
 def _difference_table(close: DailyClose, context: TextContext) -> DocumentTable:
-    """Return the table of differences, without their causes, which change when a case is settled."""
+    """Return the table of the reconciliation's differences. It has no column for the cause, because the cause
+    changes when a case is resolved."""
     run = close.reconciliation
     return _make_table(
         context, "differences", difference_columns(context)[:-1], () if run is None else run.differences

@@ -1,4 +1,5 @@
-"""The columns of exported lists whose rows are no records: alerts, audit entries, bulk results and others."""
+"""The columns of exported lists whose rows are not records: alerts, audit entries, results of bulk runs, and so
+on."""
 
 from collections.abc import Callable
 from datetime import date
@@ -32,11 +33,11 @@ from console.wording.exports.columns import (
 )
 from console.wording.text_context import TextContext
 
-Columns = tuple[ExportColumn, ...]
+ExportColumns = tuple[ExportColumn, ...]
 ApprovalRow = Refund | WaitingProposal
 
 
-def audit_columns(context: TextContext) -> Columns:
+def audit_columns(context: TextContext) -> ExportColumns:
     """Return the columns of audit entries."""
 
     def format_who(entry: AuditEntry) -> str:
@@ -52,7 +53,7 @@ def audit_columns(context: TextContext) -> Columns:
     )
 
 
-def alert_columns(context: TextContext) -> Columns:
+def alert_columns(context: TextContext) -> ExportColumns:
     """Return the columns of open alerts."""
 
     def format_observed(item: AlertItem) -> str:
@@ -73,8 +74,8 @@ def alert_columns(context: TextContext) -> Columns:
     )
 
 
-def bulk_columns(context: TextContext, action: BulkAction) -> Columns:
-    """Return the columns of the results of a bulk run with this action."""
+def bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
+    """Return the columns of the results of a bulk run that performed this action."""
 
     def format_result(line: BulkLine) -> str:
         name = outcome_of(line.row.result, line.row.reason) or "none"
@@ -107,7 +108,7 @@ def bulk_columns(context: TextContext, action: BulkAction) -> Columns:
     )
 
 
-def run_columns(context: TextContext) -> Columns:
+def run_columns(context: TextContext) -> ExportColumns:
     """Return the columns of reconciliation runs."""
 
     def make_day_column(key: str, value: Callable[[RunItem], date]) -> ExportColumn:
@@ -132,7 +133,7 @@ def run_columns(context: TextContext) -> Columns:
     )
 
 
-def difference_columns(context: TextContext) -> Columns:
+def difference_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the differences of a reconciliation run."""
 
     def read_difference(item: DifferenceItem) -> tuple[int | None, str | None]:
@@ -154,8 +155,8 @@ def difference_columns(context: TextContext) -> Columns:
     )
 
 
-def set_aside_columns(context: TextContext) -> Columns:
-    """Return the columns of set-asides."""
+def set_aside_columns(context: TextContext) -> ExportColumns:
+    """Return the columns of the list of set-aside money."""
 
     def make_money_column(key: str, amount_minor: Callable[[SetAsideItem], int]) -> ExportColumn:
         return amount_column(context, key, lambda item: (amount_minor(item), item.record.currency))
@@ -173,7 +174,7 @@ def set_aside_columns(context: TextContext) -> Columns:
     )
 
 
-def approval_columns(context: TextContext) -> Columns:
+def approval_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the list of refund requests and proposed outcomes that wait for a second person."""
 
     def read_amount(row: ApprovalRow) -> tuple[int | None, str | None]:
@@ -238,8 +239,8 @@ def _approval_state(row: ApprovalRow, context: TextContext) -> str:
     return wording.badge_word(f"{row.kind}.{row.state}", context.language)
 
 
-def company_columns(context: TextContext) -> Columns:
-    """Return the columns of corporations that a search in the corporation registry has found."""
+def company_columns(context: TextContext) -> ExportColumns:
+    """Return the columns of the corporations that a search in the corporation registry has found."""
 
     def translate(key: str, /, **facts: object) -> str:
         return context.translate(key, **facts)
@@ -265,7 +266,7 @@ def company_columns(context: TextContext) -> Columns:
     )
 
 
-def unmatched_notice_columns(context: TextContext) -> Columns:
+def unmatched_notice_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the queue of unmatched notices."""
 
     def read_amount(item: UnmatchedNoticeItem) -> tuple[int | None, str | None]:
@@ -293,7 +294,7 @@ def unmatched_notice_columns(context: TextContext) -> Columns:
     )
 
 
-def changed_company_columns(context: TextContext) -> Columns:
+def changed_company_columns(context: TextContext) -> ExportColumns:
     """Return the columns of the queue of changed companies."""
 
     def format_why(item: ChangedCompanyItem) -> str:

@@ -1,4 +1,4 @@
-"""The columns of exported lists of records: credit checks, orders, payments and refunds together."""
+"""The columns of an exported list of records, which may contain credit checks, orders, payments and refunds."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -23,9 +23,8 @@ from console.wording.text_context import TextContext
 
 
 def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]) -> tuple[ExportColumn, ...]:
-    """Return the columns of a list of records; `record_of` returns the record of a row. A cell that a kind of record
-    doesn't have is empty.
-    """
+    """Return the columns of a list of records; `record_of` returns the record of a row. A cell is empty if the
+    kind of record has no such value."""
 
     def apply_to_record(value: Callable[[ShownRecord], Any]) -> Callable[[Any], Any]:
         return lambda row: value(record_of(row))
@@ -71,9 +70,11 @@ def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]
         text_column(context, "field.payer", apply_to_record(_masked_payer)),
         text_column(context, "column.maker", apply_to_record(_maker_of_refund)),
         text_column(context, "column.checkers", apply_to_record(_checkers_of_refund)),
-        text_column(context, "column.result", apply_to_record(lambda record: _result_of_check(record, context))),
+        text_column(context, "column.result", apply_to_record(lambda record: _credit_check_result(record, context))),
         ExportColumn(context.translate("column.valid_until"), CellKind.DAY, apply_to_record(_last_valid_day)),
-        text_column(context, "column.document", apply_to_record(lambda record: _document_of_check(record, context))),
+        text_column(
+            context, "column.document", apply_to_record(lambda record: _credit_check_document(record, context))
+        ),
     )
 
 
@@ -112,7 +113,7 @@ def _checkers_of_refund(record: ShownRecord) -> str | None:
     return " ".join(record.checkers) if isinstance(record, Refund) else None
 
 
-def _result_of_check(record: ShownRecord, context: TextContext) -> str | None:
+def _credit_check_result(record: ShownRecord, context: TextContext) -> str | None:
     return check_words.result_word(record, context) if isinstance(record, CreditCheck) else None
 
 
@@ -121,6 +122,6 @@ def _last_valid_day(record: ShownRecord) -> date | None:
     return None if end is None else last_valid_day(end)
 
 
-def _document_of_check(record: ShownRecord, context: TextContext) -> str | None:
+def _credit_check_document(record: ShownRecord, context: TextContext) -> str | None:
     has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
     return context.translate("column.document.pdf") if has_pdf else None

@@ -1,6 +1,5 @@
-"""The tables behind the pictures of the reports, as exported lists: columns, rows, and a sentence about the
-counted records.
-"""
+"""The reports as exported lists: for each report its columns, its rows, and a sentence which says what was
+counted."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,20 +17,20 @@ from console.wording import reports as report_words
 from console.wording.exports.columns import amount_column, currency_column, number_column, text_column
 from console.wording.text_context import TextContext
 
-Columns = tuple[ExportColumn, ...]
+ExportColumns = tuple[ExportColumn, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportTable:
-    """The functions that turn a report into a list.
+    """The functions that turn one report into an exported list.
 
     - `columns`: returns the columns in the language of the context
     - `rows_of`: returns the rows of a report that the service has read
-    - `note`: returns the sentence that names the counted records, and those that are missing because only a limited
-      number of rows is read
+    - `note`: returns the sentence which says what was counted, and what is missing because the report reads only a
+      limited number of rows
     """
 
-    columns: Callable[[TextContext], Columns]
+    columns: Callable[[TextContext], ExportColumns]
     rows_of: Callable[[Any], Sequence[Any]]
     note: Callable[[Any, str], str]
 
@@ -45,7 +44,8 @@ def _provider_column(context: TextContext, provider: Callable[[Any], str]) -> Ex
 
 
 def _percent_column(context: TextContext, key: str, percent: Callable[[Any], float | None]) -> ExportColumn:
-    """Return a column of shares as whole numbers, rounded down as on screen."""
+    """Return a column of percentages as whole numbers, rounded down as on screen. `key` is the wording key of the
+    title; `percent` returns the percentage of a row."""
 
     def round_percent(row: object) -> int | None:
         value = percent(row)
@@ -57,7 +57,8 @@ def _percent_column(context: TextContext, key: str, percent: Callable[[Any], flo
 
 
 def _duration_column(context: TextContext, key: str, duration: Callable[[Any], timedelta | None]) -> ExportColumn:
-    """Return a column of durations in seconds, which a spreadsheet can sort and add up."""
+    """Return a column of durations in whole seconds, which a spreadsheet can sort and add up. `key` is the wording
+    key of the title; `duration` returns the duration of a row."""
 
     def read_seconds(row: object) -> int | None:
         value = duration(row)
@@ -71,7 +72,7 @@ def _duration_column(context: TextContext, key: str, duration: Callable[[Any], t
 # -- success: a row is (series, day, outages of the day)
 
 
-def _success_columns(context: TextContext) -> Columns:
+def _success_columns(context: TextContext) -> ExportColumns:
     def make_count_column(name: str) -> ExportColumn:
         return number_column(context, f"reports.success.{name}", lambda row: getattr(row[1], name))
 
@@ -103,7 +104,7 @@ def _success_rows(report: ProviderSuccess) -> Sequence[Any]:
 # -- ages of queues: a row is a queue
 
 
-def _queue_age_columns(context: TextContext) -> Columns:
+def _queue_age_columns(context: TextContext) -> ExportColumns:
     def make_count_column(place: int, name: str) -> ExportColumn:
         return number_column(context, f"reports.age.{name}", lambda queue: queue.counts[place])
 
@@ -126,7 +127,7 @@ def _queue_age_rows(report: QueueAgeReport) -> Sequence[Any]:
 # -- refunds: a row is (funnel, name of the step or ending)
 
 
-def _refund_columns(context: TextContext) -> Columns:
+def _refund_columns(context: TextContext) -> ExportColumns:
     def read_share(row: Any) -> float | None:
         funnel, name = row
         requested = funnel.requested.count
@@ -150,7 +151,7 @@ def _refund_rows(report: RefundFunnelReport) -> Sequence[Any]:
 # -- money per day: a row is (series, day)
 
 
-def _settlement_columns(context: TextContext) -> Columns:
+def _settlement_columns(context: TextContext) -> ExportColumns:
     def make_count_column(name: str) -> ExportColumn:
         return number_column(context, f"reports.settlement.{name}", lambda row: getattr(row[1], name))
 
@@ -180,7 +181,7 @@ def _settlement_rows(report: SettlementReport) -> Sequence[Any]:
 # -- time to truth: a row is a kind of record
 
 
-def _truth_columns(context: TextContext) -> Columns:
+def _truth_columns(context: TextContext) -> ExportColumns:
     def make_count_column(name: str) -> ExportColumn:
         return number_column(context, f"reports.time_to_truth.{name}", lambda kind: getattr(kind, name))
 

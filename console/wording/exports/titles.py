@@ -1,4 +1,4 @@
-"""The title of an exported list, and the lines with the contents of a file, its writer and its time."""
+"""The title of an exported list, and the lines about its file: filter, selection, person and time of writing."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from console.wording.records import provider_word
 from console.wording.registry import source_line
 from console.wording.text_context import TextContext
 
-_LOOKUP_KEYS = {
+_LOOKUP_TITLE_KEYS = {
     "": "screen.lookup",
     "payments": "record.tab.payments",
     "refunds": "record.tab.refunds",
@@ -19,13 +19,14 @@ _LOOKUP_KEYS = {
 
 
 def list_title(request: ExportRequest, context: TextContext) -> str:
-    """Return the title of the list, as its screen shows it, with the subject that the person chose."""
+    """Return the title of an exported list, as on its screen. The title contains the subject of the request, such
+    as the searched text."""
     subject = request.subject
     match request.name:
         case ListName.QUEUE:
             return context.translate(f"queue.{subject}.title")
         case ListName.LOOKUP:
-            return f"{context.translate(_LOOKUP_KEYS[request.part])} {wording.format_number(subject)}"
+            return f"{context.translate(_LOOKUP_TITLE_KEYS[request.part])} {wording.format_number(subject)}"
         case ListName.BULK:
             return context.translate("bulk.label", name=f"BS-{subject}")
         case ListName.REPORT:
@@ -42,21 +43,21 @@ def list_title(request: ExportRequest, context: TextContext) -> str:
 def make_about_lines(
     request: ExportRequest, title: str, person: str, context: TextContext, registry_date: date | None = None
 ) -> tuple[str, ...]:
-    """Return the lines about a file: the list, its filter, the selection, the person and the time of writing, and the
-    source of the names of the corporation registry, if the desk has one.
+    """Return the lines about an exported file: the list, its filter, the number of selected rows, the person and
+    the time of writing. If `registry_date` isn't None, a last line names the corporation registry as the source
+    of names.
     """
     source = [] if registry_date is None else [source_line(registry_date, context.translate)]
-    part = _part_words(request, context)
+    part = _filter_text(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
     if request.chosen is not None:
         filter_words.append(context.translate("export.about.chosen", n=len(request.chosen)))
     return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
 
 
-def _part_words(request: ExportRequest, context: TextContext) -> str:
-    """Return the text of the filter; "" for an unfiltered list, and for a lookup, whose title has the searched
-    text.
-    """
+def _filter_text(request: ExportRequest, context: TextContext) -> str:
+    """Return the text of the list's filter; "" for a list without a filter, and for a lookup, because its title
+    contains the searched number."""
     match request.name:
         case ListName.DIFFERENCES if request.part:
             return context.translate(f"reconcile.tab.{request.part}")
