@@ -62,6 +62,7 @@ class RefundWorld(Desks):
     def __post_init__(self) -> None:
         self._open = ExitStack()
         self.place = self._open.enter_context(fresh_anywhere("sqlite"))
+        self._open.enter_context(self.place.kept_open())
         self._open.enter_context(lease_clock(self.clock))
         self.ledger.witness = self._witness
         self.seats = [self._seat(number) for number in range(2)]
