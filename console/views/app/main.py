@@ -277,14 +277,14 @@ class WindowOpening(QObject):
             self.context.show_toast(self.context.translate("menu.sign_out.busy"), shape="square_bang", tone="care")
         else:
             end_session = self.context.bind_services(lambda services: services.sessions.sign_out())
-            self.runner.run(end_session, self._begin_after_sign_out, self._show_sign_out_failure, owner=self)
+            self.runner.run(end_session, self._open_window_after_sign_out, self._show_sign_out_failure, owner=self)
 
     def _show_sign_out_failure(self, failure: "Failure") -> None:
         self.context.show_toast(
             self.context.translate("sign_in.not_out"), self.context.failure_message(failure), "square_bang", "bad"
         )
 
-    def _begin_after_sign_out(self, _audited: bool) -> None:
+    def _open_window_after_sign_out(self, _audited: bool) -> None:
         """Replace the window with a new first window after a sign-out, and destroy the objects of the old window."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()

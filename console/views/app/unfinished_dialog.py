@@ -1,6 +1,6 @@
 """The dialog of unfinished work, in tabs: operations that have not ended; bulk runs; leases and takes; the acting
 person's own unfinished work; notes that mention the person; and, at a desk that asks a worker to act, the
-person's own requests.
+person's desk requests.
 """
 
 import textwrap
@@ -69,7 +69,7 @@ class UnfinishedDialog(DialogFrame):
     """The dialog that lists unfinished work in five tabs: operations, bulk runs, leases with takes, the acting
     person's own unfinished work, and the person's mentions. The person's own work comes first. From the tab of
     operations the person can only open a record; a bulk run is stopped, resumed or discarded in its own dialog.
-    At a desk that asks a worker to act, a sixth tab lists the person's own requests of the last 24 hours; the
+    At a desk that asks a worker to act, a sixth tab lists the person's desk requests of the last 24 hours; the
     person can withdraw a request until a worker takes it.
     """
 

@@ -80,7 +80,8 @@ def list_commands(frame: WindowFrame, acts: CommandFunctions, typed_number: str 
 
 
 def list_used_commands(context: WindowContext) -> list[str]:
-    """Return the names of the eight commands that the person has used most recently, the latest first."""
+    """Return the names of the commands that the person has used most recently, at most MAX_USED_COMMANDS, the
+    latest first."""
     stored = context.own_state.value(USED_COMMANDS_KEY)
     return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
 

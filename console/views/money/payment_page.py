@@ -61,7 +61,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         badges = case_words.view_badges(view)
         self.head.show_identity(record.corporation_number or "", "", provider, badges)
         self.show_money(view, record.provider, self._reference, self.answers, self._probe)
-        self._show_tools(view)
+        self._show_side_links(view)
         self.tabs.show_view(view, refunds=view.refunds)
         self._fill_aside_panel(view)
         self._show_unknown_refund_bar(view)
@@ -88,7 +88,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     def _open_refund(self) -> None:
         self.context.navigate(RefundRoute(int(self.sender().property("refund")), (), self.sidebar_key))
 
-    def _show_tools(self, view: PaymentView) -> None:
+    def _show_side_links(self, view: PaymentView) -> None:
         """Show the links and buttons in the panels of the sides: in the provider's panel, its number of the
         payment and a link to its stored answers (a probe button if there are none); in the order's panel, a
         link to the order.
