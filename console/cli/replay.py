@@ -186,11 +186,11 @@ class _FixedToken:
 def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
     from console.sandbox.environment import credentials
     from console.sandbox.recorded_answers import AnswerPlayer
-    from console.settings.provider_access import needed_secret_names
+    from console.settings.provider_access import required_secret_names
     from console.settings.settings import Settings
 
     # A provider that the sandbox doesn't simulate has no credentials there; any word serves: nobody checks it.
-    names = [name for provider in provider_names() for name in needed_secret_names(provider)]
+    names = [name for provider in provider_names() for name in required_secret_names(provider)]
     secrets = {f"CONSOLE_SECRET_{name}": str(getattr(credentials, name, "replay")) for name in names}
     with AnswerPlayer().running() as player, tempfile.TemporaryDirectory(prefix="replay-") as home:
         providers = (CREDIT_CHECK_PROVIDER, *provider_names())

@@ -13,7 +13,7 @@ from console.settings.urls import parse_private_networks
 from console.settings.value_parsers import RawSetting, bad_profile_error
 
 WEBHOOK_KEY_NAME = "ALERTS_WEBHOOK_KEY"
-MIN_KEY_LENGTH = 16  # characters
+MIN_WEBHOOK_KEY_LENGTH = 16  # characters
 _BROKER_PATTERN = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::([0-9]{1,5}))?")
 
 
@@ -44,7 +44,7 @@ class AlertSettings:
         if self.brokers and find_spec("confluent_kafka") is None:
             raise bad_profile_error("CONSOLE_ALERTS_KAFKA_BROKERS", SettingProblem.KAFKA_SUPPORT_MISSING)
         key = (get_secret(WEBHOOK_KEY_NAME) or "") if self.webhook else ""
-        if self.webhook and len(key) < MIN_KEY_LENGTH:
+        if self.webhook and len(key) < MIN_WEBHOOK_KEY_LENGTH:
             raise bad_profile_error(
                 f"CONSOLE_SECRET_{WEBHOOK_KEY_NAME}",
                 SettingProblem.TOKEN_TOO_SHORT if key else SettingProblem.SETTING_MISSING,

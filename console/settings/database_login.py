@@ -53,7 +53,7 @@ class SignIn(HiddenSecrets):
         self.sign_in_reason: SignInReason | None = None
 
     @property
-    def database_place(self) -> str:
+    def database_address(self) -> str:
         """The address of the database server as `host:port/database`, which people see and under which the keyring
         stores the account. Empty on SQLite."""
         url_parts = self._url_parts
@@ -76,7 +76,7 @@ class SignIn(HiddenSecrets):
             return None
 
     @property
-    def source(self) -> AccountSource | None:
+    def account_source(self) -> AccountSource | None:
         """The source of the account in use: entered by a person (`asked`), from the URL or the environment
         (`given`), or from the keyring (`kept`). None before the first call of `database_url`."""
         return self._account_in_use[1] if self._account_in_use else None
@@ -86,7 +86,7 @@ class SignIn(HiddenSecrets):
         person has to enter them."""
         return self.is_server and self._configured_account() is not None
 
-    def is_unnamed(self) -> bool:
+    def has_password_without_name(self) -> bool:
         """Return True if the environment contains a password, but neither the environment nor the URL contains the
         name of the account."""
         is_known = self._has_signed_out or self._expected_user() is not None
@@ -113,13 +113,15 @@ class SignIn(HiddenSecrets):
         if stored_account is not None:
             return self._set_account_in_use(stored_account, "kept")
         self.sign_in_reason = self.sign_in_reason or "none"
-        if self.is_unnamed():
-            raise bad_profile_error(OPERATOR_VARIABLE, SettingProblem.ACCOUNT_NAME_MISSING, place=self.database_place)
+        if self.has_password_without_name():
+            raise bad_profile_error(
+                OPERATOR_VARIABLE, SettingProblem.ACCOUNT_NAME_MISSING, place=self.database_address
+            )
         raise bad_profile_error(
             _PASSWORD_VARIABLE,
             SettingProblem.SIGN_IN_MISSING,
             user=self._expected_user(),
-            place=self.database_place,
+            place=self.database_address,
         )
 
     def url_with_password(self, password: str) -> str:
@@ -158,7 +160,7 @@ class SignIn(HiddenSecrets):
                 _PASSWORD_VARIABLE,
                 SettingProblem.SIGN_IN_MISSING,
                 user=self._expected_user(),
-                place=self.database_place,
+                place=self.database_address,
             )
         user, password = self._account_in_use[0]
         self._secrets.store_entry(self._password_entry(user), password, PASSWORD_NAME)
@@ -206,11 +208,11 @@ class SignIn(HiddenSecrets):
         return self._secrets.read_entry(self._last_user_entry, PASSWORD_NAME)
 
     def _password_entry(self, user: str) -> str:
-        return f"{user}@{self.database_place}"
+        return f"{user}@{self.database_address}"
 
     @property
     def _last_user_entry(self) -> str:
-        return f"account at {self.database_place}"
+        return f"account at {self.database_address}"
 
     # -- building the URL
 

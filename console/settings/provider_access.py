@@ -33,7 +33,7 @@ class ProviderAccess:
 
     - `hosts`: the provider's own hosts; a profile file may name only these
     - `credentials`: secrets that enable the provider when all of them are set
-    - `further_secrets`: other secrets that a call needs
+    - `additional_secrets`: other secrets that a call needs
     - `keys`: keys in the provider's section of the profile file
     - `variables`: other full keys of the profile file (such as `receiver.x`), each with its environment variable
       without `CONSOLE_`
@@ -41,7 +41,7 @@ class ProviderAccess:
 
     hosts: frozenset[str]
     credentials: tuple[str, ...]
-    further_secrets: tuple[str, ...] = ()
+    additional_secrets: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -55,11 +55,11 @@ class PaymentProviderSettings(Protocol):
         ...
 
 
-S = TypeVar("S", bound=PaymentProviderSettings)
+ProviderSettingsT = TypeVar("ProviderSettingsT", bound=PaymentProviderSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ConfiguredProvider(ProviderTraits, Generic[S]):
+class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
     """The part of a payment provider's plugin that concerns settings: `access` has its hosts and the names of its
     secrets; `read_settings` reads its settings.
 
@@ -68,7 +68,7 @@ class ConfiguredProvider(ProviderTraits, Generic[S]):
     """
 
     access: ProviderAccess
-    read_settings: Callable[[SettingSource, str | None, Collection[str]], S]
+    read_settings: Callable[[SettingSource, str | None, Collection[str]], ProviderSettingsT]
 
 
 ALARMBOX_ACCESS = ProviderAccess(
@@ -104,11 +104,11 @@ def credential_names(provider: str) -> tuple[str, ...]:
     return _prefixed_names(provider, access_by_provider()[provider].credentials)
 
 
-def needed_secret_names(provider: str) -> tuple[str, ...]:
+def required_secret_names(provider: str) -> tuple[str, ...]:
     """Return the full names of all secrets that a provider needs: those that enable it, and the additional ones
     that a call needs."""
     access = access_by_provider()[provider]
-    return _prefixed_names(provider, (*access.credentials, *access.further_secrets))
+    return _prefixed_names(provider, (*access.credentials, *access.additional_secrets))
 
 
 def _prefixed_names(provider: str, names: Sequence[str]) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ def parse_seconds(raw: RawSetting) -> float:
     return raw.parse_number(0, 3600)
 
 
-def word_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
+def pattern_parser(pattern: re.Pattern[str]) -> Callable[[RawSetting], str]:
     """Return a parser that accepts a text only if the whole text matches `pattern`. The parser raises bad_profile."""
 
     def parse(raw: RawSetting) -> str:

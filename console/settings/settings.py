@@ -17,12 +17,12 @@ from console.settings.profile_file import read_profile
 from console.settings.provider_access import (
     ConfiguredProvider,
     ProviderAccess,
-    S,
+    ProviderSettingsT,
     access_by_provider,
     credential_names,
-    needed_secret_names,
     parse_call_url,
     parse_seconds,
+    required_secret_names,
     spacing_seconds,
 )
 from console.settings.secrets import STORE_KEY_NAME, VARIABLE_PREFIX, Keyring, SecretStore, system_keyring
@@ -121,9 +121,9 @@ class Settings:
         used."""
         return self.provider_urls[provider]
 
-    def provider_settings_of(self, provider: ConfiguredProvider[S]) -> S:
+    def provider_settings_of(self, provider: ConfiguredProvider[ProviderSettingsT]) -> ProviderSettingsT:
         """Return the settings of a payment provider, in the type that its `read_settings` returns."""
-        return cast(S, self.provider_settings[provider.name])
+        return cast(ProviderSettingsT, self.provider_settings[provider.name])
 
     def is_on_loopback(self, provider: str) -> bool:
         """Return True if the origin that is configured for the provider is on this machine. Return False for the
@@ -139,14 +139,14 @@ class Settings:
     def missing_secret_names(self, provider: str) -> tuple[str, ...]:
         """Return the names of the environment variables for the secrets that the provider needs and that are
         missing. This may read the keyring."""
-        return tuple(f"CONSOLE_SECRET_{name}" for name in needed_secret_names(provider) if not self.secret(name))
+        return tuple(f"CONSOLE_SECRET_{name}" for name in required_secret_names(provider) if not self.secret(name))
 
     def secrets_of(self, provider: str) -> dict[str, str]:
         """Return all secrets that a provider needs, by name without the provider's prefix (`API_KEY`). A missing
         secret is "". This may read the keyring."""
         return {
             name.removeprefix(f"{provider.upper()}_"): self.secret(name) or ""
-            for name in needed_secret_names(provider)
+            for name in required_secret_names(provider)
         }
 
     def secret(self, name: str) -> str | None:
@@ -158,7 +158,7 @@ class Settings:
         """
         provider = name.split("_")[0].lower()
         return self.secrets.read_secret(
-            name, ask_keyring=not (self.active_switches and provider in access_by_provider())
+            name, ask_keyring=not (self.active_test_switches and provider in access_by_provider())
         )
 
     def credential_variables(self) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ class Settings:
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(f"{VARIABLE_PREFIX}{name}" for name in sorted(names & set(_credential_names()) | notice_keys))
 
-    def credential_entries(self) -> tuple[str, ...]:
+    def credential_keyring_entries(self) -> tuple[str, ...]:
         """Return the names of the keyring's entries that contain a provider's secret or the store key. Raises
         bad_profile if the keyring can't be read."""
         return tuple(name for name in _credential_names() if self.secrets.read_entry(name, name))
@@ -196,7 +196,7 @@ class Settings:
         return bool(CLIENT_ID_PATTERN.fullmatch(client_id)) and (self.clients is None or client_id in self.clients)
 
     @property
-    def active_switches(self) -> tuple[str, ...]:
+    def active_test_switches(self) -> tuple[str, ...]:
         """The environment variables of the test switches that are on. Test switches are allowed only if all
         configured providers are on this machine."""
         states = {
@@ -211,7 +211,7 @@ class Settings:
 
 def _credential_names() -> tuple[str, ...]:
     """Return the names of all secrets of providers, and the name of the store key."""
-    of_providers = (name for provider in access_by_provider() for name in needed_secret_names(provider))
+    of_providers = (name for provider in access_by_provider() for name in required_secret_names(provider))
     return (*of_providers, "ALARMBOX_REFRESH_TOKEN", STORE_KEY_NAME)
 
 
@@ -292,9 +292,9 @@ def _require_consistent(settings: Settings, *, has_configured_environment: bool)
     providers are on this machine.
     """
     remote_providers = _remote_providers(settings)
-    if settings.active_switches and remote_providers:
+    if settings.active_test_switches and remote_providers:
         raise bad_profile_error(
-            settings.active_switches[0],
+            settings.active_test_switches[0],
             SettingProblem.TEST_SETTING_WITH_REAL_PROVIDER,
             provider=remote_providers[0],
         )

@@ -12,7 +12,7 @@ def rule_text(alert: Alert, context: TextContext) -> str:
     return context.translate(key) if key else alert.rule_id
 
 
-def finding_words(text: str, context: TextContext, other: str | None = None) -> str:
+def alert_value_text(text: str, context: TextContext, other: str | None = None) -> str:
     """Return the observed or the expected value of an alert as words and formatted amounts. `text` is the stored
     value; `other` is the other one of the two values, in which the currency may be found."""
     return wording.finding_text(text, context.language, other)

@@ -10,7 +10,7 @@ _TEXT_KEY_BY_NUMBERED_KIND = {"credit-check": "record.short", "refund": "case.re
 def action_text(entry: AuditEntry, language: str) -> str:
     """Return a sentence that describes the action of an audit entry."""
     facts = {**entry.detail, "reason": entry.reason}
-    return wording.timeline_line(TimelineEntry(entry.at, entry.who, entry.what, facts, entry.result), language)
+    return wording.audit_entry_sentence(TimelineEntry(entry.at, entry.who, entry.what, facts, entry.result), language)
 
 
 def subject_text(entry: AuditEntry, language: str) -> str:
@@ -32,7 +32,7 @@ def record_text(kind: str, id: int | str, language: str, number: str = "") -> st
     return f"{wording.translate(f'kind.{kind}', language)} {number}".strip()
 
 
-def named_record_text(kind: str, id: int | str, language: str, number: str) -> str:
+def record_text_with_number(kind: str, id: int | str, language: str, number: str) -> str:
     """Return the text that names a record in a list from which the record can't be opened. A credit check also has
     its corporation number, a refund the number of its payment (`number`)."""
     text = record_text(kind, id, language, number)

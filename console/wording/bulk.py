@@ -55,4 +55,8 @@ def record_name(record: RecoverableRecord | None, row: BulkRow, context: TextCon
 
 def company_name(record: RecoverableRecord | None, context: TextContext) -> str:
     """Return the name of the company of a row's record; "" if the record is None or has no corporation number."""
-    return record_words.name_of(record, context) if record is not None and record_words.number_of(record) else ""
+    return (
+        record_words.company_or_title(record, context)
+        if record is not None and record_words.corporation_number_of(record)
+        else ""
+    )

@@ -41,7 +41,7 @@ from console.wording.japanese import join_around_fact
 
 __all__ = [
     "LANGUAGES", "translate", "has_sentence", "error_message", "format_amounts", "state_word", "badge_word",
-    "provider_name", "timeline_line", "format_age", "finding_text", "placeholder_names",
+    "provider_name", "audit_entry_sentence", "format_age", "finding_text", "placeholder_names",
     "NO_VALUE", "TimeStyle", "age_parts", "format_amount", "format_bytes", "format_count",
     "format_day", "format_instant", "format_moment", "format_number", "shorten_id",
 ]  # fmt: skip
@@ -106,7 +106,7 @@ def error_message(error: ConsoleError, language: str) -> str:
     return translate(key, language, **format_amounts(error.detail))
 
 
-def error_event(code: str, language: str) -> str:
+def error_event_sentence(code: str, language: str) -> str:
     """Return a sentence that says what happened, for an error code: the first sentence of the error's message. The
     rest of the message (effect on the money, next step) concerns only a person who has given a command. A code
     without a message is treated as an internal error.
@@ -211,7 +211,7 @@ def rule_sentence_key(rule: str) -> str | None:
     return next((key for key in (f"alert_rule.{rule}", f"work.reason.{rule}") if has_sentence(key)), None)
 
 
-def timeline_line(entry: "TimelineEntry", language: str) -> str:
+def audit_entry_sentence(entry: "TimelineEntry", language: str) -> str:
     """Return the sentence that describes an audit entry in a timeline. For a refusal, the sentence names the
     precise reason (`refusal` within `reason`), if the entry has one with a text."""
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")

@@ -13,7 +13,7 @@ NET_SUM_NAME = "net"
 """Name of the net amount, beside the names of SUMS."""
 
 
-def close_title(close: DailyClose, language: str) -> str:
+def daily_close_title(close: DailyClose, language: str) -> str:
     """Return the title of a daily close, with its provider and its day."""
     return translate(
         "close.title", language, provider=provider_name(close.provider, language), day=close.day.isoformat()
@@ -58,9 +58,9 @@ def _first_close_line(close: DailyClose, language: str) -> str:
     return translate("close.changed" if close.changes else "close.unchanged", language, **facts)
 
 
-def close_lines(close: DailyClose, language: str) -> Iterator[str]:
+def daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
     """Yield the whole daily close as lines of text, for the terminal and for screen readers."""
-    yield close_title(close, language)
+    yield daily_close_title(close, language)
     yield state_line(close, language)
     yield from make_about_lines(close, language)
     for money in close.money:

@@ -35,7 +35,7 @@ _COMPANY_PATTERN = re.compile(
     r"company (?P<change>[a-z_]+)(?: (?P<day>\d{4}-\d\d-\d\d))?(?: (?P<number>\d{13}))?(?: (?P<rest>.*))?"
 )
 _PROVIDER_WORD_PATTERN = re.compile(r"[A-Z][A-Z0-9_]{3,}")
-WORDS_OF_TWO_KINDS = frozenset({"CREATED", "REFUNDED", "REFUND_FAILED"})
+PROVIDER_WORDS_OF_TWO_KINDS = frozenset({"CREATED", "REFUNDED", "REFUND_FAILED"})
 """Words that a provider uses for payments and for refunds in different senses. A finding doesn't contain the kind
 of the record, so these words are not translated.
 """
@@ -174,7 +174,7 @@ def _translate_codes_and_amounts(part: str, translate: Translate, currency: str 
     word, _, rest = part.partition(" ")
     if word.islower() and word.isalpha():
         word = code_text(word, translate)
-    elif _PROVIDER_WORD_PATTERN.fullmatch(word) and word not in WORDS_OF_TWO_KINDS:
+    elif _PROVIDER_WORD_PATTERN.fullmatch(word) and word not in PROVIDER_WORDS_OF_TWO_KINDS:
         word = _provider_word(word, translate)
     follows_word = bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", rest)) and not word.isdigit()
     is_amount = follows_word or bool(re.fullmatch(r"\d{1,15}(?: (?:JPY|INR))?", part))

@@ -51,7 +51,7 @@ def playbook_keys(incident: Incident) -> Sequence[str]:
     return [key for key in keys if wording.has_sentence(key)]
 
 
-def because_text(incident: Incident, translate: Translate) -> str | None:
+def end_reason_text(incident: Incident, translate: Translate) -> str | None:
     """Return the reason why the incident has ended: the text of the person who resolved it, or a sentence which
     says that the facts match again. Return None while the incident is open."""
     if incident.resolution is not None:
@@ -73,7 +73,9 @@ def state_text(incident: Incident, translate: Translate) -> str:
             "incident.resolved_because", who=resolution.person, at=resolution.at, because=resolution.words
         )
     if incident.state is IncidentState.CLOSED:
-        return translate("incident.closed_because", at=incident.closed_at, because=because_text(incident, translate))
+        return translate(
+            "incident.closed_because", at=incident.closed_at, because=end_reason_text(incident, translate)
+        )
     return translate(f"incident.woken.{incident.woken_by}") if incident.woken_by else ""
 
 

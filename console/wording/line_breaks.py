@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from console.wording.japanese import JAPANESE_LETTERS
+from console.wording.japanese import JAPANESE_LETTER_RANGES
 
 if TYPE_CHECKING:
     from budoux.parser import Parser
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 WORD_JOINER = "\N{WORD JOINER}"
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
-_JAPANESE_PATTERN = re.compile(rf"[{JAPANESE_LETTERS}]")
+_JAPANESE_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
 _LATIN_PATTERN = re.compile(r"[ -~¥₹−]")
 _HIRAGANA_PATTERN = re.compile(r"[ぁ-ゖ]")
 # One space between a Japanese and another letter: the model knows text without it.
-_INNER_SPACE_PATTERN = re.compile(rf"(?<=[{JAPANESE_LETTERS}])[ \xa0](?=\S)|(?<=\S)[ \xa0](?=[{JAPANESE_LETTERS}])")
+_INNER_SPACE_PATTERN = re.compile(
+    rf"(?<=[{JAPANESE_LETTER_RANGES}])[ \xa0](?=\S)|(?<=\S)[ \xa0](?=[{JAPANESE_LETTER_RANGES}])"
+)
 _OPENING_BRACKETS = "（「"
 _CHARACTERS_NOT_AT_LINE_START = "）」、。，．…ー々っゃゅょァィゥェォッャュョ・／:%"
 _PHRASE_END_CHARACTERS = "、。・／→ \n"

@@ -16,7 +16,7 @@ _SIDE_PATTERN = re.compile(
 )
 
 
-def days_text(item: RunItem) -> str:
+def run_days_text(item: RunItem) -> str:
     """Return the days that a reconciliation run compares as text: one day, or the first and the last day."""
     return period_text(item.from_day, item.to_day)
 
@@ -34,12 +34,12 @@ def difference_name(item: DifferenceItem, context: TextContext) -> str:
     return _readable_row_part(item) if item.found.verdict is ReconciliationVerdict.REFUSED else ""
 
 
-def our_text(item: DifferenceItem, context: TextContext) -> str:
+def our_side_text(item: DifferenceItem, context: TextContext) -> str:
     """Return the state and amount of the payment in our records as text; "" if we have no such payment."""
     return _side_text(item.found.ours, item, context, is_ours=True)
 
 
-def their_text(item: DifferenceItem, context: TextContext) -> str:
+def provider_side_text(item: DifferenceItem, context: TextContext) -> str:
     """Return the state and amount of the payment in the provider's history as text; "" if the program could not
     read the provider's row."""
     return (
@@ -95,7 +95,7 @@ def amount_difference(item: DifferenceItem) -> tuple[int, str]:
 def cause_text(item: DifferenceItem, context: TextContext) -> str:
     """Return a text which says why a person must look at the difference, or that no person must."""
     if item.found.verdict is ReconciliationVerdict.REFUSED:
-        return context.translate(f"reconcile.row.{reason_code(item)}")
+        return context.translate(f"reconcile.row.{unreadable_reason_code(item)}")
     if item.case is not None:
         key = wording.rule_sentence_key(item.case.rule_id)
         return context.translate(key) if key else item.case.rule_id
@@ -114,7 +114,7 @@ def _currency_of(item: DifferenceItem) -> str:
     return item.payment.currency if item.payment is not None else "JPY"
 
 
-def reason_code(item: DifferenceItem) -> str:
+def unreadable_reason_code(item: DifferenceItem) -> str:
     """Return the code of the reason why a row of the provider's history could not be read: the first word of the
     stored text `theirs`, or "other" if this word has no text."""
     code = (item.found.theirs or "").partition(" ")[0]

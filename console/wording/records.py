@@ -142,7 +142,7 @@ def masked_payer(text: str | None) -> str:
     return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
 
 
-def number_of(record: ShownRecord) -> str:
+def corporation_number_of(record: ShownRecord) -> str:
     """Return the corporation number of a record; "" if it has none, as a refund."""
     return "" if isinstance(record, Refund) else record.corporation_number or ""
 
@@ -151,15 +151,15 @@ def company_name(record: ShownRecord, context: TextContext) -> str:
     """Return the name of a record's company: as the provider gave it, otherwise the official name in the
     corporation registry, with a mark. Return "" if neither is known."""
     if isinstance(record, CreditCheck):
-        return check_words.known_name(record, context)
+        return check_words.provider_or_registry_name(record, context)
     entry = record.registry_entry
-    return check_words.marked_name(entry.corporation.name, context) if entry is not None else ""
+    return check_words.marked_registry_name(entry.corporation.name, context) if entry is not None else ""
 
 
-def name_of(record: ShownRecord, context: TextContext) -> str:
+def company_or_title(record: ShownRecord, context: TextContext) -> str:
     """Return the first of these that is known: the name of the record's company, its corporation number, the title
     of the record."""
-    number = number_of(record)
+    number = corporation_number_of(record)
     return company_name(record, context) or (wording.format_number(number) if number else title(record, context))
 
 

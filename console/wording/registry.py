@@ -32,7 +32,7 @@ def closure_text(corporation: Corporation, translate: Translate) -> str:
     return translate("corporation.closed", day=corporation.closure.day.isoformat(), cause=cause)
 
 
-def closed_lead(facts: CorporationFacts, translate: Translate) -> str:
+def closure_heading(facts: CorporationFacts, translate: Translate) -> str:
     """Return a heading with the day and the cause of the corporation's closure; "" if the corporation isn't closed
     or not in the registry."""
     closure = facts.corporation.closure if facts.corporation is not None else None
@@ -41,7 +41,7 @@ def closed_lead(facts: CorporationFacts, translate: Translate) -> str:
     return translate("corporation.closed_lead", day=closure.day.isoformat(), cause=closure.cause.value)
 
 
-def ours_text(match: RegistryMatch, translate: Translate) -> str:
+def own_records_text(match: RegistryMatch, translate: Translate) -> str:
     """Return a text which says that this database has records of the corporation, and whether open ones; "" if it
     has none."""
     if not match.is_ours:
@@ -49,7 +49,7 @@ def ours_text(match: RegistryMatch, translate: Translate) -> str:
     return translate("corporation.ours_open" if match.has_open_records else "corporation.ours")
 
 
-def advice_text(facts: CorporationFacts | None, translate: Translate) -> str:
+def purchase_warning_text(facts: CorporationFacts | None, translate: Translate) -> str:
     """Return the warning that a person reads before buying a credit check: the corporation is closed, or was
     merged into another one. Return "" if there is no reason for a warning."""
     if facts is None or facts.corporation is None or facts.corporation.closure is None:

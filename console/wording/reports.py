@@ -20,7 +20,7 @@ def percent_text(percent: float | None) -> str:
     return NO_VALUE if percent is None else f"{int(percent)} %"
 
 
-def outages_on(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
+def outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
     """Return the outages of a provider that lie at least partly within a Japanese day."""
     start, end = start_of_day(day), end_of_day(day)
     return tuple(
@@ -37,7 +37,7 @@ def outage_text(outage: Outage, language: str) -> str:
     return translate("reports.success.outage_ended", language, since=since, until=until)
 
 
-def success_note(report: ProviderSuccess, language: str) -> str:
+def provider_success_note(report: ProviderSuccess, language: str) -> str:
     """Return sentences which say what the report has counted, and for which providers some payments are missing
     because the report reads only a limited number."""
     sentences = [translate("reports.success.note", language)]
@@ -49,7 +49,7 @@ def success_note(report: ProviderSuccess, language: str) -> str:
     return "\n".join(sentences)
 
 
-def success_summary(series: ProviderSeries, language: str) -> str:
+def provider_success_summary(series: ProviderSeries, language: str) -> str:
     """Return a text about all days of one provider: the percentage of paid payments, and the number of payments."""
     paid, unpaid = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
     share = percent_text(100 * paid / (paid + unpaid) if paid + unpaid else None)
@@ -57,14 +57,14 @@ def success_summary(series: ProviderSeries, language: str) -> str:
     return translate("reports.success.summary", language, percent=share, n=format_count(total))
 
 
-def success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
+def provider_success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:
     """Yield the lines of the report: one per provider, and one per day with payments or an outage."""
     for series in report.providers:
         name = provider_name(series.provider, language)
-        yield f"{name}: {success_summary(series, language)}"
+        yield f"{name}: {provider_success_summary(series, language)}"
         outages = [outage for outage in report.outages if outage.provider == series.provider]
         for day in series.days:
-            if day.total or outages_on(day.day, outages):
+            if day.total or outages_on_day(day.day, outages):
                 facts = {"day": day.day, "percent": percent_text(day.percent), "paid": format_count(day.paid)}
                 counts = {name: format_count(getattr(day, name)) for name in ("unpaid", "unknown", "other")}
                 yield translate("reports.success.day", language, **facts, **counts)
@@ -113,7 +113,7 @@ def queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[str]:
 # -- refunds
 
 
-def refund_note(report: RefundFunnelReport, language: str) -> str:
+def refund_funnel_note(report: RefundFunnelReport, language: str) -> str:
     """Return the sentence which says which refunds the report has counted."""
     key = "reports.refund_funnel.note" if report.is_complete else "reports.refund_funnel.capped"
     return translate(key, language, since=report.period.first)
@@ -126,7 +126,7 @@ def count_and_sum_text(value: CountAndSum, currency: str, language: str) -> str:
     )
 
 
-def refund_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
+def refund_funnel_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
     """Yield one line per currency and step of a refund, then one per currency and way in which refunds ended
     otherwise."""
     for funnel in report.funnels:
@@ -179,7 +179,7 @@ def _settlement_text(key: str, paid: int, refunded: int, currency: str, language
 # -- time to truth
 
 
-def truth_note(report: TimeToTruthReport, language: str) -> str:
+def time_to_truth_note(report: TimeToTruthReport, language: str) -> str:
     """Return sentences which say which calls the report has counted, and for which kinds of record some are
     missing because the report reads only a limited number."""
     sentences = [translate("reports.time_to_truth.note", language, since=report.period.first)]
@@ -201,7 +201,7 @@ def duration_text(duration: timedelta | None, language: str) -> str:
     return format_age(duration, language)
 
 
-def truth_summary(kind: TimeToTruth, language: str) -> str:
+def time_to_truth_summary(kind: TimeToTruth, language: str) -> str:
     """Return a text about one kind of record: how many unknown outcomes are known by now, how many of these took
     longer than planned, and how many are still unknown."""
     key = "reports.time_to_truth.summary_open" if kind.open else "reports.time_to_truth.summary"
@@ -209,10 +209,10 @@ def truth_summary(kind: TimeToTruth, language: str) -> str:
     return translate(key, language, **facts)
 
 
-def truth_lines(report: TimeToTruthReport, language: str) -> Iterator[str]:
+def time_to_truth_lines(report: TimeToTruthReport, language: str) -> Iterator[str]:
     """Yield one line per kind of record: its summary, and the times for which outcomes were unknown."""
     for kind in report.kinds:
         facts = {name: duration_text(getattr(kind, name), language) for name in ("median", "p90", "longest")}
         schedule = duration_text(kind.schedule, language)
         times = translate("reports.time_to_truth.times", language, schedule=schedule, **facts)
-        yield f"{kind_name(kind.kind, language)}: {truth_summary(kind, language)}: {times}"
+        yield f"{kind_name(kind.kind, language)}: {time_to_truth_summary(kind, language)}: {times}"

@@ -27,7 +27,7 @@ def list_terms(language: Language) -> tuple[Term, ...]:
     return tuple(sorted(terms, key=lambda term: term.word.casefold()))
 
 
-def is_used(term: Term, text: str, language: Language) -> bool:
+def is_term_in_text(term: Term, text: str, language: Language) -> bool:
     """Return True if the text contains the word of the term. In English, the word must begin where a word of the
     text begins."""
     if language == "ja":

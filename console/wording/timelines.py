@@ -82,7 +82,7 @@ def event_sentence(event: Event, language: str) -> str:
         return wording.translate(f"story.{event.step.value}", language, **facts)
     if event.source != _AUDIT_SOURCE:
         return wording.translate(f"story.{event.what}", language, **facts)
-    return wording.timeline_line(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
+    return wording.audit_entry_sentence(TimelineEntry(event.at, event.who, event.what, facts, event.result), language)
 
 
 def _reference_texts(event: Event, language: str) -> Iterator[str]:

@@ -328,7 +328,7 @@ def test_an_evidence_pack(
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     path = tmp_path / "pack.zip"
     monkeypatch.setattr(
-        evidence_actions, "ask_for_path", lambda _page, _title, _suffix, write, _name: write(str(path))
+        evidence_actions, "ask_for_save_path", lambda _page, _title, _suffix, write, _name: write(str(path))
     )
     person.press("Ctrl+K")
     person.type_in(number)

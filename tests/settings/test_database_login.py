@@ -36,7 +36,7 @@ def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> N
     url = "mysql+pymysql://op-a:p%40ss%3A@db.example/console?ssl_ca=/etc/ca.pem"
     settings = desk(tmp_path, keyring, url)
     assert settings.database_url == url
-    assert (settings.sign_in.user, settings.sign_in.source) == ("op-a", "given")
+    assert (settings.sign_in.user, settings.sign_in.account_source) == ("op-a", "given")
     assert keyring.asked == []
 
 
@@ -50,7 +50,7 @@ def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
     """An embedded database has no accounts: its URL is whole, and there is no one to be."""
     settings = load_settings({"CONSOLE_HOME": str(tmp_path)}, keyring=lambda: None)
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
-    assert (settings.sign_in.is_server, settings.sign_in.user, settings.sign_in.database_place) == (False, None, "")
+    assert (settings.sign_in.is_server, settings.sign_in.user, settings.sign_in.database_address) == (False, None, "")
 
 
 def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> N
     assert keyring.kept["op-a@db.example:3307/console"] == CANARY
     again = desk(tmp_path, keyring)
     assert again.database_url == whole
-    assert (again.sign_in.user, again.sign_in.source, again.sign_in.sign_in_reason) == ("op-a", "kept", None)
+    assert (again.sign_in.user, again.sign_in.account_source, again.sign_in.sign_in_reason) == ("op-a", "kept", None)
     missing(desk(tmp_path, keyring, PLACE.replace("3307", "3306")))
     missing(desk(tmp_path, keyring, OPERATOR="op-b"))
     assert missing(desk(tmp_path, keyring, PLACE.replace("//", "//lead-b@"))).detail["user"] == "lead-b"
@@ -94,10 +94,10 @@ def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> N
 def test_the_same_place_however_it_is_written(tmp_path: Path) -> None:
     """Upper case in the host and the usual port make no other place."""
     assert (
-        desk(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.database_place == "db.example:3306/console"
+        desk(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.database_address == "db.example:3306/console"
     )
     assert (
-        desk(tmp_path, url="mariadb+pymysql://[::1]:3310/c%20d?ssl_ca=x").sign_in.database_place == "[::1]:3310/c d"
+        desk(tmp_path, url="mariadb+pymysql://[::1]:3310/c%20d?ssl_ca=x").sign_in.database_address == "[::1]:3310/c d"
     )
 
 

@@ -390,14 +390,14 @@ def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], swit
 def test_switches_are_free_on_this_machine(env: dict[str, str], url: str) -> None:
     """With providers on loopback every switch may be on, credentials or not."""
     given = {"CONSOLE_ALARMBOX_URL": url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"}
-    assert set(Settings.load(env | given | SWITCHES).active_switches) == set(SWITCHES)
+    assert set(Settings.load(env | given | SWITCHES).active_test_switches) == set(SWITCHES)
 
 
 def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> None:
     """A scale of 1 and leases that are on may be said aloud beside a real provider."""
     said = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
     settings = Settings.load(env | ABROAD["a provider's URL elsewhere"] | said)
-    assert settings.active_switches == ()
+    assert settings.active_test_switches == ()
     assert settings.environment == "production"
 
 

@@ -289,7 +289,7 @@ PLUGIN = ProviderPlugin(
     access=ProviderAccess(
         hosts=frozenset({"api.kaede-pay.example"}),
         credentials=("SHOP", "API_KEY"),
-        further_secrets=("NOTICE_KEY",),
+        additional_secrets=("NOTICE_KEY",),
         keys=("spacing_seconds",),
     ),
     read_settings=_read_settings,

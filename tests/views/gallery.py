@@ -8,7 +8,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtWidgets import QApplication, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.views.runtime.page_fetch import FetchedPage
-from console.views.tables.columns import Cell, Column, StateCell, check_column
+from console.views.tables.columns import Cell, Column, StateCell, make_check_column
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import ThemeName, tokens
@@ -213,7 +213,7 @@ def rows() -> QWidget:
         return lambda item: StateCell.from_badge_key(item[int(key)], "ja", item[4] if extra else "")
 
     columns = [
-        check_column(),
+        make_check_column(),
         Column("what", "行の様子", 136, lambda item: item[0], is_muted=True),
         Column("order", "注文", 84, lambda item: "A-10442", "data"),
         Column("corporation", "法人", 172, lambda item: "みなも堂印刷", is_stretched=True),

@@ -231,11 +231,11 @@ def test_a_timeline_line_says_what_changed() -> None:
     """Before → after, field by field; a result of its own has a sentence of its own."""
     changes = {"company_name": [None, "架空商事"], "result": ["hold", "ok"]}
     entry = TimelineEntry(NOW, "op-a", "credit-check.detail_stored", {"changes": changes})
-    line = wording.timeline_line(entry, "ja")
+    line = wording.audit_entry_sentence(entry, "ja")
     assert line == "詳細を保存しました。会社名: – → 架空商事、結果: hold → ok"
     refused = TimelineEntry(NOW, "op-a", "credit-check.purchase", {"reason": "not_expired"}, "refused")
-    assert "期限内" in wording.timeline_line(refused, "ja")
-    assert wording.timeline_line(TimelineEntry(NOW, "op-a", "something.new"), "ja") == "something.new"
+    assert "期限内" in wording.audit_entry_sentence(refused, "ja")
+    assert wording.audit_entry_sentence(TimelineEntry(NOW, "op-a", "something.new"), "ja") == "something.new"
 
 
 def test_every_outcome_class_has_words() -> None:

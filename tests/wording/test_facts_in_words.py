@@ -13,7 +13,7 @@ from console.domain.evidence.timeline import Event, EventKind, TimelinePage
 from console.domain.records import TimelineEntry, WorkReason
 from console.wording import catalogue as wording
 from console.wording import timelines
-from console.wording.findings import WORDS_OF_TWO_KINDS
+from console.wording.findings import PROVIDER_WORDS_OF_TWO_KINDS
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LANGUAGES = ("ja", "en")
@@ -88,7 +88,7 @@ def test_only_words_of_one_kind_are_translated() -> None:
         if key.startswith(prefix):
             family, _, word = key.removeprefix(prefix).partition(".")
             kinds[word].add(family)
-    assert {word for word, families in kinds.items() if len(families) > 1} == WORDS_OF_TWO_KINDS
+    assert {word for word, families in kinds.items() if len(families) > 1} == PROVIDER_WORDS_OF_TWO_KINDS
 
 
 def test_the_other_value_tells_the_currency() -> None:
@@ -121,7 +121,7 @@ def entries() -> Iterator[TimelineEntry]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_action_of_the_trail_is_told_in_words(language: str) -> None:
     """Timelines, audit page and packs use this sentence."""
-    told = {f"{entry.what} {entry.result}": wording.timeline_line(entry, language) for entry in entries()}
+    told = {f"{entry.what} {entry.result}": wording.audit_entry_sentence(entry, language) for entry in entries()}
     assert {name: raw_parts(text) for name, text in told.items() if raw_parts(text)} == {}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.money import Money
 from console.wording.catalogue import placeholder_names, sentences_by_key, translate
-from console.wording.japanese import JAPANESE_LETTERS, join_around_fact
+from console.wording.japanese import JAPANESE_LETTER_RANGES, join_around_fact
 from tests.wording.test_glossary import terms
 
 # The labels of the providers' states are agreed with the shop to the letter (`tests/vectors`), brackets included.
@@ -78,8 +78,8 @@ def test_no_sentence_has_a_forbidden_word(word: str) -> None:
 
 def test_a_space_stands_between_japanese_and_latin_letters() -> None:
     """One rule everywhere: PDF を取得, 24 時間, 8 回中 3 回目; no space beside Japanese punctuation."""
-    touching = re.compile(rf"[A-Za-z0-9%][{JAPANESE_LETTERS}]|[{JAPANESE_LETTERS}][A-Za-z0-9]")
-    spaced = re.compile(rf"[、。（「・] |(?<!:) [、。）」・]|[{JAPANESE_LETTERS}] [{JAPANESE_LETTERS}]")
+    touching = re.compile(rf"[A-Za-z0-9%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9]")
+    spaced = re.compile(rf"[、。（「・] |(?<!:) [、。）」・]|[{JAPANESE_LETTER_RANGES}] [{JAPANESE_LETTER_RANGES}]")
     for key, text in WORDS.items():
         bare = COMMAND.sub("¤", re.sub(r"\{[^{}]*\}", "¤", text))
         found = touching.search(bare) or spaced.search(bare)
@@ -94,7 +94,7 @@ LATIN = {
 @pytest.mark.parametrize("fact", [*LATIN, "処理中", timedelta(hours=2)], ids=str)
 def test_a_fact_has_its_spaces(fact: object) -> None:
     """Whatever a fact is, the finished sentence obeys the rule beside it."""
-    touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTERS}]|[{JAPANESE_LETTERS}][A-Za-z0-9¥₹]")
+    touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9¥₹]")
     for key, text in WORDS.items():
         if "://" in text:
             continue
@@ -125,7 +125,7 @@ def test_marks_are_those_of_japanese() -> None:
         bare = COMMAND.sub("¤", text)
         assert '"' not in text, key
         assert "'" not in bare, key
-        assert not re.search(rf"\([^()]*[{JAPANESE_LETTERS}]|[：；！？～＂＇]|[０-９Ａ-Ｚａ-ｚ]", bare), key
+        assert not re.search(rf"\([^()]*[{JAPANESE_LETTER_RANGES}]|[：；！？～＂＇]|[０-９Ａ-Ｚａ-ｚ]", bare), key
         assert not re.search(r"。。|、、|。、|、。|。\S*。）", bare), key
         assert "））" not in text, key
         assert not re.search(r"（[^）]*（", text), key

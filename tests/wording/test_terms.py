@@ -3,7 +3,7 @@
 import pytest
 
 from console.wording.catalogue import LANGUAGES, program_sentences
-from console.wording.terms import is_used, list_terms
+from console.wording.terms import is_term_in_text, list_terms
 from console.wording.text_context import Language
 from tests.wording.test_glossary import SHOWN
 
@@ -40,7 +40,7 @@ def test_a_word_is_found_where_it_stands() -> None:
     """An English word from its beginning, also as a plural; a Japanese one anywhere."""
     english = {term.name: term for term in list_terms("en")}
     japanese = {term.name: term for term in list_terms("ja")}
-    assert is_used(english["refund"], "Three refunds wait", "en")
-    assert not is_used(english["note"], "A banknote", "en")
-    assert is_used(japanese["refund"], "一部返金の申請", "ja")
-    assert not is_used(japanese["refund"], "決済", "ja")
+    assert is_term_in_text(english["refund"], "Three refunds wait", "en")
+    assert not is_term_in_text(english["note"], "A banknote", "en")
+    assert is_term_in_text(japanese["refund"], "一部返金の申請", "ja")
+    assert not is_term_in_text(japanese["refund"], "決済", "ja")

@@ -43,7 +43,7 @@ class SignInCommand:
         data = {**_identity_json(identity), "kept": True}
         writer.write_answer(
             lambda: data,
-            lambda: [writer.translator("sign_in.done", user=user, place=settings.sign_in.database_place)],
+            lambda: [writer.translator("sign_in.done", user=user, place=settings.sign_in.database_address)],
         )
 
 
@@ -65,7 +65,7 @@ class SignOutCommand:
             settings.sign_in.sign_out()
         data = {"signed_out": stored, "audited": audited}
         key = "sign_in.out.none" if not stored else "sign_in.out" if audited else "sign_in.out.unaudited"
-        writer.write_answer(lambda: data, lambda: [writer.translator(key, place=settings.sign_in.database_place)])
+        writer.write_answer(lambda: data, lambda: [writer.translator(key, place=settings.sign_in.database_address)])
 
 
 class WhoAmICommand:

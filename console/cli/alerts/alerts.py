@@ -90,7 +90,7 @@ def alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Itera
 def _alert_row(record: "Alert", translator: Translator) -> TableRow:
     kind, id = record.subject_kind, record.subject_id
     corporation_number = _find_corporation_number(record)
-    about = record.order_no or audit_words.named_record_text(kind, id, translator.language, record.number or "")
+    about = record.order_no or audit_words.record_text_with_number(kind, id, translator.language, record.number or "")
     about = about if corporation_number is None else wording.format_number(corporation_number)
     return (
         str(record.id),

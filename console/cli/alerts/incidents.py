@@ -101,7 +101,7 @@ def incident_json(incident: "Incident", translate: Translate) -> JsonObject:
         "record_count": incident.extent.records,
         "sums": dict(incident.extent.sums or {}),
         "playbook": [translate(key) for key in incident_words.playbook_keys(incident)],
-        "because": incident_words.because_text(incident, translate),
+        "because": incident_words.end_reason_text(incident, translate),
         "steps": [
             {**attributes_json(step, _INCIDENT_STEP_FIELDS, translate), "note": step.words} for step in incident.steps
         ],

@@ -9,7 +9,7 @@ from console.cli.text_output.records import list_of_any_kind, section_lines, tab
 from console.cli.text_output.registry import matches_lines
 from console.cli.text_output.translator import Translator
 from console.domain.lookup.results import FoundRecords, SearchResult
-from console.wording.search import group_note, problem_text
+from console.wording.search import missing_records_note, search_problem_text
 
 
 def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
@@ -17,7 +17,7 @@ def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
     isn't a corporation number.
     """
     for problem in result.query.problems:
-        yield problem_text(problem, translator)
+        yield search_problem_text(problem, translator)
     has_records = any(True for _ in result.records) or bool(result.operations)
     if result.query.words or not result.query.has_conditions:
         yield from matches_lines(result.companies, translator)
@@ -32,6 +32,6 @@ def search_lines(result: SearchResult, translator: Translator) -> Iterator[str]:
 
 def _record_group_lines(group: FoundRecords, translator: Translator) -> Iterator[str]:
     yield from table_of_one_kind(group.records, translator)
-    note = group_note(group, translator)
+    note = missing_records_note(group, translator)
     if note:
         yield note

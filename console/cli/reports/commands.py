@@ -55,12 +55,12 @@ def _close_json(answer: "DailyClose | CloseWritten", _: Translate) -> JsonObject
 
 def _close_lines(answer: "DailyClose | CloseWritten", translator: Translator) -> Iterator[str]:
     from console.domain.reports.daily_close import CloseWritten
-    from console.wording.daily_close import close_lines
+    from console.wording.daily_close import daily_close_lines
 
     if not isinstance(answer, CloseWritten):
-        yield from close_lines(answer, translator.language)
+        yield from daily_close_lines(answer, translator.language)
         return
-    yield from close_lines(answer.close, translator.language)
+    yield from daily_close_lines(answer.close, translator.language)
     yield translator("close.written", file=answer.file)
 
 

@@ -13,8 +13,8 @@ def figure_lines(figures: Figures, translator: Translator) -> Iterator[str]:
     parts: tuple[tuple[str, str, Iterable[str]], ...] = (
         (
             "success",
-            report_words.success_note(figures.success, language),
-            report_words.success_lines(figures.success, language),
+            report_words.provider_success_note(figures.success, language),
+            report_words.provider_success_lines(figures.success, language),
         ),
         (
             "queue_ages",
@@ -23,8 +23,8 @@ def figure_lines(figures: Figures, translator: Translator) -> Iterator[str]:
         ),
         (
             "refund_funnel",
-            report_words.refund_note(figures.refund_funnel, language),
-            report_words.refund_lines(figures.refund_funnel, language),
+            report_words.refund_funnel_note(figures.refund_funnel, language),
+            report_words.refund_funnel_lines(figures.refund_funnel, language),
         ),
         (
             "settlement",
@@ -33,8 +33,8 @@ def figure_lines(figures: Figures, translator: Translator) -> Iterator[str]:
         ),
         (
             "time_to_truth",
-            report_words.truth_note(figures.time_to_truth, language),
-            report_words.truth_lines(figures.time_to_truth, language),
+            report_words.time_to_truth_note(figures.time_to_truth, language),
+            report_words.time_to_truth_lines(figures.time_to_truth, language),
         ),
     )
     for name, note, lines in parts:

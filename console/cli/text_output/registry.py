@@ -20,10 +20,10 @@ from console.domain.registry.facts import CorporationFacts, find_other_names
 from console.wording import catalogue as wording
 from console.wording.registry import (
     address_text,
-    advice_text,
     closure_text,
     official_name,
-    ours_text,
+    own_records_text,
+    purchase_warning_text,
     source_line,
 )
 
@@ -80,13 +80,13 @@ def _related_corporation_text(match: RegistryMatch, translator: Translator) -> s
     corporation = match.corporation
     name = official_name(corporation, translator)
     number = wording.format_number(corporation.number)
-    parts = (number, name, closure_text(corporation, translator), ours_text(match, translator))
+    parts = (number, name, closure_text(corporation, translator), own_records_text(match, translator))
     return " · ".join(part for part in parts if part)
 
 
 def advice_lines(facts: CorporationFacts | None, translator: Translator) -> Iterator[str]:
     """Yield a warning before a purchase, if the company was closed or merged into another one."""
-    advice = advice_text(facts, translator)
+    advice = purchase_warning_text(facts, translator)
     if facts is not None and advice:
         yield advice
         yield source_line(facts.registry_date, translator)
@@ -118,7 +118,7 @@ def _match_row(match: RegistryMatch, translator: Translator) -> TableRow:
         corporation.furigana or wording.NO_VALUE,
         corporation.address or wording.NO_VALUE,
         closure_text(corporation, translator),
-        ours_text(match, translator),
+        own_records_text(match, translator),
     )
 
 

@@ -220,7 +220,7 @@ def audit_page_lines(entries: Sequence[AuditEntry], translator: Translator) -> L
 
 def _audit_row(entry: AuditEntry, language: str) -> TableRow:
     kind, _, id = entry.subject.partition(" ")
-    subject = audit_words.named_record_text(kind, id, language, entry.number) or wording.NO_VALUE
+    subject = audit_words.record_text_with_number(kind, id, language, entry.number) or wording.NO_VALUE
     facts = subject, audit_words.action_text(entry, language), audit_words.result_text(entry, language)
     return (str(entry.id), wording.format_instant(entry.at), entry.who, *facts)
 

@@ -28,11 +28,11 @@ class Translator:
 
         return wording.translate(key, self.language, **facts)
 
-    def timeline_line(self, entry: "TimelineEntry") -> str:
+    def audit_entry_sentence(self, entry: "TimelineEntry") -> str:
         """Return an entry of a timeline as one line."""
         from console.wording import catalogue as wording
 
-        return wording.timeline_line(entry, self.language)
+        return wording.audit_entry_sentence(entry, self.language)
 
     def error_message(self, error: ConsoleError) -> str:
         """Return the sentence about an error."""

@@ -85,7 +85,7 @@ def _saga_lines(sagas: Iterable[SagaView], translator: Translator) -> Iterator[s
 
 def _timeline_table(entries: Iterable[TimelineEntry], translator: Translator) -> Iterator[str]:
     return aligned_lines(
-        (wording.format_instant(entry.at), entry.actor, translator.timeline_line(entry)) for entry in entries
+        (wording.format_instant(entry.at), entry.actor, translator.audit_entry_sentence(entry)) for entry in entries
     )
 
 

@@ -15,8 +15,8 @@ from console.settings.provider_access import (
     SettingSource,
     parse_call_url,
     parse_seconds,
+    pattern_parser,
     spacing_seconds,
-    word_parser,
 )
 from console.settings.urls import require_known_host
 from console.settings.value_parsers import choice_parser
@@ -69,8 +69,8 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
         urls={call: address for call, address in urls.items() if address},
         verification=sources.get("atom.verification", choice_parser("v1", "v2"), "v1"),
         amount_format=sources.get("atom.amount_format", choice_parser("two_decimals", "shortest"), "two_decimals"),
-        product=sources.get("atom.product", word_parser(_PRODUCT_PATTERN), "NSE"),
-        account=sources.get("atom.account", word_parser(_ACCOUNT_PATTERN), ""),
+        product=sources.get("atom.product", pattern_parser(_PRODUCT_PATTERN), "NSE"),
+        account=sources.get("atom.account", pattern_parser(_ACCOUNT_PATTERN), ""),
         spacing_seconds=sources.get("atom.spacing_seconds", parse_seconds, spacing_seconds(url, SPACING_SECONDS)),
     )
 
@@ -166,7 +166,7 @@ PLUGIN = ProviderPlugin(
     access=ProviderAccess(
         hosts=HOSTS,
         credentials=("MERCH_ID", "PASSWORD"),
-        further_secrets=(
+        additional_secrets=(
             "REQUEST_KEY",
             "REQUEST_SALT",
             "RESPONSE_KEY",

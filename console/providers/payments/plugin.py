@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Protocol
 
 from console.domain.payments import provider_registry
 from console.domain.payments.provider_registry import HistoryKind, NoticeKind
-from console.settings.provider_access import ConfiguredProvider, S
+from console.settings.provider_access import ConfiguredProvider, ProviderSettingsT
 
 if TYPE_CHECKING:  # types alone: every start imports this module
     from datetime import date
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # types alone: every start imports this module
 
 
 @dataclass(frozen=True, slots=True)
-class AdapterArguments(Generic[S]):
+class AdapterArguments(Generic[ProviderSettingsT]):
     """Arguments with which a plugin makes its adapter. `own_settings`: the provider's own settings. `url`: origin
     that replaces the provider's real origin; None: no replacement.
 
@@ -31,7 +31,7 @@ class AdapterArguments(Generic[S]):
     hidden in `repr`.
     """
 
-    own_settings: S
+    own_settings: ProviderSettingsT
     url: str | None
     secrets: Mapping[str, str] = field(repr=False)
     gate: RateLimiter
@@ -40,14 +40,14 @@ class AdapterArguments(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
-class HintReader(Generic[S]):
+class HintReader(Generic[ProviderSettingsT]):
     """Functions that read the unsigned notices of a provider. `networks` returns the networks (CIDR) from which
     the provider sends notices. `read` parses a notice's body and raises UnreadableJson for a body that is no
     notice of the provider. `stored_fields`: names of the fields of a notice (a JSON object) that are stored as
     evidence.
     """
 
-    networks: Callable[[S], Sequence[str]]
+    networks: Callable[[ProviderSettingsT], Sequence[str]]
     read: Callable[[bytes], Hint]
     stored_fields: Sequence[str]
 
@@ -61,7 +61,7 @@ class RowIndex(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DailyFiles(Generic[S]):
+class DailyFiles(Generic[ProviderSettingsT]):
     """Functions that download and read a provider's daily files. Each file contains one day.
 
     `merchant_id_credential`: name of the secret that contains our merchant id in these files. `find_day(url,
@@ -72,7 +72,7 @@ class DailyFiles(Generic[S]):
 
     merchant_id_credential: str
     find_day: Callable[[str, str], date | None]
-    fetch: Callable[[str, AdapterArguments[S]], Outcome[bytes]]
+    fetch: Callable[[str, AdapterArguments[ProviderSettingsT]], Outcome[bytes]]
     read_rows: Callable[[BinaryIO, str, date, RowIndex], Iterable[HistoryRow | RefusedRow]]
 
 
@@ -83,7 +83,7 @@ download address has expired) and `daily_file.late.<name>` (the time at which a 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ProviderPlugin(ConfiguredProvider[S]):
+class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
     """A payment provider with its settings and its adapter. The program imports the module of each plugin at every
     start, so this module imports its adapter only when one of the functions below is called.
 
@@ -95,11 +95,11 @@ class ProviderPlugin(ConfiguredProvider[S]):
     (`CallbackReader`).
     """
 
-    make_adapter: Callable[[AdapterArguments[S]], PaymentProvider]
+    make_adapter: Callable[[AdapterArguments[ProviderSettingsT]], PaymentProvider]
     find_payment_state: Callable[[str], PaymentState | None]
     find_refund_state: Callable[[str], RefundState | None] = lambda _word: None
-    hints: HintReader[S] | None = None
-    daily_files: DailyFiles[S] | None = None
+    hints: HintReader[ProviderSettingsT] | None = None
+    daily_files: DailyFiles[ProviderSettingsT] | None = None
 
     def __post_init__(self) -> None:
         if (self.notice_source is NoticeKind.HINTS) != (self.hints is not None):

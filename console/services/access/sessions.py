@@ -24,14 +24,16 @@ class Sessions:
         """Return the acting person with the person's roles, the address of the database, and where the sign-in
         came from (typed in, configured, or read from the keyring). Raises no_operator if no name is set."""
         context, sign_in = self._context, self._sign_in
-        place = sign_in.database_place or str(context.settings.database_path)
+        place = sign_in.database_address or str(context.settings.database_path)
         try:
             person, is_known = context.person(), True
         except ConsoleError as unknown:
             if unknown.detail.get("reason") != NotAllowedReason.UNKNOWN_OPERATOR:
                 raise
             person, is_known = Person(str(context.operator), frozenset(), may_buy=False), False
-        return Identity(person, is_known, place, sign_in.source, sign_in.is_server and sign_in.is_password_stored())
+        return Identity(
+            person, is_known, place, sign_in.account_source, sign_in.is_server and sign_in.is_password_stored()
+        )
 
     def record_sign_in(self, *, keep: bool) -> bool:
         """Write an audit entry about a sign-in that the database has accepted and, with `keep`, store the password
@@ -92,5 +94,5 @@ class Sessions:
     def _write_audit_entry(
         self, tx: Transaction, action: AuditAction, facts: dict[str, object], **outcome: str
     ) -> None:
-        detail = {**facts, "place": self._sign_in.database_place}
+        detail = {**facts, "place": self._sign_in.database_address}
         self._context.record_audit(tx, action, self._context.session, detail, kind=SESSION_KIND, **outcome)

@@ -26,7 +26,7 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
     Raises bad_profile `keyring_failed` if the keyring can't be read.
     """
-    return LeftoverCredentials(settings.credential_variables(), settings.credential_entries())
+    return LeftoverCredentials(settings.credential_variables(), settings.credential_keyring_entries())
 
 
 class DeskStatus:

@@ -146,7 +146,7 @@ class HealthChecks:
         """
         problem = error.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
-            error.detail["place"] = self._settings.sign_in.database_place
+            error.detail["place"] = self._settings.sign_in.database_address
             verdict = name if name == "sign_in" else "unsigned"
             return verdict, "unnamed" if problem == SettingProblem.ACCOUNT_NAME_MISSING else "sign_in"
         if error.code in _DATABASE_ERROR_CODES and name != "database":
@@ -249,14 +249,18 @@ class HealthChecks:
         sign_in = self._settings.sign_in
         name = sign_in.user_if_readable() if sign_in.is_server else self._settings.operator
         if name is None and sign_in.is_server:
-            problem = SettingProblem.ACCOUNT_NAME_MISSING if sign_in.is_unnamed() else SettingProblem.SIGN_IN_MISSING
-            raise ConsoleError(ErrorCode.BAD_PROFILE, {"problem": problem, "place": sign_in.database_place})
+            problem = (
+                SettingProblem.ACCOUNT_NAME_MISSING
+                if sign_in.has_password_without_name()
+                else SettingProblem.SIGN_IN_MISSING
+            )
+            raise ConsoleError(ErrorCode.BAD_PROFILE, {"problem": problem, "place": sign_in.database_address})
         return {"ok": name is not None, "operator": name or "-"}
 
     def _check_sign_in(self) -> dict[str, object]:
         sign_in = self._settings.sign_in
         sign_in.database_url()
-        return {"operator": sign_in.user, "place": sign_in.database_place, "source": sign_in.source}
+        return {"operator": sign_in.user, "place": sign_in.database_address, "source": sign_in.account_source}
 
     def _check_alarmbox(self) -> dict[str, object]:
         if self._asks_worker is True:
@@ -394,10 +398,10 @@ class HealthChecks:
         """List the test switches that are on, and the names of all failpoints (points at which a test can stop a
         process). The check fails if a switch is on.
         """
-        active_switches = self._settings.active_switches
+        active_test_switches = self._settings.active_test_switches
         return {
-            "ok": not active_switches,
-            "on": ", ".join(active_switches) or "-",
+            "ok": not active_test_switches,
+            "on": ", ".join(active_test_switches) or "-",
             "failpoints": ", ".join(failpoint_names.ALL_NAMES),
         }
 

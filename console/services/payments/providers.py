@@ -10,10 +10,12 @@ from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.providers.payments.provider import PaymentProvider, PaymentReader
 from console.services.credit_checks.provider_tokens import CallRefuser, DatabaseRateLimiter
 from console.services.process.context import ServiceContext
-from console.settings.provider_access import S
+from console.settings.provider_access import ProviderSettingsT
 
 
-def make_adapter_arguments(context: ServiceContext, plugin: ProviderPlugin[S]) -> AdapterArguments[S]:
+def make_adapter_arguments(
+    context: ServiceContext, plugin: ProviderPlugin[ProviderSettingsT]
+) -> AdapterArguments[ProviderSettingsT]:
     """Return the arguments for creating a provider's adapter, from this desk's settings. If a worker acts for the
     desk's person, the created adapter can't call the provider. May read the keyring; sends nothing.
     """

@@ -69,7 +69,7 @@ def connect_with_password(context: ServiceContext, password: str) -> Iterator[Da
 
 
 def _audit_wrong_password(context: ServiceContext) -> None:
-    place = {"place": context.settings.sign_in.database_place}
+    place = {"place": context.settings.sign_in.database_address}
     what, outcome = AuditAction.SESSION_CONFIRMED, {"result": "refused", "reason": "password"}
     with log_and_suppress("audit of a wrong password"):
         context.write(lambda tx: context.record_audit(tx, what, context.session, place, kind=SESSION_KIND, **outcome))

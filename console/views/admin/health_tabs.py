@@ -101,7 +101,7 @@ def task_columns(context: WindowContext) -> list[Column]:
 
 def _error_text(row: TaskRow, context: WindowContext) -> str:
     """Return the error of the task's last run as a sentence; "" if that run succeeded."""
-    return wording.error_event(row.task.error_code, context.language) if row.task.error_code else ""
+    return wording.error_event_sentence(row.task.error_code, context.language) if row.task.error_code else ""
 
 
 def row_detail_text(row: object, context: WindowContext) -> str:

@@ -86,8 +86,8 @@ class IncidentCard(Surface):
         context = self._context
         facts = {
             "rule": alert_words.rule_text(alert, context),
-            "observed": alert_words.finding_words(alert.observed, context, alert.expected),
-            "expected": alert_words.finding_words(alert.expected, context, alert.observed),
+            "observed": alert_words.alert_value_text(alert.observed, context, alert.expected),
+            "expected": alert_words.alert_value_text(alert.expected, context, alert.observed),
             "at": alert.detected_at,
             "resolved": alert.resolved_at,
             "who": record_words.actor_name(alert.acknowledged_by, context) if alert.acknowledged_by else None,

@@ -35,7 +35,7 @@ from console.views.runtime.tasks import Failure, TaskHandle
 from console.views.widgets.search_box import SearchBox, TextCompletion
 from console.views.widgets.search_results import ResultEntry, ResultGroup
 from console.wording import catalogue as wording
-from console.wording.search import problem_text
+from console.wording.search import search_problem_text
 
 _SEARCH_DELAY_MS = 40
 _MAX_RECORDS_PER_KIND = 50
@@ -162,7 +162,7 @@ class CommandPalette(QObject):
             incomplete = (SearchProblemKind.UNKNOWN_OPERATOR, SearchProblemKind.UNKNOWN_VALUE)
             last_word = self._text.split()[-1]
             problems = tuple(one for one in problems if one.word != last_word or one.kind not in incomplete)
-        self.box.show_notice(" ".join(problem_text(problem, self._context.translate) for problem in problems))
+        self.box.show_notice(" ".join(search_problem_text(problem, self._context.translate) for problem in problems))
 
     def _show_failure(self, text: str, failure: Failure) -> None:
         if text == self._text:
@@ -304,7 +304,7 @@ class CommandPalette(QObject):
         typed text is a corporation number that no found company has, the first entry looks this number up."""
         by_number: dict[str, list[ShownRecord]] = {}
         for record in self._matches:
-            if number := case_words.number_of(record):
+            if number := case_words.corporation_number_of(record):
                 by_number.setdefault(number, []).append(record)
         companies = self._companies
         entries = [
@@ -362,7 +362,10 @@ class CommandPalette(QObject):
         since = record.state_since or case_words.began_at(record)
         age, spoken_age = (context.age_text(since) if since else ""), words.spoken_age_text(since, context)
         if isinstance(record, CreditCheck):
-            title, name = case_words.short_title(record, context), _shorten_name(case_words.name_of(record, context))
+            title, name = (
+                case_words.short_title(record, context),
+                _shorten_name(case_words.company_or_title(record, context)),
+            )
             return ResultEntry(
                 RecordRoute(record.id), "document", title, name, state=state, right_text=age, right_spoken=spoken_age
             )

@@ -16,7 +16,7 @@ from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import LineEdit
 from console.views.widgets.placeholders import EmptyState
-from console.wording.terms import Term, is_used, list_terms
+from console.wording.terms import Term, is_term_in_text, list_terms
 
 _MAX_DIALOG_WIDTH_PX = 960
 _VISIBLE_TERM_ROWS = 8
@@ -40,7 +40,7 @@ class HelpDialog(DialogFrame):
         )
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         terms = list_terms(context.language)
-        self._shown_here = [term for term in terms if is_used(term, page_text, context.language)]
+        self._shown_here = [term for term in terms if is_term_in_text(term, page_text, context.language)]
         self._others = [term for term in terms if term not in self._shown_here]
         self._here_word, self._all_word = translate("help.here"), translate("help.words")
         self.search = LineEdit()

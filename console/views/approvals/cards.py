@@ -55,7 +55,7 @@ def refund_card(refund: Refund, context: WindowContext, summary: RequestSummary 
         name,
         summary.payment.merchant_payment_id if summary else name,
         case_words.amount_text(refund),
-        case_words.company_name(refund, context) or case_words.name_of(summary.payment, context)
+        case_words.company_name(refund, context) or case_words.company_or_title(summary.payment, context)
         if summary
         else context.translate("approvals.by", maker=refund.maker),
         context.age_text(refund.created_at) if refund.created_at else "",

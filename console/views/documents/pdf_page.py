@@ -27,7 +27,7 @@ from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_colu
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import LineEdit
-from console.views.widgets.save_file import ask_for_path
+from console.views.widgets.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -500,7 +500,7 @@ class PdfPage(Page):
     def choose_file(self) -> None:
         """Open the dialog in which the person selects the path for a copy of the shown PDF."""
         name = f"credit-check-{self.route.record}.pdf"
-        ask_for_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_to, name)
+        ask_for_save_path(self, self.context.translate("action.save_pdf"), "pdf", self.save_to, name)
 
     @Slot(str)
     def save_to(self, path: str) -> None:

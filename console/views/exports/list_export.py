@@ -15,7 +15,7 @@ from console.views.printing.page_print import PagePrint
 from console.views.printing.print_job import PRINT_KEY, PRINT_KEY_HINT
 from console.views.runtime.context import Toast, WindowContext
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.save_file import ask_for_path
+from console.views.widgets.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -84,7 +84,7 @@ class ListExport(QObject):
         translate = self._context.translate
         title = translate("action.export") if chosen is None else translate("export.chosen_title", n=len(chosen))
         name = f"{self._request.name}-{self._context.now():%Y%m%d}.{_FILE_FORMATS[0]}"
-        ask_for_path(self._parent, title, _FILE_FORMATS, self.export_to, name)
+        ask_for_save_path(self._parent, title, _FILE_FORMATS, self.export_to, name)
 
     @Slot(str)
     def export_to(self, path: str) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.tables.delegates import word_tone
+from console.views.tables.delegates import state_word_tone
 from console.views.theme.design_tokens import Tone, TypeRoleName
 from console.views.theme.mixed_font_text import (
     centred_baseline,
@@ -90,7 +90,7 @@ class LineButton(PaintedButton):
         runs = split_font_runs(line.count_text) if is_state else ((line.count_text, True),)
         role: TypeRoleName = "body" if is_state else "figure"
         x = right - font_runs_width(runs, role)
-        painter.setPen(current_appearance().colour(word_tone(line.figure_tone) if is_state else "text"))
+        painter.setPen(current_appearance().colour(state_word_tone(line.figure_tone) if is_state else "text"))
         draw_font_runs(painter, x, baseline, runs, role)
         if is_state:
             side = current_appearance().icon_px(14)
@@ -106,7 +106,7 @@ class LineButton(PaintedButton):
                 painter, line.shape, x, (box.height() - side) / 2, side, current_appearance().colour(line.tone)
             )
             x += side + 8
-        painter.setPen(current_appearance().colour(word_tone(line.tone)))
+        painter.setPen(current_appearance().colour(state_word_tone(line.tone)))
         draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(line.word), right_x - x - 12))
         runs = split_font_runs(line.detail)
         detail_x = (

@@ -33,7 +33,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
 from console.views.widgets.placeholders import EmptyState
 from console.wording import catalogue as wording
-from console.wording.search import problem_text
+from console.wording.search import search_problem_text
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -262,7 +262,7 @@ class LookupPage(Page):
     def _show_found(self, text: str, found: SearchResult) -> None:
         if text != self._number:
             return
-        problems = " ".join(problem_text(problem, self.context.translate) for problem in found.query.problems)
+        problems = " ".join(search_problem_text(problem, self.context.translate) for problem in found.query.problems)
         self.number.show_problems(problems)
         records = tuple(found.records)
         companies = list_found_companies(found.companies, records, self.context) if found.query.words else ()

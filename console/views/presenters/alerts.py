@@ -5,7 +5,7 @@ from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND
 from console.domain.tasks.records import AlertItem, AlertRule
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import LookupRoute, Route, route_to
-from console.wording.alerts import finding_words as finding_words
+from console.wording.alerts import alert_value_text as alert_value_text
 from console.wording.alerts import record_text as record_text
 from console.wording.alerts import rule_text as rule_text
 
@@ -17,13 +17,13 @@ def why_text(item: AlertItem, context: WindowContext) -> str:
     """
     alert = item.alert
     if alert.rule_id == CHANGE_RULE:
-        return finding_words(alert.observed, context)
+        return alert_value_text(alert.observed, context)
     if alert.rule_id not in RULES or alert.order_no is None:
         return ""
     facts = context.translate(
         "alerts_screen.facts",
-        observed=finding_words(alert.observed, context, alert.expected),
-        expected=finding_words(alert.expected, context, alert.observed),
+        observed=alert_value_text(alert.observed, context, alert.expected),
+        expected=alert_value_text(alert.expected, context, alert.observed),
         age=context.age_text(alert.detected_at),
     )
     defect = context.translate(f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIODS[AlertRule(alert.rule_id)])

@@ -16,8 +16,8 @@ from console.views.widgets.timeline import TimelineLine
 from console.wording import catalogue as wording
 from console.wording import timelines as story_words
 from console.wording.credit_checks import actor_name as actor_name
-from console.wording.credit_checks import known_name as known_name
-from console.wording.credit_checks import marked_name as marked_name
+from console.wording.credit_checks import marked_registry_name as marked_registry_name
+from console.wording.credit_checks import provider_or_registry_name as provider_or_registry_name
 from console.wording.credit_checks import result_word as result_word
 from console.wording.credit_checks import state_key as state_key
 
@@ -123,7 +123,7 @@ def company_name_of(record: CreditCheck, context: WindowContext) -> str:
     the corporation registry, marked as such. If neither is known, return the corporation number in groups of
     digits.
     """
-    return known_name(record, context) or wording.format_number(record.corporation_number)
+    return provider_or_registry_name(record, context) or wording.format_number(record.corporation_number)
 
 
 def explanation_sentences(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
@@ -150,7 +150,7 @@ def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> Timelin
     """Return the line that the timeline on screen shows for an audit entry."""
     shape, tone = entry_look(entry)
     time = wording.format_moment(entry.at, context.now())
-    words = wording.timeline_line(entry, context.language)
+    words = wording.audit_entry_sentence(entry, context.language)
     return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.actor, context), words)
 
 

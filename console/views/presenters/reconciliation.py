@@ -14,11 +14,11 @@ from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 from console.wording import reconciliation as texts
 from console.wording.reconciliation import amount_difference_text as amount_difference_text
-from console.wording.reconciliation import days_text as days_text
 from console.wording.reconciliation import difference_name as difference_name
-from console.wording.reconciliation import our_text as our_text
+from console.wording.reconciliation import our_side_text as our_side_text
 from console.wording.reconciliation import period_text as period_text
-from console.wording.reconciliation import their_text as their_text
+from console.wording.reconciliation import provider_side_text as provider_side_text
+from console.wording.reconciliation import run_days_text as run_days_text
 
 _LOOK_BY_RUN_STATE: dict[RunState, tuple[str, Tone]] = {
     RunState.RUNNING: ("half_disc", "progress"),
@@ -42,7 +42,7 @@ def state_cell(item: RunItem, context: WindowContext) -> StateCell:
 
 def run_title(item: RunItem, context: WindowContext) -> str:
     """Return the title of a reconciliation run, such as `PayPay 2026-11-19`."""
-    return f"{case_words.provider_word(item.provider, context)} {days_text(item)}"
+    return f"{case_words.provider_word(item.provider, context)} {run_days_text(item)}"
 
 
 def time_text(item: RunItem, context: WindowContext) -> str:
@@ -82,7 +82,7 @@ def advice_text(item: DifferenceItem, context: WindowContext) -> str:
     """Return the explanation of the difference and, if a person must act, the action."""
     if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(
-            "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{texts.reason_code(item)}")
+            "reconcile.to_do.refused", why=context.translate(f"reconcile.row.{texts.unreadable_reason_code(item)}")
         )
     if item.found.verdict is ReconciliationVerdict.IMPORTED:
         return context.translate("reconcile.to_do.imported")

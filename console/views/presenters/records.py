@@ -21,12 +21,12 @@ from console.wording.records import began_at as began_at
 from console.wording.records import cause_text as cause_text
 from console.wording.records import certainty_key as certainty_key
 from console.wording.records import company_name as company_name
+from console.wording.records import company_or_title as company_or_title
+from console.wording.records import corporation_number_of as corporation_number_of
 from console.wording.records import differs_in_amount as differs_in_amount
 from console.wording.records import kind_of as kind_of
 from console.wording.records import marked_amount_text as marked_amount_text
 from console.wording.records import masked_payer as masked_payer
-from console.wording.records import name_of as name_of
-from console.wording.records import number_of as number_of
 from console.wording.records import provider_name as provider_name
 from console.wording.records import provider_word as provider_word
 from console.wording.records import short_title as short_title

@@ -16,7 +16,7 @@ from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import CheckBox, DropDownList, Field, LineEdit
 from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.record_parts import FactList
-from console.wording.registry import advice_text, closed_lead, source_line
+from console.wording.registry import closure_heading, purchase_warning_text, source_line
 
 _DEAL_CODES = (1, 2, 9)
 _PURPOSE_CODES = (4, 1, 2, 3, 9)
@@ -107,9 +107,9 @@ class PurchaseForm(QWidget):
         if successor is not None:
             link = LinkButton(translate("corporation.open_successor"))
             link.clicked.connect(partial(self.number_requested.emit, successor.number))
-        words = advice_text(facts, translate)
+        words = purchase_warning_text(facts, translate)
         bar = NotificationBar(
-            closed_lead(facts, translate), words, tone="care", shape="ring_slash", narrow=True, second=link
+            closure_heading(facts, translate), words, tone="care", shape="ring_slash", narrow=True, second=link
         )
         holder = QWidget()
         source = TextLabel(source_line(facts.registry_date, translate), "small", "muted", wrap=True)

@@ -204,7 +204,9 @@ class QueuePageActions(QObject):
         short title."""
         record = self._find_record()
         if record is not None:
-            self.record_acts.copy_text(case_words.number_of(record) or case_words.short_title(record, self._context))
+            self.record_acts.copy_text(
+                case_words.corporation_number_of(record) or case_words.short_title(record, self._context)
+            )
 
 
 def _read_refs(source: RecordSource, services: "Console") -> Sequence[Ref]:

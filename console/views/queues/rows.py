@@ -18,7 +18,7 @@ from console.views.records.columns import ALL_KINDS, check_columns, record_colum
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import Ref
-from console.views.tables.columns import Column, RowGroup, check_column
+from console.views.tables.columns import Column, RowGroup, make_check_column
 from console.views.theme.design_tokens import tokens
 from console.wording import catalogue as wording
 from console.wording.disagreements import difference_text
@@ -86,7 +86,7 @@ def queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None
     no column for that state. With `is_grouped` None, QUEUES_GROUPED_BY_WORK_STATE decides."""
     grouped = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    return [check_column(), *_columns_of(context, queue, is_grouped=grouped), owner]
+    return [make_check_column(), *_columns_of(context, queue, is_grouped=grouped), owner]
 
 
 def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
@@ -202,7 +202,7 @@ def _read_matches(services: "Console", query: ListQuery, filter_text: str, after
 def _is_match(item: QueueItem, filter_text: str) -> bool:
     record = item.record
     digits = filter_text.replace(" ", "").replace("-", "")
-    number = case_words.number_of(record)
+    number = case_words.corporation_number_of(record)
     if digits.isdecimal() and (number.startswith(digits) or str(record.id) == digits):
         return True
     entry = record.registry_entry

@@ -61,10 +61,10 @@ def difference_columns(context: WindowContext) -> list[Column]:
         Column("payment", translate("kind.payment"), column_width_for("ORD-2026-000001", 32),
                lambda item: words.difference_name(item, context), "data"),
         Column("ours", translate("reconcile.column.ours"), column_width_for(translate("reconcile.example.ours"), 24),
-               lambda item: words.our_text(item, context)),
+               lambda item: words.our_side_text(item, context)),
         Column("theirs", translate("reconcile.column.theirs"),
                column_width_for(translate("reconcile.example.theirs"), 24),
-               lambda item: words.their_text(item, context)),
+               lambda item: words.provider_side_text(item, context)),
         Column("verdict", translate("reconcile.column.verdict"),
                column_width_for(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
                lambda item: words.verdict_cell(item, context), "state"),
@@ -94,7 +94,7 @@ def run_columns(context: WindowContext) -> list[Column]:
         return words.state_cell(item, context)
 
     return [
-        Column("days", translate("reconcile.column.days"), column_width_for("2026-11-19", 24), words.days_text,
+        Column("days", translate("reconcile.column.days"), column_width_for("2026-11-19", 24), words.run_days_text,
                "data", is_stretched=True),
         Column("provider", translate("column.provider"), 96, lambda item: provider_word(item.provider, context)),
         Column("state", translate("column.state"), column_width_for(longest, 16 + _STATE_ICON_AND_MARGINS_PX),

@@ -121,7 +121,7 @@ def _company_column(table: _RecordColumnFactory, name: str = "company") -> Colum
     """Return the column with the name of the record's company; without a name, it shows the corporation number."""
 
     def format_name(record: ShownRecord) -> str:
-        number = case_words.number_of(record)
+        number = case_words.corporation_number_of(record)
         return case_words.company_name(record, table.context) or (wording.format_number(number) if number else "")
 
     width = 150 if table.has_only_checks else 140
@@ -129,7 +129,7 @@ def _company_column(table: _RecordColumnFactory, name: str = "company") -> Colum
 
 
 def _number_column(table: _RecordColumnFactory) -> Column:
-    return columns.number_column(table.context, lambda item: case_words.number_of(table.record_of(item)))
+    return columns.number_column(table.context, lambda item: case_words.corporation_number_of(table.record_of(item)))
 
 
 def _record_column(table: _RecordColumnFactory) -> Column:

@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.widgets.save_file import ask_for_path
+from console.views.widgets.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.services.evidence.pack import PackWritten
@@ -76,7 +76,7 @@ class EvidenceExportActions(QObject):
             return
         self._chosen_record = kind, id
         title, name = self._context.translate("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
-        ask_for_path(self._acts.page, title, "zip", self._write_to, name)
+        ask_for_save_path(self._acts.page, title, "zip", self._write_to, name)
 
     @Slot(str)
     def _write_to(self, path: str) -> None:

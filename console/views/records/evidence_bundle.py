@@ -10,7 +10,7 @@ from console.views.exports.background_file import BackgroundFile, ProgressCallba
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import Ref
-from console.views.widgets.save_file import ask_for_path
+from console.views.widgets.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -50,7 +50,7 @@ class EvidenceBundleExport(QObject):
             self._read_records = read_records
             translate = self._context.translate
             title = translate("action.evidence_bundle") if count is None else translate("bundle.title", n=count)
-            ask_for_path(self._page, title, "zip", self.write_to, f"evidence-{self._context.now():%Y%m%d}.zip")
+            ask_for_save_path(self._page, title, "zip", self.write_to, f"evidence-{self._context.now():%Y%m%d}.zip")
 
     @Slot(str)
     def write_to(self, path: str) -> None:

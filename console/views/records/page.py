@@ -157,7 +157,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     def number(self, view: ViewT) -> str:
         """Return the corporation number of the record; "" if the record has none."""
-        return case_words.number_of(view.record)
+        return case_words.corporation_number_of(view.record)
 
     def related_records(self, view: ViewT) -> frozenset[tuple[str, int]]:
         """Return the kind and id of each other record that this page shows. If one of them changes, the page is
@@ -336,7 +336,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     def show_change(self, before: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
         """Show a bar about the change that `last_entry`, the newest audit entry, records."""
-        words = wording.timeline_line(last_entry, self.context.language)
+        words = wording.audit_entry_sentence(last_entry, self.context.language)
         who = record_words.actor_name(last_entry.actor, self.context)
         text = self.context.translate("case.changed_by", who=who, at=last_entry.at, what=words)
         self.show_change_bar(text, self.make_close_button())

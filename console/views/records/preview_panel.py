@@ -98,7 +98,7 @@ class RecordPreview(Surface):
 
     def _make_number_widgets(self, record: ShownRecord) -> list[QWidget]:
         """Return the widgets with the corporation number and its copy button, and with the client or the amount."""
-        context, number = self._context, case_words.number_of(record)
+        context, number = self._context, case_words.corporation_number_of(record)
         widgets: list[QWidget] = []
         if number:
             name, copy_word = context.translate("field.corporation_number"), context.translate("action.copy")

@@ -187,7 +187,7 @@ def _dialog_title(context: WindowContext, record: CreditCheck | Operation) -> st
 def _dialog_subtitle(context: WindowContext, record: CreditCheck | Operation) -> str:
     number, client = record.corporation_number, record.client_id
     if isinstance(record, CreditCheck):
-        company = words.known_name(record, context) or None
+        company = words.provider_or_registry_name(record, context) or None
         return context.translate(
             "dialog.resolve.subtitle", company=company, number=number, client=client, version=record.version
         )

@@ -179,7 +179,7 @@ def audit_table(context: WindowContext) -> StaticTable:
             "what",
             translate("column.what"),
             320,
-            lambda item: wording.timeline_line(read_entry(item), context.language),
+            lambda item: wording.audit_entry_sentence(read_entry(item), context.language),
             is_stretched=True,
         ),
         Column("code", translate("column.code"), 260, lambda item: read_entry(item).what, "data", is_muted=True),

@@ -237,7 +237,7 @@ class ApproveDialog(_DecisionDialog):
             self._send_call(self._make_decision_call())
             return
         password = self.password.text()
-        self.password.hide_again()
+        self.password.hide_password()
         self.password.line_edit.clear()
         self.set_busy(self._context.translate("dialog.busy"))
         confirm = self._context.bind_services(lambda services: services.sessions.confirm_password(password))

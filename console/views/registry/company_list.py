@@ -54,16 +54,16 @@ def list_found_companies(
             f"{match.corporation.prefecture}{match.corporation.city}",
             registry_words.closure_text(match.corporation, translate),
             match.corporation.closure.day.isoformat() if match.corporation.closure is not None else "",
-            registry_words.ours_text(match, translate),
+            registry_words.own_records_text(match, translate),
         )
         for match in matches.items
     ]
     known = {company.number for company in found}
     ours: dict[str, FoundCompany] = {}
     for record in records:
-        number = case_words.number_of(record)
+        number = case_words.corporation_number_of(record)
         if number and number not in known and number not in ours:
-            name = case_words.name_of(record, context)
+            name = case_words.company_or_title(record, context)
             word = translate("corporation.ours_open" if case_words.is_open(record) else "corporation.ours")
             ours[number] = FoundCompany(number, name, False, "", "", "", "", "", word)
     return (*ours.values(), *found)

@@ -88,7 +88,7 @@ class CorporationFactsView(QWidget):
         """Return the bar that says when and why the corporation was closed, and into which corporations it was
         merged."""
         translate = self._context.translate
-        lead = registry_words.closed_lead(facts, translate)
+        lead = registry_words.closure_heading(facts, translate)
         chain = translate("corporation.chain_arrow").join(
             registry_words.official_name(match.corporation, translate) for match in facts.successors
         )
@@ -108,7 +108,7 @@ class CorporationFactsView(QWidget):
     def _make_link(self, match: RegistryMatch, key: str) -> LinkButton:
         translate, corporation = self._context.translate, match.corporation
         name = registry_words.official_name(corporation, translate)
-        ours = registry_words.ours_text(match, translate)
+        ours = registry_words.own_records_text(match, translate)
         text = translate(key, name=name) + (translate("corporation.in_brackets", words=ours) if ours else "")
         link = LinkButton(text, chevron=True)
         link.setAccessibleDescription(wording.format_number(corporation.number))

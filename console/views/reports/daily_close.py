@@ -26,7 +26,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.inputs import DropDownList, Field, LineEdit
 from console.views.widgets.placeholders import EmptyState
-from console.views.widgets.save_file import ask_for_path
+from console.views.widgets.save_file import ask_for_save_path
 from console.wording import catalogue as wording
 from console.wording import daily_close as close_words
 from console.wording.records import provider_word
@@ -193,7 +193,9 @@ class DailyCloseSection(ReportSection):
         self._sums_rows.show_rows([row for money in close.money for row in _sums_of(money)])
         self._unknown_rows.show_rows(close.unknown)
         if is_other:
-            announce(self.state, f"{close_words.close_title(close, language)}: {self.state.plain}", is_stored=False)
+            announce(
+                self.state, f"{close_words.daily_close_title(close, language)}: {self.state.plain}", is_stored=False
+            )
         self.was_read.emit(close.read_at)
 
     @Slot(object)
@@ -209,7 +211,7 @@ class DailyCloseSection(ReportSection):
         if self._close is None or self.is_writing:
             return
         name = f"close-{self._close.provider}-{self._close.day:%Y%m%d}.{_FILE_FORMATS[0]}"
-        ask_for_path(self, self._context.translate("close.write"), _FILE_FORMATS, self.write_to, name)
+        ask_for_save_path(self, self._context.translate("close.write"), _FILE_FORMATS, self.write_to, name)
 
     @Slot(str)
     def write_to(self, path: str) -> None:

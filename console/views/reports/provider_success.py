@@ -46,14 +46,14 @@ def _make_picture(report: ProviderSuccess, context: WindowContext) -> Picture:
         LegendEntry(translate("reports.success.outage"), BAND_STYLE),
     )
     strips = tuple(_make_strip(series, report, context) for series in report.providers)
-    return Picture(strips, legend, "\n".join(report_words.success_lines(report, context.language)))
+    return Picture(strips, legend, "\n".join(report_words.provider_success_lines(report, context.language)))
 
 
 def _make_strip(series: ProviderSeries, report: ProviderSuccess, context: WindowContext) -> BarStrip:
     bands = (_make_band(outage, report.period, report.read_at) for outage in _outages_of(series.provider, report))
     return BarStrip(
         wording.provider_name(series.provider, context.language),
-        report_words.success_summary(series, context.language),
+        report_words.provider_success_summary(series, context.language),
         tuple(_make_bar(day) for day in series.days),
         100.0,
         tuple(bands),
@@ -83,7 +83,7 @@ def _outages_of(provider: str, report: ProviderSuccess) -> tuple[Outage, ...]:
 
 def _rows_of(report: ProviderSuccess) -> list[_TableRow]:
     return [
-        _TableRow(series.provider, day, report_words.outages_on(day.day, _outages_of(series.provider, report)))
+        _TableRow(series.provider, day, report_words.outages_on_day(day.day, _outages_of(series.provider, report)))
         for series in report.providers
         for day in reversed(series.days)
     ]
@@ -123,7 +123,7 @@ def _success_columns(context: WindowContext) -> Sequence[Column]:
 REPORT: ReportDefinition[ProviderSuccess] = ReportDefinition(
     "success",
     lambda services: services.reports.read_provider_success(),
-    lambda report, context: report_words.success_note(report, context.language),
+    lambda report, context: report_words.provider_success_note(report, context.language),
     _make_picture,
     _success_columns,
     _rows_of,

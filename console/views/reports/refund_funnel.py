@@ -43,7 +43,7 @@ def _make_picture(report: RefundFunnelReport, context: WindowContext) -> Picture
         LegendEntry(translate("reports.refund_funnel.unknown"), _UNKNOWN),
     )
     strips = tuple(_make_strip(funnel, context) for funnel in report.funnels)
-    return Picture(strips, legend, "\n".join(report_words.refund_lines(report, context.language)), 96)
+    return Picture(strips, legend, "\n".join(report_words.refund_funnel_lines(report, context.language)), 96)
 
 
 def _make_strip(funnel: RefundFunnel, context: WindowContext) -> BarStrip:
@@ -88,7 +88,7 @@ def _funnel_columns(context: WindowContext) -> Sequence[Column]:
 REPORT: ReportDefinition[RefundFunnelReport] = ReportDefinition(
     "refund_funnel",
     lambda services: services.reports.read_refund_funnel(),
-    lambda report, context: report_words.refund_note(report, context.language),
+    lambda report, context: report_words.refund_funnel_note(report, context.language),
     _make_picture,
     _funnel_columns,
     lambda report: [

@@ -44,7 +44,7 @@ def _make_picture(report: TimeToTruthReport, context: WindowContext) -> Picture:
     times = [getattr(kind, name) for kind in report.kinds for name in (*_DURATION_NAMES, "schedule")]
     top = max(_bar_height(time) for time in times) * 1.15
     strips = tuple(_make_strip(kind, top, context) for kind in report.kinds)
-    return Picture(strips, legend, "\n".join(report_words.truth_lines(report, context.language)), 84)
+    return Picture(strips, legend, "\n".join(report_words.time_to_truth_lines(report, context.language)), 84)
 
 
 def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStrip:
@@ -68,7 +68,7 @@ def _make_strip(kind: TimeToTruth, top: float, context: WindowContext) -> BarStr
     )
     schedule = report_words.duration_text(kind.schedule, context.language)
     details = (
-        report_words.truth_summary(kind, context.language),
+        report_words.time_to_truth_summary(kind, context.language),
         context.translate("reports.time_to_truth.mark", schedule=schedule),
     )
     name = report_words.kind_name(kind.kind, context.language)
@@ -111,7 +111,7 @@ def _time_columns(context: WindowContext) -> Sequence[Column]:
 REPORT: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     "time_to_truth",
     lambda services: services.reports.read_time_to_truth(),
-    lambda report, context: report_words.truth_note(report, context.language),
+    lambda report, context: report_words.time_to_truth_note(report, context.language),
     _make_picture,
     _time_columns,
     lambda report: [_TableRow(kind) for kind in report.kinds],

@@ -79,7 +79,7 @@ class EntryForm(QWidget):
         if values is None:
             self.reset_input()
             return
-        self.password.hide_again()
+        self.password.hide_password()
         self._set_enabled(False)
         self.button.set_busy(self._context.translate("sign_in.busy"))
         self.submitted.emit(values)

@@ -75,7 +75,7 @@ class PasswordDialog(DialogFrame):
 
     def _clear_field(self) -> None:
         """Remove the password from the field and from the undo history of the field."""
-        self.password.hide_again()
+        self.password.hide_password()
         self.password.line_edit.setText("")
 
 

@@ -83,7 +83,7 @@ class SignInFlow(QObject):
     def _show_form(self, account: SignInDefaults) -> None:
         context, self._account = self._context, account
         user = (context.operator or account.user) if self._is_fixed else account.user
-        place = context.settings.sign_in.database_place
+        place = context.settings.sign_in.database_address
         form = self.form = SignInForm(context, place, user, can_keep=account.can_keep, fixed=self._is_fixed)
         form.submitted.connect(self._sign_in)
         cover = PrivacyCover(context, form)

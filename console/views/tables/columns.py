@@ -103,6 +103,6 @@ def plain_text(cell: Cell) -> str:
     return cell
 
 
-def check_column(width: int = 44) -> Column:
+def make_check_column(width: int = 44) -> Column:
     """Return the column of check boxes, with which the person selects rows. `width` is in px at text scale 1.0."""
     return Column("check", "", width, lambda _: "", "check", spoken=lambda _: "")

@@ -186,7 +186,7 @@ DELEGATE_BY_CELL_KIND: dict[str, type[CellDelegate]] = {
 }
 
 
-def word_tone(tone: Tone) -> Tone:
+def state_word_tone(tone: Tone) -> Tone:
     """Return the tone of a state's word, when the state's icon has the tone `tone`: "text" for "good", otherwise
     the same tone."""
     return "text" if tone == "good" else tone
@@ -205,7 +205,7 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
         painter, cell.shape, box.left, box.top + (box.height - side) / 2, side, appearance.colour(cell.tone)
     )
     x = box.left + side + _ICON_GAP_PX
-    painter.setPen(appearance.colour(word_tone(cell.tone)))
+    painter.setPen(appearance.colour(state_word_tone(cell.tone)))
     painter.setFont(appearance.font("body"))
     word = elide_text(cell.word, box.right - x)
     painter.drawText(x, box.baseline, word)

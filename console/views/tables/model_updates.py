@@ -7,7 +7,7 @@ from PySide6.QtCore import QModelIndex
 
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.model import ROW_CHANGE_ROLES, PageCacheModel
-from console.views.tables.page_cache import CachedPage, RowChange, row_changes
+from console.views.tables.page_cache import CachedPage, RowChange, compute_row_changes
 
 _NEXT_PAGE_PLACEHOLDERS = 3
 
@@ -38,7 +38,7 @@ class PageUpdateModel(PageCacheModel):
         slots[first : last + 1] = [CachedPage(start, len(old_entries), old_entries, last_use)]
         self._page_cache.recompute_row_positions()
         new_entries = self._page_cache.add_group_headings(first, [row for page in pages for row in page.rows])
-        for change in row_changes(old_entries, new_entries, self._page_cache.entry_key):
+        for change in compute_row_changes(old_entries, new_entries, self._page_cache.entry_key):
             self._apply_change(first, change)
         slots[first : first + 1] = self._split_slot(slots[first], pages)
         self._page_cache.recompute_row_positions()

@@ -126,7 +126,7 @@ class PageCache:
             slot.entries = None
 
 
-def row_changes(old: list[Entry], new: list[Entry], key: Callable[[Entry], Hashable]) -> list[RowChange]:
+def compute_row_changes(old: list[Entry], new: list[Entry], key: Callable[[Entry], Hashable]) -> list[RowChange]:
     """Return the steps (remove, move, insert, set) that turn the entries `old` into `new`. `key` returns the key of
     an entry.
     """

@@ -10,7 +10,7 @@ from console.views.widgets.inputs import Field
 
 class PasswordField(Field):
     """A text field that hides its text until the person presses the button with the eye. The form calls
-    `hide_again` when the person submits it."""
+    `hide_password` when the person submits it."""
 
     def __init__(self, label: str, show: str, hide: str) -> None:
         """`label` stands above the field. `show` and `hide` are the names of the button with the eye: `show` while
@@ -34,7 +34,7 @@ class PasswordField(Field):
     def _toggle_visibility(self) -> None:
         self._set_visibility(not self.is_password_visible)
 
-    def hide_again(self) -> None:
+    def hide_password(self) -> None:
         self._set_visibility(False)
 
     def _set_visibility(self, is_visible: bool) -> None:

@@ -103,7 +103,7 @@ class ReadingNote(QWidget):
         self._timer.setInterval(tokens().px("motion", "words_after_ms"))
         self._timer.timeout.connect(self.show)
 
-    def show_later(self) -> None:
+    def show_after_delay(self) -> None:
         """Start the timer of one second, after which the text and the button appear."""
         self._timer.start()
 

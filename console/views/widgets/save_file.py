@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 
-def ask_for_path(
+def ask_for_save_path(
     parent: QWidget, title: str, suffixes: str | Sequence[str], on_chosen: Callable[[str], Any], name: str = ""
 ) -> None:
     """Open the system's dialog for saving a file, and call `on_chosen` with the path that the person chooses.

@@ -41,7 +41,7 @@ def amount_column(
 ) -> ExportColumn:
     """Return a column of amounts without their currency. `key` is the wording key of the title; `amount` returns
     the amount of a row in minor units and its currency, None for an empty cell."""
-    return ExportColumn(context.translate(key), CellKind.AMOUNT, lambda row: major_units(*amount(row)))
+    return ExportColumn(context.translate(key), CellKind.AMOUNT, lambda row: convert_to_major_units(*amount(row)))
 
 
 def currency_column(context: TextContext, currency: Callable[[Any], str | None]) -> ExportColumn:
@@ -49,7 +49,7 @@ def currency_column(context: TextContext, currency: Callable[[Any], str | None])
     return text_column(context, "column.currency", currency)
 
 
-def major_units(amount_minor: int | None, currency: str | None) -> Decimal | None:
+def convert_to_major_units(amount_minor: int | None, currency: str | None) -> Decimal | None:
     """Convert an amount from minor units (yen, paise) to major units (yen, rupees), with the decimal places of its
     currency. Return None for None."""
     if amount_minor is None:

@@ -9,7 +9,7 @@ from console.wording.daily_close import (
     NET_SUM_NAME,
     change_name,
     change_values,
-    close_title,
+    daily_close_title,
     make_about_lines,
     record_name,
     state_line,
@@ -26,7 +26,7 @@ from console.wording.exports.lists import difference_columns
 from console.wording.text_context import TextContext
 
 
-def close_document(close: DailyClose, context: TextContext) -> ExportDocument:
+def daily_close_document(close: DailyClose, context: TextContext) -> ExportDocument:
     """Return the daily close as a document: sentences about its state on the first page, then its tables. The
     document doesn't contain the time of writing, so that an unchanged close gives an identical document."""
     language = context.language
@@ -36,7 +36,7 @@ def close_document(close: DailyClose, context: TextContext) -> ExportDocument:
     if close.first is not None:
         tables.append(_change_table(close, context))
     return ExportDocument(
-        close_title(close, language), (state_line(close, language), *make_about_lines(close, language)), tables
+        daily_close_title(close, language), (state_line(close, language), *make_about_lines(close, language)), tables
     )
 
 

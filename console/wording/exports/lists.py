@@ -57,10 +57,10 @@ def alert_columns(context: TextContext) -> ExportColumns:
     """Return the columns of open alerts."""
 
     def format_observed(item: AlertItem) -> str:
-        return alert_words.finding_words(item.alert.observed, context, item.alert.expected)
+        return alert_words.alert_value_text(item.alert.observed, context, item.alert.expected)
 
     def format_expected(item: AlertItem) -> str:
-        return alert_words.finding_words(item.alert.expected, context, item.alert.observed)
+        return alert_words.alert_value_text(item.alert.expected, context, item.alert.observed)
 
     return (
         instant_column(context, "column.since", lambda item: item.alert.detected_at),
@@ -95,7 +95,7 @@ def bulk_columns(context: TextContext, action: BulkAction) -> ExportColumns:
         text_column(context, "column.kind", lambda line: context.translate(f"kind.{line.row.kind}")),
         text_column(context, "column.record", lambda line: bulk_words.record_name(line.record, line.row, context)),
         text_column(context, "column.corporation", lambda line: bulk_words.company_name(line.record, context)),
-        corporation_number_column(context, apply_to_record(record_words.number_of)),
+        corporation_number_column(context, apply_to_record(record_words.corporation_number_of)),
         text_column(
             context, "column.provider", apply_to_record(lambda record: record_words.provider_name(record, context))
         ),
@@ -142,8 +142,10 @@ def difference_columns(context: TextContext) -> ExportColumns:
 
     return (
         text_column(context, "kind.payment", lambda item: reconciliation_words.difference_name(item, context)),
-        text_column(context, "reconcile.column.ours", lambda item: reconciliation_words.our_text(item, context)),
-        text_column(context, "reconcile.column.theirs", lambda item: reconciliation_words.their_text(item, context)),
+        text_column(context, "reconcile.column.ours", lambda item: reconciliation_words.our_side_text(item, context)),
+        text_column(
+            context, "reconcile.column.theirs", lambda item: reconciliation_words.provider_side_text(item, context)
+        ),
         text_column(
             context,
             "reconcile.column.verdict",
@@ -262,7 +264,9 @@ def company_columns(context: TextContext) -> ExportColumns:
             lambda match: registry_words.address_text(match.corporation, translate),
         ),
         text_column(context, "column.state", format_closure),
-        text_column(context, "corporation.label.ours", lambda match: registry_words.ours_text(match, translate)),
+        text_column(
+            context, "corporation.label.ours", lambda match: registry_words.own_records_text(match, translate)
+        ),
     )
 
 

@@ -44,7 +44,7 @@ def record_columns(context: TextContext, record_of: Callable[[Any], ShownRecord]
         text_column(
             context, "column.corporation", apply_to_record(lambda record: record_words.company_name(record, context))
         ),
-        corporation_number_column(context, apply_to_record(record_words.number_of)),
+        corporation_number_column(context, apply_to_record(record_words.corporation_number_of)),
         text_column(context, "column.client", apply_to_record(_client_id)),
         text_column(
             context, "column.provider", apply_to_record(lambda record: record_words.provider_name(record, context))

@@ -95,7 +95,7 @@ def _success_rows(report: ProviderSuccess) -> Sequence[Any]:
         for series in report.providers
     }
     return [
-        (series, day, report_words.outages_on(day.day, outages[series.provider]))
+        (series, day, report_words.outages_on_day(day.day, outages[series.provider]))
         for series in report.providers
         for day in reversed(series.days)
     ]
@@ -207,10 +207,10 @@ def _truth_rows(report: TimeToTruthReport) -> Sequence[Any]:
 
 
 REPORT_TABLES: Mapping[str, ReportTable] = {
-    "success": ReportTable(_success_columns, _success_rows, report_words.success_note),
+    "success": ReportTable(_success_columns, _success_rows, report_words.provider_success_note),
     "queue_ages": ReportTable(_queue_age_columns, _queue_age_rows, report_words.queue_age_note),
-    "refund_funnel": ReportTable(_refund_columns, _refund_rows, report_words.refund_note),
+    "refund_funnel": ReportTable(_refund_columns, _refund_rows, report_words.refund_funnel_note),
     "settlement": ReportTable(_settlement_columns, _settlement_rows, report_words.settlement_note),
-    "time_to_truth": ReportTable(_truth_columns, _truth_rows, report_words.truth_note),
+    "time_to_truth": ReportTable(_truth_columns, _truth_rows, report_words.time_to_truth_note),
 }
 """The reports by the names of their tabs on the screen Reports."""

@@ -66,7 +66,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
         me = console.sessions.whoami()
         assert (me.person.name, me.known, me.source, me.kept) == (user, True, "asked", True)
         assert "operator" in me.person.roles
-        assert me.database == console.settings.sign_in.database_place
+        assert me.database == console.settings.sign_in.database_address
         assert trail(console) == [(user, "session_created", "done", None)]
         runs = place.sql(f"SELECT program, process FROM sessions WHERE operator = '{user}'")
         assert runs == [("terminal", os.getpid())]

@@ -26,7 +26,7 @@ from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
 from console.wiring.exports import make_export_table
 from console.wording import reports as report_words
-from console.wording.exports.columns import major_units
+from console.wording.exports.columns import convert_to_major_units
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.text_context import FileTextContext
 from tests.support.furnished import Furnished, furnished
@@ -205,7 +205,7 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: Furnished, tmp_path: Path)
     of_refund, of_check, gone = found[""]
     assert isinstance(taken, Refund)
     assert (of_refund["Kind"], of_refund["Record"], of_refund["Result"]) == ("Refund", f"R-{taken.id}", "taken")
-    assert of_refund["Amount"] == str(major_units(-taken.amount_minor, taken.currency))
+    assert of_refund["Amount"] == str(convert_to_major_units(-taken.amount_minor, taken.currency))
     assert of_refund["Currency"] == taken.currency
     assert isinstance(check, CreditCheck)
     assert (of_check["Corporation number"].replace(" ", ""), of_check["Provider"]) == (

@@ -39,7 +39,7 @@ def test_an_error_is_told_in_words(code: str) -> None:
     assert "_" not in cell
     assert cell in row_detail_text(row, context)
     assert f"Code {code}, 2 failures" in row_detail_text(row, context)
-    japanese = wording.error_event(str(code), "ja")
+    japanese = wording.error_event_sentence(str(code), "ja")
     assert japanese.count("。") == 1
     assert japanese.endswith("。")
     assert "_" not in japanese

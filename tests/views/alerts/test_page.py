@@ -97,7 +97,7 @@ def texts_of(page: AlertsPage) -> list[str]:
 )
 def test_codes_become_words(the_look: object, text: str, words: str) -> None:
     """Those of the rules; what a case says stays as it is."""
-    assert alert_words.finding_words(text, window_context()) == words
+    assert alert_words.alert_value_text(text, window_context()) == words
 
 
 def test_each_leads_to_the_one_place(the_look: object) -> None:

@@ -108,7 +108,7 @@ def test_both_sides_in_words(
 ) -> None:
     """Our states are worded, theirs stay the provider's; what went back counts below zero."""
     at = window_context()
-    assert (words.our_text(item, at), words.their_text(item, at)) == (ours, theirs)  # type: ignore[arg-type]
+    assert (words.our_side_text(item, at), words.provider_side_text(item, at)) == (ours, theirs)  # type: ignore[arg-type]
     assert words.amount_difference_text(item) == difference_  # type: ignore[arg-type]
     assert words.verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
     assert words.cause_cell(item, at).word == cause  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.views.tables.page_cache import RowChange, row_changes
+from console.views.tables.page_cache import RowChange, compute_row_changes
 
 Rows = list[tuple[int, str]]
 rows = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=12, unique_by=lambda row: row[0])
@@ -27,16 +27,16 @@ def applied(old: Rows, steps: list[RowChange]) -> Rows:
 @given(old=rows, new=rows)
 def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
     """Whatever came, went, moved or changed, the view ends up with the new rows in their order."""
-    assert applied(old, row_changes(old, new, lambda row: row[0])) == new
+    assert applied(old, compute_row_changes(old, new, lambda row: row[0])) == new
 
 
 @given(old=rows)
 def test_nothing_new_means_no_step(old: Rows) -> None:
     """Reading the same again repaints nothing."""
-    assert row_changes(old, list(old), lambda row: row[0]) == []
+    assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 
 
 def test_a_changed_row_is_one_step() -> None:
     """Another state of one row touches that row alone."""
     old, new = [(1, "a"), (2, "a"), (3, "a")], [(1, "a"), (2, "b"), (3, "a")]
-    assert row_changes(old, new, lambda row: row[0]) == [RowChange("set", 1, entries=((2, "b"),))]
+    assert compute_row_changes(old, new, lambda row: row[0]) == [RowChange("set", 1, entries=((2, "b"),))]

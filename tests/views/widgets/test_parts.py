@@ -165,7 +165,7 @@ def test_a_short_reading_shows_no_words(qtbot: QtBot) -> None:
     """The note that something is being read appears after a second, not before, and never after the end."""
     note = ReadingNote("Reading...", "Cancel")
     qtbot.addWidget(note)
-    note.show_later()
+    note.show_after_delay()
     assert not note.isVisible()
     note.hide_note()
     assert not note._timer.isActive()
