@@ -1,6 +1,7 @@
 """Make the reports about queues, refunds, money per day and unknown outcomes from counts and sums of the store."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,10 +17,10 @@ from console.store.queues.queues import QUEUE_NAMES
 from console.store.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 
 
-def read_queue_ages(conn: Connection, now: datetime) -> QueueAgeReport:
-    """Return for each queue how long its records have been waiting at the time `now`."""
+def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
+    """Return for each of these queues how long its records have been waiting at the time `now`."""
     lapsed = journal.lapsed_by_kind(conn)
-    return QueueAgeReport(tuple(queue_ages.count_ages(conn, name, lapsed, now) for name in QUEUE_NAMES), now)
+    return QueueAgeReport(tuple(queue_ages.count_ages(conn, name, lapsed, now) for name in queues), now)
 
 
 def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:

@@ -1,7 +1,8 @@
 """The service `console.reports`: reads the figures of the reports. It writes nothing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import TypeVar
 
 from console.domain.reports.daily_close import DailyClose
@@ -16,6 +17,7 @@ from console.services.reports import report_queries
 from console.services.reports.daily_close import read_daily_close
 from console.services.reports.provider_success import read_provider_success
 from console.store.database.sqlalchemy_names import Connection
+from console.store.queues.queues import QUEUE_NAMES
 from console.store.reports.provider_success import list_providers
 
 ReportT = TypeVar("ReportT")
@@ -35,9 +37,9 @@ class ReportService:
         the providers."""
         return self._read_report(read_provider_success)
 
-    def read_queue_ages(self) -> QueueAgeReport:
-        """Return for each queue how long its records have been waiting."""
-        return self._read_report(report_queries.read_queue_ages)
+    def read_queue_ages(self, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
+        """Return for each of these queues how long its records have been waiting."""
+        return self._read_report(partial(report_queries.read_queue_ages, queues=queues))
 
     def read_refund_funnel(self) -> RefundFunnelReport:
         """Return the numbers of requested, approved, sent and completed refunds, per currency."""

@@ -2,6 +2,7 @@
 recently opened records."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, UnfinishedWork
 from console.views.app.status_bar import make_alarmbox_cell, make_database_cell, make_gateway_cell
+from console.views.home.age_panel import AgePanel
 from console.views.home.count_panels import CountLine, CountPanel
 from console.views.home.draft_bars import DraftBars
 from console.views.home.recent_records import RecentPanel
@@ -50,6 +52,7 @@ _QUEUE_ICONS_AND_TONES = (
     ("notices", "question", "care"),
     ("companies", "not_equal", "care"),
 )
+_NARROW_RECENT_PX = 248  # width of the recent records beside a table that needs the room
 _MIN_PANEL_WIDTH_PX = 280  # least width of a panel, in px at text size 1
 _MIN_NARROW_PANEL_WIDTH_PX = 240  # the same for four panels, of which the ages give way first
 _MIN_VISIBLE_ROWS = 4  # rows of the table that stay visible at any text size
@@ -83,6 +86,7 @@ class HomePage(Page):
         self.my_panel = CountPanel(translate("home.my_work"))
         self.team_panel = CountPanel(translate("home.team"))
         self.provider_panel = CountPanel(translate("home.providers"))
+        self.age_panel = AgePanel(context)
         self.views_panel = CountPanel(translate("home.views"))
         self.views_panel.chosen.connect(self._open_saved_view)
         context.saved_views_changed.connect(self._show_saved_views)
@@ -99,15 +103,23 @@ class HomePage(Page):
         self._show_work_counts()
         self._show_saved_views()
         set_tab_order(
-            *self.head.stops, *self.my_panel.focus_stops, *self.team_panel.focus_stops, self.link, self.table
+            *self.head.stops,
+            *self.my_panel.focus_stops,
+            *self.team_panel.focus_stops,
+            *self.age_panel.focus_stops,
+            self.link,
+            self.table,
         )
 
     def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
+        provider_column, column = QWidget(), make_column(self.provider_panel, gap=16)
+        column.addWidget(self.age_panel, 1)
+        provider_column.setLayout(column)
         box = self._panel_box = make_row(
             self.my_panel,
             self.team_panel,
-            self.provider_panel,
+            provider_column,
             self.views_panel,
             gap=16,
             margins=(margin, 0, margin, 20),
@@ -119,7 +131,12 @@ class HomePage(Page):
     def _make_table_and_recent_panel(self) -> QWidget:
         context = self.context
         self.rows = PagedModel(
-            record_columns(context, _REVIEW_COLUMN_NAMES, _record_of, _waiting_since),
+            [
+                replace(
+                    column, is_stretched=column.key == "why"
+                )  # not the company: its names are short in a wide window
+                for column in record_columns(context, _REVIEW_COLUMN_NAMES, _record_of, _waiting_since)
+            ],
             _item_ref,
             context.runner,
             parent=self,
@@ -191,6 +208,7 @@ class HomePage(Page):
             self.rows.read_query(self.context.make_page_reader(_read_oldest_reviews))
         else:
             self.rows.read_again()
+        self.age_panel.read_ages()
 
     # -- display
 
@@ -227,7 +245,7 @@ class HomePage(Page):
         self.views_panel.show_lines(
             [_make_view_line(self.context, one) for one in views[:_MAX_SAVED_VIEW_LINES]], foot
         )
-        set_tab_order(*self.team_panel.focus_stops, *self.views_panel.focus_stops, self.link)
+        set_tab_order(*self.age_panel.focus_stops, *self.views_panel.focus_stops, self.link)
         self._fit_panels()
 
     def _show_unfinished(self) -> None:
@@ -295,7 +313,8 @@ class HomePage(Page):
         self._panel_box.setDirection(across if side_by_side else down)
         self.recent.setVisible(self.width() >= _MIN_PANEL_WIDTH_PX * 3 * current_appearance().scale)
         is_wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
-        self.recent.setFixedWidth(tokens().px("layout", "preview_width" if is_wide else "approval_list"))
+        self.recent.setFixedWidth(tokens().px("layout", "preview_width") if is_wide else _NARROW_RECENT_PX)
+        self.recent.show_times(has_times=is_wide)
 
 
 def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Rows:

@@ -9,7 +9,6 @@ from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import Visit, WindowContext
 from console.views.runtime.routes import route_to
-from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_row
 from console.wording import catalogue as wording
 
@@ -23,7 +22,7 @@ class RecentPanel(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(raised=True, edge="left")
         self.setAccessibleName(context.translate("home.recent"))
-        self._context = context
+        self._context, self._has_times = context, True
         self._box = QVBoxLayout(self)
         self._box.setContentsMargins(1, 0, 0, 0)
         self._box.setSpacing(0)
@@ -36,10 +35,15 @@ class RecentPanel(Surface):
         self._box.addLayout(make_row(self._empty, margins=(16, 12, 16, 0)))
         self._box.addStretch(1)
         self._lines: list[LineButton] = []
-        self.setMinimumWidth(tokens().px("layout", "approval_list"))
         context.visits_changed.connect(self.show_visits)
         context.person_changed.connect(self.show_visits)
         self.show_visits()
+
+    def show_times(self, *, has_times: bool) -> None:
+        """Show the time of each visit; a narrow panel has no room for it."""
+        if has_times is not self._has_times:
+            self._has_times = has_times
+            self.show_visits()
 
     @Slot()
     def show_visits(self) -> None:
@@ -49,7 +53,7 @@ class RecentPanel(Surface):
             button.deleteLater()
         del self._lines[len(visits) :]
         for number, visit in enumerate(visits):
-            line = _make_visit_line(self._context, visit)
+            line = _make_visit_line(self._context, visit, has_time=self._has_times)
             if number < len(self._lines):
                 self._lines[number].show_line(line)
             else:
@@ -71,15 +75,15 @@ class RecentPanel(Surface):
             self._context.navigate(route_to(kind, int(id), (), "home"))
 
 
-def _make_visit_line(context: WindowContext, visit: Visit) -> CountLine:
-    record, time_text = visit.record, wording.format_instant(visit.at, "clock")[:5]
+def _make_visit_line(context: WindowContext, visit: Visit, *, has_time: bool) -> CountLine:
+    record = visit.record
     badge = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
     if isinstance(record, CreditCheck):
-        name = context.translate(
-            "home.recent_line", at=time_text, id=record.id, name=words.company_name_of(record, context)
-        )
+        name = context.translate("home.recent_line", id=record.id, name=words.company_name_of(record, context))
     else:
         title = case_words.title(record, context)
-        name = context.translate("home.recent_case", at=time_text, title=title, amount=case_words.amount_text(record))
+        name = context.translate("home.recent_case", title=title, amount=case_words.amount_text(record))
+    if has_time:
+        name = context.translate("home.recent_at", at=wording.format_instant(visit.at, "clock")[:5], record=name)
     kind, id = case_words.make_record_ref(record)
     return CountLine(f"{kind} {id}", "", "text", name, "", badge.word, badge.shape, badge.tone)

@@ -94,7 +94,16 @@ class FittedTable(RecordTable):
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
-        self._share_free_width(-excess)
+        self._share_free_width(self._unused_width(hidden, widths) - excess)
+
+    def _unused_width(self, hidden: set[str], widths: Mapping[str, int]) -> int:
+        """Return how many px of their widths the stretched naming columns don't need for their contents; negative if
+        they need more."""
+        return sum(
+            widths[column.key] - self._contents_width(place)
+            for place, column in enumerate(self.rows.columns)
+            if column.is_stretched and column.key in self._naming_keys and column.key not in hidden
+        )
 
     def _set_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""
@@ -117,8 +126,8 @@ class FittedTable(RecordTable):
             self.viewport().update()
 
     def _share_free_width(self, rest: int) -> None:
-        """Distribute `rest` px of free width to the columns whose texts would be cut off. A stretched column takes
-        the remainder."""
+        """Distribute `rest` px of free width to the columns whose texts would be cut off. A stretched column needs no
+        share, because it takes the free width that the others leave."""
         for place, column in enumerate(self.rows.columns):
             if rest > 0 and column.kind == "text" and not column.is_stretched and not self.isColumnHidden(place):
                 more = min(rest, self._contents_width(place) - self.columnWidth(place))

@@ -37,9 +37,10 @@ class Chart(PaintedWidget):
 
     accessible_role = QAccessible.Role.Graphic
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, min_bars_px: float = _MIN_BAR_AREA_HEIGHT_PX) -> None:
         super().__init__()
         self.picture = Picture((), (), "")
+        self._min_bars_px = min_bars_px
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -70,7 +71,7 @@ class Chart(PaintedWidget):
 
     def _least_height(self) -> int:
         lines = ceil(len(self.picture.strips) / self._column_count())
-        bars = _MIN_BAR_AREA_HEIGHT_PX * current_appearance().scale
+        bars = self._min_bars_px * current_appearance().scale
         return ceil(lines * (bars + self._text_height()) + max(0, lines - 1) * _STRIP_GAP_PX + 2 * _CHART_PADDING_PX)
 
     def _column_count(self) -> int:
@@ -172,7 +173,7 @@ def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_wid
     """Draw the labels below the bars. If there isn't enough room, draw only every second, third and so on, counted
     from the last bar."""
     widest = max((font_runs_width(split_font_runs(bar.label), "small") for bar in bars), default=0.0)
-    step = max(1, ceil((widest + 6) / place_width)) if place_width > 0 else 1
+    step = max(1, ceil((widest + 2) / place_width)) if place_width > 0 else 1
     small = current_appearance().line_height("small")
     baseline = centred_baseline(area.bottom() + 4, small, "small")
     for number, bar in enumerate(bars):

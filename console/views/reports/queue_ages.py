@@ -28,10 +28,9 @@ class _TableRow:
     queue: QueueAges
 
 
-def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequence[str] = ()) -> Picture:
-    """Return the chart of the queues with these names; without names, of all queues."""
-    shown = [queue for queue in report.queues if not queues or queue.queue in queues]
-    top = float(max((count for queue in shown for count in queue.counts), default=0))
+def make_picture(report: QueueAgeReport, context: WindowContext) -> Picture:
+    """Return the chart of the queues of a report."""
+    top = float(max((count for queue in report.queues for count in queue.counts), default=0))
     strips = tuple(
         BarStrip(
             report_words.queue_name(queue.queue, context.language),
@@ -46,14 +45,13 @@ def make_picture(report: QueueAgeReport, context: WindowContext, queues: Sequenc
             ),
             top,
         )
-        for queue in shown
+        for queue in report.queues
     )
     legend = tuple(
         LegendEntry(context.translate(f"reports.age.{name}"), look)
         for name, look in zip(AGE_CLASSES, _LOOK_BY_AGE_CLASS, strict=True)
     )
-    told = QueueAgeReport(tuple(shown), report.read_at)
-    return Picture(strips, legend, "\n".join(report_words.queue_age_lines(told, context.language)), 68)
+    return Picture(strips, legend, "\n".join(report_words.queue_age_lines(report, context.language)), 68)
 
 
 def _age_columns(context: WindowContext) -> Sequence[Column]:

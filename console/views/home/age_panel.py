@@ -1,0 +1,62 @@
+"""The panel of the home page with a chart of how long the records for review have waited."""
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
+
+from console.domain.reports.queue_ages import QueueAgeReport
+from console.views.reports.chart import Chart
+from console.views.reports.queue_ages import make_picture
+from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import ReportsRoute
+from console.views.runtime.tasks import Failure
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import LinkButton
+
+_QUEUE = "review"
+_MIN_BARS_PX = 24.0
+_REPORT = "queue_ages"
+
+
+class AgePanel(Surface):
+    """A chart of the waiting times in the queue `review`, and a link to the report, which has all queues and a table.
+    If the times can't be read, the panel keeps those that it has, and the home page says why.
+    """
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(edge="all")
+        self._context = context
+        title = context.translate(f"reports.{_REPORT}.title")
+        self.setAccessibleName(title)
+        self.chart = Chart(title, _MIN_BARS_PX)
+        self.link = LinkButton(context.translate("home.ages_open"))
+        self.link.clicked.connect(self._open_report)
+        head = make_row(TextLabel(title, "panel_title"), None, self.link, margins=(16, 8, 16, 0))
+        box = make_column(gap=0, margins=(1, 1, 1, 4))
+        box.addLayout(head)
+        box.addLayout(make_row(self.chart, margins=(8, 0, 8, 0)), 1)
+        self.setLayout(box)
+
+    @property
+    def focus_stops(self) -> list[QWidget]:
+        """The widgets of the panel that can have the focus, in tab order."""
+        return [self.link, self.chart]
+
+    def read_ages(self) -> None:
+        """Read the waiting times and show them."""
+        self._context.run_read(
+            lambda services: services.reports.read_queue_ages((_QUEUE,)),
+            self._show,
+            self._keep_last,
+            owner=self,
+            key="home ages",
+        )
+
+    def _show(self, report: QueueAgeReport) -> None:
+        self.chart.show_picture(make_picture(report, self._context))
+
+    def _keep_last(self, _failure: Failure) -> None:
+        """Keep the last chart: the table of the page reads the same queue and shows the failure."""
+
+    @Slot()
+    def _open_report(self) -> None:
+        self._context.navigate(ReportsRoute(_REPORT))
