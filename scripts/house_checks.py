@@ -69,6 +69,7 @@ def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
             yield from codes(path, nodes, lines)
             yield from function_names(path, nodes, lines)
             yield from measured_times(path, nodes, lines)
+            yield from attribute_names(path, nodes, lines)
 
 
 def words(path: str, text: str) -> Iterator[Finding]:
@@ -114,6 +115,21 @@ def function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) ->
             is_constructor = first == "from" and not decorators.isdisjoint({"classmethod", "staticmethod"})
             if first in PREPOSITIONS and "property" not in decorators and not is_constructor:
                 yield Finding(path, node.lineno, f"`{node.name}` begins with a preposition; begin with a verb")
+
+
+def attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+    """`hasattr(self, "name")` of an attribute that the module never sets. It is always false, and a rename doesn't
+    find the string.
+    """
+    if not path.startswith("console/"):
+        return
+    stored = {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    for node in nodes:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr" and ast.unparse(node.args[0]) == "self":
+            name = node.args[1]
+            is_known = isinstance(name, ast.Constant) and name.value in stored
+            if not is_known and not EXCUSED.search(lines[node.lineno - 1]):
+                yield Finding(path, node.lineno, f"{ast.unparse(name)} is set nowhere in this module")
 
 
 def measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:

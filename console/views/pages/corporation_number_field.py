@@ -57,7 +57,7 @@ class CorporationNumberField(QWidget):
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_drop"):
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_button_box"):
             self._align_button()
 
     @property
