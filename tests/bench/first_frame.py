@@ -39,7 +39,7 @@ def console() -> None:
     from PySide6.QtGui import QPaintEvent
 
     from console.cli.main import main
-    from console.views.app.splash_window import FirstWindow
+    from console.views.frame.splash_window import FirstWindow
 
     paint = FirstWindow.paintEvent
     told: list[QTimer] = []

@@ -13,8 +13,8 @@ from console.app import Console
 from console.domain.clock import Clock
 from console.settings.settings import Settings
 from console.views.app.main import WindowOpening
-from console.views.app.main_window import WindowFrame
-from console.views.app.unfinished_dialog import UnfinishedDialog
+from console.views.frame.main_window import WindowFrame
+from console.views.left_open.unfinished_dialog import UnfinishedDialog
 from console.views.pages.base import Page
 from console.views.widgets.dialog import DialogFrame
 

@@ -13,8 +13,8 @@ from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction
 from console.sandbox.server import Sandbox
 from console.services.process.context import WORKER, act_as
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.bulk.dialog import BulkDialog
+from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import QueuesRoute

@@ -14,8 +14,8 @@ from console.app import Console, open_console
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
 from console.views.app.main import WindowOpening
-from console.views.app.splash_window import FirstWindow
 from console.views.audit.page import AuditPage
+from console.views.frame.splash_window import FirstWindow
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
 from console.views.pages.no_permission import NoRightPage

@@ -12,8 +12,8 @@ from console.domain.access.permissions import WORKER
 from console.domain.records import Person as Somebody
 from console.sandbox.server import Sandbox
 from console.services.evidence.pack_verification import verify_pack
-from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
 from console.views.money.order_page import OrderPage

@@ -11,8 +11,8 @@ from console.domain.payments.records import Payment
 from console.domain.service_results import OperationView
 from console.sandbox.server import Sandbox
 from console.views.app.notices_dialog import open_notices_dialog
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.audit.page import AuditPage
+from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.lookup.page import LookupPage
 from console.views.queues.page import QueuesPage
 from console.views.records.note_dialog import HandOverDialog

@@ -5,8 +5,8 @@ from PySide6.QtGui import QAccessible
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from console.views.app.help_dialog import HelpDialog
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.help.help_dialog import HelpDialog
 from console.views.runtime.routes import RecordRoute
 from console.wording.terms import Term
 from console.wording.text_context import Language

@@ -22,9 +22,9 @@ from console.services.process.context import WORKER, act_as
 from console.views.admin.limit_dialog import LimitDialog
 from console.views.admin.page import AdminPage
 from console.views.alerts.page import AlertsPage
-from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
 from console.views.purchase.refetch_dialog import RefetchDialog

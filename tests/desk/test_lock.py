@@ -13,8 +13,8 @@ from console.views.app.background_refresh import (
     UNATTENDED_COUNTS_INTERVAL_MS,
     UNATTENDED_FEED_INTERVAL_MS,
 )
-from console.views.app.shortcuts_dialog import open_shortcuts_dialog
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.lookup.page import LookupPage
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import LookupRoute, RecordRoute

@@ -5,7 +5,7 @@ from PySide6.QtTest import QTest
 
 from console.app import Console
 from console.domain.payments.records import Payment
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.records.note_dialog import NoteDialog
 from console.views.widgets.inputs import MultiLineEdit
 from tests.desk.conftest import Sit

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.pages.withdrawal import WithdrawButton
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.runtime.routes import RecordRoute

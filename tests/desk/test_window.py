@@ -18,13 +18,13 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox.server import Sandbox
 from console.store.alerts import alerts
-from console.views.app.about_dialog import open_about_dialog
-from console.views.app.help_dialog import open_help_dialog
 from console.views.app.main import WindowOpening
-from console.views.app.shortcuts_dialog import open_shortcuts_dialog
-from console.views.app.unfinished_dialog import open_unfinished_dialog
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.help.about_dialog import open_about_dialog
+from console.views.help.help_dialog import open_help_dialog
+from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.home.page import HomePage
+from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 from console.views.lookup.page import LookupPage
 from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog

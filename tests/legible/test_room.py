@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from console.domain.errors import ErrorCode
 from console.views.alerts.page import AlertsPage
-from console.views.app.unfinished_dialog import open_unfinished_dialog
+from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.page import QueuesPage

@@ -8,8 +8,8 @@ from PySide6.QtTest import QTest
 from console.domain.bulk.records import ChosenRecord
 from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction, BulkRun
-from console.views.app.unfinished_dialog import open_unfinished_dialog
 from console.views.bulk.dialog import BulkDialog
+from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import QueuesRoute
 from tests.shots.scenes import Scene

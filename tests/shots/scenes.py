@@ -14,14 +14,14 @@ from console.domain.records import Person
 from console.services.process.context import act_as
 from console.views.admin.page import AdminPage
 from console.views.admin.switch_dialog import SwitchDialog
-from console.views.app.about_dialog import open_about_dialog
-from console.views.app.help_dialog import open_help_dialog
-from console.views.app.shortcuts_dialog import open_shortcuts_dialog
-from console.views.app.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.audit.page import AuditPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.documents.compare_page import ComparePage
 from console.views.documents.pdf_page import PdfPage
+from console.views.help.about_dialog import open_about_dialog
+from console.views.help.help_dialog import open_help_dialog
+from console.views.help.shortcuts_dialog import open_shortcuts_dialog
+from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.lookup.page import LookupPage
 from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog

@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from console.views.app.main import WindowOpening
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
 from tests.support.furnished import Furnished, furnished

@@ -4,7 +4,7 @@ running."""
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.widgets.base import ShapeIcon, TextLabel, make_column, make_row
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import NotificationBar

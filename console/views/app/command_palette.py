@@ -14,7 +14,6 @@ from console.domain.lookup.results import SearchResult
 from console.domain.payments.records import Payment
 from console.domain.records import CreditCheck
 from console.domain.registry.facts import PUBLISHER
-from console.views.app.main_window import WindowFrame
 from console.views.app.window_commands import (
     CommandFunctions,
     WindowCommand,
@@ -23,6 +22,7 @@ from console.views.app.window_commands import (
     list_used_commands,
     remember_command,
 )
+from console.views.frame.main_window import WindowFrame
 from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QObject, Slot
 
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.runtime.person_state import SCREEN
 from console.views.runtime.routes import HomeRoute, decode_route, encode_route
 

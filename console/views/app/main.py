@@ -20,8 +20,8 @@ from console.settings.entries_file import StoredEntries
 from console.settings.person_files import read_preferences
 from console.views.app.garbage_collection import GarbageCollectionTimer
 from console.views.app.signal_handlers import EndRequestTimer
-from console.views.app.splash_window import FirstWindow
 from console.views.app.window_geometry import WindowGeometry, restore_geometry
+from console.views.frame.splash_window import FirstWindow
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -125,8 +125,8 @@ class WindowOpening(QObject):
 
     def _build_window(self, *, is_rebuilt: bool) -> None:
         from console.domain.clock import SystemClock
-        from console.views.app.main_window import WindowFrame
         from console.views.app.window_icon import window_icon
+        from console.views.frame.main_window import WindowFrame
         from console.views.runtime.context import WindowContext
         from console.views.theme.plain_clipboard import install_plain_clipboard
         from console.views.theme.theme import install_appearance

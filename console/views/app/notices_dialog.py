@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.announcer import Announcer, Notice
 from console.views.runtime.context import WindowContext

@@ -17,7 +17,7 @@ from console.views.app.appearance_choices import (
     choose_text_size,
     choose_theme,
 )
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.wording import catalogue as wording

@@ -16,9 +16,9 @@ from console.views.app.appearance_choices import (
     choose_text_size,
     choose_theme,
 )
-from console.views.app.command_keys import COMMAND_KEYS
-from console.views.app.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
 from console.views.exports.list_export import EXPORT_KEY, ListExport
+from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
+from console.views.help.command_keys import COMMAND_KEYS
 from console.views.links.routes import link_of_route
 from console.views.pages.no_permission import find_needed_right
 from console.views.presenters.saved_views import count_text, view_shape

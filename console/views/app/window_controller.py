@@ -14,11 +14,11 @@ from PySide6.QtWidgets import QApplication
 from console.domain.access.read_only import ReadOnlySwitch
 from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
-from console.views.app.command_keys import COMMAND_KEYS
 from console.views.app.last_screen import LastScreen
-from console.views.app.leaving import LeavingQuestion
-from console.views.app.main_window import WindowFrame
 from console.views.app.window_links import WindowLinks
+from console.views.frame.main_window import WindowFrame
+from console.views.help.command_keys import COMMAND_KEYS
+from console.views.left_open.leaving import LeavingQuestion
 from console.views.notifications.watch import NotificationWatch
 from console.views.pages.base import Page
 from console.views.runtime.context import WindowContext
@@ -241,19 +241,19 @@ class WindowController(QObject):
 
     @Slot()
     def _open_shortcuts(self) -> None:
-        from console.views.app.shortcuts_dialog import open_shortcuts_dialog
+        from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 
         open_shortcuts_dialog(self.frame, self.frame.current_page)
 
     @Slot()
     def _open_help(self) -> None:
-        from console.views.app.help_dialog import open_help_dialog
+        from console.views.help.help_dialog import open_help_dialog
 
         open_help_dialog(self.frame, self.frame.current_page)
 
     @Slot()
     def _open_about(self) -> None:
-        from console.views.app.about_dialog import open_about_dialog
+        from console.views.help.about_dialog import open_about_dialog
 
         open_about_dialog(self.frame)
 
@@ -274,19 +274,19 @@ class WindowController(QObject):
 
     @Slot()
     def _open_unfinished(self) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished_dialog
+        from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 
         open_unfinished_dialog(self.frame)
 
     @Slot()
     def _open_left_open(self) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished_dialog
+        from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 
         open_unfinished_dialog(self.frame).show_tab("own")
 
     @Slot()
     def _open_mentions(self) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished_dialog
+        from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 
         open_unfinished_dialog(self.frame).show_tab("mentions")
 

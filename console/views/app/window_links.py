@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtWidgets import QApplication
 
 from console.domain.links.link import Link, link_text
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.links.listener import LinkListener
 from console.views.links.routes import link_of_route, route_of_link
 

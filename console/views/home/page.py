@@ -14,7 +14,7 @@ from console.domain.calendar_days import JST
 from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck
 from console.domain.views.any_record import QueueItem, UnfinishedWork
-from console.views.app.status_bar import make_alarmbox_cell, make_database_cell, make_gateway_cell
+from console.views.frame.status_bar import make_alarmbox_cell, make_database_cell, make_gateway_cell
 from console.views.home.age_panel import AgePanel
 from console.views.home.count_panels import CountLine, CountPanel
 from console.views.home.draft_bars import DraftBars

@@ -33,10 +33,10 @@ from console.views.alerts.incident_dialogs import (
     SnoozeDialog,
 )
 from console.views.alerts.page import AlertsPage
-from console.views.app.mention_rows import MentionDoneButton
 from console.views.bulk import background_run
 from console.views.bulk.dialog import BulkDialog
 from console.views.bulk.request import BulkRequest
+from console.views.left_open.mention_rows import MentionDoneButton
 from console.views.pages.base import Page, PageHead
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog

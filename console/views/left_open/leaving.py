@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QGuiApplication
 
 from console.domain.recovery.left_open import LeftOpen
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.runtime.tasks import Failure
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class LeavingQuestion(QObject):
         self._is_asked = True
 
     def _open_list(self, leave: Callable[[], object], key: str) -> None:
-        from console.views.app.unfinished_dialog import open_unfinished_dialog
+        from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 
         translate = self._context.translate
         dialog = open_unfinished_dialog(self._frame)

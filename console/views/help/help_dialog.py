@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QAbstractButton, QLabel, QTableView, QWidget
 
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.pages.base import Page
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.context import WindowContext

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from console.views.app.command_keys import COMMAND_KEYS
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
+from console.views.help.command_keys import COMMAND_KEYS
 from console.views.pages.base import KeyHint, Page
 from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import TextLabel, make_column, make_row

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.app.splash_window import FirstWindow
+from console.views.frame.splash_window import FirstWindow
 from console.views.theme.design_tokens import ThemeName, tokens
 
 _PROGRAM = """
@@ -15,7 +15,7 @@ import sys
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
 before = set(sys.modules)
-from console.views.app.splash_window import FirstWindow
+from console.views.frame.splash_window import FirstWindow
 window = FirstWindow("production")
 window.painted.connect(app.quit)
 window.show()

@@ -4,7 +4,7 @@ from PySide6.QtCore import QLibraryInfo
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from console.services.monitoring.versions import read_versions
-from console.views.app.main_window import WindowFrame
+from console.views.frame.main_window import WindowFrame
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 

@@ -19,10 +19,15 @@ from console.domain.records import LeaseHolder, WorkState
 from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import UnfinishedWork
-from console.views.app.left_open_rows import left_open_columns, route_of_left_open
-from console.views.app.main_window import WindowFrame
-from console.views.app.mention_rows import MentionDoneButton, mention_columns, one_line_note_text, route_of_mention
-from console.views.app.own_takes import OwnTakeButtons
+from console.views.frame.main_window import WindowFrame
+from console.views.left_open.left_open_rows import left_open_columns, route_of_left_open
+from console.views.left_open.mention_rows import (
+    MentionDoneButton,
+    mention_columns,
+    one_line_note_text,
+    route_of_mention,
+)
+from console.views.left_open.own_takes import OwnTakeButtons
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters import credit_checks as words

@@ -11,8 +11,8 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
-from console.views.app.splash_window import FirstWindow
-from console.views.app.status_bar import StatusCells
+from console.views.frame.splash_window import FirstWindow
+from console.views.frame.status_bar import StatusCells
 from console.views.pages.base import Page
 from console.views.pages.no_permission import NoRightPage, find_needed_right
 from console.views.pages.scroll_container import PageScrollArea
