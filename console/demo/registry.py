@@ -132,19 +132,19 @@ def _make_companies(seed: int, day: date, numbers: Sequence[str]) -> "tuple[Regi
     """
     from console.sandbox.alarmbox.companies import company_furigana, company_name
     from console.sandbox.registry import close_company, company_row, merge_company, rename_company
-    from console.sandbox.registry.places import PREFECTURES, TOWNS
+    from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
     from console.sandbox.registry.rows import FULL_WIDTH
 
     source = random.Random(seed)  # noqa: S311 - repeatable on purpose, nothing secret
     rows = []
     for index, (number, following) in enumerate(pairwise((*numbers, ""))):
         prefecture = source.choices(PREFECTURES, [each.weight for each in PREFECTURES])[0]
-        city, town = source.choice(prefecture.cities), source.randrange(len(TOWNS))
+        city, town = source.choice(prefecture.cities), source.randrange(len(TOWN_NAMES))
         street = f"{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
         row = company_row(number, company_name(number), furigana=company_furigana(number))._replace(
             prefecture_name=prefecture.name,
             city_name=city.name,
-            street_number=TOWNS[town] + street.translate(FULL_WIDTH),
+            street_number=TOWN_NAMES[town] + street.translate(FULL_WIDTH),
             prefecture_code=prefecture.code,
             city_code=city.code,
             post_code=f"{city.post_prefix}{town + 1:02d}",

@@ -21,7 +21,7 @@ from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.call_log import LoggedCall
 from console.sandbox.http.calls import ProviderCall, Router
 from console.sandbox.http.connection import SandboxConnection
-from console.sandbox.http.listener import HOST, STOP_WAIT_SECONDS, Listener
+from console.sandbox.http.listener import LISTENER_HOST, STOP_WAIT_SECONDS, Listener
 from console.sandbox.http.messages import HttpReply, HttpRequest, error_reply
 from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.api import SimulatedPayPay
@@ -54,7 +54,7 @@ class Sandbox:
         self._listener = Listener(port, self._answer_request)
         self._stopped = Event()
         self.port: int = self._listener.server_port
-        self.url = f"http://{HOST}:{self.port}"
+        self.url = f"http://{LISTENER_HOST}:{self.port}"
 
     @property
     def ledger(self) -> ChargeLedger:

@@ -161,7 +161,7 @@ class ServiceBuilder:
         self._purchases: purchase.GuardedPurchaseService = GuardedService(
             context,
             self._pipeline,
-            purchase.PURCHASE,
+            purchase.PURCHASE_ACTION,
             lambda: PurchaseSettler(context, self._adapter_source.get_capabilities()),
         )
         self._purchase_decisions = PurchaseDecisions(context, reader, self._purchases)

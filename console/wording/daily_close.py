@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from console.domain.money import Money
-from console.domain.reports.daily_close import SUMS, CloseChange, DailyClose, OpenPoint, UnknownRecord
+from console.domain.reports.daily_close import DAILY_SUM_NAMES, CloseChange, DailyClose, OpenPoint, UnknownRecord
 from console.domain.reports.refund_funnel import CountAndSum
 from console.wording import reports as report_words
 from console.wording.catalogue import provider_name, translate
 from console.wording.formats import NO_VALUE, format_amount, format_instant
 
 NET_SUM_NAME = "net"
-"""Name of the net amount, beside the names of SUMS."""
+"""Name of the net amount, beside the names of DAILY_SUM_NAMES."""
 
 
 def daily_close_title(close: DailyClose, language: str) -> str:
@@ -64,7 +64,7 @@ def daily_close_lines(close: DailyClose, language: str) -> Iterator[str]:
     yield state_line(close, language)
     yield from make_about_lines(close, language)
     for money in close.money:
-        for name in SUMS:
+        for name in DAILY_SUM_NAMES:
             value = report_words.count_and_sum_text(money.sum_of(name), money.currency, language)
             yield f"{money.currency} {sum_name(name, language)}: {value}"
         yield f"{money.currency} {sum_name(NET_SUM_NAME, language)}: {format_amount(money.net_minor, money.currency)}"
@@ -89,7 +89,7 @@ def change_lines(close: DailyClose, language: str) -> Iterator[str]:
 
 
 def sum_name(name: str, language: str) -> str:
-    """Return the name of a sum of the daily close; `name` is one of SUMS, or `net` for the net amount."""
+    """Return the name of a sum of the daily close; `name` is one of DAILY_SUM_NAMES, or `net` for the net amount."""
     return translate(f"close.sum.{name}", language)
 
 

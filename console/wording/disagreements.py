@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.disagreements import Disagreement
-from console.domain.reconciliation.row_comparison import RULES as RECONCILED
+from console.domain.reconciliation.row_comparison import COMPARISON_RULES as RECONCILED
 from console.wording import catalogue as wording
 
 

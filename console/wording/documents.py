@@ -1,6 +1,6 @@
 """Texts about the comparison of two versions of a PDF, for the window, screen readers and the terminal."""
 
-from console.domain.documents.comparison import SIGNS, Comparison, DifferenceKind, PageDifference
+from console.domain.documents.comparison import DIFFERENCE_SIGNS, Comparison, DifferenceKind, PageDifference
 from console.wording.catalogue import translate
 
 _TEXT_KEY_BY_KIND = {
@@ -24,7 +24,9 @@ def difference_text(difference: PageDifference, language: str) -> str:
 def difference_line(difference: PageDifference, language: str) -> str:
     """Return a difference as one line: its sign, the number of its page, and the sentence about it."""
     text = difference_text(difference, language)
-    return translate("compare.line", language, sign=SIGNS[difference.kind], page=difference.page + 1, text=text)
+    return translate(
+        "compare.line", language, sign=DIFFERENCE_SIGNS[difference.kind], page=difference.page + 1, text=text
+    )
 
 
 def summary_lines(comparison: Comparison, language: str) -> list[str]:

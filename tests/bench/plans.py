@@ -57,7 +57,7 @@ PLACES: dict[str, QueueKey | None] = {
     "later page": ("needs_review", _SINCE, 7),
     "last page": ("scheduled", _SINCE, 7),
 }
-PARTS = {f"{part.kind} {name}": (part, name) for part in queue_tables.TABLES for name in part.queues}
+PARTS = {f"{part.kind} {name}": (part, name) for part in queue_tables.QUEUE_TABLES for name in part.queues}
 _ASKED = {
     f"{queue} {place}{' beside lapsed calls' if lapsed else ''}": (part, name, _page_of(part, name, after, lapsed))
     for queue, (part, name) in PARTS.items()
@@ -83,7 +83,7 @@ def _filtered_page_of(part: TableQueries, name: str, after: QueueKey | None, tex
 def _page_by_age(name: str, *, is_descending: bool) -> Ask:
     order = QueueOrder(SortColumn.AGE, is_descending)
     choice = QueueChoice(parse_filter("provider:paypay").chosen, order, _NOW)
-    return lambda conn: chosen_records.sorted_page(conn, name, None, 50, _NOTHING_LAPSED, choice)
+    return lambda conn: chosen_records.read_sorted_page(conn, name, None, 50, _NOTHING_LAPSED, choice)
 
 
 FILTERED: dict[str, Ask] = {
@@ -118,21 +118,21 @@ BY_KEY: dict[str, Ask] = {
     "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
     "live claim": lambda conn: credit_checks.find_live(conn, "1", NUMBER),
     "holder of a claim": lambda conn: credit_checks.find_claim_holder(conn, "1", NUMBER),
-    "numbers that we have": lambda conn: credit_checks.known_numbers(conn, [NUMBER, NUMBER[::-1]], 3),
+    "numbers that we have": lambda conn: credit_checks.find_known_numbers(conn, [NUMBER, NUMBER[::-1]], 3),
     "provider's id": lambda conn: credit_checks.find_by_provider_id(conn, 5),
     "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),
-    "due": lambda conn: queues.due_credit_checks(conn, "incomplete", _NOW, 10),
+    "due": lambda conn: queues.list_due_credit_checks(conn, "incomplete", _NOW, 10),
     "what a wrong clock put off": lambda conn: future_dated_work.find_future_dated(conn, _NOW, 10),
     "written by others": lambda conn: queues.find_foreign_rows(conn, 10),
-    "records of lapsed calls": journal.lapsed_subjects,
-    "records of lapsed calls of all kinds": journal.lapsed_by_kind,
+    "records of lapsed calls": journal.list_lapsed_subjects,
+    "records of lapsed calls of all kinds": journal.list_lapsed_by_kind,
     "call running for a record": lambda conn: journal.find_running(conn, credit_checks.CREDIT_CHECK_KIND, 1),
-    "purchases open for a number": lambda conn: journal.open_purchases(conn, NUMBER),
+    "purchases open for a number": lambda conn: journal.list_open_purchases(conn, NUMBER),
     "idempotency key": lambda conn: idempotency.find_use(conn, "key"),
-    "holder of a lease": lambda conn: leases.holder_of(conn, "name"),
-    "changes": lambda conn: change_feed.changes_since(conn, None),
-    "changes, later reading": lambda conn: change_feed.changes_since(conn, _MARK),
-    "changes, later reading, a late one": lambda conn: change_feed.changes_since(
+    "holder of a lease": lambda conn: leases.find_holder(conn, "name"),
+    "changes": lambda conn: change_feed.list_changes_since(conn, None),
+    "changes, later reading": lambda conn: change_feed.list_changes_since(conn, _MARK),
+    "changes, later reading, a late one": lambda conn: change_feed.list_changes_since(
         conn, replace(_MARK, seen=frozenset())
     ),
     "order": lambda conn: orders.find(conn, 1),
@@ -145,7 +145,7 @@ BY_KEY: dict[str, Ask] = {
     "payments of an order": lambda conn: payments.find_by_order(conn, 7),
     "event of a payment": lambda conn: payment_events.find_by_source_id(conn, "paypay", "N-1"),
     "events of a payment": lambda conn: payment_events.find_by_payment(conn, 7),
-    "events that wait": lambda conn: payment_events.events_with_result(conn, "queued", 10),
+    "events that wait": lambda conn: payment_events.list_events_with_result(conn, "queued", 10),
     "open refund of a payment": lambda conn: refunds.find_open_of_payment(conn, 70),
     "refund by its key": lambda conn: refunds.find_by_key(conn, "RFD-7"),
     "refunds of a payment": lambda conn: refunds.find_by_payment(conn, 70),
@@ -154,17 +154,17 @@ BY_KEY: dict[str, Ask] = {
     "set aside of a payment": lambda conn: set_asides.find_by_payment(conn, 7),
     "numbers of open records": our_records.list_open,
     "records of numbers": lambda conn: our_records.find_ours(conn, [NUMBER, NUMBER_WITH_MONEY]),
-    "set aside and open": lambda conn: set_asides.open_set_asides(conn, 10),
+    "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
-    "lapsed calls": journal.lapsed_operations,
-    "unfinished work": journal.unfinished_operations,
+    "lapsed calls": journal.list_lapsed_operations,
+    "unfinished work": journal.list_unfinished_operations,
     "operations of a record": lambda conn: journal.find_by_subject(conn, credit_checks.CREDIT_CHECK_KIND, 1),
-    "holders": leases.holders,
-    "money of a number": lambda conn: money_by_corporation.records_of_number(conn, NUMBER_WITH_MONEY),
+    "holders": leases.list_holders,
+    "money of a number": lambda conn: money_by_corporation.list_records_of_number(conn, NUMBER_WITH_MONEY),
     "beginning of a name": lambda conn: beginnings.find_by_prefix(conn, "ORD-7", 20, {}),
     "refunds of an order": lambda conn: refunds.find_by_order(conn, 70),
-    "refunds of makers": lambda conn: refunds.sums_of_makers_since(conn, ["op-7", "op-8"], _NOW),
+    "refunds of makers": lambda conn: refunds.read_sums_of_makers_since(conn, ["op-7", "op-8"], _NOW),
     "refunds of payers": lambda conn: refunds.find_by_payers_since(conn, {70: "架空7", 71: "架空8"}, _NOW),
     "refunds of orders": lambda conn: refunds.find_by_orders(conn, [70, 71]),
     "refunds by their ids": lambda conn: refunds.find_by_ids(conn, [70, 71]),
@@ -172,13 +172,13 @@ SORTED_IN_MEMORY: dict[str, Ask] = {
     "payments like others of corporations": lambda conn: payments.find_by_corporations(
         conn, [NUMBER, NUMBER_WITH_MONEY], [3_300, 500]
     ),
-    "cases of payments": lambda conn: cases.rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),
+    "cases of payments": lambda conn: cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),
     "enabled names": lambda conn: operators.find_enabled_names(conn, ["op-a", "op-b"], admit_unlisted=False),
-    "refunds that wait for a decision": lambda conn: refunds.waiting_for_decision(conn, 10),
-    "payments due": lambda conn: payments.due_payments(conn, ["unknown"], _NOW, 10),
-    "refunds due": lambda conn: refunds.due_refunds(conn, ["poll", "unknown"], _NOW, 10),
-    "votes": lambda conn: approvals.voters_of_refunds(conn, [1, 2, 3]),
-    "decisions that wait": lambda conn: approvals.proposed_states(conn, "refund", ["1", "2"]),
+    "refunds that wait for a decision": lambda conn: refunds.list_waiting_for_decision(conn, 10),
+    "payments due": lambda conn: payments.list_due_payments(conn, ["unknown"], _NOW, 10),
+    "refunds due": lambda conn: refunds.list_due_refunds(conn, ["poll", "unknown"], _NOW, 10),
+    "votes": lambda conn: approvals.read_voters_of_refunds(conn, [1, 2, 3]),
+    "decisions that wait": lambda conn: approvals.read_proposed_states(conn, "refund", ["1", "2"]),
     "proposals that wait": lambda conn: approvals.list_open_proposals(conn, 10),
 }
 """Few rows, whatever the table's size: sorting them is cheap."""

@@ -19,35 +19,37 @@ _FROM, _TO = date(2026, 11, 1), date(2026, 11, 2)
 
 BY_INDEX: dict[str, Ask] = {
     "alert": lambda conn: alerts.find(conn, 7),
-    "open alerts": lambda conn: alerts.open_alerts(conn, 50),
-    "open alerts, later page": lambda conn: alerts.open_alerts(conn, 50, 5_000),
-    "open alerts of a rule": lambda conn: alerts.open_alerts_of_rule(conn, "A", 50),
-    "open alerts of a rule, later page": lambda conn: alerts.open_alerts_of_rule(conn, "A", 50, 5_000),
+    "open alerts": lambda conn: alerts.list_open_alerts(conn, 50),
+    "open alerts, later page": lambda conn: alerts.list_open_alerts(conn, 50, 5_000),
+    "open alerts of a rule": lambda conn: alerts.list_open_alerts_of_rule(conn, "A", 50),
+    "open alerts of a rule, later page": lambda conn: alerts.list_open_alerts_of_rule(conn, "A", 50, 5_000),
     "count of a rule": lambda conn: alerts.count_open_of_rule(conn, "A", 50),
-    "all alerts": lambda conn: alerts.all_alerts(conn, 50),
-    "all alerts, later page": lambda conn: alerts.all_alerts(conn, 50, 1_000),
+    "all alerts": lambda conn: alerts.list_alerts(conn, 50),
+    "all alerts, later page": lambda conn: alerts.list_alerts(conn, 50, 1_000),
     "alerts of a record": lambda conn: alerts.find_by_subject(conn, "order", 7),
     "sagas due": lambda conn: sagas.due_sagas(conn, _NOW, 50),
     "saga under way": lambda conn: sagas.find_open(conn, "timeout", "payment", 5_990),
     "sagas of a record": lambda conn: sagas.find_by_subject(conn, "payment", 7),
-    "events that wait": lambda conn: outbox.due_events(conn, _NOW, 50, latest_credible=_NOW + timedelta(hours=2)),
+    "events that wait": lambda conn: outbox.list_due_events(
+        conn, _NOW, 50, latest_credible=_NOW + timedelta(hours=2)
+    ),
     "event": lambda conn: outbox.find(conn, "e7"),
     "how many events wait": outbox.count_unpublished,
-    "stock of an order": lambda conn: stock.held_reservations(conn, 7),
-    "last reconciliations": lambda conn: reconciliations.latest_runs(conn, "paypay", 10),
-    "differences": lambda conn: reconciliations.rows(conn, 7, 0, 50),
+    "stock of an order": lambda conn: stock.list_held_reservations(conn, 7),
+    "last reconciliations": lambda conn: reconciliations.list_latest_runs(conn, "paypay", 10),
+    "differences": lambda conn: reconciliations.list_differences(conn, 7, 0, 50),
     "bulk run": lambda conn: bulk.find(conn, 7),
-    "bulk runs under way": bulk.unfinished_runs,
+    "bulk runs under way": bulk.list_unfinished_runs,
     "rows of a bulk run": lambda conn: bulk.rows(conn, 7, limit=50),
     "rows of a bulk run, later page": lambda conn: bulk.rows(conn, 7, after=50, limit=50),
     "rows with a result": lambda conn: bulk.rows(conn, 7, result="done", limit=50),
     "rows to be done": lambda conn: bulk.next_unprocessed(conn, 7, 50),
     "results": lambda conn: bulk.count_results(conn, 7),
-    "notes of a record": lambda conn: notes.notes_of(conn, "payment", 7),
-    "who took records": lambda conn: takes.takes_of(conn, "payment", [5, 6, 7], _NOW),
+    "notes of a record": lambda conn: notes.list_notes(conn, "payment", 7),
+    "who took records": lambda conn: takes.read_takes(conn, "payment", [5, 6, 7], _NOW),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
-    "reconciliations under way": lambda conn: reconciliations.unfinished_runs(conn, "paypay"),
+    "reconciliations under way": lambda conn: reconciliations.list_unfinished_runs(conn, "paypay"),
 }
 """A few rows at most."""
 

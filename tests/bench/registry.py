@@ -23,7 +23,7 @@ from console.sandbox.registry import write_difference, write_whole
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
-from console.store.registry.schema import COLUMNS
+from console.store.registry.schema import COLUMN_LIST_SQL
 from tests.bench import registry_search
 from tests.bench.figures import Row, centile, median, side_by_side, span, times
 
@@ -79,15 +79,15 @@ def _file_row(folder: Path, count: int) -> Row:
 def _find_row(folder: Path, reader: RegistryReader) -> Row:
     file, copy = find_registry_file(folder / "registry"), folder / "keyed.db"
     assert file is not None
-    columns = COLUMNS.replace("number", "number INTEGER PRIMARY KEY", 1)
+    columns = COLUMN_LIST_SQL.replace("number", "number INTEGER PRIMARY KEY", 1)
     with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
         connection.execute("ATTACH ? AS registry", (str(file),))
         connection.execute(f"CREATE TABLE keyed ({columns})")
-        connection.execute(f"INSERT INTO keyed SELECT {COLUMNS} FROM registry.corporations ORDER BY number")
+        connection.execute(f"INSERT INTO keyed SELECT {COLUMN_LIST_SQL} FROM registry.corporations ORDER BY number")
         numbers = [row[0] for row in connection.execute("SELECT number FROM keyed")]
         drawn = random.Random(1).sample(numbers, min(len(numbers), _EACH * 50))
         connection.execute("DETACH registry")
-        query = f"SELECT {COLUMNS} FROM keyed WHERE number = ?"
+        query = f"SELECT {COLUMN_LIST_SQL} FROM keyed WHERE number = ?"
         bare, found = iter(drawn * 9999), iter([f"{number:013}" for number in drawn] * 9999)
         took = side_by_side(
             {

@@ -29,7 +29,7 @@ from tests.support.desks import environment
 
 PAGE = 50
 _PERSON = select(*people.PERSON_COLUMNS, joined_reads.HAS_ORDERS_OR_PAYMENTS).where(people.IS_ENABLED_PERSON)
-_RECORDS = select(journal.is_lapsed_sql(CREDIT_CHECK_KIND, checks.c.id), *check_rows.COLUMNS).join_from(
+_RECORDS = select(journal.is_lapsed_sql(CREDIT_CHECK_KIND, checks.c.id), *check_rows.CREDIT_CHECK_COLUMNS).join_from(
     IDS_BY_NUMBER, checks, checks.c.id == IDS_BY_NUMBER.c.id
 )
 

@@ -189,7 +189,7 @@ def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
 def _running(console: Console) -> bool:
     """Whether a call still counts as running: its process may be dead, but its lease is not over."""
     with console.database.read() as conn:
-        return len(journal.lapsed_operations(conn)) < truth.still_calling(console.database)
+        return len(journal.list_lapsed_operations(conn)) < truth.still_calling(console.database)
 
 
 def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:

@@ -235,7 +235,7 @@ def _look_at_once(case: Case, team: Team) -> None:
 def _all_over(console: Console) -> bool:
     """No lease is held, and every call of a dead process counts as lapsed."""
     with console.database.read() as conn:
-        lapsed = len(journal.lapsed_operations(conn))
+        lapsed = len(journal.list_lapsed_operations(conn))
     return not console.recovery.list_lease_holders() and lapsed == truth.still_calling(console.database)
 
 

@@ -71,4 +71,4 @@ def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
 
 def _lapsed(on: signals.Stage) -> int:
     with on.maker.database.read() as conn:
-        return len(journal.lapsed_operations(conn))
+        return len(journal.list_lapsed_operations(conn))

@@ -126,7 +126,7 @@ class Stage:
 
         def over() -> bool:
             with self.maker.database.read() as conn:
-                lapsed = len(journal.lapsed_operations(conn))
+                lapsed = len(journal.list_lapsed_operations(conn))
             return not self.maker.recovery.list_lease_holders() and lapsed == truth.still_calling(self.maker.database)
 
         until(over, "the leases of the dead", 20)

@@ -34,7 +34,7 @@ class Reader:
         self.looks: defaultdict[int, list[int]] = defaultdict(list)
         self._database, self._over = database, Event()
         with database.read() as conn:
-            self._mark, _ = change_feed.changes_since(conn, None)
+            self._mark, _ = change_feed.list_changes_since(conn, None)
         self._thread = Thread(target=self._go, daemon=True)
 
     @contextmanager
@@ -52,10 +52,10 @@ class Reader:
 
     def _read(self, before: FeedMark) -> FeedMark:
         with self._database.read() as conn:
-            mark, changed = change_feed.changes_since(conn, before)
+            mark, changed = change_feed.list_changes_since(conn, before)
             for kind, record in changed:
                 if kind == KIND:
-                    self.looks[record].append(len(notes.notes_of(conn, kind, record)))
+                    self.looks[record].append(len(notes.list_notes(conn, kind, record)))
         self.met.update(mark.seen - before.seen)
         return mark
 
@@ -104,7 +104,7 @@ def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> No
 
 def notes_of(database: Database, record: int) -> Sequence[object]:
     with database.read() as conn:
-        return notes.notes_of(conn, KIND, record)
+        return notes.list_notes(conn, KIND, record)
 
 
 def all_at_once(threads: Sequence[Thread]) -> None:

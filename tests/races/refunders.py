@@ -188,7 +188,7 @@ def _done(endings: Counter[str]) -> int:
 def _leases(console: Console) -> tuple[LeaseHolder, ...]:
     """Those of due tasks too."""
     with console.database.read() as conn:
-        return leases.holders(conn)
+        return leases.list_holders(conn)
 
 
 def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:

@@ -83,7 +83,7 @@ def read_view(stage: Stage, kind: str, record_id: int) -> Any:
 def read_row(stage: Stage, kind: str, record_id: int) -> Any:
     """The record as a list reads it."""
     with stage.context.database.read() as conn:
-        record = any_record.find(conn, kind, record_id, journal.lapsed_by_kind(conn))
+        record = any_record.find(conn, kind, record_id, journal.list_lapsed_by_kind(conn))
         assert record is not None
         return stage.console._service_builder.readers.complete_records(conn, [record])[0]
 

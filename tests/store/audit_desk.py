@@ -8,7 +8,12 @@ from itertools import islice
 from sqlalchemy import insert
 
 from console.domain.clock import SystemClock
-from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash, hashed_instant_text
+from console.store.audit.hash_chain import (
+    FIRST_PREVIOUS_HASH,
+    HASHED_COLUMNS,
+    compute_row_hash,
+    format_hashed_instant,
+)
 from console.store.audit.trail import AuditTrail, NewAuditEntry, VerifyResult, verify_chains
 from console.store.database.engine import Database, Transaction
 from console.store.schema.core import audit_log
@@ -98,7 +103,7 @@ def _rows(count: int) -> Iterator[tuple[object, ...]]:
         before = FIRST_PREVIOUS_HASH if seq == 1 else before
         at = (AT + timedelta(seconds=index)).replace(tzinfo=None)
         chain = f"chain-{index // 4:09}"
-        content = [chain, seq, hashed_instant_text(at), "op-a", DESK, "x", "credit-check", "17", "done", None, "{}"]
+        content = [chain, seq, format_hashed_instant(at), "op-a", DESK, "x", "credit-check", "17", "done", None, "{}"]
         hashed = compute_row_hash(before, content)
         yield (chain, seq, at, *content[3:], before, hashed)
         before = hashed

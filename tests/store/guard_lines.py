@@ -69,7 +69,7 @@ class Lines:
             line.close()
 
 
-TRIGGER = next(one.name for one in server_triggers.all_triggers() if one.table == "audit_log")
+TRIGGER = next(one.name for one in server_triggers.make_all_triggers() if one.table == "audit_log")
 
 
 def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None:

@@ -78,13 +78,13 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, ha
     fence = begin(here, operation, me)
     with there.read() as conn:
         running = journal.find_running(conn, "credit-check", 1)
-        assert (running.id if running else None, journal.lapsed_subjects(conn)) == (operation.id, frozenset())
+        assert (running.id if running else None, journal.list_lapsed_subjects(conn)) == (operation.id, frozenset())
     assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
     hand_clock.at += timedelta(seconds=SECONDS + 1)
     with there.read() as conn:
         seen = journal.find_with_effective_state(conn, operation.id)
-        assert (seen.state if seen else None, journal.lapsed_subjects(conn)) == ("unknown", frozenset({1}))
-        assert [one.id for one in journal.lapsed_operations(conn)] == [operation.id]
+        assert (seen.state if seen else None, journal.list_lapsed_subjects(conn)) == ("unknown", frozenset({1}))
+        assert [one.id for one in journal.list_lapsed_operations(conn)] == [operation.id]
     assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
     assert not there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
 
@@ -94,8 +94,8 @@ def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, ha
     assert not here.write(late)
     assert not here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
     with here.read() as conn:
-        assert [one.state for one in journal.unfinished_operations(conn)] == ["unknown"]
-        assert [one.id for one in journal.open_purchases(conn, NUMBER)] == [operation.id]
+        assert [one.state for one in journal.list_unfinished_operations(conn)] == ["unknown"]
+        assert [one.id for one in journal.list_open_purchases(conn, NUMBER)] == [operation.id]
 
 
 def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: Holder) -> None:
@@ -168,7 +168,7 @@ def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
 
     assert [note(here, "a" * 64, 0), note(there, "b" * 64, 1), note(there, "a" * 64, 2)] == [True, True, False]
     with here.read() as conn:
-        kept = evidence.documents_of(conn, "credit-check", 1, f"bb/{'b' * 64}.pdf")
+        kept = evidence.list_documents(conn, "credit-check", 1, f"bb/{'b' * 64}.pdf")
     assert [(one.sha256[0], one.current) for one in kept] == [("a", False), ("b", True)]
 
 

@@ -184,7 +184,7 @@ class RefundDesk:
         tasks = dict(self.machinery.due_tasks())
         with act_as(WORKER):
             with self.context.database.read() as conn:
-                lapsed = [one for one in journal.lapsed_operations(conn) if one.subject_kind == "refund"]
+                lapsed = [one for one in journal.list_lapsed_operations(conn) if one.subject_kind == "refund"]
             done = {"lapsed": sum(self.machinery.submit_action.record_lapse(one.id) for one in lapsed)}
             done["delivered"] = self._deliver()
             return done | {name: task() for name, task in tasks.items()}

@@ -61,7 +61,7 @@ def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
 
 def held(console: Console) -> set[str]:
     with console.database.read() as conn:
-        return {one.name for one in leases.holders(conn) if one.name.startswith(TASK_LEASE_PREFIX)}
+        return {one.name for one in leases.list_holders(conn) if one.name.startswith(TASK_LEASE_PREFIX)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -96,10 +96,10 @@ class ForgetCredentials:
         with open_console_with_passwords(writer) as console:
             done = console.desk_status.forget_credentials()
         data: JsonObject = {"forgotten": list(done.entries), "environment": list(done.variables)}
-        writer.write_answer(lambda: data, lambda: _forgotten_lines(done, writer.translator))
+        writer.write_answer(lambda: data, lambda: _make_sign_out_lines(done, writer.translator))
 
 
-def _forgotten_lines(done: "LeftoverCredentials", translator: Translator) -> Lines:
+def _make_sign_out_lines(done: "LeftoverCredentials", translator: Translator) -> Lines:
     yield translator("cli.forgotten", names=done.entries) if done.entries else translator("cli.forgotten.none")
     if done.variables:
         yield translator("cli.forgotten.given", names=done.variables)

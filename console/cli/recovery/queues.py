@@ -26,7 +26,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.links.link import QUEUE_NAMES
 from console.domain.queues.causes import CauseGroup, CausePage
-from console.domain.queues.filter_text import OPERATORS, parse_filter
+from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, parse_order
 from console.domain.queues.saved_views import SavedView, ViewCount
@@ -108,7 +108,7 @@ def parse_queue_filter(text: str) -> RecordFilter:
             {
                 "problem": UsageProblem.UNREADABLE_FILTER,
                 "names": names,
-                "allowed": [f"{name}:" for name in OPERATORS],
+                "allowed": [f"{name}:" for name in FILTER_OPERATORS],
             },
         )
     return parsed.chosen

@@ -48,9 +48,9 @@ def _parse_view_content(args: Namespace) -> ViewContent:
             ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_SORT_COLUMN, "allowed": list(SortColumn)}
         )
     if problems:
-        from console.domain.queues.filter_text import OPERATORS
+        from console.domain.queues.filter_text import FILTER_OPERATORS
 
-        allowed = [f"{name}:" for name in OPERATORS]
+        allowed = [f"{name}:" for name in FILTER_OPERATORS]
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_FILTER, "names": list(problems), "allowed": allowed}
         )

@@ -3,7 +3,7 @@
 from console.cli.json_output.records import JsonObject, instant_json
 from console.domain.calendar_days import instant_text
 from console.domain.reports.daily_close import (
-    SUMS,
+    DAILY_SUM_NAMES,
     CloseChange,
     CloseMoney,
     CloseReconciliation,
@@ -32,7 +32,7 @@ def close_json(close: DailyClose) -> JsonObject:
 
 
 def _money_json(money: CloseMoney) -> JsonObject:
-    sums = {name: _sum_json(money.sum_of(name)) for name in SUMS}
+    sums = {name: _sum_json(money.sum_of(name)) for name in DAILY_SUM_NAMES}
     return {"currency": money.currency, **sums, "net_minor": money.net_minor}
 
 

@@ -8,7 +8,7 @@ from console.domain.reports.figures import Figures
 from console.domain.reports.periods import Period
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSuccess
 from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport
-from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, RefundFunnel, RefundFunnelReport
+from console.domain.reports.refund_funnel import FUNNEL_STEPS, OTHER_ENDINGS, RefundFunnel, RefundFunnelReport
 from console.domain.reports.settlement import SettlementDay, SettlementReport
 from console.domain.reports.time_to_truth import TimeToTruth, TimeToTruthReport
 
@@ -71,7 +71,7 @@ def _funnel_report_json(report: RefundFunnelReport) -> JsonObject:
 
 
 def _currency_funnel_json(funnel: RefundFunnel) -> JsonObject:
-    values = {name: funnel.step(name) for name in (*STEPS, *OTHER_ENDINGS, "unknown")}
+    values = {name: funnel.step(name) for name in (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")}
     steps = {name: {"count": value.count, "minor": value.minor} for name, value in values.items()}
     return {"currency": funnel.currency, **steps}
 

@@ -130,7 +130,10 @@ class CheckSampleFactory:
         return CheckReport(self._provider_id, number, name, verdict, day, day + timedelta(days=365))
 
     def make_begun(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
-        """Return a sample whose purchase has begun but has no outcome yet; the caller sets the outcome."""
+        """Return a sample of a purchase with the audit entry of its beginning only. `kind` names the group of
+        samples, `journal` is the state of its operation in the journal, `status` the stored state of the
+        record. The caller adds the report and the other entries that this state needs.
+        """
         operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         who, client = self.random.choice(_BUYER_NAMES), self.random.choice(CLIENT_IDS)
         sample = CheckSample(kind, self.next_number(), client, at, who, journal, status, operation_id=operation_id)

@@ -21,7 +21,12 @@ from console.domain.calendar_days import end_of_day, start_of_day
 from console.domain.records import Certainty, CheckReport, Person, WorkReason
 from console.services.process.context import ServiceContext
 from console.store.access import operators as people
-from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash, hashed_instant_text
+from console.store.audit.hash_chain import (
+    FIRST_PREVIOUS_HASH,
+    HASHED_COLUMNS,
+    compute_row_hash,
+    format_hashed_instant,
+)
 from console.store.credit_checks.credit_checks import CREDIT_CHECK_KIND
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
@@ -255,7 +260,7 @@ def _audit_row(event: SampleEvent, subject: tuple[str, int], chain: str, seq: in
     return {
         "session": chain,
         "seq": seq,
-        "at": hashed_instant_text(convert_to_naive_utc(event.at)),
+        "at": format_hashed_instant(convert_to_naive_utc(event.at)),
         "who": event.actor,
         "desk": desk_id,
         "what": event.action,

@@ -37,7 +37,7 @@ ACTION_OF_RULE: Mapping[AlertRule, str] = {
 }
 """The action that removes the cause of an alert, by rule."""
 
-RULES = frozenset(rule.value for rule in AlertRule)
+ALERT_RULES = frozenset(rule.value for rule in AlertRule)
 PAID_ORDER_STATES = frozenset({OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED})
 """States of an order that the shop or the console has marked as paid."""
 _SHIPPED_STATES = frozenset({OrderState.SHIPPED, OrderState.DELIVERED})

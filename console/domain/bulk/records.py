@@ -79,7 +79,7 @@ class BulkPlan:
     row_counts: Mapping[ForecastKind, int] = field(default_factory=dict)
     seconds_per_row: Mapping[str | None, float] = field(default_factory=dict)
 
-    def first_rows(self, most: int) -> "BulkPlan":
+    def limit_to_first_rows(self, most: int) -> "BulkPlan":
         """Return the plan for the first `most` rows only."""
         return make_plan(self.run, self.rows[:most], self.seconds_per_row)
 

@@ -21,7 +21,7 @@ class DifferenceKind(StrEnum):
     """The page can't be read in one of the versions, so it isn't compared."""
 
 
-SIGNS = {
+DIFFERENCE_SIGNS = {
     DifferenceKind.ADDED: "+",
     DifferenceKind.REMOVED: "−",
     DifferenceKind.CHANGED: "≠",

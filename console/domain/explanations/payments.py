@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import ReadOnlySwitch
-from console.domain.alerts.rules import RULES, find_broken_rule
+from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.clock import TimeScale, age_of
 from console.domain.explanations.alerts import explain_alert
 from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
@@ -41,7 +41,7 @@ from console.domain.payments.records import (
 )
 from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.reconciliation.row_comparison import RULES as RECONCILED
+from console.domain.reconciliation.row_comparison import COMPARISON_RULES
 from console.domain.records import Certainty, WorkReason, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
 from console.domain.tasks.retry_schedules import PAYMENT_PROBES
@@ -61,7 +61,7 @@ _NEXT_STEP_CODES: Mapping[str, str] = {
     WorkReason.OTHER_PAYMENT: "next.payment_compare",
     WorkReason.UNKNOWN_REFUND: "next.payment_compare",
     WorkReason.CONTRADICTED: "next.payment_compare",
-    **dict.fromkeys(RECONCILED, "next.payment_reconcile"),
+    **dict.fromkeys(COMPARISON_RULES, "next.payment_reconcile"),
     WorkReason.REVERSED: "next.payment_tell_order",
     WorkReason.NOT_MOVED: "next.payment_move_order",
     WorkReason.TIMEOUT_STUCK: "next.payment_go_on",
@@ -77,7 +77,7 @@ _PROBE_REASONS = frozenset(
         WorkReason.OTHER_PAYMENT,
         WorkReason.TIMEOUT_STUCK,
         WorkReason.UNKNOWN_REFUND,
-        *RECONCILED,
+        *COMPARISON_RULES,
     )
 )
 _REFUND_REASONS = frozenset((WorkReason.PAID_AFTER_CANCEL, WorkReason.PAID_TWICE, WorkReason.SET_ASIDE))
@@ -135,7 +135,7 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if relations.awaits_second_person:
-        step = _next_of_proposal(record, relations, facts)
+        step = _make_proposal_step(record, relations, facts)
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
     if record.work.state is WorkState.NEEDS_REVIEW:
         return _explain_review(record, relations, facts)
@@ -200,7 +200,7 @@ def _explain_alert_of_order(record: Order, relations: OrderRelations, now: datet
     """
     if relations.alert_rule is None or relations.alert_detected_at is None:
         return None
-    finding = find_broken_rule(record, relations.payments, now, TimeScale(), RULES)
+    finding = find_broken_rule(record, relations.payments, now, TimeScale(), ALERT_RULES)
     if finding is None or finding.rule != relations.alert_rule:
         return None
     return explain_alert(record, relations.payments, finding, relations.alert_detected_at, now)
@@ -301,11 +301,11 @@ def _explain_unknown(record: Payment, relations: PaymentRelations, facts: Facts)
         "other_payment": "why.payment_answer_does_not_fit",
         None: "why.payment_no_answer",
     }.get(record.error_code, "why.payment_no_answer")
-    step = _next_of_unknown_payment(record, relations, facts)
+    step = _make_unknown_payment_step(record, relations, facts)
     return Explanation("verdict.payment_unknown", reason, step, facts, DECIDING_ROLES)
 
 
-def _next_of_proposal(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
+def _make_proposal_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
     """Return the next step of a proposed decision: the second person, or a probe if the provider has said something
     else since, because the decision would be refused then.
     """
@@ -316,9 +316,9 @@ def _next_of_proposal(record: Payment, relations: PaymentRelations, facts: Facts
     return NextStep("next.payment_second_person", facts, command, "resolve")
 
 
-def _next_of_unknown_payment(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
+def _make_unknown_payment_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
     if relations.awaits_second_person:
-        return _next_of_proposal(record, relations, facts)
+        return _make_proposal_step(record, relations, facts)
     if record.work.state is WorkState.SCHEDULED and relations.can_ask:
         return NextStep("next.payment_probe_scheduled", facts, _probe_command(record), "probe")
     if record.work.state is WorkState.NONE and relations.can_ask:

@@ -8,13 +8,13 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-SCHEME = "support-console"
+LINK_SCHEME = "support-console"
 LONGEST_LINK_CHARACTERS = 120
 RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 QUEUE_NAMES = (
     "pending", "error", "incomplete", "unknown", "review", "refunds", "disagree", "notices", "companies",
 )  # fmt: skip
-SCREENS = ("home", "lookup", "queues", "approvals", "alerts", "reconcile", "audit", "reports", "set-asides")
+LINKED_SCREENS = ("home", "lookup", "queues", "approvals", "alerts", "reconcile", "audit", "reports", "set-asides")
 _TARGET_PATTERN_BY_KIND = {
     "record": re.compile(rf"({'|'.join(RECORD_KINDS)})/([1-9][0-9]{{0,17}})"),
     "operation": re.compile(r"()([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"),
@@ -22,7 +22,7 @@ _TARGET_PATTERN_BY_KIND = {
     "queue": re.compile(rf"()({'|'.join(QUEUE_NAMES)})"),
     "incident": re.compile(r"()([1-9][0-9]{0,17})"),
     "view": re.compile(r"()([1-9][0-9]{0,17})"),
-    "screen": re.compile(rf"()({'|'.join(SCREENS)})"),
+    "screen": re.compile(rf"()({'|'.join(LINKED_SCREENS)})"),
 }
 
 Place = Literal["record", "operation", "corporation", "queue", "incident", "view", "screen"]
@@ -48,10 +48,10 @@ def parse_link(text: str) -> Link | None:
     scheme, _, rest = text.partition(":")
     place, _, path = rest.partition("/")
     pattern = _TARGET_PATTERN_BY_KIND.get(place)
-    match = pattern.fullmatch(path) if pattern is not None and scheme == SCHEME else None
+    match = pattern.fullmatch(path) if pattern is not None and scheme == LINK_SCHEME else None
     return None if match is None else Link(place, match[2], match[1])  # type: ignore[arg-type]  # a key of _TARGET_PATTERN_BY_KIND
 
 
 def link_text(link: Link) -> str:
     """Return the text of a link, which `parse_link` reads."""
-    return f"{SCHEME}:{link.place}/{link.kind}{'/' if link.kind else ''}{link.value}"
+    return f"{LINK_SCHEME}:{link.place}/{link.kind}{'/' if link.kind else ''}{link.value}"

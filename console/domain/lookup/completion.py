@@ -8,7 +8,7 @@ from console.domain.lookup.query import DAY_OPERATOR
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filter_text import known_providers
-from console.domain.queues.filters import NOBODY, RECORD_KINDS
+from console.domain.queues.filters import NO_OWNER, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 12
@@ -26,7 +26,7 @@ OFFERED_VALUES: Mapping[str, tuple[str, ...]] = {
     "age": (">1h", ">1d", ">3d", "<1d"),
     DAY_OPERATOR: (),
     "kind": RECORD_KINDS,
-    "owner": ("me", NOBODY),
+    "owner": ("me", NO_OWNER),
     "cause": (),
     "client": (),
 }

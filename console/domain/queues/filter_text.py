@@ -19,7 +19,9 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filters import NO_CAUSE, RECORD_KINDS, AgeRange, AmountRange, RecordFilter
 from console.domain.records import Certainty, CheckState, WorkState
 
-STATES = frozenset(str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states)
+FILTER_STATES = frozenset(
+    str(state) for states in (CheckState, OrderState, PaymentState, RefundState) for state in states
+)
 """The stored business states of all kinds of records."""
 LONGEST_FILTER_CHARACTERS = 1_000
 
@@ -126,10 +128,10 @@ def known_providers() -> tuple[str, ...]:
 
 def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Also take a certainty or a work state for a state: people type `status:unknown`."""
-    codes = _parse_codes(text, STATES | set(Certainty) | set(WorkState))
+    codes = _parse_codes(text, FILTER_STATES | set(Certainty) | set(WorkState))
     return replace(
         record_filter,
-        states=(codes & STATES) or record_filter.states,
+        states=(codes & FILTER_STATES) or record_filter.states,
         certainties=frozenset(one for one in Certainty if one in codes) or record_filter.certainties,
         work_states=frozenset(one for one in WorkState if one in codes) or record_filter.work_states,
     )
@@ -231,7 +233,7 @@ _PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] =
     "kind": _add_kinds,
 }
 """The function that adds the condition of an operator to a filter, by the operator's name."""
-OPERATORS = tuple(_PARSER_BY_OPERATOR)
+FILTER_OPERATORS = tuple(_PARSER_BY_OPERATOR)
 _SET_FIELDS: Mapping[str, str] = {
     "kind": "kinds",
     "provider": "providers",

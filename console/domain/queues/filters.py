@@ -21,7 +21,7 @@ from console.domain.records import Certainty, CreditCheck, WorkState
 FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
 RECORD_KINDS = ("credit-check", "payment", "order", "refund")
-NOBODY = "-"
+NO_OWNER = "-"
 """Value of `RecordFilter.owner` for records that nobody has taken."""
 NO_CAUSE = "-"
 """Value in `RecordFilter.causes` for records without a problem."""
@@ -97,7 +97,7 @@ class RecordFilter:
     - `providers`: names of providers; a refund has the provider of its payment, an order that of its payments
     - `states`: stored business states, such as `pending`, of any kind of record
     - `causes`: codes of the cause, as `cause_of` returns them; NO_CAUSE for records without one
-    - `owner`: the person whose take of the record is running; NOBODY for records without a running take
+    - `owner`: the person whose take of the record is running; NO_OWNER for records without a running take
     - `client`: the client id of a credit check; other kinds of records have no client
     - `kinds`: kinds of records, see RECORD_KINDS
     """
@@ -160,7 +160,7 @@ def is_owner(owner_condition: str | None, owner: str | None) -> bool:
     if owner_condition is None:
         return True
     return (
-        owner is None if owner_condition == NOBODY else owner is not None and is_same_person(owner, owner_condition)
+        owner is None if owner_condition == NO_OWNER else owner is not None and is_same_person(owner, owner_condition)
     )
 
 

@@ -9,7 +9,7 @@ from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.publication_days import list_publication_days_between
 
 _NAME_PATTERN = re.compile(r"(?:diff|(?P<place>[0-9]{2})_[a-z]+_all)_(?P<day>[0-9]{8})\.zip", re.IGNORECASE)
-NATION = "00"
+NATION_CODE = "00"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,7 +76,7 @@ def _choose_wholes(files: Collection[PublishedFile]) -> list[PublishedFile]:
     wholes = [file for file in files if not file.is_difference]
     newest = max((file.day for file in wholes), default=None)
     of_newest = sorted(file for file in wholes if file.day == newest)
-    return [file for file in of_newest if file.place == NATION][:1] or of_newest
+    return [file for file in of_newest if file.place == NATION_CODE][:1] or of_newest
 
 
 def _completes_the_whole(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:

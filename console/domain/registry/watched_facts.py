@@ -22,7 +22,7 @@ CORPORATION_KIND = "corporation"
 """Kind of the subject of these alerts. The subject's id is the corporation number as an integer."""
 QUEUE_NAME = "companies"
 """Name of the queue of changed corporations."""
-EXPECTED = "acknowledgement|renewal"
+EXPECTED_RESPONSES = "acknowledgement|renewal"
 """Text `expected` of these alerts: an acknowledgement or a renewed credit check settles them."""
 PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
 _LONGEST_TEXT_CHARACTERS = 255

@@ -10,7 +10,7 @@ from enum import StrEnum
 from console.domain.reconciliation.service_results import DifferenceItem
 from console.domain.reports.refund_funnel import CountAndSum
 
-SUMS = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
+DAILY_SUM_NAMES = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
 """Names of the sums of a daily close, in the order in which its tables show them."""
 CLOSE_KIND = "daily-close"
 Facts = Mapping[str, object]
@@ -48,7 +48,7 @@ class CloseMoney:
         return self.captured.minor - self.refunded.minor
 
     def sum_of(self, name: str) -> CountAndSum:
-        """Return the number and sum with this name, which is one of SUMS."""
+        """Return the number and sum with this name, which is one of DAILY_SUM_NAMES."""
         value: CountAndSum = getattr(self, name)
         return value
 
@@ -98,8 +98,8 @@ class CloseReconciliation:
 
 @dataclass(frozen=True, slots=True)
 class CloseChange:
-    """A difference between the first close of the day and this one. `what` is a sum of SUMS (with its currency),
-    `unknown` (a record that was added to or removed from the records with an unknown outcome) or
+    """A difference between the first close of the day and this one. `what` is a sum of DAILY_SUM_NAMES (with its
+    currency), `unknown` (a record that was added to or removed from the records with an unknown outcome) or
     `reconciliation`. The values are texts for `unknown` and `reconciliation`; None if one of the two closes has
     no value.
     """
@@ -164,7 +164,7 @@ def make_facts(close: DailyClose) -> Facts:
     run = close.reconciliation
     return {
         "money": {
-            money.currency: {name: [money.sum_of(name).count, money.sum_of(name).minor] for name in SUMS}
+            money.currency: {name: [money.sum_of(name).count, money.sum_of(name).minor] for name in DAILY_SUM_NAMES}
             for money in close.money
         },
         "unknown": [record.name for record in close.unknown],
@@ -184,7 +184,9 @@ def compare_facts(first: Facts, now: Facts) -> tuple[CloseChange, ...]:
     """
     changes = []
     before, after = (_money_of(facts) for facts in (first, now))
-    for currency, name in sorted(before.keys() | after.keys(), key=lambda key: (key[0], SUMS.index(key[1]))):
+    for currency, name in sorted(
+        before.keys() | after.keys(), key=lambda key: (key[0], DAILY_SUM_NAMES.index(key[1]))
+    ):
         old, new = before.get((currency, name), CountAndSum()), after.get((currency, name), CountAndSum())
         if old != new:
             changes.append(CloseChange(name, currency, old, new))
@@ -209,7 +211,7 @@ def _money_of(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
     return {
         (str(currency), name): CountAndSum(int(sums[name][0]), int(sums[name][1]))
         for currency, sums in (money.items() if isinstance(money, Mapping) else ())
-        for name in SUMS
+        for name in DAILY_SUM_NAMES
         if name in sums
     }
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from console.domain.reports.periods import Period
 
-STEPS = ("requested", "approved", "sent", "refunded")
+FUNNEL_STEPS = ("requested", "approved", "sent", "refunded")
 OTHER_ENDINGS = ("rejected", "withdrawn", "expired", "failed")
 
 
@@ -20,7 +20,7 @@ class CountAndSum:
 @dataclass(frozen=True, slots=True)
 class RefundFunnel:
     """The refunds of one currency that were requested in the period: the number and sum of those that reached each of
-    the STEPS, of those that ended in each of the OTHER_ENDINGS, and of those with an unknown outcome.
+    the FUNNEL_STEPS, of those that ended in each of the OTHER_ENDINGS, and of those with an unknown outcome.
     """
 
     currency: str

@@ -8,7 +8,7 @@ from math import ceil
 from console.domain.reports.periods import Period
 from console.domain.tasks.retry_schedules import PAYMENT_PROBES, PURCHASE_PROBES, REFUND_PROBES
 
-SCHEDULES: Mapping[str, Sequence[timedelta]] = {
+PROBE_SCHEDULES: Mapping[str, Sequence[timedelta]] = {
     "credit-check": PURCHASE_PROBES,
     "payment": PAYMENT_PROBES,
     "refund": REFUND_PROBES,

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from console.domain.audit.actions import AuditAction
 
 _PAYMENT_BOOKED_ACTIONS = (AuditAction.PAYMENT_BOOKED, AuditAction.PAYMENT_IMPORTED)
-UNKNOWN = "unknown"
+UNKNOWN_OUTCOME_KEY = "unknown"
 """Key of the actions that report an unknown outcome, whatever the state is."""
 
 ENTERING_ACTIONS: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = {
     "credit-check": {
-        UNKNOWN: (AuditAction.CREDIT_CHECK_UNKNOWN, AuditAction.CREDIT_CHECK_PURCHASE_LAPSED),
+        UNKNOWN_OUTCOME_KEY: (AuditAction.CREDIT_CHECK_UNKNOWN, AuditAction.CREDIT_CHECK_PURCHASE_LAPSED),
         "success": (AuditAction.CREDIT_CHECK_BOUGHT,),
         "error": (AuditAction.CREDIT_CHECK_NOT_BOUGHT,),
     },
@@ -23,7 +23,7 @@ ENTERING_ACTIONS: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = {
         "refunded": (AuditAction.ORDER_REFUNDED,),
     },
     "payment": {
-        UNKNOWN: (AuditAction.PAYMENT_UNKNOWN, AuditAction.PAYMENT_START_LAPSED),
+        UNKNOWN_OUTCOME_KEY: (AuditAction.PAYMENT_UNKNOWN, AuditAction.PAYMENT_START_LAPSED),
         "token_generated": (AuditAction.PAYMENT_BEGUN,),
         "user_payment": (AuditAction.PAYMENT_BEGUN,),
         **dict.fromkeys(
@@ -34,7 +34,7 @@ ENTERING_ACTIONS: Mapping[str, Mapping[str, tuple[AuditAction, ...]]] = {
         "reversed": (AuditAction.PAYMENT_REVERSED,),
     },
     "refund": {
-        UNKNOWN: (AuditAction.REFUND_UNKNOWN, AuditAction.REFUND_SUBMIT_LAPSED),
+        UNKNOWN_OUTCOME_KEY: (AuditAction.REFUND_UNKNOWN, AuditAction.REFUND_SUBMIT_LAPSED),
         "requested": (AuditAction.REFUND_REQUESTED,),
         "approved": (AuditAction.REFUND_APPROVED, AuditAction.REFUND_DID_NOT_HAPPEN, AuditAction.REFUND_NOT_SENT),
         "rejected": (AuditAction.REFUND_REJECTED,),

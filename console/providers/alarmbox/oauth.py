@@ -21,7 +21,7 @@ from console.providers.http.strict_json import UnreadableJson, parse_object
 from console.providers.http.transport import HttpAnswer, HttpTransport, TransportFailure
 
 OUT_OF_BAND_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
-SCOPE = "read credit_check:create"
+OAUTH_SCOPE = "read credit_check:create"
 _READ_TIMEOUT_SECONDS = 15.0
 _BUDGET_SECONDS = 25.0
 _TOKEN_PATTERN = re.compile(r"[\x21-\x7e]{1,4096}")  # valid in a header: no blanks, no line ends
@@ -66,7 +66,7 @@ class AlarmBoxOAuth:
             "client_id": self._config.client_id,
             "redirect_uri": self._config.redirect_uri,
             "response_type": "code",
-            "scope": SCOPE,
+            "scope": OAUTH_SCOPE,
             **({} if state is None else {"state": state}),
         }
         return f"{self._config.base_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"

@@ -73,8 +73,12 @@ def _is_other_payment(merchant: Fields, question: PaymentQuestion) -> bool:
 
 
 def choose_deciding_attempt(attempts: Sequence[Attempt], question: PaymentQuestion) -> Attempt:
-    """Return the attempt that decides the payment's state. Its report has the provider's ids of the other successful
-    attempts in `further_captures`.
+    """Return the attempt that decides the payment's state: a successful one; otherwise one that can still succeed;
+    otherwise an unknown one; a failed one last. The provider's ids of the other successful attempts are in
+    `further_captures` of its report.
+
+    The verdict is unknown (reason `other_payment`) if the payment was captured under another provider id than that
+    of the attempts.
     """
     payment_id = question.provider_payment_id
     relevant_attempts = [attempt for attempt in attempts if _is_relevant(attempt, payment_id)]

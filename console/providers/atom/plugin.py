@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from console.providers.payments.provider import PaymentProvider
 
 SPACING_SECONDS = 1.0
-CALLS = ("auth", "verification", "refund", "refund_status")
+ATOM_CALL_NAMES = ("auth", "verification", "refund", "refund_status")
 """Calls to Atom whose URL the profile may set, for example `auth` by the key `atom.auth_url`. The names are the
 fields of AtomUrls.
 """
-HOSTS = frozenset({"payment1.atomtech.in", "payment.atomtech.in", "paynetzuat.atomtech.in", "caller.atomtech.in"})
+ATOM_HOSTS = frozenset(
+    {"payment1.atomtech.in", "payment.atomtech.in", "paynetzuat.atomtech.in", "caller.atomtech.in"}
+)
 
 _PRODUCT_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _ACCOUNT_PATTERN = re.compile(r"[A-Za-z0-9]{1,45}")
@@ -55,14 +57,14 @@ class AtomSettings:
 
 
 def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[str]) -> AtomSettings:
-    known_hosts = {*HOSTS, *hosts}
+    known_hosts = {*ATOM_HOSTS, *hosts}
     urls = {
         call: sources.get(
             f"atom.{call}_url",
             lambda address: require_known_host(address, parse_call_url(address), known_hosts),
             None,
         )
-        for call in CALLS
+        for call in ATOM_CALL_NAMES
     }
     return AtomSettings(
         environment=sources.get("atom.environment", choice_parser("production", "uat"), "production"),
@@ -164,7 +166,7 @@ PLUGIN = ProviderPlugin(
     order_payment_column="atom_txn_id",
     words=_PROVIDER_WORDS,
     access=ProviderAccess(
-        hosts=HOSTS,
+        hosts=ATOM_HOSTS,
         credentials=("MERCH_ID", "PASSWORD"),
         additional_secrets=(
             "REQUEST_KEY",
@@ -181,7 +183,7 @@ PLUGIN = ProviderPlugin(
             "product",
             "account",
             "spacing_seconds",
-            *(f"{call}_url" for call in CALLS),
+            *(f"{call}_url" for call in ATOM_CALL_NAMES),
         ),
     ),
     read_settings=_read_settings,

@@ -31,7 +31,7 @@ from console.providers.atom.envelopes import (
 )
 from console.providers.atom.payment_attempts import choose_deciding_attempt, read_attempt_verdict, read_attempts
 from console.providers.atom.status_codes import (
-    SUCCESS,
+    SUCCESS_CODE,
     AtomCall,
     find_remark_verdict,
     find_status_verdict,
@@ -110,7 +110,7 @@ def read_token(request: PaymentRequest) -> AnswerReader[StartedPayment]:
         fields = message if "responseDetails" in message else get_object(message, "payInstrument")
         details = get_object(fields, "responseDetails")
         code = get_code(fields, "txnStatusCode" if "txnStatusCode" in details else "statusCode")
-        if code != SUCCESS:
+        if code != SUCCESS_CODE:
             return find_verdict(AtomCall.AUTH, code), None
         token = parse_id(fields.get("atomTokenId"))
         if token is None:
@@ -146,13 +146,13 @@ def read_refund(order: RefundOrder) -> AnswerReader[RefundReport]:
     def read(message: Fields) -> VerdictAndContent[RefundReport]:
         fields = _require_only_payment(message)
         code = get_code(fields)
-        if code != SUCCESS:
+        if code != SUCCESS_CODE:
             return find_verdict(AtomCall.REFUND, code), None
         pay_details = get_object(fields, "payDetails")
         own_entries = [
             row for row in _require_object_rows(pay_details.get("prodDetails")) if _read_key(row) == order.key
         ]
-        if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS:
+        if len(own_entries) != 1 or own_entries[0].get("prodStatusCode") != SUCCESS_CODE:
             raise UnusableAnswer("refund_not_confirmed")
         return _find_refund_verdict(pay_details, own_entries[0], order), _make_report(
             order, own_entries[0], "REFUND INITIATED", RefundState.SUBMITTED
@@ -181,7 +181,7 @@ def read_refund_status(order: RefundOrder) -> AnswerReader[RefundReport]:
     def read(message: Fields) -> VerdictAndContent[RefundReport]:
         fields = _require_only_payment(message)
         code = get_code(fields)
-        if code != SUCCESS:
+        if code != SUCCESS_CODE:
             return find_verdict(AtomCall.REFUND_STATUS, code), None
         if parse_id(get_object(fields, "payDetails").get("atomTxnId")) not in (None, order.provider_payment_id):
             raise UnusableAnswer("other_payment")

@@ -19,7 +19,7 @@ class AmountFormat(StrEnum):
     TWO_DECIMALS = "two_decimals"
     SHORTEST = "shortest"
 
-    def text(self, money: Money) -> str:
+    def format_amount(self, money: Money) -> str:
         """Return the amount as text in this form."""
         return decimal_text(money) if self is AmountFormat.TWO_DECIMALS else shortest_text(money)
 

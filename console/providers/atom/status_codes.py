@@ -30,7 +30,7 @@ class AtomCall(StrEnum):
     REFUND_STATUS = "REFUNDSTATUS"
 
 
-SUCCESS = "OTS0000"
+SUCCESS_CODE = "OTS0000"
 
 
 class FailureCause(StrEnum):

@@ -9,7 +9,7 @@ from console.providers.http.strict_json import UnreadableJson, parse_object, req
 from console.providers.payments.notices import Hint, OtherHint, ReconciliationFileHint, TransactionHint
 
 LARGEST_NOTICE_BYTES = 64 << 10
-STATES = frozenset({"AUTHORIZED", "COMPLETED", "CANCELED", "EXPIRED", "FAILED"})
+NOTIFIED_STATES = frozenset({"AUTHORIZED", "COMPLETED", "CANCELED", "EXPIRED", "FAILED"})
 _TIME_FIELDS = ("authorized_at", "expires_at", "paid_at", "confirmation_expires_at", "canceled_at")
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INSTANT_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
@@ -40,7 +40,7 @@ def _read_transaction(fields: dict[str, object]) -> Hint:
         raise UnreadableJson("no payment")
     amount = _parse_amount(fields.get("order_amount"))
     latest = max(filter(None, (_parse_instant(fields.get(name)) for name in _TIME_FIELDS)), default=None)
-    if state not in STATES:
+    if state not in NOTIFIED_STATES:
         return OtherHint("Transaction")
     event_values = (payment_id, merchant_payment_id, state, latest, amount)
     return TransactionHint(

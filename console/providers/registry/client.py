@@ -19,10 +19,10 @@ from console.providers.http.single_request import SingleRequest, send_once
 from console.providers.http.transport import MEBIBYTE, HttpTransport
 from console.providers.registry.responses import DifferencePart, read_corporations, read_part
 
-ORIGIN = "https://api.houjin-bangou.nta.go.jp"
+REGISTRY_ORIGIN = "https://api.houjin-bangou.nta.go.jp"
 MAX_NUMBERS = 10
 """Largest number of corporation numbers in one request."""
-LARGEST_ANSWER_BYTES = 16 * MEBIBYTE
+MAX_ANSWER_BYTES = 16 * MEBIBYTE
 """Size (bytes) of the largest accepted answer. An answer with 2,000 rows (the maximum) and the longest texts is
 smaller.
 """
@@ -52,7 +52,7 @@ class RegistryApi:
     """The Web-API of the registry's publisher. Its methods only read; each sends one request."""
 
     def __init__(self, config: RegistryConfig, *, gate: RateLimiter, clock: Clock, scale: TimeScale) -> None:
-        self._transport = HttpTransport(config.url or ORIGIN, clock=clock, scale=scale)
+        self._transport = HttpTransport(config.url or REGISTRY_ORIGIN, clock=clock, scale=scale)
         self._application_id = config.application_id
         self._gate = gate
 
@@ -80,7 +80,7 @@ class RegistryApi:
     ) -> SingleRequest:
         query = urlencode({"id": self._application_id, "type": "02", **parameters})
         path = f"/4/{call}?{query}"
-        return SingleRequest("GET", path, read_timeout, budget, LARGEST_ANSWER_BYTES)
+        return SingleRequest("GET", path, read_timeout, budget, MAX_ANSWER_BYTES)
 
 
 def _no_evidence(_: bytes) -> str:

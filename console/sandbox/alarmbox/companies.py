@@ -24,7 +24,7 @@ MIDDLE_WORDS = (
     "月見",
 )
 TRADE_WORDS = ("商事", "精機", "建設", "食品", "運輸", "電子", "化成", "印刷", "農園", "設計", "物産", "システム")
-READINGS = {
+FURIGANA_BY_WORD = {
     "架空": "カクウ",
     "見本": "ミホン",
     "仮想": "カソウ",
@@ -80,7 +80,7 @@ def company_furigana(number: str) -> str:
     """Return the reading of the company's name in katakana, without the legal form, as the corporation registry has
     it.
     """
-    return "".join(READINGS[word] for word in _name_words(number))
+    return "".join(FURIGANA_BY_WORD[word] for word in _name_words(number))
 
 
 def _name_words(number: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from threading import RLock
 
 from console.sandbox.environment.clock import SandboxClock
-from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SCOPE
+from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET, OAUTH_SCOPE, REFRESH_TOKEN
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.messages import JsonObject, RequestRefused, json_reply
 
@@ -63,7 +63,7 @@ class TokenIssuer:
         self.register_client(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
 
     def register_client(
-        self, client_id: str, client_secret: str, refresh_token: str | None = None, scope: str = SCOPE
+        self, client_id: str, client_secret: str, refresh_token: str | None = None, scope: str = OAUTH_SCOPE
     ) -> None:
         """Register an OAuth client, and its first refresh token if one is given."""
         with self._lock:
@@ -81,7 +81,7 @@ class TokenIssuer:
                 raise oauth_refusal(401, "invalid_client")
             code = "code-" + secrets.token_hex(12)
             self._codes[code] = AuthorizationCode(
-                client_id, redirect_uri, scope or SCOPE, self._clock.now() + CODE_LIFETIME
+                client_id, redirect_uri, scope or OAUTH_SCOPE, self._clock.now() + CODE_LIFETIME
             )
             return code
 

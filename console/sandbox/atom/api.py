@@ -92,7 +92,7 @@ class SimulatedAtom:
             case "REFUNDSTATUS":
                 return self._refund_status_call(merchant, read_refund_query(merchant, data))
             case api_name:
-                raise merchant.refusal("OTS0504" if api_name else "OTS0503")
+                raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
 
     def _status_v2_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
@@ -103,7 +103,7 @@ class SimulatedAtom:
             with self._payment_ledger.lock:
                 payment = self._own_payment(merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.number))
                 if payment is None or payment.id is None or not _matches_query(payment, query):
-                    raise merchant.refusal("OTS0401")
+                    raise merchant.make_refusal("OTS0401")
                 attempts = [
                     attempt_answer(attempt_payment) for attempt_payment in (*payment.earlier_attempts, payment)
                 ]
@@ -121,7 +121,7 @@ class SimulatedAtom:
                     merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
                 )
                 if current_payment is None or not current_payment.refunds:
-                    raise merchant.refusal("OTS0401")
+                    raise merchant.make_refusal("OTS0401")
                 settings = self._state.settings
                 answer = refund_status(
                     current_payment, in_paise=settings.atom_refund_paise, as_list=settings.atom_status_list
@@ -136,7 +136,7 @@ class SimulatedAtom:
         merchant, data = self._state.atom_merchants.decrypt_request(request)
         api_name = read_object_field(read_message_contents(data), "headDetails").get("api")
         if api_name != "REFUNDINIT":
-            raise merchant.refusal("OTS0504" if api_name else "OTS0503")
+            raise merchant.make_refusal("OTS0504" if api_name else "OTS0503")
         new_refund = read_refund(merchant, data)
         act = self._refund_action(merchant, new_refund)
         return self._make_call(merchant, "refund", act, new_refund.products[0][1], new_refund.number)
@@ -152,9 +152,9 @@ class SimulatedAtom:
                     merchant, self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
                 )
                 if payment is None or payment.merchant_payment_id != new_refund.number or not payment.is_captured:
-                    raise merchant.refusal("OTS0401")
+                    raise merchant.make_refusal("OTS0401")
                 if new_refund.amount > payment.remaining_minor and not self._state.settings.over_refunds:
-                    raise merchant.refusal("OTS0509")
+                    raise merchant.make_refusal("OTS0509")
                 accepted = [
                     self._payment_ledger.accept_refund(payment, key, amount, product=name)
                     for name, key, amount in new_refund.products

@@ -81,7 +81,7 @@ class AtomMerchant:
         details = {"txnStatusCode": code, "txnMessage": MESSAGE_BY_CODE.get(code, "?"), "txnDescription": description}
         return self.encrypted_reply({"responseDetails": details}, status)
 
-    def refusal(self, code: str) -> RequestRefused:
+    def make_refusal(self, code: str) -> RequestRefused:
         """Return an exception with an answer that has this status code. The caller raises it."""
         return RequestRefused(self.result_reply(code))
 

@@ -125,11 +125,11 @@ def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, v2: bool) ->
     if not merchant.has_valid_signature(
         pay_fields.get("signature"), *signed_before, number, amount, currency, *signed_after
     ):
-        raise merchant.refusal("OTS0506")
+        raise merchant.make_refusal("OTS0506")
     if "merchTxnDate" not in merchant_fields:
-        raise merchant.refusal("OTS0507")
+        raise merchant.make_refusal("OTS0507")
     if not is_day_text(merchant_fields["merchTxnDate"]):
-        raise merchant.refusal("OTS0510")
+        raise merchant.make_refusal("OTS0510")
     return PaymentQuery(str(number), str(merchant_fields["merchTxnDate"]), _amount_paise(merchant, currency, amount))
 
 
@@ -148,11 +148,11 @@ def read_refund(merchant: AtomMerchant, data: JsonObject) -> RefundRequest:
     _check_merchant(merchant, merchant_fields, password=merchant.password)
     parts = (merchant.merch_id, merchant.password, number, total, currency, "REFUNDINIT")
     if not merchant.has_valid_signature(pay_fields.get("signature"), *parts):
-        raise merchant.refusal("OTS0506")
+        raise merchant.make_refusal("OTS0506")
     amount = _amount_paise(merchant, currency, total)
     products = _read_products(merchant, pay_fields.get("prodDetails"))
     if sum(product[2] for product in products) != amount:
-        raise merchant.refusal("OTS0509")
+        raise merchant.make_refusal("OTS0509")
     return RefundRequest(str(number), str(pay_fields.get("atomTxnId")), amount, products)
 
 
@@ -168,7 +168,7 @@ def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
     products = pay_fields.get("prodDetails")
     names = [row.get("prodName") for row in products if isinstance(row, dict)] if isinstance(products, list) else []
     if merchant.product not in names:
-        raise merchant.refusal("OTS0637")
+        raise merchant.make_refusal("OTS0637")
     return str(pay_fields.get("atomTxnId"))
 
 
@@ -179,32 +179,32 @@ def _check_merchant(merchant: AtomMerchant, merchant_fields: JsonObject, *, pass
     Raises `RequestRefused` if one of them is wrong.
     """
     if merchant_fields.get("merchId") != merchant.merch_id:
-        raise merchant.refusal("OTS0451")
+        raise merchant.make_refusal("OTS0451")
     if password is not None and merchant_fields.get("password") != password:
-        raise merchant.refusal("OTS0522")
+        raise merchant.make_refusal("OTS0522")
 
 
 def _amount_paise(merchant: AtomMerchant, currency: Any, amount: Any) -> int:
     if currency != "INR":
-        raise merchant.refusal("OTS0508")
+        raise merchant.make_refusal("OTS0508")
     minor = parse_paise(amount)
     if minor is None:
-        raise merchant.refusal("OTS0509")
+        raise merchant.make_refusal("OTS0509")
     return minor
 
 
 def _read_products(merchant: AtomMerchant, rows: Any) -> tuple[tuple[str, str, int], ...]:
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise merchant.refusal("OTS0637")
+        raise merchant.make_refusal("OTS0637")
     return tuple(_read_product(merchant, row) for row in rows)
 
 
 def _read_product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, int]:
     name, key, amount = row.get("prodName"), row.get("prodRefundId"), parse_paise(row.get("prodRefundAmount"))
     if name != merchant.product:
-        raise merchant.refusal("OTS0637")
+        raise merchant.make_refusal("OTS0637")
     if not isinstance(key, str) or not re.fullmatch(NUMBER_PATTERN, key):
-        raise merchant.refusal("OTS0638")
+        raise merchant.make_refusal("OTS0638")
     if amount is None:
-        raise merchant.refusal("OTS0509")
+        raise merchant.make_refusal("OTS0509")
     return name, key, amount

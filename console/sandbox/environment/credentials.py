@@ -3,7 +3,7 @@
 CLIENT_ID = "sandbox-client"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - public by design: it opens a simulator on loopback
 REFRESH_TOKEN = "sandbox-refresh-1"  # noqa: S105 - as above
-SCOPE = "read credit_check:create"
+OAUTH_SCOPE = "read credit_check:create"
 OUT_OF_BAND_REDIRECT_URI = "urn:ietf:wg:oauth:2.0:oob"
 
 REGISTRY_APPLICATION_ID = "KsandboxAppId"

@@ -15,7 +15,7 @@ from weakref import WeakSet
 from console.sandbox.http.connection import SandboxConnection, SandboxServer
 from console.sandbox.http.messages import HttpRequest
 
-HOST = "127.0.0.1"
+LISTENER_HOST = "127.0.0.1"
 STOP_WAIT_SECONDS = 2.0
 log = logging.getLogger("console.sandbox")
 
@@ -39,7 +39,7 @@ class Listener(SandboxServer):
         self._outage_seconds: float | None = None
         self._refusing_event = Event()
         self._accepting_event = Event()
-        super().__init__((HOST, port), SandboxConnection)
+        super().__init__((LISTENER_HOST, port), SandboxConnection)
         self._acceptor = Thread(target=self._accept_connections, name=f"sandbox-{self.server_port}", daemon=True)
         self._acceptor.start()
 
@@ -48,7 +48,7 @@ class Listener(SandboxServer):
         doesn't.
         """
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = HOST, self.server_address[1]
+        self.server_name, self.server_port = LISTENER_HOST, self.server_address[1]
 
     def _accept_connections(self) -> None:
         while not self._stop_event.is_set():
@@ -109,7 +109,7 @@ class Listener(SandboxServer):
 
     def _listen_again(self) -> bool:
         self.socket = socket.socket(self.address_family, self.socket_type)
-        self.server_address = (HOST, self.server_port)
+        self.server_address = (LISTENER_HOST, self.server_port)
         try:
             self.server_bind()
             self.server_activate()
@@ -122,7 +122,7 @@ class Listener(SandboxServer):
     def _wake_acceptor(self) -> None:
         """Wake the accepting thread by opening a connection to the port; do nothing if the port is closed."""
         try:
-            socket.create_connection((HOST, self.server_port), timeout=1).close()
+            socket.create_connection((LISTENER_HOST, self.server_port), timeout=1).close()
         except OSError:
             pass
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from console.sandbox.registry.places import PREFECTURES, TOWNS
+from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES
 from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow, complete_number
 from console.sandbox.registry.special_rows import close_row, merge_into
 from console.sandbox.registry.whole import FIRST_DAY, InventedRegistry
@@ -95,7 +95,9 @@ def _draw_change(
     following = registry.number_at(position + 1) if position + 1 < registry.rows else None
     kind = source.choices(range(7), (35, 25, 20, 6 if following else 0, 6, 4, 4))[0]
     first, second = source.choice(FIRST_WORDS), source.choice(SECOND_WORDS)
-    street = f"{source.choice(TOWNS)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
+    street = (
+        f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}丁目{source.randrange(1, 30)}－{source.randrange(1, 30)}"
+    )
     moved = move_company(row, street.translate(FULL_WIDTH), day)
     form = next((each for each in LEGAL_FORMS if row.name.startswith(each)), "")
     renamed = rename_company(row, f"{form}{first.text}{second.text}", day, first.kana + second.kana)
@@ -131,7 +133,7 @@ def _new_row(day: date, index: int, source: random.Random) -> RegistryRow:
         kind=kind,
         prefecture_name=prefecture.name,
         city_name=city.name,
-        street_number=f"{source.choice(TOWNS)}{source.randrange(1, 9)}－{source.randrange(1, 40)}".translate(
+        street_number=f"{source.choice(TOWN_NAMES)}{source.randrange(1, 9)}－{source.randrange(1, 40)}".translate(
             FULL_WIDTH
         ),
         prefecture_code=prefecture.code,

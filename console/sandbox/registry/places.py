@@ -106,7 +106,7 @@ PREFECTURES = tuple(
 )
 
 # Invented or very common names of quarters; 霞が関 and the like show the small が, ヶ and ケ of addresses.
-TOWNS = (
+TOWN_NAMES = (
     *("本町", "中央", "栄町", "緑町", "駅前", "東町", "西本町", "南町", "北町", "旭町", "幸町", "大手町", "霞が関"),
     *(
         "桜ヶ丘",

@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from functools import cache, cached_property
 from typing import NamedTuple
 
-from console.sandbox.registry.places import PREFECTURES, TOWNS, Prefecture
+from console.sandbox.registry.places import PREFECTURES, TOWN_NAMES, Prefecture
 from console.sandbox.registry.rows import FULL_WIDTH, RegistryRow, digit_weights, format_line
 from console.sandbox.registry.special_rows import SPECIAL_SHARE, alter_row, merge_into
-from console.sandbox.registry.words import BUILDING_NAMES, BUILDINGS, FIRST_WORDS, SECOND_WORDS
+from console.sandbox.registry.words import BUILDING_KINDS, BUILDING_NAMES, FIRST_WORDS, SECOND_WORDS
 
 FIRST_DAY = date(2015, 10, 5)
 """The day on which the publisher assigned the first numbers: those of all corporations that existed."""
@@ -23,7 +23,7 @@ is merged into the second, and the second into the third. The third corporation 
 MAX_ROWS_PER_SEGMENT = 1_000_000
 BLOCK_ROWS = 512
 _DRAWS_PER_ROW = 8
-_DRAWS_WITHOUT_FURIGANA = 6_000  # of 65,536: one of eleven has none
+_HIGHEST_DRAW_WITHOUT_FURIGANA = 6_000  # of 65,536: one of eleven has none
 _CHAIN_PLACES = (1, 2, 3)
 
 # Prefix and suffix of the name, and the kind; each as often as it stands here.
@@ -159,7 +159,7 @@ class InventedRegistry:
             prefix, suffix, kind = forms[c % form_count]
             place, codes = places[d % place_count]
             event, assigned = dates[f % date_count]
-            kana = f'"{kana_1}{kana_2}"' if h > _DRAWS_WITHOUT_FURIGANA else ""
+            kana = f'"{kana_1}{kana_2}"' if h > _HIGHEST_DRAW_WITHOUT_FURIGANA else ""
             position += 1
             line = (
                 f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place}'
@@ -224,7 +224,7 @@ def _make_places(prefecture: Prefecture) -> list[tuple[str, str]]:
             f"{prefecture.code},{city.code},{city.post_prefix}{number:02d}",
         )
         for city in prefecture.cities
-        for number, town in enumerate(TOWNS, start=1)
+        for number, town in enumerate(TOWN_NAMES, start=1)
     ]
 
 
@@ -265,5 +265,5 @@ def _draw_street(source: random.Random) -> str:
         )
     )
     if source.random() < 0.2:
-        text += f"{source.choice(BUILDING_NAMES)}{source.choice(BUILDINGS)}{source.randrange(1, 12)}階"
+        text += f"{source.choice(BUILDING_NAMES)}{source.choice(BUILDING_KINDS)}{source.randrange(1, 12)}階"
     return text.translate(FULL_WIDTH)

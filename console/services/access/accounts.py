@@ -128,7 +128,7 @@ class Accounts:
         context, server = self._context, self._context.database.is_server
         entries = read_entries(content)
         with context.database.read() as conn:
-            stored = people.people_by_name(conn)
+            stored = people.read_people_by_name(conn)
         tasks = [self._make_task(entry, stored.get(entry.person.name), passwords) for entry in entries]
         if not dry_run:
             _refuse_implicit_changes(tasks)
@@ -239,7 +239,7 @@ class _StatementExecutor:
         return self._statements
 
     def _grant_roles(self, roles: AbstractSet[str]) -> None:
-        for sql in list(grants.role_statements(self._conn, roles)):
+        for sql in list(grants.make_role_statements(self._conn, roles)):
             self._run_statement(AccountStatement(sql))
 
     def _apply_account(self, task: _AccountTask) -> None:
@@ -248,7 +248,7 @@ class _StatementExecutor:
             needs_tls=not (server and server.is_on_loopback) or _accepts_remote_clients(self._conn)
         )
         maria, name = grants.is_mariadb(self._conn), str(self._database.url.database)
-        for statement in server_accounts.account_statements(account, name, is_mariadb=maria):
+        for statement in server_accounts.make_account_statements(account, name, is_mariadb=maria):
             self._run_statement(statement, account)
 
     def _run_statement(self, statement: AccountStatement, account: DesiredAccount | None = None) -> None:

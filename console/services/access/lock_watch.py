@@ -75,7 +75,7 @@ class _ServerNode:
                 if found is None:
                     break
                 if found.reason == lock_holders.PREPARED_REASON:
-                    ids = lock_holders.prepared_transactions(conn)
+                    ids = lock_holders.list_prepared_transactions(conn)
                     known = self._detected_at if now - self._last_pass_at <= FORGET_PREPARED_AFTER_SECONDS else {}
                     self._detected_at, self._last_pass_at = {id: known.get(id, now) for id in ids}, now
                     old = [

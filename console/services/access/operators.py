@@ -21,7 +21,7 @@ class OperatorService:
     def list_people(self) -> tuple[Person, ...]:
         """Return every enabled operator, sorted by name; empty if none is stored."""
         with self._context.database.read() as conn:
-            return people.enabled_people(conn)
+            return people.list_enabled_people(conn)
 
     def add_person(self, person: Person) -> None:
         """Store a new operator, and write an audit entry about it."""

@@ -168,7 +168,7 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
     table = find_adoptable_table(database)
     zone_in_force = read_stored_zone(database) or zone
     has_originals = set(legacy_table.ORIGINAL_COLUMNS) <= set(table.columns)
-    open_steps = adopt_table.needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
+    open_steps = adopt_table.list_needed_changes(table, database.dialect, zone_in_force) if has_originals else ()
     state = read_adoption_state(database, table)
     count = count_rows(database, table) if has_originals and legacy_checks.has_numeric_ids(table) else RowCount()
     return AdoptionPlan(
@@ -221,15 +221,15 @@ def find_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObst
     if column_obstacles or "status" not in table.columns or table.is_begun:
         return column_obstacles
     with database.read() as conn:
-        return legacy_checks.foreign_status_obstacles(adopt_rows.distinct_statuses(conn))
+        return legacy_checks.list_foreign_status_obstacles(adopt_rows.list_distinct_statuses(conn))
 
 
 def count_rows(database: Database, table: LegacyTable) -> RowCount:
     """Count the rows of the table in one pass, IDS_PER_RANGE ids per query."""
     counter = _RowCounter()
     with database.read() as conn:
-        for after_id, upto in adopt_rows.id_ranges(conn, 0, adopt_rows.highest_id(conn), IDS_PER_RANGE):
-            for row in adopt_rows.original_rows(conn, after_id, upto, has_status="status" in table.columns):
+        for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.highest_id(conn), IDS_PER_RANGE):
+            for row in adopt_rows.read_original_rows(conn, after_id, upto, has_status="status" in table.columns):
                 counter.count_row(row)
     return counter.make_row_count()
 

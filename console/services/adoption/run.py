@@ -112,7 +112,7 @@ class AdoptionRun:
 
     def _run_steps(self, is_selected: Callable[[adopt_table.TableChange], bool]) -> None:
         table = adopt_table.read_table(self._database)
-        for step in filter(is_selected, adopt_table.needed_changes(table, self._database.dialect, self._zone)):
+        for step in filter(is_selected, adopt_table.list_needed_changes(table, self._database.dialect, self._zone)):
             if self._lock is not None:
                 self._lock.require_held()
             _log.info("adoption: %s", step.name)
@@ -161,7 +161,7 @@ class AdoptionRun:
 
     def _split_id_range(self, after_id: int, horizon: int, size: int) -> list[tuple[int, int]]:
         with self._database.read() as conn:
-            return list(adopt_rows.id_ranges(conn, after_id, horizon, size))
+            return list(adopt_rows.list_id_ranges(conn, after_id, horizon, size))
 
     def _write_and_count(self, work: Callable[[Transaction], ChangeCounts]) -> None:
         """Run `work` in a short transaction. After the COMMIT, add the counts that `work` returned to the totals
@@ -175,7 +175,7 @@ class AdoptionRun:
 
     def _normalise_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:
-            rows = adopt_rows.unnormalised_rows(conn, after_id, up_to_id)
+            rows = adopt_rows.list_unnormalised_rows(conn, after_id, up_to_id)
         for chunk in _split_rows(rows, ROWS_PER_TRANSACTION):
             self._write_and_count(partial(self._normalise_rows, chunk))
 
@@ -192,7 +192,7 @@ class AdoptionRun:
             if not adopt_rows.write_number(tx.conn, record_id, raw, number, self._now()):
                 return _NO_CHANGES
         except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
-            live_id = adopt_rows.other_row_with_number(tx.conn, record_id, number)
+            live_id = adopt_rows.find_other_row_with_number(tx.conn, record_id, number)
             return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_CHANGES
         self._audit_row(tx, record_id, raw, None)
         return Counter(respelled=1)
@@ -231,7 +231,9 @@ class AdoptionRun:
         horizon = self._read_highest_id()
         while True:
             with self._database.read() as conn:
-                rows = [row for row in adopt_rows.undecided_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon]
+                rows = [
+                    row for row in adopt_rows.list_undecided_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon
+                ]
             if not rows:
                 return
             self._write_and_count(partial(self._compare_rows_with_live, tuple(rows)))
@@ -316,7 +318,7 @@ def accept_incomplete(context: ServiceContext) -> int:
     count = 0
     while True:
         with context.database.read() as conn:
-            ids = adopt_rows.incomplete_ids(conn, IDS_PER_RANGE)
+            ids = adopt_rows.list_incomplete_ids(conn, IDS_PER_RANGE)
         if not ids:
             return count
         count += context.write(partial(_accept_incomplete_rows, context, ids))

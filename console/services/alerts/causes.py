@@ -84,7 +84,7 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
         by_kind.setdefault(kind, set()).add(id)
     found = [alerts.find_by_subjects(conn, kind, ids) for kind, ids in by_kind.items() if kind != TASKS_CAUSE.kind]
     if TASKS_CAUSE in causes:
-        found.append(alerts.newest_of_kind(conn, TASKS_CAUSE.kind, MAX_RECORDS_PER_CAUSE))
+        found.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_RECORDS_PER_CAUSE))
     return tuple(alert for group in found for alert in group)
 
 
@@ -98,7 +98,7 @@ class AffectedRecords:
     def read(self, conn: Connection, causes: Collection[Cause]) -> Mapping[Cause, tuple[AffectedRecord, ...]]:
         """Return the affected records of each cause. The orders and payments of all causes are read together in a
         few queries."""
-        lapsed = journal.lapsed_by_kind(conn)
+        lapsed = journal.list_lapsed_by_kind(conn)
         records = _read_order_chains(conn, causes, lapsed.get(refunds.REFUND_KIND, frozenset()))
         for cause in causes:
             if cause.kind not in _ORDER_CHAIN_KINDS:

@@ -26,7 +26,7 @@ from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import (
     CHANGE_RULE,
     CORPORATION_KIND,
-    EXPECTED,
+    EXPECTED_RESPONSES,
     WatchedFacts,
     clear_closure,
     facts_json,
@@ -223,7 +223,7 @@ class ChangedCompanies:
     ) -> Iterator[int]:
         for start in starts:
             with self._context.database.read() as conn:
-                numbers = live_records.numbers_in_range(
+                numbers = live_records.list_numbers_in_range(
                     conn, kind, start, min(start + starts.step, starts.stop), self._context.now()
                 )
                 new_numbers = sorted(numbers - watched_corporations.find_by_numbers(conn, numbers).keys())
@@ -269,7 +269,9 @@ class ChangedCompanies:
     # Alerts
 
     def _find_open_alerts(self, conn: Connection, numbers: Collection[str]) -> dict[str, Alert]:
-        by_subject = alerts.open_of_subjects(conn, CORPORATION_KIND, [subject_id_of(number) for number in numbers])
+        by_subject = alerts.read_open_alerts_of_subjects(
+            conn, CORPORATION_KIND, [subject_id_of(number) for number in numbers]
+        )
         return {
             number_of_subject(subject_id): alert
             for subject_id, subject_alerts in by_subject.items()
@@ -294,7 +296,7 @@ class ChangedCompanies:
             subject_id_of(number),
             None,
             observed,
-            EXPECTED,
+            EXPECTED_RESPONSES,
             self._context.now(),
         )
         if alert is None:
@@ -330,7 +332,7 @@ class ChangedCompanies:
         last_id = 0
         while True:
             with self._context.database.read() as conn:
-                page = alerts.open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, last_id)
+                page = alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, last_id)
                 detected_at = {number_of_subject(alert.subject_id): alert.detected_at for alert in page}
                 renewed = live_records.find_renewed(conn, detected_at, self._context.now())
             if not page:

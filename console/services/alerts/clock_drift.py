@@ -47,7 +47,7 @@ class ClockDriftAlerts:
             drifts = self._measure_own_clock(conn)
             if WORKER in context.person().roles:
                 drifts |= _measure_clocks_of_requests(conn)
-            open_alerts = alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
+            open_alerts = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
         open_ids = {alert.subject_id for alert in open_alerts}
         new = {
             desk: observed_text(name, seconds)
@@ -65,7 +65,7 @@ class ClockDriftAlerts:
         """Return, by the id of this desk, the name of this machine and the difference of its clock from the
         server's, in seconds; empty if the server's answer took too long."""
         before = self._machine_time()
-        server = clocks.server_time(conn)
+        server = clocks.read_server_time(conn)
         after = self._machine_time()
         if (after - before).total_seconds() > LONGEST_MEASUREMENT_SECONDS:
             return {}

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from console.domain.alerts.events import EventName
-from console.domain.alerts.rules import LONGEST_GRACE_PERIOD, RULES, BrokenRule, find_broken_rule
+from console.domain.alerts.rules import ALERT_RULES, LONGEST_GRACE_PERIOD, BrokenRule, find_broken_rule
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.payments.records import Order, OrderState
@@ -113,10 +113,10 @@ class AlertRules:
         changed_orders, newest_id = self._find_changed_orders(conn, position), candidates.newest_order_id(conn)
         aged_orders = self._find_aged_orders(conn, position)
         upto = position.last_order_id + ORDER_IDS_PER_RUN
-        range_orders = candidates.candidate_order_ids(
+        range_orders = candidates.list_candidate_order_ids(
             conn, position.last_order_id, upto
-        ) | candidates.candidate_order_ids(conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id)
-        open_alerts = alerts.open_alerts(conn, OPEN_ALERTS_PER_RUN, position.last_alert_id)
+        ) | candidates.list_candidate_order_ids(conn, newest_id - NEWEST_ORDERS_PER_RUN, newest_id)
+        open_alerts = alerts.list_open_alerts(conn, OPEN_ALERTS_PER_RUN, position.last_alert_id)
         alert_orders = {alert.subject_id for alert in open_alerts if _is_about_order(alert)}
         next_position = FeedPosition(
             changed_orders[1],
@@ -134,7 +134,7 @@ class AlertRules:
         last_id, order_ids = position.last_read_change, frozenset[int]()
         start = last_id if conn.dialect.name == "sqlite" else max(0, last_id - change_feed.FIRST_OPEN_IDS)
         for rows in self._read_feed(conn, start):
-            last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.orders_of_changes(conn, rows)
+            last_id, order_ids = max(last_id, rows[-1].id), order_ids | candidates.find_orders_of_changes(conn, rows)
         return order_ids, last_id
 
     def _find_aged_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], int]:
@@ -152,7 +152,7 @@ class AlertRules:
             first_young = next(
                 (index for index, change in enumerate(rows) if judged_until < change.at <= latest_valid), len(rows)
             )
-            order_ids |= candidates.orders_of_changes(conn, rows[:first_young])
+            order_ids |= candidates.find_orders_of_changes(conn, rows[:first_young])
             if first_young < len(rows):
                 return order_ids, rows[first_young].id - 1
             last_id = rows[-1].id
@@ -161,7 +161,7 @@ class AlertRules:
     @staticmethod
     def _read_feed(conn: Connection, after_id: int) -> Iterator[tuple[candidates.ChangedRow, ...]]:
         for _ in range(MAX_FEED_READS):
-            rows = candidates.changed_rows(conn, after_id, ROWS_PER_FEED_READ)
+            rows = candidates.list_changed_rows(conn, after_id, ROWS_PER_FEED_READ)
             if not rows:
                 return
             yield rows
@@ -188,7 +188,7 @@ class AlertRules:
         self, conn: Connection, ids: Sequence[int]
     ) -> Iterator[tuple[Order, BrokenRule | None, tuple[Alert, ...]]]:
         now, scale = self._context.now(), self._context.scale
-        open_alerts = alerts.open_of_subjects(conn, orders.ORDER_KIND, ids)
+        open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, ids)
         for order, payments in candidates.read_orders_with_payments(conn, ids):
             own_alerts = tuple(alert for alert in open_alerts.get(order.id, ()) if _is_about_order(alert))
             yield (
@@ -299,7 +299,7 @@ def _split_ids(ids: Sequence[int]) -> list[Sequence[int]]:
 
 
 def _is_about_order(alert: Alert) -> bool:
-    return alert.rule_id in RULES and alert.subject_kind == orders.ORDER_KIND
+    return alert.rule_id in ALERT_RULES and alert.subject_kind == orders.ORDER_KIND
 
 
 def _must_update_alerts(finding: BrokenRule | None, own_alerts: tuple[Alert, ...]) -> bool:

@@ -4,7 +4,7 @@ it, and store their acknowledgements."""
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from console.domain.alerts.rules import RULES, find_broken_rule
+from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -62,8 +62,8 @@ class AlertService:
         the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.open_alerts(conn, limit)
-            resolved_alerts = [alert for alert in alerts.all_alerts(conn, limit) if alert.resolved_at is not None]
+            open_alerts = alerts.list_open_alerts(conn, limit)
+            resolved_alerts = [alert for alert in alerts.list_alerts(conn, limit) if alert.resolved_at is not None]
             return _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
@@ -72,7 +72,7 @@ class AlertService:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return tuple(self.find_items(conn, alerts.open_alerts(conn, limit)).values())
+            return tuple(self.find_items(conn, alerts.list_open_alerts(conn, limit)).values())
 
     def find_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
         """Return these open alerts by their ids, in the same order, each with the action that can end it."""
@@ -95,7 +95,7 @@ class AlertService:
         items: dict[int, AlertItem] = {}
         for order, stored_payments in facts:
             paid = [completed[payment.id] for payment in stored_payments]
-            finding = find_broken_rule(order, paid, now, scale, RULES)
+            finding = find_broken_rule(order, paid, now, scale, ALERT_RULES)
             if finding is None:
                 continue
             action = find_alert_action(order, paid, finding)
@@ -119,9 +119,9 @@ class AlertService:
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.open_alerts_of_rule(conn, CHANGE_RULE, limit, last_id)
+            open_alerts = alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, limit, last_id)
             changes = watched_corporations.find_changes(conn, open_alerts)
-            checks = credit_checks.live_of_numbers(conn, {change.number for _, change in changes})
+            checks = credit_checks.find_live_of_numbers(conn, {change.number for _, change in changes})
             items = tuple(
                 ChangedCompanyItem(
                     change,
@@ -147,7 +147,7 @@ class AlertService:
         are counted. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return sum(alert.acknowledged_by is None for alert in alerts.open_alerts(conn, MAX_COUNTED_ALERTS))
+            return sum(alert.acknowledged_by is None for alert in alerts.list_open_alerts(conn, MAX_COUNTED_ALERTS))
 
     def find_rollback(self) -> RollbackFinding | None:
         """Check whether the database went back to an earlier state. Return the finding because of which operations
@@ -273,7 +273,9 @@ def parse_cursor(text: str | None) -> int:
 
 def _add_record_numbers(conn: Connection, some_alerts: Sequence[Alert]) -> tuple[Alert, ...]:
     """Return the alerts, each with the number by which people know the alert's record."""
-    numbers = any_record.numbers_of(conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in some_alerts})
+    numbers = any_record.read_numbers_of_subjects(
+        conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in some_alerts}
+    )
     return tuple(
         replace(alert, number=numbers.get(f"{alert.subject_kind} {alert.subject_id}")) for alert in some_alerts
     )

@@ -67,10 +67,10 @@ class IncidentService:
         incidents, the newest first. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS)
+            open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS)
             listed_alerts = [
                 *open_alerts,
-                *(alerts.all_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED) if include_closed else ()),
+                *(alerts.list_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED) if include_closed else ()),
             ]
             incidents = self._read_incidents(conn, listed_alerts)
         open_ones = [one for one in incidents if one.state is not IncidentState.CLOSED]
@@ -93,7 +93,7 @@ class IncidentService:
         now = self._context.now()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            alert_groups = _group_alerts_by_incident(conn, alerts.open_alerts(conn, MAX_OPEN_ALERTS))
+            alert_groups = _group_alerts_by_incident(conn, alerts.list_open_alerts(conn, MAX_OPEN_ALERTS))
             waiting = [
                 (cause, alert_group)
                 for cause, alert_group in alert_groups
@@ -120,7 +120,7 @@ class IncidentService:
         name is set. Raises not_allowed if the acting person may not do this."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            open_alerts = alerts.open_alerts(conn, MAX_OPEN_ALERTS) if person is not None else ()
+            open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS) if person is not None else ()
             if person is None or not open_alerts:
                 return ()
             alert_groups = _group_alerts_by_incident(conn, open_alerts)
@@ -143,7 +143,9 @@ class IncidentService:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return tuple(person.name for person in people.enabled_people(conn) if has_right(person, _INCIDENT_RIGHT))
+            return tuple(
+                person.name for person in people.list_enabled_people(conn) if has_right(person, _INCIDENT_RIGHT)
+            )
 
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
         """Make the acting person the owner of the incident. Raises in_progress (detail.holder, since) if another

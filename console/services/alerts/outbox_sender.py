@@ -97,7 +97,7 @@ class OutboxSender:
             self._context.scale.scaled_delta(RETRY_WAITS[-1] * (1 + JITTER_FRACTION)),
         )
         with self._context.database.read() as conn:
-            return outbox.due_events(conn, now, BATCH, latest_credible=now + longest_wait + CLOCK_TOLERANCE)
+            return outbox.list_due_events(conn, now, BATCH, latest_credible=now + longest_wait + CLOCK_TOLERANCE)
 
     def _send_event(self, publisher: Publisher, event: OutboxEvent) -> str | None:
         context = self._context
@@ -123,7 +123,7 @@ class OutboxSender:
         context = self._context
         with context.database.read() as conn:
             counts = outbox.count_unpublished(conn)
-            open_alert = alerts.open_alerts_of_rule(conn, ALERT_RULE, 1)
+            open_alert = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 1)
         is_old = (
             counts.oldest_created_at is not None
             and context.now() - counts.oldest_created_at > context.scale.scaled_delta(UNPUBLISHED_ALERT_AGE)

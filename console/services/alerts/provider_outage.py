@@ -56,7 +56,7 @@ class ProviderOutages:
         with context.database.read() as conn:
             series_by_provider = _find_failing_series(conn, context.now())
             alerted_numbers = {
-                alert.subject_id for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
+                alert.subject_id for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
             }
         away_providers = {
             name: since for name, since in series_by_provider.items() if since is not None and self._is_outage(*since)
@@ -91,7 +91,7 @@ class ProviderOutages:
                 tx.conn, ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id(name), None, observed, "answers", now
             )
         numbers = {compute_provider_subject_id(name) for name in returned_names}
-        for alert in alerts.open_alerts_of_rule(tx.conn, ALERT_RULE, _MAX_OPEN_ALERTS):
+        for alert in alerts.list_open_alerts_of_rule(tx.conn, ALERT_RULE, _MAX_OPEN_ALERTS):
             if alert.subject_id in numbers:
                 alerts.resolve(tx.conn, alert.id, now)
 
@@ -115,6 +115,6 @@ def _find_failing_series(conn: Connection, now: datetime) -> dict[str, tuple[dat
 def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
     """Yield the calls to providers since CALL_LOOK_BACK_PERIOD before `now`, newest first: the time, the provider,
     and True if its answer was usable."""
-    for at, source, summary in recent_activity.provider_calls(conn, now - CALL_LOOK_BACK_PERIOD):
+    for at, source, summary in recent_activity.list_provider_calls(conn, now - CALL_LOOK_BACK_PERIOD):
         if is_call(source):
             yield at, source.partition(".")[0], classify_answer(summary)[1]

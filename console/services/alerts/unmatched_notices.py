@@ -63,7 +63,7 @@ class UnmatchedNotices:
         last_id = parse_cursor(after)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_cases = alerts.unacknowledged_alerts_of_rule(conn, _UNMATCHED_NOTICE_RULE, limit, last_id)
+            open_cases = alerts.list_unacknowledged_alerts(conn, _UNMATCHED_NOTICE_RULE, limit, last_id)
             items = tuple(self._make_items(conn, open_cases, with_candidates=with_candidates))
         return UnmatchedNoticePage(QUEUE_NAME, items, str(open_cases[-1].id) if len(open_cases) == limit else None)
 
@@ -95,7 +95,7 @@ class UnmatchedNotices:
         events = {
             event.id: event for event in payment_events.find_by_ids(conn, ids) if event.done == RESULT_UNMATCHED
         }
-        open_cases = alerts.open_of_subjects(conn, NOTICE_KIND, ids)
+        open_cases = alerts.read_open_alerts_of_subjects(conn, NOTICE_KIND, ids)
         records = _group_by_number(
             notice_candidates.find_by_numbers(conn, {event.order_no for event in events.values() if event.order_no})
         )

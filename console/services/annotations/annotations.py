@@ -20,5 +20,5 @@ class Annotations(TypedDict):
 def read_annotations(context: ServiceContext, conn: Connection, kind: str, record_id: int) -> Annotations:
     """Return the annotations of a record, read in the caller's transaction. `kind` is the kind of the record, such
     as `payment`."""
-    assignments = takes.takes_of(conn, kind, (record_id,), context.now())
-    return {"taken": assignments.get(record_id), "notes": notes.notes_of(conn, kind, record_id)}
+    assignments = takes.read_takes(conn, kind, (record_id,), context.now())
+    return {"taken": assignments.get(record_id), "notes": notes.list_notes(conn, kind, record_id)}

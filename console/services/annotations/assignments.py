@@ -41,12 +41,14 @@ class AssignmentService:
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         name, until = context.holder().operator, now + context.scale.scaled_delta(TAKE_DURATION)
-        earlier = takes.takes_of(tx.conn, kind, (record_id,), now).get(record_id)
+        earlier = takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
         if not takes.take_record(tx.conn, kind, record_id, name, now, until):
-            raise _make_taken_error(kind, record_id, takes.takes_of(tx.conn, kind, (record_id,), now).get(record_id))
+            raise _make_taken_error(
+                kind, record_id, takes.read_takes(tx.conn, kind, (record_id,), now).get(record_id)
+            )
         if earlier is None:
             context.record_audit(tx, TAKE_ACTION, record_id, {"until": until}, kind=kind)
-        return takes.takes_of(tx.conn, kind, (record_id,))[record_id]
+        return takes.read_takes(tx.conn, kind, (record_id,))[record_id]
 
     def give_up(self, kind: str, record_id: int) -> bool:
         """End the acting person's own take. Return False if the person has no take of the record. Raises
@@ -66,7 +68,7 @@ class AssignmentService:
 
 def require_record(tx: Transaction, kind: str, record_id: int) -> None:
     """Raise not_found if the database has no record of this kind and id."""
-    if any_record.find(tx.conn, kind, record_id, journal.lapsed_by_kind(tx.conn)) is None:
+    if any_record.find(tx.conn, kind, record_id, journal.list_lapsed_by_kind(tx.conn)) is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
 
 

@@ -57,7 +57,7 @@ def find_mentioned(tx: Transaction, note_text: str, author: str) -> tuple[str, .
     and so are people without MENTION_RIGHT."""
     if not any(sign in note_text for sign in "@＠﹫"):
         return ()
-    names = [person.name for person in people.enabled_people(tx.conn) if has_right(person, MENTION_RIGHT)]
+    names = [person.name for person in people.list_enabled_people(tx.conn) if has_right(person, MENTION_RIGHT)]
     return find_names(note_text, names, author).people
 
 

@@ -52,7 +52,7 @@ class NoteService:
         note_id = notes.add_note(tx.conn, kind, record_id, author, note_text, now)
         facts = {"note": note_id, **({"mentioned": mentioned} if mentioned else {})}
         context.record_audit(tx, NOTE_ACTION, record_id, facts, kind=kind)
-        note = next(note for note in notes.notes_of(tx.conn, kind, record_id) if note.id == note_id)
+        note = next(note for note in notes.list_notes(tx.conn, kind, record_id) if note.id == note_id)
         if mentions_by is not None:
             add_mentions(tx, note, mentioned, mentions_by)
         return note
@@ -61,7 +61,7 @@ class NoteService:
         """Return a record's notes, oldest first. Raises not_allowed if the acting person may not read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return notes.notes_of(conn, kind, record_id)
+            return notes.list_notes(conn, kind, record_id)
 
 
 def require_valid_note(note_text: str) -> str:

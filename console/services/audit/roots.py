@@ -25,7 +25,7 @@ class AuditRoots:
         COMMITTED_AGE_SECONDS, in several transactions. Return the number of stored heads; 0 if no root is due."""
         context = self._context
         with context.database.read() as conn:
-            age = audit_roots.oldest_uncovered_age_seconds(conn, audit_roots.covered_rows(conn), context.now())
+            age = audit_roots.oldest_uncovered_age_seconds(conn, audit_roots.read_covered_rows(conn), context.now())
             newest_id = audit_roots.newest_row_older_than(
                 conn, context.now(), context.scale.scaled_seconds(COMMITTED_AGE_SECONDS)
             )
@@ -40,7 +40,7 @@ class AuditRoots:
     def _write_next_heads(self, tx: Transaction, newest_id: int) -> int:
         """Store the next heads up to the entry with the id `newest_id`, in the caller's transaction. Return their
         number; 0 if a root already covers all these entries."""
-        since = audit_roots.covered_rows(tx.conn)
+        since = audit_roots.read_covered_rows(tx.conn)
         if since.last_end >= newest_id:
             return 0
         now, heads = audit_roots.heads_to_store(tx.conn, since, newest_id)

@@ -41,8 +41,8 @@ class AuditService:
         """
         who = self._find_visible_person()
         with self._context.database.read() as conn:
-            entries = audit.newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
-            numbers = any_record.numbers_of(conn, {entry.subject for entry in entries})
+            entries = audit.list_newest_entries(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
+            numbers = any_record.read_numbers_of_subjects(conn, {entry.subject for entry in entries})
         self._reads.record_opening(AuditAction.AUDIT_LISTED, "audit", None)
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 

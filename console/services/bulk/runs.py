@@ -232,7 +232,7 @@ class BulkRuns(BulkRunReader):
         """Due task: continue each run whose process ended, up to BATCH rows of each run. Return the number of rows
         that were executed in all runs."""
         with self._context.database.read() as conn:
-            unfinished = bulk.unfinished_runs(conn)
+            unfinished = bulk.list_unfinished_runs(conn)
         return sum(self._continue_run(run) for run in cancellation.iterate_until_stopped(unfinished))
 
     def _continue_run(self, run: BulkRun) -> int:
@@ -250,7 +250,7 @@ class BulkRuns(BulkRunReader):
         """Pause the run unless another process executes it: its action takes records or writes notes, and a
         process may do that only in the name of the run's maker. Return 0, the number of executed rows."""
         with self._context.database.read() as conn:
-            is_held = leases.holder_of(conn, make_lease_name(run.id)) is not None
+            is_held = leases.find_holder(conn, make_lease_name(run.id)) is not None
         if not is_held:
             with suppress(bulk.StaleRow):  # another process has changed the run meanwhile
                 self._context.write(

@@ -61,7 +61,7 @@ class BulkRunReader:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            runs = {run.id: run for run in (*bulk.open_runs(conn), *bulk.latest_runs(conn, _MAX_FINISHED_RUNS))}
+            runs = {run.id: run for run in (*bulk.list_open_runs(conn), *bulk.latest_runs(conn, _MAX_FINISHED_RUNS))}
             items = [_read_item(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 
@@ -69,7 +69,7 @@ class BulkRunReader:
         """Return the number of bulk runs that are in the state running or paused."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return sum(run.state in (bulk.RUN_RUNNING, bulk.RUN_PAUSED) for run in bulk.open_runs(conn))
+            return sum(run.state in (bulk.RUN_RUNNING, bulk.RUN_PAUSED) for run in bulk.list_open_runs(conn))
 
     def count_results(self, run_id: int) -> BulkProgress:
         """Return the progress of a run and the number of rows by result. Raises not_found if there is no run with
@@ -101,7 +101,7 @@ class BulkRunReader:
         """Return the rows that `list_rows` returns, each with the present state of its record."""
         rows = self.list_rows(run_id, result_filter, after_position, limit)
         with self._context.database.read() as conn:
-            lapsed = journal.lapsed_by_kind(conn)
+            lapsed = journal.list_lapsed_by_kind(conn)
             found = [any_record.find(conn, row.kind, row.subject_id, lapsed) for row in rows]
             stored = [record for record in found if record is not None]
             named = iter(complete_with_corporations(self._context, conn, stored))
@@ -140,4 +140,4 @@ class BulkRunReader:
 
 def _read_item(conn: Connection, run: BulkRun) -> BulkItem:
     """Return the run with the holder of its lease; the holder is None unless the run is in the state running."""
-    return BulkItem(run, leases.holder_of(conn, make_lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None)
+    return BulkItem(run, leases.find_holder(conn, make_lease_name(run.id)) if run.state == bulk.RUN_RUNNING else None)

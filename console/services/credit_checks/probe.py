@@ -133,7 +133,7 @@ class CreditCheckProbes:
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         # Open purchases are read before the reports are compared: a purchase that another transaction settles in
         # between then appears among the ids that a record here has.
-        open_purchases = journal.open_purchases(tx.conn, record.corporation_number)
+        open_purchases = journal.list_open_purchases(tx.conn, record.corporation_number)
         unused_reports = [
             report
             for report in reports

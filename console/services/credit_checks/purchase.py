@@ -77,9 +77,9 @@ class CreditChecks:
         value = self.parse_number(number)
         context = self._context
         with context.database.read() as conn:
-            records = credit_checks.find_by_number(conn, value, journal.lapsed_subjects(conn))
+            records = credit_checks.find_by_number(conn, value, journal.list_lapsed_subjects(conn))
             purchase_leases = [
-                holder for holder in leases.holders(conn) if holder.name.startswith("alarmbox_credit_check_")
+                holder for holder in leases.list_holders(conn) if holder.name.startswith("alarmbox_credit_check_")
             ]
             facts = read_facts(context, conn, value)
         live_records = tuple(record for record in records if record.is_live)
@@ -246,7 +246,7 @@ class _PurchaseAttempt:
             live_record = joined_reads.find_record(conn, live.id) or live
             self._refuse_live(live_record)
         spooled = self._context.spool.purchases_holding_claim(self._context.database_id, client, number)
-        for intent in (*spooled, *lost_operations.purchases_holding_claim(conn, client, number)):
+        for intent in (*spooled, *lost_operations.list_purchases_holding_claim(conn, client, number)):
             if credit_checks.find_by_operation(conn, number, intent.operation_id) is None:
                 detail: AlreadyPurchased = {
                     "source": "desk",
@@ -285,7 +285,7 @@ class _PurchaseAttempt:
             if replaced is not None:
                 credit_checks.change_record(tx.conn, replaced, now, superseded_by=record_id)
             context.record_audit(tx, AuditAction.CREDIT_CHECK_SUPERSEDED, superseded.id, {"by": record_id})
-        key = _compute_fingerprint(["v1", PURCHASE.name, client, number, record_id])
+        key = _compute_fingerprint(["v1", PURCHASE_ACTION.name, client, number, record_id])
         return ClaimedRecord(
             credit_checks.CREDIT_CHECK_KIND, record_id, client, number, key, _compute_fingerprint(asdict(request))
         )
@@ -320,7 +320,7 @@ class _PurchaseAttempt:
         )
 
 
-PURCHASE: GuardedAction[_PurchaseAttempt, outcomes.PurchaseSettler, CheckReport, CreditCheck] = GuardedAction(
+PURCHASE_ACTION: GuardedAction[_PurchaseAttempt, outcomes.PurchaseSettler, CheckReport, CreditCheck] = GuardedAction(
     name=AuditAction.CREDIT_CHECK_PURCHASE,
     kind=credit_checks.CREDIT_CHECK_KIND,
     right="purchase",

@@ -67,7 +67,7 @@ class RefetchService:
     def __init__(self, context: ServiceContext, pipeline: GuardedPipeline, parts: CheckReadings) -> None:
         self._context = context
         self._readings = parts
-        self.refetches = GuardedService(context, pipeline, REFETCH, lambda: context)
+        self.refetches = GuardedService(context, pipeline, REFETCH_ACTION, lambda: context)
 
     # After a purchase: failures are only logged, and each part is written in a transaction of its own
 
@@ -212,7 +212,7 @@ class _RefetchAttempt:
         try:
             with self._context.database.read() as conn:
                 record = credit_checks.find(conn, record_before.id) or record_before
-                documents = evidence.documents_of(
+                documents = evidence.list_documents(
                     conn, credit_checks.CREDIT_CHECK_KIND, record.id, record.pdf_file_path
                 )
         except ConsoleError as error:
@@ -248,7 +248,7 @@ class _RefetchAttempt:
         )
 
 
-REFETCH: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = GuardedAction(
+REFETCH_ACTION: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = GuardedAction(
     name=AuditAction.CREDIT_CHECK_REFETCH,
     kind=credit_checks.CREDIT_CHECK_KIND,
     right="refetch",

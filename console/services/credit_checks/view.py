@@ -69,7 +69,7 @@ class CreditCheckViews:
                 explanation=explain(record, context.now()),
                 timeline=read_timeline(conn, CREDIT_CHECK_KIND, str(record_id)),
                 evidence=answers,
-                documents=evidence.documents_of(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path),
+                documents=evidence.list_documents(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path),
                 actions=self._list_actions(conn, record, person),
                 holder=holder,
                 awaiting="second_person" if relations.awaits_second_person else None,
@@ -87,7 +87,7 @@ class CreditCheckViews:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = credit_checks.find(conn, record_id)
-            documents = evidence.documents_of(
+            documents = evidence.list_documents(
                 conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path if record else None
             )
         document = next((doc for doc in documents if doc.sha256 == sha256 or (sha256 is None and doc.current)), None)
@@ -104,16 +104,16 @@ class CreditCheckViews:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             record = check_records.require_record(conn, record_id)
-            return evidence.documents_of(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path)
+            return evidence.list_documents(conn, CREDIT_CHECK_KIND, record_id, record.pdf_file_path)
 
     def _find_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
-        holder = leases.holder_of(conn, make_lease_name(record.id))
+        holder = leases.find_holder(conn, make_lease_name(record.id))
         if holder is not None or record.state is not CheckState.PENDING:
             return holder
         running = journal.find_running(conn, CREDIT_CHECK_KIND, record.id)
         if running is None:
             return None
-        return leases.holder_of(conn, f"alarmbox_credit_check_{record.client_id}")
+        return leases.find_holder(conn, f"alarmbox_credit_check_{record.client_id}")
 
     def _list_actions(
         self, conn: Connection, record: CreditCheck, person: Person | None
@@ -142,7 +142,7 @@ def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[Timelin
     """Return the history of a record from the audit trail, oldest entry first."""
     return tuple(
         TimelineEntry(entry.at, entry.who, entry.what, {**entry.detail, "reason": entry.reason}, entry.result)
-        for entry in audit.entries_of_subject(conn, kind, subject_id)
+        for entry in audit.list_entries_of_subject(conn, kind, subject_id)
     )
 
 

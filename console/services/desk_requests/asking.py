@@ -85,7 +85,7 @@ class RemoteRequestIds(RequestIds):
             return act()
         request, file = self._make_request(command, request_id, arguments)
         with self._context.database.read() as conn:
-            if presence.newest_worker(conn, PRESENCE_SECONDS) is None:
+            if presence.find_newest_worker(conn, PRESENCE_SECONDS) is None:
                 raise ConsoleError(ErrorCode.WORKER_AWAY)
         password = read_typed_password() if command in CONFIRMED_ACTIONS else None
         value: T

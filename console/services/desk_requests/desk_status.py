@@ -17,7 +17,7 @@ def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | Non
     """Return the worker whose presence lease was renewed last; None if no worker is present. Needs one short read
     of the database."""
     with database.read() as conn:
-        return presence.newest_worker(conn, scale.lease_seconds(PRESENCE_SECONDS))
+        return presence.find_newest_worker(conn, scale.lease_seconds(PRESENCE_SECONDS))
 
 
 def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
@@ -52,7 +52,7 @@ class DeskStatus:
         with self._context.database.read() as conn:
             if asks_worker and with_presence:
                 return presence.read_news(conn, after)
-            return DeskNews(*change_feed.changes_since(conn, after))
+            return DeskNews(*change_feed.list_changes_since(conn, after))
 
     def list_unneeded_credentials(self) -> LeftoverCredentials:
         """Return the names of the credentials that this desk has but doesn't need, because a worker acts for its

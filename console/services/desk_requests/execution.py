@@ -95,7 +95,7 @@ class RequestExecutor:
         """
         context, limit_seconds = self._context, self.scale.lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
-            silent_seconds = presence.silent_seconds(conn, presence_seconds)
+            silent_seconds = presence.read_silent_seconds(conn, presence_seconds)
         silent = frozenset(token for token, seconds in silent_seconds.items() if seconds > limit_seconds)
         self.is_standby = min(silent_seconds.keys() - silent, default=own_token) < own_token
         ended, self._silent_workers = silent & self._silent_workers, silent

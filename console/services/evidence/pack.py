@@ -286,7 +286,7 @@ class _PackDraft:
     def _read_documents(self) -> Iterable[Document]:
         for kind, id in self._related.record_keys:
             if kind == credit_checks.CREDIT_CHECK_KIND:
-                yield from evidence.documents_of(self._conn, kind, int(id), None)
+                yield from evidence.list_documents(self._conn, kind, int(id), None)
 
     def _has_room(self, pack: PackWriter, name: str, size: int, sha256: str | None = None) -> bool:
         if pack.size + size <= self._largest_bytes:

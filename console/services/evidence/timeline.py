@@ -172,7 +172,7 @@ def read_related_records(context: ServiceContext, conn: Connection, kind: str, i
     """Return the record with its related records. Raises not_found, also for an unknown kind or a malformed id."""
     if kind == OPERATION:
         return _read_operation_with_record(context, conn, str(id))
-    lapsed = journal.lapsed_by_kind(conn)
+    lapsed = journal.list_lapsed_by_kind(conn)
     number = _parse_id(kind, id)
     record = any_record.find(conn, kind, number, lapsed)
     if record is None:
@@ -214,7 +214,7 @@ def _read_operation_with_record(context: ServiceContext, conn: Connection, opera
     operation = journal.find_with_effective_state(conn, operation_id)
     if operation is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": OPERATION, "id": operation_id[:64]})
-    lapsed = journal.lapsed_by_kind(conn)
+    lapsed = journal.list_lapsed_by_kind(conn)
     subject = any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed)
     return RelatedRecords(operation, () if subject is None else (subject,))
 

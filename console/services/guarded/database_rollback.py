@@ -112,7 +112,7 @@ def find_open_rollback(conn: Connection) -> RollbackFinding | None:
     from console.store.alerts import alerts
     from console.store.operations import lost_operations
 
-    return RollbackFinding(alerts.find(conn, number), lost_operations.unrestored_operations(conn))
+    return RollbackFinding(alerts.find(conn, number), lost_operations.list_unrestored_operations(conn))
 
 
 def count_missing_anchors(spool: Spool, database: Database, database_id: str) -> int:
@@ -126,7 +126,7 @@ def count_missing_anchors(spool: Spool, database: Database, database_id: str) ->
         return 0
     own_anchors = _read_known_anchors(spool, database_id)
     with database.read() as conn:
-        return 0 if reads_views(conn) else len(anchors.missing_heads(conn, own_anchors))
+        return 0 if reads_views(conn) else len(anchors.list_missing_heads(conn, own_anchors))
 
 
 def make_address_key(database: Database) -> str:
@@ -187,7 +187,7 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Ro
     with context.database.read() as conn:
         compares = not reads_views(conn)
         missing, newest = anchors.compare_with_anchors(conn, own_anchors) if compares else (False, None)
-        people = anchors.resolved_rollback_alerts(conn) if compares else acknowledgers
+        people = anchors.list_resolved_rollback_alerts(conn) if compares else acknowledgers
     if missing or old_database_id is not None:
         return _report_rollback(context, own_anchors, old_database_id, acknowledgers)
     if newest is not None:
@@ -289,10 +289,10 @@ def _write_rollback(
     """
     from console.store.operations import lost_operations
 
-    missing = anchors.missing_heads(tx.conn, own_anchors)
+    missing = anchors.list_missing_heads(tx.conn, own_anchors)
     if not missing and old_database_id is None:
         return None, None
-    people = anchors.resolved_rollback_alerts(tx.conn)
+    people = anchors.list_resolved_rollback_alerts(tx.conn)
     unreported = lost_operations.find_entries_not_stored(
         tx.conn, lost_operations.find_entries_not_in_journal(tx.conn, spooled)
     )
@@ -345,7 +345,7 @@ def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> No
     before_row_id: int | None = None
     while heads := spool.newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
         with context.database.read() as conn:
-            missing = anchors.missing_heads(conn, heads)
+            missing = anchors.list_missing_heads(conn, heads)
         if not missing:
             break
         spool.give_up_anchors(database_id, missing)

@@ -21,7 +21,7 @@ def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress
     lease = acquire(context, name)
     if lease is None:
         with context.database.read() as conn:
-            holder = leases.holder_of(conn, name)
+            holder = leases.find_holder(conn, name)
         raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **refusals.make_holder_detail(holder)})
     with keep_renewed(context, lease):
         yield lease

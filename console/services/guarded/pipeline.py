@@ -182,7 +182,7 @@ class GuardedPipeline:
         context = self._context
         lease = leases.acquire(tx, operation.lease, context.holder(), context.now(), self._heartbeat.lease_seconds)
         if lease is None:
-            raise _LeaseTaken(leases.holder_of(tx.conn, operation.lease))
+            raise _LeaseTaken(leases.find_holder(tx.conn, operation.lease))
         return lease
 
     def _insert_journal_row(
@@ -211,7 +211,7 @@ class GuardedPipeline:
             interrupts.raise_if_pending()
             with context.database.read() as conn:
                 operation.check(conn)
-                holder = leases.holder_of(conn, operation.lease or "")
+                holder = leases.find_holder(conn, operation.lease or "")
             if holder is None or context.clock.monotonic() >= deadline:
                 seconds = round(context.clock.monotonic() - started_at, 3)
                 log_events.write_event(

@@ -322,7 +322,7 @@ class RequestIds:
         if error is None or kind is None:
             return answer
         with self._context.database.read() as conn:
-            present = any_record.find(conn, kind, getattr(record, "id", 0), journal.lapsed_by_kind(conn))
+            present = any_record.find(conn, kind, getattr(record, "id", 0), journal.list_lapsed_by_kind(conn))
         detail = {**error.detail, "record": present or record}
         return CallAnswer(error=rebuild_error(error.code, detail, exit_status=error.exit_status))
 

@@ -159,7 +159,7 @@ class Lookup:
         from console.store.records import any_record
 
         with self._context.database.read() as conn:
-            row = any_record.find(conn, kind, record.id, journal.lapsed_by_kind(conn))
+            row = any_record.find(conn, kind, record.id, journal.list_lapsed_by_kind(conn))
             if row is None or row.version != record.version:
                 return replace(record, relations=None)
             ((completed,),) = self._add_relations_to_groups(conn, (row,))
@@ -189,7 +189,7 @@ class Lookup:
 
         self._context.require_right("read")
         with self._context.database.read() as conn:
-            lapsed = journal.lapsed_by_kind(conn)
+            lapsed = journal.list_lapsed_by_kind(conn)
             found = {ref: any_record.find(conn, *ref, lapsed) for ref in refs}
         return {ref: record for ref, record in found.items() if record is not None}
 
@@ -202,7 +202,7 @@ class Lookup:
 
         self._context.require_right("read")
         with self._context.database.read() as conn:
-            return any_record.numbers_of(conn, subjects)
+            return any_record.read_numbers_of_subjects(conn, subjects)
 
     def find_similar_numbers(self, text: str) -> tuple[str, ...]:
         """Return at most three stored corporation numbers that differ from `text` by one typing error; none if
@@ -224,7 +224,7 @@ class Lookup:
             return ()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return credit_checks.known_numbers(conn, typing_variants, 3)
+            return credit_checks.find_known_numbers(conn, typing_variants, 3)
 
     def suggest_records(self, text: str, limit: int = 20) -> "tuple[QueuedRecord, ...]":
         """Return at most `limit` records that match `text`. Raises not_allowed if the acting person may not read.
@@ -242,7 +242,7 @@ class Lookup:
             return ()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            lapsed = journal.lapsed_by_kind(conn)
+            lapsed = journal.list_lapsed_by_kind(conn)
             checks = _find_credit_checks(conn, query, limit, lapsed.get(credit_checks.CREDIT_CHECK_KIND, frozenset()))
             money = beginnings.find_by_prefix(conn, query, limit, lapsed)
             kinds: tuple[Sequence[QueuedRecord], ...] = (checks, money.orders, money.payments, money.refunds)
@@ -298,7 +298,7 @@ def _find_money_records(
     """
     from console.store.records import money_by_corporation
 
-    money = money_by_corporation.records_of_number(conn, number)
+    money = money_by_corporation.list_records_of_number(conn, number)
     return money.orders, money.payments, money.refunds
 
 

@@ -132,7 +132,7 @@ class EverythingSearch:
         search = RecordSearch(
             self._make_queue_filter(conn, query),
             query.days,
-            journal.lapsed_by_kind(conn),
+            journal.list_lapsed_by_kind(conn),
             limit,
             None if named is None else named.ids,
         )
@@ -152,7 +152,7 @@ class EverythingSearch:
         if not choice.needs_owners:
             return choice
         owners: dict[str, dict[int, str]] = {}
-        for take in assignments.running_takes(conn, self._context.now()):
+        for take in assignments.list_running_takes(conn, self._context.now()):
             owners.setdefault(take.kind, {})[take.subject_id] = take.person
         return replace(choice, owners=owners)
 
@@ -210,7 +210,7 @@ def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple
     found = [
         alert
         for kind, of_kind in ids.items()
-        for of_record in alerts.open_of_subjects(conn, kind, of_kind).values()
+        for of_record in alerts.read_open_alerts_of_subjects(conn, kind, of_kind).values()
         for alert in of_record
     ]
     return tuple(sorted(found, key=_get_alert_id, reverse=True)[:_MAX_ALERTS])

@@ -365,7 +365,7 @@ class HealthChecks:
         with self._database.read() as conn:
             counts, unpublished = (
                 outbox.count_unpublished(conn),
-                alerts.open_alerts_of_rule(conn, outbox.UNPUBLISHED_RULE, 1),
+                alerts.list_open_alerts_of_rule(conn, outbox.UNPUBLISHED_RULE, 1),
             )
         return {
             "ok": not unpublished,

@@ -100,9 +100,9 @@ class LiveFeedReader:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            mark, changed_ids = change_feed.changes_since(conn, after)
+            mark, changed_ids = change_feed.list_changes_since(conn, after)
             changed_ids = tuple(change for change in changed_ids if change[0] in FEED_CHANNELS)
-            lapsed = journal.lapsed_by_kind(conn) if changed_ids else {}
+            lapsed = journal.list_lapsed_by_kind(conn) if changed_ids else {}
             summaries = tuple(
                 _read_summary(conn, kind, record_id, lapsed) for kind, record_id in changed_ids[:_MAX_RECORDS_READ]
             )

@@ -75,10 +75,10 @@ class MetricFigureReader:
         self._count_other_processes()
         queues = self._queues.read_counts()
         with self._context.database.read() as conn:
-            answers = [answer for answer in recent_activity.provider_answers(conn, since) if is_call(answer[0])]
+            answers = [answer for answer in recent_activity.list_provider_answers(conn, since) if is_call(answer[0])]
             states = recent_activity.count_payment_states(conn, since)
             notices = recent_activity.count_notices(conn, since)
-            durations = recent_activity.operation_durations(conn, [of for _, _, of in answers if of], since)
+            durations = recent_activity.list_operation_durations(conn, [of for _, _, of in answers if of], since)
             overdue_names = tuple(
                 task.name for task in tasks.all_tasks(conn) if is_overdue(task, now, self._context.scale)
             )

@@ -62,14 +62,14 @@ class PersonalEvents:
 
     def _list_own_request_events(self, conn: Connection, person: str) -> Iterator[PersonalEvent]:
         since = self._context.now() - _LONGEST_REQUEST_AGE
-        for refund in own_requests.decided_refunds(conn, person, since):
+        for refund in own_requests.list_decided_refunds(conn, person, since):
             act = _EVENT_ACT_OF_REFUND_STATE.get(refund.state, "approved")
             key, number = f"refund/{refund.id}/{act}", refund.payment_number
             yield PersonalEvent(EventKind.DECISION, key, act, REFUND_KIND, str(refund.id), number)
-        for proposal in own_requests.closed_proposals(conn, person, since):
+        for proposal in own_requests.list_closed_proposals(conn, person, since):
             key = f"proposal/{proposal.id}"
             yield PersonalEvent(EventKind.DECISION, key, "closed", proposal.kind, proposal.record_id)
-        for run_id, reason in own_requests.ended_runs(conn, person):
+        for run_id, reason in own_requests.list_ended_runs(conn, person):
             if reason != DISCARDED_REASON:  # only its maker discards a run
                 key, name = f"bulk-run/{run_id}", name_of_run(run_id)
                 yield PersonalEvent(EventKind.BULK_RUN, key, "ended", BULK_RUN_KIND, str(run_id), name)

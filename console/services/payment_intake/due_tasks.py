@@ -39,7 +39,7 @@ class PaymentDueTasks:
 
     def _run_for_due_payments(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
         with self._context.database.read() as conn:
-            due_payments = payments.due_payments(conn, reasons, self._context.now(), BATCH_SIZE)
+            due_payments = payments.list_due_payments(conn, reasons, self._context.now(), BATCH_SIZE)
         return sum(self._run_for_payment(payment, act) for payment in iterate_until_stopped(due_payments))
 
     def _run_for_payment(self, payment: Payment, act: Callable[[Payment], object]) -> int:

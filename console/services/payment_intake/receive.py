@@ -246,4 +246,4 @@ class NoticeReceiver:
 
     def _read_events_with_state(self, event_state: str, after_id: int = 0) -> tuple[PaymentEvent, ...]:
         with self._context.database.read() as conn:
-            return payment_events.events_with_result(conn, event_state, EVENTS_PER_RUN, after_id)
+            return payment_events.list_events_with_result(conn, event_state, EVENTS_PER_RUN, after_id)

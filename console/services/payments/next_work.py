@@ -41,7 +41,7 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
     """Return the work of a payment that is in `state`: review by a person if the payment has an open case, otherwise
     the scheduled read that this state needs, otherwise no work.
     """
-    rules = cases.rules_of_open_cases(tx.conn, PAYMENT_KIND, payment.id)
+    rules = cases.list_rules_of_open_cases(tx.conn, PAYMENT_KIND, payment.id)
     if rules:
         return Work(WorkState.NEEDS_REVIEW, reason=rules[0])
     if state in WAITING_STATES:

@@ -150,7 +150,7 @@ class PaymentProbes:
         with the certainty unknown. Raises not_found if there is none.
         """
         with self._context.database.read() as conn:
-            payment = payments.find(conn, payment_id, journal.lapsed_subjects(conn, PAYMENT_KIND))
+            payment = payments.find(conn, payment_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
         if payment is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
         return payment

@@ -138,7 +138,7 @@ class _StartAttempt:
         """Return the payments of the order that are paid, that the payer can still pay, or whose outcome is
         unknown.
         """
-        lapsed = journal.lapsed_subjects(conn, PAYMENT_KIND)
+        lapsed = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
         now = self._context.now()
         return [
             payment

@@ -176,7 +176,7 @@ class PaymentTimeouts:
 
     def _begin_batch_of_sagas(self) -> int:
         with self._context.database.read() as conn:
-            overdue = payment_times.overdue_payments(conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE)
+            overdue = payment_times.list_overdue_payments(conn, PAYMENT_TIMEOUT_KIND, self._context.now(), BATCH_SIZE)
         return sum(self._begin_saga(payment) for payment in overdue)
 
     def _begin_saga(self, payment: Payment) -> int:
@@ -349,7 +349,7 @@ class PaymentTimeouts:
             return StepDone()
         if order.state is not OrderState.PENDING:
             return SagaDone(f"order_{order.state.value}")
-        now, lapsed = self._context.now(), journal.lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
+        now, lapsed = self._context.now(), journal.list_lapsed_subjects(tx.conn, payments.PAYMENT_KIND)
         other_payments = [
             other_payment
             for other_payment in payments.find_by_order(tx.conn, order.id, lapsed)

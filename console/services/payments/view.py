@@ -5,7 +5,7 @@ database, its money, its history and the allowed actions.
 from collections.abc import Sequence
 from datetime import datetime
 
-from console.domain.alerts.rules import RULES, find_broken_rule
+from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
@@ -104,7 +104,7 @@ class PaymentViews:
             if stored_order is None:
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": orders.ORDER_KIND, "id": str(order_id)})
             record = complete_record(self._complete_records, conn, stored_order)
-            order_payments = payments.find_by_order(conn, order_id, journal.lapsed_subjects(conn, PAYMENT_KIND))
+            order_payments = payments.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
             order_sagas = _list_sagas(conn, order_payments, context.now())
             explanation = explain_order(record, context.now())
             view = OrderView(
@@ -113,7 +113,8 @@ class PaymentViews:
                 alert=_find_order_alert(conn, record, self._context),
                 payments=self._complete_records(conn, order_payments),
                 refunds=self._complete_records(
-                    conn, refunds.find_by_order(conn, order_id, journal.lapsed_subjects(conn, refunds.REFUND_KIND))
+                    conn,
+                    refunds.find_by_order(conn, order_id, journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)),
                 ),
                 timeline=read_timeline(conn, orders.ORDER_KIND, str(order_id)),
                 newest_events=read_newest_events(context, conn, orders.ORDER_KIND, order_id),
@@ -132,7 +133,7 @@ class PaymentViews:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_items = set_asides.open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after or 0)
+            open_items = set_asides.list_open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after or 0)
             paid = [_require_payment(conn, item.payment_id) for item in open_items]
             named = complete_with_corporations(self._context, conn, paid)
             return tuple(
@@ -153,7 +154,7 @@ def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> 
 
 
 def _require_payment(conn: Connection, payment_id: int) -> Payment:
-    record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, PAYMENT_KIND))
+    record = payments.find(conn, payment_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
     return record
@@ -167,9 +168,9 @@ def _find_account(conn: Connection, account_id: int) -> Account:
 
 
 def _find_lease_holder(conn: Connection, record: Payment) -> LeaseHolder | None:
-    holder = leases.holder_of(conn, make_lease_name(record.id))
+    holder = leases.find_holder(conn, make_lease_name(record.id))
     if holder is None and record.state is PaymentState.INITIALIZING and record.order_id is not None:
-        holder = leases.holder_of(conn, f"payment_start_{record.order_id}")
+        holder = leases.find_holder(conn, f"payment_start_{record.order_id}")
     return holder
 
 
@@ -180,8 +181,8 @@ def _find_order_alert(conn: Connection, order: Order, context: ServiceContext) -
     relations = order.relations
     if relations is None or relations.alert_rule is None:
         return None
-    finding = find_broken_rule(order, relations.payments, context.now(), context.scale, RULES)
-    open_alerts = alerts.open_of_subjects(conn, orders.ORDER_KIND, (order.id,)).get(order.id, [])
+    finding = find_broken_rule(order, relations.payments, context.now(), context.scale, ALERT_RULES)
+    open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, (order.id,)).get(order.id, [])
     alert = next((candidate for candidate in open_alerts if candidate.rule_id == relations.alert_rule), None)
     if finding is None or alert is None:
         return None

@@ -88,7 +88,7 @@ class OwnRecordComparison:
         position: str | None,
     ) -> bool:
         def read_page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
-            return our_records.paid_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
+            return our_records.list_paid_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
         for payment in self._iterate_pages(
             run_journal, read_page, _get_paid_at, _parse_first_position(position, span[0])
@@ -129,7 +129,7 @@ class OwnRecordComparison:
             return True
 
         def read_page(conn: Connection, mark: PagePosition) -> Sequence[Refund]:
-            return our_records.refunds_sent(conn, mark, span[1], ROWS_PER_BATCH)
+            return our_records.list_sent_refunds(conn, mark, span[1], ROWS_PER_BATCH)
 
         for refund in self._iterate_pages(
             run_journal, read_page, _get_sent_at, _parse_first_position(position, span[0]), REFUND_POSITION_PREFIX
@@ -207,7 +207,7 @@ class OwnRecordComparison:
         """
 
         def read_page(conn: Connection, mark: PagePosition) -> Sequence[Payment]:
-            return our_records.begun_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
+            return our_records.list_begun_payments(conn, provider, mark, span[1], ROWS_PER_BATCH)
 
         for payment in self._iterate_pages(
             run_journal, read_page, _get_begun_at, _parse_first_position(position, span[0])
@@ -253,7 +253,7 @@ class OwnRecordComparison:
 
     def _has_open_cases(self, payment: Payment) -> bool:
         with self._context.database.read() as conn:
-            return bool(our_records.open_cases(conn, (payment.id,), row_comparison.RULES))
+            return bool(our_records.open_cases(conn, (payment.id,), row_comparison.COMPARISON_RULES))
 
     def _handle_unusable_answer(
         self, run_journal: RunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str

@@ -190,7 +190,8 @@ class ReconciliationService:
         """
         with self._context.database.read() as conn:
             has_begun = any(
-                _get_run_days(run) == (first_day, last_day) for run in reconciliations.unfinished_runs(conn, provider)
+                _get_run_days(run) == (first_day, last_day)
+                for run in reconciliations.list_unfinished_runs(conn, provider)
             )
         source = self._files.get(provider)
         if has_begun or source is None:
@@ -208,7 +209,7 @@ class ReconciliationService:
         return that run instead.
         """
         context, now = self._context, self._context.now()
-        for run in reconciliations.unfinished_runs(tx.conn, provider):
+        for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):
                 return run
         phase = OWN_ROWS_PHASE if _is_queried_by_payment(provider) else PROVIDER_ROWS_PHASE
@@ -291,9 +292,9 @@ class ReconciliationService:
             {**_make_run_facts(run), **counts, "refused": refused_count},
             kind=RECONCILIATION_KIND,
         )
-        latest_runs = reconciliations.latest_runs(tx.conn, run.provider, _MAX_LATEST_RUNS)
+        latest_runs = reconciliations.list_latest_runs(tx.conn, run.provider, _MAX_LATEST_RUNS)
         same_days_run_ids = [earlier.id for earlier in latest_runs if _get_run_days(earlier) == _get_run_days(run)]
-        for alert in our_records.open_case_ids_of_runs(tx.conn, same_days_run_ids, REFUSED_ROWS_RULE):
+        for alert in our_records.list_open_case_ids_of_runs(tx.conn, same_days_run_ids, REFUSED_ROWS_RULE):
             alerts.resolve(tx.conn, alert, now)
         if refused_count:
             days = f"{run.provider} {run.from_day.isoformat()}"
@@ -316,13 +317,15 @@ class ReconciliationService:
         """
         self._context.require_right("read")
         with self._context.database.read() as conn:
-            runs = reconciliations.latest_runs(conn, provider, limit)
+            runs = reconciliations.list_latest_runs(conn, provider, limit)
         return tuple(self._make_report(run) for run in runs)
 
     def _make_report(self, run: Run) -> ReconcileReport:
         with self._context.database.read() as conn:
-            differences = reconciliations.rows(conn, run.id, 0, MAX_DIFFERENCES)
-            cases = our_records.cases_of_run(conn, run.id, run.begun_at, row_comparison.RULES, MAX_DIFFERENCES)
+            differences = reconciliations.list_differences(conn, run.id, 0, MAX_DIFFERENCES)
+            cases = our_records.list_cases_of_run(
+                conn, run.id, run.begun_at, row_comparison.COMPARISON_RULES, MAX_DIFFERENCES
+            )
             run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
             refused_count = our_records.count_refused_rows(conn, run.id)
         counts = {name: getattr(run, name) for name in reconciliations.COUNT_COLUMNS}
@@ -360,9 +363,9 @@ class ReconciliationService:
         for provider in self._list_reconcilable_providers():
             with self._context.database.read() as conn:
                 unfinished_days = [
-                    (provider, *_get_run_days(run)) for run in reconciliations.unfinished_runs(conn, provider)
+                    (provider, *_get_run_days(run)) for run in reconciliations.list_unfinished_runs(conn, provider)
                 ]
-                latest_runs = reconciliations.latest_runs(conn, provider, _MAX_LATEST_RUNS)
+                latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LATEST_RUNS)
             due_days += unfinished_days
             for day in self._find_comparable_days(provider):
                 if not any(
@@ -385,10 +388,14 @@ class ReconciliationService:
         with self._context.database.read() as conn:
             if provider in self._files:
                 since = now - DOWNLOAD_ADDRESS_VALID_TIME
-                return [date.fromisoformat(day) for day in our_records.announced_days(conn, provider, since)]
+                return [date.fromisoformat(day) for day in our_records.list_announced_days(conn, provider, since)]
             day = now.astimezone(time_zone(provider)).date() - timedelta(days=1)
             begins_at, until = _make_utc_span(provider, day, day)
-            find_events = our_records.begun_payments if _is_queried_by_payment(provider) else our_records.events_of
+            find_events = (
+                our_records.list_begun_payments
+                if _is_queried_by_payment(provider)
+                else our_records.list_events_of_source
+            )
             return [day] if find_events(conn, provider, (begins_at, 0), until, 1) else []
 
 

@@ -176,7 +176,7 @@ class NoticeHistory:
 
     def _read_notice_page(self, mark: our_records.PagePosition) -> tuple[TimedEvent, ...]:
         with self._context.database.read() as conn:
-            return our_records.events_of(conn, self._source, mark, self._ends_at, ROWS_PER_PAGE)
+            return our_records.list_events_of_source(conn, self._source, mark, self._ends_at, ROWS_PER_PAGE)
 
     def is_complete(self) -> bool:
         """Return True: the notices are stored here, so all of them can be read."""

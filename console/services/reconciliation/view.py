@@ -55,7 +55,7 @@ class ReconcileViews:
         page_size = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            runs = run_views.runs_page(conn, provider, page_size, before_id)
+            runs = run_views.read_runs_page(conn, provider, page_size, before_id)
             items = _make_run_items(conn, runs)
         return RunsPage(items, runs[-1].id if len(runs) == page_size else None)
 
@@ -72,12 +72,12 @@ class ReconcileViews:
 
     def _make_run_view(self, conn: Connection, run: Run) -> RunView:
         (item,) = _make_run_items(conn, (run,))
-        newer, older = run_views.adjacent_run_ids(conn, run.id)
+        newer, older = run_views.find_adjacent_run_ids(conn, run.id)
         run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
         return RunView(
             item,
             refused=our_records.count_refused_rows(conn, run.id),
-            open_cases=run_views.count_open_cases(conn, run.id, row_comparison.RULES),
+            open_cases=run_views.count_open_cases(conn, run.id, row_comparison.COMPARISON_RULES),
             files=self._read_files(conn, run),
             holder=_find_lease_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
             case=next(
@@ -96,9 +96,9 @@ class ReconcileViews:
         if not files:
             return ()
         earlier_ids = [
-            earlier_run.id for earlier_run in run_views.runs_page(conn, run.provider, _MAX_EARLIER_RUNS, run.id)
+            earlier_run.id for earlier_run in run_views.read_runs_page(conn, run.provider, _MAX_EARLIER_RUNS, run.id)
         ]
-        file_reads = run_views.files_of_runs(conn, earlier_ids, daily_files.make_evidence_source(run.provider))
+        file_reads = run_views.list_files_of_runs(conn, earlier_ids, daily_files.make_evidence_source(run.provider))
         return tuple(
             ReadFile(
                 file.day,
@@ -125,13 +125,15 @@ class ReconcileViews:
         page_size = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            differences = reconciliations.rows(conn, run_id, after_id or 0, page_size, VERDICTS_OF_PART[part])
+            differences = reconciliations.list_differences(
+                conn, run_id, after_id or 0, page_size, VERDICTS_OF_PART[part]
+            )
             items = read_difference_items(conn, differences)
         return DifferencesPage(items, differences[-1].id if len(differences) == page_size else None)
 
 
 def _read_newest_run(conn: Connection) -> Run | None:
-    return next(iter(run_views.runs_page(conn, None, 1, None)), None)
+    return next(iter(run_views.read_runs_page(conn, None, 1, None)), None)
 
 
 def _make_run_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...]:
@@ -146,12 +148,12 @@ def _make_run_items(conn: Connection, runs: Sequence[Run]) -> tuple[RunItem, ...
 def _find_running_run_id(conn: Connection, provider: str) -> int | None:
     if _find_lease_holder(conn, provider) is None:
         return None
-    unfinished_runs = reconciliations.unfinished_runs(conn, provider)
+    unfinished_runs = reconciliations.list_unfinished_runs(conn, provider)
     return max(unfinished_runs, key=lambda run: (run.changed_at, run.id)).id if unfinished_runs else None
 
 
 def _find_lease_holder(conn: Connection, provider: str) -> LeaseHolder | None:
-    return leases.holder_of(conn, make_lease_name(provider))
+    return leases.find_holder(conn, make_lease_name(provider))
 
 
 def _make_run_item(run: Run, *, is_running: bool) -> RunItem:
@@ -171,8 +173,8 @@ def read_difference_items(
     cases.
     """
     ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
-    records = run_views.payments_of(conn, ids)
-    cases = run_views.cases_of(conn, ids, row_comparison.RULES)
+    records = run_views.read_payments_by_id(conn, ids)
+    cases = run_views.read_cases_by_payment(conn, ids, row_comparison.COMPARISON_RULES)
     return tuple(
         DifferenceItem(
             difference,

@@ -84,10 +84,10 @@ class DecisionChoices:
         connection. `person` is the acting person; None if no person is named, as for a due task. With
         `has_money_facts=False`, the facts that only actions about money need are left out. Raises not_found.
         """
-        record = any_record.find(conn, kind, record_id, journal.lapsed_by_kind(conn))
+        record = any_record.find(conn, kind, record_id, journal.list_lapsed_by_kind(conn))
         if record is None:
             raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": kind, "id": str(record_id)})
-        take = takes.takes_of(conn, kind, (record_id,), self._context.now()).get(record_id)
+        take = takes.read_takes(conn, kind, (record_id,), self._context.now()).get(record_id)
         if isinstance(record, CreditCheck):
             return self._make_credit_check_facts(conn, record, person, take)
         payment = _find_payment(conn, record)
@@ -100,7 +100,7 @@ class DecisionChoices:
             else None
         )
         lease_holder = (
-            leases.holder_of(conn, _make_probe_lease_name(record, probed_payment))
+            leases.find_holder(conn, _make_probe_lease_name(record, probed_payment))
             if probed_payment is not None
             else None
         )
@@ -128,7 +128,7 @@ class DecisionChoices:
     ) -> ChoiceFacts:
         live_check = credit_checks.find_live(conn, record.client_id, record.corporation_number)
         running = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
-        lease_holder = leases.holder_of(conn, refetch.make_lease_name(record.id))
+        lease_holder = leases.find_holder(conn, refetch.make_lease_name(record.id))
         return ChoiceFacts(
             record,
             self._context.now(),
@@ -166,9 +166,9 @@ class DecisionChoices:
         is_covered = order is not None and is_order_covered(order_status.list_paid_payments(conn, order), order)
         if payment is None:
             return replace(facts, covered=is_covered)
-        lapsed = journal.lapsed_subjects(conn, refunds.REFUND_KIND)
+        lapsed = journal.list_lapsed_subjects(conn, refunds.REFUND_KIND)
         payment_refunds = refunds.find_by_payment(conn, payment.id, lapsed)
-        limited = currency_limits.limits_of(conn, payment.currency)
+        limited = currency_limits.read_limits(conn, payment.currency)
         refusal, refusal_facts = self._refund_requests.find_refusal(conn, payment, payment_refunds, limited)
         return replace(
             facts,
@@ -194,7 +194,7 @@ def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment
     is the newest paid payment, or the newest payment if none is paid."""
     if isinstance(record, Payment):
         return record
-    lapsed = journal.lapsed_subjects(conn, payments.PAYMENT_KIND)
+    lapsed = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
     if isinstance(record, Refund):
         return payments.find(conn, record.payment_id, lapsed)
     sorted_payments = sorted(

@@ -60,18 +60,18 @@ class LeftOpenService:
 
 
 def _list_own_records(context: ServiceContext, conn: Connection, person: str) -> Iterator[LeftOpen]:
-    for operation in journal.unfinished_operations(conn, operator=person):
+    for operation in journal.list_unfinished_operations(conn, operator=person):
         yield LeftOpen(LeftReason.OPERATION, *_find_subject(operation), operation.started_at)
-    for take in takes.running_takes(conn, context.now(), person):
+    for take in takes.list_running_takes(conn, context.now(), person):
         yield LeftOpen(LeftReason.TAKEN, take.kind, str(take.subject_id), take.taken_at, take.until)
-    for refund in refunds.waiting_for_decision(conn, MAX_INBOX_ROWS):
+    for refund in refunds.list_waiting_for_decision(conn, MAX_INBOX_ROWS):
         if is_same_person(refund.maker, person):
             since = refund.created_at or context.now()
             yield LeftOpen(LeftReason.REFUND, refunds.REFUND_KIND, str(refund.id), since)
     for proposal in approvals.list_open_proposals(conn, MAX_PROPOSALS):
         if is_same_person(proposal.person, person):
             yield LeftOpen(LeftReason.PROPOSAL, proposal.kind, proposal.record_id, proposal.since)
-    for run in bulk_runs.open_runs(conn):
+    for run in bulk_runs.list_open_runs(conn):
         if is_same_person(run.made_by, person):
             yield LeftOpen(LeftReason.BULK_RUN, BULK_RUN_KIND, str(run.id), run.made_at, None, run.name)
 

@@ -88,7 +88,7 @@ class Queues:
         """Return the records of one page in the queue's default order, and the cursor for the next page (None if
         there are no records)."""
         rows = queues.queue_page(
-            conn, name, queue_cursors.parse_queue_cursor(after), limit, journal.lapsed_by_kind(conn), choice
+            conn, name, queue_cursors.parse_queue_cursor(after), limit, journal.list_lapsed_by_kind(conn), choice
         )
         return [record for _, record in rows], queue_cursors.format_queue_cursor(rows[-1][0]) if rows else None
 
@@ -98,7 +98,7 @@ class Queues:
         """Return the records of one page in the order of `choice`, and the cursor for the next page (None if there
         are no records)."""
         position = queue_cursors.parse_sorted_queue_cursor(after, choice.order.column)
-        rows = chosen_records.sorted_page(conn, name, position, limit, journal.lapsed_by_kind(conn), choice)
+        rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
         return [record for _, record in rows], queue_cursors.format_sorted_queue_cursor(rows[-1][0]) if rows else None
 
     def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
@@ -107,7 +107,7 @@ class Queues:
         for record in records:
             ids.setdefault(kind_of(record), []).append(record.id)
         now = self._context.now()
-        running = {kind: takes.takes_of(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
+        running = {kind: takes.read_takes(conn, kind, of_kind, now) for kind, of_kind in ids.items()}
         found = (running[kind_of(record)].get(record.id) for record in records)
         return [take.person if take is not None else None for take in found]
 
@@ -117,7 +117,9 @@ class Queues:
         ids: dict[str, list[int]] = {}
         for record in records:
             ids.setdefault(kind_of(record), []).append(record.id)
-        open_alerts = {kind: alerts.open_of_subjects(conn, kind, of_kind) for kind, of_kind in ids.items()}
+        open_alerts = {
+            kind: alerts.read_open_alerts_of_subjects(conn, kind, of_kind) for kind, of_kind in ids.items()
+        }
         now = self._context.now()
         return [
             describe_disagreement(record, open_alerts[kind_of(record)].get(record.id, ()), now) for record in records
@@ -132,7 +134,7 @@ class Queues:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
-            totals, is_capped = chosen_records.total_causes(conn, name, journal.lapsed_by_kind(conn), choice)
+            totals, is_capped = chosen_records.total_causes(conn, name, journal.list_lapsed_by_kind(conn), choice)
         return CausePage(name, group_by_cause(totals), is_capped)
 
     def count_filtered_records(self, name: str, record_filter: RecordFilter) -> QueueCount:
@@ -142,7 +144,7 @@ class Queues:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             choice = make_queue_choice(self._context, conn, record_filter)
-            count, oldest = chosen_records.count_chosen(conn, name, journal.lapsed_by_kind(conn), choice)
+            count, oldest = chosen_records.count_chosen(conn, name, journal.list_lapsed_by_kind(conn), choice)
         cap = queues.COUNT_CAP
         return QueueCount(name, min(count, cap), count > cap, oldest)
 
@@ -157,7 +159,7 @@ class Queues:
         record waits."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            lapsed = journal.lapsed_by_kind(conn)
+            lapsed = journal.list_lapsed_by_kind(conn)
             counts = [(name, *queues.count_queue(conn, name, lapsed)) for name in queues.QUEUE_NAMES]
         cap = queues.COUNT_CAP
         return tuple(QueueCount(name, min(count, cap), count > cap, oldest) for name, count, oldest in counts)
@@ -168,9 +170,9 @@ class Queues:
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
-            lapsed = journal.lapsed_by_kind(conn)
-            holders = {holder.name: holder for holder in leases.holders(conn)}
-            operations = journal.unfinished_operations(conn)
+            lapsed = journal.list_lapsed_by_kind(conn)
+            holders = {holder.name: holder for holder in leases.list_holders(conn)}
+            operations = journal.list_unfinished_operations(conn)
             stored = [_find_record_of_operation(conn, operation, lapsed) for operation in operations]
             completed = iter(self._complete_records(conn, [record for record in stored if record is not None]))
             unfinished = [
@@ -194,7 +196,7 @@ class Queues:
             self._context.find_reading_person(conn)
             return tuple(
                 holder
-                for holder in leases.holders(conn)
+                for holder in leases.list_holders(conn)
                 if not holder.name.startswith(TASK_LEASE_PREFIX) and holder.name != PRESENCE_LEASE
             )
 
@@ -202,7 +204,7 @@ class Queues:
         """Return the takes that have not ended, oldest first. A take shows that a person works on a record."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return takes.running_takes(conn, self._context.now())
+            return takes.list_running_takes(conn, self._context.now())
 
 
 def make_queue_choice(
@@ -214,7 +216,7 @@ def make_queue_choice(
     if not choice.needs_owners:
         return choice
     owners: dict[str, dict[int, str]] = {}
-    for take in takes.running_takes(conn, context.now()):
+    for take in takes.list_running_takes(conn, context.now()):
         owners.setdefault(take.kind, {})[take.subject_id] = take.person
     return replace(choice, owners=owners)
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TypeVar
 
 from console.domain.access.read_only import STOPPED_ACTIONS, ReadOnlySwitch, find_stopping_switch
-from console.domain.alerts.rules import RULES, find_broken_rule
+from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.payments import OPEN_REFUND, explain_payment
 from console.domain.explanations.records import explain_record
@@ -67,7 +67,7 @@ class RelatedRecords:
 
     def complete_records(self, conn: Connection, records: Sequence[RecordT]) -> tuple[RecordT, ...]:
         """Return the records in the sequence of `records`, each with its related records in the field `relations`."""
-        lapsed, find_switch = journal.lapsed_by_kind(conn), _make_switch_finder(conn)
+        lapsed, find_switch = journal.list_lapsed_by_kind(conn), _make_switch_finder(conn)
         completed: dict[tuple[object, int], QueuedRecord] = {}
         for part in (
             self._complete_checks(conn, _select_records_of_type(records, CreditCheck), find_switch),
@@ -85,7 +85,7 @@ class RelatedRecords:
     ) -> Iterable[CreditCheck]:
         unknown = [str(check.id) for check in checks if check.certainty is Certainty.UNKNOWN]
         failed = {(check.client_id, check.corporation_number) for check in checks if check.state is CheckState.ERROR}
-        awaited = approvals.proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
+        awaited = approvals.read_proposed_states(conn, credit_checks.CREDIT_CHECK_KIND, unknown)
         holders = credit_checks.find_claim_holders(conn, failed)
         finds_purchases = not unknown or self._can_find_purchases()
         for check in checks:
@@ -118,7 +118,7 @@ class RelatedRecords:
     ) -> Iterable[Order]:
         if not records:
             return
-        open_alerts = alerts.open_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
+        open_alerts = alerts.read_open_alerts_of_subjects(conn, orders.ORDER_KIND, [order.id for order in records])
         with_alert = [order.id for order in records if order.id in open_alerts]
         payments_of = _group_by(
             self._complete_payments(
@@ -142,7 +142,9 @@ class RelatedRecords:
             order_sagas = [saga for payment_id in order.payment_ids for saga in sagas_of.get(payment_id, ())]
             paid_by = tuple(payments_of.get(order.id, ()))
             finding = (
-                find_broken_rule(order, paid_by, self._context.now(), self._context.scale, RULES) if paid_by else None
+                find_broken_rule(order, paid_by, self._context.now(), self._context.scale, ALERT_RULES)
+                if paid_by
+                else None
             )
             alert = next(
                 (one for one in open_alerts.get(order.id, ()) if finding is not None and one.rule_id == finding.rule),
@@ -181,7 +183,7 @@ class RelatedRecords:
             lambda refund: refund.payment_id,
         )
         ids = [str(payment.id) for payment in records]
-        awaited = approvals.proposed_states(conn, payments.PAYMENT_KIND, ids)
+        awaited = approvals.read_proposed_states(conn, payments.PAYMENT_KIND, ids)
         limits_of = self._make_limits_reader(conn)
         completed = []
         for payment in records:
@@ -227,7 +229,7 @@ class RelatedRecords:
     def _make_limits_reader(conn: Connection) -> Callable[[str], Limits]:
         """Return a function that returns the limits of refunds in a currency. It reads the limits of each currency
         only once."""
-        return cache(lambda currency: currency_limits.limits_of(conn, currency))
+        return cache(lambda currency: currency_limits.read_limits(conn, currency))
 
     # Refunds
 
@@ -251,7 +253,7 @@ class RelatedRecords:
             for refund in records
             if refund.certainty is Certainty.UNKNOWN or refund.work.state is WorkState.NEEDS_REVIEW
         ]
-        awaited = approvals.proposed_states(conn, refunds.REFUND_KIND, undecided)
+        awaited = approvals.read_proposed_states(conn, refunds.REFUND_KIND, undecided)
         limits_of = self._make_limits_reader(conn)
         for refund in records:
             payment = payment_of.get(refund.payment_id)

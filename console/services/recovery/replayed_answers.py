@@ -67,7 +67,7 @@ def make_start_answer_finder(context: ServiceContext) -> FindAnswer:
     def find_answer(use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, answers = _find_operation(conn, use)
-            lapsed = journal.lapsed_subjects(conn, payments.PAYMENT_KIND)
+            lapsed = journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
             payment = payments.find(conn, operation.subject_id or 0, lapsed) if operation else None
         if operation is None:
             return None
@@ -173,7 +173,7 @@ def make_note_answer_finder(context: ServiceContext, kind: str, record_id: int, 
         with context.database.read() as conn:
             own_notes = [
                 candidate
-                for candidate in notes.notes_of(conn, kind, record_id)
+                for candidate in notes.list_notes(conn, kind, record_id)
                 if (candidate.person, candidate.words) == (own_name, text)
             ]
         return CallAnswer(own_notes[-1]) if own_notes else None
@@ -243,7 +243,9 @@ def _make_order_answer(conn: Connection, order_id: int | str) -> CallAnswer | No
     None."""
     order = orders.find(conn, _parse_record_id(order_id))
     order_payments = (
-        payments.find_by_order(conn, order.id, journal.lapsed_subjects(conn, payments.PAYMENT_KIND)) if order else ()
+        payments.find_by_order(conn, order.id, journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND))
+        if order
+        else ()
     )
     is_known = bool(order_payments) and all(payment.certainty is Certainty.KNOWN for payment in order_payments)
     return CallAnswer(order) if is_known else None
@@ -266,5 +268,5 @@ def _find_record_with_outcome(
             return None
         kind, record_id = operation.subject_kind, operation.subject_id or 0
     number = _parse_record_id(record_id)
-    record = any_record.find(conn, kind, number, journal.lapsed_by_kind(conn))
+    record = any_record.find(conn, kind, number, journal.list_lapsed_by_kind(conn))
     return (kind, number, record) if isinstance(record, CreditCheck | Payment | Refund) else None

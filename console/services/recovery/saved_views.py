@@ -84,7 +84,7 @@ class SavedViewService:
             for view in views:
                 by_queue.setdefault(view.content.queue, []).append(view)
             counts: dict[int, ViewCount] = {}
-            lapsed = journal.lapsed_by_kind(conn) if views else {}
+            lapsed = journal.list_lapsed_by_kind(conn) if views else {}
             for queue, of_queue in by_queue.items():
                 for count in self._count_views_of_queue(conn, queue, of_queue, lapsed, person):
                     counts[count.view.id] = count

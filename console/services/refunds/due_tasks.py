@@ -110,14 +110,14 @@ class DueRefunds:
 
     def _list_set_asides_without_request(self, after_id: int) -> Sequence[SetAside]:
         with self._context.database.read() as conn:
-            return set_asides.open_without_refund(conn, BATCH_SIZE, after_id)
+            return set_asides.list_open_without_refund(conn, BATCH_SIZE, after_id)
 
     def _expire_requests(self) -> int:
         """Due task: expire the refunds about which no person has decided before their time limit `decide_by`, and
         the approved refunds that could not be sent before then. Return the number of handled refunds."""
         with self._context.database.read() as conn:
             now = current_time(conn, self._context.now())
-            expired = refunds.overdue_for_decision(conn, now, BATCH_SIZE)
+            expired = refunds.list_overdue_for_decision(conn, now, BATCH_SIZE)
         return sum(
             self._run_for_refund(refund, lambda refund: self._decisions.expire(refund.id))
             for refund in iterate_until_stopped(expired)
@@ -127,7 +127,7 @@ class DueRefunds:
         """Call `act` with each refund whose work is due and has one of these reasons. A refund that another
         process has changed meanwhile is skipped. Return the number of handled refunds."""
         with self._context.database.read() as conn:
-            due_refunds = refunds.due_refunds(conn, reasons, self._context.now(), BATCH_SIZE)
+            due_refunds = refunds.list_due_refunds(conn, reasons, self._context.now(), BATCH_SIZE)
         return sum(self._run_for_refund(refund, act) for refund in iterate_until_stopped(due_refunds))
 
     def _run_for_refund(self, refund: Refund, act: Callable[[Refund], object]) -> int:

@@ -342,7 +342,7 @@ def release_key(tx: Transaction, refund: Refund) -> None:
     again."""
     if refund.operation_id is None:
         return
-    key = journal.idempotency_key_of(tx.conn, refund.operation_id)
+    key = journal.find_idempotency_key(tx.conn, refund.operation_id)
     if key is not None and not key.endswith(f"#{refund.operation_id}"):
         idempotency.free_key(tx.conn, refund.operation_id, key)
 

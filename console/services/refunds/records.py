@@ -58,7 +58,7 @@ def read_refund(context: ServiceContext, refund_id: int) -> Refund:
 
 def require_refund(conn: Connection, refund_id: int) -> Refund:
     """Return the refund, read in the caller's transaction. Raises not_found if there is none."""
-    refund = refunds.find(conn, refund_id, journal.lapsed_subjects(conn, REFUND_KIND))
+    refund = refunds.find(conn, refund_id, journal.list_lapsed_subjects(conn, REFUND_KIND))
     if refund is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(refund_id)})
     return refund
@@ -79,13 +79,15 @@ def require_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
 def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
     """Return the refunds with these ids, each with its payment, in any sequence; they are read in the caller's
     transaction. Raises not_found if one of them is missing."""
-    found = refunds.find_by_ids(conn, refund_ids, journal.lapsed_subjects(conn, REFUND_KIND))
+    found = refunds.find_by_ids(conn, refund_ids, journal.list_lapsed_subjects(conn, REFUND_KIND))
     for missing in set(refund_ids) - {refund.id for refund in found}:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(missing)})
     payment_ids = {refund.payment_id for refund in found}
     payment_of = {
         payment.id: payment
-        for payment in payments.find_by_ids(conn, payment_ids, journal.lapsed_subjects(conn, payments.PAYMENT_KIND))
+        for payment in payments.find_by_ids(
+            conn, payment_ids, journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND)
+        )
     }
     return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in found)
 
@@ -93,7 +95,7 @@ def require_all_with_payment(conn: Connection, refund_ids: Collection[int]) -> t
 def require_payment(conn: Connection, payment_id: int) -> Payment:
     """Return the payment, read in the caller's transaction. If the process that started the payment has ended
     without recording an answer, its certainty is unknown. Raises not_found if there is no such payment."""
-    record = payments.find(conn, payment_id, journal.lapsed_subjects(conn, payments.PAYMENT_KIND))
+    record = payments.find(conn, payment_id, journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND))
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": payments.PAYMENT_KIND, "id": str(payment_id)})
     return record

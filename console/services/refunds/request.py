@@ -462,7 +462,7 @@ def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
     """Return the names of the people who may approve refund requests of `maker`."""
     approvers = [
         person
-        for person in people.enabled_people(conn)
+        for person in people.list_enabled_people(conn)
         if has_right(person, "refund_approve") and APPROVER in person.roles
     ]
     return tuple(person.name for person in approvers if not is_same_person(person.name, maker))

@@ -60,7 +60,7 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
     of_corporations = _group_records_by(
         payments.find_by_corporations(conn, numbers, amounts), lambda payment: payment.corporation_number
     )
-    open_cases = cases.rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, {payment.id for payment in some})
+    open_cases = cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, {payment.id for payment in some})
     order_refunds = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
     payers = {payment.id: payment.payer for payment in some if payment.payer}
     payer_refunds = refunds.find_by_payers_since(conn, payers, rule_facts[0].now - LOOK_BACK_PERIOD)

@@ -97,13 +97,13 @@ def read_facts_of_many(
     some, makers = [payment for payment, _ in requests], {maker for _, maker in requests}
     refunds_of: dict[int, tuple[Refund, ...]] = {}
     for refund in refunds.find_by_payments(
-        conn, {payment.id for payment in some}, journal.lapsed_subjects(conn, REFUND_KIND)
+        conn, {payment.id for payment in some}, journal.list_lapsed_subjects(conn, REFUND_KIND)
     ):
         refunds_of[refund.payment_id] = (*refunds_of.get(refund.payment_id, ()), refund)
     order_ids = {payment.order_id for payment in some if payment.order_id is not None}
     order_of = {order.id: order for order in orders.find_by_ids(conn, order_ids)}
-    limits_of = limits.limits_by_currency(conn, {payment.currency for payment in some})
-    sums = refunds.sums_of_makers_since(conn, makers, midnight)
+    limits_of = limits.read_limits_by_currency(conn, {payment.currency for payment in some})
+    sums = refunds.read_sums_of_makers_since(conn, makers, midnight)
     active_makers = find_active_names(context, conn, makers)
     return tuple(
         RefundFacts(
@@ -315,7 +315,7 @@ def require_two_person_database(context: ServiceContext, payment: Payment) -> No
 def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int) -> tuple[Intent, ...]:
     """Return the refunds of the payment that a desk has sent and whose rows the database has lost, as the entries
     (intents) of the spools."""
-    reported = lost_operations.refunds_holding_amount(conn, payment_id)
+    reported = lost_operations.list_refunds_holding_amount(conn, payment_id)
     intents = (*context.spool.refunds_holding_amount(context.database_id, payment_id), *reported)
     return tuple(intent for intent in intents if refunds.find_by_key(conn, intent.provider_key or "") is None)
 

@@ -86,7 +86,7 @@ class RefundViews:
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_refunds = complete_with_corporations(
-                self._context, conn, refunds.waiting_for_decision(conn, MAX_INBOX_ROWS)
+                self._context, conn, refunds.list_waiting_for_decision(conn, MAX_INBOX_ROWS)
             )
             server_now = current_time(conn, self._context.now())
         may_decide = person is not None and has_right(person, "refund_approve")
@@ -133,7 +133,7 @@ class RefundViews:
         (signal_facts,) = refund_risks.read_signal_facts(conn, [refund_facts])
         stored_texts = refunds.request_facts(conn, [refund_id]).get(refund_id)
         facts_at_request, stored_hits = _parse_facts_at_request(refund_id, stored_texts)
-        holder = leases.holder_of(conn, make_refund_lease_name(payment.id))
+        holder = leases.find_holder(conn, make_refund_lease_name(payment.id))
         switch = find_read_only_switch(conn, payment.provider)
         server_now = current_time(conn, now)
         return RefundView(

@@ -100,7 +100,7 @@ def _read_reconciliation(conn: Connection, provider: str, day: date) -> CloseRec
     run = store.find_reconciliation(conn, provider, day)
     if run is None:
         return None
-    differences = reconciliations.rows(conn, run.id, 0, MAX_DIFFERENCES, VERDICTS_OF_PART[ALL])
+    differences = reconciliations.list_differences(conn, run.id, 0, MAX_DIFFERENCES, VERDICTS_OF_PART[ALL])
     return CloseReconciliation(
         run.id, run.from_day, run.to_day, run.matched, run.imported, run.missing_there, run.different_state,
         run.different_amount, our_records.count_refused_rows(conn, run.id), read_difference_items(conn, differences),
@@ -121,7 +121,7 @@ def _list_open_points(
 def _find_first_close_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
     """Return the audit entry of the first written close of this provider and day; None if no close has been
     written."""
-    entries = trail.entries_of_subject(conn, CLOSE_KIND, make_subject(provider, day))
+    entries = trail.list_entries_of_subject(conn, CLOSE_KIND, make_subject(provider, day))
     return next(
         (entry for entry in entries if entry.what == AuditAction.DAILY_CLOSE_WRITTEN and entry.result == "done"), None
     )

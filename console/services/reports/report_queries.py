@@ -10,7 +10,7 @@ from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, DAYS_OF_REFUND
 from console.domain.reports.queue_ages import QueueAgeReport
 from console.domain.reports.refund_funnel import RefundFunnelReport
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
-from console.domain.reports.time_to_truth import SCHEDULES, TimeToTruthReport, summarize
+from console.domain.reports.time_to_truth import PROBE_SCHEDULES, TimeToTruthReport, summarize
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.queues.queues import QUEUE_NAMES
@@ -19,7 +19,7 @@ from console.store.reports import provider_success, queue_ages, refund_funnel, s
 
 def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
     """Return for each of these queues how long its records have been waiting at the time `now`."""
-    lapsed = journal.lapsed_by_kind(conn)
+    lapsed = journal.list_lapsed_by_kind(conn)
     return QueueAgeReport(tuple(queue_ages.count_ages(conn, name, lapsed, now) for name in queues), now)
 
 
@@ -70,7 +70,7 @@ def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> Tim
     DAYS_OF_REFUNDS_AND_OUTCOMES days. `scale` is the time scale of the waits between probes."""
     period = period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
     kinds = []
-    for kind, waits in SCHEDULES.items():
+    for kind, waits in PROBE_SCHEDULES.items():
         unknowns, is_complete = time_to_truth.read_unknowns(conn, kind, period)
         schedule = scale.scaled_delta(sum(waits, timedelta()))
         kinds.append(summarize(kind, unknowns, schedule, now, is_complete=is_complete))

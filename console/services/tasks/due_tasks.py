@@ -158,7 +158,7 @@ class DueTasks:
                 result="failed",
                 reason=reason[:64],
             )
-            entries = audit.entries_of_subject(tx.conn, "operation", intent.operation_id)
+            entries = audit.list_entries_of_subject(tx.conn, "operation", intent.operation_id)
             failure_count = sum(entry.what == AuditAction.OPERATION_UNDELIVERED for entry in entries)
             if failure_count % MAX_FAILED_DELIVERIES == 0:
                 number = f" {entry.provider_id}" if entry.provider_id is not None else ""
@@ -179,7 +179,7 @@ class DueTasks:
         with skip_failures("what was never sent"):
             unsent_count = unsent_operations.settle_all_unsent_operations(self._context, self._actions)
         with self._context.database.read() as conn:
-            lapsed = journal.lapsed_operations(conn)
+            lapsed = journal.list_lapsed_operations(conn)
         return unsent_count + sum(self._record_lapse(operation) for operation in iterate_until_stopped(lapsed))
 
     def _record_lapse(self, operation: Operation) -> int:
@@ -216,7 +216,7 @@ class DueTasks:
         """Call `act` with each due credit check whose work has the reason `reason`. A record that another process
         has changed meanwhile is skipped. Return the number of handled records."""
         with self._context.database.read() as conn:
-            records = queues.due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
+            records = queues.list_due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
         return sum(self._run_for_check(record, reason, act) for record in iterate_until_stopped(records))
 
     def _run_for_check(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:

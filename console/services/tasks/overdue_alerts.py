@@ -48,7 +48,8 @@ class OverdueTaskAlerts:
                 if is_overdue(task, now, context.scale)
             }
             open_alerts = {
-                alert.subject_id: alert for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
+                alert.subject_id: alert
+                for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, _MAX_OPEN_ALERTS)
             }
         overdue_tasks = {number: task for number, task in overdue_tasks.items() if number in self._numbers}
         new_tasks = [overdue_tasks[number] for number in sorted(overdue_tasks.keys() - open_alerts.keys())]

@@ -270,7 +270,7 @@ class Scheduler:
 
     def _is_task_leased(self, name: str) -> bool:
         with self._context.database.read() as conn:
-            return leases.holder_of(conn, TASK_LEASE_PREFIX + name) is not None
+            return leases.find_holder(conn, TASK_LEASE_PREFIX + name) is not None
 
     def _begin_run(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: IsDue) -> _TaskRun | None:
         context, interval = self._context, interval_of(name)
@@ -367,4 +367,4 @@ def _select_permitted_names(names: Collection[str], person: Person) -> list[str]
 
 
 def _list_held_lease_names(conn: Connection) -> Collection[str]:
-    return {holder.name for holder in leases.holders(conn)}
+    return {holder.name for holder in leases.list_holders(conn)}

@@ -37,7 +37,7 @@ class InventedApprover:
         with self._context.database.read() as conn:
             requests = [
                 (refund.id, self._must_decline(conn, refund))
-                for refund in refunds.waiting_for_decision(conn, _MAX_DECISIONS)
+                for refund in refunds.list_waiting_for_decision(conn, _MAX_DECISIONS)
                 if refund.maker == person
             ]
             proposals = [

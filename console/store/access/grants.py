@@ -231,16 +231,16 @@ def quote_identifier(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
+def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
     """Yield the statements that create each of `roles` and give it exactly its rights. If one of them is a role of
     people for whom a worker acts, also yield the statements that create the missing views of these people.
     """
     database, columns = _read_database_name(conn), _read_columns(conn)
     if REQUESTER_ROLES & set(roles):
-        yield from people_views.view_statements(conn, database, replace_existing=False)
+        yield from people_views.make_view_statements(conn, database, replace_existing=False)
     for role in sorted(roles):
         name = role_name(database, role)
-        required, present = _required_rights(database, role, columns), rights_of_role(conn, name)
+        required, present = _required_rights(database, role, columns), read_rights_of_role(conn, name)
         if present is None:
             yield f"CREATE ROLE IF NOT EXISTS {quote_identifier(name)}"
             # On MySQL the creator can read a role's rights only if the role is granted to it, active or not.
@@ -254,17 +254,17 @@ def renew_role_rights(conn: Connection) -> None:
     """Give each existing console role exactly the rights of this program version. Roles that the connected account
     may not read are skipped.
 
-    Also replace the views of people for whom a worker acts, if such a role exists. For use after an upgrade or an
-    adoption.
+    If a role of people exists whose actions a worker executes, also replace the SQL views that these people read.
+    Called after an upgrade or an adoption.
     """
     database = _read_database_name(conn)
     existing_roles = [
-        role for role in sorted(RIGHTS_OF_ROLE) if rights_of_role(conn, role_name(database, role)) is not None
+        role for role in sorted(RIGHTS_OF_ROLE) if read_rights_of_role(conn, role_name(database, role)) is not None
     ]
     if REQUESTER_ROLES & set(existing_roles):
-        for statement in list(people_views.view_statements(conn, database, replace_existing=True)):
+        for statement in list(people_views.make_view_statements(conn, database, replace_existing=True)):
             run_statement(conn, statement)
-    for statement in list(role_statements(conn, existing_roles)):
+    for statement in list(make_role_statements(conn, existing_roles)):
         run_statement(conn, statement)
 
 
@@ -276,7 +276,7 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     result: list[AccessFault] = []
     used = _read_used_roles(conn) if may_grant(conn) else frozenset()
     for role in sorted(RIGHTS_OF_ROLE):
-        rights = rights_of_role(conn, role_name(database, role))
+        rights = read_rights_of_role(conn, role_name(database, role))
         if rights is None and role in used:
             result.append(AccessFault("missing_role", role))
         if rights is not None and may_grant(conn):
@@ -289,7 +289,7 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
                 for right in sorted(rights - required)
             ]
     if REQUESTER_ROLES & used:
-        result += [AccessFault("missing_view", name) for name in people_views.missing_views(conn, database)]
+        result += [AccessFault("missing_view", name) for name in people_views.list_missing_views(conn, database)]
     return (*result, *_find_own_faults(conn, database, columns))
 
 
@@ -305,7 +305,7 @@ def _parse_roles(roles: str) -> frozenset[str]:
     return ALL_ROLES & frozenset(role.strip() for role in str(roles).split(","))
 
 
-def tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
+def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
     """Return the tables whose triggers the connected operator's account can see. Return None for the schema account,
     which can see all triggers, and for an account of no operator.
     """
@@ -328,7 +328,7 @@ def _roles_of_account(conn: Connection) -> AbstractSet[str] | None:
     return None if row is None or may_grant(conn) else server_roles(_parse_roles(row[0]), asks_worker=bool(row[1]))
 
 
-def rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
+def read_rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
     """Return the rights of a role on the server. Return None if the role doesn't exist or the connected account may
     not read its rights.
     """

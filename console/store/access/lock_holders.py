@@ -146,7 +146,7 @@ def renew_procedure(conn: Connection) -> None:
     run_statement(conn, f"CREATE PROCEDURE {name}() SQL SECURITY DEFINER\n{body}")
 
 
-def missing_procedure_rights(conn: Connection) -> Sequence[str]:
+def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
     """Return the rights that the procedure needs and the connected schema account lacks. Empty for any other account,
     which can't see the schema account's rights.
     """
@@ -159,7 +159,7 @@ def missing_procedure_rights(conn: Connection) -> Sequence[str]:
     return [right for right, pattern in needed.items() if not any(re.search(pattern, line) for line in lines)]
 
 
-def missing_worker_rights(conn: Connection) -> Sequence[str] | None:
+def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
     """Return the rights that a worker's account lacks to roll prepared transactions back. None for every other
     account, and on MariaDB, where each account can do that.
     """
@@ -177,7 +177,7 @@ def end_next_session(conn: Connection) -> EndedSession | None:
     return None if reason is None else EndedSession(str(account), str(reason))
 
 
-def prepared_transactions(conn: Connection) -> tuple[str, ...]:
+def list_prepared_transactions(conn: Connection) -> tuple[str, ...]:
     """Return the ids of all prepared XA transactions of this server, each in the SQL form for XA ROLLBACK."""
     rows = conn.exec_driver_sql("XA RECOVER").all()
     return tuple(_sql_of(int(form), int(length), _encode_bytes(data)) for form, length, _, data in rows)

@@ -42,7 +42,7 @@ def find(conn: Connection, name: str, *, admit_unlisted: bool = True) -> Person 
     While the table `operators` is empty and `admit_unlisted` is True, every name is a person with all roles.
     """
     return make_person(conn.execute(_ENABLED_BY_NAME_QUERY, {"who": name}).first()) or (
-        person_without_operators(conn, name) if admit_unlisted else None
+        find_person_without_operators(conn, name) if admit_unlisted else None
     )
 
 
@@ -64,11 +64,11 @@ def asks_worker(conn: Connection, name: str) -> bool:
     return bool(conn.execute(_ASKS_WORKER_QUERY, {"who": name}).scalar())
 
 
-def names_without_worker(conn: Connection) -> list[str]:
+def list_names_without_worker(conn: Connection) -> list[str]:
     """Return the names, sorted, of the people for whom no worker acts. Disabled people, and accounts with the role of
     a worker alone, are left out.
     """
-    entries = people_by_name(conn).values()
+    entries = read_people_by_name(conn).values()
     return sorted(
         entry.person.name
         for entry in entries
@@ -86,12 +86,12 @@ def make_person(row: Sequence[Any] | None) -> Person | None:
     return Person(name, _parse_roles(roles), bool(may_buy))
 
 
-def person_without_operators(conn: Connection, name: str) -> Person | None:
+def find_person_without_operators(conn: Connection, name: str) -> Person | None:
     """Return a person of this name with every role if the table `operators` is empty; otherwise None."""
     return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY_NAME_QUERY).first() is None else None
 
 
-def enabled_people(conn: Connection) -> tuple[Person, ...]:
+def list_enabled_people(conn: Connection) -> tuple[Person, ...]:
     """Return all people who aren't disabled, sorted by name."""
     query = select(*PERSON_COLUMNS).where(operators.c.disabled_at.is_(None)).order_by(operators.c.name)
     return tuple(Person(name, _parse_roles(roles), bool(buy)) for name, roles, buy in conn.execute(query))
@@ -111,7 +111,7 @@ def insert_person(conn: Connection, person: Person) -> None:
     )
 
 
-def people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
+def read_people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
     """Return all rows of the table `operators` by name, with disabled people."""
     query = select(
         operators.c.name, operators.c.roles, operators.c.may_buy, operators.c.disabled_at, operators.c.asks
@@ -127,7 +127,7 @@ def save_person(conn: Connection, entry: StoredPerson, now: datetime) -> None:
     change.
     """
     person, name = entry.person, entry.person.name
-    if name not in people_by_name(conn):
+    if name not in read_people_by_name(conn):
         insert_person(conn, person)
     since = conn.scalar(select(operators.c.disabled_at).where(operators.c.name == name))
     disabled_at = (since or convert_to_naive_utc(now)) if entry.is_disabled else None

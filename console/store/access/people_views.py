@@ -155,7 +155,7 @@ VIEWS_WITHOUT_TABLE = frozenset({LIMIT_PROPOSALS, OWN_REQUESTS, SAME_PAYER, WORK
 """Views whose name isn't the name of a table."""
 
 
-def view_statements(conn: Connection, database: str, *, replace_existing: bool) -> Iterator[str]:
+def make_view_statements(conn: Connection, database: str, *, replace_existing: bool) -> Iterator[str]:
     """Yield the statements that create the missing views of `database`. With `replace_existing` existing views are
     replaced, too, because the server doesn't show whether one was altered.
     """
@@ -169,7 +169,7 @@ def view_statements(conn: Connection, database: str, *, replace_existing: bool) 
             yield f"CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY DEFINER VIEW {place} AS {sql}"
 
 
-def missing_views(conn: Connection, database: str) -> tuple[str, ...]:
+def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
     """Return the names of the views that don't exist, or that lack a column of their table."""
     present, tables = _columns_by_table(conn, people_database_name(database)), _columns_by_table(conn, database)
     return tuple(

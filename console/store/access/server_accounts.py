@@ -71,7 +71,9 @@ class AccountStatement:
                 raise
 
 
-def account_statements(account: DesiredAccount, database: str, *, is_mariadb: bool) -> Iterator[AccountStatement]:
+def make_account_statements(
+    account: DesiredAccount, database: str, *, is_mariadb: bool
+) -> Iterator[AccountStatement]:
     """Yield the statements that change the account from any state to the desired one. They are in an order in which a
     crash between two of them leaves no account with excess rights.
     """

@@ -39,7 +39,7 @@ def has_thirteen_digits_sql(conn: Connection, column: ColumnElement[str]) -> Col
     return and_(pattern, func.char_length(column) == 13)
 
 
-def id_ranges(conn: Connection, after: int, up_to_id: int, size: int) -> Iterator[tuple[int, int]]:
+def list_id_ranges(conn: Connection, after: int, up_to_id: int, size: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of about `size` rows each, as (after, up to). Together they cover all ids with `after` < id <=
     `up_to_id`.
     """
@@ -68,7 +68,7 @@ def count_rows(conn: Connection) -> int:
     return int(conn.scalar(select(func.count()).select_from(credit_checks)) or 0)
 
 
-def original_rows(conn: Connection, after: int, up_to_id: int, *, has_status: bool) -> Iterator[OriginalRow]:
+def read_original_rows(conn: Connection, after: int, up_to_id: int, *, has_status: bool) -> Iterator[OriginalRow]:
     """Yield each row with `after` < id <= `up_to_id`. `has_status`: the table has a column `status`. Used by the
     check that runs before the first change of the table.
     """
@@ -85,7 +85,7 @@ def original_rows(conn: Connection, after: int, up_to_id: int, *, has_status: bo
         yield int(record_id), str(client or 0), raw, bought, str(word)
 
 
-def distinct_statuses(conn: Connection) -> tuple[str, ...]:
+def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
     """Return the distinct values of the column `status`. They are compared byte by byte, whatever the column's
     collation is. Reads the whole table once.
     """
@@ -93,10 +93,9 @@ def distinct_statuses(conn: Connection) -> tuple[str, ...]:
     return tuple(bytes(word).decode(errors="replace") for word in conn.scalars(select(exact).distinct()) if word)
 
 
-def unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
-    """Return (id, corporation number as written) of each undecided row with `after` < id <= `up_to_id` whose
-    number isn't written as exactly thirteen digits.
-    """
+def list_unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
+    """Return (id, corporation number as written) of each row with `after` < id <= `up_to_id` that the adoption has
+    not processed yet (its `work_state` is NULL) and whose number isn't written as exactly thirteen digits."""
     is_normalised = and_(
         credit_checks.c.corporation_number.is_not(None),
         has_thirteen_digits_sql(conn, credit_checks.c.corporation_number),
@@ -117,7 +116,7 @@ def write_number(conn: Connection, record_id: int, raw: object, number: str, now
     return _update_row(conn, query.values(corporation_number=number), now)
 
 
-def other_row_with_number(conn: Connection, record_id: int, number: str) -> int | None:
+def find_other_row_with_number(conn: Connection, record_id: int, number: str) -> int | None:
     """Return the highest id of another row of the same client with exactly this number; None if there is none."""
     client = select(credit_checks.c.client_id).where(credit_checks.c.id == record_id).scalar_subquery()
     query = select(credit_checks.c.id).where(
@@ -235,7 +234,7 @@ def decide_remaining(conn: Connection, after: int, up_to_id: int, now: datetime)
     return conn.execute(update(credit_checks).where(in_range).values(**values)).rowcount
 
 
-def incomplete_ids(conn: Connection, limit: int) -> tuple[int, ...]:
+def list_incomplete_ids(conn: Connection, limit: int) -> tuple[int, ...]:
     """Return at most `limit` ids of rows in the queue of incomplete credit checks that another application wrote:
     bought rows with missing values.
     """
@@ -264,7 +263,7 @@ def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> in
     ).rowcount
 
 
-def undecided_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
+def list_undecided_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
     """Return at most `limit` undecided rows, each as (id, corporation number as written), sorted by `work_at` and id
     as the index of work is.
     """

@@ -64,7 +64,7 @@ def read_table(database: Database) -> LegacyTable:
     return table
 
 
-def needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> tuple[TableChange, ...]:
+def list_needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> tuple[TableChange, ...]:
     """Return the changes that this table still needs, in the order in which they must be made. `zone`: the time zone
     of its dates; None if it isn't known.
     """
@@ -79,7 +79,7 @@ def needed_changes(table: LegacyTable, dialect: str, zone: str | None) -> tuple[
 
 def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: str | None) -> bool:
     """True if the table doesn't need this change any more."""
-    return change.name not in {missing.name for missing in needed_changes(table, dialect, zone)}
+    return change.name not in {missing.name for missing in list_needed_changes(table, dialect, zone)}
 
 
 # Changes that the table still needs
@@ -97,7 +97,7 @@ def _conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
             f"ALTER TABLE {TABLE_NAME} MODIFY id {column.type} NOT NULL AUTO_INCREMENT",
             is_online=False,
         )
-    for name, kind in legacy_checks.redefined_columns(table).items():
+    for name, kind in legacy_checks.list_redefined_columns(table).items():
         yield TableChange(f"redefine {name}", f"ALTER TABLE {TABLE_NAME} MODIFY {name} {kind}")
 
 

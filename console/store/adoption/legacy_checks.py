@@ -117,7 +117,7 @@ def _status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         yield AdoptionObstacle("status_default", "status", column.default)
 
 
-def foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstacle, ...]:
+def list_foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstacle, ...]:
     """Return one obstacle if some of these values of `status` aren't a `CheckState`, compared byte by byte. The
     obstacle names at most _MAX_LISTED_WORDS of them.
     """
@@ -158,7 +158,7 @@ def _copy_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column that a server can widen only by copying the table: because it needs another
     character set, or more than 255 bytes.
     """
-    for name in redefined_columns(table):
+    for name in list_redefined_columns(table):
         column = table.columns[name]
         bytes_each = _BYTES_PER_CHARACTER.get(str(column.charset), 2)
         if name == "company_name" and not str(column.charset).startswith("utf8"):
@@ -175,7 +175,7 @@ def _not_null_columns(table: LegacyTable) -> list[str]:
     return [name for name in _NULLABLE_COLUMNS if name in table.columns and not table.columns[name].nullable]
 
 
-def redefined_columns(table: LegacyTable) -> dict[str, str]:
+def list_redefined_columns(table: LegacyTable) -> dict[str, str]:
     """Return the columns that must accept more values than now, by name, with their new SQL type. They must accept
     NULL, company names with any character, and the console's document paths.
     """

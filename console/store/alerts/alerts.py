@@ -126,17 +126,17 @@ def find(conn: Connection, alert_id: int) -> Alert | None:
     return next(iter(_select_alerts(conn, _BY_ID_QUERY, of=alert_id)), None)
 
 
-def open_alerts(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
+def list_open_alerts(conn: Connection, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts, oldest first; `after` is the last id of the previous page."""
     return _select_alerts(conn, _OPEN_PAGE_QUERY, most=limit, after=after)
 
 
-def open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
+def list_open_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule, oldest first; `after` is the last id of the previous page."""
     return _select_alerts(conn, _OPEN_PAGE_OF_RULE_QUERY, rule=rule, most=limit, after=after)
 
 
-def unacknowledged_alerts_of_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
+def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after` is the last
     id of the previous page.
     """
@@ -163,7 +163,7 @@ def _count_with_oldest(conn: Connection, query: Executable, rule: str, limit: in
     return count, None if oldest is None else oldest.detected_at
 
 
-def all_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
+def list_alerts(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
     """Return at most `limit` open and resolved alerts, newest first; `before` is the last id of the previous page."""
     return _select_alerts(conn, _NEWEST_PAGE_QUERY, most=limit, before=_ABOVE_EVERY_ID if before is None else before)
 
@@ -173,7 +173,7 @@ def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert
     return _select_alerts(conn, _OF_SUBJECT_QUERY, kind=kind, of=subject_id)
 
 
-def newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) -> tuple[Alert, ...]:
+def list_newest_of_subject(conn: Connection, kind: str, subject_id: int, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` alerts of one record, newest first."""
     return _select_alerts(conn, _NEWEST_OF_SUBJECT_QUERY, kind=kind, of=subject_id, most=limit)
 
@@ -183,12 +183,12 @@ def find_by_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple
     return _select_alerts(conn, _OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ()
 
 
-def newest_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
+def list_newest_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` alerts about records of this kind, newest first."""
     return _select_alerts(conn, _NEWEST_OF_KIND_QUERY, kind=kind, most=limit)
 
 
-def open_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
+def read_open_alerts_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
     """Return the open alerts about these records, by record id. A record without an open alert is missing."""
     by_subject: dict[int, list[Alert]] = {}
     for alert in _select_alerts(conn, _OPEN_OF_SUBJECTS_QUERY, kind=kind, ids=sorted(ids)) if ids else ():

@@ -32,9 +32,9 @@ _ORDERS_OF_PAYMENTS_QUERY = (
     .where(payment_rows.c.id.in_(_IDS_PARAMETER), payment_rows.c.order_id.is_not(None))
     .distinct()
 )
-_ORDERS_QUERY = orders.all_records().where(order_rows.c.id.in_(_IDS_PARAMETER))
+_ORDERS_QUERY = orders.get_base_query().where(order_rows.c.id.in_(_IDS_PARAMETER))
 _PAYMENTS_QUERY = (
-    payments.all_records().where(payment_rows.c.order_id.in_(_IDS_PARAMETER)).order_by(payment_rows.c.id)
+    payments.get_base_query().where(payment_rows.c.order_id.in_(_IDS_PARAMETER)).order_by(payment_rows.c.id)
 )
 
 
@@ -80,7 +80,7 @@ def latest_change_id(conn: Connection) -> int:
     return int(conn.scalar(_LATEST_CHANGE_QUERY) or 0)
 
 
-def changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, ...]:
+def list_changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, ...]:
     """Return at most `limit` rows of the change feed with an id above `after`, sorted by id."""
     rows = conn.execute(_CHANGES_QUERY, {"after": after, "most": limit})
     return tuple(
@@ -88,12 +88,12 @@ def changed_rows(conn: Connection, after: int, limit: int) -> tuple[ChangedRow, 
     )
 
 
-def orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow]) -> frozenset[int]:
+def find_orders_of_changes(conn: Connection, list_changed_rows: Collection[ChangedRow]) -> frozenset[int]:
     """Return the ids of the orders that have changed, or whose payments have changed, according to these rows of the
     change feed.
     """
-    own = {change.subject_id for change in changed_rows if change.kind == orders.ORDER_KIND}
-    paid = {change.subject_id for change in changed_rows if change.kind == payments.PAYMENT_KIND}
+    own = {change.subject_id for change in list_changed_rows if change.kind == orders.ORDER_KIND}
+    paid = {change.subject_id for change in list_changed_rows if change.kind == payments.PAYMENT_KIND}
     order_ids = conn.scalars(_ORDERS_OF_PAYMENTS_QUERY, {"ids": sorted(paid)}) if paid else ()
     return frozenset(own | {int(order_id) for order_id in order_ids})
 
@@ -103,7 +103,7 @@ def newest_order_id(conn: Connection) -> int:
     return int(conn.scalar(_NEWEST_ORDER_QUERY) or 0)
 
 
-def candidate_order_ids(conn: Connection, after: int, up_to_id: int) -> frozenset[int]:
+def list_candidate_order_ids(conn: Connection, after: int, up_to_id: int) -> frozenset[int]:
     """Return the ids of the orders with `after` < id <= `up_to_id` that may contradict their payments."""
     return frozenset(map(int, conn.scalars(_CANDIDATES_QUERY, {"after": after, "upto": up_to_id})))
 

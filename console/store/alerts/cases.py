@@ -57,12 +57,14 @@ def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: dat
     conn.execute(update(table).where(*same, _IS_CASE).values(resolved_at=convert_to_naive_utc(now)))
 
 
-def rules_of_open_cases(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
+def list_rules_of_open_cases(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
     """Return the rules of a record's open cases, oldest first."""
-    return rules_of_open_cases_by_id(conn, kind, [subject_id]).get(subject_id, ())
+    return list_rules_of_open_cases_by_id(conn, kind, [subject_id]).get(subject_id, ())
 
 
-def rules_of_open_cases_by_id(conn: Connection, kind: str, ids: Collection[int]) -> Mapping[int, tuple[str, ...]]:
+def list_rules_of_open_cases_by_id(
+    conn: Connection, kind: str, ids: Collection[int]
+) -> Mapping[int, tuple[str, ...]]:
     """Return the rules of the open cases of each of these records, oldest first, by the record's id; a record without
     any is missing.
     """

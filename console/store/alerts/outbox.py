@@ -120,7 +120,7 @@ def find(conn: Connection, event_id: str) -> OutboxEvent | None:
     return next(iter(_select_events(conn, _BY_EVENT_ID_QUERY, of=event_id)), None)
 
 
-def due_events(
+def list_due_events(
     conn: Connection, now: datetime, limit: int, latest_credible: datetime = _LATEST_INSTANT
 ) -> tuple[OutboxEvent, ...]:
     """For each `record_key`, return its oldest unpublished event if that event is due: at most `limit` events, sorted

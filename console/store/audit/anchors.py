@@ -47,7 +47,7 @@ MariaDB has the first pair, MySQL the second.
 """
 
 
-def missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[ChainHead, ...]:
+def list_missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[ChainHead, ...]:
     """Return those anchors whose row is absent from the audit trail or has another chain, position or hash.
 
     The transaction of `conn` must not have read anything before. Otherwise rows that were committed before the
@@ -58,7 +58,7 @@ def missing_heads(conn: Connection, heads: Sequence[ChainHead]) -> tuple[ChainHe
 
 def compare_with_anchors(conn: Connection, heads: Sequence[ChainHead]) -> tuple[bool, ChainHead | None]:
     """Compare the anchors with the audit trail. Return (True, None) if the row of an anchor is missing or different
-    (see `missing_heads`); otherwise (False, newest row of the trail).
+    (see `list_missing_heads`); otherwise (False, newest row of the trail).
 
     None replaces the newest row if the trail is empty, if the newest row is one of the anchors, or if it isn't on the
     server's disk yet.
@@ -119,7 +119,7 @@ def open_alert_id(conn: Connection) -> int | None:
     return None if alert_id is None else int(alert_id)
 
 
-def resolved_rollback_alerts(conn: Connection) -> frozenset[str]:
+def list_resolved_rollback_alerts(conn: Connection) -> frozenset[str]:
     """Return the resolved alerts that the database was set back (WENT_BACK_RULE), each as "alert id:time of
     detection" (UTC).
     """

@@ -72,7 +72,7 @@ class VerifyResult:
     reason: str | None = None
 
 
-def hashed_instant_text(at: datetime) -> str:
+def format_hashed_instant(at: datetime) -> str:
     """Return an instant (naive, UTC) in the text form in which it is hashed and stored."""
     return at.isoformat(" ", "microseconds")
 

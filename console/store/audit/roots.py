@@ -114,7 +114,7 @@ class _Root:
         return all(newest.get(str(row.session), 0) >= row.id for row in rows)
 
 
-def covered_rows(conn: Connection) -> CoveredRows:
+def read_covered_rows(conn: Connection) -> CoveredRows:
     """Return the ends of the ranges of the last root that a worker wrote; zeros if there is none or its detail is
     unreadable.
     """
@@ -130,7 +130,9 @@ def _root_writers(conn: Connection) -> frozenset[str]:
     """
     if conn.dialect.name == "sqlite":
         return frozenset({WORKER})
-    return frozenset(name for name, stored in people.people_by_name(conn).items() if WORKER in stored.person.roles)
+    return frozenset(
+        name for name, stored in people.read_people_by_name(conn).items() if WORKER in stored.person.roles
+    )
 
 
 def newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> int:

@@ -20,7 +20,7 @@ from console.store.audit.hash_chain import (
     HASHED_COLUMNS,
     VerifyResult,
     compute_row_hash,
-    hashed_instant_text,
+    format_hashed_instant,
     verify_chains,
 )
 from console.store.database.instants import SERVER_TIME
@@ -36,8 +36,8 @@ __all__ = [
     "VerifyResult",
     "append_entry",
     "walk_entries",
-    "entries_of_subject",
-    "newest_entries",
+    "list_entries_of_subject",
+    "list_newest_entries",
     "verify_chains",
 ]
 
@@ -90,7 +90,7 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     values: dict[str, object] = {
         "session": session,
         "seq": seq,
-        "at": hashed_instant_text(naive),
+        "at": format_hashed_instant(naive),
         "who": entry.person,
         "desk": desk,
         "what": entry.action,
@@ -172,7 +172,7 @@ class AuditTrail:
                 self._unanchored_heads.clear()
 
 
-def newest_entries(
+def list_newest_entries(
     conn: Connection, *, limit: int, before: int | None = None, who: str | None = None
 ) -> tuple[AuditEntry, ...]:
     """Return at most `limit` entries, newest first. With `before`, only those with smaller ids; with `who`, only
@@ -186,7 +186,7 @@ def newest_entries(
     return tuple(_make_entry(row) for row in conn.execute(query))
 
 
-def entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry, ...]:
+def list_entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry, ...]:
     """Return all entries about one record, oldest first."""
     query = _ENTRIES_QUERY.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == subject_id)
     return tuple(_make_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))

@@ -14,7 +14,7 @@ from console.domain.error_reasons import BackupProblem, LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import make_private_file, make_private_folder
 from console.store.backup.archive import bad_backup_error
-from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_KEY
+from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
 from console.store.spool.sqlite_file import sync_folder, translate_errors
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def read_state(file: Path) -> dict[str, str]:
     """
     with _opened_copy(file) as conn:
         state = {str(name): str(value) for name, value in conn.execute(_STATE_QUERY)}
-        is_own = state.get(VERSION_TABLE_KEY) == OWN_VERSION_TABLE
+        is_own = state.get(VERSION_TABLE_META_KEY) == OWN_VERSION_TABLE
         versions = OWN_VERSION_TABLE if is_own else "alembic_version"
         ((state["schema"],),) = conn.execute(f"SELECT version_num FROM {versions}")  # noqa: S608  # a constant
         return state

@@ -27,7 +27,7 @@ from console.store.constraints.sql_expressions import (
 from console.store.schema.claim_columns import NUMBER_KEY_SQL
 from console.store.schema.core import credit_checks
 
-TABLE = credit_checks.name
+CREDIT_CHECK_TABLE = credit_checks.name
 _WIDEST_ZONE_HOURS = 15
 """Largest distance (hours) of a stored date from UTC. The dates of an adopted row may be in any time zone instead of
 UTC.
@@ -59,7 +59,7 @@ _WAS_SUCCESS = f"(OLD.status = {_SUCCESS_SQL} OR (OLD.work_state IS NULL AND OLD
 
 
 def _other_row_exists_sql(condition: str) -> str:
-    return exists_sql(f"{TABLE} o WHERE {condition}")
+    return exists_sql(f"{CREDIT_CHECK_TABLE} o WHERE {condition}")
 
 
 _HAS_DIGITS = "({0}) REGEXP '^[0-9]{{13}}$'"
@@ -74,7 +74,7 @@ _HAS_OWN_ANSWER = exists_sql(
 _HAS_UNRENEWED_CLAIM = _other_row_exists_sql(
     "o.client_id = NEW.client_id AND o.number_key = NEW.corporation_number AND o.superseded_at IS NOT NULL"
     " AND NOT o.id <=> NEW.renews AND NOT o.superseded_by <=> NEW.id"
-    f" AND NOT {exists_sql(f'{TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR_SQL}')}"
+    f" AND NOT {exists_sql(f'{CREDIT_CHECK_TABLE} s WHERE s.id = o.superseded_by AND s.status <> {_ERROR_SQL}')}"
 )
 """SQL condition: an earlier row of this client and company has given up its claim, and no renewal has taken the claim
 over.

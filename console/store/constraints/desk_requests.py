@@ -164,7 +164,7 @@ _UPDATE_RULES = (
     ),
 )
 
-RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+DESK_REQUEST_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("requests", "INSERT"): _INSERT_RULES,
     ("requests", "UPDATE"): _UPDATE_RULES,
     ("requests", "DELETE"): (TriggerRule(NEVER_TRUE, "requests are never deleted"),),

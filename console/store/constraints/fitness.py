@@ -78,7 +78,7 @@ def _check_durability(conn: Connection, _: Database) -> Iterator[FitnessFinding]
 def _check_audit_triggers(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that an SQLite database has all triggers of the audit trail and of money, unaltered."""
     present = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
-    missing = (*sorted(_AUDIT_TRIGGERS - present), *sqlite_money.missing_triggers(conn))
+    missing = (*sorted(_AUDIT_TRIGGERS - present), *sqlite_money.list_missing_triggers(conn))
     yield FitnessFinding("audit_guards", not missing, {"triggers": len(present), "missing": missing})
 
 
@@ -155,7 +155,7 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
     """Check that a worker acts for every person. The desk of any other person holds the providers' credentials, and
     its account has many rights. A failure is only reported.
     """
-    people = operators.names_without_worker(conn)
+    people = operators.list_names_without_worker(conn)
     facts = {"people": people[:_MAX_LISTED_FAULTS], "count": len(people)}
     yield FitnessFinding("acting", not people, facts, stops_purchases=False)
 
@@ -165,9 +165,9 @@ def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFindin
     alone sees these rights; and that a worker on MySQL, as that worker, can roll prepared transactions back.
     """
     if grants.may_grant(conn):
-        missing = lock_holders.missing_procedure_rights(conn)
+        missing = lock_holders.list_missing_procedure_rights(conn)
         yield FitnessFinding("lock_holders", not missing, {"missing": list(missing)}, stops_purchases=False)
-    of_worker = lock_holders.missing_worker_rights(conn)
+    of_worker = lock_holders.list_missing_worker_rights(conn)
     if of_worker is not None:
         facts = {"missing": list(of_worker)}
         yield FitnessFinding("prepared_transactions", not of_worker, facts, stops_purchases=False)

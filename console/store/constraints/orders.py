@@ -27,7 +27,7 @@ from console.store.constraints.sql_expressions import (
 )
 from console.store.schema.payments import orders
 
-TABLE = orders.name
+ORDER_TABLE = orders.name
 _OWN_COLUMNS = ("work_state", "work_at", "work_reason", "work_attempts", "state_since", "version")
 _OWN_PAYMENTS = "payments p WHERE p.order_id = OLD.id"
 _CANNOT_BE_PAID = not_exists_sql(

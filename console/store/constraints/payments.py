@@ -314,7 +314,7 @@ _ACCOUNT_UPDATE_RULES = (
     ),
 )
 
-RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+PAYMENT_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("payments", "INSERT"): _PAYMENT_INSERT_RULES,
     ("payments", "UPDATE"): _PAYMENT_UPDATE_RULES,
     ("payments", "DELETE"): (TriggerRule(NEVER_TRUE, "payments are never deleted"),),

@@ -409,7 +409,7 @@ _APPROVAL_UPDATE_RULES = (
     TriggerRule(f"OLD.action <> {_VOTE_ACTION}", "an approval of a refund stands"),
 )
 
-RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+REFUND_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("refunds", "INSERT"): INSERT_RULES,
     ("refunds", "UPDATE"): UPDATE_RULES,
     ("refunds", "DELETE"): (TriggerRule(NEVER_TRUE, "refunds are never deleted"),),

@@ -210,7 +210,7 @@ _LEASE_UPDATE_RULES = (
 _IS_DECISION = "r.action = 'resolve'"
 _REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is its own person's")
 
-RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+SERVER_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("audit_log", "INSERT"): _AUDIT_RULES,
     ("audit_log", "UPDATE"): refusal_rules("audit rows are never changed"),
     ("audit_log", "DELETE"): refusal_rules("audit rows are never deleted"),

@@ -15,9 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from console.store.access.grants import (
     AccessFault,
     is_mariadb,
+    list_tables_with_visible_triggers,
     quote_identifier,
     run_statement,
-    tables_with_visible_triggers,
 )
 from console.store.access.people_views import NAME_WITHOUT_HOST
 from console.store.constraints import credit_checks as checks
@@ -29,13 +29,18 @@ from console.store.constraints.sql_expressions import Event, TriggerRule, is_ope
 from console.store.database.error_codes import error_number
 from console.store.schema import legacy_table
 
-PREFIX = "console_"
-_RULES_BY_TABLE = {**server_rules.RULES, **refund_rules.RULES, **payment_rules.RULES, **worker_rules.RULES}
+TRIGGER_PREFIX = "console_"
+_RULES_BY_TABLE = {
+    **server_rules.SERVER_RULES,
+    **refund_rules.REFUND_RULES,
+    **payment_rules.PAYMENT_RULES,
+    **worker_rules.WORKER_RULES,
+}
 _ID_RULES: dict[tuple[str, Event], tuple[TriggerRule, ...]] = {
     (table, "INSERT"): (*_RULES_BY_TABLE.get((table, "INSERT"), ()), *rules)
     for table, rules in row_counters.ID_RULES_OF_TABLE.items()
 }
-RULES = {**_RULES_BY_TABLE, **_ID_RULES}
+ALL_SERVER_RULES = {**_RULES_BY_TABLE, **_ID_RULES}
 """Rules of the tables that only the console writes, with the rules for their ids, by table and event."""
 LONGEST_MESSAGE_CHARACTERS = 128
 """Longest message (characters) of a refusal. Source: the limit of MESSAGE_TEXT in the statement SIGNAL."""
@@ -73,7 +78,7 @@ class Trigger:
     def name(self) -> str:
         """The trigger's name: table, event and the digest of its text."""
         mark = sha256(f"{self.table} {self.event} {self.body}".encode()).hexdigest()[:8]
-        return f"{PREFIX}{self.table}_{self.event.lower()}_{mark}"
+        return f"{TRIGGER_PREFIX}{self.table}_{self.event.lower()}_{mark}"
 
     @property
     def sql(self) -> str:
@@ -86,9 +91,9 @@ class Trigger:
         return f"CREATE TRIGGER {quote_identifier(name)} BEFORE {self.event} ON {table} FOR EACH ROW {self.body}"
 
 
-def all_triggers() -> tuple[Trigger, ...]:
+def make_all_triggers() -> tuple[Trigger, ...]:
     """Return all triggers that a server database of this schema version must have."""
-    own = (Trigger(table, event, _trigger_body(rules)) for (table, event), rules in RULES.items())
+    own = (Trigger(table, event, _trigger_body(rules)) for (table, event), rules in ALL_SERVER_RULES.items())
     return (
         *own, *_triggers_of_desk_requests(), *_triggers_of_credit_checks(), *_triggers_of_orders(),
         *_triggers_of_stock(),
@@ -119,7 +124,7 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
     steps += [(name, required_triggers[name].sql) for name in sorted(set(required_triggers) - set(existing))]
     steps += [(name, _drop_statement(name)) for name in unknown]
     for name, sql in steps:
-        if run_on_shared_table is not None and name.startswith(PREFIX + checks.TABLE):
+        if run_on_shared_table is not None and name.startswith(TRIGGER_PREFIX + checks.CREDIT_CHECK_TABLE):
             run_on_shared_table(sql)
         else:
             run_statement(conn, sql)
@@ -148,7 +153,7 @@ def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
     trigger, triggers with different owners, and a server whose SYSDATE a session can forge.
     """
     existing = _existing_triggers(conn)
-    visible = tables_with_visible_triggers(conn)
+    visible = list_tables_with_visible_triggers(conn)
     required_triggers = {
         trigger.name: trigger for trigger in _applicable_triggers(conn) if visible is None or trigger.table in visible
     }
@@ -172,7 +177,10 @@ def _find_clock_faults(conn: Connection) -> Iterator[AccessFault]:
 
 
 def _triggers_of_credit_checks() -> Iterator[Trigger]:
-    added, by_others = row_counters.id_rules(checks.TABLE), row_counters.id_rules_for_others(checks.TABLE)
+    added, by_others = (
+        row_counters.id_rules(checks.CREDIT_CHECK_TABLE),
+        row_counters.id_rules_for_others(checks.CREDIT_CHECK_TABLE),
+    )
     by_both: Sequence[tuple[Event, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         ("INSERT", (*checks.PEOPLE_INSERT_RULES, *added), (*checks.OTHERS_INSERT_RULES, *by_others)),
         ("UPDATE", checks.PEOPLE_UPDATE_RULES, checks.OTHERS_UPDATE_RULES),
@@ -180,20 +188,20 @@ def _triggers_of_credit_checks() -> Iterator[Trigger]:
     )
     for event, people, by_others_rules in by_both:
         operation = _OPERATION_DECLARATION.format("OLD" if event == "DELETE" else "NEW")
-        last = state_since.server_assignment(checks.TABLE, event)
-        yield Trigger(checks.TABLE, event, _trigger_body(people, by_others_rules, operation, last=last))
+        last = state_since.server_assignment(checks.CREDIT_CHECK_TABLE, event)
+        yield Trigger(checks.CREDIT_CHECK_TABLE, event, _trigger_body(people, by_others_rules, operation, last=last))
 
 
 def _triggers_of_orders() -> Iterator[Trigger]:
-    by_others = (*orders.OTHERS_INSERT_RULES, *row_counters.id_rules_for_others(orders.TABLE))
+    by_others = (*orders.OTHERS_INSERT_RULES, *row_counters.id_rules_for_others(orders.ORDER_TABLE))
     by_both: Sequence[tuple[Event, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         ("INSERT", orders.PEOPLE_INSERT_RULES, by_others),
         ("UPDATE", orders.PEOPLE_UPDATE_RULES, orders.OTHERS_UPDATE_RULES),
         ("DELETE", orders.PEOPLE_DELETE_RULES, orders.OTHERS_DELETE_RULES),
     )
     for event, people, by_others_rules in by_both:
-        last = state_since.server_assignment(orders.TABLE, event)
-        yield Trigger(orders.TABLE, event, _trigger_body(people, by_others_rules, last=last))
+        last = state_since.server_assignment(orders.ORDER_TABLE, event)
+        yield Trigger(orders.ORDER_TABLE, event, _trigger_body(people, by_others_rules, last=last))
 
 
 def _triggers_of_stock() -> Iterator[Trigger]:
@@ -210,7 +218,7 @@ def _triggers_of_desk_requests() -> Iterator[Trigger]:
     """Yield the triggers of the tables `requests` and `request_files`. In them the acting person `me` is always the
     connected account.
     """
-    for (table, event), rules in desk_requests.RULES.items():
+    for (table, event), rules in desk_requests.DESK_REQUEST_RULES.items():
         first = desk_requests.TRIGGER_ASSIGNMENTS.get((table, event), "")
         yield Trigger(
             table,
@@ -261,7 +269,7 @@ def _applicable_triggers(conn: Connection) -> tuple[Trigger, ...]:
     """
     table = legacy_table.read_table(conn)
     adopted = table is not None and table.admits_claims
-    return tuple(trigger for trigger in all_triggers() if trigger.table != checks.TABLE or adopted)
+    return tuple(trigger for trigger in make_all_triggers() if trigger.table != checks.CREDIT_CHECK_TABLE or adopted)
 
 
 def _existing_triggers(conn: Connection) -> dict[str, tuple[str | None, str]]:

@@ -40,14 +40,14 @@ def renew_triggers(conn: Connection) -> None:
         conn.exec_driver_sql(trigger.sql)
 
 
-def missing_triggers(conn: Connection) -> tuple[str, ...]:
+def list_missing_triggers(conn: Connection) -> tuple[str, ...]:
     """Return the names of the triggers that are missing or altered."""
     existing = {str(name): str(sql) for name, sql in conn.exec_driver_sql(_TRIGGERS_QUERY)}
     return tuple(trigger.name for trigger in _required_triggers(conn) if existing.get(trigger.name) != trigger.sql)
 
 
 def _required_triggers(conn: Connection) -> tuple[TriggerDefinition | state_since.SqliteTrigger, ...]:
-    return (*CONSTRAINTS, *state_since.sqlite_triggers(conn))
+    return (*SQLITE_CONSTRAINTS, *state_since.sqlite_triggers(conn))
 
 
 def _refund_sum(states: Collection[RefundState], payment: str) -> str:
@@ -234,4 +234,4 @@ def _make_constraints() -> Iterator[TriggerDefinition]:
         yield TriggerDefinition(table, "DELETE", (TriggerRule("0", words),))
 
 
-CONSTRAINTS = (*_make_constraints(), *sqlite_worker.CONSTRAINTS)
+SQLITE_CONSTRAINTS = (*_make_constraints(), *sqlite_worker.WORKER_CONSTRAINTS)

@@ -198,4 +198,4 @@ def _make_constraints() -> Iterator[TriggerDefinition]:
         yield TriggerDefinition(table, "DELETE", (TriggerRule("0", f"{rows} are never deleted"),))
 
 
-CONSTRAINTS = tuple(_make_constraints())
+WORKER_CONSTRAINTS = tuple(_make_constraints())

@@ -267,7 +267,7 @@ _LOST_OPERATION_RULES = (
     ),
 )
 
-RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
+WORKER_RULES: Mapping[tuple[str, Event], tuple[TriggerRule, ...]] = {
     ("alerts", "INSERT"): _ALERT_INSERT_RULES,
     ("alerts", "UPDATE"): _ALERT_UPDATE_RULES,
     ("alerts", "DELETE"): _deletion_rules("cases are"),

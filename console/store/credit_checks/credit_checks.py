@@ -28,7 +28,7 @@ from console.domain.calendar_days import convert_to_zone
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
 from console.domain.transitions import tables as states
-from console.store.credit_checks.row_mapping import COLUMNS, make_record
+from console.store.credit_checks.row_mapping import CREDIT_CHECK_COLUMNS, make_record
 from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import (
     StaleRow as StaleRow,  # name under which users of this table catch it
@@ -41,7 +41,7 @@ from console.store.schema.core import credit_checks
 CREDIT_CHECK_KIND = "credit-check"
 LONGEST_NAME_CHARACTERS = 255
 
-_ALL_QUERY = select(*COLUMNS)
+_ALL_QUERY = select(*CREDIT_CHECK_COLUMNS)
 _BY_ID_QUERY = _ALL_QUERY.where(credit_checks.c.id == bindparam("of"))
 # Few rows of other applications have a number that SQL can't normalise, and no index finds them until a task of the
 # worker corrects them. So each search reads up to 200 of them.
@@ -121,8 +121,8 @@ def find_by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = fro
 def select_by_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
     """Return those credit checks among `rows` that have this corporation number, newest first.
 
-    `rows`: rows of a query over `all_records()`. `lapsed`: ids of records whose call has lapsed (its process crashed
-    or froze), returned with an unknown outcome.
+    `rows`: rows of a query over `get_base_query()`. `lapsed`: ids of records whose call has lapsed (its process
+    crashed or froze), returned with an unknown outcome.
     """
     records = [make_record(row, lapsed) for row in rows]
     records.sort(key=_id_of, reverse=True)
@@ -160,7 +160,7 @@ def find_claim_holders(conn: Connection, pairs: Collection[tuple[str, str]]) -> 
     return {pair: holders[pair] for pair in pairs if pair in holders}
 
 
-def live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
+def find_live_of_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, tuple[CreditCheck, ...]]:
     """Return the live records of these corporation numbers, by number, oldest first. A number without a live
     record is left out.
     """
@@ -207,7 +207,7 @@ def find_by_operation(conn: Connection, number: str, operation_id: str) -> Credi
     return next((record for record in find_by_number(conn, number) if record.operation_id == operation_id), None)
 
 
-def known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
+def find_known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
     """Return those of the corporation numbers that have records: at most `limit`, sorted."""
     query = (
         select(credit_checks.c.number_key)
@@ -227,7 +227,7 @@ def find_by_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck
 def select_records(
     conn: Connection, query: Select[Any], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Run a query that the caller has made from `all_records()` and return its records. `lapsed`: ids of records
+    """Run a query that the caller has made from `get_base_query()` and return its records. `lapsed`: ids of records
     whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
     """
     return tuple(make_record(row, lapsed) for row in conn.execute(query))
@@ -396,7 +396,7 @@ def announce_change(conn: Connection, record_id: int, now: datetime) -> None:
     compare_and_swap.announce_change(conn, CREDIT_CHECK_KIND, record_id, now)
 
 
-def all_records() -> Select[Any]:
+def get_base_query() -> Select[Any]:
     """Return the query of all credit checks with the columns that `make_record` needs. The caller adds conditions to
     it.
     """
@@ -407,6 +407,6 @@ def _id_of(record: CreditCheck) -> int:
     return record.id
 
 
-def numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
+def read_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
     """Return the corporation number of each of these credit checks, by its id."""
     return {row.id: row.number_key for row in conn.execute(_NUMBERS_QUERY, {"some": sorted(ids)})} if ids else {}

@@ -10,7 +10,7 @@ from console.domain.records import CreditCheck, Person
 from console.store.access import operators as people
 from console.store.credit_checks import credit_checks
 from console.store.credit_checks.credit_checks import IDS_BY_NUMBER
-from console.store.credit_checks.row_mapping import COLUMNS, make_record
+from console.store.credit_checks.row_mapping import CREDIT_CHECK_COLUMNS, make_record
 from console.store.operations import journal
 from console.store.schema.core import credit_checks as checks
 from console.store.schema.core import operators
@@ -28,8 +28,10 @@ HAS_ORDERS_OR_PAYMENTS = or_(
     exists().where(_payments.c.corporation_number == bindparam("number")),
 )
 """SQL condition: orders or payments with the corporation number in the parameter `number` exist."""
-_SEARCH_QUERY = select(*_person_row.c, HAS_ORDERS_OR_PAYMENTS, _IS_LAPSED, *COLUMNS).select_from(_joined_tables)
-_RECORD_QUERY = select(_IS_LAPSED, *COLUMNS).where(checks.c.id == bindparam("of"))
+_SEARCH_QUERY = select(*_person_row.c, HAS_ORDERS_OR_PAYMENTS, _IS_LAPSED, *CREDIT_CHECK_COLUMNS).select_from(
+    _joined_tables
+)
+_RECORD_QUERY = select(_IS_LAPSED, *CREDIT_CHECK_COLUMNS).where(checks.c.id == bindparam("of"))
 _PERSON_COLUMNS, _CHECK_COLUMNS = slice(0, 3), slice(5, None)
 
 
@@ -50,7 +52,7 @@ def search_number(conn: Connection, number: str, name: str | None, *, admit_unli
     rows = conn.execute(_SEARCH_QUERY, {"number": number, "who": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
     if person is None and name is not None and admit_unlisted:
-        person = people.person_without_operators(conn, name)
+        person = people.find_person_without_operators(conn, name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed = frozenset([row.id for row in rows if row[4]])
     return SearchResult(person, credit_checks.select_by_number(number, check_rows, lapsed), bool(rows[0][3]))

@@ -13,7 +13,7 @@ from console.domain.records import Certainty, CheckState, CreditCheck, Work, Wor
 from console.store.database.instants import convert_to_aware_utc, known_instant
 from console.store.schema.core import credit_checks
 
-COLUMNS = (
+CREDIT_CHECK_COLUMNS = (
     credit_checks.c.id, credit_checks.c.corporation_number, credit_checks.c.number_key, credit_checks.c.client_id,
     credit_checks.c.seen_status, credit_checks.c.certainty, credit_checks.c.seen_work, credit_checks.c.work_at,
     credit_checks.c.work_reason, credit_checks.c.work_attempts, credit_checks.c.credit_check_id,
@@ -26,8 +26,9 @@ COLUMNS = (
 
 
 def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
-    """Convert a row of `COLUMNS` into a record. The states of a row that another application wrote are derived.
-    `lapsed`: ids of records whose purchase call has lapsed; a pending one of them gets an unknown outcome.
+    """Convert a row of `CREDIT_CHECK_COLUMNS` into a record. The states of a row that another application wrote
+    are derived. `lapsed`: ids of records whose purchase call has lapsed; a pending one of them gets an unknown
+    outcome.
     """
     (
         record_id,

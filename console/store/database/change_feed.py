@@ -49,7 +49,7 @@ new rows. A reader with further questions adds columns to this query.
 """
 
 
-def changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
+def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """Return the reader's next mark, and the records that have changed since the mark `after`, each once, as (kind,
     id).
 

@@ -14,12 +14,12 @@ from console.store.schema.worker import read_only_switches
 _presence_leases = leases.to_metadata(MetaData(), name=WORKERS)
 _REMAINING_MS = (_presence_leases.c.lease_expires - lease_now()).label("remaining_ms")
 _IS_ALIVE = is_live(_presence_leases.c.lease_clock, _presence_leases.c.lease_expires)
-_IS_ANY_ALIVE = exists().where(_IS_ALIVE).label("is_worker_there")
+_IS_ANY_WORKER_ALIVE = exists().where(_IS_ALIVE).label("is_worker_there")
 _SWITCHES_VERSION = (
     select(func.coalesce(func.max(read_only_switches.c.id), 0)).scalar_subquery().label("switches_version")
 )
-_NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(_IS_ANY_ALIVE, _SWITCHES_VERSION)
-_PRESENCE_QUERY = select(_IS_ANY_ALIVE, _SWITCHES_VERSION)
+_NEWS_QUERY = change_feed.FEED_STATE_QUERY.add_columns(_IS_ANY_WORKER_ALIVE, _SWITCHES_VERSION)
+_PRESENCE_QUERY = select(_IS_ANY_WORKER_ALIVE, _SWITCHES_VERSION)
 _NEWEST_QUERY = (
     select(_presence_leases.c.operator, _REMAINING_MS)
     .where(_IS_ALIVE)
@@ -31,7 +31,7 @@ _TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_now()).la
 )
 
 
-def silent_seconds(conn: Connection, seconds: float) -> dict[str, float]:
+def read_silent_seconds(conn: Connection, seconds: float) -> dict[str, float]:
     """Return, by the token of its presence lease, for how many seconds each worker hasn't renewed this lease.
     `seconds` is the length of the lease. Only a worker can call this: people can't read tokens.
 
@@ -40,7 +40,7 @@ def silent_seconds(conn: Connection, seconds: float) -> dict[str, float]:
     return {row.token: seconds - row.remaining_ms / 1000 for row in conn.execute(_TOKENS_QUERY).all()}
 
 
-def newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
+def find_newest_worker(conn: Connection, seconds: float) -> AliveWorker | None:
     """Return the worker that has renewed its presence lease last; None if no such lease is live. `seconds` is the
     length of the lease. Costs one read of a few rows by the primary key.
     """
@@ -54,7 +54,7 @@ def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
     idle desks cost the database mainly by the number of their statements.
     """
     if after is None:
-        mark, changes = change_feed.changes_since(conn, None)
+        mark, changes = change_feed.list_changes_since(conn, None)
         state = conn.execute(_PRESENCE_QUERY).one()
     else:
         state = conn.execute(_NEWS_QUERY, change_feed.state_parameters(after)).one()

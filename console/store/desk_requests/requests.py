@@ -237,7 +237,8 @@ def insert_request(tx: Transaction, request: NewDeskRequest, desk: str, file: by
 
 
 def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
-    """Withdraw a request of the same person. Raises UniqueViolation if a worker has taken it."""
+    """Withdraw the request with the id `request`, which the person of the connected account has sent. Raises
+    UniqueViolation if a worker has already taken it."""
     insert_request(
         tx, NewDeskRequest(withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk
     )

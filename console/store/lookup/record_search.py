@@ -33,9 +33,9 @@ from console.store.credit_checks import credit_checks
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments import orders, payments
 from console.store.queues import filter_sql
-from console.store.queues.definitions import TABLES
+from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.filter_sql import QueueChoice
-from console.store.queues.queues import LapsedIds, lapsed_of_table
+from console.store.queues.queues import LapsedIds, get_lapsed_ids
 from console.store.queues.table_queries import QueuedRecord, TableQueries
 from console.store.refunds import refunds
 from console.store.schema.column_types import ForeignInstant, Instant
@@ -118,11 +118,11 @@ class _IndexedConditions:
 
 def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecords]:
     """Return the records that fulfil all conditions, by kind."""
-    return {part.kind: _find_of_kind(conn, part, search) for part in TABLES}
+    return {part.kind: _find_of_kind(conn, part, search) for part in QUEUE_TABLES}
 
 
 def _find_of_kind(conn: Connection, part: TableQueries, search: RecordSearch) -> FoundRecords:
-    lapsed = lapsed_of_table(part, search.lapsed)
+    lapsed = get_lapsed_ids(part, search.lapsed)
     conditions = None if _is_excluded(part.kind, search) else part.filter_conditions(search.choice, lapsed)
     if conditions is None:
         return NOTHING_FOUND
@@ -170,7 +170,7 @@ def _read_records(
     if not ids:
         return ()
     rows = conn.execute(part.rows.where(part.id.in_(sorted(ids)))).all()
-    records = {record.id: record for record in part.read(conn, rows, lapsed_of_table(part, search.lapsed))}
+    records = {record.id: record for record in part.read(conn, rows, get_lapsed_ids(part, search.lapsed))}
     return tuple(records[row_id] for row_id in ids if row_id in records)
 
 
@@ -209,7 +209,7 @@ def _index_ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[Col
     """Yield, for each condition that an index answers, the ranges with all rows that fulfil it. A lapsed row is
     stored as known and seen as unknown: it is a range of its own.
     """
-    chosen, lapsed = search.record_filter, lapsed_of_table(part, search.lapsed)
+    chosen, lapsed = search.record_filter, get_lapsed_ids(part, search.lapsed)
     lapsed_rows = [part.id.in_(sorted(lapsed))] if lapsed else []
     if chosen.states:
         yield [_STATUS_COLUMNS[part.kind] == state for state in sorted(chosen.states & _STATES[part.kind])]

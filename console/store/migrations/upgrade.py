@@ -31,8 +31,8 @@ may belong to that application.
 """
 
 ADOPTION_KEY, ADOPTION_WAITING, ADOPTION_DONE = "adoption", "waiting", "done"
-VERSION_TABLE_KEY = "versions"
-_IGNORED_TABLES = {"sqlite_sequence", upgrade_lock.TABLE}
+VERSION_TABLE_META_KEY = "versions"
+_IGNORED_TABLES = {"sqlite_sequence", upgrade_lock.LOCK_TABLE}
 _VERSION_QUERIES = {
     "alembic_version": text("SELECT version_num FROM alembic_version"),
     OWN_VERSION_TABLE: text("SELECT version_num FROM console_alembic_version"),
@@ -132,9 +132,9 @@ def _stored_version_table(conn: Connection) -> str:
     """Return the name of the version table, as stored in `console_meta`. Without a stored name it is
     `alembic_version`. Costs one short read for each connection, because an existing schema keeps its version table.
     """
-    if VERSION_TABLE_KEY not in conn.info:
-        conn.info[VERSION_TABLE_KEY] = read_meta(conn, VERSION_TABLE_KEY) or "alembic_version"
-    return str(conn.info[VERSION_TABLE_KEY])
+    if VERSION_TABLE_META_KEY not in conn.info:
+        conn.info[VERSION_TABLE_META_KEY] = read_meta(conn, VERSION_TABLE_META_KEY) or "alembic_version"
+    return str(conn.info[VERSION_TABLE_META_KEY])
 
 
 def _read_table_names(conn: Connection) -> set[str]:
@@ -193,7 +193,7 @@ def renew_sqlite_constraints(conn: Connection) -> None:
     """Create missing and altered triggers of an SQLite database, in the caller's transaction."""
     from console.store.constraints import sqlite_money
 
-    if sqlite_money.missing_triggers(conn):
+    if sqlite_money.list_missing_triggers(conn):
         sqlite_money.renew_triggers(conn)
 
 
@@ -219,7 +219,7 @@ def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
     """Raise not_our_database unless the database is empty, has an interrupted upgrade, or has an adoptable table of
     credit checks and no other table with the name of one of the console's.
     """
-    if upgrade_lock.TABLE in tables or not tables - _IGNORED_TABLES:
+    if upgrade_lock.LOCK_TABLE in tables or not tables - _IGNORED_TABLES:
         return
     if not legacy_table.has_table(conn, tables):
         raise ConsoleError(ErrorCode.NOT_OUR_DATABASE, {"tables": sorted(tables)[:10]})
@@ -255,7 +255,7 @@ def _store_database_id(conn: Connection) -> None:
     )
     versions = _version_table_name(_read_table_names(conn))
     if versions == OWN_VERSION_TABLE:
-        write_meta(conn, VERSION_TABLE_KEY, versions)
+        write_meta(conn, VERSION_TABLE_META_KEY, versions)
     if legacy_table.waits_for_adoption(conn):
         write_meta(conn, ADOPTION_KEY, ADOPTION_WAITING)
 

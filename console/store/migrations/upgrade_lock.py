@@ -15,7 +15,7 @@ from console.domain.error_reasons import LockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.database.engine import Database
 
-TABLE = "console_upgrade"
+LOCK_TABLE = "console_upgrade"
 EXPIRES_AFTER_MS = 15_000
 LONGEST_WAIT_SECONDS = 600.0
 """Longest time (seconds) for which a process waits for the lock while another process holds it."""

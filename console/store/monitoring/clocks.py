@@ -18,7 +18,7 @@ _RECENT_REQUESTS_QUERY = (
 _MAX_REQUESTS = 2_000
 
 
-def server_time(conn: Connection) -> datetime:
+def read_server_time(conn: Connection) -> datetime:
     """Return the present time by the server's clock."""
     return convert_to_aware_utc(conn.execute(select(SERVER_TIME)).scalar_one())
 

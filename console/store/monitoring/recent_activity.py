@@ -56,7 +56,7 @@ _PAYMENT_STATES_QUERY = (
 )
 
 
-def provider_answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
+def list_provider_answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
     """Return the answers of providers since the instant `since`, newest first: source (`provider.call`), summary,
     operation id.
     """
@@ -65,7 +65,7 @@ def provider_answers(conn: Connection, since: datetime) -> list[tuple[str, str, 
     ]
 
 
-def provider_calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
+def list_provider_calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
     """Return the answers of providers since the instant `since`, newest first: instant, source (`provider.call`),
     summary.
     """
@@ -91,7 +91,7 @@ def count_payment_states(conn: Connection, since: datetime) -> dict[str, int]:
     )
 
 
-def operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
+def list_operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> list[float]:
     """Return the durations in seconds, from start to end, of the given operations that have ended since `since`."""
     ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS]
     rows = conn.execute(_DURATIONS_QUERY, {"ids": ids, "since": convert_to_naive_utc(since)}).all() if ids else []

@@ -65,7 +65,7 @@ class ClosedProposal:
     record_id: str
 
 
-def decided_refunds(conn: Connection, person: str, since: datetime) -> tuple[DecidedRefund, ...]:
+def list_decided_refunds(conn: Connection, person: str, since: datetime) -> tuple[DecidedRefund, ...]:
     """Return the newest 50 decided refunds that the person has requested since this instant, the newest first.
     Refunds that the person has withdrawn are left out.
     """
@@ -73,7 +73,7 @@ def decided_refunds(conn: Connection, person: str, since: datetime) -> tuple[Dec
     return tuple(DecidedRefund(id, RefundState(status), number) for id, status, number in rows)
 
 
-def closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
+def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
     """Return the closed proposals among the newest 50 of the person since this instant, the newest first. A proposal
     that the person has replaced by a newer one is left out.
     """
@@ -86,6 +86,6 @@ def closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[Cl
     )
 
 
-def ended_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
+def list_ended_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
     """Return the ids and the reasons of the newest 50 bulk runs of the person that are done, the newest first."""
     return tuple((id, reason) for id, reason in conn.execute(_ENDED_RUNS_QUERY, {"who": person}))

@@ -239,7 +239,7 @@ def find_with_effective_state(conn: Connection, operation_id: str) -> Operation 
     return replace(operation, state=state_after_lapse(operation.action), outcome_class="UNKNOWN", reason="lapsed")
 
 
-def idempotency_key_of(conn: Connection, operation_id: str) -> str | None:
+def find_idempotency_key(conn: Connection, operation_id: str) -> str | None:
     """Return the idempotency key of an operation; None if there is no such operation."""
     return conn.scalar(_KEY_QUERY, {"of": operation_id})
 
@@ -264,7 +264,7 @@ def find_running(conn: Connection, kind: str, subject_id: int) -> Operation | No
     return _make_operation(row) if row else None
 
 
-def unfinished_operations(
+def list_unfinished_operations(
     conn: Connection, limit: int = 500, *, operator: str | None = None
 ) -> tuple[Operation, ...]:
     """Return the operations in state `calling` or `unknown`, oldest first; with `operator` only this person's."""
@@ -280,12 +280,12 @@ def unfinished_operations(
     return unreadable_rows.read_each("operations", conn.execute(query), _make_operation)
 
 
-def lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
+def list_lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     """Return the `calling` operations with an expired lease, oldest first."""
     return unreadable_rows.read_each("operations", conn.execute(_LAPSED_QUERY.limit(limit)), _make_operation)
 
 
-def lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
+def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
     """Return the ids of the records of a kind whose costly operation is `calling` with an expired lease: its process
     has crashed or frozen. A reader of these records shows their outcome as unknown.
     """
@@ -294,8 +294,8 @@ def lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[i
     )
 
 
-def lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
-    """Return the `lapsed_subjects` of each kind; a kind without any is missing."""
+def list_lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
+    """Return the `list_lapsed_subjects` of each kind; a kind without any is missing."""
     by_kind: dict[str, set[int]] = {}
     for kind, subject in conn.execute(_lapsed_by_kind(*EFFECTIVE_ACTION_OF_KIND.values())):
         by_kind.setdefault(kind, set()).add(subject)
@@ -304,9 +304,8 @@ def lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
 
 @cache
 def _lapsed_by_kind(*effects: str) -> Select[Any]:
-    """Return the query of `lapsed_by_kind`. It uses OR instead of IN, because SQLAlchemy would compile an IN again
-    for each call.
-    """
+    """Return the query of `list_lapsed_by_kind`. It uses OR instead of IN, because SQLAlchemy would compile an IN
+    again for each call."""
     any_effect = or_(*(operations.c.action == action for action in effects))
     return select(operations.c.subject_kind, operations.c.subject_id).where(
         operations.c.state == OperationState.CALLING.value, any_effect, not_(_IS_LIVE)
@@ -314,7 +313,7 @@ def _lapsed_by_kind(*effects: str) -> Select[Any]:
 
 
 def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Return SQL that is true if the record is one of `lapsed_subjects`."""
+    """Return SQL that is true if the record is one of `list_lapsed_subjects`."""
     broken_off = and_(
         operations.c.state == OperationState.CALLING.value,
         operations.c.action == EFFECTIVE_ACTION_OF_KIND[kind],
@@ -323,7 +322,7 @@ def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bo
     return exists().where(operations.c.subject_kind == kind, operations.c.subject_id == subject_id, broken_off)
 
 
-def open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
+def list_open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
     """Return the purchases of a corporation's credit check, for any client, in state `unknown` or `calling`."""
     unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
     bought = operations.c.action == EFFECTIVE_ACTION_OF_KIND["credit-check"]

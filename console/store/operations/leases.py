@@ -144,7 +144,7 @@ def renew(conn: Connection, lease: Lease, now: datetime, seconds: float) -> bool
     return conn.execute(_RENEW_LEASE, values | _expiry_values(now, seconds)).rowcount == 1
 
 
-def holder_of(conn: Connection, name: str) -> LeaseHolder | None:
+def find_holder(conn: Connection, name: str) -> LeaseHolder | None:
     """Return the present holder of the lease `name`; if it has several slots, the holder of the first held one.
     Return None if the lease is free.
     """
@@ -152,7 +152,7 @@ def holder_of(conn: Connection, name: str) -> LeaseHolder | None:
     return _make_holder(row) if row else None
 
 
-def holders(conn: Connection) -> tuple[LeaseHolder, ...]:
+def list_holders(conn: Connection) -> tuple[LeaseHolder, ...]:
     """Return the holders of all leases that are held now, oldest first."""
     return unreadable_rows.read_each("leases", conn.execute(_HOLDERS_QUERY.order_by(leases.c.since)), _make_holder)
 

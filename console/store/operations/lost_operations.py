@@ -110,7 +110,7 @@ def insert_entries(conn: Connection, entries: Sequence[SpoolEntry], database_id:
             raise RunAgain from None
 
 
-def purchases_holding_claim(conn: Connection, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
+def list_purchases_holding_claim(conn: Connection, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
     """Return the lost purchases that still hold their claim on the pair of client and corporation number. Each
     purchase calls this function, and it seldom finds a row. So it reads only the ids first, which is faster than
     a query of all columns.
@@ -121,7 +121,7 @@ def purchases_holding_claim(conn: Connection, client_id: str, corporation_number
     return tuple(_make_intent(row) for row in conn.execute(_OF_CLIENT_AND_NUMBER_QUERY, values))
 
 
-def refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
+def list_refunds_holding_amount(conn: Connection, payment_id: int) -> tuple[Intent, ...]:
     """Return the lost refunds of a payment that still hold their claim."""
     return tuple(_make_intent(row) for row in conn.execute(_OF_PAYMENT_QUERY, {"payment": payment_id}))
 
@@ -138,7 +138,7 @@ def find_spool_entry(conn: Connection, operation_id: str) -> SpoolEntry | None:
     )
 
 
-def unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
+def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
     """Return the lost operations that the journal doesn't have yet: at most MAX_OPERATIONS, the last stored one
     first.
     """

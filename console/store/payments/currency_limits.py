@@ -22,13 +22,13 @@ one would need a second checker and a cooling-off time.
 """
 
 
-def limits_of(conn: Connection, currency: str) -> Limits:
+def read_limits(conn: Connection, currency: str) -> Limits:
     """Return the limits of a currency in its minor units. A limit without a row has its strictest value."""
-    return limits_by_currency(conn, [currency])[currency]
+    return read_limits_by_currency(conn, [currency])[currency]
 
 
-def limits_by_currency(conn: Connection, currencies: Collection[str]) -> Mapping[str, Limits]:
-    """Return the limits of each of these currencies, as `limits_of` does."""
+def read_limits_by_currency(conn: Connection, currencies: Collection[str]) -> Mapping[str, Limits]:
+    """Return the limits of each of these currencies, as `read_limits` does."""
     values = {currency: dict(_STRICTEST_LIMITS) for currency in currencies}
     for currency, name, value in conn.execute(_BY_CURRENCIES_QUERY, {"some": sorted(values)}) if values else ():
         if name in _STRICTEST_LIMITS and currency in values:

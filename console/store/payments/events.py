@@ -138,7 +138,7 @@ def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
         last = page[-1].id
 
 
-def events_with_result(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
+def list_events_with_result(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
     """Return at most `limit` events with this result, oldest first; `after` is the last id of the previous page."""
     return _select_events(conn, _WITH_RESULT_QUERY, {"what": done, "after": after, "most": limit})
 
@@ -161,7 +161,7 @@ def write_result(conn: Connection, event: PaymentEvent, done: str, payment_id: i
     return conn.execute(_WRITE_RESULT, values).rowcount == 1
 
 
-def all_events() -> Select[Any]:
+def get_base_query() -> Select[Any]:
     """Return the query of all events. The caller adds conditions to it; `make_event` converts its rows."""
     return _ALL_QUERY
 
@@ -171,7 +171,7 @@ def _select_events(conn: Connection, query: Select[Any], values: dict[str, objec
 
 
 def make_event(row: Any) -> PaymentEvent:
-    """Convert a row of `all_events` into an event."""
+    """Convert a row of `get_base_query` into an event."""
     return PaymentEvent(
         id=row.id,
         source=row.source,

@@ -20,12 +20,12 @@ MAX_CANDIDATES = 5
 _SOME: BindParameter[str] = bindparam("some", expanding=True)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 _PAYMENTS_BY_OUR_NUMBER = (
-    payments.all_records().where(payment_rows.c.merchant_payment_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
+    payments.get_base_query().where(payment_rows.c.merchant_payment_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
 )
 _PAYMENTS_BY_THEIR_NUMBER = (
-    payments.all_records().where(payment_rows.c.provider_payment_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
+    payments.get_base_query().where(payment_rows.c.provider_payment_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
 )
-_ORDERS_BY_NUMBER = orders.all_records().where(order_rows.c.merch_txn_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
+_ORDERS_BY_NUMBER = orders.get_base_query().where(order_rows.c.merch_txn_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
 
 
 def _is_within(column: Column[datetime]) -> ColumnElement[bool]:
@@ -35,11 +35,11 @@ def _is_within(column: Column[datetime]) -> ColumnElement[bool]:
 _IS_SAME_PRICE = (payment_rows.c.provider == bindparam("whose"), payment_rows.c.currency == bindparam("currency"),
                   payment_rows.c.asked_minor == bindparam("minor"))  # fmt: skip
 _PAYMENTS_OF_DAY_QUERY = [
-    payments.all_records().where(*_IS_SAME_PRICE, _is_within(column)).order_by(column).limit(_LIMIT_PARAMETER)
+    payments.get_base_query().where(*_IS_SAME_PRICE, _is_within(column)).order_by(column).limit(_LIMIT_PARAMETER)
     for column in (payment_rows.c.begun_at, payment_rows.c.paid_at)
 ]
 _ORDERS_OF_DAY = (
-    orders.all_records()
+    orders.get_base_query()
     .where(
         order_rows.c.status == OrderState.PENDING.value,
         order_rows.c.work_state == bindparam("work"),

@@ -25,7 +25,7 @@ from console.store.payments.row_mapping import read_as_utc
 from console.store.schema.payments import orders, payments
 
 ORDER_KIND = "order"
-COLUMNS = (
+ORDER_COLUMNS = (
     orders.c.id, orders.c.merch_txn_id, orders.c.corporation_number, orders.c.number_key, orders.c.status,
     orders.c.currency, orders.c.total_amount, orders.c.version, orders.c.payment_method, orders.c.created_at,
     orders.c.updated_at, orders.c.work_state, orders.c.work_at, orders.c.work_reason, orders.c.work_attempts,
@@ -34,7 +34,7 @@ COLUMNS = (
 UNREADABLE_STATE_REASON = WorkReason.STATE_UNREADABLE
 """Work reason of an order whose stored state isn't an `OrderState`."""
 
-_ALL_QUERY = select(*COLUMNS)
+_ALL_QUERY = select(*ORDER_COLUMNS)
 _BY_ID_QUERY = _ALL_QUERY.where(orders.c.id == bindparam("of"))
 _BY_IDS_QUERY = _ALL_QUERY.where(orders.c.id.in_(bindparam("some", expanding=True)))
 _BY_NUMBER_QUERY = _ALL_QUERY.where(orders.c.merch_txn_id == bindparam("of"))
@@ -86,18 +86,18 @@ def find_by_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
     return select_records(conn, _OF_CORPORATION_QUERY, {"of": number})
 
 
-def all_records() -> Select[Any]:
+def get_base_query() -> Select[Any]:
     """Return the query of all orders with the columns that `read_orders` needs. The caller adds conditions to it."""
     return _ALL_QUERY
 
 
 def select_records(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[Order, ...]:
-    """Run a query made from `all_records()`, with the parameters `values`, and return its orders."""
+    """Run a query made from `get_base_query()`, with the parameters `values`, and return its orders."""
     return read_orders(conn, conn.execute(query, values).all())
 
 
 def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
-    """Convert rows of `all_records()` into orders with the ids of their payments."""
+    """Convert rows of `get_base_query()` into orders with the ids of their payments."""
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in conn.execute(_PAYMENT_IDS_QUERY, {"ids": [row.id for row in rows]}) if rows else ():
         ids[order_id] = (*ids.get(order_id, ()), payment_id)
@@ -109,7 +109,7 @@ def _first_order(conn: Connection, query: Select[Any], values: Mapping[str, obje
 
 
 def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
-    """Convert a row of `COLUMNS` into an order. If the stored state isn't an `OrderState`, return the order as
+    """Convert a row of `ORDER_COLUMNS` into an order. If the stored state isn't an `OrderState`, return the order as
     pending, with work for a person; the row isn't changed.
     """
     (

@@ -9,7 +9,7 @@ from console.domain.payments.records import Payment
 from console.domain.records import Certainty
 from console.store.database.instants import convert_to_naive_utc
 from console.store.payments.balances import PAYMENT_KIND
-from console.store.payments.payments import all_records, select_records
+from console.store.payments.payments import get_base_query, select_records
 from console.store.schema.payments import payments
 from console.store.schema.worker import sagas
 
@@ -17,7 +17,7 @@ _OPEN_SAGA_QUERY = select(sagas.c.id).where(
     sagas.c.kind == bindparam("saga"), sagas.c.subject_kind == PAYMENT_KIND, sagas.c.open_subject == payments.c.id
 )
 _OVERDUE_QUERY = (
-    all_records()
+    get_base_query()
     .where(
         payments.c.status.in_(sorted(state.value for state in WAITING_STATES)),
         payments.c.certainty == Certainty.KNOWN.value,
@@ -29,7 +29,7 @@ _OVERDUE_QUERY = (
 )
 
 
-def overdue_payments(conn: Connection, saga: str, now: datetime, limit: int) -> tuple[Payment, ...]:
+def list_overdue_payments(conn: Connection, saga: str, now: datetime, limit: int) -> tuple[Payment, ...]:
     """Return at most `limit` payments that wait for their payer, with a known outcome, and whose `payment_expires_at`
     is before `now`; the earliest comes first.
 

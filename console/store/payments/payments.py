@@ -29,10 +29,10 @@ from console.store.payments.balances import release_amount as release_amount
 from console.store.payments.balances import reserve_amount as reserve_amount
 from console.store.payments.balances import set_amount_aside as set_amount_aside
 from console.store.payments.balances import settle_refund as settle_refund
-from console.store.payments.row_mapping import COLUMNS, make_record
+from console.store.payments.row_mapping import PAYMENT_COLUMNS, make_record
 from console.store.schema.payments import payments
 
-_ALL_QUERY = select(*COLUMNS)
+_ALL_QUERY = select(*PAYMENT_COLUMNS)
 _BY_ID_QUERY = _ALL_QUERY.where(payments.c.id == bindparam("of"))
 _BY_IDS_QUERY = _ALL_QUERY.where(payments.c.id.in_(bindparam("some", expanding=True)))
 _OF_PROVIDER_QUERY = _ALL_QUERY.where(payments.c.provider == bindparam("whose"))
@@ -144,14 +144,14 @@ def find_by_corporations(
     return select_records(conn, _OF_CORPORATIONS_QUERY, values)
 
 
-def due_payments(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:
+def list_due_payments(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Payment, ...]:
     """Return at most `limit` payments whose scheduled work has one of these reasons and is due, longest due first."""
     return select_records(
         conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
     )
 
 
-def all_records() -> Select[Any]:
+def get_base_query() -> Select[Any]:
     """Return the query of all payments with the columns that `make_record` needs. The caller adds conditions."""
     return _ALL_QUERY
 
@@ -168,7 +168,7 @@ def find_by_ids(
 def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Run a query that the caller has made from `all_records()`, with the parameters `values`, and return its
+    """Run a query that the caller has made from `get_base_query()`, with the parameters `values`, and return its
     payments. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned with an unknown
     outcome.
     """

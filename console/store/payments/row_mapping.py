@@ -12,7 +12,7 @@ from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.store.database.instants import convert_to_aware_utc, known_instant
 from console.store.schema.payments import payments
 
-COLUMNS = (
+PAYMENT_COLUMNS = (
     payments.c.id, payments.c.order_id, payments.c.provider, payments.c.merchant_payment_id,
     payments.c.provider_payment_id, payments.c.corporation_number, payments.c.payer_ref, payments.c.status,
     payments.c.certainty, payments.c.work_state, payments.c.work_at, payments.c.work_reason, payments.c.work_attempts,
@@ -31,9 +31,8 @@ writes the record's next step.
 
 
 def make_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
-    """Convert a row of `COLUMNS` into a payment. If its id is in `lapsed` (the process that began it crashed or
-    froze), return it with an unknown outcome.
-    """
+    """Convert a row of `PAYMENT_COLUMNS` into a payment. If its id is in `lapsed` (the process that began it
+    crashed or froze), return it with an unknown outcome."""
     (
         payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
         work_at, work_reason, attempts, currency, asked_minor, captured, reserved, refunded, set_aside, version,

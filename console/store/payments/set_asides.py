@@ -58,12 +58,12 @@ def find_by_payment(conn: Connection, payment_id: int) -> tuple[SetAside, ...]:
     return _select_set_asides(conn, _OF_PAYMENT_QUERY, {"of": payment_id})
 
 
-def open_set_asides(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
+def list_open_set_asides(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
     """Return at most `limit` open set-asides, oldest first; `after` is the last id of the previous page."""
     return _select_set_asides(conn, _OPEN_QUERY, {"after": after, "most": limit})
 
 
-def open_without_refund(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
+def list_open_without_refund(conn: Connection, limit: int, after: int = 0) -> tuple[SetAside, ...]:
     """Return at most `limit` open set-asides for which no refund was ever requested, oldest first; `after` is the
     last id of the previous page.
     """

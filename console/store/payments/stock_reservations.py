@@ -47,7 +47,7 @@ def find_by_order(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
     return _select_reservations(conn, _ALL_QUERY, order_id)
 
 
-def held_reservations(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
+def list_held_reservations(conn: Connection, order_id: int) -> tuple[Reservation, ...]:
     """Return the reservations of an order that are still held."""
     return _select_reservations(conn, _RESERVED_QUERY, order_id)
 

@@ -30,9 +30,9 @@ from console.domain.queues.causes import CauseTotal
 from console.domain.queues.order import SortColumn
 from console.store.database.instants import convert_to_aware_utc
 from console.store.queues import filter_sql
-from console.store.queues.definitions import TABLES
+from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.filter_sql import QueueChoice
-from console.store.queues.queues import COUNT_CAP, LapsedIds, lapsed_of_table
+from console.store.queues.queues import COUNT_CAP, LapsedIds, get_lapsed_ids
 from console.store.queues.table_queries import QueuedRecord, TableQueries
 from console.store.schema.column_types import EPOCH_START
 
@@ -54,18 +54,18 @@ class SortPosition(NamedTuple):
     id: int
 
 
-def sorted_page(
+def read_sorted_page(
     conn: Connection, name: str, after: SortPosition | None, limit: int, lapsed: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[SortPosition, QueuedRecord], ...]:
     """Return at most `limit` chosen records of a queue with their positions, in the order of `choice`. `after` is the
     last position of the previous page; None for the first page.
     """
     positions: list[SortPosition] = []
-    for kind_index, part in enumerate(TABLES):
+    for kind_index, part in enumerate(QUEUE_TABLES):
         if name in part.queues:
-            keys = _sorted_keys(part, name, after, kind_index, lapsed_of_table(part, lapsed), choice)
+            keys = _sorted_keys(part, name, after, kind_index, get_lapsed_ids(part, lapsed), choice)
             if keys is not None:
-                rows = conn.execute(keys, part.parameters(lapsed_of_table(part, lapsed)) | {"most": limit})
+                rows = conn.execute(keys, part.parameters(get_lapsed_ids(part, lapsed)) | {"most": limit})
                 positions += [SortPosition(*_two_keys(row[1:]), kind_index, row[0]) for row in rows]
     positions.sort(reverse=choice.order.is_descending)
     return tuple(_read_records(conn, positions[:limit], lapsed))
@@ -131,11 +131,11 @@ def _read_records(
     that somebody deleted meanwhile is left out.
     """
     records: dict[tuple[int, int], QueuedRecord] = {}
-    for kind_index, part in enumerate(TABLES):
+    for kind_index, part in enumerate(QUEUE_TABLES):
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
         if ids:
             rows = conn.execute(part.rows.where(part.id.in_(ids))).all()
-            read = part.read(conn, rows, lapsed_of_table(part, lapsed))
+            read = part.read(conn, rows, get_lapsed_ids(part, lapsed))
             records |= {(kind_index, record.id): record for record in read}
     for position in positions:
         record = records.get((position.kind_index, position.id))
@@ -149,13 +149,13 @@ def count_chosen(conn: Connection, name: str, lapsed: LapsedIds, choice: QueueCh
     """
     counts = [
         _count_range(part, rows)
-        for part in TABLES
+        for part in QUEUE_TABLES
         if name in part.queues
-        for rows in part.chosen_ranges(name, choice, lapsed_of_table(part, lapsed))
+        for rows in part.chosen_ranges(name, choice, get_lapsed_ids(part, lapsed))
     ]
     values: dict[str, object] = {"most": COUNT_CAP + 1}
-    for part in TABLES:
-        values |= part.parameters(lapsed_of_table(part, lapsed))
+    for part in QUEUE_TABLES:
+        values |= part.parameters(get_lapsed_ids(part, lapsed))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     return min(sum(row.total for row in rows), COUNT_CAP + 1), convert_to_aware_utc(oldest) if oldest else None
@@ -178,8 +178,8 @@ def total_causes(
     """
     totals: list[CauseTotal] = []
     is_capped = False
-    for part in TABLES:
-        ids = lapsed_of_table(part, lapsed)
+    for part in QUEUE_TABLES:
+        ids = get_lapsed_ids(part, lapsed)
         for rows in part.chosen_ranges(name, choice, ids) if name in part.queues else ():
             found = conn.execute(_total_range(part, rows, ids), part.parameters(ids) | {"most": GROUP_CAP + 1})
             of_range = [_make_total(*row) for row in found]

@@ -148,7 +148,7 @@ REFUND_QUERIES = TableQueries(
     id=refund_table.c.id,
     work_state=refund_table.c.work_state,
     state_since=refund_table.c.state_since,
-    rows=refunds.all_records(),
+    rows=refunds.get_base_query(),
     read=refunds.read_refunds,
     columns=REFUND_COLUMNS,
     queues={
@@ -176,7 +176,7 @@ PAYMENT_QUERIES = TableQueries(
     id=payment_table.c.id,
     work_state=payment_table.c.work_state,
     state_since=payment_table.c.state_since,
-    rows=payments.all_records(),
+    rows=payments.get_base_query(),
     read=lambda _, rows, lapsed: [payment_rows.make_record(row, lapsed) for row in rows],
     columns=PAYMENT_COLUMNS,
     queues={
@@ -203,7 +203,7 @@ ORDER_QUERIES = TableQueries(
     id=order_table.c.id,
     work_state=order_table.c.work_state,
     state_since=order_table.c.state_since,
-    rows=orders.all_records(),
+    rows=orders.get_base_query(),
     read=lambda conn, rows, _: orders.read_orders(conn, rows),
     columns=ORDER_COLUMNS,
     queues={
@@ -217,7 +217,7 @@ CREDIT_CHECK_QUERIES = TableQueries(
     id=check_table.c.id,
     work_state=check_table.c.seen_work,
     state_since=check_table.c.state_since,
-    rows=credit_checks.all_records(),
+    rows=credit_checks.get_base_query(),
     read=lambda _, rows, lapsed: [make_record(row, lapsed) for row in rows],
     columns=CREDIT_CHECK_COLUMNS,
     queues={
@@ -236,7 +236,7 @@ CREDIT_CHECK_QUERIES = TableQueries(
     },
     may_be_lapsed=PENDING_CHECK,
 )
-TABLES = (REFUND_QUERIES, PAYMENT_QUERIES, ORDER_QUERIES, CREDIT_CHECK_QUERIES)
+QUEUE_TABLES = (REFUND_QUERIES, PAYMENT_QUERIES, ORDER_QUERIES, CREDIT_CHECK_QUERIES)
 """Queries of all tables with queues. A page shows the records of one work state by age, whatever their kind; records
 of
 the same instant stand in this order: refunds, payments, orders, credit checks.

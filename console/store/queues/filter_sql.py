@@ -15,7 +15,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filters import (
     NO_CAUSE,
     NO_FILTER,
-    NOBODY,
+    NO_OWNER,
     AmountRange,
     RecordFilter,
     is_owner,
@@ -33,7 +33,7 @@ _STATES = tuple(
 )
 _AFTER_HEX = "G"
 """A text that comes after every hexadecimal digit: the sort key of a record without a value."""
-_NO_NUMBER = 2**62
+_NUMBER_AFTER_ALL_OTHERS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _amount_condition(shown: ShownColumns, amount: AmountRange) -> ColumnElement
 
 def _owner_condition(kind: str, id_column: Expression, owner_condition: str, owners: Owners) -> ColumnElement[bool]:
     taken = owners.get(kind, {})
-    if owner_condition == NOBODY:
+    if owner_condition == NO_OWNER:
         return id_column.not_in(sorted(taken))
     return id_column.in_(sorted(record for record, owner in taken.items() if is_owner(owner_condition, owner)))
 
@@ -168,7 +168,7 @@ def _text_key(value: Expression) -> Sequence[Expression]:
 
 def _client_key(table: _SortedTable) -> Sequence[Expression]:
     client = table.shown.columns.client
-    return [literal(_NO_NUMBER, BigInteger) if client is None else client]
+    return [literal(_NUMBER_AFTER_ALL_OTHERS, BigInteger) if client is None else client]
 
 
 def _provider_key(table: _SortedTable) -> Sequence[Expression]:
@@ -182,7 +182,9 @@ def _amount_key(table: _SortedTable) -> Sequence[Expression]:
     columns = table.shown.columns
     currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
     place = position_in(columns.currency, currencies)
-    return len(currencies) - place if table.is_descending else place, func.coalesce(columns.minor, _NO_NUMBER)
+    return len(currencies) - place if table.is_descending else place, func.coalesce(
+        columns.minor, _NUMBER_AFTER_ALL_OTHERS
+    )
 
 
 def _next_attempt_key(table: _SortedTable) -> Sequence[Expression]:

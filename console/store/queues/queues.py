@@ -11,14 +11,14 @@ from sqlalchemy import CompoundSelect, Connection, Row, and_, or_, select, union
 from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
 from console.store.database.instants import convert_to_aware_utc
-from console.store.queues.definitions import PENDING_CHECK, TABLES
+from console.store.queues.definitions import PENDING_CHECK, QUEUE_TABLES
 from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
 from console.store.queues.table_queries import QueuedRecord, QueueKey, TableQueries
 from console.store.schema.core import credit_checks as table
 
 COUNT_CAP = 1_000
 QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
-QUEUED_RECORD_KINDS = tuple(part.kind for part in TABLES)
+QUEUED_RECORD_KINDS = tuple(part.kind for part in QUEUE_TABLES)
 LapsedIds = Mapping[str, AbstractSet[int]]
 """For each kind, the ids of the records whose operation has lapsed: its process crashed or froze during a call."""
 
@@ -60,9 +60,9 @@ def queue_page(
     the first page. `choice` has the filter; its order is the queue's own one.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
-    for rank, part in enumerate(TABLES):
+    for rank, part in enumerate(QUEUE_TABLES):
         if name in part.queues:
-            rows = part.page(conn, name, _key_after(after, rank), limit, lapsed_of_table(part, lapsed), choice)
+            rows = part.page(conn, name, _key_after(after, rank), limit, get_lapsed_ids(part, lapsed), choice)
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
     entries.sort(key=_position_of_entry)
     return tuple(_read_entries(conn, entries[:limit], lapsed))
@@ -79,16 +79,17 @@ def _read_entries(
     are read together.
     """
     records: dict[QueuePosition, QueuedRecord] = {}
-    for rank, part in enumerate(TABLES):
+    for rank, part in enumerate(QUEUE_TABLES):
         places = [place for place, _ in entries if place.kind_index == rank]
         rows = [row for place, row in entries if place.kind_index == rank]
         if rows:
-            records |= zip(places, part.read(conn, rows, lapsed_of_table(part, lapsed)), strict=True)
+            records |= zip(places, part.read(conn, rows, get_lapsed_ids(part, lapsed)), strict=True)
     return ((place, records[place]) for place, _ in entries)
 
 
-def lapsed_of_table(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
-    """Return the ids of the lapsed rows of one table."""
+def get_lapsed_ids(part: TableQueries, lapsed: LapsedIds) -> AbstractSet[int]:
+    """Return the ids of the records of this table whose operation has lapsed: the process that began it crashed or
+    froze. `lapsed` has these ids by kind of record."""
     return lapsed.get(part.kind, frozenset())
 
 
@@ -107,8 +108,8 @@ def count_queue(conn: Connection, name: str, lapsed: LapsedIds) -> tuple[int, da
     the counted records got its present state. None if the queue is empty, or if no such instant is stored.
     """
     values: dict[str, object] = {"most": COUNT_CAP + 1}
-    for part in TABLES:
-        values |= part.parameters(lapsed_of_table(part, lapsed))
+    for part in QUEUE_TABLES:
+        values |= part.parameters(get_lapsed_ids(part, lapsed))
     query = _count_query(name, frozenset(kind for kind, ids in lapsed.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
@@ -120,16 +121,16 @@ def _count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[An
     """Return one query that counts the queue over all kinds. Its result has one row per index range, with the columns
     `total` and `oldest`.
     """
-    parts = [part for part in TABLES if name in part.queues]
+    parts = [part for part in QUEUE_TABLES if name in part.queues]
     return union_all(
         *(query for part in parts for query in part.count_queries(name, has_lapsed=part.kind in lapsed_kinds))
     )
 
 
-def due_credit_checks(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
+def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks whose scheduled work has this reason and is due, longest due first."""
     query = (
-        credit_checks.all_records()
+        credit_checks.get_base_query()
         .where(table.c.work_state == "scheduled", table.c.work_at <= now, table.c.work_reason == work_reason)
         .order_by(table.c.work_at)
         .limit(limit)

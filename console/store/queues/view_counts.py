@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Integer, Select, and_, bindparam, case, func,
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.store.database.instants import convert_to_aware_utc
-from console.store.queues.definitions import TABLES
+from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.filter_sql import PLAIN_CHOICE, QueueChoice
-from console.store.queues.queues import COUNT_CAP, LapsedIds, lapsed_of_table
+from console.store.queues.queues import COUNT_CAP, LapsedIds, get_lapsed_ids
 from console.store.queues.table_queries import TableQueries
 from console.store.schema.column_types import EPOCH_START
 
@@ -45,10 +45,10 @@ def count_choices(
         return ()
     values: dict[str, object] = {"most": SCAN_CAP + 1}
     queries: list[Select[Any]] = []
-    for part in TABLES:
-        values |= part.parameters(lapsed_of_table(part, lapsed))
+    for part in QUEUE_TABLES:
+        values |= part.parameters(get_lapsed_ids(part, lapsed))
         if name in part.queues:
-            queries += _range_queries(part, name, lapsed_of_table(part, lapsed), choices)
+            queries += _range_queries(part, name, get_lapsed_ids(part, lapsed), choices)
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
     return tuple(_add_up(rows, place) for place in range(len(choices)))
 

@@ -39,7 +39,7 @@ class TimedEvent:
 
 
 _LIMIT_PARAMETER = bindparam("most", type_=Integer)
-_OF_PROVIDER_QUERY = payments.all_records().where(table.c.provider == bindparam("whose"))
+_OF_PROVIDER_QUERY = payments.get_base_query().where(table.c.provider == bindparam("whose"))
 _BY_PROVIDER_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.provider_payment_id.in_(bindparam("some", expanding=True)))
 _BY_MERCHANT_IDS_QUERY = _OF_PROVIDER_QUERY.where(table.c.merchant_payment_id.in_(bindparam("some", expanding=True)))
 
@@ -59,13 +59,13 @@ def _page_query(rows: Select[Any], at: Any, row_id: Any) -> Select[Any]:
 _PAID_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, table.c.paid_at, table.c.id)
 _BEGUN_PAGE_QUERY = _page_query(_OF_PROVIDER_QUERY, table.c.begun_at, table.c.id)
 _EVENTS_PAGE_QUERY = _page_query(
-    payment_events.all_events().where(
+    payment_events.get_base_query().where(
         events_table.c.source == bindparam("whose"), events_table.c.order_no.is_not(None)
     ),
     events_table.c.occurred_at,
     events_table.c.id,
 )
-_SENT_REFUNDS_PAGE_QUERY = _page_query(refunds.all_records(), refunds_table.c.first_sent_at, refunds_table.c.id)
+_SENT_REFUNDS_PAGE_QUERY = _page_query(refunds.get_base_query(), refunds_table.c.first_sent_at, refunds_table.c.id)
 _ANNOUNCED_EVENTS_QUERY = (
     select(events_table.c.event_id)
     .where(
@@ -122,7 +122,7 @@ def _find_by_provider_and_ids(
     return tuple(make_record(row) for row in rows)
 
 
-def paid_payments(
+def list_paid_payments(
     conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[Payment, ...]:
     """Return at most `limit` payments of a provider that were paid after the position `after` and before `until`,
@@ -133,7 +133,7 @@ def paid_payments(
     )
 
 
-def begun_payments(
+def list_begun_payments(
     conn: Connection, provider: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[Payment, ...]:
     """Return at most `limit` payments of a provider that began after the position `after` and before `until`, sorted
@@ -144,14 +144,14 @@ def begun_payments(
     )
 
 
-def refunds_sent(conn: Connection, after: PagePosition, until: datetime, limit: int) -> tuple[Refund, ...]:
+def list_sent_refunds(conn: Connection, after: PagePosition, until: datetime, limit: int) -> tuple[Refund, ...]:
     """Return at most `limit` refunds of all providers that were first sent after the position `after` and before
     `until`, sorted by the time of first sending.
     """
     return refunds.select_records(conn, _SENT_REFUNDS_PAGE_QUERY, _page_parameters(after, until, limit))
 
 
-def events_of(
+def list_events_of_source(
     conn: Connection, source: str, after: PagePosition, until: datetime, limit: int
 ) -> tuple[TimedEvent, ...]:
     """Return at most `limit` events with an order number that happened at the source after the position `after` and
@@ -170,14 +170,14 @@ def _page_parameters(after: PagePosition, until: datetime, limit: int) -> dict[s
     }
 
 
-def announced_event_id(conn: Connection, source: str, day: str) -> str | None:
+def find_announced_event_id(conn: Connection, source: str, day: str) -> str | None:
     """Return the event id of the newest notice of a source that announces the file of `day`; None if there is
     none.
     """
     return conn.scalar(_ANNOUNCED_EVENTS_QUERY, {"whose": source, "day": day})
 
 
-def announced_days(conn: Connection, source: str, since: datetime) -> tuple[str, ...]:
+def list_announced_days(conn: Connection, source: str, since: datetime) -> tuple[str, ...]:
     """Return the days (ISO dates) whose files a source has announced since the instant `since`, sorted."""
     which = (
         events_table.c.done == ANNOUNCED_RESULT,
@@ -201,7 +201,7 @@ def open_cases(
     return by_payment
 
 
-def cases_of_run(
+def list_cases_of_run(
     conn: Connection, run_id: int, since: datetime, rules: Collection[str], limit: int
 ) -> tuple[Alert, ...]:
     """Return at most `limit` cases under these rules about payments in a run's differences. A case is returned if it
@@ -224,7 +224,7 @@ def count_refused_rows(conn: Connection, run_id: int) -> int:
     return int(conn.scalar(select(func.count()).select_from(reconciliation_rows).where(*which)) or 0)
 
 
-def open_case_ids_of_runs(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
+def list_open_case_ids_of_runs(conn: Connection, run_ids: Collection[int], rule: str) -> tuple[int, ...]:
     """Return the ids of the open cases under `rule` about these runs."""
     which = (
         alerts.c.subject_kind == "reconciliation",

@@ -17,11 +17,11 @@ from console.store.schema.worker import reconciliations as runs
 MAX_CASES = 1_000
 
 
-def runs_page(conn: Connection, provider: str | None, limit: int, before: int | None) -> tuple[Run, ...]:
+def read_runs_page(conn: Connection, provider: str | None, limit: int, before: int | None) -> tuple[Run, ...]:
     """Return at most `limit` runs of a provider (None: of all), newest first. `before` is the last id of the previous
     page; None for the first page.
     """
-    query = reconciliations.all_runs().order_by(runs.c.id.desc()).limit(limit)
+    query = reconciliations.get_base_query().order_by(runs.c.id.desc()).limit(limit)
     if provider is not None:
         query = query.where(runs.c.provider == provider)
     if before is not None:
@@ -29,23 +29,23 @@ def runs_page(conn: Connection, provider: str | None, limit: int, before: int | 
     return reconciliations.select_runs(conn, query)
 
 
-def adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
+def find_adjacent_run_ids(conn: Connection, run_id: int) -> tuple[int | None, int | None]:
     """Return the ids of the next newer and the next older run, of any provider; None in place of a missing one."""
     newer = conn.scalar(select(func.min(runs.c.id)).where(runs.c.id > run_id))
     older = conn.scalar(select(func.max(runs.c.id)).where(runs.c.id < run_id))
     return newer, older
 
 
-def payments_of(conn: Connection, ids: Collection[int]) -> dict[int, Payment]:
+def read_payments_by_id(conn: Connection, ids: Collection[int]) -> dict[int, Payment]:
     """Return the payments with these ids, by id."""
     return {payment.id: payment for payment in payments.find_by_ids(conn, ids)}
 
 
-def cases_of(conn: Connection, ids: Collection[int], rules: Collection[str]) -> dict[int, list[Alert]]:
+def read_cases_by_payment(conn: Connection, ids: Collection[int], rules: Collection[str]) -> dict[int, list[Alert]]:
     """Return, by payment id, the open alerts with one of these rules about these payments. The result has no entry
     for a payment without such an alert.
     """
-    by_payment = alert_rows.open_of_subjects(conn, payments.PAYMENT_KIND, ids)
+    by_payment = alert_rows.read_open_alerts_of_subjects(conn, payments.PAYMENT_KIND, ids)
     ours = {payment: [case for case in cases if case.rule_id in rules] for payment, cases in by_payment.items()}
     return {payment: cases for payment, cases in ours.items() if cases}
 
@@ -68,7 +68,7 @@ def count_open_cases(conn: Connection, run_id: int, rules: Collection[str]) -> i
     return int(conn.scalar(select(func.count()).select_from(subjects.subquery())) or 0)
 
 
-def files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:
+def list_files_of_runs(conn: Connection, run_ids: Collection[int], source: str) -> tuple[tuple[int, str], ...]:
     """Return (run id, SHA-256 of a file that the run read) for these runs. `source` is the source of the evidence
     that stores such files.
     """

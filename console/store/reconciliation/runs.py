@@ -145,12 +145,12 @@ def find(conn: Connection, run_id: int) -> Run | None:
     return next(iter(_select_runs(conn, _BY_ID_QUERY, of=run_id)), None)
 
 
-def unfinished_runs(conn: Connection, provider: str) -> tuple[Run, ...]:
+def list_unfinished_runs(conn: Connection, provider: str) -> tuple[Run, ...]:
     """Return the unfinished runs of a provider, oldest first."""
     return _select_runs(conn, _OPEN_QUERY, whose=provider)
 
 
-def latest_runs(conn: Connection, provider: str | None, limit: int) -> tuple[Run, ...]:
+def list_latest_runs(conn: Connection, provider: str | None, limit: int) -> tuple[Run, ...]:
     """Return the last `limit` runs of a provider (None: of all), newest first."""
     if provider is None:
         return _select_runs(conn, _LATEST_QUERY, most=limit)
@@ -203,7 +203,7 @@ def mark_case_opened(conn: Connection, run_id: int, row_key: str) -> None:
     conn.execute(_MARK_CASE_OPENED, {"run": run_id, "of": row_key})
 
 
-def rows(
+def list_differences(
     conn: Connection,
     run_id: int,
     after: int = 0,
@@ -223,13 +223,13 @@ def rows(
     )
 
 
-def all_runs() -> Select[Any]:
+def get_base_query() -> Select[Any]:
     """Return the query of all runs with the columns of a `Run`. The caller adds conditions to it."""
     return _ALL_QUERY
 
 
 def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:
-    """Run a query that the caller has made from `all_runs()` and return its runs."""
+    """Run a query that the caller has made from `get_base_query()` and return its runs."""
     return _select_runs(conn, query)
 
 

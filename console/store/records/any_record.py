@@ -26,7 +26,7 @@ def find(conn: Connection, kind: str, record_id: int, lapsed: Mapping[str, Abstr
     return look(conn, record_id, lapsed.get(kind, frozenset())) if look else None
 
 
-def numbers_of(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:
+def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:
     """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people know
     it: our number of a payment or order, of a refund the number of its payment, of a credit check the corporation
     number. Other subjects, and records that don't exist, are left out. At most one query for each kind.
@@ -52,8 +52,8 @@ def _payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str
 
 
 _NUMBERS_BY_KIND: Mapping[str, Callable[[Connection, Collection[int]], Mapping[int, str]]] = {
-    credit_checks.CREDIT_CHECK_KIND: credit_checks.numbers_by_ids,
+    credit_checks.CREDIT_CHECK_KIND: credit_checks.read_numbers_by_ids,
     orders.ORDER_KIND: _order_numbers,
     payments.PAYMENT_KIND: _payment_numbers,
-    refunds.REFUND_KIND: refunds.payment_numbers_by_ids,
+    refunds.REFUND_KIND: refunds.read_payment_numbers_by_ids,
 }

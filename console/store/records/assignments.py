@@ -64,10 +64,10 @@ def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: 
 
     Raises RunAgain if another process inserted a take of the record at the same time.
     """
-    words, values = _statements_and_times(conn, now, until)
+    words, values = _choose_take_statements(conn, now, until)
     values |= {"whose": kind, "of": subject_id, "who": person}
     taken = any(conn.execute(statement, values).rowcount == 1 for statement in (words.renew, words.take_over))
-    if not taken and not takes_of(conn, kind, (subject_id,)):
+    if not taken and not read_takes(conn, kind, (subject_id,)):
         try:
             conn.execute(words.insert, values)
         except IntegrityError:  # another process took the record at the same time: read its take
@@ -80,14 +80,14 @@ def take_record(conn: Connection, kind: str, subject_id: int, person: str, now: 
 
 def release_take(conn: Connection, kind: str, subject_id: int, person: str, now: datetime) -> bool:
     """End the take of `person`. Return False if this person has no running take of the record."""
-    words, values = _statements_and_times(conn, now, now)
+    words, values = _choose_take_statements(conn, now, now)
     given_up = conn.execute(words.release, values | {"whose": kind, "of": subject_id, "who": person}).rowcount == 1
     if given_up:
         compare_and_swap.announce_change(conn, kind, subject_id, now)
     return given_up
 
 
-def takes_of(
+def read_takes(
     conn: Connection, kind: str, subject_ids: Collection[int], now: datetime | None = None
 ) -> Mapping[int, Take]:
     """Return the last take of each of these records, by record id. With `now`, return only takes that are running at
@@ -98,7 +98,7 @@ def takes_of(
     values: dict[str, object] = {"whose": kind, "ids": list(subject_ids)}
     query = _OF_SUBJECTS_QUERY
     if now is not None:
-        words, clock = _statements_and_times(conn, now, now)
+        words, clock = _choose_take_statements(conn, now, now)
         query, values = words.running, values | clock
     rows = conn.execute(query, values)
     return {
@@ -107,9 +107,9 @@ def takes_of(
     }
 
 
-def running_takes(conn: Connection, now: datetime, person: str | None = None) -> tuple[Take, ...]:
+def list_running_takes(conn: Connection, now: datetime, person: str | None = None) -> tuple[Take, ...]:
     """Return the running takes of all records, oldest first, at most 500; with `person` only this person's."""
-    words, values = _statements_and_times(conn, now, now)
+    words, values = _choose_take_statements(conn, now, now)
     if person is None:
         rows = conn.execute(words.all_running, values)
     else:
@@ -120,7 +120,7 @@ def running_takes(conn: Connection, now: datetime, person: str | None = None) ->
     )
 
 
-def _statements_and_times(
+def _choose_take_statements(
     conn: Connection, now: datetime, until: datetime
 ) -> tuple[_TakeStatements, dict[str, object]]:
     if conn.dialect.name == "sqlite":

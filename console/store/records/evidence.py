@@ -149,7 +149,7 @@ def has_documents(conn: Connection) -> bool:
     return conn.scalar(select(documents.c.id).limit(1)) is not None
 
 
-def documents_of(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
+def list_documents(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
     """Return the stored PDFs of a record, newest first. `current` is the path in the record's row; the PDF with this
     path is marked as current.
     """

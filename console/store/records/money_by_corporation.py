@@ -33,9 +33,9 @@ from console.store.schema.payments import refunds as refund_table
 _Record = TypeVar("_Record", Order, Payment, Refund)
 _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
 _ORDER_INDEX = 0
-_PAYMENT_INDEX = len(orders.COLUMNS)
-_REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.COLUMNS)
-_END_INDEX = _REFUND_INDEX + len(refund_rows.COLUMNS)
+_PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
+_REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.PAYMENT_COLUMNS)
+_END_INDEX = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
 _LAPSED_PAYMENT_INDEX, _LAPSED_REFUND_INDEX, _CHECKER_INDEX = _END_INDEX, _END_INDEX + 1, _END_INDEX + 2
 
 
@@ -81,9 +81,9 @@ MATCHING_IDS = union(
 ).subquery()
 _RECORDS_QUERY = (
     select(
-        *orders.COLUMNS,
-        *payment_rows.COLUMNS,
-        *refund_rows.COLUMNS,
+        *orders.ORDER_COLUMNS,
+        *payment_rows.PAYMENT_COLUMNS,
+        *refund_rows.REFUND_COLUMNS,
         journal.is_lapsed_sql(payments.PAYMENT_KIND, payment_table.c.id),
         journal.is_lapsed_sql(refunds.REFUND_KIND, refund_table.c.id),
         approvals.c.person,
@@ -98,7 +98,7 @@ _RECORDS_QUERY = (
 )
 
 
-def records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
+def list_records_of_number(conn: Connection, number: str) -> RecordsOfNumber:
     """Return the orders of a corporation number, the payments that have this number or belong to these orders, and
     the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome.
     """

@@ -28,7 +28,7 @@ def add_note(conn: Connection, kind: str, subject_id: int, person: str, words: s
     return int(key[0]) if key else 0
 
 
-def notes_of(conn: Connection, kind: str, subject_id: int) -> tuple[Note, ...]:
+def list_notes(conn: Connection, kind: str, subject_id: int) -> tuple[Note, ...]:
     """Return the notes of a record, oldest first."""
     rows = conn.execute(_OF_SUBJECT_QUERY, {"whose": kind, "of": subject_id})
     return tuple(

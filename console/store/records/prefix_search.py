@@ -52,11 +52,13 @@ _NUMBER_QUERIES = (
 _BY_NUMBER_QUERY = union_all(*_NUMBER_QUERIES)
 _PREFIX_QUERY = union_all(*_NUMBER_QUERIES, _prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref, "payer"))
 _IDS_PARAMETER: BindParameter[int] = bindparam("ids", expanding=True)
-_ORDERS_QUERY = orders.all_records().where(order_table.c.id.in_(_IDS_PARAMETER)).order_by(order_table.c.id.desc())
+_ORDERS_QUERY = orders.get_base_query().where(order_table.c.id.in_(_IDS_PARAMETER)).order_by(order_table.c.id.desc())
 _PAYMENTS_QUERY = (
-    payments.all_records().where(payment_table.c.id.in_(_IDS_PARAMETER)).order_by(payment_table.c.id.desc())
+    payments.get_base_query().where(payment_table.c.id.in_(_IDS_PARAMETER)).order_by(payment_table.c.id.desc())
 )
-_REFUNDS_QUERY = refunds.all_records().where(refund_table.c.id.in_(_IDS_PARAMETER)).order_by(refund_table.c.id.desc())
+_REFUNDS_QUERY = (
+    refunds.get_base_query().where(refund_table.c.id.in_(_IDS_PARAMETER)).order_by(refund_table.c.id.desc())
+)
 
 
 def find_by_prefix(conn: Connection, text: str, limit: int, lapsed: Mapping[str, AbstractSet[int]]) -> FoundRecords:

@@ -81,7 +81,7 @@ def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | No
     return Proposal(*row) if row else None
 
 
-def proposed_states(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, str]:
+def read_proposed_states(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, str]:
     """Return the proposed state of each given record with a proposal that waits for a second person, by record
     id.
     """
@@ -142,10 +142,10 @@ def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) ->
 
 def read_voters(conn: Connection, refund_id: int) -> tuple[str, ...]:
     """Return the people who approved a refund, in the order of their approvals."""
-    return voters_of_refunds(conn, [refund_id]).get(refund_id, ())
+    return read_voters_of_refunds(conn, [refund_id]).get(refund_id, ())
 
 
-def voters_of_refunds(conn: Connection, refund_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
+def read_voters_of_refunds(conn: Connection, refund_ids: Sequence[int]) -> Mapping[int, tuple[str, ...]]:
     """Return the people who approved each of these refunds, in the order of their approvals, by refund id. A refund
     without approvals is missing.
     """

@@ -22,7 +22,7 @@ from console.store.database.compare_and_swap import work_values as work_values
 from console.store.database.instants import SERVER_TIME, convert_to_naive_utc
 from console.store.database.server import reads_views
 from console.store.refunds import approvals
-from console.store.refunds.row_mapping import COLUMNS, make_record
+from console.store.refunds.row_mapping import REFUND_COLUMNS, make_record
 from console.store.schema.payments import payments, refunds
 
 REFUND_KIND = approvals.REFUND_KIND
@@ -31,7 +31,7 @@ STATES_WITHOUT_MONEY = states.ENDED_REFUND_STATES - {RefundState.COMPLETED}
 amount isn't treated as a possible repetition of one of them.
 """
 
-_ALL_QUERY = select(*COLUMNS)
+_ALL_QUERY = select(*REFUND_COLUMNS)
 _BY_ID_QUERY = _ALL_QUERY.where(refunds.c.id == bindparam("of"))
 _BY_IDS_QUERY = _ALL_QUERY.where(refunds.c.id.in_(bindparam("some", expanding=True)))
 _OF_PAYMENT_QUERY = _ALL_QUERY.where(refunds.c.payment_id == bindparam("of")).order_by(refunds.c.id.desc())
@@ -200,26 +200,26 @@ def find_by_orders(conn: Connection, order_ids: Collection[int]) -> tuple[Refund
     return select_records(conn, _OF_ORDERS_QUERY, {"some": sorted(order_ids)}) if order_ids else ()
 
 
-def waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
+def list_waiting_for_decision(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
     """Return at most `limit` refunds that wait for a checker's decision, oldest first; `after` is the last id of the
     previous page.
     """
     return select_records(conn, _WAITING_QUERY.limit(limit), {"after": after, "most": limit})
 
 
-def overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
+def list_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
     """Return refunds whose `decide_by` is before `now`, at most `limit` of each of two kinds: requests that nobody
     has decided, and approved refunds that can't be sent and wait for a person.
     """
     waits = (
         refund
-        for refund in waiting_for_decision(conn, limit)
+        for refund in list_waiting_for_decision(conn, limit)
         if refund.decide_by is not None and refund.decide_by < now
     )
     return (*waits, *select_records(conn, _STUCK_QUERY, {"now": convert_to_naive_utc(now), "most": limit}))
 
 
-def due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
+def list_due_refunds(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
     """Return at most `limit` refunds whose scheduled work has one of these reasons and is due, longest due first."""
     return select_records(
         conn, _DUE_QUERY, {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "most": limit}
@@ -235,7 +235,9 @@ def find_lookalike(conn: Connection, payment_id: int, amount_minor: int, since: 
     )
 
 
-def sums_of_makers_since(conn: Connection, makers: Collection[str], since: datetime) -> Mapping[tuple[str, str], int]:
+def read_sums_of_makers_since(
+    conn: Connection, makers: Collection[str], since: datetime
+) -> Mapping[tuple[str, str], int]:
     """Return the sum (minor units) of the refunds that each maker has requested at `since` or later, by maker and
     currency. A maker without such refunds is left out. Refunds in a state of `STATES_WITHOUT_MONEY` aren't
     counted.
@@ -280,7 +282,7 @@ def request_facts(conn: Connection, ids: Collection[int]) -> Mapping[int, tuple[
     return {row.id: (row.saw, row.radar) for row in rows}
 
 
-def all_records() -> Select[Any]:
+def get_base_query() -> Select[Any]:
     """Return the query of all refunds with the columns that `read_refunds` needs. The caller adds conditions."""
     return _ALL_QUERY
 
@@ -288,7 +290,7 @@ def all_records() -> Select[Any]:
 def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Run a query that the caller has made from `all_records()`, with the parameters `values`, and return its
+    """Run a query that the caller has made from `get_base_query()`, with the parameters `values`, and return its
     refunds. `lapsed`: ids of records whose call has lapsed (its process crashed or froze), returned with an unknown
     outcome.
     """
@@ -298,10 +300,10 @@ def select_records(
 def read_refunds(
     conn: Connection, rows: Sequence[Row[Any]], lapsed: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Convert rows of `all_records()` into refunds with their approvers. `lapsed`: ids of refunds whose call has
+    """Convert rows of `get_base_query()` into refunds with their approvers. `lapsed`: ids of refunds whose call has
     lapsed (its process crashed or froze), returned with an unknown outcome.
     """
-    checkers = approvals.voters_of_refunds(conn, [row.id for row in rows])
+    checkers = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
     return tuple(make_record(row, checkers.get(row.id, ()), lapsed) for row in rows)
 
 
@@ -379,7 +381,7 @@ def insert_vote(conn: Connection, refund_id: int, person: str, now: datetime) ->
     return approvals.insert_vote(conn, refund_id, person, now)
 
 
-def payment_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
+def read_payment_numbers_by_ids(conn: Connection, ids: Collection[int]) -> dict[int, str]:
     """Return our number of the payment of each of these refunds, by the refund's id."""
     rows = conn.execute(_PAYMENT_NUMBERS_QUERY, {"some": sorted(ids)}) if ids else ()
     return {row.id: row.merchant_payment_id for row in rows}

@@ -13,7 +13,7 @@ from console.store.database.instants import known_instant
 from console.store.payments.row_mapping import LAPSED_WORK, read_as_utc
 from console.store.schema.payments import refunds
 
-COLUMNS = (
+REFUND_COLUMNS = (
     refunds.c.id, refunds.c.payment_id, refunds.c.order_id, refunds.c.refund_amount, refunds.c.currency,
     refunds.c.status, refunds.c.certainty, refunds.c.work_state, refunds.c.work_at, refunds.c.work_reason,
     refunds.c.work_attempts, refunds.c.maker, refunds.c.provider_refund_key, refunds.c.refund_txn_id,
@@ -26,9 +26,8 @@ COLUMNS = (
 
 
 def make_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: AbstractSet[int] = frozenset()) -> Refund:
-    """Convert a row of `COLUMNS` into a refund. If its id is in `lapsed` (the process that sent it crashed or froze),
-    return it with an unknown outcome.
-    """
+    """Convert a row of `REFUND_COLUMNS` into a refund. If its id is in `lapsed` (the process that sent it crashed
+    or froze), return it with an unknown outcome."""
     (
         refund_id, payment_id, order_id, amount, currency, status, certainty, work_state, work_at, work_reason,
         attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, needed, sends_after,

@@ -7,7 +7,7 @@ from console.domain.registry.corporations import ProcessCode, find_changed_facts
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, read_rows
 from console.store.registry.progress import ImportRun
 from console.store.registry.schema import (
-    COLUMNS,
+    COLUMN_LIST_SQL,
     INSERT_CORPORATION,
     WRITTEN_COLUMN_NAMES,
     PlaceKey,
@@ -26,7 +26,7 @@ from console.store.registry.source_file import SourceFile
 
 DAYS_OF_CHANGES = 92
 """Number of days for which the changes by a difference are stored."""
-_ROW_QUERY = f"SELECT id, {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_ROW_QUERY = f"SELECT id, {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _ROW_ID_QUERY = "SELECT id FROM corporations WHERE number = ?"
 _SET_CLAUSE = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
 _UPDATE_CORPORATION = f"UPDATE corporations SET {_SET_CLAUSE} WHERE id = ?"  # noqa: S608 - names of our own columns

@@ -21,7 +21,7 @@ from console.store.registry.registry_file import (
     put_in_use,
     recover_unfinished_build,
 )
-from console.store.registry.schema import applied_hashes, transaction
+from console.store.registry.schema import read_applied_hashes, transaction
 from console.store.registry.source_file import SourceFile, open_source
 from console.store.spool.sqlite_file import translate_errors
 
@@ -78,7 +78,7 @@ def _import_whole(
         build_whole(connection, wholes, run)
         index_build(connection, wholes[0], run)
         for source in sources:
-            if source.sha256 not in applied_hashes(connection):
+            if source.sha256 not in read_applied_hashes(connection):
                 with transaction(connection):
                     apply_difference(connection, source, run)
         finish_build(connection)

@@ -21,11 +21,11 @@ from console.store.registry.schema import (
     INSERT_CORPORATION,
     Places,
     add_missing_columns,
-    applied_hashes,
     convert_to_stored_rows,
     create_indexes,
     create_tables,
     drop_indexes,
+    read_applied_hashes,
     read_fact,
     transaction,
     write_facts,
@@ -74,7 +74,7 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
     """Insert the rows of the whole files into a build. Rows that were inserted before an interruption are not
     inserted again. Raises bad_registry_file if a row is invalid; interrupted if the import must stop.
     """
-    applied = applied_hashes(connection)
+    applied = read_applied_hashes(connection)
     if all(source.sha256 in applied for source in sources):
         return
     for source in sources:

@@ -100,7 +100,7 @@ def newest_id(conn: Connection, kind: str) -> int:
     return int(conn.scalar(select(func.max(_TABLES[kind].c.id))) or 0)
 
 
-def numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:
+def list_numbers_in_range(conn: Connection, kind: str, after: int, up_to_id: int, now: datetime) -> frozenset[str]:
     """Return the corporation numbers of the live records of this kind with `after` < id <= `up_to_id`."""
     values = {"after": after, "upto": up_to_id, "valid_at": convert_to_naive_utc(now - EXPIRY_MARGIN)}
     return frozenset(filter(_is_number, conn.scalars(_RANGE_QUERIES[kind], values)))

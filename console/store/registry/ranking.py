@@ -48,8 +48,9 @@ class CorporationTexts(NamedTuple):
 
 
 class _Word(NamedTuple):
-    """A word of a query, prepared for many comparisons. `letters` are the parts of its address that an address has
-    in either of its folded forms.
+    """The forms of one query word that are compared with each corporation: for its names, its address and its post
+    code. `letters` are the pieces of `address` that are the same in every spelling of an address. If the stored
+    text of an address lacks one of them, the address can't match, and is not normalised.
     """
 
     whole_names: tuple[str, ...]

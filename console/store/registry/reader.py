@@ -29,7 +29,7 @@ from console.store.registry.registry_file import (
     open_for_reading,
 )
 from console.store.registry.schema import (
-    COLUMNS,
+    COLUMN_LIST_SQL,
     PlaceKey,
     StoredRow,
     read_corporation,
@@ -43,9 +43,9 @@ from console.store.spool.sqlite_file import translate_errors
 T = TypeVar("T")
 _MAX_PER_QUERY = 500
 _LONGEST_CHAIN = 1000
-_ROW_QUERY = f"SELECT {COLUMNS} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
-_FIND_BY_ID = f"SELECT {COLUMNS} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
-_SELECT_CLAUSE = f"SELECT {COLUMNS} FROM corporations WHERE"  # noqa: S608 - names of our own columns
+_ROW_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_FIND_BY_ID = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE id = ?"  # noqa: S608  # names of our own columns
+_SELECT_CLAUSE = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE"  # noqa: S608 - names of our own columns
 _PREDECESSORS_QUERY = f"{_SELECT_CLAUSE} successor = ? ORDER BY number"
 
 

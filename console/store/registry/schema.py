@@ -26,7 +26,7 @@ the next whole file makes one of form 3.
 """
 APPLICATION_ID = 0x52454731  # "REG1"
 
-TABLES = (
+TABLE_STATEMENTS = (
     """
     CREATE TABLE places (
         id INTEGER PRIMARY KEY,
@@ -69,7 +69,7 @@ before and after a difference, as JSON (`pack_state`). The table `facts` has the
 (`registry_date`, `rows`, `cycles`) and the progress of a build.
 """
 
-INDEXES = (
+INDEX_STATEMENTS = (
     "CREATE UNIQUE INDEX corporations_by_number ON corporations (number)",
     "CREATE INDEX corporations_by_successor ON corporations (successor, number) WHERE successor IS NOT NULL",
 )
@@ -79,7 +79,7 @@ COLUMN_NAMES = (
     "updated_on", "changed_on", "assigned_on", "closed_on", "close_cause", "successor", "is_hidden",
     "change_cause", "name_image_id", "address_image_id", "address_outside",
 )  # fmt: skip
-COLUMNS = ", ".join(COLUMN_NAMES)
+COLUMN_LIST_SQL = ", ".join(COLUMN_NAMES)
 WRITTEN_COLUMN_NAMES = (*COLUMN_NAMES, "folded_names", "folded_street")
 INSERT_CORPORATION = (
     f"INSERT INTO corporations ({', '.join(WRITTEN_COLUMN_NAMES)}) "  # noqa: S608  # names of our own columns
@@ -105,7 +105,7 @@ _OPTIONAL_CODES: Mapping[str, int | None] = {**_PREFECTURE_CODES, "": None}
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables without their indexes, which are created after the rows are inserted."""
-    for statement in TABLES:
+    for statement in TABLE_STATEMENTS:
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={FORMAT_VERSION}")
@@ -126,7 +126,7 @@ def has_folded_texts(connection: sqlite3.Connection) -> bool:
 
 def create_indexes(connection: sqlite3.Connection) -> None:
     """Create the indexes of the corporations, if they aren't there."""
-    for statement in INDEXES:
+    for statement in INDEX_STATEMENTS:
         connection.execute(statement.replace(" INDEX ", " INDEX IF NOT EXISTS ", 1))
 
 
@@ -149,7 +149,7 @@ def drop_indexes(connection: sqlite3.Connection) -> None:
     connection.execute("DROP INDEX IF EXISTS corporations_by_successor")
 
 
-def applied_hashes(connection: sqlite3.Connection) -> frozenset[str]:
+def read_applied_hashes(connection: sqlite3.Connection) -> frozenset[str]:
     """Return the SHA-256 of the files of which the registry is made so far."""
     return frozenset(row[0] for row in connection.execute("SELECT sha256 FROM files"))
 

@@ -43,7 +43,7 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file of the publisher that was read once from its beginning to its end. `prefecture` is the code of the only
-    prefecture of a whole file, or NATION. `lines` is the number of lines of the CSV.
+    prefecture of a whole file, or NATION_CODE. `lines` is the number of lines of the CSV.
     """
 
     path: Path

@@ -109,7 +109,7 @@ def list_unknown(conn: Connection, provider: str, at: datetime) -> tuple[tuple[U
         spans, has_all = _spans_from_journal(conn, kind, at)
         is_complete &= has_all
         spans = {**_spans_of_present(conn, kind, at), **spans}
-        records += _unknown_records(conn, kind, provider, spans)
+        records += _list_unknown_records(conn, kind, provider, spans)
     return tuple(sorted(records, key=lambda record: (record.since, record.kind, record.id))), is_complete
 
 
@@ -146,7 +146,7 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
     }
     spans |= {
         operation.subject_id: _Span(operation.started_at, None)
-        for operation in journal.lapsed_operations(conn)
+        for operation in journal.list_lapsed_operations(conn)
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and operation.started_at < at
         and operation.subject_id is not None
@@ -154,7 +154,7 @@ def _spans_from_journal(conn: Connection, kind: str, at: datetime) -> tuple[dict
     return spans, not has_more_operations(conn, kind, MAX_OPERATIONS)
 
 
-def _unknown_records(
+def _list_unknown_records(
     conn: Connection, kind: str, provider: str, spans: Mapping[int, _Span]
 ) -> Iterator[UnknownRecord]:
     """Yield the records of this provider among those with a span."""
@@ -183,7 +183,7 @@ def _record_query(kind: str, provider: str, ids: Collection[int]) -> Select[Any]
 
 def find_reconciliation(conn: Connection, provider: str, day: date) -> Run | None:
     """Return the newest complete run of the provider that compared this day; None if there is none."""
-    query = runs.all_runs().where(
+    query = runs.get_base_query().where(
         reconciliations.c.provider == provider,
         reconciliations.c.state == runs.RUN_DONE,
         reconciliations.c.from_day <= day.isoformat(),

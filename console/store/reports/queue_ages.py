@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, select, union_all
 
 from console.domain.reports.queue_ages import AGE_CLASSES, AGE_LIMITS, QueueAges
 from console.store.database.instants import convert_to_naive_utc
-from console.store.queues.definitions import TABLES
+from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.queues import LapsedIds
 from console.store.schema.column_types import EPOCH_START
 
@@ -22,7 +22,7 @@ def count_ages(conn: Connection, name: str, lapsed: LapsedIds, now: datetime) ->
     """
     values: dict[str, object] = {"most": MAX_RECORDS}
     queries = []
-    for part in TABLES:
+    for part in QUEUE_TABLES:
         ids = lapsed.get(part.kind, frozenset())
         values |= part.parameters(ids)
         if name in part.queues:

@@ -64,7 +64,7 @@ def read_unknowns(conn: Connection, kind: str, period: Period) -> tuple[list[Unk
     ]
     lapsed = [
         UnknownOutcome(operation.started_at, None)
-        for operation in journal.lapsed_operations(conn)
+        for operation in journal.list_lapsed_operations(conn)
         if operation.action == journal.EFFECTIVE_ACTION_OF_KIND[kind]
         and period.start <= operation.started_at < period.end
     ]

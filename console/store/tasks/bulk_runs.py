@@ -125,12 +125,12 @@ def find(conn: Connection, run_id: int) -> BulkRun | None:
     return next(iter(_select_runs(conn, _BY_ID_QUERY, of=run_id)), None)
 
 
-def unfinished_runs(conn: Connection) -> tuple[BulkRun, ...]:
+def list_unfinished_runs(conn: Connection) -> tuple[BulkRun, ...]:
     """Return the bulk runs in state running, oldest first. A run stays in this state if its process crashed."""
     return _select_runs(conn, _UNFINISHED_QUERY)
 
 
-def open_runs(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
+def list_open_runs(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
     """Return at most `limit` bulk runs that aren't done, newest first."""
     return _select_runs(conn, _OPEN_QUERY, most=limit)
 

@@ -10,14 +10,14 @@ from console.views.theme.theme import current_appearance
 from console.wording import catalogue as wording
 
 SYSTEM_THEME = "system"
-THEMES = (SYSTEM_THEME, "light", "dark", "high_contrast")
-DENSITIES: tuple[Density, ...] = ("comfortable", "compact")
+THEME_CHOICES = (SYSTEM_THEME, "light", "dark", "high_contrast")
+DENSITY_CHOICES: tuple[Density, ...] = ("comfortable", "compact")
 TEXT_SIZES_PERCENT = (100, 125, 150, 200)
 
 
 def choose_theme(context: WindowContext, name: str) -> None:
-    """Apply the theme `name`, one of THEMES, and store it as the person's preference; "system" means the theme of
-    the operating system."""
+    """Apply the theme `name`, one of THEME_CHOICES, and store it as the person's preference; "system" means the
+    theme of the operating system."""
     context.preferences.store("theme", name)
     context.theme = preferred_theme(context.preferences)
     current_appearance().choose_theme(context.theme)
@@ -35,7 +35,7 @@ def choose_text_size(context: WindowContext, percent: int) -> None:
 
 def preferred_theme(preferences: Preferences) -> ThemeName | None:
     """Return the theme that the person prefers; None means the theme of the operating system."""
-    name = preferences.text("theme", THEMES)
+    name = preferences.text("theme", THEME_CHOICES)
     return None if name in (None, SYSTEM_THEME) else cast("ThemeName", name)
 
 
@@ -51,10 +51,10 @@ def apply_preferences(context: WindowContext) -> None:
     percent = preferences.number("text_size", 100, 200)
     if percent is not None and percent / 100 != appearance.scale:
         appearance.set_scale(percent / 100)
-    density = preferences.text("density", DENSITIES)
+    density = preferences.text("density", DENSITY_CHOICES)
     if density is not None and density != appearance.density:
         appearance.set_density(cast("Density", density))
-    if preferences.text("theme", THEMES) is not None and preferred_theme(preferences) != context.theme:
+    if preferences.text("theme", THEME_CHOICES) is not None and preferred_theme(preferences) != context.theme:
         context.theme = preferred_theme(preferences)
         appearance.choose_theme(context.theme)
     language = preferred_language(preferences)

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QMenu
 
 from console.domain.records import Person
 from console.views.app.appearance_choices import (
-    DENSITIES,
+    DENSITY_CHOICES,
     SYSTEM_THEME,
     TEXT_SIZES_PERCENT,
-    THEMES,
+    THEME_CHOICES,
     choose_density,
     choose_text_size,
     choose_theme,
@@ -61,9 +61,9 @@ class PersonMenu(QObject):
             self._add_choices(menu, translate("menu.person"), names, self._context.operator or "", "person")
         languages = [(code, translate(f"language.{code}")) for code in wording.LANGUAGES]
         self._add_choices(menu, translate("field.language"), languages, self._context.language, "language")
-        themes = [(name, translate(f"theme.{name}")) for name in THEMES]
+        themes = [(name, translate(f"theme.{name}")) for name in THEME_CHOICES]
         self._add_choices(menu, translate("menu.theme"), themes, self._context.theme or SYSTEM_THEME, "theme")
-        densities = [(name, translate(f"density.{name}")) for name in DENSITIES]
+        densities = [(name, translate(f"density.{name}")) for name in DENSITY_CHOICES]
         self._add_choices(menu, translate("menu.density"), densities, current_appearance().density, "density")
         sizes = [(str(size), translate("menu.percent", percent=size)) for size in TEXT_SIZES_PERCENT]
         self._add_choices(

@@ -9,9 +9,9 @@ from functools import partial
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.views.app.appearance_choices import (
-    DENSITIES,
+    DENSITY_CHOICES,
     TEXT_SIZES_PERCENT,
-    THEMES,
+    THEME_CHOICES,
     choose_density,
     choose_text_size,
     choose_theme,
@@ -214,7 +214,7 @@ def _find_sign_out_refusal(context: WindowContext) -> str:
 
 
 def _list_setting_commands(context: WindowContext) -> Iterator[WindowCommand]:
-    for theme in THEMES:
+    for theme in THEME_CHOICES:
         title = _make_choice_title_function("command.theme", f"theme.{theme}")
         yield WindowCommand(f"theme.{theme}", title, partial(choose_theme, context, theme))
     for language in _TITLE_LANGUAGES:
@@ -223,6 +223,6 @@ def _list_setting_commands(context: WindowContext) -> Iterator[WindowCommand]:
     for size in TEXT_SIZES_PERCENT:
         title = _make_title_function("command.text_size", percent=size)
         yield WindowCommand(f"text_size.{size}", title, partial(choose_text_size, context, size))
-    for density in DENSITIES:
+    for density in DENSITY_CHOICES:
         title = _make_choice_title_function("command.density", f"density.{density}")
         yield WindowCommand(f"density.{density}", title, partial(choose_density, context, density))

@@ -120,7 +120,7 @@ class WindowController(QObject):
         self.notifications.runs_opened.connect(self._open_new_messages)
         self.acts: dict[str, Callable[[], object]] = {
             "search": self._open_search,
-            "reread": frame.read_page_again,
+            "reread": frame.reload_page,
             "notices": self._open_notices,
             "lock": self.idle_lock.lock_window,
             "copy_link": self.links.copy_link,

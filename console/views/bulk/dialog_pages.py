@@ -86,7 +86,7 @@ class PlanView(QWidget):
     @Slot()
     def _show_selected_rows(self) -> None:
         context = self._context
-        self.chosen_plan = self._plan.first_rows(int(self.size_choice.currentData() or 0))
+        self.chosen_plan = self._plan.limit_to_first_rows(int(self.size_choice.currentData() or 0))
         self.totals.show_text(bulk_words.totals_text(self.chosen_plan, context))
         recheck_words = context.translate("bulk.checked_again")
         self.time.show_text(f"{bulk_words.duration_text(self.chosen_plan, context)} {recheck_words}")

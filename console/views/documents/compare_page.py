@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QSplitter, QWidget
 
-from console.domain.documents.comparison import SIGNS, Comparison, DifferenceKind, PageDifference
+from console.domain.documents.comparison import DIFFERENCE_SIGNS, Comparison, DifferenceKind, PageDifference
 from console.domain.documents.pdf_pages import PageImage
 from console.domain.errors import ErrorCode
 from console.domain.records import Document
@@ -292,7 +292,7 @@ class ComparePage(Page):
             return
         current = self.current_difference
         marks = [
-            PageMark(box, SIGNS[item.kind], _TONE_BY_DIFFERENCE_KIND[item.kind], item is current)
+            PageMark(box, DIFFERENCE_SIGNS[item.kind], _TONE_BY_DIFFERENCE_KIND[item.kind], item is current)
             for item in comparison.differences
             if item.page == index
             for box in (item.old_boxes if side == "old" else item.new_boxes)
@@ -323,7 +323,7 @@ def _difference_columns(context: WindowContext) -> Sequence[Column]:
         return document_words.difference_text(row.difference, language)
 
     return [
-        Column("sign", translate("compare.column.sign"), 60, lambda row: SIGNS[row.difference.kind]),
+        Column("sign", translate("compare.column.sign"), 60, lambda row: DIFFERENCE_SIGNS[row.difference.kind]),
         Column("page", translate("compare.column.page"), 80, lambda row: str(row.difference.page + 1), "amount"),
         Column("text", translate("compare.column.text"), 500, format_text, is_stretched=True),
     ]

@@ -319,7 +319,7 @@ class WindowFrame(CoveredWindow):
         self.show_route(QueuesRoute(view=view) if view else ROUTE_BY_SIDEBAR_KEY[key])
 
     @Slot()
-    def read_page_again(self) -> None:
+    def reload_page(self) -> None:
         """Read the data of the visible page again (F5 key)."""
         if self.current_page is not None:
             self.current_page.refresh("asked")

@@ -1,6 +1,6 @@
 """Converts a link to the route of its page in the window, and a route to its link."""
 
-from console.domain.links.link import SCREENS, Link
+from console.domain.links.link import LINKED_SCREENS, Link
 from console.domain.registry.watched_facts import QUEUE_NAME
 from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
 from console.views.runtime.routes import (
@@ -77,4 +77,4 @@ def link_of_route(route: Route | None) -> Link | None:
         case None:
             return None
     name = screen_name(route)
-    return Link("screen", name) if name in SCREENS else None
+    return Link("screen", name) if name in LINKED_SCREENS else None

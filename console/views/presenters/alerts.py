@@ -1,6 +1,6 @@
 """Texts of alerts, and the route to the record on which a person must act because of an alert."""
 
-from console.domain.alerts.rules import GRACE_PERIODS, RULES
+from console.domain.alerts.rules import ALERT_RULES, GRACE_PERIODS
 from console.domain.registry.watched_facts import CHANGE_RULE, CORPORATION_KIND
 from console.domain.tasks.records import AlertItem, AlertRule
 from console.views.runtime.context import WindowContext
@@ -18,7 +18,7 @@ def why_text(item: AlertItem, context: WindowContext) -> str:
     alert = item.alert
     if alert.rule_id == CHANGE_RULE:
         return alert_value_text(alert.observed, context)
-    if alert.rule_id not in RULES or alert.order_no is None:
+    if alert.rule_id not in ALERT_RULES or alert.order_no is None:
         return ""
     facts = context.translate(
         "alerts_screen.facts",

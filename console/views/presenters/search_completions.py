@@ -3,7 +3,7 @@ typed text."""
 
 from console.domain.lookup.completion import Completion
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
-from console.domain.queues.filters import NOBODY
+from console.domain.queues.filters import NO_OWNER
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
@@ -27,7 +27,7 @@ def completion_text(completion: Completion, context: WindowContext) -> str:
         case "kind":
             return context.translate(f"kind.{value}")
         case "owner":
-            return context.translate(f"queue.filter.owner.{'nobody' if value == NOBODY else 'me'}")
+            return context.translate(f"queue.filter.owner.{'nobody' if value == NO_OWNER else 'me'}")
     return context.translate(f"search.operator.{completion.name}")
 
 

@@ -11,7 +11,7 @@ from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.filters import NO_CAUSE, NOBODY, RECORD_KINDS
+from console.domain.queues.filters import NO_CAUSE, NO_OWNER, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
@@ -55,7 +55,7 @@ def operators_of_list(name: str, context: WindowContext) -> Iterator[OfferedOper
                     yield operator, operator_text(operator, context)
         case "owner":
             yield "owner:me", context.translate("queue.filter.owner.me")
-            yield f"owner:{NOBODY}", context.translate("queue.filter.owner.nobody")
+            yield f"owner:{NO_OWNER}", context.translate("queue.filter.owner.nobody")
         case "client":
             yield from ((f"client:{client}", client) for client in sorted(context.settings.clients or (), key=int))
         case _:
@@ -88,7 +88,7 @@ def operator_text(operator: str, context: WindowContext) -> str:
     if name in ("age", "amount"):
         return _range_text(operator, context)
     if name == "owner":
-        return context.translate("queue.filter.owner.nobody") if text == NOBODY else text
+        return context.translate("queue.filter.owner.nobody") if text == NO_OWNER else text
     if name not in ("kind", "status", "certainty", "work", "cause", "provider"):
         return operator
     values = text.split(",")

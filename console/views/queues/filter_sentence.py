@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import ParsedFilter, parse_filter
-from console.domain.queues.filters import NOBODY
+from console.domain.queues.filters import NO_OWNER
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn, format_order, parse_order
 from console.views.queues import filter_lists
 from console.views.runtime.context import WindowContext
@@ -210,7 +210,7 @@ class FilterSentence(Surface):
     @property
     def parsed_filter(self) -> ParsedFilter:
         """The filter: the conditions of the lists and those typed in the field, and the remaining typed words."""
-        operator = self._context.operator or NOBODY
+        operator = self._context.operator or NO_OWNER
         return parse_filter(" ".join(replace_me(part, operator) for part in self.text.split()))
 
     @property

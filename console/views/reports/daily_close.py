@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.calendar_days import JST
 from console.domain.exports.tables import DocumentFormat
-from console.domain.reports.daily_close import SUMS, CloseMoney, CloseWritten, DailyClose, UnknownRecord
+from console.domain.reports.daily_close import DAILY_SUM_NAMES, CloseMoney, CloseWritten, DailyClose, UnknownRecord
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.reports.section import ReportSection
 from console.views.runtime.announcer import announce
@@ -250,7 +250,9 @@ class DailyCloseSection(ReportSection):
 
 
 def _sums_of(money: CloseMoney) -> list[_SumRow]:
-    sums = [_SumRow(money.currency, name, money.sum_of(name).count, money.sum_of(name).minor) for name in SUMS]
+    sums = [
+        _SumRow(money.currency, name, money.sum_of(name).count, money.sum_of(name).minor) for name in DAILY_SUM_NAMES
+    ]
     return [*sums, _SumRow(money.currency, "net", None, money.net_minor)]
 
 

@@ -21,11 +21,11 @@ from console.views.widgets.base import Surface, make_row
 from console.views.widgets.tabs import Tabs
 
 SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
-    partial(PictureSection, form=provider_success.REPORT),
-    partial(PictureSection, form=queue_ages.REPORT),
-    partial(PictureSection, form=refund_funnel.REPORT),
-    partial(PictureSection, form=settlement.REPORT),
-    partial(PictureSection, form=time_to_truth.REPORT),
+    partial(PictureSection, form=provider_success.REPORT_DEFINITION),
+    partial(PictureSection, form=queue_ages.REPORT_DEFINITION),
+    partial(PictureSection, form=refund_funnel.REPORT_DEFINITION),
+    partial(PictureSection, form=settlement.REPORT_DEFINITION),
+    partial(PictureSection, form=time_to_truth.REPORT_DEFINITION),
     DailyCloseSection,
 )
 """Functions that create the sections of the page, in the order of their tabs."""

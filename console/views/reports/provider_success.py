@@ -120,7 +120,7 @@ def _success_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-REPORT: ReportDefinition[ProviderSuccess] = ReportDefinition(
+REPORT_DEFINITION: ReportDefinition[ProviderSuccess] = ReportDefinition(
     "success",
     lambda services: services.reports.read_provider_success(),
     lambda report, context: report_words.provider_success_note(report, context.language),

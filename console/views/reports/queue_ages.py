@@ -80,7 +80,7 @@ def _age_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-REPORT: ReportDefinition[QueueAgeReport] = ReportDefinition(
+REPORT_DEFINITION: ReportDefinition[QueueAgeReport] = ReportDefinition(
     "queue_ages",
     lambda services: services.reports.read_queue_ages(),
     lambda report, context: report_words.queue_age_note(report, context.language),

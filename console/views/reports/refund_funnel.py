@@ -4,7 +4,13 @@ strip per currency."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from console.domain.reports.refund_funnel import OTHER_ENDINGS, STEPS, CountAndSum, RefundFunnel, RefundFunnelReport
+from console.domain.reports.refund_funnel import (
+    FUNNEL_STEPS,
+    OTHER_ENDINGS,
+    CountAndSum,
+    RefundFunnel,
+    RefundFunnelReport,
+)
 from console.views.reports.picture import Bar, BarPart, BarStrip, LegendEntry, PartStyle, Picture
 from console.views.reports.section import ReportDefinition, count_column
 from console.views.runtime.context import WindowContext
@@ -17,7 +23,7 @@ _STEP_LOOK, _OTHER, _UNKNOWN = (
     PartStyle("hatch", "muted"),
     PartStyle("dots", "unknown"),
 )
-_STEP_AND_ENDING_NAMES = (*STEPS, *OTHER_ENDINGS, "unknown")
+_STEP_AND_ENDING_NAMES = (*FUNNEL_STEPS, *OTHER_ENDINGS, "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class _TableRow:
 
 
 def _look_of(name: str) -> PartStyle:
-    return _STEP_LOOK if name in STEPS else _UNKNOWN if name == "unknown" else _OTHER
+    return _STEP_LOOK if name in FUNNEL_STEPS else _UNKNOWN if name == "unknown" else _OTHER
 
 
 def _make_picture(report: RefundFunnelReport, context: WindowContext) -> Picture:
@@ -85,7 +91,7 @@ def _funnel_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-REPORT: ReportDefinition[RefundFunnelReport] = ReportDefinition(
+REPORT_DEFINITION: ReportDefinition[RefundFunnelReport] = ReportDefinition(
     "refund_funnel",
     lambda services: services.reports.read_refund_funnel(),
     lambda report, context: report_words.refund_funnel_note(report, context.language),

@@ -86,7 +86,7 @@ def _settlement_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-REPORT: ReportDefinition[SettlementReport] = ReportDefinition(
+REPORT_DEFINITION: ReportDefinition[SettlementReport] = ReportDefinition(
     "settlement",
     lambda services: services.reports.read_settlement(),
     lambda report, context: report_words.settlement_note(report, context.language),

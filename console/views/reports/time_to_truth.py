@@ -108,7 +108,7 @@ def _time_columns(context: WindowContext) -> Sequence[Column]:
     ]
 
 
-REPORT: ReportDefinition[TimeToTruthReport] = ReportDefinition(
+REPORT_DEFINITION: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     "time_to_truth",
     lambda services: services.reports.read_time_to_truth(),
     lambda report, context: report_words.time_to_truth_note(report, context.language),

@@ -29,7 +29,7 @@ _DIGITS_PATTERN = re.compile(r"(\d+)")
 _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)", re.ASCII)  # lead-b
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
-ELLIPSIS: FontRun = ("…", False)
+ELLIPSIS_RUN: FontRun = ("…", False)
 _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|\d{1,3},\d")
 # Spaces at which a line must not end: inside a number, and between a number and its unit.
 _NUMBER_SPACE_PATTERN = re.compile(
@@ -155,14 +155,14 @@ def elide_font_runs(
     if font_runs_width(runs, role, bold=bold) <= width:
         return runs
     shown: list[FontRun] = []
-    room = width - font_runs_width((ELLIPSIS,), role, bold=bold)
+    room = width - font_runs_width((ELLIPSIS_RUN,), role, bold=bold)
     for piece, figures in runs:
         length = _fitting_length(piece, room, role, bold, figures)
         shown.append((piece[:length], figures))
         if length < len(piece):
             break
         room -= _piece_width(piece, role, bold, figures, current_appearance().scale)
-    return (*((piece, figures) for piece, figures in shown if piece), ELLIPSIS)
+    return (*((piece, figures) for piece, figures in shown if piece), ELLIPSIS_RUN)
 
 
 def _fitting_length(piece: str, room: float, role: TypeRoleName, bold: bool, figures: bool) -> int:

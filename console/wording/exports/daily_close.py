@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
-from console.domain.reports.daily_close import SUMS, CloseMoney, DailyClose
+from console.domain.reports.daily_close import DAILY_SUM_NAMES, CloseMoney, DailyClose
 from console.wording.daily_close import (
     NET_SUM_NAME,
     change_name,
@@ -66,7 +66,10 @@ def _money_table(close: DailyClose, context: TextContext) -> DocumentTable:
         currency_column(context, lambda row: str(row[0].currency)),
     )
     return _make_table(
-        context, "money", columns, [(money, name) for money in close.money for name in (*SUMS, NET_SUM_NAME)]
+        context,
+        "money",
+        columns,
+        [(money, name) for money in close.money for name in (*DAILY_SUM_NAMES, NET_SUM_NAME)],
     )
 
 

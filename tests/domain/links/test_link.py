@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.links.link import QUEUE_NAMES, RECORD_KINDS, SCREENS, Link, link_text, parse_link
+from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, RECORD_KINDS, Link, link_text, parse_link
 
 GOOD = (
     *(Link("record", "17", kind) for kind in RECORD_KINDS),
@@ -11,7 +11,7 @@ GOOD = (
     *(Link("queue", name) for name in QUEUE_NAMES),
     Link("incident", "999999999999999999"),
     Link("view", "12"),
-    *(Link("screen", name) for name in SCREENS),
+    *(Link("screen", name) for name in LINKED_SCREENS),
 )
 HOSTILE = (
     "", "support-console:", "support-console:record", "support-console:record/payment", "record/payment/5",

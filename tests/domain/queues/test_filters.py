@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from console.domain.payments.records import Order, OrderRelations, OrderState, Payment, Refund, RefundRelations
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filter_text import OPERATORS, format_filter, parse_filter
+from console.domain.queues.filter_text import FILTER_OPERATORS, format_filter, parse_filter
 from console.domain.queues.filters import (
     NO_FILTER,
-    NOBODY,
+    NO_OWNER,
     AgeRange,
     AmountRange,
     FilteredRecord,
@@ -128,7 +128,7 @@ _FILTERS = st.builds(
     causes=st.frozensets(st.sampled_from(["timeout", "REFUND_X"])),
     amount=st.none() | _AMOUNTS,
     age=st.none() | st.builds(AgeRange, _LENGTHS) | st.builds(AgeRange, st.none(), _LENGTHS),
-    owner=st.sampled_from([None, NOBODY, "op-a"]),
+    owner=st.sampled_from([None, NO_OWNER, "op-a"]),
     client=st.sampled_from([None, "42"]),
     kinds=st.frozensets(st.sampled_from(["payment", "order"])),
 )
@@ -153,4 +153,4 @@ def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
 
 def test_each_operator_is_known() -> None:
     """Names that the search box offers."""
-    assert {"status", "provider", "amount", "age", "owner"} <= set(OPERATORS)
+    assert {"status", "provider", "amount", "age", "owner"} <= set(FILTER_OPERATORS)

@@ -171,7 +171,10 @@ def test_no_signature_is_no_match(given_text: object) -> None:
 def test_amount_formats(minor: int, two: str, short: str) -> None:
     """One setting says how an amount is written."""
     money = Money(minor, "INR")
-    assert (AmountFormat.TWO_DECIMALS.text(money), AmountFormat.SHORTEST.text(money)) == (two, short)
+    assert (AmountFormat.TWO_DECIMALS.format_amount(money), AmountFormat.SHORTEST.format_amount(money)) == (
+        two,
+        short,
+    )
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=[v["id"] for v in VECTORS["ndps_dates"]])

@@ -152,7 +152,7 @@ def test_people_are_told_when_it_takes_long(context: ServiceContext, receiver: R
 
 def late(context: ServiceContext) -> list[str]:
     with context.database.read() as conn:
-        return [alert.observed for alert in alerts.open_alerts_of_rule(conn, ALERT_RULE, 10)]
+        return [alert.observed for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 10)]
 
 
 @pytest.mark.parametrize(("step", "sent"), [("before_publish", 0), ("after_publish", 1)])

@@ -146,7 +146,7 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
             bought.credit_checks.purchase(PurchaseRequest(NUMBERS[i], "1"))
             worker.recovery.run_due()
         with bought.database.read() as conn:
-            since = audit_roots.covered_rows(conn)
+            since = audit_roots.read_covered_rows(conn)
             _, found = audit_roots.heads_to_store(
                 conn,
                 audit_roots.CoveredRows(since.previous_end, since.previous_end),
@@ -218,7 +218,7 @@ def test_who_is_no_worker_covers_nothing(
         an_hour_later(place, hand_clock)
         worker.recovery.run_due()
         with other.database.read() as conn:
-            assert audit_roots.covered_rows(conn).last_end >= forged
+            assert audit_roots.read_covered_rows(conn).last_end >= forged
         gone = cut(place, bought._context.session)
         assert missed(other) == min((gone, "missing"), (forged, "forged"))
 
@@ -230,11 +230,11 @@ def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor
         worker.recovery.run_due()
         ((detail,),) = place.sql("SELECT detail FROM audit_log WHERE what = 'audit.root' ORDER BY id LIMIT 1")
         with other.database.read() as conn:
-            before = audit_roots.covered_rows(conn)
+            before = audit_roots.read_covered_rows(conn)
         forged = rooted(place, bought, "op-a", str(detail))
         assert missed(other) == (forged, "forged")
         with other.database.read() as conn:
-            assert audit_roots.covered_rows(conn) == before
+            assert audit_roots.read_covered_rows(conn) == before
 
 
 @pytest.mark.parametrize(
@@ -341,7 +341,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
         ((newest,),) = place.sql(_NEWEST_OF.format(bought._context.session))
         worker.recovery.run_due()
         with other.database.read() as conn:
-            assert audit_roots.covered_rows(conn).last_end == newest
+            assert audit_roots.read_covered_rows(conn).last_end == newest
         assert missed(other) is None
 
 

@@ -37,7 +37,7 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
     run = console.bulk.freeze("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
     plan = console.bulk.dry_run(run.id, heard.append)
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 3, ForecastKind.SKIP: 1, ForecastKind.REFUSED: 1}
-    assert plan.first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
+    assert plan.limit_to_first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
     assert [row.record.id if row.record else None for row in plan.rows] == [*(one.id for one in chosen), None]
     assert heard == [5]
 
@@ -49,7 +49,7 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
     plan = console.bulk.dry_run(console.bulk.freeze("probe", chosen).id)
     assert plan.shortest_seconds == pytest.approx(console._context.scale.scaled_seconds(0.2) * 3)
-    assert plan.first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scaled_seconds(0.2))
+    assert plan.limit_to_first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scaled_seconds(0.2))
 
 
 def test_the_plan_of_what_is_left(console: Console) -> None:

@@ -14,7 +14,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
-from console.services.credit_checks.purchase import PURCHASE
+from console.services.credit_checks.purchase import PURCHASE_ACTION
 from console.services.guarded.operation import ClaimedRecord
 from console.store.database.engine import Transaction
 from tests.support.gone import Gone, going_away
@@ -460,7 +460,7 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
     place: Place, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a server somebody else's renewal may be committed between our checks and our claim: it is not renewed."""
-    claim, faster = PURCHASE.claim, list[BaseException | None]()
+    claim, faster = PURCHASE_ACTION.claim, list[BaseException | None]()
 
     def overtaken(attempt: Any, *claimed: Any) -> ClaimedRecord:
         monkeypatch.undo()
@@ -475,7 +475,7 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
         buy(console)
         clock.at += timedelta(days=400)
         vendor.behaviour = behaviour
-        monkeypatch.setattr(console._service_builder._purchases, "action", replace(PURCHASE, claim=overtaken))
+        monkeypatch.setattr(console._service_builder._purchases, "action", replace(PURCHASE_ACTION, claim=overtaken))
         lost = refusal(lambda: buy(console, renew=True))
     assert [error is None for error in faster] == [behaviour == "answers"]
     assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)

@@ -14,7 +14,7 @@ from console.domain.desk_requests.records import new_request_id
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.store.access.lock_holders import prepared_transactions
+from console.store.access.lock_holders import list_prepared_transactions
 from console.store.access.server_accounts import MAX_CONNECTIONS
 from console.store.constraints import fitness
 from console.store.database.engine import Database
@@ -121,7 +121,7 @@ def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, wor
 
 def ids_of_prepared(database: Database) -> tuple[str, ...]:
     with database.read() as conn:
-        return prepared_transactions(conn)
+        return list_prepared_transactions(conn)
 
 
 @contextmanager

@@ -271,11 +271,11 @@ def test_a_kill_after_the_call_leaves_it_unknown(shop: Shop, hand_clock: HandClo
     """Its lease expires: unknown in the journal and in the record, never failed."""
     kill(shop, "after_send")
     with shop.context.database.read() as conn:
-        assert journal.lapsed_subjects(conn, "gift") == frozenset()
+        assert journal.list_lapsed_subjects(conn, "gift") == frozenset()
     hand_clock.at += LONG
     with shop.context.database.read() as conn:
-        assert journal.lapsed_subjects(conn, "gift") == {1}
-        assert journal.lapsed_by_kind(conn) == {"gift": {1}}
+        assert journal.list_lapsed_subjects(conn, "gift") == {1}
+        assert journal.list_lapsed_by_kind(conn) == {"gift": {1}}
     shop.console.recovery.run_due()
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("unknown", "unknown", 1)
 

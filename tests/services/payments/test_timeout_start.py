@@ -47,7 +47,7 @@ def test_the_last_instant_is_the_payers(late: timedelta, over: bool) -> None:
 
 def over(scene: Scene, at: datetime, most: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND) -> list[str]:
     with scene.context.database.read() as conn:
-        return [one.merchant_payment_id for one in payment_times.overdue_payments(conn, saga, at, most)]
+        return [one.merchant_payment_id for one in payment_times.list_overdue_payments(conn, saga, at, most)]
 
 
 def waiting(scene: Scene, number: str, minutes: float | None, order: int | None = None) -> Payment:

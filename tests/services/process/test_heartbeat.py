@@ -89,7 +89,7 @@ def test_a_lease_is_kept_as_long_as_it_takes(place: Place, sandbox: Sandbox) -> 
 
 def _seen(console: Console, name: str) -> object:
     with console.database.read() as conn:
-        holder = leases.holder_of(conn, name)
+        holder = leases.find_holder(conn, name)
     return holder and holder.until
 
 

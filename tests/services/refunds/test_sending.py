@@ -324,11 +324,11 @@ def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: Sandb
     seen = desk.now(refund)
     assert (seen.certainty, seen.work.reason) == (Certainty.UNKNOWN, "lapsed")
     with desk.context.database.read() as conn:
-        assert journal.lapsed_subjects(conn, "refund") == frozenset({refund.id})
-        assert journal.lapsed_subjects(conn) == frozenset()
+        assert journal.list_lapsed_subjects(conn, "refund") == frozenset({refund.id})
+        assert journal.list_lapsed_subjects(conn) == frozenset()
     assert desk.due()["lapsed"] == 1
     with desk.context.database.read() as conn:
-        assert journal.lapsed_subjects(conn, "refund") == journal.lapsed_subjects(conn) == frozenset()
+        assert journal.list_lapsed_subjects(conn, "refund") == journal.list_lapsed_subjects(conn) == frozenset()
     written = desk.now(refund)
     assert (written.certainty, written.error_code, written.work.reason) == (Certainty.UNKNOWN, "lapsed", "unknown")
     assert desk.agree(payment).reserved_minor == 1000

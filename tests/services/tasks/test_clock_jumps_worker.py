@@ -186,5 +186,5 @@ def test_a_take_lasts_half_an_hour(scene: Scene, clock: MovedClock, jump: timede
     scene.console.recovery.take("order", number)
     clock.offset = timedelta(minutes=31)
     with scene.context.database.read() as conn:
-        assert takes.takes_of(conn, "order", [number], scene.context.now()) == {}
+        assert takes.read_takes(conn, "order", [number], scene.context.now()) == {}
     assert scene.console.recovery.take("order", number).until - scene.context.now() == timedelta(minutes=30)

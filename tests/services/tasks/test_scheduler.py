@@ -67,11 +67,11 @@ class Tasks:
 
     def held(self) -> set[str]:
         with self.context.database.read() as conn:
-            return {holder.name for holder in leases.holders(conn)}
+            return {holder.name for holder in leases.list_holders(conn)}
 
     def alerts(self) -> tuple[Alert, ...]:
         with self.context.database.read() as conn:
-            return alerts.open_alerts_of_rule(conn, late_tasks.ALERT_RULE, 10)
+            return alerts.list_open_alerts_of_rule(conn, late_tasks.ALERT_RULE, 10)
 
 
 @pytest.fixture

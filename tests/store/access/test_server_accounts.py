@@ -7,7 +7,7 @@ from console.store.access.server_accounts import (
     MAX_CONNECTIONS,
     PLACEHOLDER_SQL,
     DesiredAccount,
-    account_statements,
+    make_account_statements,
 )
 
 
@@ -22,7 +22,7 @@ def statements(*, maria: bool, **more: object) -> list[str]:
         "needs_tls": False,
     }
     wanted = DesiredAccount(**{**told, **more})  # type: ignore[arg-type]  # one of each kind
-    return [statement.sql for statement in account_statements(wanted, "books", is_mariadb=maria)]
+    return [statement.sql for statement in make_account_statements(wanted, "books", is_mariadb=maria)]
 
 
 def test_a_new_account_on_mariadb() -> None:

@@ -390,7 +390,7 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
     """Behind an ALTER that waits for it nobody waits longer than an instant; it is tried again, and given up."""
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)
     legacy.make(served, [bought(ONE, 1)])
-    step = adopt_table.needed_changes(adopt_table.read_table(served), "mysql", "UTC")[0]
+    step = adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")[0]
     with served.write_without_retries() as reader, Visitor(served) as visitor:
         reader.conn.exec_driver_sql(f"SELECT * FROM {NAME}").all()
         with pytest.raises(ConsoleError) as refused:
@@ -404,7 +404,7 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
 def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) -> None:
     """Rows that come in before the claim is open are undecided: two of one claim stand beside each other."""
     legacy.make(served)
-    for step in adopt_table.needed_changes(adopt_table.read_table(served), "mysql", "UTC")[:-1]:
+    for step in adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")[:-1]:
         legacy.add(served, [bought(ONE, 1)])
         adopt_table.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
     adopt(served, tmp_path)
@@ -420,7 +420,7 @@ def test_its_own_account_is_never_refused_meanwhile(sql_server: SqlServer, serve
     name = urlsplit(account).username
     sql_server.sql(f"GRANT SELECT, INSERT ON `{served.url.database}`.* TO `{name}`@`%`")
     other = Database(account.rpartition("/")[0] + f"/{served.url.database}")
-    for number, step in enumerate(adopt_table.needed_changes(adopt_table.read_table(served), "mysql", "UTC")):
+    for number, step in enumerate(adopt_table.list_needed_changes(adopt_table.read_table(served), "mysql", "UTC")):
         adopt_table.apply_change(served, step, "UTC", convert=False, before_claim_index=lambda _tx: None)
         migrate.upgrade(served)
         legacy.add(other, [bought(ONE, number)] if step.name != "claims" else [bought(TWO, number)])

@@ -51,7 +51,7 @@ def test_seen_once(own_rows: Connection, me: str) -> None:
     seen = alerts.find(own_rows, found.id)
     assert seen is not None
     assert (seen.acknowledged_by, seen.acknowledged_at, seen.note) == (me, NOW, "asked the provider")
-    assert alerts.open_alerts(own_rows, 5) == (seen,)
+    assert alerts.list_open_alerts(own_rows, 5) == (seen,)
 
 
 def test_pages(own_rows: Connection) -> None:
@@ -60,26 +60,26 @@ def test_pages(own_rows: Connection) -> None:
     other = raised(own_rows, rule=B)
     alerts.resolve(own_rows, two.id, NOW)
     settled = alerts.find(own_rows, two.id)
-    assert alerts.open_alerts(own_rows, 2) == (one, three)
-    assert alerts.open_alerts(own_rows, 2, three.id) == (other,)
-    assert alerts.open_alerts_of_rule(own_rows, A, 9) == (one, three)
-    assert alerts.open_alerts_of_rule(own_rows, A, 9, one.id) == (three,)
-    assert alerts.all_alerts(own_rows, 2) == (other, three)
-    assert alerts.all_alerts(own_rows, 9, three.id) == (settled, one)
+    assert alerts.list_open_alerts(own_rows, 2) == (one, three)
+    assert alerts.list_open_alerts(own_rows, 2, three.id) == (other,)
+    assert alerts.list_open_alerts_of_rule(own_rows, A, 9) == (one, three)
+    assert alerts.list_open_alerts_of_rule(own_rows, A, 9, one.id) == (three,)
+    assert alerts.list_alerts(own_rows, 2) == (other, three)
+    assert alerts.list_alerts(own_rows, 9, three.id) == (settled, one)
     assert alerts.find_by_subject(own_rows, "order", 1) == (one, other)
 
 
 def test_live_views_are_told(own_rows: Connection) -> None:
     """Of each alert that opens, is seen or settled; of nothing that changed nothing."""
-    mark, _ = change_feed.changes_since(own_rows, None)
+    mark, _ = change_feed.list_changes_since(own_rows, None)
     found = raised(own_rows)
-    mark, told = change_feed.changes_since(own_rows, mark)
+    mark, told = change_feed.list_changes_since(own_rows, mark)
     assert told == (("alert", found.id),)
     alerts.raise_alert(own_rows, A, "order", 1, None, "x", "y", NOW)
-    mark, told = change_feed.changes_since(own_rows, mark)
+    mark, told = change_feed.list_changes_since(own_rows, mark)
     assert told == ()
     alerts.resolve(own_rows, found.id, NOW)
-    assert change_feed.changes_since(own_rows, mark)[1] == (("alert", found.id),)
+    assert change_feed.list_changes_since(own_rows, mark)[1] == (("alert", found.id),)
 
 
 def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
@@ -87,10 +87,10 @@ def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
     found = raised(own_rows)
     assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
-    assert cases.rules_of_open_cases(own_rows, "order", 1) == ("contradicted",)
+    assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ("contradicted",)
     cases.close_cases(own_rows, "order", 1, LATER)
-    assert cases.rules_of_open_cases(own_rows, "order", 1) == ()
-    assert alerts.open_alerts(own_rows, 9) == (found,)
+    assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ()
+    assert alerts.list_open_alerts(own_rows, 9) == (found,)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -99,4 +99,4 @@ def test_found_by_many_at_once(databases: tuple[Database, ...]) -> None:
     told = at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, A, "order", 1, None, "a", "b", NOW))
     assert sum(found is not None for found in told) == 1
     with databases[0].read() as conn:
-        assert len(alerts.open_alerts(conn, 9)) == 1
+        assert len(alerts.list_open_alerts(conn, 9)) == 1

@@ -24,15 +24,15 @@ from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ASKS: dict[str, Ask] = {
-    "a stretch of orders": lambda conn: candidates.candidate_order_ids(conn, 100, 200),
+    "a stretch of orders": lambda conn: candidates.list_candidate_order_ids(conn, 100, 200),
     "the newest order": candidates.newest_order_id,
-    "the feed": lambda conn: candidates.changed_rows(conn, 7, 50),
+    "the feed": lambda conn: candidates.list_changed_rows(conn, 7, 50),
     "the feed's end": candidates.latest_change_id,
-    "orders of payments": lambda conn: candidates.orders_of_changes(
+    "orders of payments": lambda conn: candidates.find_orders_of_changes(
         conn, [ChangedRow(1, "payment", n, NOW) for n in range(1, 9)]
     ),
     "orders with their payments": lambda conn: candidates.read_orders_with_payments(conn, range(1, 9)),
-    "open alerts of orders": lambda conn: alerts.open_of_subjects(conn, "order", range(1, 9)),
+    "open alerts of orders": lambda conn: alerts.read_open_alerts_of_subjects(conn, "order", range(1, 9)),
 }
 
 
@@ -83,7 +83,7 @@ def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Pat
     _fill(file)
     with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
         newest = candidates.newest_order_id(conn)
-        found = candidates.candidate_order_ids(conn, 0, newest)
+        found = candidates.list_candidate_order_ids(conn, 0, newest)
         broken = {
             order.id
             for start in range(1, newest + 1, 500)

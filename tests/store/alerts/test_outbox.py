@@ -24,7 +24,7 @@ def added(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0) ->
 
 
 def waiting(conn: Connection, limit: int = 9) -> list[str]:
-    return [event.event_id for event in outbox.due_events(conn, LATER, limit)]
+    return [event.event_id for event in outbox.list_due_events(conn, LATER, limit)]
 
 
 def test_kept_once(own_rows: Connection) -> None:
@@ -32,7 +32,7 @@ def test_kept_once(own_rows: Connection) -> None:
     first = added(own_rows, "e1")
     assert first == OutboxEvent(first.id, TOPIC, "e1", "ORD-1", '{"id": "e1"}', NOW, NOW)
     assert not outbox.add_event(own_rows, TOPIC, "e1", "ORD-9", "{}", LATER)
-    assert outbox.due_events(own_rows, NOW, 9) == (first,)
+    assert outbox.list_due_events(own_rows, NOW, 9) == (first,)
     assert outbox.find(own_rows, "e2") is None
     assert first.body not in repr(first)
 
@@ -70,7 +70,7 @@ def test_put_off(own_rows: Connection) -> None:
     found = outbox.find(own_rows, "e1")
     assert found is not None
     assert (found.attempts, found.last_error, found.next_at) == (1, "timeout", LATER)
-    assert outbox.due_events(own_rows, NOW, 9) == ()
+    assert outbox.list_due_events(own_rows, NOW, 9) == ()
     assert outbox.mark_published(own_rows, found, LATER)
     taken = outbox.find(own_rows, "e1")
     assert taken is not None

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash, hashed_instant_text
+from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash, format_hashed_instant
 from tests.store.audit_desk import ThreeChains, fill
 from tests.support.places import Fresh
 
@@ -45,7 +45,7 @@ def _edit_and_hash_again(desk: ThreeChains, chance: random.Random) -> int:
     victim = chance.choice(ours)[0]
     desk.tamper(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
     found = desk.place.sql(f"SELECT {', '.join(HASHED_COLUMNS)}, prev_hash FROM audit_log WHERE id = {victim}")
-    *content, before = (hashed_instant_text(value) if isinstance(value, datetime) else value for value in found[0])
+    *content, before = (format_hashed_instant(value) if isinstance(value, datetime) else value for value in found[0])
     desk.tamper(f"UPDATE audit_log SET hash = '{compute_row_hash(before, content)}' WHERE id = {victim}")
     return victim
 

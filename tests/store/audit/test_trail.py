@@ -17,7 +17,7 @@ from console.store.audit.trail import (
     NewAuditEntry,
     VerifyResult,
     append_entry,
-    newest_entries,
+    list_newest_entries,
     verify_chains,
     walk_entries,
 )
@@ -39,7 +39,7 @@ def test_a_row_holds_what_was_recorded(desk: ThreeChains) -> None:
         entry = NewAuditEntry(desk.me, "x", "operation", "abc", "refused", "stale", facts)
         append_entry(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
-        (read,) = newest_entries(conn, limit=5)
+        (read,) = list_newest_entries(conn, limit=5)
         assert (read.who, read.subject, read.result, read.reason) == (desk.me, "operation abc", "refused", "stale")
         assert abs(read.at - (datetime.now(UTC) if desk.place.is_server else AT)) < timedelta(seconds=10)
         assert read.detail == facts
@@ -53,7 +53,7 @@ def test_what_is_too_long_is_cut_before_it_is_hashed(desk: ThreeChains) -> None:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
         append_entry(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
-        (read,) = newest_entries(conn, limit=5)
+        (read,) = list_newest_entries(conn, limit=5)
         assert len(read.who) == 64
         assert list(read.detail) == ["cut"]
         assert len(json.dumps(dict(read.detail), ensure_ascii=False)) < 16_000
@@ -67,9 +67,9 @@ def test_pages_go_backwards_by_key(desk: ThreeChains) -> None:
         for index in range(7):
             append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
-        assert [entry.id for entry in newest_entries(conn, limit=3)] == [7, 6, 5]
-        assert [entry.id for entry in newest_entries(conn, limit=3, before=5)] == [4, 3, 2]
-        assert [entry.id for entry in newest_entries(conn, limit=3, who="op-1")] == [6, 4, 2]
+        assert [entry.id for entry in list_newest_entries(conn, limit=3)] == [7, 6, 5]
+        assert [entry.id for entry in list_newest_entries(conn, limit=3, before=5)] == [4, 3, 2]
+        assert [entry.id for entry in list_newest_entries(conn, limit=3, who="op-1")] == [6, 4, 2]
         assert [entry.id for entry in walk_entries(conn)] == [1, 2, 3, 4, 5, 6, 7]
         assert [entry.id for entry in walk_entries(conn, who="op-0")] == [1, 3, 5, 7]
 

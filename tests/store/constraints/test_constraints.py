@@ -265,7 +265,7 @@ def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
     with sql_server.database() as owner:
         database = Database(owner, without_time_limit=True)
         migrate.upgrade(database)
-        first, second, *_ = [one.name for one in server_triggers.all_triggers()]
+        first, second, *_ = [one.name for one in server_triggers.make_all_triggers()]
         with database.read() as conn:
             assert server_triggers.find_trigger_faults(conn) == ()
             conn.exec_driver_sql(f"DROP TRIGGER {first}")
@@ -293,7 +293,7 @@ def test_an_upgrade_that_finds_all_in_order_touches_nothing(sql_server: SqlServe
             assert (server_triggers.find_trigger_faults(conn), grants.find_right_faults(conn)) == ((), ())
         migrate.upgrade(database)
         assert _made(sql_server, database) == made
-        assert len(made) == len(server_triggers.all_triggers())
+        assert len(made) == len(server_triggers.make_all_triggers())
 
 
 def _made(server: SqlServer, database: Database) -> dict[str, object]:
@@ -307,7 +307,7 @@ def test_what_was_altered_is_made_anew_without_a_gap(sql_server: SqlServer, monk
     with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
         migrate.upgrade(database)
         kept = next(
-            one for one in server_triggers.all_triggers() if (one.table, one.event) == ("audit_log", "UPDATE")
+            one for one in server_triggers.make_all_triggers() if (one.table, one.event) == ("audit_log", "UPDATE")
         )
         told = re.search("MESSAGE_TEXT = '([^']*)'", kept.body)
         assert told is not None
@@ -342,7 +342,9 @@ def _watched(monkeypatch: pytest.MonkeyPatch, server: SqlServer, database: Datab
 
 def test_the_names_of_triggers_fit() -> None:
     """With room for the one that stands in."""
-    assert max(len(one.name) for one in server_triggers.all_triggers()) + len(server_triggers.STAND_IN_SUFFIX) <= 64
+    assert (
+        max(len(one.name) for one in server_triggers.make_all_triggers()) + len(server_triggers.STAND_IN_SUFFIX) <= 64
+    )
 
 
 def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
@@ -379,7 +381,7 @@ def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> 
 
 def test_every_refusal_says_what_is_refused() -> None:
     """In words that fit a server's message."""
-    rules = [rule for table in server_triggers.RULES.values() for rule in table]
+    rules = [rule for table in server_triggers.ALL_SERVER_RULES.values() for rule in table]
     rules += [*guard_checks.PEOPLE_INSERT_RULES, *guard_checks.PEOPLE_UPDATE_RULES, *guard_checks.PEOPLE_DELETE_RULES]
     rules += [*guard_checks.OTHERS_INSERT_RULES, *guard_checks.OTHERS_UPDATE_RULES, *guard_checks.OTHERS_DELETE_RULES]
     rules += [*guard_orders.PEOPLE_INSERT_RULES, *guard_orders.PEOPLE_UPDATE_RULES, *guard_orders.PEOPLE_DELETE_RULES]
@@ -389,7 +391,7 @@ def test_every_refusal_says_what_is_refused() -> None:
 
 def test_transitions_come_from_the_tables() -> None:
     """Each step that the program may take is in the trigger's text, and none besides."""
-    bodies = {(one.table, one.event): one.body for one in server_triggers.all_triggers()}
+    bodies = {(one.table, one.event): one.body for one in server_triggers.make_all_triggers()}
     tables: dict[str, Mapping[Any, Collection[Any]]] = {
         forbidden.CHECKS: states.CREDIT_CHECK_TRANSITIONS,
         "operations": states.OPERATION_TRANSITIONS,

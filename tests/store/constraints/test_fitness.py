@@ -65,7 +65,7 @@ def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -
         owner, person = Database(people.owner), Database(people.urls["op-a"])
         advice = {"acting": False}  # op-a acts from their own desk
         assert unwell(owner) == unwell(person) == advice
-        gone = next(one.name for one in server_triggers.all_triggers() if one.table == "evidence")
+        gone = next(one.name for one in server_triggers.make_all_triggers() if one.table == "evidence")
         with people.connect("owner") as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP TRIGGER {gone}")
             cursor.execute(f"GRANT DELETE ON changes TO `{people.database}/operator`")

@@ -180,7 +180,7 @@ def test_transitions_come_from_the_tables() -> None:
     """Each step that the program may take is in the trigger's text, and none besides."""
     texts = {
         constraint.table: constraint.sql
-        for constraint in sqlite_constraints.CONSTRAINTS
+        for constraint in sqlite_constraints.SQLITE_CONSTRAINTS
         if constraint.event == "UPDATE"
     }
     tables: Mapping[str, Mapping[Any, Collection[Any]]] = {
@@ -198,13 +198,13 @@ def test_what_is_missing_or_altered_is_found(furnished: Path) -> None:
     """`doctor` says so; an upgrade makes all of them again, also one that has nothing else to do."""
     database = Database(f"sqlite:///{furnished}")
     with database.read() as conn:
-        assert sqlite_constraints.missing_triggers(conn) == ()
+        assert sqlite_constraints.list_missing_triggers(conn) == ()
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql("DROP TRIGGER guard_refunds_update")
         tx.conn.exec_driver_sql("DROP TRIGGER guard_payments_delete")
         tx.conn.exec_driver_sql("CREATE TRIGGER guard_payments_delete BEFORE DELETE ON payments BEGIN SELECT 1; END")
-        assert sqlite_constraints.missing_triggers(tx.conn) == ("guard_refunds_update", "guard_payments_delete")
+        assert sqlite_constraints.list_missing_triggers(tx.conn) == ("guard_refunds_update", "guard_payments_delete")
     migrate.upgrade(database)
     with database.read() as conn:
-        assert sqlite_constraints.missing_triggers(conn) == ()
+        assert sqlite_constraints.list_missing_triggers(conn) == ()
     database.close()

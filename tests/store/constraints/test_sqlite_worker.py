@@ -235,7 +235,7 @@ def test_transitions_come_from_the_tables() -> None:
     """Each step that the program may take is in the trigger's text, and none besides."""
     texts = {
         constraint.table: constraint.sql
-        for constraint in worker_constraints.CONSTRAINTS
+        for constraint in worker_constraints.WORKER_CONSTRAINTS
         if constraint.event == "UPDATE"
     }
     for table, transitions in (("sagas", states.SAGA_TRANSITIONS), ("stock_reservations", states.STOCK_TRANSITIONS)):

@@ -66,7 +66,7 @@ def test_one_statement_says_what_the_plain_reads_say(database: Database, number:
     with database.read() as conn:
         person, found, money = joined_reads.search_number(conn, number, name, admit_unlisted=True)
         assert not money
-        lapsed = journal.lapsed_subjects(conn)
+        lapsed = journal.list_lapsed_subjects(conn)
         assert found == credit_checks.find_by_number(conn, number, lapsed)
         assert person == (people.find(conn, name) if name else None)
         assert [joined_reads.find_record(conn, one.id) for one in found] == list(found)

@@ -31,7 +31,7 @@ def announce(database: Database, *records: int) -> None:
 
 def read_on(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[int]]:
     with database.read() as conn:
-        mark, changed = change_feed.changes_since(conn, mark)
+        mark, changed = change_feed.list_changes_since(conn, mark)
     return mark, [record for kind, record in changed if kind == CHECK]
 
 

@@ -14,7 +14,7 @@ from console.store.database.engine import Database
 from console.store.lookup import record_search
 from console.store.lookup.record_search import RecordSearch
 from console.store.queues import queues
-from console.store.queues.definitions import TABLES
+from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.table_queries import QueuedRecord
 from console.store.schema.payments import payments as payment_table
 from tests.store.queues import test_queues as plain
@@ -45,7 +45,7 @@ def database(engine: Engine) -> Iterator[Database]:
 
 def _all(conn: Connection, lapsed: queues.LapsedIds) -> list[QueuedRecord]:
     found = []
-    for part in TABLES:
+    for part in QUEUE_TABLES:
         rows = conn.execute(part.rows.order_by(part.id.desc())).all()
         found += [_with_relations(conn, one) for one in part.read(conn, rows, lapsed.get(part.kind, frozenset()))]
     return found
@@ -117,7 +117,7 @@ def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.Monke
 def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """All records of a corporation, also those that only belong to its orders; of a large one the newest."""
     with database.read() as conn:
-        part = next(part for part in TABLES if part.kind == "credit-check")
+        part = next(part for part in QUEUE_TABLES if part.kind == "credit-check")
         number = conn.execute(part.rows.limit(1)).one().number_key
         ids, is_partial = record_search.find_ids_of_numbers(conn, [number])
         assert ids["credit-check"]

@@ -44,14 +44,14 @@ def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Pla
     first, first_fence = given(take(here, holder(place))), fence(here)
     assert take(there, holder(place, "desk-2")) is None
     with there.read() as conn:
-        seen = leases.holder_of(conn, NAME)
-        assert leases.holders(conn) == (seen,)
+        seen = leases.find_holder(conn, NAME)
+        assert leases.list_holders(conn) == (seen,)
     assert seen is not None
     assert (seen.operator, seen.desk, seen.since) == (place.named("op-a"), "desk-1", NOW)
     assert seen.until == NOW + timedelta(seconds=LEASE_SECONDS)
     here.write(lambda tx: leases.release(tx.conn, first))
     with there.read() as conn:
-        assert leases.holder_of(conn, NAME) is None
+        assert leases.find_holder(conn, NAME) is None
     assert given(take(there, holder(place, "desk-2"))).token != first.token
     assert fence(there) > first_fence
 
@@ -69,7 +69,7 @@ def test_it_runs_out_by_the_databases_clock(
     assert not here.write(lambda tx: leases.renew(tx.conn, lost, NOW, LEASE_SECONDS))
     here.write(lambda tx: leases.release(tx.conn, lost))
     with here.read() as conn:
-        seen = leases.holder_of(conn, NAME)
+        seen = leases.find_holder(conn, NAME)
     assert seen is not None
     assert (seen.desk, fence(there)) == ("desk-2", lost_fence + 1)
     assert taken.token != lost.token
@@ -94,7 +94,7 @@ def test_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place)
     assert [lease.slot for lease in taken] == [0, 1, 2]
     assert take(there, holder(place, "desk-9"), slots=3) is None
     with there.read() as conn:
-        assert len(leases.holders(conn)) == 3
+        assert len(leases.list_holders(conn)) == 3
     here.write(lambda tx: leases.release(tx.conn, taken[1]))
     assert given(take(there, holder(place, "desk-9"), slots=3)).slot == 1
 

@@ -129,12 +129,12 @@ def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | No
 def test_who_looks_is_told(rows: Connection) -> None:
     """Moving money is told in the feed; what was refused is not."""
     payment = paid(rows)
-    mark, _ = change_feed.changes_since(rows, None)
+    mark, _ = change_feed.list_changes_since(rows, None)
     assert not payments.reserve_amount(rows, payment.id, 9_999, NOW)
-    mark, news = change_feed.changes_since(rows, mark)
+    mark, news = change_feed.list_changes_since(rows, mark)
     assert news == ()
     assert payments.reserve_amount(rows, payment.id, 1, NOW)
-    assert change_feed.changes_since(rows, mark)[1] == ((payments.PAYMENT_KIND, payment.id),)
+    assert change_feed.list_changes_since(rows, mark)[1] == ((payments.PAYMENT_KIND, payment.id),)
 
 
 def test_another_payment_keeps_its_sums(rows: Connection) -> None:

@@ -34,11 +34,11 @@ def test_what_becomes_of_it(rows: Connection) -> None:
     """Said once: who is slower learns it."""
     for number in range(3):
         assert payment_events.add_event(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), "worker", NOW)
-    first, *others = payment_events.events_with_result(rows, "queued", 10)
+    first, *others = payment_events.list_events_with_result(rows, "queued", 10)
     assert payment_events.write_result(rows, first, "booked", 7)
     assert not payment_events.write_result(rows, first, "kept", None)
-    assert payment_events.events_with_result(rows, "queued", 10) == tuple(others)
-    assert payment_events.events_with_result(rows, "queued", 1, others[0].id) == tuple(others[1:])
+    assert payment_events.list_events_with_result(rows, "queued", 10) == tuple(others)
+    assert payment_events.list_events_with_result(rows, "queued", 1, others[0].id) == tuple(others[1:])
     assert [(one.done, one.payment_id) for one in payment_events.find_by_payment(rows, 7)] == [("booked", 7)]
 
 

@@ -29,16 +29,16 @@ def now(conn: Connection, account_id: int) -> Account:
 
 def test_starting_limits(rows: Connection) -> None:
     """Yen and paise apart, seconds for the cooling-off; a currency without rows refunds nothing."""
-    assert limits.limits_of(rows, "JPY") == Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
-    assert limits.limits_of(rows, "INR") == Limits("INR", 50_000_000, 150_000_000, 25_000_000, 5_000_000, 900)
-    assert limits.limits_of(rows, "USD") == Limits("USD", 0, 0, 0, 0, 900)
+    assert limits.read_limits(rows, "JPY") == Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
+    assert limits.read_limits(rows, "INR") == Limits("INR", 50_000_000, 150_000_000, 25_000_000, 5_000_000, 900)
+    assert limits.read_limits(rows, "USD") == Limits("USD", 0, 0, 0, 0, 900)
 
 
 def test_a_missing_limit_is_the_strictest(rows: Connection) -> None:
     """Of a row that somebody took away; and rows that we don't know are passed over."""
     rows.execute(text("DELETE FROM limits WHERE currency = 'JPY' AND name = 'second_checker_above'"))
     rows.execute(text("INSERT INTO limits (name, currency, value) VALUES ('per_week', 'JPY', 1)"))
-    assert limits.limits_of(rows, "JPY").second_checker_above == 0
+    assert limits.read_limits(rows, "JPY").second_checker_above == 0
 
 
 def test_room_for_payments_that_begin(rows: Connection) -> None:
@@ -126,8 +126,8 @@ def test_set_aside_until_it_went_back(rows: Connection) -> None:
     item = set_asides.find(rows, item_id)
     assert item is not None
     assert (item.amount_minor, item.currency, item.state) == (300, "JPY", SetAsideState.OPEN)
-    assert [one.id for one in set_asides.open_set_asides(rows, 10)] == [item_id, other]
-    assert [one.id for one in set_asides.open_set_asides(rows, 10, item_id)] == [other]
+    assert [one.id for one in set_asides.list_open_set_asides(rows, 10)] == [item_id, other]
+    assert [one.id for one in set_asides.list_open_set_asides(rows, 10, item_id)] == [other]
     for state in (SetAsideState.REFUNDING, SetAsideState.OPEN, SetAsideState.REFUNDING, SetAsideState.REFUNDED):
         item = set_asides.find(rows, item_id)
         assert item is not None

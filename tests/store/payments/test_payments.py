@@ -109,8 +109,11 @@ def test_what_is_due(rows: Connection) -> None:
         begun(rows, name, work=Work(WorkState.SCHEDULED, at, "unknown"))
     begun(rows, "other", work=Work(WorkState.SCHEDULED, NOW, "expiry"))
     begun(rows, "a person's", work=Work(WorkState.NEEDS_REVIEW, NOW, "unknown"))
-    assert [one.merchant_payment_id for one in payments.due_payments(rows, ["unknown"], NOW, 10)] == ["later", "late"]
-    assert [one.merchant_payment_id for one in payments.due_payments(rows, ["unknown", "expiry"], NOW, 10)][2:] == [
-        "other"
+    assert [one.merchant_payment_id for one in payments.list_due_payments(rows, ["unknown"], NOW, 10)] == [
+        "later",
+        "late",
     ]
-    assert len(payments.due_payments(rows, ["unknown"], NOW, 1)) == 1
+    assert [one.merchant_payment_id for one in payments.list_due_payments(rows, ["unknown", "expiry"], NOW, 10)][
+        2:
+    ] == ["other"]
+    assert len(payments.list_due_payments(rows, ["unknown"], NOW, 1)) == 1

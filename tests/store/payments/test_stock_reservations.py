@@ -27,15 +27,18 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
     reserved(place)
     database = databases[0]
     with database.read() as conn:
-        mark, _ = change_feed.changes_since(conn, None)
-        assert [(one.item, one.quantity) for one in stock.held_reservations(conn, 1)] == [("tea", 2), ("cups", 6)]
+        mark, _ = change_feed.list_changes_since(conn, None)
+        assert [(one.item, one.quantity) for one in stock.list_held_reservations(conn, 1)] == [
+            ("tea", 2),
+            ("cups", 6),
+        ]
     assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, NOW)) == 2
     assert database.write(lambda tx: stock.release_reservations(tx.conn, 1, LATER)) == 0
     with database.read() as conn:
-        assert stock.held_reservations(conn, 1) == ()
+        assert stock.list_held_reservations(conn, 1) == ()
         assert [one.state for one in stock.find_by_order(conn, 1)] == [RELEASED, RELEASED, USED]
         assert [one.state for one in stock.find_by_order(conn, 2)] == [HELD]
-        assert change_feed.changes_since(conn, mark)[1] == (("order", 1),)
+        assert change_feed.list_changes_since(conn, mark)[1] == (("order", 1),)
     assert len(place.sql("SELECT 1 FROM stock_reservations WHERE updated_at IS NOT NULL")) == 2
 
 

@@ -86,7 +86,7 @@ def _walk(
 ) -> list[QueuedRecord]:
     """Page after page, until one isn't full."""
     found, after = list[QueuedRecord](), None
-    read: Any = queues.queue_page if choice.order == DEFAULT_ORDER else chosen_records.sorted_page
+    read: Any = queues.queue_page if choice.order == DEFAULT_ORDER else chosen_records.read_sorted_page
     while True:
         page = read(conn, name, after, limit, lapsed, choice)
         found += [record for _, record in page]

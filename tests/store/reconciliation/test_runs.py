@@ -42,7 +42,7 @@ def test_one_of_the_same_days(own_rows: Connection, begun: Begin, me: str) -> No
     assert (run.state, run.phase, run.from_day, run.to_day, run.asked_by) == ("running", "theirs", FROM, TO, me)
     assert begun() == run
     others = begun(to=FROM), begun("atom")
-    assert reconciliations.unfinished_runs(own_rows, "paypay") == (run, others[0])
+    assert reconciliations.list_unfinished_runs(own_rows, "paypay") == (run, others[0])
     ended = reconciliations.save_progress(own_rows, run, LATER, state=reconciliations.RUN_DONE)
     assert begun().id > others[1].id
     assert reconciliations.find(own_rows, run.id) == ended
@@ -90,23 +90,23 @@ def test_what_did_not_match(own_rows: Connection, begun: Begin) -> None:
         own_rows, run, ReconciliationDifference("ORD-1", ReconciliationVerdict.IMPORTED, None, None, "x")
     )
     reconciliations.mark_case_opened(own_rows, run, "ORD-2")
-    one, two, three = reconciliations.rows(own_rows, run)
+    one, two, three = reconciliations.list_differences(own_rows, run)
     assert [(each.row_key, each.verdict, each.payment_id) for each in (one, two)] == [
         ("ORD-0", ReconciliationVerdict.MISSING_THERE, 0),
         ("ORD-1", ReconciliationVerdict.MISSING_THERE, 1),
     ]
     assert [each.case_opened for each in (one, two, three)] == [False, False, True]
-    assert reconciliations.rows(own_rows, run, one.id, 1) == (two,)
+    assert reconciliations.list_differences(own_rows, run, one.id, 1) == (two,)
     assert reconciliations.add_row(own_rows, begun("atom").id, found[0])
 
 
 def test_the_last_ones(own_rows: Connection, begun: Begin) -> None:
     """Newest first, of one provider or of all; live views are told."""
-    mark, _ = change_feed.changes_since(own_rows, None)
+    mark, _ = change_feed.list_changes_since(own_rows, None)
     one, two, three = begun(), begun("atom"), begun(to=FROM)
-    assert reconciliations.latest_runs(own_rows, "paypay", 9) == (three, one)
-    assert reconciliations.latest_runs(own_rows, None, 2) == (three, two)
-    assert set(change_feed.changes_since(own_rows, mark)[1]) == {
+    assert reconciliations.list_latest_runs(own_rows, "paypay", 9) == (three, one)
+    assert reconciliations.list_latest_runs(own_rows, None, 2) == (three, two)
+    assert set(change_feed.list_changes_since(own_rows, mark)[1]) == {
         ("reconciliation", run.id) for run in (one, two, three)
     }
 

@@ -31,7 +31,7 @@ def take(database: Database, who: str, now: datetime = NOW, lasts: timedelta = H
 
 def holder(database: Database, now: datetime = NOW) -> str | None:
     with database.read() as conn:
-        found = takes.takes_of(conn, KIND, [RECORD, 99], now).get(RECORD)
+        found = takes.read_takes(conn, KIND, [RECORD, 99], now).get(RECORD)
     return found.person if found else None
 
 
@@ -62,7 +62,7 @@ def test_for_a_while(place: Place, people: tuple[Database, Database]) -> None:
     (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
     assert take(mine, me)
     with mine.read() as conn:
-        taken = takes.takes_of(conn, KIND, [RECORD])[RECORD]
+        taken = takes.read_takes(conn, KIND, [RECORD])[RECORD]
     assert abs(taken.until - taken.taken_at - HALF_AN_HOUR) < timedelta(seconds=1)
     now = over(place)
     assert holder(theirs, now) is None
@@ -93,7 +93,7 @@ def test_in_ones_own_name_alone(place: Place, people: tuple[Database, Database])
 def test_nobody_is_asked_of_nothing(people: tuple[Database, Database]) -> None:
     """An empty page of records costs no question."""
     with people[0].read() as conn:
-        assert takes.takes_of(conn, KIND, []) == {}
+        assert takes.read_takes(conn, KIND, []) == {}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

@@ -44,13 +44,13 @@ def test_all_that_belongs_to_a_number(rows: Connection) -> None:
     refunds.insert_vote(rows, given_back[1].id, "lead-c", NOW)
     refunds.insert_vote(rows, given_back[1].id, "lead-b", NOW)
     asked(rows, paid(rows, "P-7"))
-    found = money_by_corporation.records_of_number(rows, NUMBER)
+    found = money_by_corporation.list_records_of_number(rows, NUMBER)
     assert found.orders == (the_order(rows, empty), the_order(rows, one))
     assert found.orders[1].payment_ids == (through_order.id, both.id)
     assert found.payments == (of_foreign_order, own, both, through_order)
     assert found.refunds == tuple(anew(rows, refund.id) for refund in reversed(given_back))
     assert found.refunds[1].checkers == ("lead-c", "lead-b")
-    assert money_by_corporation.records_of_number(rows, "5000000000000") == NO_RECORDS
+    assert money_by_corporation.list_records_of_number(rows, "5000000000000") == NO_RECORDS
 
 
 def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
@@ -64,7 +64,7 @@ def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
         call(refund.id, "refund.submit", "calling") | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
     ]
     rows.execute(insert(operations), calls)
-    found = money_by_corporation.records_of_number(rows, NUMBER)
+    found = money_by_corporation.list_records_of_number(rows, NUMBER)
     assert [(one.merchant_payment_id, one.certainty.value) for one in found.payments] == [
         ("P-3", "known"),
         ("P-2", "known"),
@@ -86,7 +86,7 @@ def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> Non
             paid(rows, order_id=order_id)
     assert joined_reads.search_number(rows, NUMBER, None, admit_unlisted=False).has_orders_or_payments is True
     assert joined_reads.search_number(rows, OTHER, None, admit_unlisted=False).has_orders_or_payments is False
-    assert money_by_corporation.records_of_number(rows, NUMBER) != NO_RECORDS
+    assert money_by_corporation.list_records_of_number(rows, NUMBER) != NO_RECORDS
 
 
 def test_it_is_one_statement(rows: Connection) -> None:
@@ -95,7 +95,7 @@ def test_it_is_one_statement(rows: Connection) -> None:
     refunds.insert_vote(rows, asked(rows, payment).id, "lead-b", NOW)
     heard: list[str] = []
     event.listen(rows, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
-    found = money_by_corporation.records_of_number(rows, NUMBER)
+    found = money_by_corporation.list_records_of_number(rows, NUMBER)
     assert (len(found.orders), len(found.payments), len(found.refunds), len(heard)) == (1, 1, 1, 1)
 
 

@@ -13,14 +13,14 @@ from tests.store.money_rows import NOW
 def test_kept_beside_a_record(own_rows: Connection, me: str) -> None:
     """Oldest first, with every letter; live views are told of the record."""
     later = NOW + timedelta(hours=1)
-    mark, _ = change_feed.changes_since(own_rows, None)
+    mark, _ = change_feed.list_changes_since(own_rows, None)
     words = "先方に電話 ☎ " * 2_000
     first = notes.add_note(own_rows, "payment", 1, me, words, NOW)
     second = notes.add_note(own_rows, "payment", 1, me, "answered", later)
     notes.add_note(own_rows, "order", 1, me, "another record", NOW)
-    assert notes.notes_of(own_rows, "payment", 1) == (
+    assert notes.list_notes(own_rows, "payment", 1) == (
         Note(first, "payment", 1, me, words, NOW),
         Note(second, "payment", 1, me, "answered", later),
     )
-    assert notes.notes_of(own_rows, "payment", 2) == ()
-    assert set(change_feed.changes_since(own_rows, mark)[1]) == {("payment", 1), ("order", 1)}
+    assert notes.list_notes(own_rows, "payment", 2) == ()
+    assert set(change_feed.list_changes_since(own_rows, mark)[1]) == {("payment", 1), ("order", 1)}

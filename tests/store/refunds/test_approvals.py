@@ -15,12 +15,12 @@ def test_votes_are_no_proposals(rows: Connection) -> None:
     """Who approves a refund has proposed no resolution of it, and closing one leaves the votes."""
     assert approvals.insert_vote(rows, 9, "lead-b", NOW)
     assert approvals.open_proposal(rows, "refund", "9") is None
-    assert approvals.proposed_states(rows, "refund", ["9"]) == {}
+    assert approvals.read_proposed_states(rows, "refund", ["9"]) == {}
     approvals.insert_proposal(rows, "refund", "9", "failed", "op-a", 1, NOW)
     waiting = approvals.open_proposal(rows, "refund", "9")
     assert waiting is not None
     assert (waiting.proposed, waiting.person) == ("failed", "op-a")
-    assert approvals.proposed_states(rows, "refund", ["9", "10"]) == {"9": "failed"}
+    assert approvals.read_proposed_states(rows, "refund", ["9", "10"]) == {"9": "failed"}
     approvals.close_proposals(rows, "refund", "9", NOW)
     assert approvals.open_proposal(rows, "refund", "9") is None
     assert approvals.read_voters(rows, 9) == ("lead-b",)
@@ -31,8 +31,8 @@ def test_votes_of_many(rows: Connection) -> None:
     """Each refund with its own, in their order; nobody's refund is missing from the answer."""
     for refund, person in ((9, "lead-c"), (90, "lead-b"), (9, "lead-b")):
         assert approvals.insert_vote(rows, refund, person, NOW)
-    assert approvals.voters_of_refunds(rows, [9, 90, 900]) == {9: ("lead-c", "lead-b"), 90: ("lead-b",)}
-    assert approvals.voters_of_refunds(rows, []) == {}
+    assert approvals.read_voters_of_refunds(rows, [9, 90, 900]) == {9: ("lead-c", "lead-b"), 90: ("lead-b",)}
+    assert approvals.read_voters_of_refunds(rows, []) == {}
 
 
 def test_a_vote_that_cannot_be_kept_is_no_repeat(rows: Connection) -> None:

@@ -99,7 +99,10 @@ def test_a_person_approves_once(rows: Connection) -> None:
     assert voted == [True, True, False]
     assert refunds.insert_vote(rows, other.id, "lead-c", NOW)
     assert refunds.read_voters(rows, one.id) == anew(rows, one.id).checkers == ("lead-c", "lead-b")
-    assert [one.checkers for one in refunds.waiting_for_decision(rows, 10)] == [("lead-c", "lead-b"), ("lead-c",)]
+    assert [one.checkers for one in refunds.list_waiting_for_decision(rows, 10)] == [
+        ("lead-c", "lead-b"),
+        ("lead-c",),
+    ]
 
 
 def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
@@ -117,17 +120,17 @@ def test_waiting_for_a_decision(rows: Connection) -> None:
     works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
     made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(works)]
     moved(rows, asked(rows, paid(rows, "ORD-9")), RefundState.APPROVED)
-    assert refunds.waiting_for_decision(rows, 10) == tuple(made)
-    assert refunds.waiting_for_decision(rows, 3) == tuple(made[:3])
-    assert refunds.waiting_for_decision(rows, 10, made[1].id) == tuple(made[2:])
+    assert refunds.list_waiting_for_decision(rows, 10) == tuple(made)
+    assert refunds.list_waiting_for_decision(rows, 3) == tuple(made[:3])
+    assert refunds.list_waiting_for_decision(rows, 10, made[1].id) == tuple(made[2:])
 
 
 def test_what_is_due(rows: Connection) -> None:
     """Scheduled for one of the reasons, the time come; the one that waited longest first."""
     late = [Work(WorkState.SCHEDULED, NOW - timedelta(hours=hours), "poll") for hours in (1, 2, -1)]
     made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(late)]
-    assert refunds.due_refunds(rows, ["poll", "unknown"], NOW, 10) == (made[1], made[0])
-    assert refunds.due_refunds(rows, ["unknown"], NOW, 10) == ()
+    assert refunds.list_due_refunds(rows, ["poll", "unknown"], NOW, 10) == (made[1], made[0])
+    assert refunds.list_due_refunds(rows, ["unknown"], NOW, 10) == ()
 
 
 def test_an_exact_lookalike(rows: Connection) -> None:
@@ -149,7 +152,7 @@ def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> Non
     payment, other = paid(rows, payer="payer-7"), paid(rows, "ORD-2", payer="payer-8")
     refund = moved(rows, asked(rows, payment), state)
     counts = state not in ENDED_FOR_NOTHING
-    assert refunds.sums_of_makers_since(rows, ["op-a"], DAY_AGO) == ({("op-a", "JPY"): 1_000} if counts else {})
+    assert refunds.read_sums_of_makers_since(rows, ["op-a"], DAY_AGO) == ({("op-a", "JPY"): 1_000} if counts else {})
     found = refunds.find_by_payers_since(rows, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO)
     assert found == {payment.id: (refund,) if counts else (), other.id: ()}
     assert refunds.find_lookalike(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
@@ -162,9 +165,9 @@ def test_sums_of_a_maker(rows: Connection) -> None:
     asked(rows, paid(rows, "ORD-3"), 4_000, maker="op-b")
     asked(rows, paid(rows, "ORD-4", currency="INR"), 8_000)
     of_op_a = {("op-a", "JPY"): 3_000, ("op-a", "INR"): 8_000}
-    assert refunds.sums_of_makers_since(rows, ["op-a", "nobody"], NOW) == of_op_a
-    assert refunds.sums_of_makers_since(rows, ["op-a", "op-b"], NOW) == {**of_op_a, ("op-b", "JPY"): 4_000}
-    assert refunds.sums_of_makers_since(rows, ["op-a"], NOW + timedelta(seconds=1)) == {}
+    assert refunds.read_sums_of_makers_since(rows, ["op-a", "nobody"], NOW) == of_op_a
+    assert refunds.read_sums_of_makers_since(rows, ["op-a", "op-b"], NOW) == {**of_op_a, ("op-b", "JPY"): 4_000}
+    assert refunds.read_sums_of_makers_since(rows, ["op-a"], NOW + timedelta(seconds=1)) == {}
 
 
 def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:

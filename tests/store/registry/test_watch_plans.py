@@ -28,16 +28,16 @@ ASKED: dict[str, Ask] = {
     "rows of numbers": lambda conn: watched_corporations.find_by_numbers(conn, NUMBERS),
     "live records of numbers": lambda conn: live_records.find_beginnings(conn, NUMBERS, NOW),
     "renewed checks of numbers": lambda conn: live_records.find_renewed(conn, dict.fromkeys(NUMBERS, NOW), NOW),
-    "open alerts of numbers": lambda conn: alerts.open_of_subjects(conn, CORPORATION_KIND, PLACED),
-    "open changes": lambda conn: alerts.open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE),
-    "open changes, later page": lambda conn: alerts.open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, 3_000),
+    "open alerts of numbers": lambda conn: alerts.read_open_alerts_of_subjects(conn, CORPORATION_KIND, PLACED),
+    "open changes": lambda conn: alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE),
+    "open changes, later page": lambda conn: alerts.list_open_alerts_of_rule(conn, CHANGE_RULE, ROWS_PER_PAGE, 3_000),
     "count of open changes": lambda conn: alerts.count_open_of_rule(conn, CHANGE_RULE, 1_001),
     "records of numbers": lambda conn: our_records.find_ours(conn, NUMBERS),
     "open records": our_records.list_open,
     **{f"newest {kind}": partial(live_records.newest_id, kind=kind) for kind in live_records.LIVE_RECORD_KINDS},
     **{
         f"{place} new {kind}s": partial(
-            live_records.numbers_in_range, kind=kind, after=after, up_to_id=after + IDS_PER_PAGE, now=NOW
+            live_records.list_numbers_in_range, kind=kind, after=after, up_to_id=after + IDS_PER_PAGE, now=NOW
         )
         for kind in live_records.LIVE_RECORD_KINDS
         for place, after in {"first": 0, "last": WATCHED - IDS_PER_PAGE}.items()

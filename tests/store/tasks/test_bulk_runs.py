@@ -35,7 +35,7 @@ def test_frozen(own_rows: Connection, me: str) -> None:
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
     assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, me, NOW, None)
     assert bulk.rows(own_rows, run.id) == (BulkRow(1, "payment", 7, 4), BulkRow(2, "payment", 5, 3))
-    assert bulk.unfinished_runs(own_rows) == ()
+    assert bulk.list_unfinished_runs(own_rows) == ()
     assert bulk.latest_runs(own_rows, 5) == (run,)
     noted = bulk.find(own_rows, bulk.insert_run(own_rows, BulkAction.NOTE, chosen(1), me, NOW, "電話した"))
     assert noted is not None
@@ -93,11 +93,11 @@ def test_what_is_still_unknown_is_not_counted_as_done(
 def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
     """Whoever runs it finds it as it was left; done is done, and who was overtaken writes nothing."""
     run = bulk.set_state(own_rows, frozen(own_rows, me), NOW, bulk.RUN_RUNNING)
-    assert bulk.unfinished_runs(own_rows) == (run,)
+    assert bulk.list_unfinished_runs(own_rows) == (run,)
     stopped = bulk.set_state(own_rows, run, LATER, bulk.RUN_STOPPED, reason="asked")
     assert bulk.find(own_rows, run.id) == stopped
     assert (stopped.ended_at, stopped.reason) == (LATER, "asked")
-    assert bulk.unfinished_runs(own_rows) == ()
+    assert bulk.list_unfinished_runs(own_rows) == ()
     with pytest.raises(bulk.StaleRow):
         bulk.set_state(own_rows, run, LATER, bulk.RUN_DONE)
     again = bulk.set_state(own_rows, stopped, LATER, bulk.RUN_RUNNING)
@@ -111,12 +111,12 @@ def test_stopped_and_gone_on_with(own_rows: Connection, me: str) -> None:
 def test_live_views_are_told(own_rows: Connection, me: str) -> None:
     """Of the run, with every row that is done."""
     run = frozen(own_rows, me)
-    mark, _ = change_feed.changes_since(own_rows, None)
+    mark, _ = change_feed.list_changes_since(own_rows, None)
     bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
-    mark, told = change_feed.changes_since(own_rows, mark)
+    mark, told = change_feed.list_changes_since(own_rows, mark)
     assert told == (("bulk-run", run.id),)
     bulk.write_result(own_rows, run.id, 1, "done", None, NOW)
-    assert change_feed.changes_since(own_rows, mark)[1] == ()
+    assert change_feed.list_changes_since(own_rows, mark)[1] == ()
 
 
 @pytest.mark.engines("mariadb")

@@ -106,12 +106,12 @@ def test_ended_for_good(own_rows: Connection) -> None:
 
 def test_live_views_are_told(own_rows: Connection) -> None:
     """Of the saga and of the record whose page shows it."""
-    mark, _ = change_feed.changes_since(own_rows, None)
+    mark, _ = change_feed.list_changes_since(own_rows, None)
     saga = started(own_rows)
-    mark, told = change_feed.changes_since(own_rows, mark)
+    mark, told = change_feed.list_changes_since(own_rows, mark)
     assert set(told) == {("saga", saga.id), ("payment", 1)}
     sagas.advance_saga(own_rows, saga, NOW, "expire")
-    assert set(change_feed.changes_since(own_rows, mark)[1]) == {("saga", saga.id), ("payment", 1)}
+    assert set(change_feed.list_changes_since(own_rows, mark)[1]) == {("saga", saga.id), ("payment", 1)}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from console.domain.links.link import QUEUE_NAMES, SCREENS, Link
+from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, Link
 from console.views.links.routes import link_of_route, route_of_link
 from console.views.runtime.routes import LookupRoute, PdfRoute, Route, route_to
 
@@ -10,7 +10,7 @@ LINKS = (
     Link("record", "7", "payment"), Link("record", "7", "credit-check"), Link("record", "7", "order"),
     Link("record", "7", "refund"), Link("operation", "0197a0b2-1c3d-7e4f-8a9b-0c1d2e3f4a5b"),
     Link("corporation", "1180301018771"), Link("incident", "7"),
-    *(Link("queue", name) for name in QUEUE_NAMES), *(Link("screen", name) for name in SCREENS),
+    *(Link("queue", name) for name in QUEUE_NAMES), *(Link("screen", name) for name in LINKED_SCREENS),
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtGui import QTextLayout
 
 from console.views.theme.mixed_font_text import (
-    ELLIPSIS,
+    ELLIPSIS_RUN,
     amount_font_runs,
     elide_font_runs,
     font_runs_width,
@@ -49,7 +49,7 @@ def test_what_is_elided_keeps_its_fonts() -> None:
     runs = split_font_runs("11-20 08:49 購入を送信しました")
     for width in range(20, round(font_runs_width(runs)), 7):
         *begin, end = elide_font_runs(runs, width)
-        assert end == ELLIPSIS
+        assert end == ELLIPSIS_RUN
         assert font_runs_width((*begin, end)) <= width
         assert all(
             runs[place][0].startswith(text) and runs[place][1] == font for place, (text, font) in enumerate(begin)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 from alembic import op
 
-from console.domain.transitions.entries import ENTERING_ACTIONS, UNKNOWN
+from console.domain.transitions.entries import ENTERING_ACTIONS, UNKNOWN_OUTCOME_KEY
 from console.store.migrations.ddl_helpers import (
     LEGACY_TABLE,
     add_hidden_column,
@@ -62,9 +62,11 @@ def _backfill(kind: str, table: sa.Table) -> Iterator[sa.Update]:
             )
             .scalar_subquery()
         )
-        is_in_state = columns.certainty == UNKNOWN if state == UNKNOWN else columns.status == state
-        if state != UNKNOWN and "certainty" in columns:
-            is_in_state = sa.and_(is_in_state, columns.certainty != UNKNOWN)
+        is_in_state = (
+            columns.certainty == UNKNOWN_OUTCOME_KEY if state == UNKNOWN_OUTCOME_KEY else columns.status == state
+        )
+        if state != UNKNOWN_OUTCOME_KEY and "certainty" in columns:
+            is_in_state = sa.and_(is_in_state, columns.certainty != UNKNOWN_OUTCOME_KEY)
         yield (
             sa.update(table)
             .where(is_undated, is_in_state)

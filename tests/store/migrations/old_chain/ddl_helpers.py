@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from console.store.constraints.sqlite_money import CONSTRAINTS
+from console.store.constraints.sqlite_money import SQLITE_CONSTRAINTS
 
 LEGACY = "hansha_alarmbox_credit_checks"
 _ON_SERVERS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
@@ -93,7 +93,7 @@ def renew_file_constraints() -> None:
         return
     bind = op.get_bind()
     tables = sa.inspect(bind).get_table_names()
-    for constraint in CONSTRAINTS:
+    for constraint in SQLITE_CONSTRAINTS:
         if constraint.table in tables and "state_since" not in constraint.sql:
             bind.exec_driver_sql(f"DROP TRIGGER IF EXISTS {constraint.name}")
             bind.exec_driver_sql(constraint.sql)
