@@ -42,7 +42,7 @@ from console.wording.japanese import join_around_fact
 __all__ = [
     "LANGUAGES", "translate", "has_sentence", "error_message", "format_amounts", "state_word", "badge_word",
     "provider_name", "audit_entry_sentence", "format_age", "finding_text", "placeholder_names",
-    "NO_VALUE", "TimeStyle", "age_parts", "format_amount", "format_bytes", "format_count",
+    "NO_VALUE", "TimeStyle", "age_parts", "format_amount", "format_bytes", "format_count", "format_duration",
     "format_day", "format_instant", "format_moment", "format_number", "shorten_id",
 ]  # fmt: skip
 
@@ -241,6 +241,17 @@ def format_age(age: timedelta | None, language: str) -> str:
         return NO_VALUE
     number, unit = age_parts(age)
     return f"{number} {translate(unit, language)}"
+
+
+def format_duration(duration: timedelta, language: str) -> str:
+    """Return a duration exactly, in whole seconds and in words, such as `1 hour 30 minutes` or `1 時間 30 分`."""
+    seconds = int(duration.total_seconds())
+    parts: list[str] = []
+    for unit, size in (("days", 86_400), ("hours", 3_600), ("minutes", 60), ("seconds", 1)):
+        number, seconds = divmod(seconds, size)
+        if number or (unit == "seconds" and not parts):
+            parts.append(translate(f"unit.spoken.{unit}", language, n=number))
+    return " ".join(parts)
 
 
 def placeholder_names(template: str) -> frozenset[str]:

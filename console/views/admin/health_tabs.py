@@ -75,8 +75,8 @@ def health_columns(context: WindowContext) -> list[Column]:
 
 
 def task_columns(context: WindowContext) -> list[Column]:
-    """Return the columns of the tab with the worker's tasks: name, state, interval in seconds, the last and the
-    next run, and the last error."""
+    """Return the columns of the tab with the worker's tasks: name, state, interval, the last and the next run,
+    and the last error."""
     translate = context.translate
 
     def state(row: TaskRow) -> StateCell:
@@ -90,7 +90,7 @@ def task_columns(context: WindowContext) -> list[Column]:
         Column("task", translate("admin.column.task"), 260, lambda row: translate(f"task.{row.task.name}")),
         Column("state", translate("column.state"), 130, state, "state"),
         Column("every", translate("admin.column.every"), 110,
-               lambda row: translate("admin.seconds", count=int(row.task.every.total_seconds())), "amount"),
+               lambda row: wording.format_duration(row.task.every, context.language), "amount"),
         Column("last", translate("admin.column.last_run"), 160, last_run, "data"),
         Column("next", translate("admin.column.next_run"), 160,
                lambda row: translate("admin.at", at=row.task.next_at), "data"),

@@ -2,6 +2,7 @@
 another administrator has proposed."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from PySide6.QtWidgets import QWidget
 
@@ -22,12 +23,12 @@ def limit_name(context: WindowContext, name: str) -> str:
 
 
 def limit_value_text(context: WindowContext, limit: Limit, value: int | None) -> str:
-    """Return `value`, in minor units or seconds, as text: an amount in the currency of `limit`, or a number of
-    seconds for the cooling-off period. Return "" for None."""
+    """Return `value`, in minor units or seconds, as text: an amount in the currency of `limit`, or a
+    duration in words for the cooling-off period. Return "" for None."""
     if value is None:
         return ""
     if limit.name == _COOLING_OFF_LIMIT_NAME:
-        return context.translate("admin.seconds", count=value)
+        return wording.format_duration(timedelta(seconds=value), context.language)
     return wording.format_amount(value, limit.currency)
 
 
@@ -47,7 +48,8 @@ class LimitDialog(FormDialog):
             act_text=translate("dialog.limit.act"),
         )
         self._limit = limit
-        self.value_field = Field(translate("dialog.limit.value"), right=True)
+        key = "dialog.limit.seconds" if limit.name == _COOLING_OFF_LIMIT_NAME else "dialog.limit.value"
+        self.value_field = Field(translate(key), right=True)
         if limit.proposed is not None:
             _set_field_text(self.value_field, self._format_value(limit.proposed))
         self.show_form()

@@ -80,7 +80,11 @@ def test_what_is_no_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -
 
 @pytest.mark.usefixtures("the_look")
 def test_times_and_amounts_are_told_as_such(desk: Console, qtbot: QtBot) -> None:
-    context, _ = window(desk, Lossy(desk), qtbot)
-    seconds = limit_of(desk, "cooling_off_seconds")
-    assert limit_value_text(context, seconds, 900) == "900 s"
+    """A period is shown in words; the field, into which seconds are typed, names this unit."""
+    context, parent = window(desk, Lossy(desk), qtbot)
+    period = limit_of(desk, "cooling_off_seconds")
+    assert limit_value_text(context, period, 900) == "15 minutes"
+    assert limit_value_text(context, period, 5401) == "1 hour 30 minutes 1 second"
+    assert limit_value_text(context, period, 0) == "0 seconds"
+    assert LimitDialog(context, period, parent).value_field.edit.accessibleName() == "New value in seconds"
     assert limit_value_text(context, limit_of(desk), 500_000) == "¥500,000"
