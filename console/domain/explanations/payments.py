@@ -137,7 +137,10 @@ def _explain_situation(record: Payment, relations: PaymentRelations, now: dateti
     if relations.awaits_second_person:
         step = _make_proposal_step(record, relations, facts)
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
-    if record.work.state is WorkState.NEEDS_REVIEW:
+    is_aside_in_refund = (
+        record.work.reason == WorkReason.SET_ASIDE and record.set_aside_minor == 0 and pending_refund is not None
+    )
+    if record.work.state is WorkState.NEEDS_REVIEW and not is_aside_in_refund:
         return _explain_review(record, relations, facts)
     is_order_open = (
         order.state is OrderState.PENDING if order is not None else record.work.reason == WorkReason.MOVE_ORDER

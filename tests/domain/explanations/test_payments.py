@@ -296,3 +296,11 @@ def test_only_what_was_set_aside_is_given_back_by_a_persons_hand(aside: int, cap
     order = replace(ORDER, total_minor=captured)
     step = explain_payment(replace(record, relations=PaymentRelations(order)), NOW).next_step
     assert (step.code, step.command) == ("next.payment_refund_set_aside", command)
+
+
+def test_money_set_aside_whose_refund_is_open_is_explained_by_the_refund() -> None:
+    """Nothing is set aside any more: the verdict can't name an amount of 0."""
+    record = replace(DONE, work=person("set_aside"), set_aside_minor=0)
+    explanation = explain_payment(replace(record, relations=PaymentRelations(ORDER, refunds=(OPEN_REFUND,))), NOW)
+    assert explanation.verdict == "verdict.payment_refund_requested"
+    assert explanation.work == "waiting_for_approval"
