@@ -18,7 +18,7 @@ from console.views.widgets.base import (
     make_row,
     set_style_property,
 )
-from console.views.widgets.flow_layout import FlowLayout, make_flow_holder
+from console.views.widgets.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 
 _LABEL_WIDTH_PX = 80
 
@@ -65,10 +65,12 @@ class RecordSidePanel(Surface):
         self._amount = TextLabel("", "figure", bold=True)
         self._fact = TextLabel("", "small", "muted", wrap=True)
         self._source = TextLabel("", "small", "muted")
-        first = make_row(self._sign, self._word, self._own, None, gap=6)
+        word = QWidget()
+        word.setLayout(make_row(self._sign, self._word, gap=6))
+        first = make_flow_widget(word, self._own, gap=6, line_gap=0)
         self._state = QBoxLayout(QBoxLayout.Direction.LeftToRight)
         self._state.setSpacing(6)
-        self._state.addLayout(first, 1)
+        self._state.addWidget(first, 1)
         self._state.addWidget(self._amount)
         self._tools = FlowLayout(self._source, gap=6)
         last = make_flow_holder(self._tools)
