@@ -27,12 +27,16 @@ def title(incident: Incident, translate: Translate) -> str:
     return translate(key) if key else rule
 
 
+def record_count_text(incident: Incident, translate: Translate) -> str:
+    """Return a text with the number of records that the incident affects."""
+    count = incident.extent.records
+    return translate("incident.affected", n=count) if count else translate("incident.affected.none")
+
+
 def extent_text(incident: Incident, translate: Translate) -> str:
     """Return a text with the number of records that the incident affects, and with their sums, one per currency."""
-    extent = incident.extent
-    if not extent.records:
-        return translate("incident.affected.none")
-    return " · ".join((translate("incident.affected", n=extent.records), *sum_texts(incident)))
+    sums = sum_texts(incident) if incident.extent.records else ()
+    return " · ".join((record_count_text(incident, translate), *sums))
 
 
 def sum_texts(incident: Incident) -> Sequence[str]:

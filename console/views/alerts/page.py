@@ -80,8 +80,9 @@ class AlertsPage(Page):
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
-            context, _incident_columns(context), _incident_id, translate("screen.alerts"), group_of=self._row_group_of
-        )
+            context, _incident_columns(context), _incident_id, translate("screen.alerts"),
+            hideable_columns=("extent",), group_of=self._row_group_of,
+        )  # fmt: skip
         ColumnPreferences(context, self.table, "incidents")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
         self.list.setMinimumHeight(self.table.height_for_rows(_MIN_VISIBLE_INCIDENT_ROWS))
@@ -477,7 +478,8 @@ def _incident_columns(context: WindowContext) -> list[Column]:
                is_stretched=True),
         Column("about", translate("alerts_screen.column.about"), column_width_for("ORD-2026-000001", 24),
                lambda one: words.incident_subject_text(one, context), "data"),
-        Column("extent", translate("incident.column.extent"), 230,
-               lambda one: incident_words.extent_text(one, translate)),
+        Column("extent", translate("incident.column.extent"), 110,
+               lambda one: incident_words.record_count_text(one, translate)),
+        Column("sums", translate("column.amount"), 110, lambda one: " · ".join(incident_words.sum_texts(one)), "amount"),
         Column("owner", translate("incident.column.owner"), 150, lambda one: words.owner_cell(one, context), "state"),
     ]  # fmt: skip

@@ -90,13 +90,13 @@ def title_and_count(incident: Incident, context: WindowContext) -> str:
 
 
 def summary_text(incident: Incident, context: WindowContext) -> str:
-    """Return the incident in one line: state, owner, affected records, the explanation of the main alert, and the
+    """Return the incident in one line: affected records, state, owner, the explanation of the main alert, and the
     recommended steps."""
-    parts = (
+    sentences = (
         incident_words.state_text(incident, context.translate),
         owner_sentence(incident, context),
-        incident_words.extent_text(incident, context.translate),
         alert_words.why_text(main_alert_item(incident), context),
         *(context.translate(key) for key in incident_words.playbook_keys(incident)),
     )
-    return " ".join(part for part in parts if part)
+    extent = incident_words.extent_text(incident, context.translate)
+    return f"{extent} · {' '.join(sentence for sentence in sentences if sentence)}"
