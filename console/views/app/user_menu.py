@@ -87,17 +87,19 @@ class PersonMenu(QObject):
     def _add_choices(
         self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current: str, kind: str
     ) -> None:
-        if not menu.isEmpty():
-            menu.addSeparator()
-        heading = QAction(title, menu)
-        heading.setEnabled(False)
-        menu.addAction(heading)
-        group = QActionGroup(menu)
+        """Add a submenu with the choices of one setting; its title names the present choice, if there is one. All
+        choices in one menu would need more height than many screens have."""
+        present = dict(choices).get(current)
+        if present is not None:
+            title = self._context.translate("menu.present", title=title, choice=present)
+        submenu = menu.addMenu(title)
+        submenu.setAccessibleName(title)
+        group = QActionGroup(submenu)
         for value, words in choices:
-            action = QAction(words, menu, checkable=True, checked=value == current)
+            action = QAction(words, submenu, checkable=True, checked=value == current)
             action.setData((kind, value))
             group.addAction(action)
-            menu.addAction(action)
+            submenu.addAction(action)
         group.triggered.connect(self._apply_choice)
 
     @Slot(QAction)

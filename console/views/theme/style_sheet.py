@@ -78,8 +78,8 @@ QLineEdit[bare="true"], QLineEdit[bare="true"]:focus {
 .QPushButton:pressed { background: $sunken; }
 .QPushButton:disabled { background: $disabled_fill; color: $disabled_text; border-color: $disabled_border; }
 
-QMenu { background: $base; color: $text; border: 1px solid $border; padding: 4px; }
-QMenu::item { padding: 6px 24px 6px 12px; border-radius: ${control}px; }
+QMenu { background: $base; color: $text; border: 1px solid $border; padding: 4px; menu-scrollable: 1; }
+QMenu::item { padding: 6px 40px 6px 12px; border-radius: ${control}px; }
 QMenu::item:selected { background: $selected; color: $text; }
 QMenu::item:disabled { color: $disabled_text; }
 QMenu::separator { height: 1px; background: $line; margin: 4px 0; }
