@@ -480,6 +480,7 @@ def _incident_columns(context: WindowContext) -> list[Column]:
                lambda one: words.incident_subject_text(one, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
                lambda one: incident_words.record_count_text(one, translate)),
-        Column("sums", translate("column.amount"), 110, lambda one: " · ".join(incident_words.sum_texts(one)), "amount"),
+        Column("sums", translate("column.amount"), 110,
+               lambda one: " · ".join(incident_words.sum_texts(one)), "amount"),
         Column("owner", translate("incident.column.owner"), 150, lambda one: words.owner_cell(one, context), "state"),
     ]  # fmt: skip
