@@ -77,6 +77,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self.show_sides(
             facts.compared_sides(view, context), {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)}
         )
+        self.answers.setVisible(bool(view.evidence))
         number = record.credit_check_id
         self._provider_id.setVisible(number is not None)
         self._provider_id.show_id(context.translate("record.side.number", credit_check_id=number), str(number or ""))

@@ -54,15 +54,12 @@ class MoneyPage(RecordPage[MoneyView]):
         view: PaymentView | RefundView,
         provider: str,
         *tools: QWidget,
-        kind: str = "payment",
-        was_sent: bool = True,
     ) -> None:
         """Show the record's sides (its state in this database, at the payment provider, and in the order) and the
-        parts of the payment's amount. `tools` are links and buttons for the provider's panel. `kind` is
-        "payment" or "refund"; `was_sent` is False for a refund that was never sent to the provider.
+        parts of the payment's amount. `tools` are links and buttons for the provider's panel.
         """
         context = self.context
-        sides = money_facts.shown_sides(view.sides, context, provider=provider, kind=kind, was_sent=was_sent)
+        sides = money_facts.shown_sides(view.sides, context, provider=provider, record=view.record)
         self.show_sides(sides, {money_facts.GATEWAY_SIDE: tools})
         self.money.show_parts(*money_facts.money_parts(view.money, context))
 

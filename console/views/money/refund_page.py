@@ -53,7 +53,7 @@ class RefundPage(MoneyPage[RefundView]):
         )
         badges = case_words.view_badges(view)
         self.head.show_identity(payment.corporation_number or "", "", detail, badges)
-        self.show_money(view, payment.provider, self.answers, kind="refund", was_sent=bool(record.sent_count))
+        self.show_money(view, payment.provider, self.answers)
         self.answers.setVisible(bool(view.evidence))
         self.tabs.show_view(view, refunds=view.earlier)
         self._fill_aside_panel(view)

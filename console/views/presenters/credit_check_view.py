@@ -71,6 +71,8 @@ def _our_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
 def _provider_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
     record, answer = view.record, last_answer(view)
     word, shape, tone = _answer_word(record, answer, context)
+    if answer is None and view.explanation.verdict == "verdict.pending":  # the call is under way
+        word, shape, tone = context.translate("record.side.waiting"), "half_disc", "progress"
     own_word = _result_text(record, context) if record.credit_check_id else ""
     fact = ""
     if answer is not None:

@@ -4,7 +4,10 @@ amount."""
 from collections.abc import Sequence
 from datetime import datetime
 
+from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
+from console.domain.payments.states import RefundState
+from console.domain.records import Certainty
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import moment_text
 from console.views.runtime.context import WindowContext
@@ -21,13 +24,12 @@ def shown_sides(
     context: WindowContext,
     *,
     provider: str,
-    kind: str = "payment",
-    was_sent: bool = True,
+    record: Payment | Refund,
 ) -> list[ShownSide]:
-    """Return the contents of the three panels on the page of a payment or refund (`kind`), always in this order:
-    the record in this database, the record at the provider, the order. `was_sent` is False for a refund that
-    hasn't been sent to the provider.
+    """Return the contents of the three panels on the page of a payment or refund (`record`), always in this order:
+    the record in this database, the record at the provider, the order.
     """
+    kind = "refund" if isinstance(record, Refund) else "payment"
     kinds = (kind, kind, "order")
     names = (
         context.translate("record.side.ours"),
@@ -35,7 +37,7 @@ def shown_sides(
         context.translate("record.side.order"),
     )
     return [
-        _unanswered_side(names[place], context, kind=kind, was_sent=was_sent)
+        _unanswered_side(names[place], context, record)
         if place == GATEWAY_SIDE and side.asked is None
         else _shown_side(side, names[place], kinds[place], context, gateway=place == GATEWAY_SIDE)
         for place, side in enumerate(money_sides)
@@ -54,7 +56,7 @@ def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext
         word,
         badge.shape if badge else "dash",
         badge.tone if badge else "muted",
-        own_word=side.word or "",
+        own_word=_own_word(side, word),
         amount=_marked_amount_text(side, context),
         has_different_amount="amount" in side.differs,
         fact=_fact_text(side, context, of_gateway=gateway),
@@ -64,16 +66,24 @@ def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext
     )
 
 
-def _unanswered_side(name: str, context: WindowContext, *, kind: str, was_sent: bool) -> ShownSide:
-    """Return the content of the provider's panel for a record about which the provider hasn't answered yet. `name`
-    is the title of the panel."""
+def _own_word(side: ComparedSide, word: str) -> str:
+    """Return the side's own word for its state; "" if it only repeats `word`, as our English states do."""
+    return "" if side.word is None or side.word.casefold() == word.casefold() else side.word
+
+
+def _unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:
+    """Return the content of the provider's panel for a record whose state the provider hasn't reported. `name` is
+    the title of the panel. A refusal of a refund is an answer without a state, and so is a call whose outcome isn't
+    known.
+    """
     translate = context.translate
-    if kind != "refund":
-        never_asked = translate("record.side.never_asked_short")
-        return ShownSide(name, never_asked, "dash", "muted", fact=translate("record.side.never_asked"))
-    if was_sent:
+    if isinstance(record, Refund) and not record.sent_count:
+        return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
+    if isinstance(record, Refund) and record.state is RefundState.FAILED:
+        return ShownSide(name, translate("record.side.refused"), "cross", "bad")
+    if isinstance(record, Refund) or record.certainty is Certainty.UNKNOWN:
         return ShownSide(name, translate("record.side.no_answer"), "question", "unknown")
-    return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
+    return ShownSide(name, translate("record.side.never_asked_short"), "dash", "muted")
 
 
 def _marked_amount_text(side: ComparedSide, context: WindowContext) -> str:

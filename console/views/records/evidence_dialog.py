@@ -78,11 +78,14 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         cancels the dialog."""
         return next((radio for radio in self.form.kinds.values() if radio.isEnabled()), self.cancel_button)
 
-    def _add_badges(self, record: object, part: QWidget, *, first: bool = True) -> QWidget:
+    def _add_badges(self, record: object, part: QWidget, *, first: bool = True, awaiting: bool = False) -> QWidget:
         """Return a widget that contains `part` and the badges of the record; with `first`, `part` is above the
-        badges. A record without badges, such as an operation, leaves `part` alone."""
+        badges. A record without badges, such as an operation, leaves `part` alone. With `awaiting`, a second
+        person must confirm the outcome."""
         badges_shown = (
-            [make_badge_row(self._context, record)] if isinstance(record, CreditCheck | Payment | Refund) else []
+            [make_badge_row(self._context, record, awaiting=awaiting)]
+            if isinstance(record, CreditCheck | Payment | Refund)
+            else []
         )
         content = QWidget()
         content.setLayout(make_column(*((part, *badges_shown) if first else (*badges_shown, part)), gap=12))
@@ -139,7 +142,9 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self._draft.delete()
         toast = _decision_toast(self._context, result)
         bar = NotificationBar("", toast.detail, tone=toast.tone, shape=toast.shape)
-        self._show_final_content(toast.words, self._add_badges(result.record, bar))
+        self._show_final_content(
+            toast.words, self._add_badges(result.record, bar, awaiting=result.awaiting is not None)
+        )
 
     def _show_failure(self, failure: Failure) -> None:
         self._draft.stop_storing()

@@ -65,6 +65,14 @@ def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) ->
     assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
 
 
+def test_the_provider_side_of_a_running_purchase_waits_for_its_answer() -> None:
+    """The purchase is on its way to the provider, so "not asked yet" would contradict the verdict."""
+    _, provider, _ = facts.compared_sides(
+        view(check(state=CheckState.PENDING, credit_check_id=None)), window_context()
+    )
+    assert provider.word == "Waiting for the answer"
+
+
 def test_found_is_found_whatever_failed_later() -> None:
     """With the provider's number on record, a reading that failed says nothing about the purchase."""
     _, provider, _ = facts.compared_sides(view(LACKING, answer="HTTP 503 PENDING http_503"), window_context())

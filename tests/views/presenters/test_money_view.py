@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.payments.records import OrderState
+from console.domain.payments.records import OrderState, Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
@@ -18,7 +18,7 @@ from tests.views.invented_payments import ORDER, STRIP, payment, refund, sides
 
 def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
     """Ours, the gateway's, the order's: state, amount, when."""
-    ours, gateway, order = money_facts.shown_sides(sides(), window_context(), provider="paypay")
+    ours, gateway, order = money_facts.shown_sides(sides(), window_context(), provider="paypay", record=payment())
     assert (ours.word, gateway.word, order.word) == ("Completed", "Completed", "Paid")
     assert gateway.name == "GATEWAY (PayPay)"
     assert gateway.fact == "asked 15:01:05 · 3 min ago"
@@ -28,7 +28,7 @@ def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
 def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
     """Read out with the fields, not only framed."""
     _, gateway, _ = money_facts.shown_sides(
-        sides(minor=11_500, differs=("amount",)), window_context(), provider="paypay"
+        sides(minor=11_500, differs=("amount",)), window_context(), provider="paypay", record=payment()
     )
     assert gateway.is_different
     assert "differs: Amount" in gateway.spoken_text()
@@ -38,15 +38,40 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
     """Empty is never blank."""
     ours, gateway, _ = sides(None)
     shown_sides = money_facts.shown_sides(
-        (ours, gateway, ComparedSide("order", there=False)), window_context(), provider="atom"
+        (ours, gateway, ComparedSide("order", there=False)), window_context(), provider="atom", record=payment()
     )
-    assert (shown_sides[1].word, shown_sides[1].fact) == ("Not asked yet", "Not asked yet.")
+    assert (shown_sides[1].word, shown_sides[1].fact) == ("Not asked yet", "")
     assert (shown_sides[2].word, shown_sides[2].fact) == ("None", "This payment has no order.")
+
+
+@pytest.mark.parametrize(
+    ("record", "word"),
+    [
+        (payment(certainty=Certainty.UNKNOWN), "No answer"),
+        (refund(), "Not sent yet"),
+        (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "No answer"),
+        (refund(sent_count=1, state=RefundState.FAILED), "Refused"),
+    ],
+)
+def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Payment | Refund, word: str) -> None:
+    """A call without an answer isn't "not asked", and a refusal isn't "no answer"."""
+    _, gateway, _ = money_facts.shown_sides(sides(None), window_context(), provider="paypay", record=record)
+    assert gateway.word == word
+
+
+def test_a_code_that_repeats_the_word_is_left_out() -> None:
+    """ "Completed completed" says nothing more; another provider's code stays."""
+    ours, gateway, order = money_facts.shown_sides(
+        sides(word="OTS0000"), window_context(), provider="atom", record=payment()
+    )
+    assert (ours.own_word, gateway.own_word, order.own_word) == ("", "OTS0000", "")
 
 
 def test_old_information_says_so() -> None:
     """Beside its age."""
-    _, gateway, _ = money_facts.shown_sides(sides(timedelta(hours=30), old=True), window_context(), provider="paypay")
+    _, gateway, _ = money_facts.shown_sides(
+        sides(timedelta(hours=30), old=True), window_context(), provider="paypay", record=payment()
+    )
     assert gateway.fact.endswith("old")
 
 
