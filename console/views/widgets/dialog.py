@@ -83,6 +83,7 @@ class DialogFrame(QDialog):
         self._block_words.hide()
         self.hint = TextLabel(hint, "small", "muted", wrap=True)
         self._area = make_scroll_area()
+        self._area.setFixedHeight(_MIN_CONTENT_HEIGHT_PX)
         self._build(close_name)
         self.setFixedWidth(self._dialog_width())
 
@@ -172,7 +173,10 @@ class DialogFrame(QDialog):
             content_height = inner.totalHeightForWidth(self.width() - 2)
         self._order_tab_stops()
         box.activate()
-        frame_height = box.totalHeightForWidth(self.width()) - self._area.minimumHeight()
+        height = box.totalSizeHint().height()
+        if box.hasHeightForWidth():  # otherwise Qt returns -1 as the height for a width
+            height = box.totalHeightForWidth(self.width())
+        frame_height = height - self._area.minimumHeight()
         parent = self.parentWidget()
         room = (
             parent.window().height() - 2 * _DIALOG_MARGIN_PX - frame_height if parent is not None else content_height

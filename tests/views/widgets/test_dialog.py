@@ -5,7 +5,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.widgets.base import TextLabel
+from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.dialog import DialogFrame
 
 
@@ -107,3 +107,18 @@ def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
     assert veil.geometry() == window.rect()
     with qtbot.waitSignal(veil.destroyed):
         dialog.reject()
+
+
+def test_it_is_never_higher_than_its_window(qtbot: QtBot) -> None:
+    """Without a text that wraps, too: title and Close stay visible, and the content scrolls."""
+    window = QWidget()
+    window.resize(900, 600)
+    qtbot.addWidget(window)
+    window.show()
+    dialog = DialogFrame("Keyboard shortcuts", cancel_text="Close", parent=window)
+    content = QWidget()
+    content.setLayout(make_column(*(TextLabel(f"line {number}") for number in range(60))))
+    dialog.show_content(content)
+    dialog.open()
+    qtbot.waitUntil(dialog.cancel_button.hasFocus)
+    assert dialog.height() < window.height()
