@@ -126,10 +126,11 @@ def _draw_strip(painter: QPainter, strip: BarStrip, box: QRectF, band_height: fl
     ranges."""
     look = current_appearance()
     small = look.line_height("small")
-    above = look.line_height("body") + band_height + small + 8
+    place_width = box.width() / max(1, len(strip.bars))
+    line_count = max((len(_split_figure(bar.figure, place_width)) for bar in strip.bars), default=1)
+    above = look.line_height("body") + band_height + line_count * small + 8
     _draw_title(painter, strip, box)
     bars = QRectF(box.left(), box.top() + above, box.width(), box.height() - above - small - 4)
-    place_width = bars.width() / max(1, len(strip.bars))
     _draw_bands(painter, strip, bars, place_width)
     for number, bar in enumerate(strip.bars):
         place = QRectF(bars.left() + number * place_width, bars.top(), place_width, bars.height())
@@ -166,7 +167,15 @@ def _draw_bar(painter: QPainter, strip: BarStrip, bar: Bar, place: QRectF) -> No
         fill_area(painter, QRectF(x, base - height, part_width, height), part.look)
         top = min(top, base - height)
     small = current_appearance().line_height("small")
-    _draw_centred_text(painter, bar.figure, place, centred_baseline(top - small - 2, small, "small"), "text")
+    for number, line in enumerate(reversed(_split_figure(bar.figure, place.width())), 1):
+        _draw_centred_text(painter, line, place, centred_baseline(top - number * small - 2, small, "small"), "text")
+
+
+def _split_figure(figure: str, width: float) -> list[str]:
+    """Return the lines of a bar's figure, such as `9 · ¥468,500`: one line, or one for each of its parts if the
+    figure is wider than `width` px."""
+    is_too_wide = font_runs_width(split_font_runs(figure), "small") > width
+    return figure.split(" · ") if is_too_wide else [figure]
 
 
 def _draw_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, place_width: float) -> None:
