@@ -134,7 +134,7 @@ def _record_column(context: WindowContext) -> Column:
         kind, id = _row_record_ref(row)
         return f"{context.translate(f'kind.{kind}')} {id}"
 
-    return Column("record", context.translate("column.record"), 150, format_name)
+    return Column("record", context.translate("column.record"), 150, format_name, "data")
 
 
 def _time_column(context: WindowContext, instant: Callable[[Any], datetime]) -> Column:

@@ -30,6 +30,7 @@ _IDENTIFIER_HYPHEN_PATTERN = re.compile(r"(?<=[a-z]{2})-(?=[a-z0-9]\b)", re.ASCI
 _WORD_PATTERN = re.compile(r"(\b[A-Za-z]?[a-z]{2,}(?:-[a-z0-9])?\b ?)", re.ASCII)
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
 ELLIPSIS_RUN: FontRun = ("…", False)
+_CURRENCY_PATTERN = re.compile(r"[¥₹]")
 _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|\d{1,3},\d")
 # Spaces at which a line must not end: inside a number, and between a number and its unit.
 _NUMBER_SPACE_PATTERN = re.compile(
@@ -63,9 +64,11 @@ def amount_font_runs(text: str) -> tuple[FontRun, ...]:
 @lru_cache(maxsize=4096)
 def identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split an identifier into font runs: whole words such as "Check" and people's names use the text font, the
-    rest uses the figures font."""
+    rest uses the figures font. An amount beside the identifier is split as in other texts."""
     if "…" in text:
         return ((text, True),)
+    if _CURRENCY_PATTERN.search(text):
+        return split_font_runs(text)
     return tuple((piece, _WORD_PATTERN.fullmatch(piece) is None) for piece in _WORD_PATTERN.split(text) if piece)
 
 
