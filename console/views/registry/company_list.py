@@ -85,7 +85,7 @@ class CompanyList(QWidget):
         super().__init__()
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
         columns = _company_columns(context, has_registry=registry_date is not None)
-        self.table = StaticTable(context, columns, _number_of, title, hideable_columns=("furigana",))
+        self.table = StaticTable(context, columns, _number_of, title, hideable_columns=("furigana", "address"))
         self.table.opened.connect(self._open_company)
         head = Surface(edge="bottom")
         head.setLayout(make_row(TextLabel(title, "section", heading=2), None, margins=(margin, 10, margin, 8)))
@@ -136,7 +136,7 @@ def _company_columns(context: WindowContext, *, has_registry: bool) -> list[Colu
         Column("name", name_title, 220, lambda company: company.name, is_stretched=True),
         Column("number", translate("field.corporation_number"), 150, format_number, "data"),
         Column("address", translate("corporation.label.address"), 260, lambda company: company.address),
-        Column("state", translate("column.state"), 150, make_state_cell, "state"),
+        Column("state", translate("column.state"), 170, make_state_cell, "state"),
         Column("ours", ours_title, 120, lambda company: company.ours),
         Column("furigana", translate("corporation.label.furigana"), 160, lambda company: company.furigana),
     ]

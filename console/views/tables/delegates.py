@@ -217,8 +217,10 @@ def _draw_state_in_box(painter: QPainter, box: CellBox, cell: StateCell) -> None
 
 def state_width(cell: StateCell) -> float:
     """Return the width of a state's icon and word together, in px."""
-    words = f"{cell.word} {cell.extra}" if cell.extra else cell.word
-    return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + font_runs_width(split_font_runs(words))
+    words: tuple[tuple[str, bool], ...] = ((cell.word, False),)  # painted in the text font alone
+    if cell.extra:
+        words = ((f"{cell.word} ", False), *split_font_runs(cell.extra))
+    return current_appearance().icon_px(_ICON_SIDE_PX) + _ICON_GAP_PX + font_runs_width(words)
 
 
 def age_unit_width() -> int:
