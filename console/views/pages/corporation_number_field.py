@@ -44,7 +44,13 @@ class CorporationNumberField(QWidget):
         self._button_box = make_column(self.button, None, gap=0)
         line.addLayout(self._button_box)
         line.addStretch(1)
-        self.setLayout(make_column(line, make_row(self._label, *self._suggestion_buttons, None, gap=12), gap=4))
+        # The message has the width of the page. Below the narrow input it would need several lines.
+        if field_layout := self.field.layout():
+            field_layout.removeItem(self.field.note)
+        self.field.note.setParent(None)
+        self.setLayout(
+            make_column(line, self.field.note, make_row(self._label, *self._suggestion_buttons, None, gap=12), gap=4)
+        )
         self._timer = QTimer(self, singleShot=True, interval=_SUGGESTION_DELAY_MS)
         self._timer.timeout.connect(self._read_similar_numbers)
         self._show_suggestions(())
