@@ -50,11 +50,11 @@ def provider_success_note(report: ProviderSuccess, language: str) -> str:
 
 
 def provider_success_summary(series: ProviderSeries, language: str) -> str:
-    """Return a text about all days of one provider: the percentage of paid payments, and the number of payments."""
+    """Return a text about all days of one provider: the percentage of paid payments among those that ended, and the
+    number of those."""
     paid, unpaid = sum(day.paid for day in series.days), sum(day.unpaid for day in series.days)
     share = percent_text(100 * paid / (paid + unpaid) if paid + unpaid else None)
-    total = sum(day.total for day in series.days)
-    return translate("reports.success.summary", language, percent=share, n=format_count(total))
+    return translate("reports.success.summary", language, percent=share, n=format_count(paid + unpaid))
 
 
 def provider_success_lines(report: ProviderSuccess, language: str) -> Iterator[str]:

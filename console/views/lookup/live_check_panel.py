@@ -133,10 +133,7 @@ class LiveCheckPanel(Surface):
             translate("field.result"), TextLabel(words.result_word(record, context) or nothing_text, bold=True)
         )
         facts.add_fact(translate("field.purchased_at"), TextLabel(wording.format_instant(record.purchased_at, "day")))
-        until_text = (
-            translate("record.document.until", until=record.expired_at) if record.expired_at else nothing_text
-        )
-        facts.add_fact(translate("field.expired_at"), TextLabel(until_text))
+        facts.add_fact(translate("field.expired_at"), TextLabel(wording.format_instant(record.expired_at, "until")))
         facts.add_fact(translate("column.document"), self._make_document_line(record))
         if record.work.at is not None:
             next_text = translate(f"record.planned.{record.work.reason}", attempt=record.work.attempt + 1)

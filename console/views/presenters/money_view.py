@@ -81,6 +81,8 @@ def _unanswered_side(name: str, context: WindowContext, record: Payment | Refund
         return ShownSide(name, translate("money.side.not_sent"), "dash", "muted")
     if isinstance(record, Refund) and record.state is RefundState.FAILED:
         return ShownSide(name, translate("record.side.refused"), "cross", "bad")
+    if isinstance(record, Refund) and record.not_found:
+        return ShownSide(name, translate("record.side.not_found"), "cross", "muted")
     if isinstance(record, Refund) or record.certainty is Certainty.UNKNOWN:
         return ShownSide(name, translate("record.side.no_answer"), "question", "unknown")
     return ShownSide(name, translate("record.side.never_asked_short"), "dash", "muted")

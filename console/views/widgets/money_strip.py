@@ -132,7 +132,7 @@ class MoneyPanel(Surface):
             words.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.bar = MoneyBar()
         self._line = make_row(self._parts, gap=16)
-        self._line.addLayout(make_column(self.rest_part, self.rest_amount, gap=0))
+        self._line.addLayout(make_column(self.rest_part, self.rest_amount, None, gap=0))
         self._line.setStretch(0, 1)
         layout = make_column(gap=8, margins=margins)
         layout.addLayout(self._line)

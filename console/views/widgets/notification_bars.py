@@ -75,6 +75,8 @@ class NotificationBar(QFrame):
             self._body = QBoxLayout(QBoxLayout.Direction.LeftToRight)
             self._body.setSpacing(8)
             self._body.addLayout(self._texts, 1)
+            self._body.setAlignment(self._texts, Qt.AlignmentFlag.AlignVCenter)
+            self._lead.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)  # on the first line
             if buttons:
                 self._body.addWidget(make_flow_widget(*buttons), 0, Qt.AlignmentFlag.AlignVCenter)
             box = make_row(gap=8, margins=(12, 5, 12, 5))

@@ -50,6 +50,7 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
         (payment(certainty=Certainty.UNKNOWN), "No answer"),
         (refund(), "Not sent yet"),
         (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN), "No answer"),
+        (refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=1), "Not found"),
         (refund(sent_count=1, state=RefundState.FAILED), "Refused"),
     ],
 )
