@@ -23,7 +23,7 @@ from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import orders, payments
-from console.store.records import any_record
+from console.store.records import any_record, history
 from console.store.records.history import OPERATION, EventSource, history_sources
 from console.store.refunds import refunds
 
@@ -148,9 +148,9 @@ def read_newest_events(
     Reads in the caller's transaction, and at most `limit` rows of each table and record."""
     family = read_related_records(context, conn, kind, id)
     streams = [
-        (iter(source.newest_events(conn, *subject, limit)), EARLIEST_INSTANT)
+        (iter(events), EARLIEST_INSTANT)
         for subject in family.record_keys[:RECORDS_ON_SCREEN]
-        for source in history_sources(subject[0])
+        for events in history.read_newest_events(conn, *subject, limit)
     ]
     events = deque((mask_event(event, family.payer_names) for _, event in merge_streams(streams)), limit)
     return TimelinePage(kind, str(id), tuple(events), hidden=family.payer_names, names=family.number_by_key)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
@@ -71,13 +72,21 @@ class EventSource:
                 return
             page = self.events_page(conn, kind, id, (page[-1].at, page[-1].row))
 
-    def newest_events(self, conn: Connection, kind: str, id: str, limit: int) -> list[Event]:
-        """Return the newest events about this record, at most `limit`, oldest first."""
+    def newest_rows(self, conn: Connection, kind: str, id: str, limit: int) -> list[Row[Any]]:
+        """Return the newest rows about this record, at most `limit`, oldest first."""
         order = (
             (self.id_column.desc(),) if self.time_column is None else (self.time_column.desc(), self.id_column.desc())
         )
         rows = conn.execute(self.rows.where(self.condition_for(kind, id)).order_by(*order).limit(limit))
-        return [self.make_event(row, kind, id) for row in rows][::-1]
+        return list(rows)[::-1]
+
+    def choose_rows(self, rows: list[Row[Any]]) -> list[Row[Any]]:
+        """Return the rows of this source out of all rows of its table about a record, oldest first."""
+        if self.time_column is None:
+            return rows
+        name = self.time_column.name
+        own = (row for row in rows if getattr(row, name) is not None)
+        return sorted(own, key=lambda row: (getattr(row, name), row.id))
 
     def _is_after_sql(self, at: datetime, row: str) -> ColumnElement[bool]:
         key = int(row) if row.isdecimal() else row
@@ -94,6 +103,20 @@ def history_sources(kind: str) -> tuple[EventSource, ...]:
     if kind == OPERATION:
         return _OPERATION_SOURCES
     return (*_RECORD_SOURCES, *_PAYMENT_SOURCES) if kind == PAYMENT else _RECORD_SOURCES
+
+
+def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iterator[list[Event]]:
+    """Yield for each source the newest events about this record, at most `limit`, oldest first.
+
+    Reads a table once for all its sources, unless it has `limit` or more rows about the record.
+    """
+    for _, sources in groupby(history_sources(kind), lambda source: source.name.partition(":")[0]):
+        first, *others = sources
+        rows = first.newest_rows(conn, kind, id, limit)
+        yield [first.make_event(row, kind, id) for row in rows]
+        for source in others:
+            own = source.choose_rows(rows) if len(rows) < limit else source.newest_rows(conn, kind, id, limit)
+            yield [source.make_event(row, kind, id) for row in own]
 
 
 def is_not_only_reading_sql() -> ColumnElement[bool]:
@@ -287,10 +310,6 @@ def _has_text_subject(table: Any) -> Callable[[str, str], ColumnElement[bool]]:
     return lambda kind, id: and_(table.subject_kind == kind, table.subject_id == id)
 
 
-_OPERATION_QUERY = select(
-    operations.c.id, operations.c.action, operations.c.operator, operations.c.session, operations.c.state,
-    operations.c.started_at, operations.c.ended_at, operations.c.outcome_class, operations.c.outcome_reason,
-)  # fmt: skip
 # An answer and the end of its operation are written in one transaction, but with slightly different times.
 _ANSWERED_AT_QUERY = (
     select(evidence.c.at)
@@ -299,9 +318,12 @@ _ANSWERED_AT_QUERY = (
     .limit(1)
     .scalar_subquery()
 )
-_ENDED_OPERATION_QUERY = _OPERATION_QUERY.add_columns(_ANSWERED_AT_QUERY.label("answered_at")).where(
-    operations.c.ended_at.is_not(None)
-)
+_OPERATION_QUERY = select(
+    operations.c.id, operations.c.action, operations.c.operator, operations.c.session, operations.c.state,
+    operations.c.started_at, operations.c.ended_at, operations.c.outcome_class, operations.c.outcome_reason,
+    _ANSWERED_AT_QUERY.label("answered_at"),
+)  # fmt: skip
+_ENDED_OPERATION_QUERY = _OPERATION_QUERY.where(operations.c.ended_at.is_not(None))
 _EVIDENCE_QUERY = select(
     evidence.c.id,
     evidence.c.at,
