@@ -27,7 +27,8 @@ __all__ = ["payment"]
 
 def raise_two(seats: Seats, payment: Payment) -> int:
     """Two alerts of one cause, as the worker raises them. Return the id of the incident."""
-    context = seats.acting_desk._context
+    context, incidents = seats.acting_desk._context, seats.acting_desk.incidents
+    earlier = {one.id for one in incidents.list_incidents()}
 
     def write(tx: object) -> None:
         conn, now = tx.conn, context.now()  # type: ignore[attr-defined]  # a transaction
@@ -35,7 +36,7 @@ def raise_two(seats: Seats, payment: Payment) -> int:
             alerts.raise_alert(conn, rule, "payment", payment.id, None, "order=pending", "order=paid", now)
 
     context.write(write)
-    (incident,) = (one for one in seats.acting_desk.incidents.list_incidents() if one.cause.kind == "payment")
+    (incident,) = (one for one in incidents.list_incidents() if one.cause.kind == "payment" and one.id not in earlier)
     return incident.id
 
 

@@ -369,9 +369,20 @@ class ServiceContext:
         return name
 
     def require_right(self, action: str) -> Person:
-        """Return the acting person if one of the person's roles has the right `action`. Raises not_allowed (the
-        caller writes the audit entry about the refusal), read_only while a read-only switch stops this action,
-        and the errors of `person`.
+        """Return the acting person as `require_role` does. Raises also read_only while a read-only switch stops this
+        action."""
+        person = self.require_role(action)
+        if action in STOPPED_RIGHTS:
+            from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
+
+            with self.database.read() as conn:
+                refuse_if_read_only(conn)
+        return person
+
+    def require_role(self, action: str) -> Person:
+        """Return the acting person if one of the person's roles has the right `action`, also while a read-only switch
+        stops this action. Raises not_allowed (the caller writes the audit entry about the refusal) and the errors
+        of `person`.
         """
         person = self.person()
         if not has_right(person, action):
@@ -379,11 +390,6 @@ class ServiceContext:
             reason = NotAllowedReason.MAY_NOT_BUY if may_act else NotAllowedReason.RIGHT_MISSING
             detail: NotAllowed = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_BY_RIGHT[action])}
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
-        if action in STOPPED_RIGHTS:
-            from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
-
-            with self.database.read() as conn:
-                refuse_if_read_only(conn)
         return person
 
     def record_audit(

@@ -23,8 +23,9 @@ class RefundLimitService:
 
     def list_limits(self) -> tuple[Limit, ...]:
         """Return the limits of all currencies, each with the value that an administrator has proposed, if any.
-        Raises not_allowed if the acting person is not an administrator."""
-        self._context.require_right("limits")
+        Raises not_allowed if the acting person is not an administrator. A read-only switch doesn't stop reading.
+        """
+        self._context.require_role("limits")
         with self._context.database.read() as conn:
             return limit_changes.list_limits(conn, self._context.now())
 

@@ -93,7 +93,7 @@ class BulkDialog(RunDialog):
 
     def _show_freeze_failure(self, failure: Failure) -> None:
         context, written = self._context, self.words_field.text() if self.words_field is not None else ""
-        self.allow_closing(context.translate("action.close"), "")
+        self.end_action(context.translate("action.close"))
         bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="square_bang")
         if self._request is not None and self._request.action is BulkAction.NOTE:
             self._show_note_form(self._request, bar, written=written)
@@ -110,7 +110,7 @@ class BulkDialog(RunDialog):
         context = self._context
         self.run, self.outcome = run, None
         self._timer.stop()
-        self.allow_closing(context.translate("action.cancel"), "")
+        self.end_action(context.translate("action.cancel"))
         self.show_title(
             context.translate("bulk.looking"), context.translate("bulk.frozen", name=run.name, at=run.made_at)
         )

@@ -448,7 +448,8 @@ class WindowFrame(CoveredWindow):
         key was handled."""
         focus = self.window.focusWidget()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focus, QAbstractButton):
-            focus.click()
+            if not event.isAutoRepeat():
+                focus.click()
             return True
         if event.key() == Qt.Key.Key_Escape and not self.window_cover.is_covered:
             self.go_back()

@@ -115,7 +115,7 @@ class FormDialog(DialogFrame):
         self.accept()
 
     def _show_failure(self, failure: Failure) -> None:
-        self.allow_closing(self.context.translate("action.cancel"), "")
+        self.end_action(self.context.translate("action.cancel"))
         self.act_button.show_text(self._act_text)
         self.show_form(NotificationBar("", self.context.failure_message(failure), tone="bad", shape="square_bang"))
         self.update_submit_button()

@@ -57,7 +57,7 @@ class SaveViewDialog(DialogFrame):
             edit.textChanged.connect(self._update_act_button)
             edit.selectAll()
         self.act_button.clicked.connect(self._send_form)
-        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self._send_form)
+        QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.act_button.click)
         self._update_act_button()
 
     def first_focus(self) -> QWidget:
@@ -116,7 +116,7 @@ class SaveViewDialog(DialogFrame):
         self.accept()
 
     def _show_failure(self, failure: Failure) -> None:
-        self.allow_closing(self._context.translate("action.cancel"), "")
+        self.end_action(self._context.translate("action.cancel"))
         self.act_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
         words, problem = self._context.failure_message(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)

@@ -37,7 +37,8 @@ class RecordActionHandlers(QObject):
         super().__init__(page)
         self._context, self._page = context, page
         self._probed_subjects: set[tuple[str, int | str]] = set()
-        self._is_moving_order, self._in_bar = False, in_bar
+        self._in_bar = in_bar
+        self._moved_payment: Payment | None = None
         self._current_ref: Ref | None = None
 
     @property
@@ -250,10 +251,11 @@ class RecordActionHandlers(QObject):
 
     def move_order(self, payment: Payment) -> None:
         """Set the order of the payment to the state "paid", if the person has the right. No request is sent to the
-        provider."""
-        if self._is_moving_order or self.shows_missing_right("resolve"):
+        provider. Do nothing if this is done or under way for the payment as the page has read it: the key is
+        pressed again before the page shows the moved order."""
+        if self._moved_payment is payment or self.shows_missing_right("resolve"):
             return
-        context, self._is_moving_order = self._context, True
+        context, self._moved_payment = self._context, payment
         context.run_acting_call(
             lambda services, request_id: services.payments.set_order_paid(payment.id, request_id=request_id),
             self._show_moved_order,
@@ -267,12 +269,11 @@ class RecordActionHandlers(QObject):
         )
 
     def _show_moved_order(self, order: Order) -> None:
-        self._is_moving_order = False
         self._context.toast_requested.emit(_moved_toast(self._context, order))
         self._page.refresh("moved")
 
     def _show_move_failure(self, failure: Failure) -> None:
-        self._is_moving_order = False
+        self._moved_payment = None
         self.show_refusal(failure)
         self._page.refresh("moved")
 

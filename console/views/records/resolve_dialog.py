@@ -143,7 +143,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     def _show_form_again(self, failure: Failure) -> None:
         """Show the refusal above the form, which still has the person's inputs."""
         self.form.setEnabled(True)
-        self.allow_closing(self._context.translate("action.cancel"), "")
+        self.end_action(self._context.translate("action.cancel"))
         content = QWidget()
         content.setLayout(make_column(self._make_refusal_bar(failure), self.form, gap=12))
         self.show_content(content)

@@ -257,7 +257,7 @@ class ApproveDialog(_DecisionDialog):
     def _ask_password_again(self, words: str) -> None:
         """Enable the dialog again, because the password was wrong or couldn't be checked; `words` is the reason.
         The refund isn't approved yet."""
-        self.allow_closing(self._context.translate("action.cancel"), "")
+        self.end_action(self._context.translate("action.cancel"))
         self.act_button.show_text(self._context.translate("dialog.approve.act"))
         self._update_act_button()
         self.password.show_error(words)

@@ -122,6 +122,7 @@ class WindowContext(QObject):
         self.own_bulk_runs: set[int] = set()
         """Ids of the bulk runs that this window has executed; a toast has shown, or will show, how each ended."""
         self._running_acting_calls: list[TaskHandle] = []
+        self._owned_attempts: set[tuple[QObject, Hashable]] = set()
         self.own_state = PersonState(self.bind_services, self.now, runner, self)
         self.own_state.loaded.connect(self._read_visited_records)
         self._attempts = AttemptIds(self.own_state)
@@ -195,11 +196,12 @@ class WindowContext(QObject):
         key: Hashable | None = None,
         provider: str = ALARMBOX,
         wait: RequestWait | None = None,
-    ) -> TaskHandle:
+    ) -> None:
         """Run an acting call (one that writes, or sends a request to a provider) in the lane `slow` of the
-        TaskRunner, and return its handle. If `owner` is destroyed before the call ends, the call continues; the
-        window then shows a toast, `describe(value)` or the message of the failure, in place of calling
-        `on_done` or `on_failed`. `label` names the call in messages. `provider` is the name of the provider
+        TaskRunner. Do nothing while a call of the same `owner` and `attempt` runs: the person has pressed the same
+        button or key twice, and one answer is shown. If `owner` is destroyed before the call ends, the call
+        continues; the window then shows a toast, `describe(value)` or the message of the failure, in place of
+        calling `on_done` or `on_failed`. `label` names the call in messages. `provider` is the name of the provider
         that the call waits for; "" for none.
 
         `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the
@@ -209,9 +211,14 @@ class WindowContext(QObject):
         RequestWait.
         """
 
+        owned_attempt = owner, attempt
+        if owned_attempt in self._owned_attempts:
+            return
+        self._owned_attempts.add(owned_attempt)
         began_at, request_id = self.monotonic(), self._attempts.id_of(attempt)
 
         def handle_value(value: T) -> None:
+            self._owned_attempts.discard(owned_attempt)
             self._attempts.end(attempt, request_id)
             self._store_answer_time(provider, self.monotonic() - began_at)
             if shiboken6.isValid(owner):
@@ -228,6 +235,7 @@ class WindowContext(QObject):
                 fail(failure)
 
         def fail(failure: Failure) -> None:
+            self._owned_attempts.discard(owned_attempt)
             self._attempts.end(attempt, request_id, failure)
             self._store_answer_time(provider, self.monotonic() - began_at, failure)
             if shiboken6.isValid(owner):
@@ -238,14 +246,14 @@ class WindowContext(QObject):
         def run_again(password: str) -> None:
             run(add_password(call, password), RequestWait())
 
-        def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> TaskHandle:
+        def run(attempted_call: ActingCall[T], run_wait: RequestWait) -> None:
             work = self.bind_services(self._watch_call(attempted_call, request_id, run_wait))
             self.acting_call_began.emit(owner, run_wait)
-            return self._track_acting_call(
+            self._track_acting_call(
                 self.runner.run(work, handle_value, handle_failure, owner=self, label=label, key=key, lane="slow")
             )
 
-        return run(call, wait or RequestWait())
+        run(call, wait or RequestWait())
 
     def _watch_call(self, call: ActingCall[T], request_id: str, wait: RequestWait) -> "Callable[[Console], T]":
         """Return a function that runs the acting call with its request id. The call begins only when the id is
@@ -262,14 +270,13 @@ class WindowContext(QObject):
 
         return watched_call
 
-    def _track_acting_call(self, handle: TaskHandle) -> TaskHandle:
-        """Add the handle to the running acting calls, unless its call has already ended; return the handle."""
+    def _track_acting_call(self, handle: TaskHandle) -> None:
+        """Add the handle to the running acting calls, unless its call has already ended."""
         self._running_acting_calls = [
             act for act in self._running_acting_calls if act.state in ("waiting", "running")
         ]
         if handle.state in ("waiting", "running"):
             self._running_acting_calls.append(handle)
-        return handle
 
     def run_long_acting_call(
         self,

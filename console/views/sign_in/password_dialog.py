@@ -51,7 +51,7 @@ class PasswordDialog(DialogFrame):
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if not is_enter or self.focusWidget() is not self.password.line_edit:
             super().keyPressEvent(event)
-        elif self.act_button.isEnabled():
+        elif self.act_button.isEnabled() and not event.isAutoRepeat():
             self._submit_password()
 
     @Slot()

@@ -68,7 +68,7 @@ class DialogFrame(QDialog):
         self._title = TitleLabel("", "dialog_title")
         self._subtitle = TextLabel("", "small", "muted", wrap=True)
         self.show_title(title, subtitle)
-        self._is_busy = False
+        self._is_busy = self._may_close = False
         self._ready = self._is_act_first = False
         self._disabled_reason = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
@@ -207,6 +207,17 @@ class DialogFrame(QDialog):
         self._is_act_first = is_first
         self._order_tab_stops()
 
+    def open(self) -> None:
+        """Show the dialog. If a dialog of the same class is already open over the window, reject this one: the
+        person has pressed the button twice before the first dialog appeared."""
+        parent = self.parentWidget()
+        others = [] if parent is None else parent.window().findChildren(type(self))
+        if any(type(other) is type(self) and other.isVisible() for other in others):
+            self.reject()
+            self.deleteLater()
+        else:
+            super().open()
+
     def first_focus(self) -> QWidget:
         """Return the widget that has the focus when the dialog opens: Cancel, so that Enter cancels. A subclass
         may return its first field, if its acting button only opens the next step."""
@@ -279,24 +290,31 @@ class DialogFrame(QDialog):
             self.act_button.enable_button()
 
     def set_busy(self, words: str) -> None:
-        """Disable both buttons while the action runs; show and announce `words`. The dialog stays open until
-        `show_outcome` or `allow_closing` is called. The title gets the focus, because a disabled button can't
-        have it.
+        """Disable both buttons while the action runs; show and announce `words`. The acting button stays disabled
+        until `show_outcome` or `end_action` is called; the dialog stays open until one of them or
+        `allow_closing` is called. The title gets the focus, because a disabled button can't have it.
         """
-        self._is_busy = True
+        self._is_busy, self._may_close = True, False
         self.act_button.set_busy(words)
         self.cancel_button.setEnabled(False)
         self._title.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def allow_closing(self, close_text: str, hint: str) -> None:
-        """Allow the person to close the dialog while its action still runs. `close_text` is the new text of
-        Cancel; `hint` is shown in the footer and announced."""
-        self._is_busy = False
+        """Allow the person to close the dialog while its action still runs. The acting button stays disabled, even
+        if the person changes an input. `close_text` is the new text of Cancel; `hint` is shown in the footer and
+        announced."""
+        self._may_close = True
         self.cancel_button.show_text(close_text)
         self.cancel_button.setEnabled(True)
         self.cancel_button.setFocus()
         self.hint.show_text(hint)
         announce(self, hint)
+
+    def end_action(self, cancel_text: str) -> None:
+        """Let the person act again, because the action was refused or has only prepared the next step. `cancel_text`
+        is the new text of Cancel. The caller shows the form, and enables the acting button."""
+        self._is_busy = False
+        self.allow_closing(cancel_text, "")
 
     def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
         """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
@@ -380,6 +398,8 @@ class DialogFrame(QDialog):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         modifiers, is_enter = event.modifiers(), event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and event.isAutoRepeat():
+            return  # the key is held down: the press has already had its effect
         if is_enter and self.act_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
             self.act_button.click()  # nothing happens while the button is off
         elif is_enter:
@@ -397,7 +417,7 @@ class DialogFrame(QDialog):
             button.click()
 
     def reject(self) -> None:
-        if not self._is_busy:
+        if not self._is_busy or self._may_close:
             super().reject()
         elif self.stays_open_words:
             self.hint.show_text(self.stays_open_words)

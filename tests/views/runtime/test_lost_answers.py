@@ -3,7 +3,7 @@ a lost answer acts once.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -269,7 +269,7 @@ def move_order(at: Seat) -> Click:
     order(at.stage.place, "ORD-1", 3_000)
     at.stage.maker._context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = at.paid()
-    return lambda: at.acts.move_order(payment)
+    return lambda: at.acts.move_order(replace(payment))  # the page reads it again after each answer
 
 
 def refund(at: Seat) -> Click:

@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
 from console.services.guarded.request_ids import require_valid_request_id
 from console.views.records.note_dialog import NoteDialog
-from console.views.runtime.context import WindowContext
+from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.request_id import AttemptIds
 from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
@@ -117,3 +117,32 @@ def test_a_late_answer_does_not_end_the_next_attempt() -> None:
     third = attempts.id_of(NOTE)
     attempts.end(NOTE, first, Failure(ErrorCode.OUTCOME_UNKNOWN))
     assert attempts.id_of(NOTE) == third != first
+
+
+def test_an_act_pressed_twice_runs_once(qtbot: Any, the_look: object) -> None:
+    """While the call of an owner runs, the same attempt of this owner runs no second time; after the answer it does.
+    Another owner of the attempt gets an answer of its own.
+    """
+    desk, at, owner, other = NotesAlone(), window_context(), QWidget(), QWidget()
+    answers: list[QWidget] = []
+    for widget in (owner, other):
+        qtbot.addWidget(widget)
+    at.runner = InlineRunner()
+    at.use_services(desk)  # type: ignore[arg-type]  # has notes alone
+
+    def press(by: QWidget, *again: QWidget) -> None:
+        def call(services: Any, request_id: str) -> Note:
+            for presser in again:
+                press(presser)  # the call runs
+            return desk.add_note("payment", 5, "called", request_id=request_id)
+
+        at.run_acting_call(
+            call, lambda _note: answers.append(by), lambda _failure: None,
+            owner=by, label="Note", describe=lambda _note: Toast(""), attempt=NOTE,
+        )  # fmt: skip
+
+    press(owner, owner, owner)
+    assert answers == [owner]
+    press(owner, other, owner)
+    assert answers == [owner, other, owner]
+    assert len(desk.ids) == 3
