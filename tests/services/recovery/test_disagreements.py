@@ -30,8 +30,8 @@ def test_each_row_says_which_side_says_what(scene: Scene) -> None:
     )
     rows = queued(scene)
     assert {key for key in rows if key[0] == "Payment"} == {("Payment", late), ("Payment", short)}
-    assert words(rows["Payment", late]).startswith("order (State) Cancelled ≠ ")
-    assert "order (Amount) ¥4,400 ≠ ¥3,300" in words(rows["Payment", short])
+    assert words(rows["Payment", late]).startswith("Order (State) Cancelled ≠ ")
+    assert "Order (Amount) ¥4,400 ≠ ¥3,300" in words(rows["Payment", short])
     assert "注文（金額）¥4,400 ≠ ¥3,300" in words(rows["Payment", short], "ja")
     for payment in (late, short):
         assert rows["Payment", payment].explanation == scene.payments.read_payment(payment).explanation
