@@ -1,5 +1,6 @@
 """Texts of alerts, for the window and for exports: the alert's rule, its observed and expected values, its record."""
 
+from console.domain.alerts.queue_age import QUEUE_KIND, QUEUES_BY_NUMBER
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem
 from console.wording import catalogue as wording
@@ -19,14 +20,15 @@ def alert_value_text(text: str, context: TextContext, other: str | None = None) 
 
 
 def record_text(item: AlertItem, context: TextContext) -> str:
-    """Return the text that names the alert's record: the number of a corporation, an order or a payment; the kind
-    and id of another record."""
+    """Return the text that names the alert's record: the number of a corporation, an order or a payment; the title of
+    a queue; the kind and id of another record."""
     alert = item.alert
     if item.kind == CORPORATION_KIND:
         return wording.format_number(item.number or "")
     if alert.order_no is not None or item.number is not None:
         return alert.order_no or item.number or ""
-    key = f"kind.{alert.subject_kind}"
+    queue = QUEUES_BY_NUMBER.get(alert.subject_id) if alert.subject_kind == QUEUE_KIND else None
+    key = f"queue.{queue}.title" if queue else f"kind.{alert.subject_kind}"
     kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
     if alert.subject_kind == "refund":
         return context.translate("case.refund_short", id=alert.subject_id)

@@ -14,7 +14,7 @@ from console.domain.payments.consistency import compare_sides, money_parts
 from console.domain.payments.records import Account, Order, Payment, PaymentRelations
 from console.domain.payments.service_results import OrderView, PaymentView, SetAsideItem
 from console.domain.payments.states import PaymentState
-from console.domain.records import LeaseHolder
+from console.domain.records import LeaseHolder, TimelineEntry
 from console.domain.tasks.records import AlertItem
 from console.domain.tasks.saga_progress import SagaView, saga_view
 from console.services.annotations.annotations import read_annotations
@@ -74,9 +74,7 @@ class PaymentViews:
             view = PaymentView(
                 record=record,
                 explanation=explain_payment(record, now),
-                sides=compare_sides(
-                    record, order, relations.provider_meaning, now, source=history[-1].actor if history else None
-                ),
+                sides=compare_sides(record, order, relations.provider_meaning, now, source=_last_writer(history)),
                 money=money_parts(record, relations.refunds),
                 order=order,
                 refunds=self._complete_records(conn, relations.refunds),
@@ -151,6 +149,12 @@ def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> 
         for saga in some
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND
     )
+
+
+def _last_writer(history: Sequence[TimelineEntry]) -> str | None:
+    """Return the person or process of the newest entry that isn't only an opening of the record; None if there is
+    none. Opening a record doesn't write its version."""
+    return next((entry.actor for entry in reversed(history) if entry.what != AuditAction.PAYMENT_OPENED), None)
 
 
 def _require_payment(conn: Connection, payment_id: int) -> Payment:

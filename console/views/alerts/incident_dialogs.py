@@ -24,7 +24,8 @@ class IncidentDialog(FormDialog):
     gap_px = 8
     name = ""
     """Name of this dialog in its wording keys: `dialog.incident_{name}.…`."""
-    needs_words = True
+    needs_words_key = "dialog.note.needs_words"
+    """Wording key of the sentence that demands a text in the lower field; "" if the text is optional."""
 
     def __init__(self, context: WindowContext, incident: Incident, parent: QWidget) -> None:
         translate = context.translate
@@ -69,7 +70,7 @@ class IncidentDialog(FormDialog):
     def find_form_problem(self) -> str:
         if self.choice is not None and self.choice.currentIndex() < 0:
             return f"dialog.incident_{self.name}.needs_choice"
-        return "dialog.note.needs_words" if self.needs_words and not self.words_field.text().strip() else ""
+        return self.needs_words_key if not self.words_field.text().strip() else ""
 
     def make_call(self, id: int, note: str) -> ActingCall[Incident]:
         """Return the call to the service that acts on the incident with this id; `note` is the text that the
@@ -123,7 +124,7 @@ class SnoozeDialog(IncidentDialog):
     """The dialog in which a person snoozes an incident until one of the offered moments, with an optional note."""
 
     name = "snooze"
-    needs_words = False
+    needs_words_key = ""
 
     def make_drop_down_list(self) -> DropDownList:
         context = self.context
@@ -142,6 +143,7 @@ class ResolveIncidentDialog(IncidentDialog):
     """The dialog in which a person resolves an incident, with the reason why nothing more has to be done."""
 
     name = "resolve"
+    needs_words_key = "dialog.incident_resolve.needs_words"
 
     def make_call(self, id: int, note: str) -> ActingCall[Incident]:
         return lambda services, request_id: services.incidents.resolve(id, note, request_id=request_id)
@@ -151,6 +153,7 @@ class ReopenIncidentDialog(IncidentDialog):
     """The dialog in which a person opens a resolved incident again, with a reason."""
 
     name = "reopen"
+    needs_words_key = "dialog.incident_reopen.needs_words"
 
     def make_call(self, id: int, note: str) -> ActingCall[Incident]:
         return lambda services, request_id: services.incidents.reopen(id, note, request_id=request_id)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.bulk.records import NOT_DONE_FILTER, BulkItem, BulkLine, BulkPlan, BulkProgress, RowForecast
+from console.domain.bulk.records import (
+    NOT_DONE_FILTER,
+    BulkItem,
+    BulkLine,
+    BulkPlan,
+    BulkProgress,
+    ForecastKind,
+    RowForecast,
+)
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.exports.list_export import ListExport
@@ -89,7 +97,8 @@ class PlanView(QWidget):
         self.chosen_plan = self._plan.limit_to_first_rows(int(self.size_choice.currentData() or 0))
         self.totals.show_text(bulk_words.totals_text(self.chosen_plan, context))
         recheck_words = context.translate("bulk.checked_again")
-        self.time.show_text(f"{bulk_words.duration_text(self.chosen_plan, context)} {recheck_words}")
+        words = f"{bulk_words.duration_text(self.chosen_plan, context)} {recheck_words}"
+        self.time.show_text(words if self.chosen_plan.row_counts.get(ForecastKind.WOULD_RUN) else "")
         self.resized.emit()
 
 
@@ -219,7 +228,7 @@ def _row_columns(
             "amount",
         ),
         Column("record", translate("column.record"), _record_name_width_px() + 20, format_record, "data"),
-        Column("company", translate("column.corporation"), 150, format_company),
+        Column("company", translate("column.corporation"), 136, format_company),
         state,
         Column("why", translate("column.reason"), 220, why, is_stretched=True),
     ]
@@ -265,6 +274,6 @@ def _result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     outcome = Column(
         "result", context.translate("column.result"), column_width_for(longest, 44), make_result_cell, "state"
     )
-    now = Column("state", context.translate("bulk.column.state_now"), 150, present_state, "state")
+    now = Column("state", context.translate("bulk.column.state_now"), 116, present_state, "state")
     *names, result_column, reason = _row_columns(context, lambda line: (line.row, line.record), outcome, format_why)
     return [*names, result_column, now, reason]

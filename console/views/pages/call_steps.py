@@ -1,5 +1,6 @@
 """Shows the steps that a running service call has reached, with the time of each step and the elapsed time."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -92,16 +93,24 @@ class CallStepList(QWidget):
 
 
 def make_step_lines(
-    context: WindowContext, steps: "tuple[ReachedStep, ...]", *, ended: bool = False
+    context: WindowContext,
+    steps: "tuple[ReachedStep, ...]",
+    *,
+    ended: bool = False,
+    failed_codes: Collection[str] = (),
 ) -> list[TimelineLine]:
     """Return a timeline line for each step, the oldest first. The last step is shown as in progress unless the
-    call has `ended`; the other steps are shown as complete."""
+    call has `ended`; a step with one of `failed_codes` as failed; the other steps as complete."""
     lines = []
     for number, step in enumerate(steps):
-        is_last = number == len(steps) - 1 and not ended
-        shape, tone = ("circle_arrow", "progress") if is_last else ("check", "good")
+        key, shape, tone = f"progress.{step.code}", "circle_arrow", "progress"
+        if step.code in failed_codes:
+            key, shape, tone = f"progress.failed.{step.code}", "cross", "bad"
+        elif ended or number < len(steps) - 1:
+            done_key = f"progress.done.{step.code}"  # a code without this key names a completed step already
+            key, shape, tone = done_key if wording.has_sentence(done_key) else key, "check", "good"
         time = wording.format_instant(step.at, "clock")
         full_time = wording.format_instant(step.at)
-        words = context.translate(f"progress.{step.code}")
+        words = context.translate(key)
         lines.append(TimelineLine(time, full_time, shape, tone, "", words))  # type: ignore[arg-type]  # a tone
     return lines

@@ -127,13 +127,18 @@ def run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     rows."""
     difference_count = report.different_state + report.different_amount + report.missing_there
     has_ended = report.ended_at is not None or report.run_id is None
+    is_dry_run = report.run_id is None
+    key = "reconcile.told_dry" if is_dry_run else "reconcile.told" if has_ended else "reconcile.told_open"
     lead = context.translate(
-        "reconcile.told" if has_ended else "reconcile.told_open",
+        key,
         provider=case_words.provider_word(report.provider, context),
         days=period_text(report.from_day, report.to_day),
     )
     counts = context.translate(
-        "reconcile.counted", n=_count_compared(report), differ=difference_count, imported=report.imported
+        "reconcile.counted_dry" if is_dry_run else "reconcile.counted",
+        n=_count_compared(report),
+        differ=difference_count,
+        imported=report.imported,
     )
     is_equal = difference_count == 0 and report.refused == 0
     return Toast(lead, counts, "check" if is_equal else "not_equal", "good" if is_equal else "care")

@@ -1,6 +1,8 @@
 """The contents that the purchase dialog shows after the call: for a purchase, for a refusal, and for an unknown
 outcome."""
 
+from collections.abc import Collection
+
 from PySide6.QtWidgets import QWidget
 
 from console.domain.errors import EXIT_STATUS
@@ -40,7 +42,9 @@ def purchase_content(context: WindowContext, record: CreditCheck, steps: Reached
             (context.translate("field.expired_at"), wording.format_instant(record.expired_at, "until")),
         ]
     )
-    return _stack_widgets(bar, make_badge_row(context, record), facts, _make_step_list(context, steps, []))
+    failed_codes = {"pdf" if part == "pdf" else "detail" for part in record.incomplete}
+    step_list = _make_step_list(context, steps, [], failed_codes)
+    return _stack_widgets(bar, make_badge_row(context, record), facts, step_list)
 
 
 def unknown_content(
@@ -108,8 +112,14 @@ def refusal_content(context: WindowContext, record: CreditCheck | Operation | No
     return _stack_widgets(*parts)
 
 
-def _make_step_list(context: WindowContext, steps: ReachedSteps, end_lines: list[TimelineLine]) -> QWidget:
-    lines = [*make_step_lines(context, tuple(steps.reached_steps), ended=True), *end_lines]
+def _make_step_list(
+    context: WindowContext,
+    steps: ReachedSteps,
+    end_lines: list[TimelineLine],
+    failed_codes: Collection[str] = (),
+) -> QWidget:
+    step_lines = make_step_lines(context, tuple(steps.reached_steps), ended=True, failed_codes=failed_codes)
+    lines = [*step_lines, *end_lines]
     timeline = TimelineList(context.translate("dialog.steps"), margin=0)
     timeline.show_lines(lines)
     timeline.setFixedHeight(_TIMELINE_LINE_HEIGHT_PX * max(1, len(lines)) + 4)

@@ -282,7 +282,9 @@ class ReconcilePage(Page):
                 EmptyState(translate("reconcile.part_empty"), translate("reconcile.part_empty_hint"))
             )
         elif view is not None and view.item.state is not RunState.DONE:
-            self._show_instead_of_rows(EmptyState(translate("reconcile.none_so_far"), shape="hourglass"))
+            has_failed = view.item.state is RunState.FAILED
+            key, shape = ("none_failed", "cross") if has_failed else ("none_so_far", "hourglass")
+            self._show_instead_of_rows(EmptyState(translate(f"reconcile.{key}"), shape=shape))
         else:
             self._show_instead_of_rows(
                 EmptyState(translate("reconcile.all_agree"), translate("reconcile.all_agree_hint"))

@@ -243,7 +243,8 @@ def _people_column(table: _RecordColumnFactory) -> Column:
     def format_people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
             return ""
-        return table.context.translate("case.people", maker=record.maker, checkers=record.checkers)
+        maker = words.actor_name(record.maker, table.context)
+        return table.context.translate("case.people", maker=maker, checkers=record.checkers)
 
     return table.make_column("people", 160, format_people, stretches=True)
 

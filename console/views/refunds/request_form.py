@@ -351,9 +351,10 @@ class RefundForm(QWidget):
         remaining_minor = max(
             0, self.plan.money.refundable - (0 if self._set_aside or money is None else money.minor)
         )
-        self.after.show_text(
-            self._context.translate("dialog.refund.after", amount=self._amount_text(remaining_minor))
-        )
+        has_problem = bool(self._amount_problem())
+        amount_text = wording.NO_VALUE if has_problem else self._amount_text(remaining_minor)
+        self.after.show_text(self._context.translate("dialog.refund.after", amount=amount_text))
+        self._rules.setVisible(not has_problem)  # the shown results are those of the last valid amount
 
     @Slot()
     def _request_plan(self) -> None:

@@ -10,6 +10,7 @@ from console.views.refunds import texts as refund_words
 from console.views.refunds.request_form import RefundForm
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.flow_layout import make_flow_widget
 from console.views.widgets.inputs import Field, LineEdit
 from console.views.widgets.money_strip import MoneyPanel
 from console.views.widgets.notification_bars import NotificationBar
@@ -54,7 +55,13 @@ class RefundReview(QWidget):
                 no_effect_bar,
                 self._make_request_facts(form),
                 money_after,
-                self._make_change_list(),
+                self._make_refundable_list(),
+                make_flow_widget(
+                    refund_words.make_icon_line("clock", "muted", refund_words.cooling_off_text(plan, context)),
+                    refund_words.make_icon_line("person", "muted", refund_words.checkers_text(plan, context)),
+                    gap=20,
+                    line_gap=6,
+                ),
                 self.order_number_check,
                 gap=12,
             )
@@ -91,24 +98,16 @@ class RefundReview(QWidget):
             facts.add_fact(translate("dialog.refund.radar_short"), TextLabel(sentence, wrap=True))
         return facts
 
-    def _make_change_list(self) -> FactList:
-        """Return a list with the refundable amount before and after the request, the cooling-off period, and the
-        people who decide."""
-        context, plan = self._context, self._plan
-        translate, currency = context.translate, plan.money.currency
+    def _make_refundable_list(self) -> FactList:
+        """Return a list with the refundable amount before and after the request."""
+        plan, translate = self._plan, self._context.translate
+        currency = plan.money.currency
         before, refundable_after = plan.money.refundable, max(0, plan.money.refundable - self._minor)
         facts = FactList()
         amounts = [wording.format_amount(minor, currency) for minor in (before, refundable_after)]
         facts.add_fact(
             translate("money.part.refundable"),
             TextLabel(translate("case.becomes", before=amounts[0], after=amounts[1])),
-        )
-        facts.add_fact(
-            translate("dialog.refund.cooling_off_label"),
-            TextLabel(refund_words.cooling_off_text(plan, context), wrap=True),
-        )
-        facts.add_fact(
-            translate("dialog.refund.asked_label"), TextLabel(refund_words.checkers_text(plan, context), wrap=True)
         )
         return facts
 

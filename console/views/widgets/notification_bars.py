@@ -312,7 +312,10 @@ class Toasts(QObject):
         """Move the toasts to their positions above the bars at the bottom of the window."""
         if self._dialogs:
             return
-        tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in self._find_lower_bars() if bar.isVisible()]
+        bars = self._find_lower_bars()
+        for bar in bars:
+            bar.installEventFilter(self)  # a bar that appears or moves later moves the toasts
+        tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in bars if bar.isVisible()]
         bottom = min([self._window.height(), *tops]) - 16
         for toast in reversed(self._toasts):
             toast.fit_height()
@@ -326,6 +329,8 @@ class Toasts(QObject):
             self.place_toasts()
         elif watched is self._window and event.type() == QEvent.Type.StyleChange:
             QTimer.singleShot(0, self, self._fit_toasts)  # after the labels have their new text size
+        elif watched is not self._window and self._toasts and event.type() in (QEvent.Type.Move, QEvent.Type.Show):
+            QTimer.singleShot(0, self, self.place_toasts)
         return False
 
     @Slot()

@@ -207,7 +207,7 @@ def test_dialogs_of_incidents(the_look: object, qtbot: QtBot) -> None:
     hand_over.words_field.edit.setPlainText("on leave")  # type: ignore[union-attr]  # an area
     assert hand_over._disabled_reason == ""
     hand_over.reject()
-    for dialog_class, reason in ((SnoozeDialog, ""), (ResolveIncidentDialog, "Write a note first.")):
+    for dialog_class, reason in ((SnoozeDialog, ""), (ResolveIncidentDialog, "Enter why it is resolved.")):
         dialog = dialog_class(page.context, incident, page)
         assert dialog._disabled_reason == reason
         dialog.reject()

@@ -208,3 +208,14 @@ def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> No
     assert dialog.act_button.isEnabled()
     assert desk.requests == []
     assert OrderNumberCheck(window_context(), "A-1").find_disabled_reason() != ""
+
+
+def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> None:
+    made = form()
+    qtbot.addWidget(made)
+    made.amount_edit.setText("999999999")
+    assert made.after.plain.endswith("–")
+    assert not made._rules.isVisibleTo(made)
+    made.amount_edit.setText("1")
+    assert not made.after.plain.endswith("–")
+    assert made._rules.isVisibleTo(made)
