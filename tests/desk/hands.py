@@ -17,6 +17,7 @@ from console.views.frame.main_window import WindowFrame
 from console.views.left_open.unfinished_dialog import UnfinishedDialog
 from console.views.pages.base import Page
 from console.views.widgets.dialog import DialogFrame
+from tests.support.first_use import note_earlier_use
 
 P = TypeVar("P", bound=Page)
 D = TypeVar("D", bound=DialogFrame)
@@ -27,8 +28,14 @@ _MAX_TABS = 40
 class Person:
     """Works at one open window."""
 
-    def __init__(self, bot: QtBot, services: Console, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, bot: QtBot, services: Console, settings: Settings, clock: Clock | None = None, *, is_new: bool = False
+    ) -> None:
+        """A person who `is_new` opens a window for the first time; another one has done so before."""
         self._bot = bot
+        if not is_new:
+            account = settings.sign_in.user_if_readable() if settings.sign_in.is_server else settings.operator
+            note_earlier_use(settings.home, account or "")
         self.opening = WindowOpening(settings, lambda: services, clock)
         self.window = self.opening.window
         self.window.resize(1440, 900)

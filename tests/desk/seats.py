@@ -28,6 +28,7 @@ from tests.desk.hands import Person
 from tests.support import servers
 from tests.support.asking import executing
 from tests.support.desks import environment, opened
+from tests.support.first_use import note_earlier_use
 from tests.support.furnished import TEAM
 from tests.support.pooled_databases import PooledDatabase
 
@@ -71,6 +72,10 @@ class Seats(ABC):
     def sit(self, name: str = FIRST) -> Person:
         """Open a window for this person."""
 
+    def sit_first_time(self) -> Person:
+        """Open a window for the first person, who has never opened one."""
+        return self._open_window(self.console, is_new=True)
+
     @abstractmethod
     def become(self, person: Person, name: str) -> Person:
         """Return somebody else's window on the route of this one, which may be the same window."""
@@ -105,8 +110,8 @@ class Seats(ABC):
                 person.opening.close()
         self._closing.close()
 
-    def _open_window(self, desk: Console) -> Person:
-        self._people.append(Person(self._bot, desk, desk.settings, self._clock))
+    def _open_window(self, desk: Console, *, is_new: bool = False) -> Person:
+        self._people.append(Person(self._bot, desk, desk.settings, self._clock, is_new=is_new))
         return self._people[-1]
 
 
@@ -140,6 +145,7 @@ class EmbeddedSeats(Seats):
         return person if name == FIRST else self.become(person, name)
 
     def become(self, person: Person, name: str) -> Person:
+        note_earlier_use(self._desk.settings.home, name)
         person.opening.context.change_operator(name)
         person.rest()
         return person

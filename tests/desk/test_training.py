@@ -13,6 +13,7 @@ from console.settings.settings import Settings
 from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.home.page import HomePage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.runtime.routes import RecordRoute, UnmatchedNoticesRoute
@@ -32,7 +33,7 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
     install_appearance(qapp, theme="light")
     desk = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "en", "CONSOLE_OPERATOR": "sato"})
     with open_training(desk) as console:
-        person = Person(qtbot, console, console.settings)
+        person = Person(qtbot, console, console.settings, is_new=True)
         yield person
         person.opening.close()
 
@@ -66,6 +67,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     acknowledgement that asked nobody makes the other wrong. Score and reason are told, N goes on to the next.
     """
     person = trainee
+    assert person.page(HomePage).first_tasks_panel.isHidden(), "a training has new preferences each time"
     page = begin(person, "missing_pdf")
     assert page.current_incident is not None
     record = int(page.current_incident.facts["record"])

@@ -21,12 +21,14 @@ from console.views.documents.pdf_page import PdfPage
 from console.views.help.about_dialog import open_about_dialog
 from console.views.help.help_dialog import open_help_dialog
 from console.views.help.shortcuts_dialog import open_shortcuts_dialog
+from console.views.home.first_tasks_panel import FirstTasksPanel
 from console.views.left_open.unfinished_dialog import UnfinishedDialog, open_unfinished_dialog
 from console.views.lookup.page import LookupPage
 from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.records.resolve_dialog import ResolveDialog
+from console.views.runtime.first_tasks import ENDED_PREFERENCE, STARTED_PREFERENCE, FirstTask
 from console.views.runtime.routes import (
     AdminRoute,
     AuditRoute,
@@ -53,6 +55,18 @@ def home(stage: Stage) -> None:
         stage.go(RecordRoute(sample.id))
     stage.go(HomeRoute())
     stage.shoot("home")
+
+
+def first_tasks(stage: Stage) -> None:
+    """Home of a person who has opened the window for the first time and looked at the help."""
+    stage.go(HomeRoute())
+    preferences, tasks = stage.opening.context.preferences, stage.opening.context.first_tasks
+    preferences.store(STARTED_PREFERENCE, int(stage.opening.context.now().timestamp()))
+    preferences.store(ENDED_PREFERENCE, None)
+    tasks.mark_done(FirstTask.HELP)
+    stage.find(FirstTasksPanel).buttons[FirstTask.SEARCH].setFocus()
+    stage.shoot("first-tasks")
+    tasks.end_tasks()
 
 
 def queues(stage: Stage) -> None:
@@ -345,5 +359,5 @@ MAIN: Mapping[str, Scene] = {
 }  # fmt: skip
 REST: Mapping[str, Scene] = {
     "record_tabs": record_tabs, "search": search, "menu": menu, "dialogs": dialogs, "purchase": purchase,
-    "refetch": refetch, "resolve": resolve, "no_right": no_right, "proving": proving,
+    "refetch": refetch, "resolve": resolve, "no_right": no_right, "proving": proving, "first_tasks": first_tasks,
 }  # fmt: skip

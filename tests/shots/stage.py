@@ -15,6 +15,7 @@ from console.views.app.main import WindowOpening
 from console.views.frame.main_window import WindowFrame
 from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
+from tests.support.first_use import note_earlier_use
 from tests.support.furnished import Furnished, furnished
 
 W = TypeVar("W", bound=QWidget)
@@ -46,6 +47,7 @@ class Stage:
         self.desk, self.sight = desk, sight
         self._folder = folder / sight.name
         self._folder.mkdir(parents=True, exist_ok=True)
+        note_earlier_use(desk.console.settings.home, desk.console.settings.operator or "")
         self.opening = WindowOpening(desk.console.settings, lambda: desk.console)
         self.window = self.opening.window
         self.window.resize(sight.width, sight.height)

@@ -5,7 +5,7 @@ shows the results.
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from console.domain.lookup.completion import list_completions
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -46,7 +46,13 @@ _ALL_RECORDS_KEY = ""
 
 class CommandPalette(QObject):
     """Connects the search box with the services. It lists matching commands at once, and the other results after
-    the services have answered. An answer to an earlier text is ignored."""
+    the services have answered. An answer to an earlier text is ignored.
+
+    Signals:
+    - result_opened: the person has typed a text and opened one of its results, which is no command.
+    """
+
+    result_opened = Signal()
 
     def __init__(self, frame: WindowFrame, acts: CommandFunctions) -> None:
         super().__init__(frame)
@@ -384,13 +390,13 @@ class CommandPalette(QObject):
 
     @Slot(object)
     def _open_entry(self, key: object) -> None:
-        if key == _ALL_RECORDS_KEY:
-            self._context.navigate(LookupRoute(self._text))
-        elif isinstance(key, WindowCommand):
+        if isinstance(key, WindowCommand):
             remember_command(self._context, key.name)
             key.run()
-        else:
-            self._context.navigate(_require_route(key))
+            return
+        self._context.navigate(LookupRoute(self._text) if key == _ALL_RECORDS_KEY else _require_route(key))
+        if self._text.strip():
+            self.result_opened.emit()
 
 
 def _make_company_entry(context: WindowContext, company: FoundCompany, records: Sequence[ShownRecord]) -> ResultEntry:

@@ -22,6 +22,7 @@ from console.views.left_open.leaving import LeavingQuestion
 from console.views.notifications.watch import NotificationWatch
 from console.views.pages.base import Page
 from console.views.runtime.context import WindowContext
+from console.views.runtime.first_tasks import FirstTask
 from console.views.runtime.routes import (
     AdminRoute,
     AlertsRoute,
@@ -146,6 +147,7 @@ class WindowController(QObject):
         self.context.work_counts_changed.connect(self._show_connection_bar)
         self.context.language_changed.connect(self._apply_language)
         self.context.person_changed.connect(self._show_person)
+        self.context.command_requested.connect(self._run_command)
         self.context.ask_password = self._open_password_dialog
         self.context.acting_call_began.connect(self._add_withdraw_button)
         self._connect_bars()
@@ -169,6 +171,7 @@ class WindowController(QObject):
 
         if self._command_palette is None:
             self._command_palette = CommandPalette(self.frame, self.acts)
+            self._command_palette.result_opened.connect(partial(self.context.first_tasks.mark_done, FirstTask.SEARCH))
         return self._command_palette
 
     @property
@@ -231,6 +234,10 @@ class WindowController(QObject):
             button = WithdrawButton(self.context, wait)
             owner.show_in_footer(button, button.words)
 
+    @Slot(str)
+    def _run_command(self, name: str) -> None:
+        self.acts[name]()
+
     @Slot()
     def _open_search(self) -> None:
         self.command_palette.open()
@@ -250,6 +257,7 @@ class WindowController(QObject):
         from console.views.help.help_dialog import open_help_dialog
 
         open_help_dialog(self.frame, self.frame.current_page)
+        self.context.first_tasks.mark_done(FirstTask.HELP)
 
     @Slot()
     def _open_about(self) -> None:

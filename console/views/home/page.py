@@ -18,6 +18,7 @@ from console.views.frame.status_bar import make_alarmbox_cell, make_database_cel
 from console.views.home.age_panel import AgePanel
 from console.views.home.count_panels import CountLine, CountPanel
 from console.views.home.draft_bars import DraftBars
+from console.views.home.first_tasks_panel import FirstTasksPanel
 from console.views.home.recent_records import RecentPanel
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnPreferences
@@ -84,6 +85,7 @@ class HomePage(Page):
         translate = context.translate
         self.head = self.make_head(translate("screen.home"))
         self.my_panel = CountPanel(translate("home.my_work"))
+        self.first_tasks_panel = FirstTasksPanel(context, self)
         self.team_panel = CountPanel(translate("home.team"))
         self.provider_panel = CountPanel(translate("home.providers"))
         self.age_panel = AgePanel(context)
@@ -105,6 +107,7 @@ class HomePage(Page):
         set_tab_order(
             *self.head.stops,
             *self.my_panel.focus_stops,
+            *self.first_tasks_panel.focus_stops,
             *self.team_panel.focus_stops,
             *self.age_panel.focus_stops,
             self.link,
@@ -113,11 +116,13 @@ class HomePage(Page):
 
     def _make_count_panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
-        provider_column, column = QWidget(), make_column(self.provider_panel, gap=16)
-        column.addWidget(self.age_panel, 1)
-        provider_column.setLayout(column)
+        own_column, provider_column = QWidget(), QWidget()
+        own_column.setLayout(column := make_column(self.my_panel, self.first_tasks_panel, gap=16))
+        column.setStretch(0, 1)
+        provider_column.setLayout(column := make_column(self.provider_panel, self.age_panel, gap=16))
+        column.setStretch(1, 1)
         box = self._panel_box = make_row(
-            self.my_panel,
+            own_column,
             self.team_panel,
             provider_column,
             self.views_panel,

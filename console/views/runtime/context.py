@@ -20,6 +20,7 @@ from console.domain.queues.saved_views import ViewCount
 from console.domain.records import CreditCheck, Person
 from console.services.desk_requests.waiting import RequestWait, report_state_to
 from console.services.process.passwords import use_password_reader
+from console.views.runtime.first_tasks import FirstTask, FirstTasks
 from console.views.runtime.page_fetch import FetchedPage, FetchPage
 from console.views.runtime.person_state import VISITS, PersonState
 from console.views.runtime.preferences import Preferences
@@ -79,6 +80,7 @@ class WindowContext(QObject):
     - people_changed: the list of operators has been read.
     - language_changed: `language` has a new value, so every widget must set its texts again.
     - sign_in_refused(object): the database has refused the account in use; carries the Failure.
+    - command_requested(str): the window must run its command of this name, such as "search".
     - acting_call_began(object, object): an acting call has begun; carries its owner and its RequestWait.
     """
 
@@ -98,6 +100,7 @@ class WindowContext(QObject):
     people_changed = Signal()
     language_changed = Signal()
     sign_in_refused = Signal(object)
+    command_requested = Signal(str)
     acting_call_began = Signal(object, object)
 
     def __init__(self, settings: "Settings", runner: Runner, clock: Clock, parent: QObject | None = None) -> None:
@@ -125,6 +128,11 @@ class WindowContext(QObject):
         self._owned_attempts: set[tuple[QObject, Hashable]] = set()
         self.own_state = PersonState(self.bind_services, self.now, runner, self)
         self.own_state.loaded.connect(self._read_visited_records)
+        self.first_tasks = FirstTasks(
+            self.preferences, self.now, lambda: self.is_ready and not self.has_training, self
+        )
+        for signal in (self.preferences.loaded, self.services_opened, self.work_counts_changed):
+            signal.connect(self.first_tasks.update_tasks)
         self._attempts = AttemptIds(self.own_state)
         self._requested_action: tuple[str, int, str] | None = None
 
@@ -476,6 +484,7 @@ class WindowContext(QObject):
         self.visits = [Visit(record, self.now()), *earlier_visits][:_MAX_VISITS]
         self.visits_changed.emit()
         self._store_visits()
+        self.first_tasks.mark_done(FirstTask.RECORD)
 
     def _store_visits(self) -> None:
         self.own_state.store(

@@ -46,6 +46,8 @@ class StoredValues(QObject):
         super().__init__(parent)
         self._runner = runner
         self.person: str | None = None
+        self.is_first_use = False
+        """True if the file of the person was empty or missing when this window read it."""
         self._source: ValueSource | None = None
         self._values: dict[str, JsonValue | None] = {}
         self._changes: dict[str, JsonValue | None] = {}
@@ -64,6 +66,7 @@ class StoredValues(QObject):
 
     def _use_values(self, person: str, source: ValueSource | None, stored: StoredEntries) -> None:
         self.person, self._source = person, source
+        self.is_first_use = source is not None and not stored.values and stored.set_aside is None
         self._values = {**stored.values, **self._changes}
         if self._changes:
             self._timer.start()
@@ -81,6 +84,7 @@ class StoredValues(QObject):
             self._changes = {}  # those of the previous person
         source = self._value_source_of(person)
         self.person, self._source, self._values = person, None, {}
+        self.is_first_use = False
 
         def use(used_source: ValueSource | None, stored: StoredEntries) -> None:
             if self.person == person:

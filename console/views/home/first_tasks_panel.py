@@ -1,0 +1,98 @@
+"""The panel of the home page with the first tasks of a person who uses the window for the first time."""
+
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QWidget
+
+from console.views.help.command_keys import COMMAND_KEYS
+from console.views.home.count_panels import CountLine, LineButton
+from console.views.runtime.announcer import announce, spoken_text
+from console.views.runtime.context import WindowContext
+from console.views.runtime.first_tasks import MAX_SHOWN_SECONDS, FirstTask
+from console.views.runtime.routes import QueuesRoute, TrainingRoute
+from console.views.widgets.base import Surface, TextLabel, make_column, make_row
+from console.views.widgets.buttons import LinkButton
+from console.views.widgets.flow_layout import make_flow_widget
+
+_KEY_BY_TASK = {
+    FirstTask.SEARCH: COMMAND_KEYS["search"],
+    FirstTask.RECORD: "Enter",
+    FirstTask.HELP: COMMAND_KEYS["help"],
+}
+
+
+class FirstTasksPanel(Surface):
+    """A line for each first task, with its key and whether it is done; a press on a line leads to the task. Below are
+    a link to the page of the training, and a button that removes the panel for ever. The panel is hidden while the
+    tasks aren't running. A screen reader announces it once, in the person's first window.
+    """
+
+    def __init__(self, context: WindowContext, parent: QWidget) -> None:
+        super().__init__(parent, edge="all")
+        self._context = context
+        translate = context.translate
+        self.setAccessibleName(translate("first_tasks.title"))
+        self.until = TextLabel("", "small", "muted")
+        head = Surface(edge="bottom")
+        title = TextLabel(translate("first_tasks.title"), "panel_title")
+        head.setLayout(make_row(title, None, self.until, margins=(16, 8, 16, 8)))
+        self.buttons = {task: LineButton(self._make_line(task)) for task in FirstTask}
+        self.buttons[FirstTask.SEARCH].clicked.connect(self._open_search)
+        self.buttons[FirstTask.RECORD].clicked.connect(self._open_queue)
+        self.buttons[FirstTask.HELP].clicked.connect(self._open_help)
+        self.training_link = LinkButton(translate("first_tasks.training"), role="small")
+        self.training_link.clicked.connect(self._open_training)
+        self.end_button = LinkButton(translate("first_tasks.end"), role="small")
+        self.end_button.clicked.connect(context.first_tasks.end_tasks)
+        footer = Surface(edge="top")
+        links = make_flow_widget(self.training_link, self.end_button, gap=16)
+        footer.setLayout(make_row(links, margins=(14, 4, 14, 4)))
+        self.setLayout(make_column(head, *self.buttons.values(), footer, gap=0, margins=(1, 1, 1, 1)))
+        context.first_tasks.changed.connect(self._show_tasks)
+        self._show_tasks()
+
+    @property
+    def focus_stops(self) -> list[QWidget]:
+        """The buttons of the panel, in tab order."""
+        return [*self.buttons.values(), self.training_link, self.end_button]
+
+    def _make_line(self, task: FirstTask) -> CountLine:
+        is_done = self._context.first_tasks.is_done(task)
+        state = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
+        word = self._context.translate(f"first_tasks.{task}")
+        shape, tone = ("ring_check", "good") if is_done else ("ring", "text")
+        return CountLine(task, shape, tone, word, state, _KEY_BY_TASK[task])  # type: ignore[arg-type]  # a tone
+
+    @Slot()
+    def _show_tasks(self) -> None:
+        tasks = self._context.first_tasks
+        for task, button in self.buttons.items():
+            button.show_line(self._make_line(task))
+        until = datetime.fromtimestamp((tasks.started or 0) + MAX_SHOWN_SECONDS, UTC)
+        self.until.show_text(self._context.translate("first_tasks.until", at=until))
+        self.setVisible(tasks.is_running)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        tasks = self._context.first_tasks
+        if tasks.is_first_window and not tasks.is_announced:
+            tasks.is_announced = True
+            announce(self, spoken_text(self.accessibleName(), self._context.translate("first_tasks.sentence")))
+
+    @Slot()
+    def _open_search(self) -> None:
+        self._context.command_requested.emit("search")
+
+    @Slot()
+    def _open_queue(self) -> None:
+        self._context.navigate(QueuesRoute("review"))
+
+    @Slot()
+    def _open_help(self) -> None:
+        self._context.command_requested.emit("help")
+
+    @Slot()
+    def _open_training(self) -> None:
+        self._context.navigate(TrainingRoute())

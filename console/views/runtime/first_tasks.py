@@ -1,0 +1,96 @@
+"""The first tasks of a person who uses the window for the first time, and which of them are done."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from console.views.runtime.preferences import Preferences
+
+MAX_SHOWN_SECONDS = 10 * 24 * 60 * 60
+"""Seconds from a person's first start until the tasks vanish, if the person doesn't end them earlier."""
+STARTED_PREFERENCE, ENDED_PREFERENCE = "first_tasks.started", "first_tasks.ended"
+"""Names of two preferences: the time of the person's first start in seconds since 1970, and True if the tasks must
+not be shown any more. Each finished task has a preference of its own, so that two windows of one person don't
+overwrite each other's changes.
+"""
+_MAX_STARTED = 1e11
+
+
+class FirstTask(StrEnum):
+    """A first task: open a result of the search, open a record, or open the help."""
+
+    SEARCH = "search"
+    RECORD = "record"
+    HELP = "help"
+
+    @property
+    def preference(self) -> str:
+        """The name of the preference that is True if the person has done the task."""
+        return f"first_tasks.{self}"
+
+
+class FirstTasks(QObject):
+    """The states of the first tasks, stored as preferences of the acting person. The tasks end, and are never shown
+    again, when the person has done all of them, when the person ends them, or after MAX_SHOWN_SECONDS. A person
+    whose preferences were stored by an earlier window never sees them.
+
+    Signals:
+    - changed: `is_running`, or the state of a task, may have a new value.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, preferences: Preferences, now: Callable[[], datetime], may_start: Callable[[], bool], parent: QObject
+    ) -> None:
+        """`may_start` returns False while the services aren't open, and in the window of a training, which has new
+        preferences each time."""
+        super().__init__(parent)
+        self._preferences, self._now, self._may_start = preferences, now, may_start
+        self.is_announced = False
+        """True if a screen reader has announced the tasks in this window."""
+
+    @property
+    def started(self) -> float | None:
+        """The time of the person's first start in seconds since 1970; None if the person isn't new."""
+        return self._preferences.number(STARTED_PREFERENCE, 0, _MAX_STARTED)
+
+    @property
+    def is_running(self) -> bool:
+        """True from the person's first start until the tasks end."""
+        return self.started is not None and self._preferences.value(ENDED_PREFERENCE) is not True
+
+    @property
+    def is_first_window(self) -> bool:
+        """True in the first window of this person."""
+        return self._preferences.is_first_use
+
+    def is_done(self, task: FirstTask) -> bool:
+        return self._preferences.value(task.preference) is True
+
+    def mark_done(self, task: FirstTask) -> None:
+        """Store that the person has done a task, and end the tasks if it was the last one. Do nothing if the tasks
+        aren't running."""
+        if self.is_running and not self.is_done(task):
+            self._preferences.store(task.preference, value=True)
+            self.update_tasks()
+
+    @Slot()
+    def update_tasks(self) -> None:
+        """Begin the tasks if the person is new, end them if it is time, and emit `changed`."""
+        if self._preferences.is_first_use and self.started is None and self._may_start():
+            self._preferences.store(STARTED_PREFERENCE, int(self._now().timestamp()))
+        if self.is_running and (self._is_late() or all(map(self.is_done, FirstTask))):
+            self._preferences.store(ENDED_PREFERENCE, value=True)
+        self.changed.emit()
+
+    @Slot()
+    def end_tasks(self) -> None:
+        """End the tasks because the person doesn't want to see them."""
+        self._preferences.store(ENDED_PREFERENCE, value=True)
+        self.changed.emit()
+
+    def _is_late(self) -> bool:
+        return self._now().timestamp() - (self.started or 0) >= MAX_SHOWN_SECONDS
