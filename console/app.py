@@ -132,7 +132,7 @@ class Console:
         names of all payment providers. May read the keyring.
         """
         if self._context.asks_worker:  # the worker knows which ones are configured
-            return provider_registry.provider_names()
+            return provider_registry.list_provider_names()
         return payment_wiring.configured_providers(self.settings)
 
     @cached_property

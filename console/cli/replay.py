@@ -21,7 +21,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundOrder
-from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, provider_names, time_zone
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, get_time_zone, list_provider_names
 from console.domain.provider_outcome import Outcome
 from console.domain.records import PurchaseRequest
 
@@ -186,14 +186,14 @@ class _FixedToken:
 def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
     from console.sandbox.environment import credentials
     from console.sandbox.recorded_answers import AnswerPlayer
-    from console.settings.provider_access import required_secret_names
+    from console.settings.provider_access import list_required_secret_names
     from console.settings.settings import Settings
 
     # A provider that the sandbox doesn't simulate has no credentials there; any word serves: nobody checks it.
-    names = [name for provider in provider_names() for name in required_secret_names(provider)]
+    names = [name for provider in list_provider_names() for name in list_required_secret_names(provider)]
     secrets = {f"CONSOLE_SECRET_{name}": str(getattr(credentials, name, "replay")) for name in names}
     with AnswerPlayer().running() as player, tempfile.TemporaryDirectory(prefix="replay-") as home:
-        providers = (CREDIT_CHECK_PROVIDER, *provider_names())
+        providers = (CREDIT_CHECK_PROVIDER, *list_provider_names())
         urls = {f"CONSOLE_{provider.upper()}_URL": player.url for provider in providers}
         yield _ReplayAdapters(player, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))
 
@@ -222,7 +222,7 @@ def _prepare_payment(adapter: "PaymentProvider | None", call: "RecordedCall") ->
     begun_at, paid_at = (payment[name] and _parse_instant(payment[name]) for name in ("begun_at", "paid_at"))
     number = _require_text(payment["merchant_payment_id"])
     if call.call in _CALLS_THAT_READ_PAYMENT or call.call == _CANCEL_CALL:
-        day = paid_at.astimezone(time_zone(call.provider)).date() if paid_at else None
+        day = paid_at.astimezone(get_time_zone(call.provider)).date() if paid_at else None
         question = PaymentQuestion(number, None, amount, begun_at, day, bool(payment["by_code"]))
         return lambda: adapter.cancel(question) if call.call == _CANCEL_CALL else adapter.read_payment(question)
     if call.call == _START_CALL:

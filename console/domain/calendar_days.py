@@ -19,7 +19,7 @@ def end_of_day(day: date) -> datetime:
     return start_of_day(day + timedelta(days=1))
 
 
-def last_valid_day(expired_at: datetime) -> date:
+def compute_last_valid_day(expired_at: datetime) -> date:
     """Return the last valid Japanese day of a credit check that expires at the instant `expired_at`."""
     return (expired_at.astimezone(JST) - timedelta(microseconds=1)).date()
 

@@ -91,7 +91,7 @@ REGISTRY_ACCESS = ProviderAccess(
 def access_by_provider() -> Mapping[str, ProviderAccess]:
     """Return the hosts, names of secrets and keys of AlarmBox, of each payment provider and of the corporation
     registry's publisher, by the name of the provider."""
-    payment_plugins = provider_registry.registered_parts(ConfiguredProvider)
+    payment_plugins = provider_registry.list_registered_parts(ConfiguredProvider)
     return {
         "alarmbox": ALARMBOX_ACCESS,
         **{plugin.name: plugin.access for plugin in payment_plugins},
@@ -99,12 +99,12 @@ def access_by_provider() -> Mapping[str, ProviderAccess]:
     }
 
 
-def credential_names(provider: str) -> tuple[str, ...]:
+def list_credential_names(provider: str) -> tuple[str, ...]:
     """Return the full names of the secrets that enable a provider, such as `PAYPAY_API_KEY`."""
     return _prefixed_names(provider, access_by_provider()[provider].credentials)
 
 
-def required_secret_names(provider: str) -> tuple[str, ...]:
+def list_required_secret_names(provider: str) -> tuple[str, ...]:
     """Return the full names of all secrets that a provider needs: those that enable it, and the additional ones
     that a call needs."""
     access = access_by_provider()[provider]

@@ -19,10 +19,10 @@ from console.settings.provider_access import (
     ProviderAccess,
     ProviderSettingsT,
     access_by_provider,
-    credential_names,
+    list_credential_names,
+    list_required_secret_names,
     parse_call_url,
     parse_seconds,
-    required_secret_names,
     spacing_seconds,
 )
 from console.settings.secrets import STORE_KEY_NAME, VARIABLE_PREFIX, Keyring, SecretStore, system_keyring
@@ -134,19 +134,21 @@ class Settings:
     def is_enabled(self, provider: str) -> bool:
         """Return True if the provider has a configured origin, or all secrets that enable it. This may read the
         keyring."""
-        return self.provider_url(provider) is not None or all(map(self.secret, credential_names(provider)))
+        return self.provider_url(provider) is not None or all(map(self.secret, list_credential_names(provider)))
 
-    def missing_secret_names(self, provider: str) -> tuple[str, ...]:
+    def list_missing_secret_names(self, provider: str) -> tuple[str, ...]:
         """Return the names of the environment variables for the secrets that the provider needs and that are
         missing. This may read the keyring."""
-        return tuple(f"CONSOLE_SECRET_{name}" for name in required_secret_names(provider) if not self.secret(name))
+        return tuple(
+            f"CONSOLE_SECRET_{name}" for name in list_required_secret_names(provider) if not self.secret(name)
+        )
 
     def secrets_of(self, provider: str) -> dict[str, str]:
         """Return all secrets that a provider needs, by name without the provider's prefix (`API_KEY`). A missing
         secret is "". This may read the keyring."""
         return {
             name.removeprefix(f"{provider.upper()}_"): self.secret(name) or ""
-            for name in required_secret_names(provider)
+            for name in list_required_secret_names(provider)
         }
 
     def secret(self, name: str) -> str | None:
@@ -211,7 +213,7 @@ class Settings:
 
 def _credential_names() -> tuple[str, ...]:
     """Return the names of all secrets of providers, and the name of the store key."""
-    of_providers = (name for provider in access_by_provider() for name in required_secret_names(provider))
+    of_providers = (name for provider in access_by_provider() for name in list_required_secret_names(provider))
     return (*of_providers, "ALARMBOX_REFRESH_TOKEN", STORE_KEY_NAME)
 
 
@@ -230,7 +232,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         name: _read_provider_url(name, access, setting_source, hosts) for name, access in access_by_provider().items()
     }
     default_spacing = spacing_seconds(provider_urls["alarmbox"], ALARMBOX_SPACING_SECONDS)
-    payment_providers = provider_registry.registered_parts(ConfiguredProvider)
+    payment_providers = provider_registry.list_registered_parts(ConfiguredProvider)
     operator = setting_source.get("OPERATOR", RawSetting.parse_operator, None)
     secrets = SecretStore(env, home, urls=urls, keyring=keyring)
     settings = Settings(

@@ -82,7 +82,7 @@ def _make_acting_alarmbox(context: "ServiceContext") -> "tuple[AlarmBox, Authori
 
 def configured_providers(settings: Settings) -> tuple[str, ...]:
     """Return the names of the enabled payment providers. May read the keyring."""
-    return tuple(name for name in provider_registry.provider_names() if settings.is_enabled(name))
+    return tuple(name for name in provider_registry.list_provider_names() if settings.is_enabled(name))
 
 
 def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
@@ -106,7 +106,7 @@ def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
             "provider": name,
         }
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
-    for variable in settings.missing_secret_names(name):
+    for variable in settings.list_missing_secret_names(name):
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": variable, "problem": SettingProblem.SETTING_MISSING})
     return plugin.make_adapter(make_adapter_arguments(context, plugin))
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import LARGEST_MINOR, MINOR_DIGITS_BY_CURRENCY, Money
-from console.domain.payments.provider_registry import ProviderTraits, registered_parts
+from console.domain.payments.provider_registry import ProviderTraits, list_registered_parts
 from console.resource_paths import resources_dir
 from console.wording import findings
 from console.wording.formats import (
@@ -63,7 +63,7 @@ def sentences_by_key(language: str) -> Mapping[str, str]:
     """Return all texts of one language ("ja" or "en") by wording key: the texts of the program and those of the
     payment providers.
     """
-    plugin_words = (plugin.words for plugin in registered_parts(ProviderTraits))
+    plugin_words = (plugin.words for plugin in list_registered_parts(ProviderTraits))
     return {
         **program_sentences(language),
         **{key: texts[language] for words in plugin_words for key, texts in words.items()},

@@ -4,7 +4,7 @@ amounts are computed with integers only."""
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from console.domain.calendar_days import JST, last_valid_day
+from console.domain.calendar_days import JST, compute_last_valid_day
 from console.domain.corporation_number import DIGIT_COUNT, group_digits
 
 TimeStyle = Literal["full", "short", "clock", "day", "until"]
@@ -23,7 +23,7 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
     if at is None:
         return NO_VALUE
     if style == "until":
-        return format_day(last_valid_day(at))
+        return format_day(compute_last_valid_day(at))
     return at.astimezone(JST).strftime(_FORMAT_BY_STYLE[style])
 
 

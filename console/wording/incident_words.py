@@ -9,7 +9,7 @@ from console.domain.alerts.incidents import (
     IncidentAction,
     IncidentState,
     IncidentStep,
-    playbook_of,
+    get_playbook,
 )
 from console.domain.money import LARGEST_MINOR, Money
 from console.wording import catalogue as wording
@@ -50,7 +50,7 @@ def sum_texts(incident: Incident) -> Sequence[str]:
 
 def playbook_keys(incident: Incident) -> Sequence[str]:
     """Return the wording keys of the incident's playbook: the steps that people should follow, in their order."""
-    name = playbook_of(incident.main_alert.rule_id)
+    name = get_playbook(incident.main_alert.rule_id)
     keys = (f"playbook.{name}.{number}" for number in range(1, _MAX_PLAYBOOK_STEPS + 1))
     return [key for key in keys if wording.has_sentence(key)]
 
@@ -62,7 +62,7 @@ def end_reason_text(incident: Incident, translate: Translate) -> str | None:
         return incident.resolution.words
     if incident.state is not IncidentState.CLOSED:
         return None
-    key = f"incident.because.{playbook_of(incident.main_alert.rule_id)}"
+    key = f"incident.because.{get_playbook(incident.main_alert.rule_id)}"
     return translate(key if wording.has_sentence(key) else "incident.because.case")
 
 

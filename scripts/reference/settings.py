@@ -20,7 +20,11 @@ from console.domain.errors import ConsoleError
 from console.settings import settings as module
 from console.settings.alerts import MIN_WEBHOOK_KEY_LENGTH, WEBHOOK_KEY_NAME
 from console.settings.profile_file import _SETTING_NAME_BY_KEY
-from console.settings.provider_access import access_by_provider, required_secret_names, setting_name_by_profile_key
+from console.settings.provider_access import (
+    access_by_provider,
+    list_required_secret_names,
+    setting_name_by_profile_key,
+)
 from console.settings.secrets import MIN_STORE_KEY_LENGTH, STORE_KEY_NAME, VARIABLE_PREFIX
 from console.settings.value_parsers import RawSetting
 from console.wording import catalogue as wording
@@ -213,7 +217,7 @@ def _package(name: str) -> str:
 
 def _secrets() -> list[tuple[str, str]]:
     """Return the variables of all secrets, and what each belongs to."""
-    named = {name: provider for provider in access_by_provider() for name in required_secret_names(provider)}
+    named = {name: provider for provider in access_by_provider() for name in list_required_secret_names(provider)}
     named |= {
         "ALARMBOX_REFRESH_TOKEN": "alarmbox, the first one; later ones are in the database",
         STORE_KEY_NAME: f"stored tokens and spooled answers, encrypted; at least {MIN_STORE_KEY_LENGTH} characters",

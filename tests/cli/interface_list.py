@@ -88,7 +88,7 @@ def variables() -> list[str]:
         env = Recording(CONSOLE_HOME=home, CONSOLE_LANGUAGE="en", CONSOLE_SECRET_STORE_KEY="k" * 16)
         settings = Settings.load(env)
         for provider in ("alarmbox", "paypay", "atom"):
-            asked.update(settings.missing_secret_names(provider))
+            asked.update(settings.list_missing_secret_names(provider))
     for source in sorted(ROOT.glob("console/**/*.py")):
         asked.update(_VARIABLE.findall(source.read_text("utf-8")))
     return sorted(name for name in asked if name.startswith("CONSOLE_") and name not in _PREFIXES)

@@ -68,7 +68,7 @@ def test_it_is_enabled_by_its_settings(tmp_path: Path) -> None:
     assert Settings.load(env | {"CONSOLE_KAEDE_URL": "https://api.kaede-pay.example"}).is_enabled("kaede")
     given = env | {f"CONSOLE_{name}": text for name, text in SECRETS.items() if "NOTICE" not in name}
     assert Settings.load(given).is_enabled("kaede")
-    assert Settings.load(given).missing_secret_names("kaede") == ("CONSOLE_SECRET_KAEDE_NOTICE_KEY",)
+    assert Settings.load(given).list_missing_secret_names("kaede") == ("CONSOLE_SECRET_KAEDE_NOTICE_KEY",)
     (tmp_path / "profile.toml").write_text('[kaede]\nurl = "https://api.kaede-pay.example"\nspacing_seconds = 3\n')
     told = Settings.load(env)
     assert told.provider_url("kaede") == "https://api.kaede-pay.example"
@@ -220,7 +220,7 @@ def test_its_payments_are_reconciled_one_by_one(desk: Terminal, kaede: KaedeServ
     imported(desk, kaede)
     asked = len(kaede.asked)
     with open_console(Settings.load(desk.env)) as console:
-        today = console._context.now().astimezone(provider_registry.time_zone("kaede")).date()
+        today = console._context.now().astimezone(provider_registry.get_time_zone("kaede")).date()
         report = console.reconciliation.run("kaede", today, today)
         assert "kaede" in console.reconciliation.views.providers()
     assert (report.matched, report.different_state, report.missing_there) == (1, 0, 0)

@@ -166,7 +166,7 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
     """Bought, confirmed by a read: success by one person; without the id it is bad input."""
     sandbox.control.add_fault("reset_after_charge", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
-    (charge,) = sandbox.ledger.charges_of_number(NUMBER)
+    (charge,) = sandbox.ledger.list_charges_of_number(NUMBER)
     words = ("resolve", "credit-check", str(record["id"]), "--as", "success", "--evidence", "their screen")
     assert terminal.json(*words).status == 2
     settled = terminal.json(*words, "--provider-id", str(charge.id)).data

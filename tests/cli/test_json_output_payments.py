@@ -18,7 +18,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import AllowedAction, Explanation, NextStep
 from console.domain.tasks.records import Saga
-from console.domain.tasks.saga_progress import saga_view
+from console.domain.tasks.saga_progress import make_saga_view
 from console.domain.tasks.states import SagaState
 from console.domain.views.any_record import LookupResult
 
@@ -159,7 +159,7 @@ def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
         3, "payment_timeout", "payment", 5, SagaState.RUNNING, "expire_payment", facts, AT, AT, "unknown",
         AT + timedelta(minutes=5), 2,
     )  # fmt: skip
-    view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(saga_view(saga, names, AT),))
+    view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(make_saga_view(saga, names, AT),))
     (one,) = told(cli_json.record_view_json(view, translate))["timeouts"]
     assert (one["payment_id"], one["state"], one["step"]) == (5, "running", "expire_payment")
     assert (one["reason"], one["attempts"]) == ("unknown", 2)

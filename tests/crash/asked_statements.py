@@ -175,7 +175,7 @@ def _check_approval(on: AskedStage, target: ActionTarget, code: str, where: str)
 
 def _check_purchase(on: AskedStage, number: str, code: str, where: str) -> None:
     """One charge at most, a named ending that tells the truth, and after the next due tasks nothing that hangs."""
-    charged = len(on.sandbox.ledger.charges_of_number(number))
+    charged = len(on.sandbox.ledger.list_charges_of_number(number))
     assert charged <= 1, f"{charged} charges: {where}"
     assert code in statements.NAMED | {"done"}, f"{code}: {where}"
     assert code != "done" or charged == 1, f"done, but not charged: {where}"
@@ -188,4 +188,4 @@ def _check_purchase(on: AskedStage, number: str, code: str, where: str) -> None:
         truth.check_charges(found, on.sandbox.ledger.count_by_number())
         truth.check_queues(fresh)
         assert truth.still_calling(fresh.database) == 0, where
-    assert len(on.sandbox.ledger.charges_of_number(number)) == charged, f"bought again by due tasks: {where}"
+    assert len(on.sandbox.ledger.list_charges_of_number(number)) == charged, f"bought again by due tasks: {where}"

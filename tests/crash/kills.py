@@ -122,7 +122,7 @@ def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
         sandbox.control.add_fault("close_after_charge", call="purchase", number=case.number)
         assert _code(lambda: _buy(case, console)) == "outcome_unknown"
     (record,) = console.lookup.find_records(case.number).credit_checks
-    charge = sandbox.ledger.charges_of_number(case.number)[0]
+    charge = sandbox.ledger.list_charges_of_number(case.number)[0]
     case.record_id = record.id
     case.subject = f"{record.id}:{charge.id}" if case.action == "resolve" else str(record.id)
 
@@ -217,7 +217,7 @@ def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck)
     """Success where the ledger has a charge of its own for it; otherwise two people say it was not bought."""
     step = console.credit_checks.read_credit_check(record.id).explanation.next_step
     assert (step.code, bool(step.command)) == ("next.resolve", True) or case.action == "probe", f"{case}: {step}"
-    mine = [charge.id for charge in sandbox.ledger.charges_of_number(case.number)]
+    mine = [charge.id for charge in sandbox.ledger.list_charges_of_number(case.number)]
     known = {row.provider_id for row in truth.rows(console.database)}
     fresh = [charge for charge in mine if charge not in known]
     if fresh:

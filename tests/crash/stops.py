@@ -91,7 +91,7 @@ def _wake(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[
         tally[f"told {one.child.report()}"] += 1
         assert one.child.ended() == 0
         after = _only(console, one.number)
-        (charge,) = sandbox.ledger.charges_of_number(one.number)
+        (charge,) = sandbox.ledger.list_charges_of_number(one.number)
         if one.decided:
             assert (after.state, after.certainty) == (before.state, before.certainty), f"overwritten: {after}"
             assert _contradicted(console, after.id) == 1

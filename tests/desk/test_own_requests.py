@@ -76,7 +76,7 @@ def test_a_waiting_purchase_is_withdrawn(seats: Seats, sit: Sit, sandbox: Sandbo
         assert not offers(dialog)
         assert worker.desk_requests.count_waiting() == 0
     person.rest()
-    assert not sandbox.ledger.charges_of_number(NUMBERS[0])
+    assert not sandbox.ledger.list_charges_of_number(NUMBERS[0])
 
 
 @through_a_worker
@@ -95,7 +95,7 @@ def test_a_taken_purchase_goes_on(seats: Seats, sit: Sit, sandbox: Sandbox) -> N
     sandbox.control.release_calls()
     person.until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() != "Withdrawn"
-    assert len(sandbox.ledger.charges_of_number(NUMBERS[0])) == 1
+    assert len(sandbox.ledger.list_charges_of_number(NUMBERS[0])) == 1
     assert not offers(dialog)
 
 
@@ -111,7 +111,7 @@ def test_a_request_taken_at_the_same_moment_goes_on(seats: Seats, sit: Sit, sand
         assert (button.isEnabled(), button.text()) == (False, "Withdraw")
         assert dialog.is_busy
     person.until(lambda: dialog.windowTitle() == "Bought")
-    assert len(sandbox.ledger.charges_of_number(NUMBERS[0])) == 1
+    assert len(sandbox.ledger.list_charges_of_number(NUMBERS[0])) == 1
 
 
 @through_a_worker
@@ -174,7 +174,7 @@ def test_any_waiting_request_is_withdrawn_in_the_list(seats: Seats, sit: Sit, sa
         person.until(lambda: dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 0")
         person.until(lambda: not person.opening.context.running_acting_calls)
         assert worker.desk_requests.count_waiting() == 0
-    assert not sandbox.ledger.charges_of_number(NUMBERS[0])
+    assert not sandbox.ledger.list_charges_of_number(NUMBERS[0])
 
 
 @through_a_worker

@@ -28,7 +28,7 @@ def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
 )
 def test_the_last_valid_day(ends: datetime, last: date) -> None:
     """What ends at midnight in Japan is valid on the day before, and a microsecond later on the day that begins."""
-    assert dates.last_valid_day(ends) == last
+    assert dates.compute_last_valid_day(ends) == last
 
 
 def test_instants_are_told_in_utc() -> None:

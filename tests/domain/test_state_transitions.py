@@ -8,7 +8,7 @@ from console.domain import calendar_days as dates
 from console.domain.access import permissions
 from console.domain.clock import TimeScale
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
-from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState, payment_path
+from console.domain.payments.states import PAYMENT_STEPS, PaymentState, RefundState, find_payment_path
 from console.domain.records import CheckState, OperationState, Person
 from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
@@ -29,8 +29,8 @@ def test_what_ended_stays(before: CheckState, after: CheckState) -> None:
 def test_pending_may_end_both_ways() -> None:
     """Only pending is open."""
     assert states.CREDIT_CHECK_TRANSITIONS[CheckState.PENDING] == {CheckState.SUCCESS, CheckState.ERROR}
-    assert "calling" in states.sources_of_operation(OperationState.UNKNOWN)
-    assert "unknown" not in states.sources_of_operation(OperationState.UNKNOWN)
+    assert "calling" in states.list_sources_of_operation(OperationState.UNKNOWN)
+    assert "unknown" not in states.list_sources_of_operation(OperationState.UNKNOWN)
 
 
 def test_schedules_end_with_a_person() -> None:
@@ -58,7 +58,7 @@ def test_the_scale_divides_waits_but_never_starves_a_lease() -> None:
 def test_a_day_ends_at_midnight_in_japan() -> None:
     """The last valid day counts in full, in Japan."""
     assert dates.instant_text(dates.end_of_day(date(2027, 11, 20))) == "2027-11-20T15:00:00Z"
-    assert dates.last_valid_day(dates.end_of_day(date(2027, 11, 20))) == date(2027, 11, 20)
+    assert dates.compute_last_valid_day(dates.end_of_day(date(2027, 11, 20))) == date(2027, 11, 20)
 
 
 def test_buying_takes_the_flag() -> None:
@@ -121,7 +121,7 @@ def test_where_an_operation_may_come_from(after: OperationState) -> None:
         OperationState.DONE: ("calling", "unknown"),
         OperationState.FAILED: ("calling", "unknown"),
     }
-    assert states.sources_of_operation(after) == sources[after]
+    assert states.list_sources_of_operation(after) == sources[after]
 
 
 def test_which_refunds_hold_their_sum() -> None:
@@ -157,7 +157,7 @@ def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> No
     """The waiting states, a success and a callback's confirmation may be passed through; a failure, an expiry or the
     receipt of a callback never.
     """
-    assert payment_path(*way) == WAYS[way]
+    assert find_payment_path(*way) == WAYS[way]
 
 
 def test_a_schedule_has_an_end_and_each_of_its_steps() -> None:

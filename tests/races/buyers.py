@@ -192,7 +192,7 @@ def _judge(
 
 def check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
     """Who was told "bought" holds an id that the provider charged for that very number, once for all."""
-    ledger = {charge.id: charge.number for charge in sandbox.ledger.charges_of_number()}
+    ledger = {charge.id: charge.number for charge in sandbox.ledger.list_charges_of_number()}
     told = Counter(ending.provider_id for ending in endings if ending.code == "bought")
     for ending in endings:
         if ending.code == "bought":

@@ -94,7 +94,7 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
 
 
 def _decide(place: Place, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
-    charges = sandbox.ledger.charges_of_number(record.corporation_number)
+    charges = sandbox.ledger.list_charges_of_number(record.corporation_number)
     if charges:
         settled = console.recovery.resolve("credit-check", record.id, "success", "their screen", charges[0].id).record
     else:

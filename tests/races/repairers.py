@@ -29,7 +29,7 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
             fault, call = ("close_after_charge", "purchase") if i % 2 else ("pdf_missing", "pdf")
             sandbox.control.add_fault(fault, call=call, number=number)
             _quietly(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
-        charges = {charge.number: charge.id for charge in sandbox.ledger.charges_of_number()}
+        charges = {charge.number: charge.id for charge in sandbox.ledger.list_charges_of_number()}
         ids = [(console.lookup.find_records(number).credit_checks[0].id, charges[number]) for number in names]
         told = [
             place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i, ALARMBOX_FIND_PURCHASES="1") for i in range(PROCESSES)

@@ -182,7 +182,7 @@ def test_which_are_configured(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(context: ServiceContext) -> None:
     """A disabled provider and a missing secret are refused by the name of what would help."""
-    for name in provider_registry.provider_names():
+    for name in provider_registry.list_provider_names():
         detail = refusal(context, name)
         assert (detail["variable"], detail["problem"]) == (f"CONSOLE_{name.upper()}_URL", "provider_disabled")
     for secrets, name in ((PAYPAY, "paypay"), (ATOM, "atom")):
@@ -239,7 +239,7 @@ def test_both_are_opened_by_the_documented_variables(context: ServiceContext, sa
     env = {"CONSOLE_PAYPAY_URL": sandbox.url, "CONSOLE_ATOM_URL": sandbox.url}
     names = [f"ATOM_{name}" for name in ATOM_NAMES] + ["PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"]
     env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}
-    for name in provider_registry.provider_names():
+    for name in provider_registry.list_provider_names():
         sandbox.control.payments_control.register_payment(name, "ORD-1", 3300)
         vendor = opened(context, name, env=env)
         asked = PaymentQuestion("ORD-1", amount=Money(3300, vendor.capabilities.currency), begun_at=context.now())

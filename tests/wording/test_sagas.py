@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.payments.records import OrderState
 from console.domain.tasks.records import Saga
-from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState, saga_view
+from console.domain.tasks.saga_progress import SagaStep, SagaView, StepState, make_saga_view
 from console.domain.tasks.states import SagaState
 from console.services.payments.timeout_start import PAYMENT_TIMEOUT_KIND, TIMEOUT_STEPS
 from console.wording import catalogue as wording
@@ -24,7 +24,7 @@ def saga(**more: object) -> Saga:
 
 
 def shown(**more: object) -> SagaView:
-    return saga_view(saga(**more), TIMEOUT_STEPS, NOW)
+    return make_saga_view(saga(**more), TIMEOUT_STEPS, NOW)
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)

@@ -288,7 +288,7 @@ def _add_expected_version_option(parser: _Parser, translate: Translate) -> None:
 
 
 def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> None:
-    actions, names = _add_group(commands, "payment", translate), provider_registry.provider_names()
+    actions, names = _add_group(commands, "payment", translate), provider_registry.list_provider_names()
     import_command = _add_changing_command(actions, "import", translate, "payment.import")
     import_command.add_argument("provider", choices=names, metavar="PROVIDER", help=", ".join(names))
     import_command.add_argument("merchant_payment_id", metavar="MERCHANT_PAYMENT_ID")
@@ -301,7 +301,7 @@ def _add_payment_commands(commands: SubcommandGroup, translate: Translate) -> No
 
 def _add_reconcile_command(commands: SubcommandGroup, translate: Translate) -> None:
     reconcile = _add_changing_command(commands, "reconcile", translate)
-    provider_help = ", ".join((*provider_registry.provider_names(), translate("cli.help.reconcile_provider")))
+    provider_help = ", ".join((*provider_registry.list_provider_names(), translate("cli.help.reconcile_provider")))
     reconcile.add_argument("provider", metavar="PROVIDER", help=provider_help)
     for name in ("from", "to"):
         reconcile.add_argument(
@@ -421,7 +421,7 @@ def _add_limit_commands(commands: SubcommandGroup, translate: Translate) -> None
 def _add_read_only_commands(commands: SubcommandGroup, translate: Translate) -> None:
     actions = _add_group(commands, "read-only", translate, "switches")
     _add_command(actions, "list", translate, "switches.list")
-    names = (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names())
+    names = (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
     for word in ("on", "off"):
         switch = _add_changing_command(actions, word, translate, f"switches.{word}")
         switch.add_argument("--provider", choices=names, metavar="PROVIDER", help=", ".join(names))

@@ -15,7 +15,7 @@ from console.demo.samples.credit_check_factory import SampleEvent
 from console.demo.samples.payment_factory import ORDER_KIND, PAYMENT_KIND, REFUND_KIND, PaymentSample, RefundSample
 from console.demo.samples.record_rows import ColumnValues
 from console.domain.payments.records import Payment, SetAsideState
-from console.domain.payments.states import PaymentState, RefundState, payment_path
+from console.domain.payments.states import PaymentState, RefundState, find_payment_path
 from console.domain.records import Certainty
 from console.domain.tasks.saga_progress import DONE_FACT
 from console.domain.tasks.states import SagaState
@@ -118,7 +118,7 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
     if sample.provider_payment_id:
         values["provider_payment_id"] = sample.provider_payment_id
     first_state = _PaymentState.COMPLETED if sample.status is _PaymentState.REVERSED else sample.status
-    path = payment_path(_PaymentState.INITIALIZING, first_state)
+    path = find_payment_path(_PaymentState.INITIALIZING, first_state)
     payments.follow_path(conn, _read_payment(conn, sample), path, _entered_at(sample, first_state), **values)
     if sample.captured_minor:
         payments.capture_amount(conn, sample.id, sample.captured_minor, sample.latest_event_at)

@@ -41,7 +41,7 @@ class Publisher(Protocol):
     def close(self) -> None: ...
 
 
-def alert_message(
+def make_alert_message(
     event_name: EventName, alert: Alert, database_id: str, facts: Mapping[str, object] | None = None
 ) -> AlertMessage:
     """Return the event that tells other programs that `alert` was raised or resolved. `facts` are further members of

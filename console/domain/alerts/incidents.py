@@ -273,6 +273,6 @@ remove the cause; the wordings have the steps as `playbook.<name>.1`, `playbook.
 DEFAULT_PLAYBOOK = "case"
 
 
-def playbook_of(rule: str) -> str:
+def get_playbook(rule: str) -> str:
     """Return the name of the playbook (see PLAYBOOK_OF_RULE) for alerts of this rule."""
     return PLAYBOOK_OF_RULE.get(rule, DEFAULT_PLAYBOOK)

@@ -73,7 +73,7 @@ def _find_step(
     if can_import and notice.order_no and not lacks_fact:
         command = f"support-console payment import {notice.source} {notice.order_no}"
         if asks_by_amount_and_day and amount is not None and notice.occurred_at is not None:
-            day = notice.occurred_at.astimezone(provider_registry.time_zone(notice.source)).date()
+            day = notice.occurred_at.astimezone(provider_registry.get_time_zone(notice.source)).date()
             command += f" --amount {decimal_text(amount)} --date {day}"
         return NextStep("next.notice_import", facts, command)
     case = facts["case"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from console.domain.lookup.query import DAY_OPERATOR
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filter_text import known_providers
+from console.domain.queues.filter_text import list_known_providers
 from console.domain.queues.filters import NO_OWNER, RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
@@ -79,7 +79,7 @@ def _continue_word(word: str) -> Iterator[tuple[str, str]]:
             yield from ((one, "") for one in OFFERED_VALUES if one.startswith(name))
         return
     earlier, comma, partial = values.rpartition(",")
-    offered = known_providers() if name == "provider" else OFFERED_VALUES.get(name, ())
+    offered = list_known_providers() if name == "provider" else OFFERED_VALUES.get(name, ())
     if partial in offered:
         return
     chosen = earlier.split(",")

@@ -245,7 +245,7 @@ def is_final(payment: Payment) -> bool:
     return payment.state in FINAL_STATES and payment.certainty is Certainty.KNOWN
 
 
-def money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
+def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
     """Split the captured amount of a payment into its parts. The reserved amount has three parts: refunds that the
     provider has accepted, refunds with an unknown outcome, and refunds that aren't sent yet.
     """
@@ -278,7 +278,10 @@ def find_reversal_deadline(record: Payment) -> datetime | None:
     """Return the instant (aware) until which the payer's bank may reverse a paid payment; None if the payment isn't
     paid or can't be reversed.
     """
-    days, zone = provider_registry.reversible_days(record.provider), provider_registry.time_zone(record.provider)
+    days, zone = (
+        provider_registry.get_reversible_days(record.provider),
+        provider_registry.get_time_zone(record.provider),
+    )
     if days is None or record.paid_at is None or record.state not in PAID_STATES:
         return None
     first_day_after = record.paid_at.astimezone(zone).date() + timedelta(days=days + 1)

@@ -76,7 +76,7 @@ class ProviderTraits:
 P = TypeVar("P", bound=ProviderTraits)
 
 
-def registered_parts(part: type[P]) -> tuple[P, ...]:
+def list_registered_parts(part: type[P]) -> tuple[P, ...]:
     """Return all payment providers, typed as `part`. Raises TypeError if a plugin isn't an instance of `part`."""
     plugins = _load_traits(PROVIDER_MODULES)
     for plugin in plugins:
@@ -92,12 +92,12 @@ def find_provider(name: str) -> ProviderTraits | None:
     return next((plugin for plugin in _load_traits(PROVIDER_MODULES) if plugin.name == name), None)
 
 
-def provider_names() -> tuple[str, ...]:
+def list_provider_names() -> tuple[str, ...]:
     """Return the names of all payment providers, in the order of `PROVIDER_MODULES`."""
     return tuple(plugin.name for plugin in _load_traits(PROVIDER_MODULES))
 
 
-def time_zone(name: str) -> timezone:
+def get_time_zone(name: str) -> timezone:
     """Return the time zone of the provider's calendar days. For a name that is no payment provider, return
     Japan's.
     """
@@ -105,7 +105,7 @@ def time_zone(name: str) -> timezone:
     return provider.time_zone if provider else JST
 
 
-def reversible_days(name: str) -> int | None:
+def get_reversible_days(name: str) -> int | None:
     """Return the number of days in which the payer's bank may reverse a payment of this provider; None if a success
     is final.
     """

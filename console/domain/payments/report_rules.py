@@ -13,7 +13,7 @@ from console.domain.money import Money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
-from console.domain.payments.states import PaymentState, payment_path
+from console.domain.payments.states import PaymentState, find_payment_path
 from console.domain.records import Certainty, WorkReason
 
 
@@ -81,7 +81,7 @@ def _success_effect(payment: Payment, report: PaymentReport, source: ReportSourc
         not newer and payment.state is PaymentState.PAYMENT_FAILED
     ):  # a newer failure is known, so the payment was reversed
         path, rule, observed = (
-            (*path, *payment_path(path[-1], PaymentState.REVERSED)),
+            (*path, *find_payment_path(path[-1], PaymentState.REVERSED)),
             WorkReason.REVERSED,
             payment.provider_state or "",
         )
@@ -108,7 +108,7 @@ def _find_further_capture_case(report: PaymentReport) -> tuple[str | None, str]:
 
 
 def _steps_of_success(state: PaymentState, source: ReportSource) -> tuple[PaymentState, ...]:
-    paid = payment_path(state, PaymentState.PAYMENT_SUCCESS)
+    paid = find_payment_path(state, PaymentState.PAYMENT_SUCCESS)
     return paid + _steps_after_paid(PaymentState.PAYMENT_SUCCESS, source)
 
 
@@ -118,7 +118,7 @@ def _steps_after_paid(state: PaymentState, source: ReportSource) -> tuple[Paymen
     payment is completed.
     """
     if source in (ReportSource.READ, ReportSource.PEOPLE):
-        return payment_path(state, PaymentState.COMPLETED)
+        return find_payment_path(state, PaymentState.COMPLETED)
     if source is ReportSource.CALLBACK and state is PaymentState.PAYMENT_SUCCESS:
         return (PaymentState.CALLBACK_RECEIVED, PaymentState.SIGNATURE_VERIFIED)
     if source is ReportSource.CALLBACK and state is PaymentState.CALLBACK_RECEIVED:
@@ -128,12 +128,12 @@ def _steps_after_paid(state: PaymentState, source: ReportSource) -> tuple[Paymen
 
 def _failure_effect(payment: Payment, report: PaymentReport, source: ReportSource) -> ReportEffect:
     if payment.state in WAITING_STATES:
-        return ReportEffect(payment_path(payment.state, PaymentState.PAYMENT_FAILED))
+        return ReportEffect(find_payment_path(payment.state, PaymentState.PAYMENT_FAILED))
     if payment.state not in PAID_STATES:
         return ReportEffect()
     if source is ReportSource.CALLBACK or _is_of_another_attempt(payment, report):
         return ReportEffect(is_newest=False)  # a read will tell the state of this payment
-    path = payment_path(payment.state, PaymentState.REVERSED)
+    path = find_payment_path(payment.state, PaymentState.REVERSED)
     return ReportEffect(path, case=WorkReason.REVERSED, observed=report.provider_state)
 
 
@@ -153,7 +153,7 @@ def _waiting_effect(payment: Payment, report: PaymentReport, source: ReportSourc
     if payment.state in PAID_STATES or payment.state in ENDED_UNPAID_STATES:
         return ReportEffect(is_newest=payment.state in ENDED_UNPAID_STATES)
     return ReportEffect(
-        payment_path(payment.state, PaymentState.USER_PAYMENT) if payment.state in WAITING_STATES else ()
+        find_payment_path(payment.state, PaymentState.USER_PAYMENT) if payment.state in WAITING_STATES else ()
     )
 
 

@@ -54,7 +54,7 @@ PAYMENT_STEPS: Mapping[PaymentState, frozenset[PaymentState]] = {
 }
 
 
-def payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentState, ...]:
+def find_payment_path(start: PaymentState, goal: PaymentState) -> tuple[PaymentState, ...]:
     """Return the states after `start` up to `goal`, each step in the table `PAYMENT_STEPS`; empty if there is no
     path.
 

@@ -16,7 +16,7 @@ RETRIES_FACT = "retries"
 _facts: ContextVar[Mapping[str, str]] = ContextVar("tracing", default=MappingProxyType({}))
 
 
-def current_facts() -> Mapping[str, str]:
+def get_current_facts() -> Mapping[str, str]:
     """Return the facts about the current work by name: `correlation` (the correlation id) and, where known, `run`,
     `task`, `record`, `operation` and `retries`.
     """

@@ -118,12 +118,12 @@ def _parse_codes(text: str, allowed: frozenset[str] | None = None) -> frozenset[
 
 
 def _add_providers(record_filter: RecordFilter, text: str) -> RecordFilter:
-    return replace(record_filter, providers=_parse_codes(text, frozenset(known_providers())))
+    return replace(record_filter, providers=_parse_codes(text, frozenset(list_known_providers())))
 
 
-def known_providers() -> tuple[str, ...]:
+def list_known_providers() -> tuple[str, ...]:
     """Return the names of the providers of records: that of credit checks, then the payment providers."""
-    return (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names())
+    return (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
 
 
 def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:

@@ -9,7 +9,7 @@ from console.domain.error_reasons import InProgressReason, NothingToResolveReaso
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
 from console.domain.payments.records import Order, OrderState, Payment, Refund
-from console.domain.payments.states import PaymentState, RefundState, payment_path
+from console.domain.payments.states import PaymentState, RefundState, find_payment_path
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 
 CONTRADICTED_REASONS = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
@@ -88,20 +88,20 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
     return "refund_contradicted" if refund.work.reason in CONTRADICTED_REASONS else None
 
 
-def path_of_decision(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
+def find_decision_path(state: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
     """Return the states through which a decision changes a payment from `state` to `target`, each step in the
     transition table; empty if there is no such path.
     """
     if target is PaymentState.REVERSED and state in WAITING_STATES | ENDED_UNPAID_STATES:
         return ()  # nothing was paid that could be reversed
-    return payment_path(state, target)
+    return find_payment_path(state, target)
 
 
 def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str | None:
     """Return the reason for which people can't decide that a payment is in the state `target`; None if they can."""
     is_open = payment.certainty is Certainty.UNKNOWN or payment.work.state is WorkState.NEEDS_REVIEW
     reversal = target is PaymentState.REVERSED and payment.state in PAID_STATES
-    if target is not payment.state and not path_of_decision(payment.state, target):
+    if target is not payment.state and not find_decision_path(payment.state, target):
         return "no_such_step"
     return None if is_open or reversal else "outcome_known"
 

@@ -246,7 +246,7 @@ def _payment_decision_rule(target: PaymentState) -> ChoiceRule:
         lambda facts: "provider_says_otherwise" if is_decision_denied(target, facts.statement) else None,
         _proposed_already_rule(target.value, excludes_other_proposals=True),
     )
-    return _decision_rule(target, rules, lambda facts: choice_effects.payment_effect(facts, target))
+    return _decision_rule(target, rules, lambda facts: choice_effects.compute_payment_effect(facts, target))
 
 
 def _refund_decision_rule(target: RefundState) -> ChoiceRule:
@@ -337,7 +337,7 @@ def kind_of(record: RecoverableRecord) -> str:
     return "payment" if isinstance(record, Payment) else "refund"
 
 
-def all_choices(facts: ChoiceFacts) -> tuple[DecisionChoice, ...]:
+def list_all_choices(facts: ChoiceFacts) -> tuple[DecisionChoice, ...]:
     """Return all choices that the table has for this kind of record. An excluded choice has `allowed` False and a
     reason.
     """
@@ -395,7 +395,7 @@ _UNANSWERABLE_PROBE_REASONS = frozenset(
 )
 
 
-def allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
+def find_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     """Return the action `name` of a screen, and whether it is possible now, by the rules of this table. The
     action `resolve` is possible if at least one choice is. Otherwise its reason is the first of these that
     exists: the acting person has proposed the decision; a call or decision is running; the reason of the proposed

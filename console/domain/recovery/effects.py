@@ -5,7 +5,7 @@ nothing.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from console.domain.payments.consistency import PAID_STATES, WAITING_STATES, money_parts
+from console.domain.payments.consistency import PAID_STATES, WAITING_STATES, compute_money_parts
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
@@ -24,7 +24,7 @@ def check_effect(facts: ChoiceFacts, target: CheckState) -> DecisionEffect | Non
     return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER))
 
 
-def payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect | None:
+def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect | None:
     """Return the effect of a decision that a payment has the state `target`; None if the record isn't a payment.
     The captured amount is the one that the provider stated, if it differs from the requested amount. A payment
     that the provider reports as expired becomes expired.
@@ -46,7 +46,7 @@ def payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect |
     order = (
         _order_change(facts.order, payment_after, covered=facts.covered) if news else _unchanged_order(facts.order)
     )
-    money = money_parts(record, facts.refunds), money_parts(payment_after, facts.refunds)
+    money = compute_money_parts(record, facts.refunds), compute_money_parts(payment_after, facts.refunds)
     return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER), order, money)
 
 
@@ -69,8 +69,8 @@ def refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEffect | N
     elif record.set_aside_id is not None:
         payment_after = replace(payment_after, set_aside_minor=paid.set_aside_minor + record.amount_minor)
     money = (
-        money_parts(paid, facts.refunds),
-        money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
+        compute_money_parts(paid, facts.refunds),
+        compute_money_parts(payment_after, tuple(_replace_refund(facts.refunds, refund_after))),
     )
     return DecisionEffect((record.state, target), (record.certainty, _KNOWN_AFTER), money=money)
 
@@ -84,7 +84,7 @@ def order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
     paid, order = facts.payment, facts.order
     if facts.record is order:
         return DecisionEffect((order.state, OrderState.PAID), (_KNOWN_AFTER, _KNOWN_AFTER))
-    strip = money_parts(paid, facts.refunds)
+    strip = compute_money_parts(paid, facts.refunds)
     return DecisionEffect(
         (paid.state, paid.state), (paid.certainty, paid.certainty), (order.state, OrderState.PAID), (strip, strip)
     )

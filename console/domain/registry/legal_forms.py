@@ -104,6 +104,6 @@ def remove_form(folded: str) -> str:
     return bare or folded
 
 
-def is_form(folded: str) -> bool:
+def is_legal_form(folded: str) -> bool:
     """True if the folded text is nothing but a legal form."""
     return folded in _LEGAL_FORMS

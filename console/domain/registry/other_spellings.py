@@ -20,7 +20,7 @@ _LONG_VOWELS = {
     }.items()
 }
 """Spelling of a long vowel in readings, by the kana before it: ケイ for ケー, トウ for トー."""
-_VOWEL_OF = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in row}
+_VOWEL_BY_KANA = {kana: vowel for vowel, row in _LONG_VOWELS.items() for kana in row}
 _LONG_MARK = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_READINGS = 4
 """Each other spelling costs a search."""
@@ -45,7 +45,7 @@ def _list_readings_of_marks(plain: str) -> Iterator[str]:
     """Yield the text with its long vowel marks written as vowels: all of them, then fewer and fewer."""
     kana = plain.translate(_TO_KATAKANA)
     first, *others = _LONG_MARK.split(kana)
-    vowels = [_VOWEL_OF.get(part[-1:], "") for part in (first, *others)[:-1]]
+    vowels = [_VOWEL_BY_KANA.get(part[-1:], "") for part in (first, *others)[:-1]]
     for choice in islice(product((True, False), repeat=len(others)), _MAX_READINGS):
         written = (vowel if is_vowel else "ー" for vowel, is_vowel in zip(vowels, choice, strict=True))
         yield first + "".join(f"{vowel}{part}" for vowel, part in zip(written, others, strict=True))

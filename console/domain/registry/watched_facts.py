@@ -63,7 +63,7 @@ class CompanyChange:
         return find_changes(self.before, self.after)
 
 
-def watched_facts(corporation: Corporation) -> WatchedFacts:
+def make_watched_facts(corporation: Corporation) -> WatchedFacts:
     """Return the watched facts of a corporation."""
     return WatchedFacts(
         corporation.name,

@@ -31,7 +31,7 @@ class Period:
         return end_of_day(self.last)
 
 
-def period_until(now: datetime, days: int) -> Period:
+def make_period_until(now: datetime, days: int) -> Period:
     """Return the period of this many Japanese days that ends with the day of the instant `now`."""
     today = now.astimezone(JST).date()
     return Period(today - timedelta(days=days - 1), today)

@@ -70,8 +70,8 @@ def summarize(
         kind,
         schedule,
         len(times),
-        percentile(times, 50),
-        percentile(times, 90),
+        compute_percentile(times, 50),
+        compute_percentile(times, 90),
         times[-1] if times else None,
         sum(time > schedule for time in times),
         len(ages),
@@ -80,7 +80,7 @@ def summarize(
     )
 
 
-def percentile(times: Sequence[timedelta], percent: int) -> timedelta | None:
+def compute_percentile(times: Sequence[timedelta], percent: int) -> timedelta | None:
     """Return the smallest of the sorted times such that at least `percent` % of all times are not longer; None if
     there are no times.
     """

@@ -84,7 +84,7 @@ these tasks.
 """
 
 
-def interval_of(name: str) -> Interval:
+def get_interval(name: str) -> Interval:
     """Return the interval of a task by its name; USUAL_INTERVAL for a task that isn't in INTERVAL_OF_TASK."""
     return INTERVAL_OF_TASK.get(name, USUAL_INTERVAL)
 
@@ -96,7 +96,7 @@ def wait_after_failures(every: timedelta, failures: int) -> timedelta:
     return min(every * (1 << min(failures, 20)), max(every, LONGEST_BACK_OFF))
 
 
-def longest_wait(every: timedelta) -> timedelta:
+def compute_longest_wait(every: timedelta) -> timedelta:
     """Return the longest wait between two runs of a task with the interval `every`. If the stored time of the next
     run is later than that, a desk whose clock was ahead wrote this time.
     """

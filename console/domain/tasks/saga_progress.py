@@ -52,7 +52,7 @@ class SagaView:
         return next((step for step in self.steps if step.state in present_states), None)
 
 
-def saga_view(saga: Saga, names: Sequence[str], now: datetime) -> SagaView:
+def make_saga_view(saga: Saga, names: Sequence[str], now: datetime) -> SagaView:
     """Return the saga's progress at the instant `now`; `names` are the names of its steps in order."""
     at = names.index(saga.step) if saga.step in names else len(names)
     steps = [_make_step(saga, name, now, is_later=index > at) for index, name in enumerate(names)]
@@ -63,7 +63,7 @@ def _make_step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaS
     """Return the saga's step `name` with its state; `is_later` is True if the step comes after the saga's present
     step.
     """
-    done_at, undone = step_times(saga, DONE_FACT), step_times(saga, UNDONE_FACT)
+    done_at, undone = read_step_times(saga, DONE_FACT), read_step_times(saga, UNDONE_FACT)
     if name in undone:
         return SagaStep(name, StepState.UNDONE, undone[name])
     if saga.state is SagaState.STUCK and name == saga.step:
@@ -80,7 +80,7 @@ def _make_step(saga: Saga, name: str, now: datetime, *, is_later: bool) -> SagaS
     return SagaStep(name, StepState.OPEN if is_to_come else StepState.SKIPPED)
 
 
-def step_times(saga: Saga, fact_key: str) -> dict[str, datetime]:
+def read_step_times(saga: Saga, fact_key: str) -> dict[str, datetime]:
     """Return the times that the saga's facts have under `fact_key` (DONE_FACT or UNDONE_FACT), by the name of the
     step.
     """

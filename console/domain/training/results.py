@@ -44,7 +44,7 @@ _STATE_BY_VERDICT: Mapping[Verdict, TrainingState] = {
 }
 
 
-def state_of(verdict: Verdict) -> TrainingState:
+def get_training_state(verdict: Verdict) -> TrainingState:
     """Return the state of an incident with this verdict: RIGHT or OPEN for a verdict of a right or an unfinished
     treatment, WRONG for every other verdict.
     """

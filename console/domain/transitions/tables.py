@@ -86,7 +86,7 @@ def require_check_transition(state: CheckState, target: CheckState) -> None:
         raise ForbiddenTransition(f"credit check {state} -> {target}")
 
 
-def sources_of_operation(target: OperationState) -> tuple[str, ...]:
+def list_sources_of_operation(target: OperationState) -> tuple[str, ...]:
     """Return the states from which an operation may change to `target`. Each UPDATE compares the stored state with
     these states in its WHERE clause.
     """

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import NoReturn
 
-LARGEST_BYTES = 2 << 20
+MAX_JSON_BYTES = 2 << 20
 
 
 class UnreadableJson(Exception):
@@ -19,7 +19,7 @@ def parse_object(body: bytes, fraction: Callable[[str], object] | None = None) -
     """Return the JSON object in `body` (UTF-8, at most 2 MiB). `fraction` converts the text of a number with a
     fraction; None: such a number becomes a float. Raises UnreadableJson for any other body.
     """
-    if len(body) > LARGEST_BYTES:
+    if len(body) > MAX_JSON_BYTES:
         raise UnreadableJson("too large")
     try:
         text = body.decode("utf-8-sig")

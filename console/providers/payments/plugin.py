@@ -116,5 +116,5 @@ def find_plugin(name: str) -> ProviderPlugin[Any] | None:
     payment provider.
     """
     return next(
-        (plugin for plugin in provider_registry.registered_parts(ProviderPlugin) if plugin.name == name), None
+        (plugin for plugin in provider_registry.list_registered_parts(ProviderPlugin) if plugin.name == name), None
     )

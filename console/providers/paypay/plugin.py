@@ -82,9 +82,9 @@ def _make_adapter(arguments: AdapterArguments[PayPaySettings]) -> "PaymentProvid
 
 
 def _find_state(provider_word: str) -> PaymentState | None:
-    from console.providers.paypay.result_codes import PAYMENT_STATES
+    from console.providers.paypay.result_codes import PAYMENT_STATE_MEANINGS
 
-    row = PAYMENT_STATES.get(provider_word)
+    row = PAYMENT_STATE_MEANINGS.get(provider_word)
     return row.state if row else None
 
 

@@ -33,7 +33,7 @@ from console.providers.payments.result_codes import (
     make_unknown_verdict,
 )
 from console.providers.paypay.result_codes import (
-    PAYMENT_STATES,
+    PAYMENT_STATE_MEANINGS,
     REFUND_STATES,
     SUCCESSFUL_ANSWERS,
     PayPayCall,
@@ -139,7 +139,7 @@ def read_payment(question: PaymentQuestion) -> DataReader[PaymentReport]:
 
     def read(value: object) -> tuple[PaymentReport, CodeOutcome]:
         data = _require_object(value)
-        row = PAYMENT_STATES.get(_require_text(data.get("status")))
+        row = PAYMENT_STATE_MEANINGS.get(_require_text(data.get("status")))
         if row is None:
             raise UnusableAnswer("unlisted_state")
         if data.get("merchantPaymentId") is not None:

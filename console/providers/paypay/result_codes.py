@@ -119,7 +119,7 @@ def _read_verdict(common_verdict: CodeOutcome) -> CodeOutcome:
 
 _NOT_PAID_YET = make_pending_verdict("not_paid_yet")
 
-PAYMENT_STATES: Mapping[str, PaymentCodeMeaning] = {
+PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
     "CREATED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),
     "AUTHORIZED": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),
     "REAUTHORIZING": PaymentCodeMeaning(_NOT_PAID_YET, PaymentState.USER_PAYMENT, is_final=False),

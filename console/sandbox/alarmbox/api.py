@@ -117,7 +117,7 @@ class SimulatedAlarmBox:
     def _next_free_id(self) -> int:
         return next(number for number in self._check_ids if number not in self._checks)
 
-    def checks_of_number(self, number: str) -> list[StoredCheck]:
+    def list_checks_of_number(self, number: str) -> list[StoredCheck]:
         """Return the credit checks of a corporation number, newest first."""
         with self._lock:
             matching_checks = [check for check in self._checks.values() if check.number == number]
@@ -181,7 +181,7 @@ class SimulatedAlarmBox:
                 return error_reply(403, "閲覧期限が切れています")
             answer = make_credit_check_fields(check) | {
                 "expired": is_expired,
-                "infos": content.news_items(check.number, check.purchased),
+                "infos": content.make_news_items(check.number, check.purchased),
             }
             if with_pdf:
                 answer["pdf_file_data"] = base64.b64encode(_pdf_content(check)).decode("ascii")
@@ -197,7 +197,7 @@ class SimulatedAlarmBox:
 
         def act() -> HttpReply:
             return json_reply(
-                {"credit_checks": [make_credit_check_fields(check) for check in self.checks_of_number(number)]}
+                {"credit_checks": [make_credit_check_fields(check) for check in self.list_checks_of_number(number)]}
             )
 
         return ProviderCall(PROVIDER_NAME, "list", act, number, access_token=pair.access_token)

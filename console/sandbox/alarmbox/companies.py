@@ -100,7 +100,7 @@ def credit_verdict(number: str) -> str:
     return VERDICT_BY_TEST_NUMBER.get(number) or ("ok" if random_byte < 7 else "hold" if random_byte < 9 else "ng")
 
 
-def news_items(number: str, last_day: date) -> list[JsonObject]:
+def make_news_items(number: str, last_day: date) -> list[JsonObject]:
     """Return up to three invented news items about the company, from the year before `last_day`, newest first."""
     seed = _random_bytes("infos", number)
     days = sorted(last_day - timedelta(days=1 + seed[n] + seed[n + 3] % 100) for n in range(seed[9] % 4))

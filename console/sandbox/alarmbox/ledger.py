@@ -71,13 +71,13 @@ class ChargeLedger:
         with self._lock:
             return dict(self._counts)
 
-    def charges_of_number(self, number: str | None = None) -> list[Charge]:
+    def list_charges_of_number(self, number: str | None = None) -> list[Charge]:
         """Return the charges of one corporation number, or of all (None), in the sequence in which they were made."""
         with self._lock:
             return [charge for charge in self._charges.values() if number in (None, charge.number)]
 
     def export_json(self, number: str | None = None) -> JsonObject:
-        charges = self.charges_of_number(number)
+        charges = self.list_charges_of_number(number)
         return {
             "total": len(charges),
             "by_number": {number: self.count_of_number(number)} if number else self.count_by_number(),

@@ -193,7 +193,7 @@ class PaymentControl:
         body = request.read_json()
         day = date.fromisoformat(body["date"])
         merchant = str(body.get("merchant") or self._state.paypay_keys.newest_merchant_id)
-        url = self._get_sandbox_url() + self._paypay.recon_files.signed_path(merchant, day)
+        url = self._get_sandbox_url() + self._paypay.recon_files.make_signed_path(merchant, day)
         if body.get("notify", True):
             self._notice_sender.send_file_notice(url)
         return json_reply({"url": url}, 201)

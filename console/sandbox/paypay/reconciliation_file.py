@@ -39,7 +39,7 @@ class ReconciliationFiles:
         self._state = state
         self._signing_key = secrets.token_hex(16)
 
-    def signed_path(self, merchant: str, day: date) -> str:
+    def make_signed_path(self, merchant: str, day: date) -> str:
         """Return the URL path and query of a merchant's file of this day; they are valid for two hours."""
         stamp = day.strftime("%Y%m%d")
         name = f"transaction_{merchant}_{stamp}000000_{stamp}235959_v2.csv"

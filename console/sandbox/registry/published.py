@@ -62,7 +62,7 @@ class PublishedRegistry:
             current.days[day] = told
             return len(told)
 
-    def rows_between(self, first: date, last: date) -> Iterator[RegistryRow]:
+    def list_rows_between(self, first: date, last: date) -> Iterator[RegistryRow]:
         """Yield the rows of the registry's daily difference files from `first` to `last`, both included, the oldest
         day first.
         """
@@ -80,7 +80,7 @@ class PublishedRegistry:
         rows += [row for day in sorted(current.days) for row in current.days[day] if row.corporate_number == number]
         return rows
 
-    def rows_in_force(self) -> Iterator[RegistryRow]:
+    def list_rows_in_force(self) -> Iterator[RegistryRow]:
         """Yield the row in force of each corporation that is not deleted."""
         current = self._current
         changed = {row.corporate_number: row for day in sorted(current.days) for row in current.days[day]}

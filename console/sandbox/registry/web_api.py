@@ -73,7 +73,7 @@ class SimulatedRegistry:
         filters = _make_filter(query)
         return self._make_call(
             "registry_diff",
-            lambda: self._make_reply(query, filter(filters, self._published.rows_between(first, last))),
+            lambda: self._make_reply(query, filter(filters, self._published.list_rows_between(first, last))),
         )
 
     def _name_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall:
@@ -82,7 +82,7 @@ class SimulatedRegistry:
         filters = _make_filter(query)
 
         def answer() -> HttpReply:
-            rows = self._published.rows_in_force()
+            rows = self._published.list_rows_in_force()
             return self._make_reply(query, (row for row in rows if matches(row) and filters(row)))
 
         return self._make_call("registry_name", answer)

@@ -9,7 +9,7 @@ from console.domain.access.read_only import (
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, provider_names
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
 from console.services.audit import refusals
 from console.services.guarded.request_ids import RequestIds
 from console.services.process.context import ServiceContext
@@ -32,7 +32,7 @@ class ReadOnlySwitches:
     def list_scopes(self) -> tuple[str, ...]:
         """Return the names of the scopes that have a switch: EVERYTHING, the provider of credit checks, each
         payment provider."""
-        return (EVERYTHING, CREDIT_CHECK_PROVIDER, *provider_names())
+        return (EVERYTHING, CREDIT_CHECK_PROVIDER, *list_provider_names())
 
     def set_switch(self, scope: str, is_on: bool, reason: str, *, request_id: str | None = None) -> ReadOnlySwitch:
         """Set the switch of `scope`, which is EVERYTHING or the name of a provider, and return its setting. If the

@@ -228,7 +228,7 @@ def count_rows(database: Database, table: LegacyTable) -> RowCount:
     """Count the rows of the table in one pass, IDS_PER_RANGE ids per query."""
     counter = _RowCounter()
     with database.read() as conn:
-        for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.highest_id(conn), IDS_PER_RANGE):
+        for after_id, upto in adopt_rows.list_id_ranges(conn, 0, adopt_rows.find_highest_id(conn), IDS_PER_RANGE):
             for row in adopt_rows.read_original_rows(conn, after_id, upto, has_status="status" in table.columns):
                 counter.count_row(row)
     return counter.make_row_count()

@@ -147,7 +147,7 @@ class AdoptionRun:
 
     def _read_highest_id(self) -> int:
         with self._database.read() as conn:
-            return adopt_rows.highest_id(conn)
+            return adopt_rows.find_highest_id(conn)
 
     def _process_id_range(self, from_id: int, horizon: int) -> None:
         for after_id, upto in self._split_id_range(from_id, horizon, IDS_PER_RANGE * 10):
@@ -232,7 +232,7 @@ class AdoptionRun:
         while True:
             with self._database.read() as conn:
                 rows = [
-                    row for row in adopt_rows.list_undecided_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon
+                    row for row in adopt_rows.list_unadopted_rows(conn, ROWS_PER_TRANSACTION) if row[0] <= horizon
                 ]
             if not rows:
                 return

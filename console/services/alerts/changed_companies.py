@@ -31,12 +31,12 @@ from console.domain.registry.watched_facts import (
     clear_closure,
     facts_json,
     find_changes,
+    make_watched_facts,
     number_of_subject,
     observed_text,
     subject_id_of,
-    watched_facts,
 )
-from console.domain.tasks.intervals import interval_of
+from console.domain.tasks.intervals import get_interval
 from console.domain.tasks.records import Alert
 from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import iterate_until_stopped
@@ -118,7 +118,7 @@ class ChangedCompanies:
         """
         with self._context.database.read() as conn:
             position = _read_position(conn)
-            newest_ids = tuple(live_records.newest_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS)
+            newest_ids = tuple(live_records.find_newest_id(conn, kind) for kind in live_records.LIVE_RECORD_KINDS)
             reread = 0 if conn.dialect.name == "sqlite" else REREAD_IDS
         if (day, rows) < position.registry:
             return
@@ -132,7 +132,7 @@ class ChangedCompanies:
         yield 0
 
     def _store_position(self, tx: Transaction, position: WatchPosition) -> None:
-        task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())
+        task = tasks.find_or_insert(tx.conn, TASK_NAME, get_interval(TASK_NAME).seconds, self._context.now())
         text = json.dumps([position.registry_date.isoformat(), position.registry_rows, *position.last_ids])
         if task.position != text:
             tasks.store_position(tx.conn, TASK_NAME, text)
@@ -159,7 +159,7 @@ class ChangedCompanies:
         """Return the present facts of the corporations of these rows, by corporation number. A corporation that is
         not in the registry is left out, unless a difference file deleted it."""
         corporations = registry.find_many([row.number for row in rows])
-        facts = {number: watched_facts(corporation) for number, corporation in corporations.items()}
+        facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         missing = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
         if missing:
             for change in registry.changes(min(row.registry_date for row in missing.values()), list(missing)):
@@ -239,7 +239,7 @@ class ChangedCompanies:
         alerts.
         """
         corporations = registry.find_many(list(beginnings))
-        present = {number: watched_facts(corporation) for number, corporation in corporations.items()}
+        present = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         first_days = {
             number: begun_at.astimezone(JST).date()
             for number, begun_at in beginnings.items()
@@ -354,7 +354,7 @@ def _find_earlier_facts(
     changes = registry.changes(min(first_days.values()), list(first_days)) if first_days else ()
     for change in sorted(changes, key=lambda change: change.day):
         if change.before is not None and change.day >= first_days[change.number]:
-            earlier.setdefault(change.number, watched_facts(change.before))
+            earlier.setdefault(change.number, make_watched_facts(change.before))
     for number, first_day in first_days.items():
         closure = present[number].closure
         if number not in earlier and closure is not None and closure.day >= first_day:

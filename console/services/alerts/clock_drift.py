@@ -86,6 +86,6 @@ def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]
     """Return, by the id of each desk that has stored desk requests lately, the name of the person at the desk and
     the difference of the desk's clock from the server's, in seconds."""
     measured = {
-        desk: (who, compute_clock_drift(delays)) for (desk, who), delays in clocks.request_delays(conn).items()
+        desk: (who, compute_clock_drift(delays)) for (desk, who), delays in clocks.read_request_delays(conn).items()
     }
     return {desk: (who, seconds) for desk, (who, seconds) in measured.items() if seconds is not None}

@@ -17,7 +17,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
-from console.domain.tasks.intervals import interval_of
+from console.domain.tasks.intervals import get_interval
 from console.domain.tasks.records import Alert, AlertRule
 from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.services.alerts.provider_outage import ProviderOutages
@@ -102,7 +102,7 @@ class AlertRules:
         return sum(change_counts) + sum(check.update_alerts() for check in self._checks)
 
     def _store_position(self, tx: Transaction, position: FeedPosition) -> None:
-        task = tasks.find_or_insert(tx.conn, TASK_NAME, interval_of(TASK_NAME).seconds, self._context.now())
+        task = tasks.find_or_insert(tx.conn, TASK_NAME, get_interval(TASK_NAME).seconds, self._context.now())
         text = json.dumps({key: getattr(position, field) for key, field in _POSITION_FIELD_BY_STORED_KEY.items()})
         if task.position != text:
             tasks.store_position(tx.conn, TASK_NAME, text)
@@ -110,7 +110,7 @@ class AlertRules:
     # Candidates
 
     def _find_candidate_orders(self, conn: Connection, position: FeedPosition) -> tuple[frozenset[int], FeedPosition]:
-        changed_orders, newest_id = self._find_changed_orders(conn, position), candidates.newest_order_id(conn)
+        changed_orders, newest_id = self._find_changed_orders(conn, position), candidates.find_newest_order_id(conn)
         aged_orders = self._find_aged_orders(conn, position)
         upto = position.last_order_id + ORDER_IDS_PER_RUN
         range_orders = candidates.list_candidate_order_ids(
@@ -271,7 +271,7 @@ def _read_position(conn: Connection) -> FeedPosition:
     first order.
     """
     stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
-    latest_change_id = candidates.latest_change_id(conn)
+    latest_change_id = candidates.find_latest_change_id(conn)
     if stored:
         try:
             return _parse_position(json.loads(stored), latest_change_id)

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from console.domain.alerts.events import AlertMessage, EventName, Publisher, alert_message
+from console.domain.alerts.events import AlertMessage, EventName, Publisher, make_alert_message
 from console.domain.calendar_days import instant_text
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE as BATCH
@@ -69,7 +69,7 @@ class OutboxSender:
             stop = database_rollback.find_open_rollback(conn)
             alert = None if stop is None else stop.alert
             if alert is None or outbox.find(
-                conn, alert_message(ALERT_RAISED_EVENT, alert, context.database_id).event_id
+                conn, make_alert_message(ALERT_RAISED_EVENT, alert, context.database_id).event_id
             ):
                 return
         context.write(

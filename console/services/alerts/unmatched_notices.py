@@ -162,7 +162,7 @@ def _find_candidates(
     facts first."""
     found = {(type(record), record.id): record for record in same_number}
     if notice.amount_minor is not None and notice.currency is not None:
-        day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.time_zone(notice.source))
+        day = (notice.occurred_at or notice.received_at).astimezone(provider_registry.get_time_zone(notice.source))
         since = day.replace(hour=0, minute=0, second=0, microsecond=0)
         of_day = notice_candidates.find_by_amount_and_day(
             conn, notice.source, notice.amount_minor, notice.currency, since, since + _ONE_DAY
@@ -177,7 +177,7 @@ def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tupl
         minor, instants = record.captured_minor or record.asked_minor, (record.begun_at, record.paid_at)
     else:
         minor, instants = record.total_minor, (record.state_since, None)
-    zone = provider_registry.time_zone(notice.source)
+    zone = provider_registry.get_time_zone(notice.source)
     day = (notice.occurred_at or notice.received_at).astimezone(zone).date()
     shared = {
         SharedFact.NUMBER: notice.order_no in _list_numbers(record),

@@ -239,7 +239,9 @@ def record_operation_lapse(
         operation = journal.find(tx.conn, operation_id)
         if operation is None:
             return False
-        if not journal.mark_lapsed(tx.conn, operation_id, journal.state_after_lapse(operation.action), context.now()):
+        if not journal.mark_lapsed(
+            tx.conn, operation_id, journal.get_state_after_lapse(operation.action), context.now()
+        ):
             return False
         record_lapse(tx, operation)
         return True

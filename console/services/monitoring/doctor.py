@@ -92,7 +92,7 @@ class HealthChecks:
         )
         return (
             *(self._run_check(name, check) for name, check in checks),
-            *map(self._check_gateway, provider_registry.provider_names()),
+            *map(self._check_gateway, provider_registry.list_provider_names()),
         )
 
     def check_database(self) -> tuple[HealthCheck, ...]:
@@ -295,7 +295,7 @@ class HealthChecks:
         try:
             if not self._settings.is_enabled(name):
                 return HealthCheck(name, True, "doctor.gateway.off", "", facts)
-            missing = self._settings.missing_secret_names(name)
+            missing = self._settings.list_missing_secret_names(name)
         except ConsoleError as error:
             missing = (str(error.detail.get("variable", "")),)
         if missing:

@@ -17,7 +17,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, Sent
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty, OperationState
-from console.domain.recovery.decidable import find_payment_decision_refusal, path_of_decision
+from console.domain.recovery.decidable import find_decision_path, find_payment_decision_refusal
 from console.domain.views.any_record import ResolveResult
 from console.services.audit import refusals
 from console.services.credit_checks.resolve import read_proof
@@ -244,7 +244,7 @@ class PaymentDecisions:
         apply_report(self._context, tx, payment, sourced_report)
 
     def _end_payment(self, tx: Transaction, payment: Payment, target: PaymentState, now: datetime) -> None:
-        path = path_of_decision(payment.state, target)
+        path = find_decision_path(payment.state, target)
         if payment.account_minor and target in ENDED_UNPAID_STATES:
             account_money.release_amount(tx, payment)
         values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}

@@ -10,13 +10,13 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.payments import explain_order, explain_payment
-from console.domain.payments.consistency import compare_sides, money_parts
+from console.domain.payments.consistency import compare_sides, compute_money_parts
 from console.domain.payments.records import Account, Order, Payment, PaymentRelations
 from console.domain.payments.service_results import OrderView, PaymentView, SetAsideItem
 from console.domain.payments.states import PaymentState
 from console.domain.records import LeaseHolder, TimelineEntry
 from console.domain.tasks.records import AlertItem
-from console.domain.tasks.saga_progress import SagaView, saga_view
+from console.domain.tasks.saga_progress import SagaView, make_saga_view
 from console.services.annotations.annotations import read_annotations
 from console.services.audit.read_log import ReadLog
 from console.services.credit_checks.view import ActionReader, read_timeline
@@ -144,7 +144,7 @@ def _list_sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> 
     """Return the timeout sagas of these payments, oldest first."""
     saga_groups = (sagas.find_by_subject(conn, PAYMENT_KIND, payment.id) for payment in reversed(paid_by))
     return tuple(
-        saga_view(saga, timeout_start.TIMEOUT_STEPS, now)
+        make_saga_view(saga, timeout_start.TIMEOUT_STEPS, now)
         for some in saga_groups
         for saga in some
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND

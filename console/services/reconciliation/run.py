@@ -16,9 +16,9 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import (
     HistoryKind,
     find_provider,
-    provider_names,
-    registered_parts,
-    time_zone,
+    get_time_zone,
+    list_provider_names,
+    list_registered_parts,
 )
 from console.domain.process import interrupts
 from console.domain.reconciliation import row_comparison
@@ -84,7 +84,7 @@ class ReconciliationService:
         row_applier = HistoryRowApplier(context, imports)
         self._files = {
             plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
-            for plugin in registered_parts(ProviderPlugin)
+            for plugin in list_registered_parts(ProviderPlugin)
             if plugin.daily_files
         }
         self._provider_rows = ProviderHistoryComparison(context, row_applier, imports, probe_refund)
@@ -121,7 +121,7 @@ class ReconciliationService:
             return report
 
     def _require_valid_days(self, provider: str, first_day: date, last_day: date) -> None:
-        if not first_day <= last_day <= self._context.now().astimezone(time_zone(provider)).date():
+        if not first_day <= last_day <= self._context.now().astimezone(get_time_zone(provider)).date():
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_RECONCILIATION_DAYS})
         if (last_day - first_day).days >= MAX_RECONCILED_DAYS:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.RECONCILIATION_PERIOD_TOO_LONG})
@@ -134,7 +134,7 @@ class ReconciliationService:
         """Return the names of the providers that can be reconciled on this desk: the configured payment providers,
         and the sources of signed notices whose key this desk has.
         """
-        configured = (name for name in provider_names() if self._payment_providers.find_reader(name) is not None)
+        configured = (name for name in list_provider_names() if self._payment_providers.find_reader(name) is not None)
         return (*configured, *list_notice_sources(self._context.settings))
 
     # Dry run
@@ -389,7 +389,7 @@ class ReconciliationService:
             if provider in self._files:
                 since = now - DOWNLOAD_ADDRESS_VALID_TIME
                 return [date.fromisoformat(day) for day in our_records.list_announced_days(conn, provider, since)]
-            day = now.astimezone(time_zone(provider)).date() - timedelta(days=1)
+            day = now.astimezone(get_time_zone(provider)).date() - timedelta(days=1)
             begins_at, until = _make_utc_span(provider, day, day)
             find_events = (
                 our_records.list_begun_payments
@@ -409,7 +409,7 @@ def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[date
     """Return the first instant of `first_day` and the first instant after `last_day`, in UTC. The days are those of
     the provider's time zone.
     """
-    zone = time_zone(provider)
+    zone = get_time_zone(provider)
     begins_at = datetime.combine(first_day, time(), zone).astimezone(UTC)
     return begins_at, datetime.combine(last_day + timedelta(days=1), time(), zone).astimezone(UTC)
 

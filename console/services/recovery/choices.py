@@ -16,7 +16,7 @@ from console.domain.payments.consistency import (
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, LeaseHolder, Operation, Person
-from console.domain.recovery.decision_table import all_choices, allowed_action
+from console.domain.recovery.decision_table import find_allowed_action, list_all_choices
 from console.domain.recovery.records import (
     CanAsk,
     ChoiceFacts,
@@ -69,7 +69,7 @@ class DecisionChoices:
         allowed now has the reason. `kind` is the record's kind, such as `payment`. Raises not_found, and
         not_allowed if the acting person may not read.
         """
-        return all_choices(self.read_facts(kind, record_id))
+        return list_all_choices(self.read_facts(kind, record_id))
 
     def read_facts(self, kind: str, record_id: int) -> ChoiceFacts:
         """Return the facts about the record that the rules of the decision table use. `kind` is the record's kind,
@@ -186,7 +186,7 @@ class DecisionChoices:
         person; None if no person is named. Raises not_found if there is no such record.
         """
         facts = self.read_facts_in_transaction(conn, kind, record_id, person)
-        return tuple(allowed_action(facts, name) for name in names)
+        return tuple(find_allowed_action(facts, name) for name in names)
 
 
 def _find_payment(conn: Connection, record: Order | Payment | Refund) -> Payment | None:

@@ -62,7 +62,7 @@ def settle_late_answer(
         refund_outcomes.mark_refund_unsent(context, tx, refund, outcome.reason)
     elif refund.certainty is Certainty.KNOWN:
         journal.settle_operation(
-            tx.conn, operation_id, journal.state_after_lapse(operation.action), outcome, context.now()
+            tx.conn, operation_id, journal.get_state_after_lapse(operation.action), outcome, context.now()
         )
         refund_outcomes.mark_refund_unknown(context, tx, refund, outcome.reason)
     return True

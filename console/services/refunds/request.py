@@ -24,7 +24,7 @@ from console.domain.error_reasons import (
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ExceedsCaptured, InvalidAmount, PossibleRepeat
 from console.domain.money import InvalidAmountText, Money, decimal_text, money_from_text
-from console.domain.payments.consistency import PAID_STATES, money_parts
+from console.domain.payments.consistency import PAID_STATES, compute_money_parts
 from console.domain.payments.records import (
     Limits,
     Payment,
@@ -123,7 +123,7 @@ class RefundRequests:
         return RefundPlan(
             payment=payment,
             order=refund_facts.order,
-            money=money_parts(payment, refund_facts.refunds),
+            money=compute_money_parts(payment, refund_facts.refunds),
             limits=refund_facts.limits,
             today_minor=refund_facts.today_minor,
             risk_signals=signals,

@@ -197,7 +197,7 @@ def _find_open_refund_signals(refund_facts: RefundFacts, own_refund_id: int | No
 def _find_reversible_signals(refund_facts: RefundFacts) -> Iterator[RiskSignal]:
     """Yield a signal if the payer's bank can still reverse the payment, because the payer could then get the money
     twice."""
-    paid_at, days = refund_facts.payment.paid_at, provider_registry.reversible_days(refund_facts.payment.provider)
+    paid_at, days = refund_facts.payment.paid_at, provider_registry.get_reversible_days(refund_facts.payment.provider)
     until = paid_at + timedelta(days=days) if paid_at is not None and days is not None else None
     if until is not None and refund_facts.now < until:
         yield RiskSignal("may_be_reversed", {"until": until}, payments.PAYMENT_KIND, refund_facts.payment.id)

@@ -11,7 +11,7 @@ from console.domain.access.read_only import SWITCH_REASON, ReadOnlySwitch, facts
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.refunds import explain_refund
-from console.domain.payments.consistency import compare_refund_sides, compare_sides, money_parts
+from console.domain.payments.consistency import compare_refund_sides, compare_sides, compute_money_parts
 from console.domain.payments.records import Refund, RefundRelations
 from console.domain.payments.service_results import ApprovalInbox, RefundView, RequestSummary, RiskSignal, RuleCheck
 from console.domain.payments.states import RefundState
@@ -151,7 +151,7 @@ class RefundViews:
             payment_sides=compare_sides(
                 payment, refund_facts.order, find_state(payment.provider, payment.provider_state), now
             ),
-            money=money_parts(payment, refund_facts.refunds),
+            money=compute_money_parts(payment, refund_facts.refunds),
             against=_find_current_signals(signal_facts, refund, stored_hits),
             checks=self._make_rule_checks(refund_facts, refund),
             version_at_request=facts_at_request.get("version"),

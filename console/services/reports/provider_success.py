@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, Period, period_until
+from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, Period, make_period_until
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess, group_of
 from console.services.alerts import provider_outage
 from console.store.alerts import alerts
@@ -18,7 +18,7 @@ _MAX_OUTAGES = 200
 def read_provider_success(conn: Connection, now: datetime) -> ProviderSuccess:
     """Return the numbers of successful, failed and other payments per provider and day, for the last
     DAYS_OF_DAILY_REPORTS days, and the outages of the providers."""
-    period = period_until(now, DAYS_OF_DAILY_REPORTS)
+    period = make_period_until(now, DAYS_OF_DAILY_REPORTS)
     providers = store.list_providers(conn)
     return ProviderSuccess(
         period,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.clock import TimeScale
-from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, DAYS_OF_REFUNDS_AND_OUTCOMES, period_until
+from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, DAYS_OF_REFUNDS_AND_OUTCOMES, make_period_until
 from console.domain.reports.queue_ages import QueueAgeReport
 from console.domain.reports.refund_funnel import RefundFunnelReport
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
@@ -26,7 +26,7 @@ def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = QUE
 def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
     """Return the numbers of requested, approved, sent and completed refunds, of those that were requested in the
     last DAYS_OF_REFUNDS_AND_OUTCOMES days."""
-    period = period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
+    period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
     funnels, is_complete = refund_funnel.count_steps(conn, period)
     return RefundFunnelReport(period, funnels, is_complete, now)
 
@@ -34,7 +34,7 @@ def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
 def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
     """Return the sums of payments and refunds per provider, currency and day, for the last DAYS_OF_DAILY_REPORTS
     days."""
-    period = period_until(now, DAYS_OF_DAILY_REPORTS)
+    period = make_period_until(now, DAYS_OF_DAILY_REPORTS)
     refunds = settlement.sum_refunds(conn, period)
     are_refunds_complete = sum(item.rows for item in refunds) < settlement.MAX_ROWS
     series: dict[tuple[str, str], dict[object, SettlementDay]] = defaultdict(
@@ -68,7 +68,7 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
 def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> TimeToTruthReport:
     """Return how long outcomes stayed unknown, per kind of record, for the calls of the last
     DAYS_OF_REFUNDS_AND_OUTCOMES days. `scale` is the time scale of the waits between probes."""
-    period = period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
+    period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
     kinds = []
     for kind, waits in PROBE_SCHEDULES.items():
         unknowns, is_complete = time_to_truth.read_unknowns(conn, kind, period)

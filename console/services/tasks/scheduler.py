@@ -25,8 +25,8 @@ from console.domain.tasks.intervals import (
     RIGHT_OF_TASK,
     TASK_LEASE_PREFIX,
     Interval,
-    interval_of,
-    longest_wait,
+    compute_longest_wait,
+    get_interval,
     wait_after_failures,
 )
 from console.domain.tasks.records import ScheduledTask
@@ -228,7 +228,7 @@ class Scheduler:
         wait = task.next_at - self._context.now()
         scale = self._context.scale
         return wait <= scale.scaled_delta(early_margin) or wait > scale.scaled_delta(
-            longest_wait(interval_of(task.name).every)
+            compute_longest_wait(get_interval(task.name).every)
         )
 
     # Begin and end a run
@@ -273,7 +273,7 @@ class Scheduler:
             return leases.find_holder(conn, TASK_LEASE_PREFIX + name) is not None
 
     def _begin_run(self, tx: Transaction, name: str, stop: Callable[[], bool], is_due: IsDue) -> _TaskRun | None:
-        context, interval = self._context, interval_of(name)
+        context, interval = self._context, get_interval(name)
         now = context.now()
         lease = leases.acquire(tx, TASK_LEASE_PREFIX + name, context.holder(), now, self._heartbeat.lease_seconds)
         if lease is None:

@@ -6,7 +6,7 @@ from threading import Lock
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
-from console.domain.training.results import TrainingIncident, TrainingState, TrainingView, Verdict, state_of
+from console.domain.training.results import TrainingIncident, TrainingState, TrainingView, Verdict, get_training_state
 from console.services.process.context import ServiceContext
 from console.services.training.actual_state import ActualState
 from console.services.training.approver import InventedApprover
@@ -59,7 +59,7 @@ def _find_state(attempt: IncidentAttempt) -> TrainingState:
     if not attempt.number:
         return TrainingState.NOT_BEGUN
     verdict = _find_verdict(attempt)
-    return TrainingState.OPEN if verdict is None else state_of(verdict)
+    return TrainingState.OPEN if verdict is None else get_training_state(verdict)
 
 
 def _make_incident(incident: IncidentDeclaration, attempt: IncidentAttempt, run: str | None) -> TrainingIncident:

@@ -160,7 +160,7 @@ def make_view_statements(conn: Connection, database: str, *, replace_existing: b
     replaced, too, because the server doesn't show whether one was altered.
     """
     views = people_database_name(database)
-    present = _columns_by_table(conn, views)
+    present = _read_columns_by_table(conn, views)
     if not present:
         yield f"CREATE DATABASE IF NOT EXISTS {_quote_identifier(views)} CHARACTER SET utf8mb4"
     for name, sql in _select_statements(conn, database).items():
@@ -171,7 +171,10 @@ def make_view_statements(conn: Connection, database: str, *, replace_existing: b
 
 def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
     """Return the names of the views that don't exist, or that lack a column of their table."""
-    present, tables = _columns_by_table(conn, people_database_name(database)), _columns_by_table(conn, database)
+    present, tables = (
+        _read_columns_by_table(conn, people_database_name(database)),
+        _read_columns_by_table(conn, database),
+    )
     return tuple(
         name
         for name in sorted(_select_statements(conn, database))
@@ -183,7 +186,7 @@ def _select_statements(conn: Connection, database: str) -> Mapping[str, str]:
     """Return the SELECT statement of each view by the view's name. Only tables and columns that exist are used:
     before its adoption a table has only some columns.
     """
-    place, tables = _quote_identifier(database), _columns_by_table(conn, database)
+    place, tables = _quote_identifier(database), _read_columns_by_table(conn, database)
     definitions = {
         name: view.query(place, sorted(tables[view.table]))
         for name, view in _views_by_name().items()
@@ -197,7 +200,7 @@ def _select_statements(conn: Connection, database: str) -> Mapping[str, str]:
     return definitions
 
 
-def _columns_by_table(conn: Connection, database: str) -> Mapping[str, AbstractSet[str]]:
+def _read_columns_by_table(conn: Connection, database: str) -> Mapping[str, AbstractSet[str]]:
     """Return the column names of each table and view of a database, by table or view name."""
     rows = conn.exec_driver_sql(
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s", (database,)

@@ -1,8 +1,9 @@
 """Reads the rows of another application's table of credit checks during its adoption, and gives each row its work
 state. It works in short ranges of ids, so that other writers of the table don't wait.
 
-A row is undecided while its `work_state` is NULL. If several rows have the same client and corporation number, one of
-them keeps the claim: a bought row comes first, then the later purchase, then the later expiry, then the higher id.
+The adoption has not processed a row while its `work_state` is NULL. If several rows have the same client and
+corporation number, one of them keeps the claim: a bought row comes first, then the later purchase, then the later
+expiry, then the higher id.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from console.store.schema.core import alerts, credit_checks
 _THIRTEEN_DIGITS = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
 _IS_BOUGHT = credit_checks.c.credit_check_id.is_not(None)
 _HAS_ENDED = or_(_IS_BOUGHT, credit_checks.c.status == CheckState.ERROR.value)
-_IS_UNDECIDED = credit_checks.c.work_state.is_(None)
+_IS_UNADOPTED = credit_checks.c.work_state.is_(None)
 _IS_INCOMPLETE_FOREIGN_ROW = and_(credit_checks.c.operation_id.is_(None), credit_checks.c.missing == 1)
 
 OriginalRow = tuple[int, str, object, int | None, str]
@@ -58,7 +59,7 @@ def list_id_ranges(conn: Connection, after: int, up_to_id: int, size: int) -> It
         after = int(end)
 
 
-def highest_id(conn: Connection) -> int:
+def find_highest_id(conn: Connection) -> int:
     """Return the highest id of the table; 0 if it is empty."""
     return int(conn.scalar(select(func.max(credit_checks.c.id))) or 0)
 
@@ -101,17 +102,16 @@ def list_unnormalised_rows(conn: Connection, after: int, up_to_id: int) -> tuple
         has_thirteen_digits_sql(conn, credit_checks.c.corporation_number),
     )
     query = select(credit_checks.c.id, credit_checks.c.corporation_number).where(
-        credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _IS_UNDECIDED, ~is_normalised
+        credit_checks.c.id > after, credit_checks.c.id <= up_to_id, _IS_UNADOPTED, ~is_normalised
     )
     return tuple((int(record_id), raw) for record_id, raw in conn.execute(query.order_by(credit_checks.c.id)))
 
 
 def write_number(conn: Connection, record_id: int, raw: object, number: str, now: datetime) -> bool:
-    """Replace the corporation number `raw` by the normalised `number`. Return False, without a write, if the row has
-    been decided or its number has changed since it was read.
-    """
+    """Replace the corporation number `raw` by the normalised `number`. Return False, without a write, if the row's
+    work state was set or its number has changed since it was read."""
     query = update(credit_checks).where(
-        credit_checks.c.id == record_id, credit_checks.c.corporation_number == raw, _IS_UNDECIDED
+        credit_checks.c.id == record_id, credit_checks.c.corporation_number == raw, _IS_UNADOPTED
     )
     return _update_row(conn, query.values(corporation_number=number), now)
 
@@ -129,8 +129,9 @@ def find_other_row_with_number(conn: Connection, record_id: int, number: str) ->
 
 
 def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
-    """Give an undecided row the work state needs_review, because its corporation number can't be read; the number
-    stays. Return False if the row was decided meanwhile.
+    """Give a row that the adoption has not processed yet the work state needs_review, because its corporation
+    number can't be read; the number stays. Return False if another process has set the row's work state
+    meanwhile.
     """
     values = {
         "status": _status_sql(),
@@ -139,7 +140,7 @@ def mark_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
         "work_reason": WorkReason.NUMBER_UNREADABLE,
     }
     return _update_row(
-        conn, update(credit_checks).where(credit_checks.c.id == record_id, _IS_UNDECIDED).values(**values), now
+        conn, update(credit_checks).where(credit_checks.c.id == record_id, _IS_UNADOPTED).values(**values), now
     )
 
 
@@ -213,14 +214,14 @@ def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, 
 
 
 def decide_remaining(conn: Connection, after: int, up_to_id: int, now: datetime) -> int:
-    """Set the work state of each row with `after` < id <= `up_to_id` that is still undecided and has a number of
-    thirteen digits. A bought or failed row gets none; every other row gets needs_review. Return the number of
-    changed rows.
+    """Set the work state of each row with `after` < id <= `up_to_id` whose work state is still NULL and whose
+    number has thirteen digits. A bought or failed row gets none; every other row gets needs_review. Return the
+    number of changed rows.
     """
     in_range = and_(
         credit_checks.c.id > after,
         credit_checks.c.id <= up_to_id,
-        _IS_UNDECIDED,
+        _IS_UNADOPTED,
         has_thirteen_digits_sql(conn, credit_checks.c.number_key),
     )
     values = {
@@ -263,13 +264,12 @@ def accept_incomplete(conn: Connection, ids: Sequence[int], now: datetime) -> in
     ).rowcount
 
 
-def list_undecided_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
-    """Return at most `limit` undecided rows, each as (id, corporation number as written), sorted by `work_at` and id
-    as the index of work is.
-    """
+def list_unadopted_rows(conn: Connection, limit: int) -> tuple[tuple[int, object], ...]:
+    """Return at most `limit` rows that the adoption has not processed yet (their `work_state` is NULL), each as
+    (id, corporation number as written), sorted by `work_at` and id as the index of work is."""
     query = (
         select(credit_checks.c.id, credit_checks.c.corporation_number)
-        .where(_IS_UNDECIDED)
+        .where(_IS_UNADOPTED)
         .order_by(credit_checks.c.work_at, credit_checks.c.id)
         .limit(limit)
     )

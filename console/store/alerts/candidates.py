@@ -75,7 +75,7 @@ class ChangedRow(NamedTuple):
     at: datetime
 
 
-def latest_change_id(conn: Connection) -> int:
+def find_latest_change_id(conn: Connection) -> int:
     """Return the highest id of the change feed; 0 if it is empty."""
     return int(conn.scalar(_LATEST_CHANGE_QUERY) or 0)
 
@@ -98,7 +98,7 @@ def find_orders_of_changes(conn: Connection, list_changed_rows: Collection[Chang
     return frozenset(own | {int(order_id) for order_id in order_ids})
 
 
-def newest_order_id(conn: Connection) -> int:
+def find_newest_order_id(conn: Connection) -> int:
     """Return the highest order id; 0 if there is no order."""
     return int(conn.scalar(_NEWEST_ORDER_QUERY) or 0)
 

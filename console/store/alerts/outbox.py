@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Integer, Select, bindparam, exists, func, or_
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.alerts.events import EventName, alert_message
+from console.domain.alerts.events import EventName, make_alert_message
 from console.domain.tasks.records import Alert
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
@@ -111,7 +111,7 @@ def add_alert_event(
     """Insert the event that an alert was raised or resolved, in the transaction that raises or resolves it. `facts`
     are further members of the event's body. Return False if the event is stored already.
     """
-    event = alert_message(event_name, alert, database_id, facts)
+    event = make_alert_message(event_name, alert, database_id, facts)
     return add_event(conn, event.topic, event.event_id, event.key, event.body, now)
 
 

@@ -90,7 +90,8 @@ class CoveredRows:
 
 @dataclass(frozen=True, slots=True)
 class _Root:
-    """A root. It is one audit row, or several rows of one transaction if one row has no room for all heads."""
+    """A root: the heads of other chains in the range `covered` of row ids, as one worker has stored them. It is
+    one audit row, or several rows of one transaction if one row has no room for all heads."""
 
     row_id: int
     covered: CoveredRows
@@ -197,11 +198,11 @@ def find_first_fault(conn: Connection) -> tuple[int, str] | None:
 
 
 def _find_all_faults(conn: Connection) -> Iterator[tuple[int, str]]:
-    """Yield the faults of all roots, each as (row id, reason).
+    """Yield the faults of all stored roots, each as (id of the audit row, reason).
 
-    A root must have the newest row of each chain among the rows that the previous root covered as new rows. It may
-    lack rows that were committed late; the next root has them. The last root must also have the newest rows of its
-    own range.
+    Each root must contain the head (newest row) of every chain that had new rows in the range of the previous
+    root. It may lack rows that were committed late; the next root has them. The last root must also contain the
+    heads of its own range.
     """
     writers, end_id, settled = _root_writers(conn), 0, 0
     last: _Root | None = None

@@ -5,7 +5,7 @@ its own columns of work, and empty columns that a payment fills.
 from collections.abc import Iterator
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
-from console.domain.payments.provider_registry import ProviderTraits, registered_parts
+from console.domain.payments.provider_registry import ProviderTraits, list_registered_parts
 from console.domain.payments.records import OrderState
 from console.domain.records import WorkState
 from console.domain.transitions.tables import ORDER_TRANSITIONS
@@ -69,7 +69,7 @@ def _provider_fill_rules(provider: ProviderTraits) -> Iterator[TriggerRule]:
 
 
 _FILL_RULES = (
-    *(rule for provider in registered_parts(ProviderTraits) for rule in _provider_fill_rules(provider)),
+    *(rule for provider in list_registered_parts(ProviderTraits) for rule in _provider_fill_rules(provider)),
     _fill_rule("payment_method", _IS_PAID, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")),
 )
 

@@ -26,7 +26,7 @@ from console.domain.lookup.query import DayRange
 from console.domain.lookup.results import NOTHING_FOUND, FoundRecords
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.queues.filter_text import known_providers
+from console.domain.queues.filter_text import list_known_providers
 from console.domain.queues.filters import RecordFilter
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.credit_checks import credit_checks
@@ -228,7 +228,7 @@ def _payment_days(first: datetime, end: datetime) -> list[ColumnElement[bool]]:
     """Return the index ranges of the payments that were begun or paid between two instants."""
     return [
         and_(payment_table.c.provider == provider, column >= literal(first, Instant), column < literal(end, Instant))
-        for provider in known_providers()
+        for provider in list_known_providers()
         for column in (payment_table.c.begun_at, payment_table.c.paid_at)
     ]
 

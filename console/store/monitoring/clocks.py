@@ -23,7 +23,7 @@ def read_server_time(conn: Connection) -> datetime:
     return convert_to_aware_utc(conn.execute(select(SERVER_TIME)).scalar_one())
 
 
-def request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
+def read_request_delays(conn: Connection) -> Mapping[tuple[str, str], tuple[float, ...]]:
     """Return the delays (seconds) of the desk requests of the last ten minutes, by desk and person. The delay of
     a request is the time from the instant in its id, which the desk's clock gave, to the instant at which the
     server stored it.

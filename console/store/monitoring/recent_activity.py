@@ -109,7 +109,7 @@ class OtherProcessFigures:
     wait_seconds: tuple[float, ...] = ()
 
 
-def newest_trail_id(conn: Connection) -> int:
+def find_newest_trail_id(conn: Connection) -> int:
     """Return the id of the newest audit entry; 0 if there is none."""
     return int(conn.scalar(select(func.max(audit_log.c.id))) or 0)
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exist
 
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Operation, OperationState
-from console.domain.transitions.tables import sources_of_operation
+from console.domain.transitions.tables import list_sources_of_operation
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.lease_clock import expiry, is_live, lease_clock_id
@@ -42,7 +42,7 @@ def has_effect(action: str) -> bool:
     return action in EFFECTIVE_ACTION_OF_KIND.values()
 
 
-def kind_of_action(action: str) -> str | None:
+def find_kind_of_action(action: str) -> str | None:
     """Return the kind of record whose `EFFECTIVE_ACTION_OF_KIND` is this action; None for any other action."""
     return next((kind for kind, effect in EFFECTIVE_ACTION_OF_KIND.items() if effect == action), None)
 
@@ -97,7 +97,7 @@ _END_OWN_CALL = _END_OPERATION.where(*_IS_OWN_CALL)
 _KEY_QUERY = select(operations.c.idempotency_key).where(operations.c.id == bindparam("of"))
 _BY_ID_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.id == bindparam("of"))
 _EFFECTIVE_OPERATION_QUERY = select(*_OPERATION_COLUMNS, not_(_IS_LIVE)).where(operations.c.id == bindparam("of"))
-_OF_SUBJECT = (
+_OPERATIONS_OF_SUBJECT_QUERY = (
     select(*_OPERATION_COLUMNS)
     .where(operations.c.subject_kind == bindparam("kind"), operations.c.subject_id == bindparam("of"))
     .order_by(operations.c.started_at)
@@ -181,7 +181,7 @@ def settle_operation(
     key.
     """
     settled = _END_OPERATION.where(
-        operations.c.id == operation_id, operations.c.state.in_(sources_of_operation(state))
+        operations.c.id == operation_id, operations.c.state.in_(list_sources_of_operation(state))
     )
     values = _ending_values(state, outcome, now, answer_key)
     return conn.execute(settled.values(fence=operations.c.fence + 1), values).rowcount == 1
@@ -201,7 +201,7 @@ def _ending_values(
 
 def mark_lapsed(conn: Connection, operation_id: str, state: OperationState, now: datetime) -> bool:
     """Declare a `calling` operation with an expired lease lapsed and write its `state`: `unknown`, or `failed` for an
-    operation that only reads (`state_after_lapse`).
+    operation that only reads (`get_state_after_lapse`).
 
     Return False if it isn't `calling` any more or its lease hasn't expired.
     """
@@ -236,7 +236,7 @@ def find_with_effective_state(conn: Connection, operation_id: str) -> Operation 
     operation = _make_operation(columns)
     if operation.state is not OperationState.CALLING or not lease_over:
         return operation
-    return replace(operation, state=state_after_lapse(operation.action), outcome_class="UNKNOWN", reason="lapsed")
+    return replace(operation, state=get_state_after_lapse(operation.action), outcome_class="UNKNOWN", reason="lapsed")
 
 
 def find_idempotency_key(conn: Connection, operation_id: str) -> str | None:
@@ -244,7 +244,7 @@ def find_idempotency_key(conn: Connection, operation_id: str) -> str | None:
     return conn.scalar(_KEY_QUERY, {"of": operation_id})
 
 
-def state_after_lapse(action: str) -> OperationState:
+def get_state_after_lapse(action: str) -> OperationState:
     """Return the state of an operation whose lease expired during its call: unknown if the action costs or moves
     money, failed if it only reads.
     """
@@ -254,7 +254,7 @@ def state_after_lapse(action: str) -> OperationState:
 def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
     """Return all operations on a record, oldest first."""
     return unreadable_rows.read_each(
-        "operations", conn.execute(_OF_SUBJECT, {"kind": kind, "of": subject_id}), _make_operation
+        "operations", conn.execute(_OPERATIONS_OF_SUBJECT_QUERY, {"kind": kind, "of": subject_id}), _make_operation
     )
 
 

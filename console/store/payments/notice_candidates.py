@@ -17,15 +17,17 @@ from console.store.schema.payments import orders as order_rows
 from console.store.schema.payments import payments as payment_rows
 
 MAX_CANDIDATES = 5
-_SOME: BindParameter[str] = bindparam("some", expanding=True)
+_VALUES_PARAMETER: BindParameter[str] = bindparam("some", expanding=True)
 _LIMIT_PARAMETER: BindParameter[int] = bindparam("most", type_=Integer)
 _PAYMENTS_BY_OUR_NUMBER = (
-    payments.get_base_query().where(payment_rows.c.merchant_payment_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
+    payments.get_base_query().where(payment_rows.c.merchant_payment_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
 )
 _PAYMENTS_BY_THEIR_NUMBER = (
-    payments.get_base_query().where(payment_rows.c.provider_payment_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
+    payments.get_base_query().where(payment_rows.c.provider_payment_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
 )
-_ORDERS_BY_NUMBER = orders.get_base_query().where(order_rows.c.merch_txn_id.in_(_SOME)).limit(_LIMIT_PARAMETER)
+_ORDERS_BY_NUMBER = (
+    orders.get_base_query().where(order_rows.c.merch_txn_id.in_(_VALUES_PARAMETER)).limit(_LIMIT_PARAMETER)
+)
 
 
 def _is_within(column: Column[datetime]) -> ColumnElement[bool]:

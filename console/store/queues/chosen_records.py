@@ -66,12 +66,12 @@ def read_sorted_page(
             keys = _sorted_keys(part, name, after, kind_index, get_lapsed_ids(part, lapsed), choice)
             if keys is not None:
                 rows = conn.execute(keys, part.parameters(get_lapsed_ids(part, lapsed)) | {"most": limit})
-                positions += [SortPosition(*_two_keys(row[1:]), kind_index, row[0]) for row in rows]
+                positions += [SortPosition(*_pad_to_two_keys(row[1:]), kind_index, row[0]) for row in rows]
     positions.sort(reverse=choice.order.is_descending)
     return tuple(_read_records(conn, positions[:limit], lapsed))
 
 
-def _two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]:
+def _pad_to_two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]:
     return values[0], values[1] if len(values) > 1 else 0
 
 

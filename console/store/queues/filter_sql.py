@@ -172,7 +172,9 @@ def _client_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 def _provider_key(table: _SortedTable) -> Sequence[Expression]:
-    return [position_in(table.shown.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names()))]
+    return [
+        position_in(table.shown.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()))
+    ]
 
 
 def _amount_key(table: _SortedTable) -> Sequence[Expression]:

@@ -14,16 +14,18 @@ from console.store.database.instants import convert_to_aware_utc, convert_to_nai
 from console.store.schema.worker import mentions, notes
 
 _INSERT_MENTION = into(mentions)
-_WITH_NOTE = select(
+_MENTIONS_WITH_NOTE_QUERY = select(
     mentions.c.id, mentions.c.person, mentions.c.at, mentions.c.done_at, mentions.c.how, notes.c.id, notes.c.kind,
     notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at,
 ).join(notes, notes.c.id == mentions.c.note_id)  # fmt: skip
 _OPEN_OF_PERSON_QUERY = (
-    _WITH_NOTE.where(mentions.c.person == bindparam("who"), mentions.c.done_at.is_(None))
+    _MENTIONS_WITH_NOTE_QUERY.where(mentions.c.person == bindparam("who"), mentions.c.done_at.is_(None))
     .order_by(mentions.c.id.desc())
     .limit(bindparam("most"))
 )
-_OWN_QUERY = _WITH_NOTE.where(mentions.c.id == bindparam("which"), mentions.c.person == bindparam("who"))
+_OWN_QUERY = _MENTIONS_WITH_NOTE_QUERY.where(
+    mentions.c.id == bindparam("which"), mentions.c.person == bindparam("who")
+)
 _MARK_DONE = (
     update(mentions).where(mentions.c.id == bindparam("which"), mentions.c.done_at.is_(None)).values(
         done_at=bindparam("now")

@@ -95,7 +95,7 @@ _CHECKS_QUERY = select(
 ).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER), *_is_live_check)
 
 
-def newest_id(conn: Connection, kind: str) -> int:
+def find_newest_id(conn: Connection, kind: str) -> int:
     """Return the highest id of the records of this kind; 0 if there is none."""
     return int(conn.scalar(select(func.max(_TABLES[kind].c.id))) or 0)
 

@@ -156,7 +156,7 @@ class RegistryReader:
 
         return self.run_query(find_rows)
 
-    def successor_chain(self, number: str) -> tuple[Corporation, ...]:
+    def read_successor_chain(self, number: str) -> tuple[Corporation, ...]:
         """Return the corporation into which this one was merged, then that one's successor, and so on to the
         last. Return an empty tuple if it wasn't merged, or if the chain of successors is a circle.
         """

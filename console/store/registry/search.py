@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from console.domain.lookup.registry_query import QueryKind, RegistryQuery, SearchWord
 from console.domain.registry.corporations import Corporation
-from console.domain.registry.legal_forms import is_form, remove_form
+from console.domain.registry.legal_forms import is_legal_form, remove_form
 from console.store.registry.ranking import CorporationTexts, Rank, Ranking
 from console.store.registry.schema import has_folded_texts
 from console.store.registry.search_filter import make_filter_condition
@@ -280,7 +280,9 @@ def _list_indexed(words: Iterable[SearchWord]) -> list[SearchWord]:
     """Return the words by which the index is read. Not by single characters, not by legal forms alone, and not by
     parts of them if there are others, because most names have them.
     """
-    indexed = [word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_form(word.names[0]))]
+    indexed = [
+        word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
+    ]
     rarer = [
         word
         for word in indexed

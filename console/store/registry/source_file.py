@@ -21,7 +21,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 
 WHOLE_NATION_CODE = "00"
 """Code that stands for all prefectures in the name of a whole file."""
-LARGEST_BYTES = 8 * 1024**3
+MAX_CSV_BYTES = 8 * 1024**3
 """Largest accepted size of a CSV. The nation's has less than 2 GiB."""
 MAX_COMPRESSION_RATIO = 200
 """Highest accepted ratio of a CSV's size to its compressed size. The publisher's files have 5 to 10."""
@@ -169,7 +169,7 @@ def _find_csv(name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     if len(found) != 1 or others:
         raise bad_file_error(name, RegistryFileProblem.NOT_ONE_CSV)
     size, compressed = found[0].file_size, found[0].compress_size
-    if size > LARGEST_BYTES or (size > _SMALL_BYTES and size > compressed * MAX_COMPRESSION_RATIO):
+    if size > MAX_CSV_BYTES or (size > _SMALL_BYTES and size > compressed * MAX_COMPRESSION_RATIO):
         raise bad_file_error(name, RegistryFileProblem.TOO_LARGE_UNPACKED)
     return found[0]
 

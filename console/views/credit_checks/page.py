@@ -75,7 +75,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         badges = case_words.view_badges(view)
         self.head.show_identity(record.corporation_number, company, client, badges)
         self.show_sides(
-            facts.compared_sides(view, context), {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)}
+            facts.make_compared_sides(view, context), {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)}
         )
         self.answers.setVisible(bool(view.evidence))
         number = record.credit_check_id
@@ -99,7 +99,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         return (self.pdf_button,)
 
     def helpful_actions(self, view: CreditCheckView) -> tuple[str, ...]:
-        return facts.offered_actions(view)
+        return facts.list_offered_actions(view)
 
     # -- changes by other people
 
@@ -112,7 +112,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     def show_change(self, before: CreditCheckView, view: CreditCheckView, last_entry: TimelineEntry) -> None:
         """Show a bar which says that another person has changed the record, with the names of the changed fields.
         A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""
-        context, changed_names = self.context, facts.changed_fields(before.record, view.record)
+        context, changed_names = self.context, facts.find_changed_fields(before.record, view.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
         self._difference = facts.difference_text(before.record, view.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")

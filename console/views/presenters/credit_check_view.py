@@ -37,7 +37,7 @@ def column_time_text(at: datetime, context: WindowContext) -> str:
     return wording.format_moment(at, context.now())
 
 
-def compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[RecordSide, RecordSide, RecordSide]:
+def make_compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[RecordSide, RecordSide, RecordSide]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
     return _our_side(view, context), _provider_side(view, context), _order_side(context)
@@ -69,7 +69,7 @@ def _our_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
 
 
 def _provider_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
-    record, answer = view.record, last_answer(view)
+    record, answer = view.record, find_last_answer(view)
     word, shape, tone = _answer_word(record, answer, context)
     if answer is None and view.explanation.verdict == "verdict.pending":  # the call is under way
         word, shape, tone = context.translate("record.side.waiting"), "half_disc", "progress"
@@ -115,7 +115,7 @@ def _order_side(context: WindowContext) -> RecordSide:
     )
 
 
-def last_answer(view: CreditCheckView) -> EvidenceItem | None:
+def find_last_answer(view: CreditCheckView) -> EvidenceItem | None:
     """Return the newest evidence of a call to AlarmBox for this credit check, also if AlarmBox didn't answer the
     call; None if there was no call."""
     return next((item for item in reversed(view.evidence) if item.source.startswith("alarmbox.")), None)
@@ -211,7 +211,7 @@ def _last_event_at(view: CreditCheckView, action: AuditAction) -> datetime | Non
     return next((entry.at for entry in reversed(view.timeline) if entry.what == action), None)
 
 
-def changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
+def find_changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
     """Return the fields that differ between two versions of a credit check: by the name of the field, the value in
     `before` and the value in `after`. Only the fields of _COMPARED_FIELDS are compared."""
     pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED_FIELDS}
@@ -221,7 +221,7 @@ def changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[o
 def difference_text(before: CreditCheck, after: CreditCheck, context: WindowContext) -> str:
     """Return a sentence with the changes from the version `before` of a credit check to the version `after`:
     fields, and missing parts. Return "" if there are no changes."""
-    changes = changed_fields(before, after)
+    changes = find_changed_fields(before, after)
     texts = {name: [_field_text(name, value, context) for value in pair] for name, pair in changes.items()}
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:
         texts["work"] = [_missing_parts_text(before, context), _missing_parts_text(after, context)]
@@ -250,7 +250,7 @@ def _field_text(name: str, value: object, context: WindowContext) -> str:
     )
 
 
-def offered_actions(view: CreditCheckView) -> tuple[str, ...]:
+def list_offered_actions(view: CreditCheckView) -> tuple[str, ...]:
     """Return the names of the actions that the page of the credit check offers in its present state. The action of
     the next step comes first, if the explanation names one."""
     record, advised = view.record, view.explanation.next_step.action

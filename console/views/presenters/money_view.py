@@ -19,7 +19,7 @@ from console.wording import catalogue as wording
 GATEWAY_SIDE, ORDER_SIDE = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0
 
 
-def shown_sides(
+def make_shown_sides(
     money_sides: Sequence[ComparedSide],
     context: WindowContext,
     *,

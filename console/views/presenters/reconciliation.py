@@ -3,7 +3,7 @@ action that the difference needs."""
 
 from datetime import date, timedelta
 
-from console.domain.payments.provider_registry import time_zone
+from console.domain.payments.provider_registry import get_time_zone
 from console.domain.reconciliation.service_results import DifferenceItem, ReadFile, RunItem, RunState
 from console.domain.tasks.records import ReconcileReport, ReconciliationVerdict
 from console.views.presenters import credit_checks as record_words
@@ -150,4 +150,4 @@ def _count_compared(report: ReconcileReport) -> int:
 
 def yesterday(context: WindowContext, provider: str) -> date:
     """Return the date of yesterday in the time zone of the provider."""
-    return context.now().astimezone(time_zone(provider)).date() - timedelta(days=1)
+    return context.now().astimezone(get_time_zone(provider)).date() - timedelta(days=1)

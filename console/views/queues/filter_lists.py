@@ -44,7 +44,7 @@ def operators_of_list(name: str, context: WindowContext) -> Iterator[OfferedOper
     its operators depend on the queue (see `cause_operators`)."""
     match name:
         case "provider":
-            for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.provider_names()):
+            for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()):
                 yield f"provider:{provider}", provider_word(provider, context)
         case "age":
             yield from ((operator, operator_text(operator, context)) for operator in _AGE_OPERATORS)

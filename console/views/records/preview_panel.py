@@ -12,7 +12,7 @@ from console.domain.views.any_record import QueueItem
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.presenters.money_view import shown_sides
+from console.views.presenters.money_view import make_shown_sides
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens

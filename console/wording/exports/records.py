@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from console.domain.calendar_days import last_valid_day
+from console.domain.calendar_days import compute_last_valid_day
 from console.domain.exports.tables import CellKind, ExportColumn
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck, WorkState
@@ -119,7 +119,7 @@ def _credit_check_result(record: ShownRecord, context: TextContext) -> str | Non
 
 def _last_valid_day(record: ShownRecord) -> date | None:
     end = record.expired_at if isinstance(record, CreditCheck) else None
-    return None if end is None else last_valid_day(end)
+    return None if end is None else compute_last_valid_day(end)
 
 
 def _credit_check_document(record: ShownRecord, context: TextContext) -> str | None:

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from console.domain.alerts.events import AlertMessage, alert_message
+from console.domain.alerts.events import AlertMessage, make_alert_message
 from console.domain.tasks.records import ALERT_TOPIC, Alert
 
 NOW = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
@@ -16,7 +16,7 @@ SETTLED = replace(ALERT, resolved_at=NOW + timedelta(minutes=5))
 
 def test_what_is_told_when_it_is_raised() -> None:
     """The facts of the alert, by the order's number; in letters that people can read; no end yet."""
-    raised = alert_message("AlertRaised", ALERT, DATABASE)
+    raised = make_alert_message("AlertRaised", ALERT, DATABASE)
     assert json.loads(raised.body) == {
         "event": "AlertRaised",
         "event_id": raised.event_id,
@@ -34,28 +34,30 @@ def test_what_is_told_when_it_is_raised() -> None:
 
 def test_what_is_told_when_it_is_resolved() -> None:
     """Also since when it is."""
-    told = json.loads(alert_message("AlertResolved", SETTLED, DATABASE).body)
+    told = json.loads(make_alert_message("AlertResolved", SETTLED, DATABASE).body)
     assert (told["event"], told["resolved_at"]) == ("AlertResolved", "2026-11-20T03:25:01Z")
 
 
 def test_alerts_without_an_order_keep_to_their_subject() -> None:
     """Those of one subject are sent in their order."""
     of_payment = replace(ALERT, order_no=None, subject_kind="payment", subject_id=5)
-    assert alert_message("AlertRaised", of_payment, DATABASE).key == "payment-5"
-    assert alert_message("AlertRaised", replace(of_payment, order_no=""), DATABASE).key == "payment-5"
+    assert make_alert_message("AlertRaised", of_payment, DATABASE).key == "payment-5"
+    assert make_alert_message("AlertRaised", replace(of_payment, order_no=""), DATABASE).key == "payment-5"
 
 
 def test_an_event_keeps_its_id() -> None:
     """However often it is told; another alert, another event, another database have others, and so has an alert that
     got the id of a lost one in a restored database.
     """
-    first = alert_message("AlertRaised", ALERT, DATABASE).event_id
-    assert alert_message("AlertRaised", replace(ALERT, observed="x"), DATABASE).event_id == first
+    first = make_alert_message("AlertRaised", ALERT, DATABASE).event_id
+    assert make_alert_message("AlertRaised", replace(ALERT, observed="x"), DATABASE).event_id == first
     others = {
-        alert_message("AlertResolved", ALERT, DATABASE).event_id,
-        alert_message("AlertRaised", replace(ALERT, id=5), DATABASE).event_id,
-        alert_message("AlertRaised", replace(ALERT, detected_at=NOW + timedelta(microseconds=1)), DATABASE).event_id,
-        alert_message("AlertRaised", ALERT, OTHER).event_id,
+        make_alert_message("AlertResolved", ALERT, DATABASE).event_id,
+        make_alert_message("AlertRaised", replace(ALERT, id=5), DATABASE).event_id,
+        make_alert_message(
+            "AlertRaised", replace(ALERT, detected_at=NOW + timedelta(microseconds=1)), DATABASE
+        ).event_id,
+        make_alert_message("AlertRaised", ALERT, OTHER).event_id,
     }
     assert len(others | {first}) == 5
 

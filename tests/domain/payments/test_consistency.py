@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from console.domain.payments.consistency import compare_sides, is_order_covered, money_parts, order_difference_minor
+from console.domain.payments.consistency import (
+    compare_sides,
+    compute_money_parts,
+    is_order_covered,
+    order_difference_minor,
+)
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
@@ -119,7 +124,7 @@ def refund(minor: int, state: RefundState, certainty: Certainty = Certainty.KNOW
 def test_every_yen_has_a_place() -> None:
     """What was captured is refunded, on its way, unknown, waiting, set aside or refundable."""
     payment = replace(PAID, captured_minor=12_000, refunded_minor=2000, reserved_minor=2000, set_aside_minor=500)
-    money = money_parts(
+    money = compute_money_parts(
         payment,
         [
             refund(2000, R.COMPLETED),
@@ -136,14 +141,14 @@ def test_every_yen_has_a_place() -> None:
 
 def test_of_a_reversed_payment_nothing_can_be_refunded() -> None:
     """The money is gone, whatever was captured."""
-    assert money_parts(replace(PAID, state=P.REVERSED), []).refundable == 0
+    assert compute_money_parts(replace(PAID, state=P.REVERSED), []).refundable == 0
 
 
 @pytest.mark.parametrize("seen", [0, 500, 5000])
 def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
     """On a server rows are read one after the other: the parts still add up to what was captured."""
     payment = replace(PAID, captured_minor=3300, reserved_minor=1000)
-    money = money_parts(payment, [refund(seen, R.SUBMITTED)] if seen else [])
+    money = compute_money_parts(payment, [refund(seen, R.SUBMITTED)] if seen else [])
     parts = (money.on_its_way, money.unknown, money.waiting, money.refundable)
     assert min(parts) >= 0
     assert sum(parts) == 3300
@@ -167,7 +172,7 @@ def test_the_parts_of_the_reserved_amount(accepted: int, unknown: int, parts: tu
     """What the provider has accepted comes first, then what is unknown, and the rest waits: together what is
     reserved.
     """
-    money = money_parts(
+    money = compute_money_parts(
         replace(PAID, reserved_minor=1000),
         [refund(accepted, R.SUBMITTED), refund(unknown, R.SUBMITTING, Certainty.UNKNOWN)],
     )

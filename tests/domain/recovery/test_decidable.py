@@ -11,6 +11,7 @@ from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
 from console.domain.recovery.decidable import (
+    find_decision_path,
     find_decision_refusal,
     find_order_move_refusal,
     find_payment_decision_refusal,
@@ -19,7 +20,6 @@ from console.domain.recovery.decidable import (
     find_withdrawal_refusal,
     is_decidable_check,
     is_decidable_refund,
-    path_of_decision,
 )
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -77,8 +77,8 @@ STEPS_BACK = {
 @pytest.mark.parametrize("before", PaymentState)
 def test_the_steps_of_a_decision(before: PaymentState) -> None:
     """Money that was taken can be taken back, and nothing else can; a success is confirmed first."""
-    assert path_of_decision(before, P.COMPLETED) == STEPS_TO_PAID.get(before, ())
-    assert path_of_decision(before, P.REVERSED) == STEPS_BACK.get(before, ())
+    assert find_decision_path(before, P.COMPLETED) == STEPS_TO_PAID.get(before, ())
+    assert find_decision_path(before, P.REVERSED) == STEPS_BACK.get(before, ())
 
 
 @pytest.mark.parametrize("work", WorkState)
@@ -91,7 +91,7 @@ def test_who_may_decide_that_a_payment_ended_so(
     """There must be a way; it is unknown, or waits for a person, or was paid and is said to be taken back."""
     payment = replace(PAYMENT, state=before, certainty=certainty, work=Work(work))
     why = find_payment_decision_refusal(payment, target)
-    if target is not before and not path_of_decision(before, target):
+    if target is not before and not find_decision_path(before, target):
         assert why == "no_such_step"
     elif certainty is UNKNOWN or work is WorkState.NEEDS_REVIEW or (target is P.REVERSED and before in PAID_STATES):
         assert why is None

@@ -9,7 +9,7 @@ from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR, WORKE
 from console.domain.payments.records import Order, OrderState, Payment, Refund
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck, Person, Work, WorkState
-from console.domain.recovery.decision_table import RULES_OF_KIND, all_choices, allowed_action, find_choice
+from console.domain.recovery.decision_table import RULES_OF_KIND, find_allowed_action, find_choice, list_all_choices
 from console.domain.recovery.records import CanAsk, ChoiceFacts, EvidenceKind, OpenProposal, ProviderStatement
 from console.domain.tasks.records import Take
 
@@ -38,9 +38,9 @@ def test_every_kind_has_taking_and_noting() -> None:
     for kind, rows in RULES_OF_KIND.items():
         assert {"take", "note", "probe"} <= {row.what for row in rows}, kind
     auditor = ChoiceFacts(CHECK, NOW, Person("aud-e", frozenset({AUDITOR}), may_buy=False))
-    assert not any(one.allowed for one in all_choices(auditor))
+    assert not any(one.allowed for one in list_all_choices(auditor))
     worker = ChoiceFacts(CHECK, NOW, Person("worker", frozenset({WORKER}), may_buy=False))
-    assert {one.what for one in all_choices(worker) if one.allowed} == {"probe", "take"}
+    assert {one.what for one in list_all_choices(worker) if one.allowed} == {"probe", "take"}
 
 
 def test_not_bought_takes_two_people_and_paper() -> None:
@@ -84,7 +84,7 @@ def test_the_providers_word_counts_more_than_ours(told: ProviderStatement, possi
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     found = {
         one.what.removeprefix("resolve."): one
-        for one in all_choices(ChoiceFacts(unknown, NOW, OPERATORS, statement=told))
+        for one in list_all_choices(ChoiceFacts(unknown, NOW, OPERATORS, statement=told))
     }
     ends = ("completed", "payment_failed", "reversed")
     assert {end for end in ends if found[end].allowed} == possible
@@ -126,7 +126,7 @@ def test_a_dry_run_of_a_refund() -> None:
 
 def test_what_is_ruled_out_has_no_effect() -> None:
     """Nothing is promised that will be refused."""
-    for one in all_choices(ChoiceFacts(PAYMENT, NOW, OPERATORS, payment=PAYMENT, order=ORDER)):
+    for one in list_all_choices(ChoiceFacts(PAYMENT, NOW, OPERATORS, payment=PAYMENT, order=ORDER)):
         assert one.allowed or (one.reason is not None and one.effect is None)
 
 
@@ -256,8 +256,8 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
 def test_where_nobody_can_be_asked_a_probe_is_free_for_those_who_may_ask() -> None:
     """Its answer says that nobody can be asked; an auditor is told which role may ask."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS, can_ask=CanAsk.NO_CALL)
-    assert allowed_action(facts, "probe").allowed
-    assert allowed_action(replace(facts, person=None), "probe").allowed
+    assert find_allowed_action(facts, "probe").allowed
+    assert find_allowed_action(replace(facts, person=None), "probe").allowed
     auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))
-    refused = allowed_action(auditor, "probe")
+    refused = find_allowed_action(auditor, "probe")
     assert (refused.allowed, refused.reason) == (False, "reason.role")

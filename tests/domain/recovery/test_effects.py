@@ -38,7 +38,7 @@ def facts(record: CreditCheck | Order | Payment | Refund, **more: object) -> Cho
 def test_each_effect_is_of_its_own_kind_of_record() -> None:
     """Nothing is said of another kind, nor of a refund whose payment isn't known."""
     assert choice_effects.check_effect(facts(PAID_UP), CheckState.SUCCESS) is None
-    assert choice_effects.payment_effect(facts(CHECK), P.COMPLETED) is None
+    assert choice_effects.compute_payment_effect(facts(CHECK), P.COMPLETED) is None
     assert choice_effects.refund_effect(facts(PAID_UP, payment=PAID_UP), R.COMPLETED) is None
     assert choice_effects.refund_effect(facts(REFUND), R.COMPLETED) is None
     assert choice_effects.order_move_effect(facts(PAID_UP, payment=PAID_UP)) is None
@@ -66,7 +66,9 @@ def test_a_credit_check_becomes_known(after: CheckState) -> None:
 )
 def test_what_counts_as_taken(told: ProviderStatement, named: int | None, taken: int) -> None:
     """What was asked for, unless the provider names another sum."""
-    effect = choice_effects.payment_effect(facts(replace(WAITS, provider_minor=named), statement=told), P.COMPLETED)
+    effect = choice_effects.compute_payment_effect(
+        facts(replace(WAITS, provider_minor=named), statement=told), P.COMPLETED
+    )
     assert effect is not None
     assert effect.money is not None
     assert [strip.captured for strip in effect.money] == [0, taken]
@@ -79,7 +81,7 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
     held = 3300 if before in PAID_STATES else 0
     payment = replace(WAITS, state=before, captured_minor=held)
     for after, sum_after in ((P.COMPLETED, 3300), (P.PAYMENT_FAILED, held), (P.REVERSED, held)):
-        effect = choice_effects.payment_effect(facts(payment), after)
+        effect = choice_effects.compute_payment_effect(facts(payment), after)
         assert effect is not None
         assert effect.money is not None
         assert [strip.captured for strip in effect.money] == [held, sum_after]
@@ -90,7 +92,7 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
 def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
     """While it waits for the payer; whatever it had come to before stays as decided."""
     waiting = facts(replace(WAITS, state=before), statement=ProviderStatement.EXPIRED)
-    effect = choice_effects.payment_effect(waiting, P.PAYMENT_FAILED)
+    effect = choice_effects.compute_payment_effect(waiting, P.PAYMENT_FAILED)
     assert effect is not None
     assert effect.state[1] == (P.EXPIRED if before in WAITING_STATES else P.PAYMENT_FAILED)
 
@@ -115,10 +117,10 @@ def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
 def test_an_order_follows_what_covers_it(changed: dict[str, object], covered: bool, after: str) -> None:
     """If it is pending still, and the sum is enough, in its own currency."""
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
-    effect = choice_effects.payment_effect(facts(WAITS, order=order, covered=covered), P.COMPLETED)
+    effect = choice_effects.compute_payment_effect(facts(WAITS, order=order, covered=covered), P.COMPLETED)
     assert effect is not None
     assert effect.order == (order.state, after)
-    failed = choice_effects.payment_effect(facts(WAITS, order=order, covered=covered), P.PAYMENT_FAILED)
+    failed = choice_effects.compute_payment_effect(facts(WAITS, order=order, covered=covered), P.PAYMENT_FAILED)
     assert failed is not None
     assert failed.order == (order.state, order.state)
 
@@ -135,12 +137,12 @@ def test_an_order_follows_what_covers_it(changed: dict[str, object], covered: bo
 )
 def test_what_was_known_moves_nothing(told: ProviderStatement, before: PaymentState, after: str) -> None:
     """A read that says once more that it was paid leaves the order to its own rules."""
-    effect = choice_effects.payment_effect(
+    effect = choice_effects.compute_payment_effect(
         facts(replace(PAID_UP, state=before), statement=told, order=ORDER), P.COMPLETED
     )
     assert effect is not None
     assert effect.order == ("pending", after)
-    alone = choice_effects.payment_effect(facts(replace(PAID_UP, state=before), statement=told), P.COMPLETED)
+    alone = choice_effects.compute_payment_effect(facts(replace(PAID_UP, state=before), statement=told), P.COMPLETED)
     assert alone is not None
     assert alone.order is None
 

@@ -12,9 +12,9 @@ from console.domain.tasks.intervals import (
     LONGEST_RUN,
     OVERDUE_GRACE,
     USUAL_INTERVAL,
-    interval_of,
+    compute_longest_wait,
+    get_interval,
     is_overdue,
-    longest_wait,
     wait_after_failures,
 )
 from console.domain.tasks.records import ScheduledTask
@@ -37,7 +37,7 @@ def test_the_docs_tell_each_interval_and_its_reason() -> None:
 
 def test_an_unnamed_task_has_the_usual_interval() -> None:
     """A task may be added before anybody has thought about its interval."""
-    assert interval_of("something new") == USUAL_INTERVAL
+    assert get_interval("something new") == USUAL_INTERVAL
 
 
 @pytest.mark.parametrize("every", [timedelta(seconds=5), MINUTE, HOUR])
@@ -46,7 +46,7 @@ def test_back_off_grows_within_its_bound(every: timedelta) -> None:
     waits = [wait_after_failures(every, failures) for failures in range(60)]
     assert waits == sorted(waits)
     assert every <= waits[0]
-    assert waits[-1] == longest_wait(every) == max(every, LONGEST_BACK_OFF)
+    assert waits[-1] == compute_longest_wait(every) == max(every, LONGEST_BACK_OFF)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ MAKERS = {
 def reasons() -> set[str]:
     """From the tables, and from every place that makes one."""
     rows = [*paypay_codes.CALL_VERDICTS.values(), *paypay_codes.COMMON_VERDICTS.values()]
-    rows += [row.verdict for row in paypay_codes.PAYMENT_STATES.values()]
+    rows += [row.verdict for row in paypay_codes.PAYMENT_STATE_MEANINGS.values()]
     rows += [row for table in atom_codes.VERDICTS_BY_CALL.values() for row in table.values()]
     rows += [row[0] for row in (*atom_codes.REFUND_REMARKS.values(), *paypay_codes.REFUND_STATES.values())]
     made = {asked.text for asked in word_use.arguments(PROVIDERS, MAKERS)}
@@ -37,7 +37,7 @@ def test_every_reason_has_a_word() -> None:
 def test_every_state_has_a_label() -> None:
     """A provider's own state is shown in words, by provider."""
     families = {
-        "paypay-payment": paypay_codes.PAYMENT_STATES,
+        "paypay-payment": paypay_codes.PAYMENT_STATE_MEANINGS,
         "paypay-refund": paypay_codes.REFUND_STATES,
         "atom-payment": atom_codes.PAYMENT_CODES,
         "atom-refund": atom_codes.REFUND_REMARKS,

@@ -23,7 +23,7 @@ from console.providers.paypay.responses import (
 from console.providers.paypay.result_codes import (
     CALL_VERDICTS,
     COMMON_VERDICTS,
-    PAYMENT_STATES,
+    PAYMENT_STATE_MEANINGS,
     READ_CALLS,
     REFUND_STATES,
     PayPayCall,
@@ -114,7 +114,7 @@ def test_states(vector: dict[str, Any]) -> None:
     """Every published state has its business word, whether it is final, and its label."""
     word = vector["provider_state"]
     if vector["domain"] == "paypay-payment":
-        row = PAYMENT_STATES[word]
+        row = PAYMENT_STATE_MEANINGS[word]
         assert (row.state, row.is_final) == (vector["business_state"], vector["final"])
     else:
         state = REFUND_STATES[word][1]
@@ -353,7 +353,7 @@ def test_a_payment_as_it_is_told() -> None:
     assert outcome.found.is_bookable
 
 
-@pytest.mark.parametrize("state", PAYMENT_STATES)
+@pytest.mark.parametrize("state", PAYMENT_STATE_MEANINGS)
 def test_payment_states(state: str) -> None:
     """Each state: paid, not yet, or failed."""
     kinds = {"COMPLETED": Kind.SUCCEEDED, "REFUNDED": Kind.SUCCEEDED, "FAILED": F, "CANCELED": F, "EXPIRED": F}

@@ -57,7 +57,7 @@ def test_caller_who_left(sandbox: Sandbox, caller: Caller, control: SandboxContr
     assert caller.buy(OTHER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
     assert sandbox.ledger.count_of_number(NUMBER) == charges
-    assert not any(charge.delivered for charge in sandbox.ledger.charges_of_number(NUMBER))
+    assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number(NUMBER))
 
 
 def test_hanging_calls_end_with_their_time(caller: Caller, control: SandboxControl) -> None:

@@ -87,7 +87,7 @@ def test_charged_but_odd(caller: Caller, control: SandboxControl, sandbox: Sandb
     """The purchase is charged, its answer is the odd one, and the next purchase is an ordinary one."""
     control.add_fault(fault, call="purchase")
     assert PURCHASE[fault](caller.buy())
-    (charge,) = sandbox.ledger.charges_of_number()
+    (charge,) = sandbox.ledger.list_charges_of_number()
     assert (charge.fault, charge.delivered) == (fault, False)
     assert caller.buy().check["credit_check_id"] == 100_002
 

@@ -40,7 +40,9 @@ def test_broken_lines(caller: Caller, control: SandboxControl, sandbox: Sandbox,
         caller.buy()
     assert raised.type is error
     assert sandbox.ledger.charge_count == charges
-    assert all((charge.fault, charge.delivered) == (fault, False) for charge in sandbox.ledger.charges_of_number())
+    assert all(
+        (charge.fault, charge.delivered) == (fault, False) for charge in sandbox.ledger.list_charges_of_number()
+    )
     assert caller.buy().status == 201
 
 
@@ -52,7 +54,7 @@ def test_answered_failures(caller: Caller, control: SandboxControl, sandbox: San
     answer = caller.buy()
     assert (answer.status, sandbox.ledger.charge_count) == (status, charges)
     assert b"credit_check_id" not in answer.body
-    assert not any(charge.delivered for charge in sandbox.ledger.charges_of_number())
+    assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number())
 
 
 def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from console.domain.payments.records import OrderState
-from console.domain.payments.states import PAYMENT_STEPS, PaymentState, payment_path
+from console.domain.payments.states import PAYMENT_STEPS, PaymentState, find_payment_path
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.services.alerts.evaluate import AlertRules
 from console.services.process.context import WORKER, ServiceContext, act_as
@@ -90,7 +90,7 @@ class Story:
         assert paying is not None
         if choice % 3 == 0 and PaymentState.EXPIRED in PAYMENT_STEPS[PaymentState(paying.state)]:
             self._go(paying, PaymentState.EXPIRED)
-        for state in payment_path(PaymentState(paying.state), PaymentState.PAYMENT_SUCCESS):
+        for state in find_payment_path(PaymentState(paying.state), PaymentState.PAYMENT_SUCCESS):
             self._go(paying, state)
 
     def _go(self, paying: Paying, state: PaymentState) -> None:

@@ -34,7 +34,7 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox) -> None:
     known = again.value.detail["record"]
     assert isinstance(known, CreditCheck)
     assert known.id == bought.id
-    assert len(sandbox.ledger.charges_of_number(number)) == 1
+    assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert set(steps) <= {"waiting", "asking", "answered", "detail", "pdf"}
     assert steps
 
@@ -71,7 +71,7 @@ def test_without_a_worker_nothing_is_asked(place: Place, sandbox: Sandbox) -> No
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
     assert (away.value.code, away.value.exit_status) == ("worker_away", 6)
     assert place.sql(f"SELECT count(*) FROM requests WHERE args LIKE '%{number}%'") == [(0,)]
-    assert not sandbox.ledger.charges_of_number(number)
+    assert not sandbox.ledger.list_charges_of_number(number)
 
 
 def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -154,4 +154,4 @@ def test_what_a_killed_worker_bought_is_answered(
         place.sql("UPDATE requests SET lease_expires = 1")
         with executing(second):
             assert bought.result(60).corporation_number == number
-    assert len(sandbox.ledger.charges_of_number(number)) == 1
+    assert len(sandbox.ledger.list_charges_of_number(number)) == 1

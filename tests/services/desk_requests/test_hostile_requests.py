@@ -85,7 +85,7 @@ def everybody_goes_on(place: Place, sandbox: Sandbox, worker: Console) -> None:
         for person, number in zip(("op-a", "lead-b"), numbers(2, seed=77), strict=True):
             desk = stack.enter_context(place.opened(sandbox, person=person, desk=2))
             assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).corporation_number == number
-            assert len(sandbox.ledger.charges_of_number(number)) == 1
+            assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
 def test_every_command_has_a_form(worker: Console) -> None:
@@ -134,7 +134,7 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     assert {state for _, state, _ in ends} == {"ended"}
     assert [(command, code) for command, _, code in ends if code == "internal_error"] == []
     assert len({code for _, _, code in ends}) > 3
-    assert not sandbox.ledger.charges_of_number()
+    assert not sandbox.ledger.list_charges_of_number()
     everybody_goes_on(place, sandbox, worker)
 
 
@@ -155,7 +155,7 @@ def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sand
     while worker.desk_requests.execute_next():
         pass
     assert {code for _, _, code in answers(place)} == {"usage"}
-    assert not sandbox.ledger.charges_of_number()
+    assert not sandbox.ledger.list_charges_of_number()
 
 
 def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandbox, worker: Console) -> None:

@@ -70,7 +70,7 @@ def buys(place: Place, sandbox: Sandbox, number: str) -> None:
                 return False
 
         until(has_bought, "the purchase")
-    assert len(sandbox.ledger.charges_of_number(number)) == 1
+    assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
 def as_possible(place: Place, statement: str) -> str:

@@ -110,10 +110,10 @@ def test_who_waits_is_told_of_a_withdrawal(sandbox: Sandbox, people: tuple[Conso
             bought.result(120)
     assert (told.value.code, told.value.detail["reason"]) == ("interrupted", "withdrawn")
     assert wait.is_over
-    assert not sandbox.ledger.charges_of_number(number)
+    assert not sandbox.ledger.list_charges_of_number(number)
     with executing(worker):
         assert buy().corporation_number == number
-    assert len(sandbox.ledger.charges_of_number(number)) == 1
+    assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert not desk._context.spool.own_requests(desk._context.database_id) - {wait.request, *listed(desk)}
 
 

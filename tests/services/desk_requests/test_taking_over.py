@@ -34,7 +34,7 @@ def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) 
     ):
         until(lambda: not desk.desk_status.read_news().is_worker_away, "the first worker")
         bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
-        until(lambda: len(sandbox.ledger.charges_of_number(number)) == 1, "the charge")
+        until(lambda: len(sandbox.ledger.list_charges_of_number(number)) == 1, "the charge")
         with forked_worker(place, sandbox.url, desk=2, person="worker", TIME_SCALE="1"):
             until(
                 lambda: place.sql("SELECT count(*) FROM leases WHERE name = 'desk_requests'") == [(2,)], "two workers"
@@ -54,4 +54,4 @@ def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) 
             with pytest.raises(ConsoleError) as unknown:
                 bought.result(60)
     assert unknown.value.code == "outcome_unknown"
-    assert len(sandbox.ledger.charges_of_number(number)) == 1
+    assert len(sandbox.ledger.list_charges_of_number(number)) == 1

@@ -132,4 +132,4 @@ def test_ctrl_c_withdraws(place: Place, sandbox: Sandbox, people: tuple[Console,
     assert '"interrupted"' in out
     with executing(worker):
         until(lambda: worker.desk_requests.count_waiting() == 0, "the worker to look")
-    assert not sandbox.ledger.charges_of_number(number)
+    assert not sandbox.ledger.list_charges_of_number(number)

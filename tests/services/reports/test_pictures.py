@@ -9,7 +9,7 @@ import pytest
 from console.app import Console
 from console.domain.reports.refund_funnel import CountAndSum
 from console.domain.reports.settlement import SettlementDay
-from console.domain.reports.time_to_truth import UnknownOutcome, percentile, summarize
+from console.domain.reports.time_to_truth import UnknownOutcome, compute_percentile, summarize
 from console.store.reports import queue_ages, refund_funnel, settlement, time_to_truth
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -163,7 +163,7 @@ def test_only_what_its_own_call_did_not_learn(
 )
 def test_a_percentile_is_one_of_the_times(count: int, percent: int, place: int) -> None:
     """The smallest time that so many percent don't exceed: no time between two others is invented."""
-    assert percentile([number * SECOND for number in range(1, count + 1)], percent) == place * SECOND
-    assert percentile([], percent) is None
+    assert compute_percentile([number * SECOND for number in range(1, count + 1)], percent) == place * SECOND
+    assert compute_percentile([], percent) is None
     late = summarize("payment", [UnknownOutcome(NOW - HOUR, NOW), UnknownOutcome(NOW - 2 * HOUR, NOW)], HOUR, NOW)
     assert late.late == 1, "a time of exactly the schedule is in time"

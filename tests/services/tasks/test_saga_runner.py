@@ -10,7 +10,7 @@ from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Saga
-from console.domain.tasks.saga_progress import StepState, saga_view
+from console.domain.tasks.saga_progress import StepState, make_saga_view
 from console.domain.tasks.states import SagaState
 from console.services.process.context import ServiceContext
 from console.services.tasks.saga_runner import (
@@ -79,7 +79,7 @@ class Bench:
         return [str(what).removeprefix("bench.") for (what,) in rows]
 
     def shown(self, saga: Saga) -> list[StepState]:
-        return [step.state for step in saga_view(saga, self.plan.step_names, self.context.now()).steps]
+        return [step.state for step in make_saga_view(saga, self.plan.step_names, self.context.now()).steps]
 
 
 @pytest.fixture

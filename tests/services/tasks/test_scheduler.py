@@ -9,7 +9,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.domain.service_results import TaskRun
-from console.domain.tasks.intervals import INTERVAL_OF_TASK, LONGEST_RUN, TASK_LEASE_PREFIX, interval_of
+from console.domain.tasks.intervals import INTERVAL_OF_TASK, LONGEST_RUN, TASK_LEASE_PREFIX, get_interval
 from console.domain.tasks.records import Alert, ScheduledTask
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.services.process.heartbeat import Heartbeat
@@ -25,7 +25,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 
 EXPECTED = pytest.mark.expects_log("tasks fail here on purpose")
-EVERY = timedelta(seconds=interval_of("probes").seconds)
+EVERY = timedelta(seconds=get_interval("probes").seconds)
 
 
 class Tasks:
@@ -328,7 +328,7 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
     seen: list[dict[str, str]] = []
 
     def look() -> int:
-        seen.append(dict(tracing.current_facts()))
+        seen.append(dict(tracing.get_current_facts()))
         return 0
 
     tasks.act = look

@@ -25,9 +25,9 @@ from tests.support.servers import Server
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ASKS: dict[str, Ask] = {
     "a stretch of orders": lambda conn: candidates.list_candidate_order_ids(conn, 100, 200),
-    "the newest order": candidates.newest_order_id,
+    "the newest order": candidates.find_newest_order_id,
     "the feed": lambda conn: candidates.list_changed_rows(conn, 7, 50),
-    "the feed's end": candidates.latest_change_id,
+    "the feed's end": candidates.find_latest_change_id,
     "orders of payments": lambda conn: candidates.find_orders_of_changes(
         conn, [ChangedRow(1, "payment", n, NOW) for n in range(1, 9)]
     ),
@@ -82,7 +82,7 @@ def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Pat
     shutil.copy(empty_database, file)
     _fill(file)
     with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
-        newest = candidates.newest_order_id(conn)
+        newest = candidates.find_newest_order_id(conn)
         found = candidates.list_candidate_order_ids(conn, 0, newest)
         broken = {
             order.id

@@ -78,7 +78,7 @@ def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
     assert (found[number(1)].address, found[number(1)].city_code) == ("東京都港区芝１", "103")
     assert (found[number(6)].furigana, found[number(6)].is_hidden) == ("テイセイ", True)
     assert {number(5), number(21)}.isdisjoint(found)
-    assert reader.successor_chain(number(2)) == (found[number(0)],)
+    assert reader.read_successor_chain(number(2)) == (found[number(0)],)
     told = {change.number: change for change in reader.changes(date(2025, 11, 4))}
     assert {told_number: change.facts for told_number, change in told.items()} == {
         number(20): {F.NEW}, number(0): {F.NAME}, number(1): {F.ADDRESS}, number(2): {F.CLOSED, F.SUCCESSOR},
@@ -197,17 +197,17 @@ def test_circles_of_successors_are_told_and_never_followed(tmp_path: Path) -> No
     circles = {frozenset(circle) for circle in status.cycles}
     assert circles == {frozenset(number(index) for index in (1, 2, 3)), frozenset([number(4)])}
     reader = reader_of(registry)
-    assert [len(reader.successor_chain(number(index))) for index in (1, 2, 3, 4, 5, 6, 7, 9, 98)] == [0] * 5 + [
+    assert [len(reader.read_successor_chain(number(index))) for index in (1, 2, 3, 4, 5, 6, 7, 9, 98)] == [0] * 5 + [
         1,
         0,
         0,
         0,
     ]
-    assert [found.number for found in reader.successor_chain(number(10))] == [
+    assert [found.number for found in reader.read_successor_chain(number(10))] == [
         number(index) for index in range(11, 41)
     ]
     assert {found.number for found in reader.predecessors(number(2))} == {number(1), number(5)}
     write_file(tmp_path, "diff_20251104", [row(3, process="72")])
     assert take(registry, tmp_path, "diff_20251104").cycles == ((number(4),),)
-    assert [found.number for found in reader.successor_chain(number(5))] == [number(2), number(3)]
+    assert [found.number for found in reader.read_successor_chain(number(5))] == [number(2), number(3)]
     reader.close()

@@ -34,7 +34,7 @@ ASKED: dict[str, Ask] = {
     "count of open changes": lambda conn: alerts.count_open_of_rule(conn, CHANGE_RULE, 1_001),
     "records of numbers": lambda conn: our_records.find_ours(conn, NUMBERS),
     "open records": our_records.list_open,
-    **{f"newest {kind}": partial(live_records.newest_id, kind=kind) for kind in live_records.LIVE_RECORD_KINDS},
+    **{f"newest {kind}": partial(live_records.find_newest_id, kind=kind) for kind in live_records.LIVE_RECORD_KINDS},
     **{
         f"{place} new {kind}s": partial(
             live_records.list_numbers_in_range, kind=kind, after=after, up_to_id=after + IDS_PER_PAGE, now=NOW

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from console.domain.clock import TimeScale
-from console.domain.reports.periods import period_until
+from console.domain.reports.periods import make_period_until
 from console.services.reports import report_queries
 from console.services.reports.provider_success import read_provider_success
 from console.store.database.engine import Database
@@ -23,7 +23,7 @@ from tests.bench.plans import Ask
 from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_PERIOD = period_until(NOW, 14)
+_PERIOD = make_period_until(NOW, 14)
 BY_INDEX: dict[str, Ask] = {
     "success": lambda conn: read_provider_success(conn, NOW),
     "states of a provider": lambda conn: provider_success.count_states(conn, "paypay", _PERIOD),

@@ -20,7 +20,7 @@ from console.domain.records import (
 from console.domain.views.any_record import CreditCheckView
 from console.views.presenters import credit_check_view as facts
 from console.views.presenters import records as case_words
-from console.views.presenters.credit_check_view import offered_actions
+from console.views.presenters.credit_check_view import list_offered_actions
 from tests.views.invented_checks import NOW, check, window_context
 
 PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, current=True)
@@ -61,7 +61,7 @@ LACKING = check(
 )
 def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) -> None:
     """Never asked, silent, not found and refused are different things; none of them is called success."""
-    ours, provider, order = facts.compared_sides(view(UNKNOWN, answer=answer), window_context())
+    ours, provider, order = facts.make_compared_sides(view(UNKNOWN, answer=answer), window_context())
     assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
 
 
@@ -75,14 +75,14 @@ def test_the_provider_side_of_a_running_purchase_waits_for_its_answer() -> None:
 
 def test_found_is_found_whatever_failed_later() -> None:
     """With the provider's number on record, a reading that failed says nothing about the purchase."""
-    _, provider, _ = facts.compared_sides(view(LACKING, answer="HTTP 503 PENDING http_503"), window_context())
+    _, provider, _ = facts.make_compared_sides(view(LACKING, answer="HTTP 503 PENDING http_503"), window_context())
     assert (provider.word, provider.tone) == ("On record", "good")
 
 
 def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
     """A difference is a sign and a word, not only a frame."""
     record = check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
-    _, provider, _ = facts.compared_sides(view(record), window_context())
+    _, provider, _ = facts.make_compared_sides(view(record), window_context())
     assert provider.is_different
     assert "differs" in provider.spoken_text()
 
@@ -110,7 +110,7 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
 )
 def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
     """Never buying for an unknown one."""
-    assert offered_actions(view(record)) == expected
+    assert list_offered_actions(view(record)) == expected
 
 
 def test_a_proposal_waits_for_the_second_person() -> None:

@@ -24,7 +24,7 @@ from console.domain.reports.daily_close import (
     OpenPoint,
     UnknownRecord,
 )
-from console.domain.reports.periods import period_until
+from console.domain.reports.periods import make_period_until
 from console.domain.reports.provider_success import Outage, ProviderDay, ProviderSeries, ProviderSuccess
 from console.domain.reports.queue_ages import QueueAgeReport, QueueAges
 from console.domain.reports.refund_funnel import CountAndSum, RefundFunnel, RefundFunnelReport
@@ -40,7 +40,7 @@ from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance
 from tests.views.invented_checks import NOW, window_context
 
-_PERIOD = period_until(NOW, 14)
+_PERIOD = make_period_until(NOW, 14)
 _DAYS = (
     *(ProviderDay(day) for day in _PERIOD.days[:-2]),
     ProviderDay(_PERIOD.days[-2], paid=9, unpaid=1),
