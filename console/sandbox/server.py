@@ -22,7 +22,7 @@ from console.sandbox.http.call_log import LoggedCall
 from console.sandbox.http.calls import ProviderCall, Router
 from console.sandbox.http.connection import SandboxConnection
 from console.sandbox.http.listener import LISTENER_HOST, STOP_WAIT_SECONDS, Listener
-from console.sandbox.http.messages import HttpReply, HttpRequest, error_reply
+from console.sandbox.http.messages import HttpReply, HttpRequest, make_error_reply
 from console.sandbox.payments.ledger import PaymentLedger
 from console.sandbox.paypay.api import SimulatedPayPay
 from console.sandbox.registry.published import PublishedRegistry
@@ -128,7 +128,7 @@ class Sandbox:
         try:
             instruction = self._fault_instruction(request, call)
         except (InvalidRule, ValueError) as reason:
-            self._send_reply(error_reply(400, f"X-Sandbox-Fault: {reason}"), wire)
+            self._send_reply(make_error_reply(400, f"X-Sandbox-Fault: {reason}"), wire)
             return
         entry.fault = instruction.action if instruction else None
         instruction = instruction or FaultInstruction(NO_FAULT)

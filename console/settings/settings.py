@@ -163,14 +163,14 @@ class Settings:
             name, ask_keyring=not (self.active_test_switches and provider in access_by_provider())
         )
 
-    def credential_variables(self) -> tuple[str, ...]:
+    def list_credential_variables(self) -> tuple[str, ...]:
         """Return the names of the environment variables that contain a provider's secret, a key that signs
         notices, or the store key."""
         names = self.secrets.environment_names()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(f"{VARIABLE_PREFIX}{name}" for name in sorted(names & set(_credential_names()) | notice_keys))
 
-    def credential_keyring_entries(self) -> tuple[str, ...]:
+    def list_credential_keyring_entries(self) -> tuple[str, ...]:
         """Return the names of the keyring's entries that contain a provider's secret or the store key. Raises
         bad_profile if the keyring can't be read."""
         return tuple(name for name in _credential_names() if self.secrets.read_entry(name, name))

@@ -137,7 +137,7 @@ def provider_name(record: ShownRecord, context: TextContext) -> str:
     return ""
 
 
-def masked_payer(text: str | None) -> str:
+def mask_payer(text: str | None) -> str:
     """Return the reference of a payer with all characters but the last four replaced by "****"; "" for None."""
     return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
 

@@ -85,7 +85,7 @@ def test_a_payment_has_the_promised_fields() -> None:
 )
 def test_a_payer_is_masked(payer: str | None, shown: str | None) -> None:
     """The last four of a long text; nothing of a short one."""
-    assert o.masked_payer(payer) == shown
+    assert o.mask_payer(payer) == shown
 
 
 def test_a_refund_has_the_promised_fields() -> None:

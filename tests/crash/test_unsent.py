@@ -137,7 +137,7 @@ class Stage:
             found = self.record(action, subject, console)
             assert (found.state, found.certainty) == _NOT_SENT[action], found
             assert found.error_code == "stopped_before_sending"
-            assert console._context.spool.unsent_entries(console._context.database_id) == ()
+            assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
             assert truth.still_calling(console.database) == 0
             assert self.sent(action, subject) == before
             assert _code(lambda: _act(console, action, subject)) in ("done", "already_decided")

@@ -9,7 +9,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from console.domain.desk_requests.records import new_request_id
+from console.domain.desk_requests.records import make_request_id
 from tests.store.forbidden import CHECKS, UTC
 from tests.support import server_fixtures
 from tests.support.places import shared_nodes
@@ -47,7 +47,7 @@ class Bench:
 
     def asks(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
         """A request as this person's desk stores it: its id."""
-        request = new_request_id()
+        request = make_request_id()
         values = {"id": request, "action": action, "args": "[]", "desk": "d", "subject_kind": kind, "subject_id": id,
                   "confirmed": 1}  # fmt: skip
         self.run(who, _insert("requests", values | more))
@@ -210,7 +210,7 @@ def test_the_worker_alone_is_nobody(bench: Bench) -> None:
 
 def test_whoever_inserts_it_has_asked(bench: Bench) -> None:
     """A name, a time or a state that the statement gives changes nothing, or is refused."""
-    request = new_request_id()
+    request = make_request_id()
     given = {"id": request, "action": "probe", "args": "[]", "who": "{lead_b}", "at": "2020-01-01",
              "expires_at": "2099-01-01"}  # fmt: skip
     bench.run("op-a", _insert("requests", given))
@@ -225,8 +225,8 @@ def test_whoever_inserts_it_has_asked(bench: Bench) -> None:
         {"id": "not-a-uuid"}, {"id": str(uuid.uuid4())}, {"args": "x" * 16_385},
     )  # fmt: skip
     for more in wrong:
-        bench.refuses("op-a", _insert("requests", {"id": new_request_id(), "action": "probe", "args": "[]"} | more))
-    bench.refuses("worker", _insert("requests", {"id": new_request_id(), "action": "probe", "args": "[]"}))
+        bench.refuses("op-a", _insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"} | more))
+    bench.refuses("worker", _insert("requests", {"id": make_request_id(), "action": "probe", "args": "[]"}))
 
 
 def test_nobody_fills_the_table(bench: Bench) -> None:

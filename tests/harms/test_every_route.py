@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 import pytest
 
-from console.domain.desk_requests.records import new_request_id
+from console.domain.desk_requests.records import make_request_id
 from console.domain.payments.records import Payment, Refund
 from console.domain.records import CreditCheck
 from console.services.process.passwords import use_password_reader
@@ -287,14 +287,14 @@ def test_no_request_changes_what_it_may_not(stage: Stage, who: str) -> None:
             for kind, id in subjects:
                 kind_text, id_text = (f"'{kind}'", f"'{id}'") if kind else ("NULL", "NULL")
                 args = arguments.get(command, f"[{id if isinstance(id, int) else 1}]").replace("'", "''")
-                usual = {"id": f"'{new_request_id()}'", "action": f"'{command}'", "args": f"'{args}'",
+                usual = {"id": f"'{make_request_id()}'", "action": f"'{command}'", "args": f"'{args}'",
                          "subject_kind": kind_text, "subject_id": id_text, "proposed": "'error'",
                          "amount_minor": "1000"}  # fmt: skip
                 columns = list(own_columns)
                 hostile = columns[number % len(columns)]
                 number += 1
                 value = list(values_of(f"{hostile}{number}", own_columns[hostile]))[number % 3]
-                for row in (usual, {**usual, hostile: value, "id": f"'{new_request_id()}'"}):
+                for row in (usual, {**usual, hostile: value, "id": f"'{make_request_id()}'"}):
                     said(cursor, f"INSERT INTO requests ({', '.join(row)}) VALUES ({', '.join(row.values())})", names)
             stage.execute()
     assert set(stage.scene.sql("SELECT DISTINCT state FROM requests")) == {("ended",)}
@@ -372,7 +372,7 @@ def test_the_worker_alone_makes_no_decision_and_frees_no_claim(stage: Stage) -> 
 def test_the_worker_and_one_person_are_not_two(stage: Stage, who: str, action: str, kind: str) -> None:
     """The same while the worker executes whatever an operator has asked for, op-b being the refund's maker."""
     subject = {"refund": stage.refund.id, "credit-check": stage.unknown.id}[kind]
-    request = new_request_id()
+    request = make_request_id()
     with attacking(stage, who) as cursor:
         cursor.execute(
             "INSERT INTO requests (id, action, args, subject_kind, subject_id, proposed, amount_minor)"

@@ -9,7 +9,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from console.domain.desk_requests.records import new_request_id
+from console.domain.desk_requests.records import make_request_id
 from console.store.access.people_views import RECORD_TABLES, SAME_PAYER
 from console.store.database.server import people_database_name
 from tests.store.forbidden import UTC
@@ -77,7 +77,7 @@ def readers(request: pytest.FixtureRequest) -> Iterator[Readers]:
         apply(people.owner, entries, {})
         made = Readers(people)
         made.run("owner", "SET SESSION sql_mode = ''", *_rows(people.names["lead-b"]))
-        request_id = new_request_id()
+        request_id = make_request_id()
         made.run(
             "lead-b",
             _insert("requests", id=request_id, action="note", args="words-of-lead-b", evidence_sha256="x"),
@@ -232,7 +232,7 @@ def test_an_administrator_sees_no_records(readers: Readers) -> None:
 @pytest.mark.parametrize("who", PEOPLE)
 def test_requests_are_ones_own(readers: Readers, who: str) -> None:
     """One's own are read, by `own_requests` alone; nobody changes one, and nobody reads a file."""
-    mine = new_request_id()
+    mine = make_request_id()
     readers.run(who, _insert("requests", id=mine, action="probe", args="mine"))
     assert (mine, "mine") in readers.run(who, "SELECT id, args FROM own_requests")
     names = {name for (name,) in readers.run(who, "SELECT who FROM own_requests")}
@@ -242,6 +242,6 @@ def test_requests_are_ones_own(readers: Readers, who: str) -> None:
         "UPDATE requests SET args = ''",
         f"REPLACE INTO requests (id, action, args) VALUES ('{mine}', 'probe', '')",
         f"INSERT INTO requests (id, action, args) VALUES ('{mine}', 'probe', '') ON DUPLICATE KEY UPDATE args = 'x'",
-        _insert("own_requests", id=new_request_id(), action="probe", args=""),
+        _insert("own_requests", id=make_request_id(), action="probe", args=""),
     ):  # fmt: skip
         readers.refuses(who, statement)

@@ -49,7 +49,7 @@ def spool_look(home: Path, promised: list[str]) -> None:
             assert entry is not None
             assert entry.answer == ANSWER
         else:
-            assert spool.undelivered_entries(DATABASE) == ()
+            assert spool.list_undelivered_entries(DATABASE) == ()
     begin(spool, intent("after"))
     assert spool.find("after") is not None
     spool.close()

@@ -192,7 +192,7 @@ class RefundDesk:
     def _deliver(self) -> int:
         spool, count = self.context.spool, 0
         spool.set_cipher(self.context.cipher)
-        for entry in spool.undelivered_entries(self.context.database_id):
+        for entry in spool.list_undelivered_entries(self.context.database_id):
             assert entry.answer is not None
             if self.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer):
                 spool.mark_delivered(entry.intent.operation_id)

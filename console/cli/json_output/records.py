@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from console.domain.calendar_days import instant_text
 from console.domain.clock import SystemClock
-from console.domain.payments.records import Order, Payment, Refund, masked_payer
+from console.domain.payments.records import Order, Payment, Refund, mask_payer
 from console.domain.records import CreditCheck, Document, EvidenceItem, Operation, TimelineEntry, Work
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _FIELD_NAMES_BY_TYPE: Mapping[type, str] = {
         source""",
 }
 _COMPUTED_FIELDS: Mapping[tuple[type, str], Callable[[Any], object]] = {
-    (Payment, "payer"): lambda payment: masked_payer(payment.payer),
+    (Payment, "payer"): lambda payment: mask_payer(payment.payer),
     (Payment, "left_minor"): lambda payment: payment.refundable_minor,
     (Operation, "subject"): lambda operation: {"kind": operation.subject_kind, "id": operation.subject_id},
 }

@@ -184,19 +184,19 @@ class LeftoverCredentials:
     entries: tuple[str, ...] = ()
 
 
-def new_request_id() -> str:
+def make_request_id() -> str:
     """Return a new UUID of version 7 (RFC 9562) as text. Its first 48 bits are the time in milliseconds, so new rows
     are added at the end of the database index.
     """
     return _make_id(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
 
 
-def oldest_request_id(age_seconds: float) -> str:
-    """Return the smallest id that a request of at most this age can have, by the clock of `new_request_id`."""
+def make_oldest_request_id(age_seconds: float) -> str:
+    """Return the smallest id that a request of at most this age can have, by the clock of `make_request_id`."""
     return _make_id(time.time_ns() // 1_000_000 - int(age_seconds * 1000), 0)
 
 
-def withdrawal_id(request: str) -> str:
+def make_withdrawal_id(request: str) -> str:
     """Return the id of the request that withdraws this one. It follows from the request's id, so that a repeated
     withdrawal is the same row, and the desk that waits finds it by the primary key.
     """

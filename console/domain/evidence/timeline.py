@@ -134,7 +134,7 @@ _STEP_OF_FRAGMENT: tuple[tuple[str, EventKind], ...] = (
 )
 
 
-def event_kind_of(what: str) -> EventKind:
+def get_event_kind(what: str) -> EventKind:
     """Return the kind that an audit entry with the action `what` has as an event of a timeline."""
     name = what.rpartition(".")[2]
     if name in _DECISION_WORDS:

@@ -348,7 +348,7 @@ class NoticePost:
     peer: str | None = None
 
 
-def masked_payer(text: str | None) -> str | None:
+def mask_payer(text: str | None) -> str | None:
     """Return a payer's name for display: `****` and its last four characters; only `****` for a name of fewer than
     eight characters; None for no name.
     """

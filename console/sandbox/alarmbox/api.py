@@ -16,12 +16,19 @@ from urllib.parse import urlencode
 from console.sandbox.alarmbox import companies as content
 from console.sandbox.alarmbox import pdf
 from console.sandbox.alarmbox.ledger import ChargeLedger
-from console.sandbox.alarmbox.oauth import TokenIssuer, TokenPair, oauth_refusal
+from console.sandbox.alarmbox.oauth import TokenIssuer, TokenPair, make_oauth_refusal
 from console.sandbox.environment.clock import SandboxClock, add_one_year
 from console.sandbox.environment.credentials import OUT_OF_BAND_REDIRECT_URI
 from console.sandbox.environment.settings import SandboxSettings
 from console.sandbox.http.calls import ProviderCall, ProviderRoute, make_route
-from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused, error_reply, json_reply
+from console.sandbox.http.messages import (
+    HttpReply,
+    HttpRequest,
+    JsonObject,
+    RequestRefused,
+    make_error_reply,
+    make_json_reply,
+)
 from console.sandbox.rules.holds import HeldCalls
 
 PROVIDER_NAME = "alarmbox"
@@ -128,7 +135,7 @@ class SimulatedAlarmBox:
     def _authorize_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         query = request.query
         if query.get("response_type") != "code":
-            raise oauth_refusal(400, "unsupported_response_type")
+            raise make_oauth_refusal(400, "unsupported_response_type")
         redirect_uri = query.get("redirect_uri", OUT_OF_BAND_REDIRECT_URI)
 
         def act() -> HttpReply:
@@ -139,13 +146,13 @@ class SimulatedAlarmBox:
 
     def _token_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         if request.media_type() != "application/x-www-form-urlencoded":
-            raise oauth_refusal(400, "invalid_request")
+            raise make_oauth_refusal(400, "invalid_request")
         form = request.read_form()
 
         def act() -> HttpReply:
             pair = self._state.tokens.issue_pair(form)
             return replace(
-                json_reply(self._state.tokens.token_answer(pair)), headers=(("Cache-Control", "no-store"),)
+                make_json_reply(self._state.tokens.token_answer(pair)), headers=(("Cache-Control", "no-store"),)
             )
 
         return ProviderCall(PROVIDER_NAME, "token", act)
@@ -153,12 +160,12 @@ class SimulatedAlarmBox:
     def _purchase_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         pair = self._token_pair_of(request)
         if "credit_check:create" not in pair.scope.split():
-            raise RequestRefused(error_reply(403, "the scope credit_check:create is missing"))
+            raise RequestRefused(make_error_reply(403, "the scope credit_check:create is missing"))
         number = _requested_number(request)
 
         def act() -> HttpReply:
             check = self._purchase_check(number)
-            return json_reply(
+            return make_json_reply(
                 {"credit_check": make_credit_check_fields(check)}, self._state.settings.purchase_status, check.id
             )
 
@@ -178,25 +185,25 @@ class SimulatedAlarmBox:
         def act() -> HttpReply:
             is_expired = self._state.clock.today() > check.expires
             if is_expired and self._state.settings.expired_is_forbidden:
-                return error_reply(403, "閲覧期限が切れています")
+                return make_error_reply(403, "閲覧期限が切れています")
             answer = make_credit_check_fields(check) | {
                 "expired": is_expired,
                 "infos": content.make_news_items(check.number, check.purchased),
             }
             if with_pdf:
                 answer["pdf_file_data"] = base64.b64encode(_pdf_content(check)).decode("ascii")
-            return json_reply({"credit_check": answer})
+            return make_json_reply({"credit_check": answer})
 
         return act
 
     def _list_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
         pair = self._token_pair_of(request)
         if not self._state.settings.list_call:
-            raise RequestRefused(error_reply(404, "no such address"))
+            raise RequestRefused(make_error_reply(404, "no such address"))
         number = request.query.get("corporation_number", "")
 
         def act() -> HttpReply:
-            return json_reply(
+            return make_json_reply(
                 {"credit_checks": [make_credit_check_fields(check) for check in self.list_checks_of_number(number)]}
             )
 
@@ -223,7 +230,7 @@ def _pdf_content(check: StoredCheck) -> bytes:
 
 
 def _not_found_reply() -> HttpReply:
-    return error_reply(404, "no such credit check")
+    return make_error_reply(404, "no such credit check")
 
 
 def _requested_number(request: HttpRequest) -> str:
@@ -232,21 +239,21 @@ def _requested_number(request: HttpRequest) -> str:
     Raises `RequestRefused` for a request that AlarmBox calls invalid.
     """
     if request.media_type() != "application/json":
-        raise RequestRefused(error_reply(400, "Content-Type must be application/json"))
+        raise RequestRefused(make_error_reply(400, "Content-Type must be application/json"))
     body = request.read_json()
     number = body.get("corporation_number")
     reasons = body.get("purchase_reasons", [])
     comment = body.get("purchase_reason_comment", "")
     if not isinstance(number, str) or not re.fullmatch("[0-9]{13}", number):
-        raise RequestRefused(error_reply(422, "corporation_number must be 13 digits"))
+        raise RequestRefused(make_error_reply(422, "corporation_number must be 13 digits"))
     if (
         body.get("deal", 1) not in DEAL_CODES
         or not isinstance(reasons, list)
         or not all(reason in REASON_CODES for reason in reasons)
     ):
-        raise RequestRefused(error_reply(422, "deal or purchase_reasons is not in the table"))
+        raise RequestRefused(make_error_reply(422, "deal or purchase_reasons is not in the table"))
     if not isinstance(comment, str) or len(comment) > MAX_COMMENT_LENGTH:
-        raise RequestRefused(error_reply(422, "purchase_reason_comment has at most 500 characters"))
+        raise RequestRefused(make_error_reply(422, "purchase_reason_comment has at most 500 characters"))
     return number
 
 
@@ -260,6 +267,6 @@ def _authorization_code_reply(request: HttpRequest, redirect_uri: str, code: str
             302, headers=(("Location", f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(answer)}"),)
         )
     if "json" in request.headers.get("accept", ""):
-        return json_reply({"code": code})
+        return make_json_reply({"code": code})
     page = f"<!doctype html><title>AlarmBox (sandbox)</title><code id=authorization_code>{escape(code)}</code>"
     return HttpReply(200, page.encode(), "text/html; charset=utf-8")

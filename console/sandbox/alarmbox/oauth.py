@@ -12,7 +12,7 @@ from threading import RLock
 from console.sandbox.environment.clock import SandboxClock
 from console.sandbox.environment.credentials import CLIENT_ID, CLIENT_SECRET, OAUTH_SCOPE, REFRESH_TOKEN
 from console.sandbox.environment.settings import SandboxSettings
-from console.sandbox.http.messages import JsonObject, RequestRefused, json_reply
+from console.sandbox.http.messages import JsonObject, RequestRefused, make_json_reply
 
 CODE_LIFETIME = timedelta(minutes=10)
 
@@ -78,7 +78,7 @@ class TokenIssuer:
         """
         with self._lock:
             if client_id not in self.secret_by_client_id:
-                raise oauth_refusal(401, "invalid_client")
+                raise make_oauth_refusal(401, "invalid_client")
             code = "code-" + secrets.token_hex(12)
             self._codes[code] = AuthorizationCode(
                 client_id, redirect_uri, scope or OAUTH_SCOPE, self._clock.now() + CODE_LIFETIME
@@ -99,7 +99,7 @@ class TokenIssuer:
                 case "refresh_token":
                     return self._pair_from_refresh_token(form)
                 case _:
-                    raise oauth_refusal(400, "unsupported_grant_type")
+                    raise make_oauth_refusal(400, "unsupported_grant_type")
 
     def require_valid_token(self, authorization: str) -> TokenPair:
         """Return the pair to which the access token in an `Authorization` header belongs. This use of the pair
@@ -111,7 +111,7 @@ class TokenIssuer:
         with self._lock:
             pair = self._pair_by_access_token.get(token.strip()) if scheme.lower() == "bearer" else None
             if pair is None or pair.is_revoked or pair.access_expires_at <= self._clock.now():
-                raise oauth_refusal(401, "invalid_token")
+                raise make_oauth_refusal(401, "invalid_token")
             self._revoke_previous(pair)
             return pair
 
@@ -175,13 +175,13 @@ class TokenIssuer:
     def _check_client(self, form: dict[str, str]) -> None:
         secret = self.secret_by_client_id.get(form.get("client_id", ""))
         if secret is None or not secrets.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
-            raise oauth_refusal(401, "invalid_client")
+            raise make_oauth_refusal(401, "invalid_client")
 
     def _pair_from_code(self, form: dict[str, str]) -> TokenPair:
         code = self._codes.pop(form.get("code", ""), None)
         client = (form.get("client_id"), form.get("redirect_uri"))
         if code is None or code.ends_at <= self._clock.now() or client != (code.client_id, code.redirect_uri):
-            raise oauth_refusal(400, "invalid_grant")
+            raise make_oauth_refusal(400, "invalid_grant")
         return self._issue_pair(code.client_id, code.scope, None)
 
     def _pair_from_refresh_token(self, form: dict[str, str]) -> TokenPair:
@@ -196,7 +196,7 @@ class TokenIssuer:
         """
         old_pair = self._pair_by_refresh_token.get(form.get("refresh_token", ""))
         if old_pair is None or old_pair.is_revoked or old_pair.client_id != form.get("client_id"):
-            raise oauth_refusal(400, "invalid_grant")
+            raise make_oauth_refusal(400, "invalid_grant")
         return old_pair
 
     def _issue_pair(self, client_id: str, scope: str, previous_pair: TokenPair | None) -> TokenPair:
@@ -218,9 +218,9 @@ class TokenIssuer:
         previous_pair.is_revoked = previous_pair.is_revoked or self._settings.old_access_dies
 
 
-def oauth_refusal(status: int, error: str) -> RequestRefused:
+def make_oauth_refusal(status: int, error: str) -> RequestRefused:
     """Return an exception with the OAuth error `{"error": …}`, which the caller raises. With status 401 the answer
     also has the challenge header that RFC 6750 requires.
     """
     challenge_headers = (("WWW-Authenticate", f'Bearer realm="AlarmBox", error="{error}"'),) if status == 401 else ()
-    return RequestRefused(replace(json_reply({"error": error}, status), headers=challenge_headers))
+    return RequestRefused(replace(make_json_reply({"error": error}, status), headers=challenge_headers))

@@ -67,7 +67,7 @@ class SimulatedAtom:
         with self._payment_ledger.lock:
             if self._payment_ledger.find_payment(PROVIDER_NAME, new_token.merchant_payment_id):
                 raise RequestRefused(
-                    merchant.token_result_reply("OTS0600", 400, "VALIDATION: merchTxnId WAS USED BEFORE")
+                    merchant.make_token_result_reply("OTS0600", 400, "VALIDATION: merchTxnId WAS USED BEFORE")
                 )
             self._payment_ledger.add_payment(
                 Payment(
@@ -76,8 +76,10 @@ class SimulatedAtom:
                 )
             )  # fmt: skip
             token = str(next(self._token_ids))
-        result = merchant.token_result_reply("OTS0000", 200, "ATOM TOKEN ID HAS BEEN GENERATED SUCCESSFULLY").data
-        return merchant.encrypted_reply({"atomTokenId": make_marked_id(token), **result})
+        result = merchant.make_token_result_reply(
+            "OTS0000", 200, "ATOM TOKEN ID HAS BEEN GENERATED SUCCESSFULLY"
+        ).data
+        return merchant.make_encrypted_reply({"atomTokenId": make_marked_id(token), **result})
 
     # -- queries
 
@@ -108,7 +110,7 @@ class SimulatedAtom:
                     attempt_answer(attempt_payment) for attempt_payment in (*payment.earlier_attempts, payment)
                 ]
             is_list = self._state.settings.atom_list or len(attempts) > 1
-            return merchant.encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
+            return merchant.make_encrypted_reply({"payInstrument": attempts if is_list else attempts[0]})
 
         return self._make_call(merchant, "verification", act, query.number)
 
@@ -126,7 +128,7 @@ class SimulatedAtom:
                 answer = refund_status(
                     current_payment, in_paise=settings.atom_refund_paise, as_list=settings.atom_status_list
                 )
-            return merchant.encrypted_reply(answer)
+            return merchant.make_encrypted_reply(answer)
 
         return self._make_call(merchant, "refund_status", act, payment.merchant_payment_id if payment else payment_id)
 
@@ -159,7 +161,7 @@ class SimulatedAtom:
                     self._payment_ledger.accept_refund(payment, key, amount, product=name)
                     for name, key, amount in new_refund.products
                 ]
-                return merchant.encrypted_reply(
+                return merchant.make_encrypted_reply(
                     refund_answer(payment, accepted, new_refund.amount), charge=accepted[0].serial
                 )
 
@@ -191,8 +193,8 @@ def _answer_with_code(merchant: AtomMerchant, name: str) -> Callable[[str, JsonO
     def answer(code: str, more: JsonObject) -> HttpReply:
         if name == "auth":
             status = {"OTS0000": 200, "OTS0451": 401}.get(code, 400)
-            return merchant.token_result_reply(code, int(more.get("status", status)), "SIMULATED")
-        return merchant.result_reply(code, int(more.get("status", 200)))
+            return merchant.make_token_result_reply(code, int(more.get("status", status)), "SIMULATED")
+        return merchant.make_result_reply(code, int(more.get("status", 200)))
 
     return answer
 

@@ -47,7 +47,7 @@ class AtomMerchant:
         """
         return read_json(decrypt_text(encrypted_text, self.request_key, self.request_salt))
 
-    def encrypted_form(self, data: object) -> bytes:
+    def make_encrypted_form(self, data: object) -> bytes:
         """Return an encrypted answer as form text. Atom sends such a form with the media type of JSON."""
         encrypted_text = encrypt_text(write_json(data), self.response_key, self.response_salt)
         return urlencode({"merchId": self.merch_id, "encData": encrypted_text}).encode("ascii")
@@ -57,33 +57,33 @@ class AtomMerchant:
         expected_signature = sign_parts(self.request_hash_key, (str(part) for part in parts))
         return isinstance(signature, str) and hmac.compare_digest(signature.encode(), expected_signature.encode())
 
-    def encrypted_reply(self, data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
+    def make_encrypted_reply(self, data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
         """Return an encrypted answer with the media type JSON. `charge` is the id of the ledger entry that the answer
         reports.
         """
         return HttpReply(
             status,
-            self.encrypted_form(data),
+            self.make_encrypted_form(data),
             "application/json",
             data=data,
             ledger_entry_id=charge,
-            encoder=self.encrypted_form,
+            encoder=self.make_encrypted_form,
         )
 
-    def result_reply(self, code: str, status: int = 200) -> HttpReply:
+    def make_result_reply(self, code: str, status: int = 200) -> HttpReply:
         """Return an encrypted answer that has a status code and no other contents."""
-        return self.encrypted_reply({"payInstrument": {"responseDetails": response_details(code)}}, status)
+        return self.make_encrypted_reply({"payInstrument": {"responseDetails": response_details(code)}}, status)
 
-    def token_result_reply(self, code: str, status: int, description: str) -> HttpReply:
+    def make_token_result_reply(self, code: str, status: int, description: str) -> HttpReply:
         """Return an encrypted answer that has a status code and no other contents, in the format of AUTH, where the
         names of fields begin with `txn`.
         """
         details = {"txnStatusCode": code, "txnMessage": MESSAGE_BY_CODE.get(code, "?"), "txnDescription": description}
-        return self.encrypted_reply({"responseDetails": details}, status)
+        return self.make_encrypted_reply({"responseDetails": details}, status)
 
     def make_refusal(self, code: str) -> RequestRefused:
         """Return an exception with an answer that has this status code. The caller raises it."""
-        return RequestRefused(self.result_reply(code))
+        return RequestRefused(self.make_result_reply(code))
 
 
 def response_details(code: str, description: str | None = None) -> JsonObject:

@@ -70,12 +70,12 @@ def read_token(merchant: AtomMerchant, data: JsonObject) -> TokenRequest:
     request = read_message_contents(data)
     merchant_fields, pay_fields = read_object_field(request, "merchDetails"), read_object_field(request, "payDetails")
     if merchant_fields.get("merchId") != merchant.merch_id or merchant_fields.get("password") != merchant.password:
-        raise RequestRefused(merchant.token_result_reply("OTS0451", 401, "INVALID MERCHANT"))
+        raise RequestRefused(merchant.make_token_result_reply("OTS0451", 401, "INVALID MERCHANT"))
     amount, at = parse_paise(pay_fields.get("amount")), read_india_time(merchant_fields.get("merchTxnDate"))
     number = merchant_fields.get("merchTxnId")
     wrong_field = _wrong_token_field(merchant, request, amount, at, number)
     if wrong_field or amount is None or at is None:
-        raise RequestRefused(merchant.token_result_reply("OTS0600", 400, f"VALIDATION: {wrong_field}"))
+        raise RequestRefused(merchant.make_token_result_reply("OTS0600", 400, f"VALIDATION: {wrong_field}"))
     details = {"custAccNo": str(pay_fields.get("custAccNo", "")), "product": merchant.product}
     return TokenRequest(str(number), amount, at, details)
 

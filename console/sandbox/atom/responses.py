@@ -166,7 +166,7 @@ def _plain_text(value: object) -> str:
     return amount_text(round(value * 100)) if isinstance(value, float) else str(value).removeprefix(JSON_NUMBER_MARK)
 
 
-def encrypted_callback(merchant: AtomMerchant, data: JsonObject, manner: str) -> bytes:
+def make_encrypted_callback(merchant: AtomMerchant, data: JsonObject, manner: str) -> bytes:
     """Return a callback as an encrypted form. `manner` selects its signature and encryption: `good` (both valid),
     `other_key` (signed with the hash key of requests), `no_signature`, `bad_signature`, or `other_seal` (encrypted
     with the key of requests).

@@ -14,7 +14,7 @@ from console.sandbox.control.payments import PaymentControl
 from console.sandbox.environment.clock import instant_text
 from console.sandbox.faults.state import SandboxState
 from console.sandbox.http.calls import Handler, ProviderCall, ProviderRoute, make_route
-from console.sandbox.http.messages import HttpReply, HttpRequest, error_reply, json_reply
+from console.sandbox.http.messages import HttpReply, HttpRequest, make_error_reply, make_json_reply
 from console.sandbox.registry.rows import RegistryRow
 from console.sandbox.rules.registry import FAULTS
 from console.sandbox.rules.rules import InvalidRule, read_rule
@@ -49,15 +49,17 @@ class ControlApi:
             ("GET", "ledger"): self._read_ledger,
             ("GET", "requests"): self._read_requests,
             ("GET", "catalogue"): self._read_catalogue,
-            ("GET", "faults"): lambda _: json_reply({"rules": self._state.rules.export_json()}),
+            ("GET", "faults"): lambda _: make_json_reply({"rules": self._state.rules.export_json()}),
             ("POST", "faults"): self._add_faults,
             ("DELETE", "faults"): self._clear_faults,
             ("POST", "reset"): self._reset_state,
             ("POST", "config"): self._change_settings,
             ("POST", "release"): self._release_calls,
             ("POST", "checks"): self._register_checks,
-            ("POST", "tokens/revoke"): lambda _: json_reply({"revoked": self._state.tokens.revoke_all()}),
-            ("POST", "tokens/expire"): lambda _: json_reply({"expired": self._state.tokens.expire_access_tokens()}),
+            ("POST", "tokens/revoke"): lambda _: make_json_reply({"revoked": self._state.tokens.revoke_all()}),
+            ("POST", "tokens/expire"): lambda _: make_json_reply(
+                {"expired": self._state.tokens.expire_access_tokens()}
+            ),
             ("POST", "outage"): self._begin_outage,
             ("DELETE", "outage"): self._end_outage,
             ("GET", "wait"): self._wait_until_reached,
@@ -73,7 +75,7 @@ class ControlApi:
 
     def _read_state(self, _: HttpRequest) -> HttpReply:
         state = self._state
-        return json_reply(
+        return make_json_reply(
             {
                 "now": instant_text(state.clock.now()),
                 "today": state.clock.today().isoformat(),
@@ -87,14 +89,14 @@ class ControlApi:
         )
 
     def _read_ledger(self, request: HttpRequest) -> HttpReply:
-        return json_reply(self._state.ledger.export_json(request.query.get("number")))
+        return make_json_reply(self._state.ledger.export_json(request.query.get("number")))
 
     def _read_requests(self, request: HttpRequest) -> HttpReply:
         query = request.query
         entries = self._state.call_log.export_json(
             query.get("call"), query.get("number"), int(query.get("after", "0"))
         )
-        return json_reply({"requests": entries})
+        return make_json_reply({"requests": entries})
 
     def _read_catalogue(self, _: HttpRequest) -> HttpReply:
         rows = [
@@ -108,7 +110,7 @@ class ControlApi:
             }
             for kind in FAULTS.values()
         ]
-        return json_reply({"faults": rows})
+        return make_json_reply({"faults": rows})
 
     def _wait_until_reached(self, request: HttpRequest) -> HttpReply:
         """Wait until the numbers of held calls, charges, requests, refunds and notices are at least the requested
@@ -130,24 +132,24 @@ class ControlApi:
             )
 
         seconds = min(float(query.get("timeout", "10")), MAX_WAIT_SECONDS)
-        return json_reply({"reached": state.holds.wait_until(reached, seconds)})
+        return make_json_reply({"reached": state.holds.wait_until(reached, seconds)})
 
     # -- acting
 
     def _add_faults(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
         rules = [read_rule(rule) for rule in body.get("rules", [body])]
-        return json_reply({"ids": [self._state.rules.add_rule(rule) for rule in rules]}, 201)
+        return make_json_reply({"ids": [self._state.rules.add_rule(rule) for rule in rules]}, 201)
 
     def _clear_faults(self, request: HttpRequest) -> HttpReply:
         rule_id = request.query.get("id")
-        return json_reply({"cleared": self._state.rules.remove_rules(int(rule_id) if rule_id else None)})
+        return make_json_reply({"cleared": self._state.rules.remove_rules(int(rule_id) if rule_id else None)})
 
     def _reset_state(self, request: HttpRequest) -> HttpReply:
         self._state.reset(keep_tokens=bool(request.read_json().get("keep_tokens")))
         self._alarmbox.reset()
         self._notice_sender.reset()
-        return json_reply({"reset": True})
+        return make_json_reply({"reset": True})
 
     def _change_settings(self, request: HttpRequest) -> HttpReply:
         for name, value in request.read_json().items():
@@ -174,33 +176,33 @@ class ControlApi:
 
     def _release_calls(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
-        return json_reply({"released": self._state.holds.release_calls(body.get("call"), body.get("number"))})
+        return make_json_reply({"released": self._state.holds.release_calls(body.get("call"), body.get("number"))})
 
     def _register_checks(self, request: HttpRequest) -> HttpReply:
         checks = [self._alarmbox.register_check(fields) for fields in request.read_json()["checks"]]
-        return json_reply({"credit_checks": [make_credit_check_fields(check) for check in checks]}, 201)
+        return make_json_reply({"credit_checks": [make_credit_check_fields(check) for check in checks]}, 201)
 
     def _publish_whole(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
         planted = [RegistryRow(**row) for row in body.get("planted", [])]
         day = date.fromisoformat(body["day"])
         self._state.registry.publish_whole(int(body["rows"]), int(body["seed"]), day, planted)
-        return json_reply({"published": day.isoformat()}, 201)
+        return make_json_reply({"published": day.isoformat()}, 201)
 
     def _publish_difference(self, request: HttpRequest) -> HttpReply:
         body = request.read_json()
         changes = [RegistryRow(**row) for row in body.get("changes", [])]
         rows = self._state.registry.publish_difference(date.fromisoformat(body["day"]), int(body["rows"]), changes)
-        return json_reply({"rows": rows}, 201)
+        return make_json_reply({"rows": rows}, 201)
 
     def _begin_outage(self, request: HttpRequest) -> HttpReply:
         seconds = float(request.read_json()["seconds"])
         self._set_outage(seconds)
-        return json_reply({"refusing_connections_for_seconds": seconds})
+        return make_json_reply({"refusing_connections_for_seconds": seconds})
 
     def _end_outage(self, _: HttpRequest) -> HttpReply:
         self._set_outage(None)
-        return json_reply({"accepting_connections": True})
+        return make_json_reply({"accepting_connections": True})
 
 
 def _bad_request_handler(act: Callable[[HttpRequest], HttpReply]) -> Handler:
@@ -210,6 +212,6 @@ def _bad_request_handler(act: Callable[[HttpRequest], HttpReply]) -> Handler:
         try:
             return act(request)
         except (InvalidRule, ValueError, KeyError, TypeError) as reason:
-            return error_reply(400, f"{type(reason).__name__}: {reason}")
+            return make_error_reply(400, f"{type(reason).__name__}: {reason}")
 
     return handler

@@ -9,7 +9,7 @@ from threading import Lock, Thread, current_thread
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from console.sandbox.atom.responses import callback_data, encrypted_callback
+from console.sandbox.atom.responses import callback_data, make_encrypted_callback
 from console.sandbox.environment.clock import instant_text
 from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.faults.state import SandboxState
@@ -116,7 +116,7 @@ class NoticeSender:
             "atom",
             payment.merchant_payment_id,
             callback_data(payment),
-            lambda data, manner: encrypted_callback(merchant, data, manner),
+            lambda data, manner: make_encrypted_callback(merchant, data, manner),
             FORM_MEDIA_TYPE,
         )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from console.sandbox.control.notice_sender import NoticeSender
 from console.sandbox.faults.state import SandboxState
-from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, json_reply
+from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, make_json_reply
 from console.sandbox.payments.ledger import Payment, Refund
 from console.sandbox.paypay.api import SimulatedPayPay
 
@@ -39,7 +39,7 @@ class PaymentControl:
             ("POST", "payments/move"): self._move_payment,
             ("GET", "refunds"): self._read_refunds,
             ("POST", "refunds/move"): self._move_refund,
-            ("GET", "notices"): lambda _: json_reply(self._notice_sender.export_json()),
+            ("GET", "notices"): lambda _: make_json_reply(self._notice_sender.export_json()),
             ("POST", "notices"): self._set_notice_addresses,
             ("POST", "notices/send"): self._send_notice,
             ("POST", "notices/compose"): self._compose_notice,
@@ -55,11 +55,11 @@ class PaymentControl:
                 p.export_json() for p in self._payment_ledger.payments(query.get("provider"), query.get("number"))
             ]
         sum_fields = ("captured_minor", "accepted_minor", "refunded_minor", "reversed_minor")
-        return json_reply({"payments": payments} | {name: sum(p[name] for p in payments) for name in sum_fields})
+        return make_json_reply({"payments": payments} | {name: sum(p[name] for p in payments) for name in sum_fields})
 
     def _read_refunds(self, request: HttpRequest) -> HttpReply:
         refunds = self._payment_ledger.refunds(request.query.get("key"), request.query.get("payment"))
-        return json_reply({"total": len(refunds), "refunds": [refund.export_json() for refund in refunds]})
+        return make_json_reply({"total": len(refunds), "refunds": [refund.export_json() for refund in refunds]})
 
     # -- payments
 
@@ -85,7 +85,7 @@ class PaymentControl:
             self._set_state(self._payment_ledger.add_payment(payment), state, body)
             for refund in body.get("refunds", ()):
                 self._register_refund(payment, refund)
-        return json_reply(payment.export_json(), 201)
+        return make_json_reply(payment.export_json(), 201)
 
     def _register_refund(self, payment: Payment, fields: JsonObject) -> None:
         """Register a refund of the payment that was requested outside of the sandbox."""
@@ -125,7 +125,7 @@ class PaymentControl:
             and payment.id is not None
             and self._notice_sender.send_in_thread(self._notice_sender.compose_notice(payment))
         )
-        return json_reply(payment.export_json() | {"notice": bool(was_sent)})
+        return make_json_reply(payment.export_json() | {"notice": bool(was_sent)})
 
     def _set_state(self, payment: Payment, state: str, fields: JsonObject) -> None:
         payment.surcharge_minor = int(fields.get("surcharge_minor", payment.surcharge_minor))
@@ -159,21 +159,21 @@ class PaymentControl:
         if not refunds:
             raise ValueError("no such refund")
         refund: Refund = self._payment_ledger.move_refund(refunds[-1], body["to"])
-        return json_reply(refund.export_json())
+        return make_json_reply(refund.export_json())
 
     # -- notices
 
     def _set_notice_addresses(self, request: HttpRequest) -> HttpReply:
         for provider, address in request.read_json().items():
             self._notice_sender.set_address(provider, address)
-        return json_reply(self._notice_sender.export_json())
+        return make_json_reply(self._notice_sender.export_json())
 
     def _send_notice(self, request: HttpRequest) -> HttpReply:
         """Send a notice about a payment's current state `times` times, even if the state hasn't changed."""
         body = request.read_json()
         notice = self._notice_sender.compose_notice(self._find_payment(body))
         are_sent = [self._notice_sender.send_in_thread(notice) for _ in range(int(body.get("times", 1)))]
-        return json_reply({"handed_in": sum(are_sent)})
+        return make_json_reply({"handed_in": sum(are_sent)})
 
     def _compose_notice(self, request: HttpRequest) -> HttpReply:
         """Answer with a notice that the caller sends itself. `fields` replace parts of the notice's contents;
@@ -184,7 +184,7 @@ class PaymentControl:
         notice = notice.replace_fields(
             data=notice.data | body.get("fields", {}), signature_manner=body.get("manner", "good")
         )
-        return json_reply({"media_type": notice.media_type, "body": notice.body.decode()})
+        return make_json_reply({"media_type": notice.media_type, "body": notice.body.decode()})
 
     def _publish_recon_file(self, request: HttpRequest) -> HttpReply:
         """Answer with the URL of PayPay's reconciliation file of a Japanese day. Also send the notice about the file,
@@ -196,7 +196,7 @@ class PaymentControl:
         url = self._get_sandbox_url() + self._paypay.recon_files.make_signed_path(merchant, day)
         if body.get("notify", True):
             self._notice_sender.send_file_notice(url)
-        return json_reply({"url": url}, 201)
+        return make_json_reply({"url": url}, 201)
 
 
 def _parse_instant(text: str) -> datetime:

@@ -199,7 +199,7 @@ def encrypt_with_request_key(exchange: CallInProgress) -> None:
         merchant_with_wrong_key = replace(
             merchant, response_key=merchant.request_key, response_salt=merchant.request_salt
         )
-        reply = reply.replace_body(merchant_with_wrong_key.encrypted_form(reply.data))
+        reply = reply.replace_body(merchant_with_wrong_key.make_encrypted_form(reply.data))
     exchange.send_reply(reply)
 
 

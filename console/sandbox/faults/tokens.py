@@ -5,7 +5,7 @@ rotated.
 import re
 from dataclasses import replace
 
-from console.sandbox.alarmbox.oauth import oauth_refusal
+from console.sandbox.alarmbox.oauth import make_oauth_refusal
 from console.sandbox.faults.exchange import CallInProgress
 from console.sandbox.rules.registry import AUTHORIZE_CALLS, CREDIT_CHECK_CALLS, TOKEN_CALLS, register_fault
 
@@ -13,7 +13,7 @@ from console.sandbox.rules.registry import AUTHORIZE_CALLS, CREDIT_CHECK_CALLS, 
 @register_fault("token_expired", "401; the access token has ended, a refresh helps", "nothing", CREDIT_CHECK_CALLS)
 def expire_token(exchange: CallInProgress) -> None:
     exchange.state.tokens.expire_access_tokens(exchange.call.access_token)
-    exchange.send_reply(oauth_refusal(401, "invalid_token").reply)
+    exchange.send_reply(make_oauth_refusal(401, "invalid_token").reply)
 
 
 @register_fault(
@@ -21,17 +21,17 @@ def expire_token(exchange: CallInProgress) -> None:
 )
 def revoke_tokens(exchange: CallInProgress) -> None:
     exchange.state.tokens.revoke_all()
-    exchange.send_reply(oauth_refusal(401, "invalid_token").reply)
+    exchange.send_reply(make_oauth_refusal(401, "invalid_token").reply)
 
 
 @register_fault("invalid_grant", "400 invalid_grant, although the refresh token is good", "nothing", TOKEN_CALLS)
 def answer_invalid_grant(exchange: CallInProgress) -> None:
-    exchange.send_reply(oauth_refusal(400, "invalid_grant").reply)
+    exchange.send_reply(make_oauth_refusal(400, "invalid_grant").reply)
 
 
 @register_fault("invalid_client", "401 invalid_client, although the client is known", "nothing", TOKEN_CALLS)
 def answer_invalid_client(exchange: CallInProgress) -> None:
-    exchange.send_reply(oauth_refusal(401, "invalid_client").reply)
+    exchange.send_reply(make_oauth_refusal(401, "invalid_client").reply)
 
 
 @register_fault(

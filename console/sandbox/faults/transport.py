@@ -3,7 +3,7 @@ caller.
 """
 
 from console.sandbox.faults.exchange import CallInProgress
-from console.sandbox.http.messages import HttpReply, error_reply
+from console.sandbox.http.messages import HttpReply, make_error_reply
 from console.sandbox.rules.holds import HoldEnding
 from console.sandbox.rules.registry import TOKEN_CALLS, register_fault
 
@@ -168,7 +168,7 @@ def lose_token_answer(exchange: CallInProgress) -> None:
 
 def _status_reply(exchange: CallInProgress) -> HttpReply:
     code = int(exchange.instruction.argument)
-    reply = error_reply(code, f"simulated failure {code}")
+    reply = make_error_reply(code, f"simulated failure {code}")
     return reply if exchange.instruction.body is None else reply.replace_body(exchange.instruction.body.encode())
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused, error_reply
+from console.sandbox.http.messages import HttpReply, HttpRequest, JsonObject, RequestRefused, make_error_reply
 
-TOO_FAST_REPLY = error_reply(429, "too many requests")
+TOO_FAST_REPLY = make_error_reply(429, "too many requests")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,4 +69,8 @@ class Router:
                     return matching_route.handler(request, match)
                 except RequestRefused as refused:
                     return refused.reply
-        return error_reply(405, "method not allowed") if matching_routes else error_reply(404, "no such address")
+        return (
+            make_error_reply(405, "method not allowed")
+            if matching_routes
+            else make_error_reply(404, "no such address")
+        )

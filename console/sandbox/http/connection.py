@@ -8,7 +8,7 @@ from itertools import count
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from console.sandbox.http.call_log import LoggedCall
-from console.sandbox.http.messages import HttpRequest, error_reply
+from console.sandbox.http.messages import HttpRequest, make_error_reply
 
 MAX_BODY_BYTES = 1 << 20
 MAX_CONTROL_BODY_BYTES = 32 << 20
@@ -86,7 +86,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
         return None
 
     def _refuse_request(self, status: int, message: str) -> None:
-        reply = error_reply(status, message)
+        reply = make_error_reply(status, message)
         self.write(reply.head_bytes(extra=(("Connection", "close"),)) + reply.body)
         self.close()
 

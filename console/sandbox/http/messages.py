@@ -48,7 +48,7 @@ class HttpRequest:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise RequestRefused(error_reply(400, "the body is not a JSON object"))
+            raise RequestRefused(make_error_reply(400, "the body is not a JSON object"))
         return value
 
     def read_form(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class HttpRequest:
         try:
             return dict(parse_qsl(self.body.decode("utf-8"), keep_blank_values=True))
         except ValueError:
-            raise RequestRefused(error_reply(400, "the body is not a form")) from None
+            raise RequestRefused(make_error_reply(400, "the body is not a form")) from None
 
     def media_type(self) -> str:
         return self.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -128,14 +128,14 @@ class CallerConnection(Protocol):
         ...
 
 
-def json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
+def make_json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> HttpReply:
     """Return an answer with these data as JSON; `charge` is the id of the ledger entry that the answer reports."""
     return HttpReply(status, encode_json(data), data=data, ledger_entry_id=charge)
 
 
-def error_reply(status: int, message: str, **more: object) -> HttpReply:
+def make_error_reply(status: int, message: str, **more: object) -> HttpReply:
     """Return an error answer with this HTTP status: JSON with `message` and the fields of `more`."""
-    return json_reply({"message": message, **more}, status)
+    return make_json_reply({"message": message, **more}, status)
 
 
 def _status_phrase(status: int) -> str:

@@ -13,12 +13,18 @@ from console.sandbox.payments.ledger import Payment
 from console.sandbox.paypay.reconciliation_file import ReconciliationFiles
 from console.sandbox.paypay.refunds import RefundIntake
 from console.sandbox.paypay.requests import ID_PATTERN, CodeRequest, read_code, read_refund
-from console.sandbox.paypay.responses import code_data, payment_data, refund_data, result_refusal, result_reply
+from console.sandbox.paypay.responses import (
+    code_data,
+    make_result_refusal,
+    make_result_reply,
+    payment_data,
+    refund_data,
+)
 from console.sandbox.paypay.state import PayPayState
 from console.sandbox.paypay.time_limits import cancel_last_second
 
 PROVIDER_NAME = "paypay"
-RATE_LIMIT_REPLY = result_reply("RATE_LIMIT")
+RATE_LIMIT_REPLY = make_result_reply("RATE_LIMIT")
 
 
 class SimulatedPayPay:
@@ -55,8 +61,8 @@ class SimulatedPayPay:
             if payment is None:
                 payment = self._payment_ledger.add_payment(self._code_payment_of(merchant, new_code))
             elif not self._state.settings.paypay_repeated_code or payment.merchant != merchant:
-                raise result_refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
-            return result_reply("SUCCESS", code_data(payment), status=201)
+                raise make_result_refusal("DUPLICATE_DYNAMIC_QR_REQUEST")
+            return make_result_reply("SUCCESS", code_data(payment), status=201)
 
     def _code_payment_of(self, merchant: str, new_code: CodeRequest) -> Payment:
         now = self._state.clock.now()
@@ -75,11 +81,11 @@ class SimulatedPayPay:
         def act() -> HttpReply:
             with self._payment_ledger.lock:
                 if payment is None or payment.merchant != merchant or payment.state == "GONE":
-                    raise result_refusal("DYNAMIC_QR_NOT_FOUND")
+                    raise make_result_refusal("DYNAMIC_QR_NOT_FOUND")
                 if payment.state != "CREATED":
-                    raise result_refusal("DYNAMIC_QR_ALREADY_PAID")
+                    raise make_result_refusal("DYNAMIC_QR_ALREADY_PAID")
                 self._payment_ledger.move_payment(payment, "gone")
-            return result_reply("SUCCESS")
+            return make_result_reply("SUCCESS")
 
         return self._make_call("delete_code", act, payment.merchant_payment_id if payment else None)
 
@@ -91,11 +97,11 @@ class SimulatedPayPay:
 
         def act() -> HttpReply:
             if not re.fullmatch(ID_PATTERN, number):
-                raise result_refusal("DYNAMIC_QR_BAD_REQUEST")
+                raise make_result_refusal("DYNAMIC_QR_BAD_REQUEST")
             payment = self._own_payment(merchant, number)
             if payment is None or payment.state == "GONE" or "codeId" not in payment.details:
-                raise result_refusal("DYNAMIC_QR_PAYMENT_NOT_FOUND")
-            return result_reply("SUCCESS", payment_data(payment))
+                raise make_result_refusal("DYNAMIC_QR_PAYMENT_NOT_FOUND")
+            return make_result_reply("SUCCESS", payment_data(payment))
 
         return self._make_call("payment", act, number)
 
@@ -105,8 +111,8 @@ class SimulatedPayPay:
         def act() -> HttpReply:
             payment = self._own_payment(merchant, match[1])
             if payment is None or payment.id is None or "codeId" in payment.details:
-                raise result_refusal("RESOURCE_NOT_FOUND")
-            return result_reply("SUCCESS", payment_data(payment))
+                raise make_result_refusal("RESOURCE_NOT_FOUND")
+            return make_result_reply("SUCCESS", payment_data(payment))
 
         return self._make_call("payment", act, match[1])
 
@@ -117,9 +123,9 @@ class SimulatedPayPay:
             with self._payment_ledger.lock:
                 payment = self._own_payment(merchant, match[1])
                 if payment is None:
-                    raise result_refusal("RESOURCE_NOT_FOUND")
+                    raise make_result_refusal("RESOURCE_NOT_FOUND")
                 self._accept_cancellation(payment)
-            return result_reply("REQUEST_ACCEPTED")
+            return make_result_reply("REQUEST_ACCEPTED")
 
         return self._make_call("cancel", act, match[1])
 
@@ -141,7 +147,7 @@ class SimulatedPayPay:
             or is_too_late
             or payment.state not in ("CREATED", "AUTHORIZED", "REAUTHORIZING", "COMPLETED")
         ):
-            raise result_refusal("ORDER_NOT_REVERSIBLE")
+            raise make_result_refusal("ORDER_NOT_REVERSIBLE")
         payment.cancel_requested_at = now
         if payment.state in ("AUTHORIZED", "REAUTHORIZING"):
             self._payment_ledger.move_payment(payment, "failed")
@@ -165,14 +171,14 @@ class SimulatedPayPay:
         merchant = self._state.paypay_keys.require_merchant(request)
         payment_id = request.query.get("paymentId")
         if not payment_id:
-            raise result_refusal("MISSING_REQUEST_PARAMS")
+            raise make_result_refusal("MISSING_REQUEST_PARAMS")
         payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, payment_id)
 
         def act() -> HttpReply:
             refund = self._refund_intake.find_refund(merchant, match[1], payment_id)
             if refund is None:
-                raise result_refusal("NO_SUCH_REFUND_ORDER")
-            return result_reply("SUCCESS", refund_data(*refund))
+                raise make_result_refusal("NO_SUCH_REFUND_ORDER")
+            return make_result_reply("SUCCESS", refund_data(*refund))
 
         return self._make_call("refund_details", act, match[1], payment.merchant_payment_id if payment else None)
 
@@ -198,4 +204,4 @@ class SimulatedPayPay:
 
 def _answer_with_code(code: str, more: JsonObject) -> HttpReply:
     """Return an answer with a given result code, for faults. `more` may have another HTTP status or code id."""
-    return result_reply(code, status=more.get("status"), code_id=more.get("codeId"))
+    return make_result_reply(code, status=more.get("status"), code_id=more.get("codeId"))

@@ -9,7 +9,7 @@ from threading import Lock
 from console.sandbox.environment.clock import SandboxClock
 from console.sandbox.environment.credentials import PAYPAY_API_KEY, PAYPAY_API_SECRET, PAYPAY_MERCHANT_ID
 from console.sandbox.http.messages import HttpRequest
-from console.sandbox.paypay.responses import result_refusal
+from console.sandbox.paypay.responses import make_result_refusal
 
 AUTHORIZATION_SCHEME = "hmac OPA-Auth:"
 CLOCK_TOLERANCE = timedelta(minutes=2)
@@ -72,7 +72,7 @@ class PayPayKeys:
         """
         merchant = self._authenticated_merchant(request)
         if merchant is None:
-            raise result_refusal("UNAUTHORIZED")
+            raise make_result_refusal("UNAUTHORIZED")
         return merchant
 
     def _authenticated_merchant(self, request: HttpRequest) -> str | None:

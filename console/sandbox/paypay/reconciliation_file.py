@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from console.sandbox.environment.clock import JST
-from console.sandbox.http.messages import RequestRefused, error_reply
+from console.sandbox.http.messages import RequestRefused, make_error_reply
 from console.sandbox.payments.ledger import Payment
 from console.sandbox.paypay.state import PayPayState
 
@@ -57,9 +57,9 @@ class ReconciliationFiles:
             sent_signature.encode(), self._sign_name(name, int(expiry_epoch)).encode()
         )
         if match is None or not is_genuine:
-            raise RequestRefused(error_reply(403, "the address is not signed"))
+            raise RequestRefused(make_error_reply(403, "the address is not signed"))
         if self._state.clock.now().timestamp() > int(expiry_epoch):
-            raise RequestRefused(error_reply(403, "the address has ended"))
+            raise RequestRefused(make_error_reply(403, "the address has ended"))
         return ReconciliationFile(name, match[1], datetime.strptime(match[2] + "+0900", "%Y%m%d%z").date())
 
     def content(self, file: ReconciliationFile) -> bytes:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from console.sandbox.http.messages import HttpReply
 from console.sandbox.payments.ledger import Payment, Refund
 from console.sandbox.paypay.requests import RefundRequest
-from console.sandbox.paypay.responses import refund_data, result_refusal, result_reply
+from console.sandbox.paypay.responses import make_result_refusal, make_result_reply, refund_data
 from console.sandbox.paypay.state import PayPayState
 from console.sandbox.paypay.time_limits import refund_last_second
 
@@ -50,7 +50,7 @@ class RefundIntake:
                     requested_at=new_refund.requested_at,
                 )
                 known_refund = payment, refund
-            return result_reply("SUCCESS", refund_data(*known_refund), charge=known_refund[1].serial)
+            return make_result_reply("SUCCESS", refund_data(*known_refund), charge=known_refund[1].serial)
 
     def _require_payment(self, merchant: str, new_refund: RefundRequest) -> Payment:
         payment = self._payment_ledger.find_by_provider_id(PROVIDER_NAME, new_refund.payment_id)
@@ -58,28 +58,32 @@ class RefundIntake:
             return payment
         # PayPay's real API gives this answer if the request has the merchant's id in place of the payment id.
         if self._payment_ledger.find_payment(PROVIDER_NAME, new_refund.payment_id):
-            raise result_refusal("INTERNAL_SERVER_ERROR", "00200034")
-        raise result_refusal("RESOURCE_NOT_FOUND")
+            raise make_result_refusal("INTERNAL_SERVER_ERROR", "00200034")
+        raise make_result_refusal("RESOURCE_NOT_FOUND")
 
     def _require_refundable(self, payment: Payment, new_refund: RefundRequest) -> None:
         """Raise `RequestRefused` for the first of PayPay's rules that the refund breaks."""
         settings, now = self._state.settings, self._state.clock.now()
         if not payment.is_captured or payment.cancel_requested_at or payment.captured_at is None:
-            raise result_refusal("UNACCEPTABLE_OP")
+            raise make_result_refusal("UNACCEPTABLE_OP")
         if now.timestamp() >= refund_last_second(payment.captured_at).timestamp() + 1:
-            raise result_refusal("REFUND_WINDOW_EXCEED")
+            raise make_result_refusal("REFUND_WINDOW_EXCEED")
         if payment.refunds and not settings.paypay_multiple_refunds:
-            raise result_refusal("MERCHANT_MULTIPLE_REFUND_REJECTED")
+            raise make_result_refusal("MERCHANT_MULTIPLE_REFUND_REJECTED")
         if len(payment.refunds) >= settings.paypay_refund_limit:
-            raise result_refusal("REFUND_LIMIT_EXCEEDED")
+            raise make_result_refusal("REFUND_LIMIT_EXCEEDED")
         if any(
             _is_similar(refund, new_refund) and now - refund.accepted_at < SIMILAR_REFUND_WINDOW
             for refund in payment.refunds
         ):
-            raise result_refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")
+            raise make_result_refusal("THROTTLED_MULTIPLE_REFUND_REJECTED")
         if new_refund.amount > payment.remaining_minor and not settings.over_refunds:
             is_spent = payment.remaining_minor <= 0
-            raise result_refusal("UNACCEPTABLE_OP") if is_spent else result_refusal("INVALID_PARAMS", "00200015")
+            raise (
+                make_result_refusal("UNACCEPTABLE_OP")
+                if is_spent
+                else make_result_refusal("INVALID_PARAMS", "00200015")
+            )
 
 
 def _is_similar(refund: Refund, new_refund: RefundRequest) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.sandbox.http.messages import HttpRequest, JsonObject
-from console.sandbox.paypay.responses import result_refusal
+from console.sandbox.paypay.responses import make_result_refusal
 
 ID_PATTERN = "[A-Za-z0-9_-]{1,64}"
 MAX_AMOUNT = 10**11
@@ -44,7 +44,7 @@ def read_code(request: HttpRequest) -> CodeRequest:
     """
     body = _read_body(request, "merchantPaymentId", "amount", "codeType", "requestedAt")
     if not _is_id(body["merchantPaymentId"]) or body["codeType"] != "ORDER_QR" or not _has_valid_time(body):
-        raise result_refusal("INVALID_REQUEST_PARAMS")
+        raise make_result_refusal("INVALID_REQUEST_PARAMS")
     stored_fields = ("codeType", "orderDescription", "requestedAt")
     details = {name: body[name] for name in stored_fields if name in body}
     details["isAuthorization"] = body.get("isAuthorization", False)
@@ -65,7 +65,7 @@ def read_refund(request: HttpRequest) -> RefundRequest:
         and (reason is None or (isinstance(reason, str) and len(reason) <= MAX_REASON_LENGTH))
     )
     if not is_well_formed:
-        raise result_refusal("INVALID_PARAMS")
+        raise make_result_refusal("INVALID_PARAMS")
     amount = _require_yen(body["amount"], "INVALID_PARAMS", "00200015")
     return RefundRequest(body["merchantRefundId"], body["paymentId"], amount, body["requestedAt"], reason)
 
@@ -76,9 +76,9 @@ def _read_body(request: HttpRequest, *required_fields: str) -> JsonObject:
     except ValueError:
         value = None
     if request.media_type() != "application/json" or not isinstance(value, dict):
-        raise result_refusal("INVALID_REQUEST_PARAMS")
+        raise make_result_refusal("INVALID_REQUEST_PARAMS")
     if any(value.get(name) is None for name in required_fields):
-        raise result_refusal("MISSING_REQUEST_PARAMS")
+        raise make_result_refusal("MISSING_REQUEST_PARAMS")
     return value
 
 
@@ -97,5 +97,5 @@ def _has_valid_time(body: JsonObject) -> bool:
 def _require_yen(value: Any, code: str, code_id: str | None = None) -> int:
     amount = value.get("amount") if isinstance(value, dict) else None
     if type(amount) is not int or not 0 < amount < MAX_AMOUNT or value.get("currency") != "JPY":
-        raise result_refusal(code, code_id)
+        raise make_result_refusal(code, code_id)
     return amount

@@ -57,7 +57,7 @@ RESULT_BY_CODE = {
 UNLISTED_RESULT = ResultCode(400, "99999999", "A code that is in no table")
 
 
-def result_reply(
+def make_result_reply(
     code: str,
     data: JsonObject | None = None,
     *,
@@ -80,9 +80,9 @@ def result_reply(
     )
 
 
-def result_refusal(code: str, code_id: str | None = None) -> RequestRefused:
+def make_result_refusal(code: str, code_id: str | None = None) -> RequestRefused:
     """Return an exception with an answer that has this result code. The caller raises it."""
-    return RequestRefused(result_reply(code, code_id=code_id))
+    return RequestRefused(make_result_reply(code, code_id=code_id))
 
 
 def yen_amount(amount: int, currency: str = "JPY") -> JsonObject:

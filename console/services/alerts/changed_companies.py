@@ -374,7 +374,7 @@ def _require_same_registry(registry: "RegistryReader", day: date) -> None:
 
 def _read_position(conn: Connection) -> WatchPosition:
     """Return the stored position of the last run; the default position if none is stored, or if it can't be read."""
-    stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
+    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == TASK_NAME), None)
     if stored:
         try:
             day, rows, *last_ids = json.loads(stored)

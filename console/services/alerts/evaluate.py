@@ -270,7 +270,7 @@ def _read_position(conn: Connection) -> FeedPosition:
     position: the end of the change feed, ROWS_PER_FEED_READ rows before the end for the second reading, and the
     first order.
     """
-    stored = next((task.position for task in tasks.all_tasks(conn) if task.name == TASK_NAME), None)
+    stored = next((task.position for task in tasks.list_tasks(conn) if task.name == TASK_NAME), None)
     latest_change_id = candidates.find_latest_change_id(conn)
     if stored:
         try:

@@ -25,8 +25,10 @@ class AuditRoots:
         COMMITTED_AGE_SECONDS, in several transactions. Return the number of stored heads; 0 if no root is due."""
         context = self._context
         with context.database.read() as conn:
-            age = audit_roots.oldest_uncovered_age_seconds(conn, audit_roots.read_covered_rows(conn), context.now())
-            newest_id = audit_roots.newest_row_older_than(
+            age = audit_roots.compute_oldest_uncovered_age_seconds(
+                conn, audit_roots.read_covered_rows(conn), context.now()
+            )
+            newest_id = audit_roots.find_newest_row_older_than(
                 conn, context.now(), context.scale.scaled_seconds(COMMITTED_AGE_SECONDS)
             )
         # The age is negative if the clock was ahead when the entry was written.
@@ -43,8 +45,8 @@ class AuditRoots:
         since = audit_roots.read_covered_rows(tx.conn)
         if since.last_end >= newest_id:
             return 0
-        now, heads = audit_roots.heads_to_store(tx.conn, since, newest_id)
-        for facts in audit_roots.root_details(now, heads):
+        now, heads = audit_roots.list_heads_to_store(tx.conn, since, newest_id)
+        for facts in audit_roots.make_root_details(now, heads):
             self._context.record_audit(
                 tx, audit_roots.ROOT_ACTION, audit_roots.ROOT_SUBJECT_ID, facts, kind=audit_roots.AUDIT_KIND
             )

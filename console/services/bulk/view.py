@@ -53,7 +53,7 @@ class BulkRunReader:
         """Return the newest runs, newest first. `limit` is at most 1,000."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return bulk.latest_runs(conn, max(1, min(limit, 1_000)))
+            return bulk.list_latest_runs(conn, max(1, min(limit, 1_000)))
 
     def list_overview(self) -> tuple[BulkItem, ...]:
         """Return the unfinished runs of all makers, newest first, then the newest finished ones, newest first.
@@ -61,7 +61,9 @@ class BulkRunReader:
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            runs = {run.id: run for run in (*bulk.list_open_runs(conn), *bulk.latest_runs(conn, _MAX_FINISHED_RUNS))}
+            runs = {
+                run.id: run for run in (*bulk.list_open_runs(conn), *bulk.list_latest_runs(conn, _MAX_FINISHED_RUNS))
+            }
             items = [_read_item(conn, run) for run in runs.values() if run.reason != DISCARDED_REASON]
         return tuple(sorted(items, key=lambda item: (not item.is_open, -item.run.id)))
 
@@ -88,9 +90,11 @@ class BulkRunReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_FILTER:
-                return bulk.rows(conn, run_id, result_filter, after_position, limit)
+                return bulk.list_rows(conn, run_id, result_filter, after_position, limit)
             not_done: list[BulkRow] = []
-            while len(not_done) < limit and (page := bulk.rows(conn, run_id, None, after_position, ROWS_PER_PAGE)):
+            while len(not_done) < limit and (
+                page := bulk.list_rows(conn, run_id, None, after_position, ROWS_PER_PAGE)
+            ):
                 not_done += [row for row in page if outcome_of(row.result, row.reason) != RowResult.DONE]
                 after_position = page[-1].position
         return tuple(not_done[:limit])
@@ -131,7 +135,7 @@ class BulkRunReader:
         after_position = 0
         while True:
             with self._context.database.read() as conn:
-                page = bulk.rows(conn, run.id, None, after_position, ROWS_PER_PAGE)
+                page = bulk.list_rows(conn, run.id, None, after_position, ROWS_PER_PAGE)
             if not page:
                 return
             after_position = page[-1].position

@@ -245,7 +245,7 @@ class _PurchaseAttempt:
         if live is not None:
             live_record = joined_reads.find_record(conn, live.id) or live
             self._refuse_live(live_record)
-        spooled = self._context.spool.purchases_holding_claim(self._context.database_id, client, number)
+        spooled = self._context.spool.list_purchases_holding_claim(self._context.database_id, client, number)
         for intent in (*spooled, *lost_operations.list_purchases_holding_claim(conn, client, number)):
             if credit_checks.find_by_operation(conn, number, intent.operation_id) is None:
                 detail: AlreadyPurchased = {

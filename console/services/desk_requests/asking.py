@@ -16,8 +16,8 @@ from console.domain.desk_requests.records import (
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
-    new_request_id,
-    oldest_request_id,
+    make_oldest_request_id,
+    make_request_id,
 )
 from console.domain.error_reasons import NotAllowedReason, UnknownReason, UnreachableProblem, UsageProblem
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
@@ -94,7 +94,7 @@ class RemoteRequestIds(RequestIds):
         except ConsoleError as refusal:
             if password is not None or refusal.detail.get("reason") != NotAllowedReason.PASSWORD_NEEDED:
                 raise
-            value = self._ask_and_wait(replace(request, id=new_request_id()), file, read_typed_password(), progress)
+            value = self._ask_and_wait(replace(request, id=make_request_id()), file, read_typed_password(), progress)
         return value
 
     def _ask_and_wait(
@@ -107,7 +107,7 @@ class RemoteRequestIds(RequestIds):
             interrupts.raise_if_pending()
             with log_and_suppress("remembering a desk request"):
                 context.spool.store_own_request(
-                    request.id, context.database_id, oldest_request_id(LISTED_AGE_SECONDS)
+                    request.id, context.database_id, make_oldest_request_id(LISTED_AGE_SECONDS)
                 )
             self._store_request(request, file, password)
             text = self._await_answer(request.id, progress)
@@ -145,7 +145,7 @@ class RemoteRequestIds(RequestIds):
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS, "longest": LONGEST_ARGS_BYTES}
             )
         request = NewDeskRequest(
-            id=new_request_id(),
+            id=make_request_id(),
             action=command,
             arguments_json=text,
             subject_kind=facts.kind,

@@ -26,7 +26,7 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
     Raises bad_profile `keyring_failed` if the keyring can't be read.
     """
-    return LeftoverCredentials(settings.credential_variables(), settings.credential_keyring_entries())
+    return LeftoverCredentials(settings.list_credential_variables(), settings.list_credential_keyring_entries())
 
 
 class DeskStatus:
@@ -71,7 +71,7 @@ class DeskStatus:
         context = self._context
         if not context.asks_worker:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DESK_NEEDS_OWN_CREDENTIALS})
-        waiting = context.spool.undelivered_entries(context.database_id)
+        waiting = context.spool.list_undelivered_entries(context.database_id)
         if waiting:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_NEED_STORE_KEY, "n": len(waiting)})
         leftovers = find_unneeded_credentials(context.settings)

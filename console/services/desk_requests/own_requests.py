@@ -2,7 +2,7 @@
 
 import json
 
-from console.domain.desk_requests.records import OwnRequest, OwnRequestState, StoredRequest, oldest_request_id
+from console.domain.desk_requests.records import OwnRequest, OwnRequestState, StoredRequest, make_oldest_request_id
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.process.context import ServiceContext
@@ -49,7 +49,7 @@ class OwnRequests:
             return ()
         sent_here = context.spool.own_requests(context.database_id)
         with context.database.read() as conn:
-            rows = requests.list_own(conn, oldest_request_id(LISTED_AGE_SECONDS), MAX_LISTED_REQUESTS)
+            rows = requests.list_own(conn, make_oldest_request_id(LISTED_AGE_SECONDS), MAX_LISTED_REQUESTS)
         return tuple(_add_answer(row, is_from_this_desk=row.id in sent_here) for row in rows)
 
     def withdraw(self, request: str) -> bool:

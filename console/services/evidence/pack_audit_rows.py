@@ -40,7 +40,7 @@ class AuditProof:
             for row in audit_proof.walk_rows_of_record(self._conn, kind, id):
                 yield self._make_line(row)
         for chain in sorted(self._chains):
-            head = audit_proof.head_of_chain(self._conn, chain, self._newest)
+            head = audit_proof.find_head_of_chain(self._conn, chain, self._newest)
             if head is not None:
                 yield {"head": _make_head_facts(head)}
 
@@ -50,7 +50,9 @@ class AuditProof:
         self._newest = max(self._newest, row.id)
         anchor_hashes = [
             anchor.hash
-            for anchor in self._context.spool.anchors_at(self._context.database_id, chain_head.chain, chain_head.seq)
+            for anchor in self._context.spool.list_anchors_at(
+                self._context.database_id, chain_head.chain, chain_head.seq
+            )
         ]
         chain_facts = {"id": row.id, "prev_hash": row.previous_hash, "hash": row.hash, "anchor": anchor_hashes}
         if self._only_person is not None and row.content["who"] != self._only_person:

@@ -136,7 +136,7 @@ def walk_events(conn: Connection, related: RelatedRecords, read: _ReadPosition |
     streams = [
         _open_stream(conn, source, *subject, position.get(f"{source.name} {' '.join(subject)}"))
         for subject in related.record_keys
-        for source in history_sources(subject[0])
+        for source in list_history_sources(subject[0])
     ]
     return (mask_event(event, hidden) for _, event in merge_streams(streams))
 

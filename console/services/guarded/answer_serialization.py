@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.domain.payments.records import Payment, masked_payer
+from console.domain.payments.records import Payment, mask_payer
 from console.domain.reason import Reason
 from console.domain.records import WorkReason
 
@@ -82,7 +82,7 @@ def serialize_value(value: object) -> Any:
         case _ if is_dataclass(value) and not isinstance(value, type):
             parts = {field.name: serialize_value(getattr(value, field.name)) for field in fields(value) if field.init}
             if isinstance(value, Payment):
-                parts["payer"] = masked_payer(value.payer)
+                parts["payer"] = mask_payer(value.payer)
             return {"made": _make_class_name(type(value)), "of": parts}
         case _:
             return str(value)

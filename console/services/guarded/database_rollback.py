@@ -198,7 +198,7 @@ def _find_rollback(context: ServiceContext, limit: int = ANCHORS_COMPARED) -> Ro
 
 def _read_known_anchors(spool: Spool, database_id: str, limit: int = ANCHORS_COMPARED) -> tuple[ChainHead, ...]:
     newest_read = _find_newest_read_anchor(spool, database_id)
-    return (*spool.newest_anchors(database_id, limit), *([newest_read] if newest_read else []))
+    return (*spool.list_newest_anchors(database_id, limit), *([newest_read] if newest_read else []))
 
 
 def _find_newest_read_anchor(spool: Spool, database_id: str) -> ChainHead | None:
@@ -343,7 +343,7 @@ def _give_up_anchors(context: ServiceContext, old_database_id: str | None) -> No
     if old_database_id is not None:
         spool.store_value(make_address_key(context.database), database_id, durable=True)
     before_row_id: int | None = None
-    while heads := spool.newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
+    while heads := spool.list_newest_anchors(database_id, _ANCHORS_PER_PAGE, before_row_id):
         with context.database.read() as conn:
             missing = anchors.list_missing_heads(conn, heads)
         if not missing:

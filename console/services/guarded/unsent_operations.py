@@ -57,7 +57,9 @@ def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
     that may still be sent. Deletes from the spool the entries whose operation is missing in the journal or has
     failed there.
     """
-    return tuple(entry for entry in context.spool.unsent_entries(context.database_id) if _must_settle(context, entry))
+    return tuple(
+        entry for entry in context.spool.list_unsent_entries(context.database_id) if _must_settle(context, entry)
+    )
 
 
 def _must_settle(context: ServiceContext, entry: SpoolEntry) -> bool:

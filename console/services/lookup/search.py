@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from console.domain.calendar_days import JST
-from console.domain.desk_requests.records import oldest_request_id
+from console.domain.desk_requests.records import make_oldest_request_id
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.lookup.query import SearchQuery, parse_search
 from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
@@ -178,7 +178,7 @@ class EverythingSearch:
         if not _may_be_id(words):
             return
         subject = (
-            requests.find_own_subject(conn, oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), words)
+            requests.find_own_subject(conn, make_oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), words)
             if reads_views(conn)
             else request_ids.find_subject(conn, self._context.operator or "", words)
         )

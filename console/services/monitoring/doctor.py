@@ -308,7 +308,7 @@ class HealthChecks:
         migrate.ensure_schema(self._database)
         try:
             with self._database.read() as conn:
-                stored = [task for task in tasks.all_tasks(conn) if task.name in INTERVAL_OF_TASK]
+                stored = [task for task in tasks.list_tasks(conn) if task.name in INTERVAL_OF_TASK]
         except ConsoleError as refusal:
             if refusal.code != ErrorCode.NOT_ALLOWED:
                 raise

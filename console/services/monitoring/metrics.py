@@ -80,7 +80,7 @@ class MetricFigureReader:
             notices = recent_activity.count_notices(conn, since)
             durations = recent_activity.list_operation_durations(conn, [of for _, _, of in answers if of], since)
             overdue_names = tuple(
-                task.name for task in tasks.all_tasks(conn) if is_overdue(task, now, self._context.scale)
+                task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale)
             )
         signed_notices = {key: count for key, count in notices.items() if not _is_unsigned(key[0])}
         answer_facts = [classify_answer(summary) for _, summary, _ in answers]
@@ -102,7 +102,7 @@ class MetricFigureReader:
         """Return the names of overdue tasks. Raises ConsoleError if the database doesn't answer."""
         now = self._context.now()
         with self._context.database.read() as conn:
-            return tuple(task.name for task in tasks.all_tasks(conn) if is_overdue(task, now, self._context.scale))
+            return tuple(task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale))
 
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases in each class of WAIT_BOUNDS_SECONDS, and the sum of all waits in

@@ -199,7 +199,7 @@ class PaymentTimeouts:
         with self._context.database.read() as conn:
             due_sagas = [
                 saga
-                for saga in sagas.due_sagas(conn, self._context.now(), BATCH_SIZE)
+                for saga in sagas.list_due_sagas(conn, self._context.now(), BATCH_SIZE)
                 if saga.kind == PAYMENT_TIMEOUT_KIND
             ]
         return sum(self._resume_saga(saga) for saga in due_sagas)
@@ -209,7 +209,7 @@ class PaymentTimeouts:
         payment. Return the number of resumed sagas.
         """
         with self._context.database.read() as conn:
-            settled_sagas = sagas.stuck_without_case(
+            settled_sagas = sagas.list_stuck_without_case(
                 conn, PAYMENT_TIMEOUT_KIND, timeout_start.STUCK_SAGA_RULE, BATCH_SIZE
             )
         return sum(self._resume_saga(self._sagas.resume(saga, lambda tx: None)) for saga in settled_sagas)

@@ -35,7 +35,7 @@ def parse_queue_cursor(text: str | None) -> QueuePosition | None:
             and kind in queues.QUEUED_RECORD_KINDS
             and _is_record_id(number)
         ):
-            return queues.position_of(work, since, kind, int(number))
+            return queues.make_position(work, since, kind, int(number))
     raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 

@@ -316,7 +316,7 @@ def find_lost_refunds(context: ServiceContext, conn: Connection, payment_id: int
     """Return the refunds of the payment that a desk has sent and whose rows the database has lost, as the entries
     (intents) of the spools."""
     reported = lost_operations.list_refunds_holding_amount(conn, payment_id)
-    intents = (*context.spool.refunds_holding_amount(context.database_id, payment_id), *reported)
+    intents = (*context.spool.list_refunds_holding_amount(context.database_id, payment_id), *reported)
     return tuple(intent for intent in intents if refunds.find_by_key(conn, intent.provider_key or "") is None)
 
 

@@ -14,7 +14,7 @@ from console.domain.registry.import_plan import plan_import
 from console.domain.registry.publication_days import list_publication_days_between
 from console.services.process.context import ServiceContext
 from console.store.registry.distribution import fetch_registry, publish_registry
-from console.store.registry.fetched_file import fetched_difference
+from console.store.registry.fetched_file import open_fetched_difference
 from console.store.registry.watched_folder import WatchedFolder
 
 if TYPE_CHECKING:  # imported by the composition root if it is needed: most desks have no application id
@@ -122,7 +122,7 @@ class RegistryUpdates:
         first = _require_difference_part(api.read_difference(day), day)
         if first.updated_on < day:
             return None
-        with fetched_difference(self._folder, day) as (path, add_lines):
+        with open_fetched_difference(self._folder, day) as (path, add_lines):
             add_lines(first.lines)
             count = len(first.lines)
             for divide in range(2, first.parts + 1):

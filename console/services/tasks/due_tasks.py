@@ -85,11 +85,11 @@ class DueTasks:
         then stays in the spool until a person has acknowledged the case.
         """
         count, context = 0, self._context
-        if not context.spool.undelivered_entries(context.database_id):
+        if not context.spool.list_undelivered_entries(context.database_id):
             return 0
         with skip_failures("opening kept answers"):
             context.spool.set_cipher(context.cipher)
-        for entry in iterate_until_stopped(context.spool.undelivered_entries(context.database_id)):
+        for entry in iterate_until_stopped(context.spool.list_undelivered_entries(context.database_id)):
             with skip_failures("spool delivery"):
                 count += self._deliver_answer(entry)
         return count

@@ -44,7 +44,7 @@ class OverdueTaskAlerts:
         with context.database.read() as conn:
             overdue_tasks = {
                 compute_subject_id(task.name): task
-                for task in tasks.all_tasks(conn)
+                for task in tasks.list_tasks(conn)
                 if is_overdue(task, now, context.scale)
             }
             open_alerts = {

@@ -142,7 +142,7 @@ class Scheduler:
         """Return the stored state of each task that has ever run on this database: its times, its last result and
         its failures."""
         with self._context.database.read() as conn:
-            return tasks.all_tasks(conn)
+            return tasks.list_tasks(conn)
 
     def run_due(
         self, stop: Callable[[], bool] = _never_true, early_margin: timedelta = timedelta()
@@ -217,7 +217,7 @@ class Scheduler:
         """Return the names of the tasks that are due and whose lease no process holds. Another process may still
         take a task before this one."""
         with self._context.database.read() as conn:
-            stored = {task.name: task for task in tasks.all_tasks(conn)}
+            stored = {task.name: task for task in tasks.list_tasks(conn)}
             names = [name for name in self._tasks if name not in stored or self._is_due(stored[name], early_margin)]
             leases_held = _list_held_lease_names(conn) if names else frozenset()
         return [name for name in names if TASK_LEASE_PREFIX + name not in leases_held]

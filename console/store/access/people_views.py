@@ -78,7 +78,7 @@ class _View:
 
 
 def _masked_payer_sql(payer: str) -> str:
-    """SQL: a payer, masked as `masked_payer` of the domain masks it."""
+    """SQL: a payer, masked as `mask_payer` of the domain masks it."""
     return (
         f"IF({payer} IS NULL OR {payer} = '', NULL, CONCAT('****', IF(CHAR_LENGTH({payer})"
         f" >= {MIN_PARTLY_SHOWN_PAYER_LENGTH}, RIGHT({payer}, {SHOWN_PAYER_SUFFIX_LENGTH}), '')))"

@@ -88,12 +88,12 @@ def list_changed_rows(conn: Connection, after: int, limit: int) -> tuple[Changed
     )
 
 
-def find_orders_of_changes(conn: Connection, list_changed_rows: Collection[ChangedRow]) -> frozenset[int]:
+def find_orders_of_changes(conn: Connection, changed_rows: Collection[ChangedRow]) -> frozenset[int]:
     """Return the ids of the orders that have changed, or whose payments have changed, according to these rows of the
     change feed.
     """
-    own = {change.subject_id for change in list_changed_rows if change.kind == orders.ORDER_KIND}
-    paid = {change.subject_id for change in list_changed_rows if change.kind == payments.PAYMENT_KIND}
+    own = {change.subject_id for change in changed_rows if change.kind == orders.ORDER_KIND}
+    paid = {change.subject_id for change in changed_rows if change.kind == payments.PAYMENT_KIND}
     order_ids = conn.scalars(_ORDERS_OF_PAYMENTS_QUERY, {"ids": sorted(paid)}) if paid else ()
     return frozenset(own | {int(order_id) for order_id in order_ids})
 

@@ -51,7 +51,7 @@ def walk_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainR
         last = page[-1].id
 
 
-def head_of_chain(conn: Connection, chain: str, up_to: int) -> ChainHead | None:
+def find_head_of_chain(conn: Connection, chain: str, up_to: int) -> ChainHead | None:
     """Return, as a head, the last row of a chain with a row id of at most `up_to`; None if there is none."""
     heads = select(audit_log.c.seq, audit_log.c.id, audit_log.c.hash).where(
         audit_log.c.session == chain, audit_log.c.id <= up_to

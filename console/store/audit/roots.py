@@ -136,7 +136,7 @@ def _root_writers(conn: Connection) -> frozenset[str]:
     )
 
 
-def newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> int:
+def find_newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> int:
     """Return the id of the newest audit row that is older than `seconds`; 0 if there is none. The caller chooses
     `seconds` such that every row with a smaller id is committed by then.
 
@@ -147,7 +147,7 @@ def newest_row_older_than(conn: Connection, now: datetime, seconds: float) -> in
     return int(conn.scalar(_NEWEST_COVERABLE_ID_QUERY, values) or 0)
 
 
-def oldest_uncovered_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:
+def compute_oldest_uncovered_age_seconds(conn: Connection, since: CoveredRows, now: datetime) -> float | None:
     """Return the age (seconds) of the oldest audit row that no root covers; None if roots cover all rows.
     `since`: the rows that the roots cover so far. The present time is the server's, or `now` on SQLite.
     """
@@ -155,7 +155,7 @@ def oldest_uncovered_age_seconds(conn: Connection, since: CoveredRows, now: date
     return None if at is None else (convert_to_naive_utc(current_time(conn, now)) - at).total_seconds()
 
 
-def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[ChainHead, ...]]:
+def list_heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[CoveredRows, tuple[ChainHead, ...]]:
     """Return the ranges that the next root covers, and the heads that it stores: the newest row of each chain.
     `since` are the rows covered so far.
 
@@ -170,7 +170,7 @@ def heads_to_store(conn: Connection, since: CoveredRows, last: int) -> tuple[Cov
     return CoveredRows(since.last_end, int(upto)), newest
 
 
-def root_details(covered: CoveredRows, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
+def make_root_details(covered: CoveredRows, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
     """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads,
     and the ends of the ranges that the whole root covers (`covered`).
     """

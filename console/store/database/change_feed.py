@@ -61,10 +61,10 @@ def list_changes_since(conn: Connection, after: FeedMark | None) -> tuple[FeedMa
     if conn.dialect.name == "sqlite":  # SQLite has one writer at a time: no id is open
         fresh = _later_rows(conn, after)
         return _next_mark(after, fresh, ()), _changed_subjects(fresh)
-    return changes_after_state_query(conn, after, conn.execute(FEED_STATE_QUERY, state_parameters(after)).one())
+    return changes_after_state_query(conn, after, conn.execute(FEED_STATE_QUERY, make_state_parameters(after)).one())
 
 
-def state_parameters(after: FeedMark) -> dict[str, int]:
+def make_state_parameters(after: FeedMark) -> dict[str, int]:
     """Return the parameters of FEED_STATE_QUERY."""
     return {"closed": after.closed, "upto": after.latest}
 

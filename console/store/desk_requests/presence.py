@@ -57,6 +57,6 @@ def read_news(conn: Connection, after: FeedMark | None) -> DeskNews:
         mark, changes = change_feed.list_changes_since(conn, None)
         state = conn.execute(_PRESENCE_QUERY).one()
     else:
-        state = conn.execute(_NEWS_QUERY, change_feed.state_parameters(after)).one()
+        state = conn.execute(_NEWS_QUERY, change_feed.make_state_parameters(after)).one()
         mark, changes = change_feed.changes_after_state_query(conn, after, state)
     return DeskNews(mark, changes, not state.is_worker_there, int(state.switches_version))

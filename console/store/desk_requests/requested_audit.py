@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 
 from console.domain.audit.actions import AuditAction
-from console.domain.desk_requests.records import AUDIT_ACTION, LONGEST_ARGS_BYTES, NewDeskRequest, new_request_id
+from console.domain.desk_requests.records import AUDIT_ACTION, LONGEST_ARGS_BYTES, NewDeskRequest, make_request_id
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
@@ -40,7 +40,7 @@ class RequestedAuditTrail:
                 text = _encode_json(
                     {**facts, "detail": {"cut": _encode_json(facts["detail"])[: LONGEST_ARGS_BYTES // 8]}}
                 )
-            requests.insert_request(tx, NewDeskRequest(new_request_id(), AUDIT_ACTION, text), self._desk)
+            requests.insert_request(tx, NewDeskRequest(make_request_id(), AUDIT_ACTION, text), self._desk)
 
 
 def _encode_json(facts: object) -> str:

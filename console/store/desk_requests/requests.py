@@ -36,7 +36,7 @@ from console.domain.desk_requests.records import (
     OwnRequestState,
     StoredRequest,
     TakenDeskRequest,
-    withdrawal_id,
+    make_withdrawal_id,
 )
 from console.store.access.people_views import OWN_REQUESTS
 from console.store.database.engine import Transaction
@@ -240,7 +240,7 @@ def insert_withdrawal(tx: Transaction, request: str, desk: str) -> None:
     """Withdraw the request with the id `request`, which the person of the connected account has sent. Raises
     UniqueViolation if a worker has already taken it."""
     insert_request(
-        tx, NewDeskRequest(withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk
+        tx, NewDeskRequest(make_withdrawal_id(request), WITHDRAW_ACTION, "[]", WITHDRAWN_REQUEST_KIND, request), desk
     )
 
 
@@ -248,7 +248,7 @@ def read_progress(conn: Connection, request: str) -> DeskRequestProgress | None:
     """Return the progress of a request that the connected account has sent; None if it isn't stored. Costs two reads
     by the primary key.
     """
-    row = conn.execute(_PROGRESS_QUERY, {"of": request, "withdrawal": withdrawal_id(request)}).first()
+    row = conn.execute(_PROGRESS_QUERY, {"of": request, "withdrawal": make_withdrawal_id(request)}).first()
     if row is None:
         return None
     state, progress, result, is_over, is_abandoned, is_withdrawn = row

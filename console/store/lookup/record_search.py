@@ -219,7 +219,7 @@ def _index_ranges(part: TableQueries, search: RecordSearch) -> Iterator[list[Col
         yield [*(part.work_state == state for state in sorted(chosen.work_states)), *lapsed_rows]
     if chosen.age is not None:
         yield [
-            and_(part.work_state == state, *filter_sql.age_conditions(part.state_since, search.choice))
+            and_(part.work_state == state, *filter_sql.make_age_conditions(part.state_since, search.choice))
             for state in sorted(WorkState)
         ]
 

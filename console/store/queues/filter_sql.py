@@ -23,7 +23,7 @@ from console.domain.queues.filters import (
 from console.domain.queues.order import DEFAULT_ORDER, QueueOrder, SortColumn
 from console.domain.records import Certainty, CheckState, WorkState
 from console.store.database.instants import convert_to_naive_utc
-from console.store.queues.record_columns import Expression, ShownColumns, hex_text, is_one_of, position_in
+from console.store.queues.record_columns import Expression, ShownColumns, hex_text, is_one_of, make_position_sql
 from console.store.schema.column_types import EPOCH_START, Instant
 
 Owners = Mapping[str, Mapping[int, str]]
@@ -61,7 +61,7 @@ class QueueChoice:
 PLAIN_CHOICE = QueueChoice()
 
 
-def conditions(
+def make_conditions(
     kind: str, id_column: Expression, since: Expression, shown: ShownColumns, choice: QueueChoice
 ) -> list[ColumnElement[bool]] | None:
     """Return the SQL conditions of the filter on the rows of one table; None if no row of this table fulfils the
@@ -97,10 +97,10 @@ def _filter_conditions(
         yield _amount_condition(shown, chosen.amount)
     if chosen.owner is not None:
         yield _owner_condition(kind, id_column, chosen.owner, choice.owners or {})
-    yield from age_conditions(since, choice)
+    yield from make_age_conditions(since, choice)
 
 
-def age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
+def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
     """Yield the SQL conditions of the age filter: the lower and the upper bound of the column `state_since`. No
     condition if the filter has no age. Without a lower bound, rows without a stored instant (EPOCH_START) are
     left out. The indexes of the queues can answer both conditions.
@@ -173,7 +173,9 @@ def _client_key(table: _SortedTable) -> Sequence[Expression]:
 
 def _provider_key(table: _SortedTable) -> Sequence[Expression]:
     return [
-        position_in(table.shown.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()))
+        make_position_sql(
+            table.shown.columns.provider, (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
+        )
     ]
 
 
@@ -183,7 +185,7 @@ def _amount_key(table: _SortedTable) -> Sequence[Expression]:
     """
     columns = table.shown.columns
     currencies = tuple(MINOR_DIGITS_BY_CURRENCY)
-    place = position_in(columns.currency, currencies)
+    place = make_position_sql(columns.currency, currencies)
     return len(currencies) - place if table.is_descending else place, func.coalesce(
         columns.minor, _NUMBER_AFTER_ALL_OTHERS
     )
@@ -210,7 +212,7 @@ def _owner_key(table: _SortedTable) -> Sequence[Expression]:
 
 
 _SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] = {
-    SortColumn.WORK: lambda table: (position_in(table.shown.work_state, sorted(WorkState)), table.since),
+    SortColumn.WORK: lambda table: (make_position_sql(table.shown.work_state, sorted(WorkState)), table.since),
     SortColumn.AGE: lambda table: [table.since],
     SortColumn.NUMBER: lambda table: _text_key(table.shown.columns.number),
     SortColumn.RECORD: lambda table: _text_key(table.shown.columns.name),
@@ -218,8 +220,8 @@ _SORT_KEYS: Mapping[SortColumn, Callable[[_SortedTable], Sequence[Expression]]] 
     SortColumn.CLIENT: _client_key,
     SortColumn.PROVIDER: _provider_key,
     SortColumn.AMOUNT: _amount_key,
-    SortColumn.STATE: lambda table: [position_in(table.shown.columns.status, _STATES)],
-    SortColumn.CERTAINTY: lambda table: [position_in(table.shown.certainty, tuple(Certainty))],
+    SortColumn.STATE: lambda table: [make_position_sql(table.shown.columns.status, _STATES)],
+    SortColumn.CERTAINTY: lambda table: [make_position_sql(table.shown.certainty, tuple(Certainty))],
     SortColumn.CAUSE: lambda table: _text_key(table.shown.cause),
     SortColumn.NEXT: _next_attempt_key,
     SortColumn.OWNER: _owner_key,

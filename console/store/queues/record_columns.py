@@ -88,7 +88,7 @@ def hex_text(value: Expression) -> Expression:
     return func.hex(func.coalesce(value, ""))
 
 
-def position_in(value: Expression, values: Sequence[str]) -> Expression:
+def make_position_sql(value: Expression, values: Sequence[str]) -> Expression:
     """Return an SQL expression: the index of `value` in `values`, or the length of `values` if it isn't in them."""
     places = [(hex_text(value) == one.encode().hex().upper(), place) for place, one in enumerate(values)]
     return case(*places, else_=len(values))

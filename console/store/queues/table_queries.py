@@ -127,7 +127,7 @@ class TableQueries:
         """Return the conditions of the filter on rows of this table; None if no row fulfils them."""
         if not choice.chosen:
             return []
-        return filter_sql.conditions(self.kind, self.id, self.state_since, self.shown_columns(lapsed), choice)
+        return filter_sql.make_conditions(self.kind, self.id, self.state_since, self.shown_columns(lapsed), choice)
 
     def shown_columns(self, lapsed: AbstractSet[int]) -> ShownColumns:
         """Return the expressions of the columns with the values that records show while the rows with the ids

@@ -20,7 +20,7 @@ from console.store.records.history import (
     PAYMENT,
     audit_event,
     is_not_only_reading_sql,
-    notice_event,
+    make_notice_event,
 )
 from console.store.records.money_by_corporation import MATCHING_IDS
 from console.store.schema.core import audit_log, documents
@@ -124,7 +124,7 @@ def _notice_events(conn: Connection, ids: list[int]) -> Iterator[CompanyEvent]:
         NOTICE_QUERY.add_columns(payment_events.c.payment_id).where(payment_events.c.payment_id.in_(ids)),
         payment_events.c.id,
     ):
-        yield CompanyEvent((PAYMENT, row.payment_id), notice_event(row, PAYMENT, str(row.payment_id)))
+        yield CompanyEvent((PAYMENT, row.payment_id), make_notice_event(row, PAYMENT, str(row.payment_id)))
 
 
 def _place_in_history(event: CompanyEvent) -> tuple[datetime, bool, int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
-from console.domain.evidence.timeline import Event, EventKind, event_kind_of
+from console.domain.evidence.timeline import Event, EventKind, get_event_kind
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_detail
@@ -52,7 +52,7 @@ class EventSource:
     make_event: EventMaker
     time_column: ColumnElement[Any] | None = None
 
-    def events_page(self, conn: Connection, kind: str, id: str, last: LastRow | None) -> list[Event]:
+    def read_events_page(self, conn: Connection, kind: str, id: str, last: LastRow | None) -> list[Event]:
         """Return the next page of events about this record after the row `last` (None: from the first),
         oldest first.
         """
@@ -65,12 +65,12 @@ class EventSource:
 
     def walk_events(self, conn: Connection, kind: str, id: str, last: LastRow | None = None) -> Iterator[Event]:
         """Yield all events about this record after the row `last`, oldest first, reading page by page."""
-        page = self.events_page(conn, kind, id, last)
+        page = self.read_events_page(conn, kind, id, last)
         while page:
             yield from page
             if len(page) < ROWS_PER_BATCH:
                 return
-            page = self.events_page(conn, kind, id, (page[-1].at, page[-1].row))
+            page = self.read_events_page(conn, kind, id, (page[-1].at, page[-1].row))
 
     def newest_rows(self, conn: Connection, kind: str, id: str, limit: int) -> list[Row[Any]]:
         """Return the newest rows about this record, at most `limit`, oldest first."""
@@ -98,7 +98,7 @@ class EventSource:
         )
 
 
-def history_sources(kind: str) -> tuple[EventSource, ...]:
+def list_history_sources(kind: str) -> tuple[EventSource, ...]:
     """Return the tables (as `EventSource`) that may have events about a record of this kind."""
     if kind == OPERATION:
         return _OPERATION_SOURCES
@@ -186,7 +186,7 @@ def _evidence_event(row: Row[Any], kind: str, id: str) -> Event:
     )  # fmt: skip
 
 
-def notice_event(row: Row[Any], kind: str, id: str) -> Event:
+def make_notice_event(row: Row[Any], kind: str, id: str) -> Event:
     """Return the event of a row of NOTICE_QUERY, a notice about the payment with this id."""
     facts = {
         "from": row.source,
@@ -225,7 +225,7 @@ def audit_event(row: Row[Any], kind: str, id: str) -> Event:
     evidence_id, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return Event(
         convert_to_aware_utc(row.at),
-        event_kind_of(row.what),
+        get_event_kind(row.what),
         row.who,
         row.what,
         kind,
@@ -435,7 +435,7 @@ _PAYMENT_SOURCES = (
         NOTICE_QUERY,
         lambda _, id: payment_events.c.payment_id == int(id),
         payment_events.c.id,
-        notice_event,
+        make_notice_event,
     ),
     EventSource(
         "reconciliation_rows",

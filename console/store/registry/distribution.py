@@ -28,9 +28,9 @@ from console.store.documents.documents import Documents
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import read_status
 from console.store.registry.registry_file import (
-    building_file,
     find_registry_file,
     import_lock,
+    make_building_path,
     open_for_reading,
     put_in_use,
     recover_unfinished_build,
@@ -201,7 +201,7 @@ def _fetch_base(
     with closing(open_for_reading(fetched)) as connection:
         day = read_status(connection).registry_date
     start_building(folder)
-    fetched.replace(building_file(folder))
+    fetched.replace(make_building_path(folder))
     put_in_use(folder, day)
 
 

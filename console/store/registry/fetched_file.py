@@ -14,7 +14,9 @@ FOLDER_NAME = "fetched"
 
 
 @contextmanager
-def fetched_difference(registry_folder: Path, day: date) -> Iterator[tuple[Path, Callable[[Sequence[str]], None]]]:
+def open_fetched_difference(
+    registry_folder: Path, day: date
+) -> Iterator[tuple[Path, Callable[[Sequence[str]], None]]]:
     """Open a new file `diff_YYYYMMDD.zip`; yield its path and a function that adds lines of CSV. The block must
     end before the file is read. If the block ends with an exception, the file is deleted.
     """

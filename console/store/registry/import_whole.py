@@ -15,7 +15,7 @@ from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import ProcessCode
 from console.store.registry.file_rows import FileColumns, read_rows
 from console.store.registry.progress import ImportRun
-from console.store.registry.registry_file import building_file, open_for_reading, start_building
+from console.store.registry.registry_file import make_building_path, open_for_reading, start_building
 from console.store.registry.schema import (
     FORMAT_VERSION,
     INSERT_CORPORATION,
@@ -59,7 +59,7 @@ def open_build(
     key = json.dumps(
         [FORMAT_VERSION, str(former) if adds else "", *((source.name, source.sha256) for source in sources)]
     )
-    file = building_file(folder)
+    file = make_building_path(folder)
     is_new = _read_key(file) != key
     if is_new:
         start_building(folder)

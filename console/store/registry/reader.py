@@ -24,9 +24,9 @@ from console.store.registry.import_order import RegistryCoverage
 from console.store.registry.registry_file import (
     CURRENT_NAME,
     FileStamp,
-    file_stamp,
     find_registry_file,
     open_for_reading,
+    read_file_stamp,
 )
 from console.store.registry.schema import (
     COLUMN_LIST_SQL,
@@ -195,7 +195,7 @@ class RegistryReader:
         puts a new registry in use meanwhile, call `question` again with the new one.
         """
         while True:
-            stamp = file_stamp(self._current)
+            stamp = read_file_stamp(self._current)
             try:
                 generation = self._open_current(stamp)
                 connection = generation.borrow()
@@ -207,7 +207,7 @@ class RegistryReader:
                 generation.idle.append(connection)
                 return answer
             except (sqlite3.Error, OSError) as error:
-                if file_stamp(self._current) == stamp:
+                if read_file_stamp(self._current) == stamp:
                     with translate_errors(self._folder):
                         raise error
 

@@ -89,14 +89,14 @@ def import_lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def building_file(folder: Path) -> Path:
+def make_building_path(folder: Path) -> Path:
     """Return the path of the registry.db that is being built."""
     return folder / BUILDING_NAME / FILE_NAME
 
 
 def start_building(folder: Path) -> Path:
     """Delete an earlier build, and return the path of a new one, which doesn't exist yet."""
-    file = building_file(folder)
+    file = make_building_path(folder)
     shutil.rmtree(file.parent, ignore_errors=True)
     make_private_folder(file.parent)
     make_private_file(file)
@@ -107,7 +107,7 @@ def put_in_use(folder: Path, day: date) -> None:
     """Make the finished build the registry in use. Everything is on the disk before the name changes, so that after a
     power cut there is the old registry or the new one. The caller holds the import lock.
     """
-    built = building_file(folder)
+    built = make_building_path(folder)
     _sync_file(built)
     sync_folder(built.parent)
     name = f"{day:%Y%m%d}-{token_hex(4)}"
@@ -122,7 +122,7 @@ def recover_unfinished_build(folder: Path) -> None:
     other files of earlier imports. The caller holds the import lock.
     """
     whole = [unused for unused in _list_unused(folder) if (unused / FILE_NAME).exists()]
-    if whole and not building_file(folder).parent.exists():
+    if whole and not make_building_path(folder).parent.exists():
         with suppress(OSError):  # Windows, while another process has it open
             whole[-1].rename(folder / BUILDING_NAME)
     _delete_unused(folder)
@@ -159,7 +159,7 @@ def _sync_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def file_stamp(path: str) -> FileStamp | None:
+def read_file_stamp(path: str) -> FileStamp | None:
     """Return a value that changes if the file is replaced; None if there is no file."""
     try:
         status = os.stat(path)  # noqa: PTH116  # asked before each question; a Path takes twice as long

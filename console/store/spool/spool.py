@@ -241,7 +241,7 @@ class Spool:
         update = f"UPDATE intents SET state = 'void' WHERE operation_id = ? AND {_IS_UNSENT}"  # noqa: S608 (constants)
         return self._file.write(update, (operation_id,), durable=True) == 1
 
-    def unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
+    def list_unsent_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the operations in state `prepared` or `void`, oldest first. None of them was sent."""
         query = (
             f"{_ENTRY_QUERY} WHERE database_id = ? AND state <> 'ended' AND {_IS_UNSENT} ORDER BY at, operation_id"
@@ -298,7 +298,7 @@ class Spool:
         mark = "UPDATE intents SET delivered = 1 WHERE operation_id = ?"
         self._file.write(mark, (operation_id,), durable=False)
 
-    def purchases_holding_claim(
+    def list_purchases_holding_claim(
         self, database_id: str, client_id: str, corporation_number: str
     ) -> tuple[Intent, ...]:
         """Return this desk's purchases for a client and a corporation number that still hold their claim, as far as
@@ -312,7 +312,7 @@ class Spool:
             )
         )
 
-    def refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
+    def list_refunds_holding_amount(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
         """Return this desk's refunds of a payment that still hold their claim on a part of the payment, as far as
         this desk knows, oldest first.
         """
@@ -323,11 +323,11 @@ class Spool:
         """Return the entry of an operation that was sent, or may have been; None if there is none."""
         return next(iter(self._read_entries("operation_id = ?", (operation_id,))), None)
 
-    def undelivered_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
+    def list_undelivered_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the entries with an answer that the database hasn't stored yet, oldest first."""
         return self._read_entries("database_id = ? AND answer IS NOT NULL AND NOT delivered", (database_id,))
 
-    def unended_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
+    def list_unended_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
         """Return the sent operations that aren't marked as ended, oldest first. Their number stays small."""
         return self._read_entries("database_id = ? AND state <> 'ended'", (database_id,))
 
@@ -358,7 +358,7 @@ class Spool:
         for chain, seq, row_id, digest in rows:
             yield ChainHead(str(chain), _require_int(seq), _require_int(row_id), str(digest))
 
-    def anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[ChainHead, ...]:
+    def list_anchors_at(self, database_id: str, chain: str, seq: int) -> tuple[ChainHead, ...]:
         """Return the anchors that this desk has stored for this position (`seq`) of a chain. There are several if the
         desk has seen different rows at this position, and none if it has seen no row.
         """
@@ -370,7 +370,7 @@ class Spool:
 
     # Anchors with the highest row ids: they show which audit rows the database had when this desk last used it
 
-    def newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[ChainHead, ...]:
+    def list_newest_anchors(self, database_id: str, limit: int, below: int | None = None) -> tuple[ChainHead, ...]:
         """Return at most `limit` anchors that aren't given up, sorted by descending row id. With `below`, return only
         anchors with smaller row ids.
         """

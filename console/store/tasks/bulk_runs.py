@@ -135,12 +135,12 @@ def list_open_runs(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
     return _select_runs(conn, _OPEN_QUERY, most=limit)
 
 
-def latest_runs(conn: Connection, limit: int) -> tuple[BulkRun, ...]:
+def list_latest_runs(conn: Connection, limit: int) -> tuple[BulkRun, ...]:
     """Return the last `limit` bulk runs, newest first."""
     return _select_runs(conn, _LATEST_QUERY, most=limit)
 
 
-def rows(
+def list_rows(
     conn: Connection, run_id: int, result: str | None = None, after: int = 0, limit: int = 1_000
 ) -> tuple[BulkRow, ...]:
     """Return at most `limit` rows of the bulk run `run_id`, sorted by position; with `result`, only rows with this

@@ -117,12 +117,12 @@ def find_by_subjects(conn: Connection, subject_kind: str, subject_ids: Collectio
     return _select_sagas(conn, _OF_SUBJECTS_QUERY, whose=subject_kind, some=sorted(subject_ids))
 
 
-def due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
+def list_due_sagas(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
     """Return at most `limit` running sagas whose next step is due, longest due first."""
     return _select_sagas(conn, _DUE_QUERY, now=convert_to_naive_utc(now), most=limit)
 
 
-def stuck_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
+def list_stuck_without_case(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
     """Return at most `limit` stuck sagas of this kind whose record has no open case under `rule` any more."""
     return _select_sagas(conn, _SETTLED_QUERY, kind=kind, rule=rule, most=limit)
 

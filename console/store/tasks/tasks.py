@@ -60,12 +60,12 @@ def _insert_task(conn: Connection, name: str, every_seconds: int, now: datetime)
     return ScheduledTask(name, timedelta(seconds=every_seconds), now)
 
 
-def all_tasks(conn: Connection) -> tuple[ScheduledTask, ...]:
+def list_tasks(conn: Connection) -> tuple[ScheduledTask, ...]:
     """Return all tasks that have a row, sorted by name."""
     return _select_tasks(conn, _ALL_QUERY)
 
 
-def due_tasks(conn: Connection, now: datetime) -> tuple[ScheduledTask, ...]:
+def list_due_tasks(conn: Connection, now: datetime) -> tuple[ScheduledTask, ...]:
     """Return the due tasks, longest due first. A task stays due if its run is interrupted."""
     return _select_tasks(conn, _DUE_QUERY, now=convert_to_naive_utc(now))
 

@@ -112,7 +112,7 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
         title = _make_choice_title_function("command.go", title_key)
         return WindowCommand(name, title, partial(context.navigate, route), icon, key, find_refusal=find_refusal)
 
-    for place in frame.sidebar_places():
+    for place in frame.list_sidebar_entries():
         if place.key not in ROUTE_BY_SIDEBAR_KEY:  # a saved view
             continue
         yield make_go_command(

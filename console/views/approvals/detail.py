@@ -299,7 +299,7 @@ class ApprovalView(QScrollArea):
         request = make_fact_list(
             (translate("field.reason"), record_texts.refund_reason(record, self._context)),
             (translate("field.ticket"), record.ticket),
-            (translate("field.payer"), case_words.masked_payer(view.payment.payer)),
+            (translate("field.payer"), case_words.mask_payer(view.payment.payer)),
             (translate("field.maker"), translate("approvals.asked_by", maker=record.maker, at=record.created_at)),
         )
         holder = QWidget()
@@ -353,7 +353,7 @@ class ApprovalView(QScrollArea):
             return wording.format_amount(value, view.record.currency)
         if name == "order_state" and wording.has_sentence(f"state.order.{value}"):
             return self._context.translate(f"state.order.{value}")
-        return case_words.masked_payer(str(value)) if name == "payer" else str(value)
+        return case_words.mask_payer(str(value)) if name == "payer" else str(value)
 
     def _make_sides_panel(self, view: RefundView) -> QWidget:
         """Return the panels that compare the payment on its three sides: its state in this database, at the

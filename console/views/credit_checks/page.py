@@ -84,7 +84,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self.documents.show_parts(facts.document_parts(view, context))
         self.tabs.show_view(view)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.
-        self.documents.set_tail_visible(shown="open_pdf" not in self.helpful_actions(view))
+        self.documents.set_tail_visible(shown="open_pdf" not in self.list_helpful_actions(view))
         if record.pdf_file_path:
             self.pdf_button.enable_button()
         else:
@@ -98,7 +98,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     def focus_stops_below(self) -> tuple[QWidget, ...]:
         return (self.pdf_button,)
 
-    def helpful_actions(self, view: CreditCheckView) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: CreditCheckView) -> tuple[str, ...]:
         return facts.list_offered_actions(view)
 
     # -- changes by other people

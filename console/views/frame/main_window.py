@@ -137,7 +137,7 @@ class WindowFrame(CoveredWindow):
             context.translate("screen.places"),
         )
         self.top.page_menu_requested.connect(self._open_places_menu)
-        self.side = SideBar(self.sidebar_places(), context.translate("screen.places"))
+        self.side = SideBar(self.list_sidebar_entries(), context.translate("screen.places"))
         self.side.page_requested.connect(self._open_sidebar_entry)
         self.side.bind_shortcuts(frame)
         self.stack = QStackedWidget()
@@ -174,7 +174,7 @@ class WindowFrame(CoveredWindow):
         button = self.top.page_menu
         self.side.build_menu().popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
 
-    def sidebar_places(self) -> list[SidebarEntry]:
+    def list_sidebar_entries(self) -> list[SidebarEntry]:
         """Return the entries of the sidebar, from top to bottom."""
         translate = self.context.translate
         places = [
@@ -196,7 +196,7 @@ class WindowFrame(CoveredWindow):
     def _show_training_place(self) -> None:
         """Add the entry "training" to the sidebar, if the opened services are those of a training."""
         if self.context.has_training and not self.side.has_entry("training"):
-            self.side.add_entry(self.sidebar_places()[-1], self._frame)
+            self.side.add_entry(self.list_sidebar_entries()[-1], self._frame)
 
     def _show_placeholder_rows(self) -> None:
         """Show placeholder rows in place of the page until the services are open."""

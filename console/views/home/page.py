@@ -280,7 +280,7 @@ class HomePage(Page):
 
     @Slot(object)
     def _open_queue_item(self, item: QueueItem) -> None:
-        trail = tuple(_item_ref(row_) for row_ in self.table.rows_around_current(MAX_TRAIL_LENGTH))
+        trail = tuple(_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_TRAIL_LENGTH))
         self.context.navigate(case_words.route_of(item.record, trail, "queues"))
 
     @Slot()

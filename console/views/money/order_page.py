@@ -88,7 +88,7 @@ class OrderPage(MoneyPage[OrderView]):
             lines = [make_step_line(step, language) for step in visible_sagas[0].steps]
             self.steps.show_steps(saga_wording.saga_title(language), " · ".join(standing), lines)
 
-    def helpful_actions(self, view: OrderView) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: OrderView) -> tuple[str, ...]:
         return ("open_payment",) if view.payments else ()
 
     def do_action(self, name: str, view: OrderView) -> None:

@@ -115,7 +115,7 @@ class PaymentPage(MoneyPage[PaymentView]):
         )
         facts = [
             (translate("column.number_short"), wording.format_number(record.corporation_number or "")),
-            (translate("field.payer"), case_words.masked_payer(record.payer)),
+            (translate("field.payer"), case_words.mask_payer(record.payer)),
             (translate("field.paid_at"), paid_at),
             (translate("field.merchant_payment_id"), record.merchant_payment_id),
             (translate("field.provider_payment_id"), _shorten_number(record.provider_payment_id)),
@@ -129,7 +129,7 @@ class PaymentPage(MoneyPage[PaymentView]):
             facts.append((translate("money.part.set_aside"), set_aside_amount))
         self.show_aside_panel(translate("case.this_payment"), make_fact_list(*facts))
 
-    def helpful_actions(self, view: PaymentView) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: PaymentView) -> tuple[str, ...]:
         """Return the names of the offered actions: first the action of the explained next step, then others that
         may help."""
         advised = (view.explanation.next_step.action,)

@@ -68,7 +68,7 @@ class RefundPage(MoneyPage[RefundView]):
                 translate("field.checkers"),
                 translate("case.names", names=record.checkers) if record.checkers else None,
             ),
-            (translate("field.payer"), case_words.masked_payer(view.payment.payer)),
+            (translate("field.payer"), case_words.mask_payer(view.payment.payer)),
             (translate("field.refund_key"), self._make_copyable_id("refund_key", record.provider_refund_key)),
             (
                 translate("field.provider_refund_id"),
@@ -96,7 +96,7 @@ class RefundPage(MoneyPage[RefundView]):
         at = wording.format_instant(record.last_sent_at)
         return self.context.translate(key, at=at, n=record.sent_count)
 
-    def helpful_actions(self, view: RefundView) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: RefundView) -> tuple[str, ...]:
         """Return the names of the offered actions: withdraw or decide for a refund that isn't sent yet, otherwise
         the action of the explained next step and others that may help."""
         record, advised = view.record, view.explanation.next_step.action

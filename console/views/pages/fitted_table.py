@@ -44,7 +44,7 @@ class FittedTable(RecordTable):
         rows.changed.connect(self.fit_columns)
         rows.modelReset.connect(self.fit_columns)
 
-    def rows_around_current(self, max_rows: int) -> list[Any]:
+    def list_rows_around_current(self, max_rows: int) -> list[Any]:
         """Return the loaded rows around the selected one: at most `max_rows` before it, the row, and at most
         `max_rows` after it."""
         first_row, last_row = (

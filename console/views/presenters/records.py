@@ -26,7 +26,7 @@ from console.wording.records import corporation_number_of as corporation_number_
 from console.wording.records import differs_in_amount as differs_in_amount
 from console.wording.records import kind_of as kind_of
 from console.wording.records import marked_amount_text as marked_amount_text
-from console.wording.records import masked_payer as masked_payer
+from console.wording.records import mask_payer as mask_payer
 from console.wording.records import provider_name as provider_name
 from console.wording.records import provider_word as provider_word
 from console.wording.records import short_title as short_title

@@ -91,7 +91,7 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
         TextLabel(translate("dialog.step", number=place, words=step), wrap=True)
         for place, step in enumerate(steps, 1)
     ]
-    second = translate("dialog.purchase.unknown_second", people=context.other_people_with("resolve_second"))
+    second = translate("dialog.purchase.unknown_second", people=context.list_other_people_with("resolve_second"))
     title = TextLabel(translate("dialog.purchase.unknown_next"), bold=True)
     small = TextLabel(second, "small", "muted", wrap=True)
     box.setLayout(make_column(title, *numbered_steps, small, gap=2, margins=(12, 8, 12, 10)))

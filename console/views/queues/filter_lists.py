@@ -39,9 +39,9 @@ OfferedOperator = tuple[str, str]
 """A filter operator such as `amount:>10000`, and the text that a filter list shows for it."""
 
 
-def operators_of_list(name: str, context: WindowContext) -> Iterator[OfferedOperator]:
+def list_operators(name: str, context: WindowContext) -> Iterator[OfferedOperator]:
     """Yield the operators of the filter list `name`, each with its text. For the list "cause" nothing is yielded:
-    its operators depend on the queue (see `cause_operators`)."""
+    its operators depend on the queue (see `list_cause_operators`)."""
     match name:
         case "provider":
             for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()):
@@ -68,7 +68,7 @@ def operators_of_list(name: str, context: WindowContext) -> Iterator[OfferedOper
             yield from ((f"{name}:{value}", operator_value_text(name, str(value), context)) for value in values)
 
 
-def cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -> list[OfferedOperator]:
+def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -> list[OfferedOperator]:
     """Return the operator `cause:…` of each group, with its text: the cause and the number of records."""
     return [
         (

@@ -176,7 +176,7 @@ class FilterSentence(Surface):
     def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
         """Fill the list of causes with the causes of these groups."""
         anything = "", self._context.translate("queue.filter.cause.any")
-        self.chips["cause"].offer([anything, *filter_lists.cause_operators(groups, self._context)])
+        self.chips["cause"].offer([anything, *filter_lists.list_cause_operators(groups, self._context)])
 
     def _offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield the entries of the list `name`, first the one without a condition; for "sort", the orders. Each
@@ -185,7 +185,7 @@ class FilterSentence(Surface):
             yield from ((order, self._order_text(order)) for order in _OFFERED_ORDERS)
         else:
             yield "", self._context.translate(f"queue.filter.{name}.any")
-            yield from filter_lists.operators_of_list(name, self._context)
+            yield from filter_lists.list_operators(name, self._context)
 
     def _order_text(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order

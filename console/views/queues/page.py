@@ -525,7 +525,7 @@ class QueuesPage(Page):
         if isinstance(row, CauseRow):
             self._toggle_group(row)
         if self.current_row is not None:
-            neighbour_rows = self.table.rows_around_current(MAX_TRAIL_LENGTH)
+            neighbour_rows = self.table.list_rows_around_current(MAX_TRAIL_LENGTH)
             trail = tuple(queue_rows.key_of(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow))
             self.context.navigate(case_words.route_of(self.current_row.record, trail, "queues"))
 

@@ -331,7 +331,7 @@ class ReconcilePage(Page):
             return
         neighbour_rows = [
             row
-            for row in self.table.rows_around_current(MAX_TRAIL_LENGTH)
+            for row in self.table.list_rows_around_current(MAX_TRAIL_LENGTH)
             if isinstance(row, DifferenceItem) and row.payment
         ]
         trail = tuple(dict.fromkeys(("payment", row.payment.id) for row in neighbour_rows if row.payment))

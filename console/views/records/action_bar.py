@@ -130,7 +130,7 @@ class ActionButtons(QObject):
         right = _RIGHT_BY_ACTION.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed_roles, tuple):
             return self._context.missing_right_text(right) or self._context.needed_role_text(
-                needed_roles, self._context.other_people_with(right)
+                needed_roles, self._context.list_other_people_with(right)
             )
         return self._context.translate(action.reason or "reason.role", **action.facts)
 

@@ -251,7 +251,7 @@ def _people_column(table: _RecordColumnFactory) -> Column:
 
 def _payer_column(table: _RecordColumnFactory) -> Column:
     def format_payer(record: ShownRecord) -> str:
-        return case_words.masked_payer(record.payer) if isinstance(record, Payment) else ""
+        return case_words.mask_payer(record.payer) if isinstance(record, Payment) else ""
 
     return table.make_column("payer", 104, format_payer, "data", title="field.payer")
 

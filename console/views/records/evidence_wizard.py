@@ -243,7 +243,7 @@ class EvidenceForm(QWidget):
             return ""
         if is_same_person(self._proposer, self._context.operator or ""):
             return self._context.translate(
-                "dialog.resolve.began_yourself", people=self._context.other_people_with("resolve_second")
+                "dialog.resolve.began_yourself", people=self._context.list_other_people_with("resolve_second")
             )
         return self._context.missing_right_text("resolve_second")
 

@@ -138,7 +138,7 @@ class RecordPage(Page, Generic[ViewT]):
         """Show the header, the panels with the record's state in each system, and the widgets for this kind of
         record, with the data of `view`. Implemented by the subclass."""
 
-    def helpful_actions(self, view: ViewT) -> tuple[str, ...]:
+    def list_helpful_actions(self, view: ViewT) -> tuple[str, ...]:
         """Return the names of the actions to recommend in the present state of the record, the most important one
         first. Implemented by the subclass."""
         return ()
@@ -288,7 +288,7 @@ class RecordPage(Page, Generic[ViewT]):
     @Slot()
     def _update_actions(self) -> None:
         if self.view is not None:
-            self.action_bar.show_actions(self.view, self.form, self.helpful_actions(self.view))
+            self.action_bar.show_actions(self.view, self.form, self.list_helpful_actions(self.view))
 
     def _set_tab_order(self) -> None:
         """Set the order in which the Tab key visits the widgets: header, panels with the record's states, buttons

@@ -235,7 +235,7 @@ class RecordPreview(Surface):
         if isinstance(record, Payment):
             lines += [
                 (translate("column.provider"), case_words.provider_name(record, context)),
-                (translate("field.payer"), case_words.masked_payer(record.payer)),
+                (translate("field.payer"), case_words.mask_payer(record.payer)),
                 (translate("field.provider_payment_id"), record.provider_payment_id),
             ]
         elif isinstance(record, Refund):

@@ -97,7 +97,9 @@ class ResolveMoneyForm(EvidenceForm):
             self.second_person_text.show_text(translate("dialog.resolve.you_are_second", person=self._proposer))
         else:
             self.second_person_text.show_text(
-                translate("dialog.resolve.second_person", people=self._context.other_people_with("resolve_second"))
+                translate(
+                    "dialog.resolve.second_person", people=self._context.list_other_people_with("resolve_second")
+                )
             )
 
 

@@ -368,5 +368,5 @@ def _dialog_subtitle(context: WindowContext, plan: RefundPlan) -> str:
         provider=case_words.provider_word(payment.provider, context),
         amount=wording.format_amount(payment.captured_minor, payment.currency),
         at=payment.paid_at,
-        payer=case_words.masked_payer(payment.payer),
+        payer=case_words.mask_payer(payment.payer),
     )

@@ -84,7 +84,7 @@ class RefundReview(QWidget):
         labelled_facts = [
             (translate("field.order_number"), order),
             (translate("field.corporation_number"), wording.format_number(payment.corporation_number or "") or "–"),
-            (translate("field.payer"), case_words.masked_payer(payment.payer) or wording.NO_VALUE),
+            (translate("field.payer"), case_words.mask_payer(payment.payer) or wording.NO_VALUE),
             (translate("field.reason"), form.reason_words()),
         ]
         answers = dict(form.answers())

@@ -102,7 +102,7 @@ def _next_attempt(record: ShownRecord) -> datetime | None:
 
 
 def _masked_payer(record: ShownRecord) -> str | None:
-    return record_words.masked_payer(record.payer) if isinstance(record, Payment) else None
+    return record_words.mask_payer(record.payer) if isinstance(record, Payment) else None
 
 
 def _maker_of_refund(record: ShownRecord) -> str | None:

@@ -13,7 +13,7 @@ from console.domain.evidence.timeline import (
     Event,
     EventKind,
     TimelinePage,
-    event_kind_of,
+    get_event_kind,
     mask_text,
     merge_streams,
 )
@@ -108,7 +108,7 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
 )
 def test_entries_of_the_trail_have_their_kind(what: str, step: EventKind) -> None:
     """Decisions of people are told from what the record became by them."""
-    assert event_kind_of(what) is step
+    assert get_event_kind(what) is step
 
 
 def test_what_is_hidden_is_masked_everywhere() -> None:

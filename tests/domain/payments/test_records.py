@@ -16,7 +16,7 @@ from console.domain.payments.records import (
     Refund,
     RefundRelations,
     RefundRequest,
-    masked_payer,
+    mask_payer,
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
@@ -72,7 +72,7 @@ def test_an_accounts_room(balance: int, reserved: int, room: int) -> None:
 )
 def test_a_payer_is_shown_in_part(name: str | None, shown: str | None) -> None:
     """The last four characters of eight or more; of a shorter name nothing but that there is one."""
-    assert masked_payer(name) == shown
+    assert mask_payer(name) == shown
 
 
 def test_a_payer_stands_in_no_log() -> None:

@@ -299,7 +299,7 @@ def test_a_restored_claim_is_nothing_to_deliver(
     console.recovery.probe("operation", record.operation_id or "")
     assert (only(console).state, only(console).credit_check_id) == ("success", 1)
     assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 0
-    assert console._context.spool.undelivered_entries(console._context.database_id) == ()
+    assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
 
 # A process that goes away

@@ -26,7 +26,7 @@ def test_a_desk_that_is_ahead(
     place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time in the request's id is the desk's; the server's stands in the row."""
-    made = request_records.new_request_id
+    made = request_records.make_request_id
 
     def ahead() -> str:
         return str(UUID(int=UUID(made()).int + (5_000 << 80)))

@@ -102,7 +102,7 @@ def test_answers_that_wait_keep_their_key(place: Place, monkeypatch: pytest.Monk
     ask_only(place, "op-a")
     keyring = DrawerKeyring({"STORE_KEY": "a-key-that-is-long-enough"})
     with open_console(bare(place, keyring)) as desk:
-        monkeypatch.setattr(desk._context.spool, "undelivered_entries", lambda _: ("an answer",))
+        monkeypatch.setattr(desk._context.spool, "list_undelivered_entries", lambda _: ("an answer",))
         with pytest.raises(ConsoleError) as refused:
             desk.desk_status.forget_credentials()
     assert refused.value.detail["problem"] == "answers_wait"

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests.records import DeskRequestState, NewDeskRequest, TakenDeskRequest, new_request_id
+from console.domain.desk_requests.records import DeskRequestState, NewDeskRequest, TakenDeskRequest, make_request_id
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process.interrupts import Interrupted
@@ -23,7 +23,7 @@ from tests.support.waiting import until
 
 
 def ask(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
-    request = NewDeskRequest(new_request_id(), action, '["credit-check", "1"]', "credit-check", subject)
+    request = NewDeskRequest(make_request_id(), action, '["credit-check", "1"]', "credit-check", subject)
     desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
     return request.id
 

@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests.records import LONGEST_ARGS_BYTES, new_request_id
+from console.domain.desk_requests.records import LONGEST_ARGS_BYTES, make_request_id
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.desk_requests.arguments import read_arguments
@@ -53,7 +53,7 @@ def connect(place: Place, person: str = "op-a") -> Any:
 
 def insert(line: Any, action: str, args: str, **more: object) -> str:
     """A request as a plain client writes it."""
-    values = {"id": new_request_id(), "action": action, "args": args} | more
+    values = {"id": make_request_id(), "action": action, "args": args} | more
     with line.cursor() as cursor:
         marks = ", ".join(["%s"] * len(values))
         cursor.execute(f"INSERT INTO requests ({', '.join(values)}) VALUES ({marks})", list(values.values()))

@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests.records import new_request_id
+from console.domain.desk_requests.records import make_request_id
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
@@ -102,7 +102,7 @@ def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Cons
                 cursor.execute("BEGIN")
                 for statement in statements:
                     for table in TABLES[count:]:
-                        cursor.execute(as_possible(place, statement).format(table=table, id=new_request_id()))
+                        cursor.execute(as_possible(place, statement).format(table=table, id=make_request_id()))
                 buys(place, sandbox, number)
     rows = place.sql("SELECT DISTINCT who, detail LIKE '%blocks%' FROM audit_log WHERE what = 'lock_holder.ended'")
     assert rows in ([], [("worker", 1)], [(place.named("worker"), 1)])
@@ -137,7 +137,7 @@ def prepared(place: Place) -> Iterator[None]:
         except pymysql.MySQLError:
             assert place.engine == "galera"
             pytest.skip("a cluster has no XA transactions")
-        cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (new_request_id(),))
+        cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (make_request_id(),))
         for table in TABLES:
             cursor.execute(as_possible(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
         cursor.execute("XA END 'a','b',7")
@@ -173,7 +173,7 @@ def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Con
         while not over.is_set():
             with suppress(pymysql.MySQLError):
                 cursor.execute(
-                    "INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (new_request_id(),)
+                    "INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (make_request_id(),)
                 )
             over.wait(1)
 

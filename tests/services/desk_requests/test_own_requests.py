@@ -14,9 +14,9 @@ from console.domain.desk_requests.records import (
     NewDeskRequest,
     OwnRequest,
     OwnRequestState,
-    new_request_id,
-    oldest_request_id,
-    withdrawal_id,
+    make_oldest_request_id,
+    make_request_id,
+    make_withdrawal_id,
 )
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
@@ -49,8 +49,8 @@ def listed(desk: Console) -> dict[str, OwnRequest]:
 def test_each_state_is_listed(place: Place, people: tuple[Console, Console, Console]) -> None:
     """The newest first, of this person alone; neither audit entries nor withdrawals nor what is older than a day."""
     desk, worker, other = people
-    old = NewDeskRequest(oldest_request_id(LISTED_AGE_SECONDS + 60), "probe", "[]")
-    entry = NewDeskRequest(new_request_id(), AUDIT_ACTION, "{}")
+    old = NewDeskRequest(make_oldest_request_id(LISTED_AGE_SECONDS + 60), "probe", "[]")
+    entry = NewDeskRequest(make_request_id(), AUDIT_ACTION, "{}")
     for more in (old, entry):
         desk._context.write(lambda tx, more=more: requests.insert_request(tx, more, "desk"))  # type: ignore[misc]  # bound
     lapsed, withdrawn, taken, waiting = (ask(desk, subject=str(number)) for number in range(4))
@@ -79,7 +79,7 @@ def test_a_withdrawal_is_one_however_often(place: Place, people: tuple[Console, 
     assert desk.own_requests.withdraw(request)
     assert desk.own_requests.withdraw(request)
     assert place.sql("SELECT id, subject_id FROM requests WHERE action = 'withdraw'") == [
-        (withdrawal_id(request), request)
+        (make_withdrawal_id(request), request)
     ]
     assert take(worker) is None
     with pytest.raises(ConsoleError) as refused:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from console.app import Console
-from console.domain.desk_requests.records import NewDeskRequest, new_request_id
+from console.domain.desk_requests.records import NewDeskRequest, make_request_id
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Refund, RefundRequest
 from console.domain.payments.states import RefundState
@@ -128,7 +128,7 @@ def test_an_unconfirmed_request_decides_nothing(waiting: Waiting) -> None:
     """A program that stores the request without asking the person is refused by the worker."""
     checker, refund, place = waiting.checker, waiting.refund, waiting.place
     request = NewDeskRequest(
-        new_request_id(), "refund reject", f'[{refund.id}, "no", null]', "refund", str(refund.id)
+        make_request_id(), "refund reject", f'[{refund.id}, "no", null]', "refund", str(refund.id)
     )
     checker._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
     ended = f"SELECT result FROM requests WHERE id = '{request.id}' AND state = 'ended'"

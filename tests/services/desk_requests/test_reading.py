@@ -10,7 +10,7 @@ from console.app import Console, open_console
 from console.cli.servers.demo import SAMPLE_SEED, render_pdf
 from console.demo.samples import generate_checks, generate_payments, write_samples
 from console.domain.errors import ConsoleError
-from console.domain.payments.records import masked_payer
+from console.domain.payments.records import mask_payer
 from console.sandbox.alarmbox import companies
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
@@ -97,7 +97,7 @@ def told(place: Place, desk: Console, folder: Path) -> dict[str, str]:
     for name, value in readings(place, desk, folder):
         text = repr(value)
         for payer in payers:
-            text = text.replace(payer, str(masked_payer(payer)))
+            text = text.replace(payer, str(mask_payer(payer)))
         seen[name] = _CHANGING.sub(r"\1=…", text)
     return seen
 

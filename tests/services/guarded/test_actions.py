@@ -257,7 +257,7 @@ def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
     assert shop.gift == "sending"
     shop.console.recovery.run_due()
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
-    assert shop.context.spool.undelivered_entries(shop.context.database_id) == ()
+    assert shop.context.spool.list_undelivered_entries(shop.context.database_id) == ()
 
 
 def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: HandClock) -> None:

@@ -60,7 +60,7 @@ def test_a_refused_answer_becomes_a_case(
     assert record.operation_id is not None
     assert record.operation_id in alert.observed
     assert alert.observed.endswith(" 1")
-    (entry,) = console._context.spool.undelivered_entries(console._context.database_id)
+    (entry,) = console._context.spool.list_undelivered_entries(console._context.database_id)
     assert entry.answer is not None
     run(console, 1)
     assert tries(place) == MAX_FAILED_DELIVERIES, "it waits for a person"
@@ -68,7 +68,7 @@ def test_a_refused_answer_becomes_a_case(
     run(console, 1)
     (found,) = console.lookup.find_records(NUMBERS[0]).credit_checks
     assert (found.state, found.credit_check_id) == ("success", 1)
-    assert console._context.spool.undelivered_entries(console._context.database_id) == ()
+    assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
 
 def test_an_answer_without_its_row_becomes_a_case(

@@ -67,7 +67,7 @@ def test_a_late_sleeper_sends_nothing(
     assert len(vendor.charges) == 1
     assert [one.state for one in console.lookup.find_records(NUMBER).credit_checks] == ["success", "error"]
     console._context.failpoints = Failpoints(None)
-    assert console._context.spool.unsent_entries(console._context.database_id) == ()
+    assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
 
 
 def test_what_is_about_to_be_sent_is_left_alone(
@@ -78,7 +78,7 @@ def test_what_is_about_to_be_sent_is_left_alone(
     def meanwhile() -> None:
         with place.desk(vendor, hand_clock) as other:
             other.recovery.run_due()
-            assert [one.state for one in other._context.spool.unsent_entries(other._context.database_id)] == [
+            assert [one.state for one in other._context.spool.list_unsent_entries(other._context.database_id)] == [
                 SpoolState.PREPARED
             ]
 
@@ -165,11 +165,11 @@ def test_a_claim_that_was_never_committed_is_forgotten(
     context.spool.store_intent(mine)
     context.spool.store_intent(_intent("another database", "op-2", console))
     console.recovery.run_due()
-    assert len(context.spool.unsent_entries(context.database_id)) == 1
+    assert len(context.spool.list_unsent_entries(context.database_id)) == 1
     hand_clock.at += timedelta(hours=2)
     console.recovery.run_due()
-    assert context.spool.unsent_entries(context.database_id) == ()
-    assert len(context.spool.unsent_entries("another database")) == 1
+    assert context.spool.list_unsent_entries(context.database_id) == ()
+    assert len(context.spool.list_unsent_entries("another database")) == 1
     assert not context.spool.mark_calling("op-1")
 
 

@@ -263,7 +263,7 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     order = scene.order("ORD-1", 3300)
     scene.context.failpoints = Broken("before_tx2")
     assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
-    entry = scene.context.spool.undelivered_entries(scene.context.database_id)[0]
+    entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
     assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
     payment = scene.of_number("paypay", "ORD-1")

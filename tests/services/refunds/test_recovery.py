@@ -42,7 +42,7 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
     assert (second.awaiting, second.record.state, second.record.certainty) == (None, RefundState.FAILED, "known")
     assert desk.agree(payment).refundable_minor == 50_000
     assert desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0].state == "failed"
-    assert desk.context.spool.refunds_holding_amount(desk.context.database_id, payment.id) == ()
+    assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
     assert code_of(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
 
 

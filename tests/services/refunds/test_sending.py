@@ -34,7 +34,9 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     def look(order: object) -> object:
         now = desk.sql("SELECT status, provider_refund_key, sent_count, last_sent_at FROM refunds")[0]
         running = desk.sql("SELECT state, idempotency_key FROM operations WHERE action = 'refund.submit'")[0]
-        seen.append((now, running, desk.context.spool.refunds_holding_amount(desk.context.database_id, payment.id)))
+        seen.append(
+            (now, running, desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id))
+        )
         return refund_there(order)  # type: ignore[arg-type]
 
     vendor.refund = look  # type: ignore[method-assign, assignment]
@@ -127,7 +129,7 @@ def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxCon
     with control.outage_during():
         kept = failed_to_send(desk, refund, "provider_unreachable")
     assert (kept.state, kept.certainty, kept.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
-    assert desk.context.spool.refunds_holding_amount(desk.context.database_id, payment.id) == ()
+    assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
     sent = desk.approve(refund)
     assert (sent.state, sent.provider_refund_key) == (RefundState.SUBMITTED, kept.provider_refund_key)
     assert desk.keys_at(payment) == [kept.provider_refund_key]

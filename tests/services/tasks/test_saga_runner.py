@@ -157,7 +157,7 @@ def test_what_fails_again_and_again_stops_for_a_person(bench: Bench, place: Plac
     bench.clock.offset += timedelta(days=30)
     assert runner.run(saga) == saga
     with bench.context.database.read() as conn:
-        assert sagas.due_sagas(conn, bench.context.now(), 10) == ()
+        assert sagas.list_due_sagas(conn, bench.context.now(), 10) == ()
     assert runner.run(runner.resume(saga, lambda tx: None)).state is SagaState.DONE
     assert bench.trail(place) == ["one", "two", "three"]
 

@@ -55,7 +55,7 @@ def test_an_intent_comes_back_as_it_was_given(spool: Spool) -> None:
     found = spool.find("op-1")
     assert found is not None
     assert (found.intent, found.state, found.answer) == (intent("op-1"), SpoolState.CALLING, None)
-    assert spool.purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
+    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
     assert spool.find("op-2") is None
 
 
@@ -66,15 +66,17 @@ def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
     spool.mark_ended("bought", holds_claim=True, provider_id=9)
     spool.mark_ended("refused", holds_claim=False)
     held = [
-        number[0] for number in ("1" * 13, "2" * 13, "3" * 13) if spool.purchases_holding_claim(DATABASE, "1", number)
+        number[0]
+        for number in ("1" * 13, "2" * 13, "3" * 13)
+        if spool.list_purchases_holding_claim(DATABASE, "1", number)
     ]
     assert held == ["1", "3"]
-    assert spool.purchases_holding_claim("another database", "1", "1" * 13) == ()
-    assert spool.purchases_holding_claim(DATABASE, "2", "1" * 13) == ()
+    assert spool.list_purchases_holding_claim("another database", "1", "1" * 13) == ()
+    assert spool.list_purchases_holding_claim(DATABASE, "2", "1" * 13) == ()
     bought = spool.find("bought")
     assert bought is not None
     assert (bought.state, bought.provider_id) == (SpoolState.ENDED, 9)
-    assert [entry.intent.operation_id for entry in spool.unended_entries(DATABASE)] == ["open"]
+    assert [entry.intent.operation_id for entry in spool.list_unended_entries(DATABASE)] == ["open"]
     assert len(spool.entries(DATABASE)) == 3
 
 
@@ -98,10 +100,10 @@ def test_an_answer_waits_until_it_is_delivered(spool: Spool) -> None:
     """The whole answer is read back, once per database, until the database has it."""
     begin(spool, intent("op-1"))
     spool.store_answer("op-1", ANSWER)
-    (waiting,) = spool.undelivered_entries(DATABASE)
+    (waiting,) = spool.list_undelivered_entries(DATABASE)
     assert (waiting.answer, waiting.provider_id, waiting.state) == (ANSWER, 4711, SpoolState.ANSWERED)
     spool.mark_delivered("op-1")
-    assert spool.undelivered_entries(DATABASE) == ()
+    assert spool.list_undelivered_entries(DATABASE) == ()
 
 
 def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
@@ -127,7 +129,7 @@ def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, 
     begin(spool, intent("op-1"))
     spool.store_answer("op-1", ANSWER)
     other = Spool(tmp_path, cipher)
-    (entry,) = other.undelivered_entries(DATABASE)
+    (entry,) = other.list_undelivered_entries(DATABASE)
     other.close()
     assert (entry.answer, entry.has_answer) == (None, True)
 
@@ -263,10 +265,14 @@ def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> 
     for operation in ("sent", "refused"):
         begin(spool, refund_intent(operation))
     spool.mark_ended("refused", holds_claim=False)
-    assert spool.refunds_holding_amount(DATABASE, 5) == (refund_intent("sent"),)
+    assert spool.list_refunds_holding_amount(DATABASE, 5) == (refund_intent("sent"),)
     spool.mark_ended("sent", holds_claim=True)
-    assert spool.refunds_holding_amount(DATABASE, 5) == (refund_intent("sent"),)
-    assert spool.refunds_holding_amount(DATABASE, 6) == spool.refunds_holding_amount("another database", 5) == ()
+    assert spool.list_refunds_holding_amount(DATABASE, 5) == (refund_intent("sent"),)
+    assert (
+        spool.list_refunds_holding_amount(DATABASE, 6)
+        == spool.list_refunds_holding_amount("another database", 5)
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -283,7 +289,7 @@ def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | 
     answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", Sent.YES, found, 200, "{}")
     begin(spool, refund_intent("op-1"))
     spool.store_answer("op-1", answer)
-    (waiting,) = spool.undelivered_entries(DATABASE)
+    (waiting,) = spool.list_undelivered_entries(DATABASE)
     assert (waiting.answer, waiting.provider_id) == (answer, None)
 
 
@@ -298,9 +304,9 @@ def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None
     old.close()
     spool, second = Spool(tmp_path, None), Spool(tmp_path, None)
     begin(spool, refund_intent("op-1"))
-    standing = spool.purchases_holding_claim(DATABASE, "1", "7" * 13)
+    standing = spool.list_purchases_holding_claim(DATABASE, "1", "7" * 13)
     assert (spool.desk_id, [intent.operation_id for intent in standing]) == ("the-old-desk", ["op-0"])
-    assert second.refunds_holding_amount(DATABASE, 5) == (refund_intent("op-1"),)
+    assert second.list_refunds_holding_amount(DATABASE, 5) == (refund_intent("op-1"),)
     spool.close()
     second.close()
 
@@ -308,16 +314,16 @@ def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None
 def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -> None:
     """It holds no claim and is no operation of this desk's, until it is about to be sent."""
     spool.store_intent(intent("op-1"))
-    assert spool.entries(DATABASE) == spool.unended_entries(DATABASE) == ()
-    assert spool.purchases_holding_claim(DATABASE, "1", "7123456789012") == ()
+    assert spool.entries(DATABASE) == spool.list_unended_entries(DATABASE) == ()
+    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == ()
     assert spool.find("op-1") is None
-    assert [(one.intent, one.state) for one in spool.unsent_entries(DATABASE)] == [
+    assert [(one.intent, one.state) for one in spool.list_unsent_entries(DATABASE)] == [
         (intent("op-1"), SpoolState.PREPARED)
     ]
-    assert spool.unsent_entries("another database") == ()
+    assert spool.list_unsent_entries("another database") == ()
     assert spool.mark_calling("op-1")
-    assert spool.unsent_entries(DATABASE) == ()
-    assert spool.purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
+    assert spool.list_unsent_entries(DATABASE) == ()
+    assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == (intent("op-1"),)
 
 
 def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
@@ -353,7 +359,7 @@ def test_what_was_not_sent_leaves_nothing_behind(spool: Spool) -> None:
     begin(spool, intent("sent"))
     for operation in ("prepared", "void", "sent"):
         spool.mark_ended(operation, holds_claim=False)
-    assert spool.unsent_entries(DATABASE) == ()
+    assert spool.list_unsent_entries(DATABASE) == ()
     assert spool._file.read("SELECT operation_id FROM intents") == [("sent",)]
 
 
@@ -361,7 +367,7 @@ def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
     """tx1 lost a race: the row that it claims now has another id."""
     spool.store_intent(intent("op-1"))
     spool.store_intent(replace(intent("op-1"), record_id=18))
-    (entry,) = spool.unsent_entries(DATABASE)
+    (entry,) = spool.list_unsent_entries(DATABASE)
     assert entry.intent.record_id == 18
 
 

@@ -34,22 +34,22 @@ def test_frozen(own_rows: Connection, me: str) -> None:
     run = frozen(own_rows, me, [*chosen(7, 5), *chosen(7, expected_version=4)])
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
     assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, me, NOW, None)
-    assert bulk.rows(own_rows, run.id) == (BulkRow(1, "payment", 7, 4), BulkRow(2, "payment", 5, 3))
+    assert bulk.list_rows(own_rows, run.id) == (BulkRow(1, "payment", 7, 4), BulkRow(2, "payment", 5, 3))
     assert bulk.list_unfinished_runs(own_rows) == ()
-    assert bulk.latest_runs(own_rows, 5) == (run,)
+    assert bulk.list_latest_runs(own_rows, 5) == (run,)
     noted = bulk.find(own_rows, bulk.insert_run(own_rows, BulkAction.NOTE, chosen(1), me, NOW, "電話した"))
     assert noted is not None
     assert noted.words == "電話した"
-    assert bulk.latest_runs(own_rows, 1) == (noted,)
+    assert bulk.list_latest_runs(own_rows, 1) == (noted,)
 
 
 def test_more_than_a_page(own_rows: Connection, me: str) -> None:
     """As many as a queue has; the rest of a page comes with the next one."""
     run = frozen(own_rows, me, chosen(*range(1, 2_501)))
     assert run.size == 2_500
-    page = bulk.rows(own_rows, run.id)
+    page = bulk.list_rows(own_rows, run.id)
     assert len(page) == 1_000
-    assert bulk.rows(own_rows, run.id, after=page[-1].position, limit=1)[0].position == 1_001
+    assert bulk.list_rows(own_rows, run.id, after=page[-1].position, limit=1)[0].position == 1_001
 
 
 def test_row_by_row(own_rows: Connection, me: str) -> None:
@@ -62,7 +62,7 @@ def test_row_by_row(own_rows: Connection, me: str) -> None:
     assert bulk.write_result(own_rows, run.id, 2, "done", None, LATER)
     assert bulk.next_unprocessed(own_rows, run.id, 9) == ()
     skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", LATER)
-    assert bulk.rows(own_rows, run.id, result="skipped") == (skipped,)
+    assert bulk.list_rows(own_rows, run.id, result="skipped") == (skipped,)
     assert bulk.count_results(own_rows, run.id) == {"skipped": 1, "done": 1, None: 1}
     found = bulk.find(own_rows, run.id)
     assert found is not None
@@ -134,4 +134,4 @@ def test_one_result_of_many_at_once(databases: tuple[Database, ...]) -> None:
     told = at_once(databases, lambda tx, i: bulk.write_result(tx.conn, number, 1, f"r{i}", None, NOW))
     assert sum(told) == 1
     with databases[0].read() as conn:
-        assert bulk.rows(conn, number)[0].result == f"r{told.index(True)}"
+        assert bulk.list_rows(conn, number)[0].result == f"r{told.index(True)}"

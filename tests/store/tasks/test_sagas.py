@@ -56,16 +56,16 @@ def test_stuck_is_not_ended(own_rows: Connection) -> None:
     saga = sagas.mark_stuck(own_rows, started(own_rows), NOW, "trouble", {"faults": 4})
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.state, saga.ended_at, saga.next_at, saga.facts["faults"]) == (SagaState.STUCK, None, None, 4)
-    assert sagas.due_sagas(own_rows, LATER, 10) == ()
+    assert sagas.list_due_sagas(own_rows, LATER, 10) == ()
     assert sagas.start_saga(own_rows, saga.kind, saga.subject_kind, saga.subject_id, "ask", {}, NOW) is None
     with pytest.raises(ForbiddenTransition):
         sagas.end_saga(own_rows, saga, LATER, SagaState.STUCK)
-    assert sagas.stuck_without_case(own_rows, saga.kind, "case", 10) == (saga,)
+    assert sagas.list_stuck_without_case(own_rows, saga.kind, "case", 10) == (saga,)
     alerts.raise_alert(own_rows, "case", saga.subject_kind, saga.subject_id, None, "x", "y", NOW)
-    assert sagas.stuck_without_case(own_rows, saga.kind, "case", 10) == ()
+    assert sagas.list_stuck_without_case(own_rows, saga.kind, "case", 10) == ()
     resumed = sagas.resume_saga(own_rows, saga, LATER, {"faults": 0})
     assert (resumed.state, resumed.step, resumed.attempts) == (SagaState.RUNNING, saga.step, 0)
-    assert sagas.due_sagas(own_rows, LATER, 10) == (resumed,)
+    assert sagas.list_due_sagas(own_rows, LATER, 10) == (resumed,)
 
 
 def test_due(own_rows: Connection) -> None:
@@ -73,9 +73,9 @@ def test_due(own_rows: Connection) -> None:
     one, two, three = (started(own_rows, payment) for payment in (1, 2, 3))
     two = sagas.postpone_step(own_rows, two, NOW, LATER, None)
     sagas.end_saga(own_rows, three, NOW, SagaState.COMPENSATED)
-    assert sagas.due_sagas(own_rows, NOW, 9) == (one,)
-    assert sagas.due_sagas(own_rows, LATER, 9) == (one, two)
-    assert sagas.due_sagas(own_rows, LATER, 1) == (one,)
+    assert sagas.list_due_sagas(own_rows, NOW, 9) == (one,)
+    assert sagas.list_due_sagas(own_rows, LATER, 9) == (one, two)
+    assert sagas.list_due_sagas(own_rows, LATER, 1) == (one,)
 
 
 def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:

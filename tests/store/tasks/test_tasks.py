@@ -15,28 +15,28 @@ MINUTE = timedelta(minutes=1)
 
 
 def named(conn: Connection, name: str) -> ScheduledTask:
-    return next(task for task in tasks.all_tasks(conn) if task.name == name)
+    return next(task for task in tasks.list_tasks(conn) if task.name == name)
 
 
 def test_made_once_and_due_at_once(own_rows: Connection) -> None:
     """A row that is there keeps what it knows; only its interval follows the program."""
     made = tasks.find_or_insert(own_rows, "probes", 60, NOW)
-    assert tasks.due_tasks(own_rows, NOW) == (made,) == tasks.all_tasks(own_rows)
+    assert tasks.list_due_tasks(own_rows, NOW) == (made,) == tasks.list_tasks(own_rows)
     assert tasks.find_or_insert(own_rows, "probes", 60, NOW + MINUTE) == made
     slower = tasks.find_or_insert(own_rows, "probes", 90, NOW + MINUTE)
     assert (slower.every, slower.next_at) == (timedelta(seconds=90), NOW)
-    assert tasks.all_tasks(own_rows) == (slower,)
+    assert tasks.list_tasks(own_rows) == (slower,)
 
 
 def test_a_run(own_rows: Connection) -> None:
     """While it runs it stays due, for whoever takes it over when its runner is gone; its end says when it is next."""
     begun = tasks.begin_run(own_rows, tasks.find_or_insert(own_rows, "probes", 60, NOW), NOW)
-    assert tasks.due_tasks(own_rows, NOW) == (begun,)
+    assert tasks.list_due_tasks(own_rows, NOW) == (begun,)
     ended = tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
     assert named(own_rows, "probes") == ended
     assert (ended.begun_at, ended.ended_at, ended.record_count, ended.position) == (NOW, NOW + MINUTE, 7, "id 9")
-    assert tasks.due_tasks(own_rows, NOW + MINUTE) == ()
-    assert tasks.due_tasks(own_rows, NOW + 2 * MINUTE) == (ended,)
+    assert tasks.list_due_tasks(own_rows, NOW + MINUTE) == ()
+    assert tasks.list_due_tasks(own_rows, NOW + 2 * MINUTE) == (ended,)
 
 
 def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
@@ -66,7 +66,7 @@ def test_the_longest_due_comes_first(own_rows: Connection) -> None:
     """And what isn't due is left out."""
     for name, late in (("b", 2), ("a", 1), ("c", 3), ("later", -1)):
         tasks.find_or_insert(own_rows, name, 60, NOW - late * MINUTE)
-    assert [task.name for task in tasks.due_tasks(own_rows, NOW)] == ["c", "b", "a"]
+    assert [task.name for task in tasks.list_due_tasks(own_rows, NOW)] == ["c", "b", "a"]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -75,4 +75,4 @@ def test_made_by_many_at_once(databases: tuple[Database, ...]) -> None:
     made = at_once(databases, lambda tx, _: tasks.find_or_insert(tx.conn, "probes", 60, NOW))
     assert set(made) == {ScheduledTask("probes", MINUTE, NOW)}
     with databases[0].read() as conn:
-        assert len(tasks.all_tasks(conn)) == 1
+        assert len(tasks.list_tasks(conn)) == 1
