@@ -359,7 +359,7 @@ class ApprovalView(QScrollArea):
         """Return the panels that compare the payment on its three sides: its state in this database, at the
         payment provider and in the order, each with the time since it was read."""
         strip = self._money_strip = RecordSideStrip(
-            money_facts.shown_sides(
+            money_facts.make_shown_sides(
                 view.payment_sides, self._context, provider=view.payment.provider, record=view.payment
             ),
             self._context.translate("approvals.facts"),

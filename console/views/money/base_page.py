@@ -59,7 +59,7 @@ class MoneyPage(RecordPage[MoneyView]):
         parts of the payment's amount. `tools` are links and buttons for the provider's panel.
         """
         context = self.context
-        sides = money_facts.shown_sides(view.sides, context, provider=provider, record=view.record)
+        sides = money_facts.make_shown_sides(view.sides, context, provider=provider, record=view.record)
         self.show_sides(sides, {money_facts.GATEWAY_SIDE: tools})
         self.money.show_parts(*money_facts.money_parts(view.money, context))
 

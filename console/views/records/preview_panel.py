@@ -146,7 +146,7 @@ class RecordPreview(Surface):
         relations = record.relations or PaymentRelations()
         sides = compare_sides(record, relations.order, relations.provider_meaning, self._context.now())
         facts = FactList()
-        for side in shown_sides(sides, self._context, provider=record.provider, record=record):
+        for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
             mark = "≠ " if side.is_different else ""
             words = "  ".join(part for part in (f"{mark}{side.word}", side.amount) if part)
             label = TextLabel(words, "body", "bad" if side.is_different else "text", wrap=True)

@@ -67,7 +67,7 @@ def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) ->
 
 def test_the_provider_side_of_a_running_purchase_waits_for_its_answer() -> None:
     """The purchase is on its way to the provider, so "not asked yet" would contradict the verdict."""
-    _, provider, _ = facts.compared_sides(
+    _, provider, _ = facts.make_compared_sides(
         view(check(state=CheckState.PENDING, credit_check_id=None)), window_context()
     )
     assert provider.word == "Waiting for the answer"

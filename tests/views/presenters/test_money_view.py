@@ -18,7 +18,9 @@ from tests.views.invented_payments import ORDER, STRIP, payment, refund, sides
 
 def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
     """Ours, the gateway's, the order's: state, amount, when."""
-    ours, gateway, order = money_facts.shown_sides(sides(), window_context(), provider="paypay", record=payment())
+    ours, gateway, order = money_facts.make_shown_sides(
+        sides(), window_context(), provider="paypay", record=payment()
+    )
     assert (ours.word, gateway.word, order.word) == ("Completed", "Completed", "Paid")
     assert gateway.name == "GATEWAY (PayPay)"
     assert gateway.fact == "asked 15:01:05 · 3 min ago"
@@ -27,7 +29,7 @@ def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
 
 def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
     """Read out with the fields, not only framed."""
-    _, gateway, _ = money_facts.shown_sides(
+    _, gateway, _ = money_facts.make_shown_sides(
         sides(minor=11_500, differs=("amount",)), window_context(), provider="paypay", record=payment()
     )
     assert gateway.is_different
@@ -37,7 +39,7 @@ def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
 def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
     """Empty is never blank."""
     ours, gateway, _ = sides(None)
-    shown_sides = money_facts.shown_sides(
+    shown_sides = money_facts.make_shown_sides(
         (ours, gateway, ComparedSide("order", there=False)), window_context(), provider="atom", record=payment()
     )
     assert (shown_sides[1].word, shown_sides[1].fact) == ("Not asked yet", "")
@@ -56,13 +58,13 @@ def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
 )
 def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Payment | Refund, word: str) -> None:
     """A call without an answer isn't "not asked", and a refusal isn't "no answer"."""
-    _, gateway, _ = money_facts.shown_sides(sides(None), window_context(), provider="paypay", record=record)
+    _, gateway, _ = money_facts.make_shown_sides(sides(None), window_context(), provider="paypay", record=record)
     assert gateway.word == word
 
 
 def test_a_code_that_repeats_the_word_is_left_out() -> None:
     """ "Completed completed" says nothing more; another provider's code stays."""
-    ours, gateway, order = money_facts.shown_sides(
+    ours, gateway, order = money_facts.make_shown_sides(
         sides(word="OTS0000"), window_context(), provider="atom", record=payment()
     )
     assert (ours.own_word, gateway.own_word, order.own_word) == ("", "OTS0000", "")
@@ -70,7 +72,7 @@ def test_a_code_that_repeats_the_word_is_left_out() -> None:
 
 def test_old_information_says_so() -> None:
     """Beside its age."""
-    _, gateway, _ = money_facts.shown_sides(
+    _, gateway, _ = money_facts.make_shown_sides(
         sides(timedelta(hours=30), old=True), window_context(), provider="paypay", record=payment()
     )
     assert gateway.fact.endswith("old")
