@@ -24,7 +24,7 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import orders, payments
 from console.store.records import any_record, history
-from console.store.records.history import OPERATION, EventSource, history_sources
+from console.store.records.history import OPERATION, EventSource, list_history_sources
 from console.store.refunds import refunds
 
 AnyRecord = CreditCheck | Operation | Order | Payment | Refund

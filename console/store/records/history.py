@@ -110,7 +110,7 @@ def read_newest_events(conn: Connection, kind: str, id: str, limit: int) -> Iter
 
     Reads a table once for all its sources, unless it has `limit` or more rows about the record.
     """
-    for _, sources in groupby(history_sources(kind), lambda source: source.name.partition(":")[0]):
+    for _, sources in groupby(list_history_sources(kind), lambda source: source.name.partition(":")[0]):
         first, *others = sources
         rows = first.newest_rows(conn, kind, id, limit)
         yield [first.make_event(row, kind, id) for row in rows]
