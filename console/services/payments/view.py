@@ -75,7 +75,7 @@ class PaymentViews:
                 record=record,
                 explanation=explain_payment(record, now),
                 sides=compare_sides(record, order, relations.provider_meaning, now, source=_last_writer(history)),
-                money=money_parts(record, relations.refunds),
+                money=compute_money_parts(record, relations.refunds),
                 order=order,
                 refunds=self._complete_records(conn, relations.refunds),
                 set_asides=set_asides.find_by_payment(conn, payment_id),
