@@ -185,3 +185,21 @@ def test_commands(sit: Sit) -> None:
     search(person, palette, "about this")
     person.press("Return")
     assert person.dialog(DialogFrame).accessibleName().startswith("About Support Console")
+
+
+def test_a_number_and_enter_at_once(seats: Seats, sit: Sit) -> None:
+    """Enter before the results have come opens the company of the typed number, never an entry of the text before."""
+    good = buy(seats.console, GOOD)
+    person = sit()
+    for before in ("", "status:unknown", str(good.id)):
+        palette = open_box(person)
+        if before:
+            search(person, palette, before)
+        palette.box.input.selectAll()
+        palette.box.input.insert(GOOD)
+        assert palette._searched_text != GOOD
+        person.press("Return")
+        assert not palette.box.is_open
+        assert person.frame.current_route == LookupRoute(GOOD)
+        person.rest()
+        person.press("Alt+1")

@@ -103,7 +103,11 @@ class CommandPalette(QObject):
             self._show_answer("", None)
         else:
             self._timer.start()
-            if self._completes_value():
+            is_number = _parse_number_or_none(text) is not None
+            if is_number:  # Enter may open it before its results arrive: no result of an earlier text may be first
+                self._result, self._matches, self._companies = None, (), ()
+                self._load_commands()
+            if is_number or self._completes_value():
                 self._show_results(keeps_current=False)
 
     def _completes_value(self) -> bool:

@@ -82,7 +82,7 @@ def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypa
         monkeypatch.setattr(
             type(desk.settings.secrets), "read_secret", lambda _self, _name, **_options: None, raising=True
         )
-        monkeypatch.setattr(type(desk.settings.secrets), "_store_new_key", lambda _self, _name: None)
+        monkeypatch.setattr(type(desk.settings.secrets), "_find_or_create_key", lambda _self, _name: None)
         with pytest.raises(ConsoleError) as caught:
             desk.person_state.change({"screen": entry(clock, "x")})
         assert caught.value.code == ErrorCode.BAD_PROFILE

@@ -142,7 +142,7 @@ def test_two_desks_make_it_at_once(tmp_path: Path) -> None:
 
 def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who can't write in bounded time is told that it is locked; nothing was written."""
-    monkeypatch.setattr("console.store.database.sqlite._PRAGMAS", ("busy_timeout=50",))
+    monkeypatch.setattr("console.store.database.sqlite._CONNECTION_PRAGMAS", ("busy_timeout=50",))
     impatient = Database(f"sqlite:///{database.file}")
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "held", "yes")
