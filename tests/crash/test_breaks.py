@@ -114,7 +114,7 @@ def hold_lock(pipe: Pipe, file: str) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that wait for a lock for a moment only."""
-    monkeypatch.setattr("console.store.database.sqlite._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
+    monkeypatch.setattr("console.store.database.sqlite._CONNECTION_PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
 
 
 @pytest.fixture

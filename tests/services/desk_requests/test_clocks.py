@@ -31,7 +31,7 @@ def test_a_desk_that_is_ahead(
     def ahead() -> str:
         return str(UUID(int=UUID(made()).int + (5_000 << 80)))
 
-    monkeypatch.setattr("console.services.desk_requests.asking.new_request_id", ahead)
+    monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", ahead)
     with place.opened(sandbox, person="op-a", desk=2) as desk, executing(worker):
         desk.recovery.give_up("credit-check", 1)
         desk_id = desk._context.spool.desk_id
