@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QBoxLayout, QGridLayout, QScrollArea, QWidget
 
+from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import MoneyParts, RefundView, RiskSignal
 from console.domain.payments.states import RefundState
@@ -477,6 +478,8 @@ def approval_title(view: RefundView, context: WindowContext) -> str:
         return context.translate(
             "approvals.decided_title", title=case_words.title(view.record, context), amount=amount
         )
+    if is_same_person(view.record.maker, context.operator or ""):  # a maker is never asked to approve
+        return context.translate("approvals.own_title", amount=amount)
     return context.translate("dialog.approve.title", amount=amount)
 
 
