@@ -133,7 +133,7 @@ def test_a_person_can_end_them_by_keyboard(console: Console, seats: Seats, sit: 
     person.rest()
     assert not panel_of(person).isVisible()
     person.close()
-    assert preferences_file(console.settings.home, "op-a").read().values["first_tasks.ended"] is True
+    assert preferences_file(console.settings.home, "op-a").read().values["first_tasks_ended"] is True
     assert not panel_of(sit()).isVisible()
 
 

@@ -10,7 +10,7 @@ from console.views.runtime.preferences import Preferences
 
 MAX_SHOWN_SECONDS = 10 * 24 * 60 * 60
 """Seconds from a person's first start until the tasks vanish, if the person doesn't end them earlier."""
-STARTED_PREFERENCE, ENDED_PREFERENCE = "first_tasks.started", "first_tasks.ended"
+STARTED_PREFERENCE, ENDED_PREFERENCE = "first_start_at", "first_tasks_ended"
 """Names of two preferences: the time of the person's first start in seconds since 1970, and True if the tasks must
 not be shown any more. Each finished task has a preference of its own, so that two windows of one person don't
 overwrite each other's changes.
