@@ -125,13 +125,24 @@ class Blind:
 
     def chooses(self, name: str) -> None:
         """Choose an entry of the open menu by the arrow keys and Enter."""
+        self._goes_down_to(name)
+        self.person.press("Return")
+        self.person.until(lambda: QApplication.activePopupWidget() is None)
+
+    def opens_submenu(self, name: str) -> None:
+        """Open the submenu of the open menu whose name begins so, by the arrow keys."""
+        menu = QApplication.activePopupWidget()
+        self._goes_down_to(name)
+        self.person.press("Right")
+        self.person.until(lambda: QApplication.activePopupWidget() not in (menu, None))
+
+    def _goes_down_to(self, name: str) -> None:
         self.find(Role.MenuItem, name)
         self.transcript.append(f"- chooses: {_steady(name)}")
         self._acted = time.thread_time()
         for _ in range(_MAX_TABS):
-            if any(node.state().focused and node.text(QAccessible.Text.Name) == name for node in self.nodes()):
-                self.person.press("Return")
-                self.person.until(lambda: QApplication.activePopupWidget() is None)
+            focused = [node.text(QAccessible.Text.Name) for node in self.nodes() if node.state().focused]
+            if any(text.startswith(name) for text in focused):
                 return
             self.person.press("Down")
         raise AssertionError(f"no way by the arrows to {name!r}")

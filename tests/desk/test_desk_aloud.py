@@ -12,6 +12,7 @@ from console.app import Console
 from console.demo import reconciliation as demo_reconciliation
 from console.domain.calendar_days import JST
 from console.sandbox.server import Sandbox
+from console.views.records.note_dialog import NoteDialog
 from console.views.theme.theme import current_appearance
 from tests.desk.blind import Blind, Role
 from tests.desk.conftest import Sit, buy
@@ -95,6 +96,7 @@ def test_a_desk_is_heard(
     blind.check_tree()
     blind.press("N")
     blind.types("asked the shop")
+    person.until(person.dialog(NoteDialog).act_button.isEnabled)
     blind.press("Ctrl+Return")
     person.no_dialog()
     blind.check_tree()
@@ -112,11 +114,17 @@ def test_a_desk_is_heard(
     blind.check_tree()
 
     blind.act("One's settings")
-    for key in ("theme.dark", "menu.percent", "language.ja" if language == "en" else "language.en"):
-        name = word(key, percent=150)
+    other_language = "language.ja" if language == "en" else "language.en"
+    for menu, key in (
+        ("menu.theme", "theme.dark"),
+        ("menu.text_size", "menu.percent"),
+        ("field.language", other_language),
+    ):
+        choice = word(key, percent=150)
         blind.activate(Role.Button, "aud-e")
         blind.find(Role.PopupMenu, word("menu.name"))
-        blind.chooses(name)
+        blind.opens_submenu(word(menu))
+        blind.chooses(choice)
         blind.title_is(word("screen.audit"))
         blind.check_tree()
     assert (current_appearance().theme, current_appearance().scale) == ("dark", 1.5)

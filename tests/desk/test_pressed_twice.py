@@ -497,6 +497,7 @@ def taken(stage: Stage) -> PaymentPage:
     with stage.seats.acting("op-a") as desk:
         desk.recovery.take("payment", payment.id)
     page = at_payment(stage, payment)
+    stage.person.rest()  # a bar of the take before goes with the reading
     stage.person.until(lambda: "taken" in page.bar_names())
     return page
 
@@ -504,8 +505,12 @@ def taken(stage: Stage) -> PaymentPage:
 @case("CollaborationActions.give_back", trail=("record.given_up",))
 def give_back(stage: Stage) -> Press:
     page = taken(stage)
-    button = next(one for one in page.findChildren(KeyButton) if one.text() == "Give back" and one.isVisible())
-    return page_press(stage, button, "Shift+T")
+
+    def buttons() -> list[KeyButton]:
+        return [one for one in page.findChildren(KeyButton) if one.text() == "Give back" and one.isVisible()]
+
+    stage.person.until(lambda: bool(buttons()))  # the bar is shown before it has its place
+    return page_press(stage, buttons()[0], "Shift+T")
 
 
 @case("FormDialog.send_call", dialog=HandOverDialog, trail=("record.given_up", "record.note"))

@@ -208,11 +208,12 @@ class DialogFrame(QDialog):
         self._order_tab_stops()
 
     def open(self) -> None:
-        """Show the dialog. If a dialog of the same class is already open over the window, reject this one: the
-        person has pressed the button twice before the first dialog appeared."""
+        """Show the dialog. If a dialog of the same class and title is already open over the window, reject this one:
+        the person has pressed the button twice before the first dialog appeared."""
         parent = self.parentWidget()
         others = [] if parent is None else parent.window().findChildren(type(self))
-        if any(type(other) is type(self) and other.isVisible() for other in others):
+        shown = (other for other in others if type(other) is type(self) and other.isVisible())
+        if any(other.accessibleName() == self.accessibleName() for other in shown):
             self.reject()
             self.deleteLater()
         else:

@@ -155,15 +155,17 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     reader = open_registry(registry)
     assert reader is not None
     seen: list[str] = []
-    is_over = threading.Event()
+    is_over, has_read = threading.Event(), threading.Event()
 
     def read() -> None:
         while not is_over.is_set() or seen[-1] != "20251110":
             found = reader.find(number(0))
             seen.append(found.name if found else "lost")
+            has_read.set()
 
     thread = threading.Thread(target=read)
     thread.start()
+    assert has_read.wait(60)
     for name in names[1:]:
         import_registry_files(registry, [tmp_path / f"{name}.zip"])
     is_over.set()
