@@ -60,15 +60,8 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         since,
         sent,
     ) = row
-    state = CheckState(status)
-    work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
-    # The other application has bought the check since it wrote the row.
-    if state is CheckState.PENDING and provider_id is not None:
-        state, work = CheckState.SUCCESS, Work()
-    if own_work is None and work.state is WorkState.NEEDS_REVIEW:
-        work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
-    if work.reason == WorkReason.WRITTEN_BY_OTHER and (provider_id is not None or state is CheckState.ERROR):
-        work = Work()  # the other application has written the final state since
+    stored_work = Work(WorkState(work_state), _read_as_utc(work_at), work_reason, attempts)
+    state, work = _derive_state(CheckState(status), stored_work, provider_id, has_own_work=own_work is not None)
     if record_id in lapsed and state is CheckState.PENDING and certainty == Certainty.KNOWN:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.LAPSED)
     return CreditCheck(
@@ -97,6 +90,22 @@ def make_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         duplicate_of=duplicate_of,
         dates_zone=dates_zone,
     )
+
+
+def _derive_state(
+    state: CheckState, work: Work, provider_id: int | None, *, has_own_work: bool
+) -> tuple[CheckState, Work]:
+    """Return the state and the work of a row that another application may have written. `has_own_work` is False if
+    this program has stored no work in the row.
+    """
+    # The other application has bought the check since it wrote the row.
+    if state is CheckState.PENDING and provider_id is not None:
+        state, work = CheckState.SUCCESS, Work()
+    if not has_own_work and work.state is WorkState.NEEDS_REVIEW:
+        work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
+    if work.reason == WorkReason.WRITTEN_BY_OTHER and (provider_id is not None or state is CheckState.ERROR):
+        work = Work()  # the other application has written the final state since
+    return state, work
 
 
 def _missing_parts(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:

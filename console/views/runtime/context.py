@@ -218,17 +218,19 @@ class WindowContext(QObject):
         set to the desk request for which the call waits; an owner that shows this request itself passes its own
         RequestWait.
         """
-
         owned_attempt = owner, attempt
         if owned_attempt in self._owned_attempts:
             return
         self._owned_attempts.add(owned_attempt)
         began_at, request_id = self.monotonic(), self._attempts.id_of(attempt)
 
-        def handle_value(value: T) -> None:
+        def end_attempt(failure: Failure | None = None) -> None:
             self._owned_attempts.discard(owned_attempt)
-            self._attempts.end(attempt, request_id)
-            self._store_answer_time(provider, self.monotonic() - began_at)
+            self._attempts.end(attempt, request_id, failure)
+            self._store_answer_time(provider, self.monotonic() - began_at, failure)
+
+        def handle_value(value: T) -> None:
+            end_attempt()
             if shiboken6.isValid(owner):
                 on_done(value)
             else:
@@ -243,9 +245,7 @@ class WindowContext(QObject):
                 fail(failure)
 
         def fail(failure: Failure) -> None:
-            self._owned_attempts.discard(owned_attempt)
-            self._attempts.end(attempt, request_id, failure)
-            self._store_answer_time(provider, self.monotonic() - began_at, failure)
+            end_attempt(failure)
             if shiboken6.isValid(owner):
                 on_failed(failure)
             else:
