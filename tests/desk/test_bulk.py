@@ -280,7 +280,7 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
         ["called AlarmBox"]
     ] * 3
     assert not page.selection
-    page.queue_acts.act_on_selection("note")
+    page.queue_acts.run_action_on_selection("note")
     person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
 

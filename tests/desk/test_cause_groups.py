@@ -51,7 +51,7 @@ def test_groups_are_opened_selected_and_read_aloud(sit: Sit, console: Console, s
     person.until(lambda: isinstance(page.table.current_item, CauseRow))
     person.press("Space")
     person.until(page.selection.bar.isVisible)
-    request = page.selection.request_for(BulkAction.PROBE)
+    request = page.selection.make_bulk_request(BulkAction.PROBE)
     assert request.record_count == 2
     found = request.source(console)
     assert {one.id for one in found if not isinstance(one, str)} == set(ids)

@@ -119,11 +119,11 @@ def test_a_closed_and_a_merged_company(seats: Seats, sit: Sit, tmp_path: Path, s
     person.until(lambda: "2026-10-31" in texts(facts))
     person.until(lambda: REGISTRY_DATE.isoformat() in texts(facts))
     search(person, MERGED)
-    (link,) = (stop for stop in facts.stops if isinstance(stop, LinkButton))
+    (link,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     link.click()
     person.rest()
     assert page.company.number == SUCCESSOR
-    (back,) = (stop for stop in facts.stops if isinstance(stop, LinkButton))
+    (back,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     back.click()
     person.rest()
     assert page.company.number == MERGED

@@ -38,8 +38,8 @@ from console.views.runtime.routes import (
     QueuesRoute,
     ReconcileRoute,
     ReconcileRunsRoute,
+    RecordRef,
     RecordRoute,
-    Ref,
     RefundRoute,
     Route,
     SetAsidesRoute,
@@ -64,11 +64,11 @@ def person(qtbot: QtBot, desk: Furnished) -> Iterator[Person]:
 
 
 @pytest.fixture
-def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Ref]]:
+def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
     """What the keys did, and on which record, instead of doing it."""
-    done: list[tuple[str, Ref]] = []
+    done: list[tuple[str, RecordRef]] = []
 
-    def watch(name: str, ref_of: Callable[..., Ref]) -> None:
+    def watch(name: str, ref_of: Callable[..., RecordRef]) -> None:
         monkeypatch.setattr(RecordActionHandlers, name, lambda _self, *of, **_how: done.append((name, ref_of(*of))))
 
     for name in ("probe", "resolve", "refetch"):
@@ -86,14 +86,14 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Ref]]:
     return done
 
 
-def focused_ref(row: Any) -> Ref:
+def focused_ref(row: Any) -> RecordRef:
     """The record of a row of a queue or of a list of records."""
     item = getattr(row, "item", row)
     return make_record_ref(getattr(item, "record", item))
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
-def test_queues(person: Person, acts: list[tuple[str, Ref]], queue: str) -> None:
+def test_queues(person: Person, acts: list[tuple[str, RecordRef]], queue: str) -> None:
     """The row with the ring, wherever the arrows have gone."""
     person.frame.show_route(QueuesRoute(queue))
     page = person.page(QueuesPage)
@@ -108,7 +108,7 @@ def test_queues(person: Person, acts: list[tuple[str, Ref]], queue: str) -> None
         assert acts == [("probe", ref), ("take", ref), ("note", ref)]
 
 
-def test_company(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -> None:
+def test_company(person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]) -> None:
     """The row of the list, the open item, and the check of the panel, each while it has the focus."""
     sample = next(one for one in desk.of("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
@@ -135,7 +135,9 @@ def test_company(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -
     assert company.panel.focus_stops
 
 
-def test_a_payment_and_the_refunds_in_its_tab(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -> None:
+def test_a_payment_and_the_refunds_in_its_tab(
+    person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]
+) -> None:
     """The page's record; while a row of the tab has the focus, that row, and no key of the payment reaches it."""
     payment = desk.paid("refund_unknown")[-1]
     person.frame.show_route(PaymentRoute(payment.id))
@@ -159,7 +161,7 @@ def test_a_payment_and_the_refunds_in_its_tab(person: Person, desk: Furnished, a
 
 
 def test_a_check_and_the_earlier_ones_in_its_tab(
-    person: Person, desk: Furnished, acts: list[tuple[str, Ref]]
+    person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]
 ) -> None:
     sample = desk.of("superseded")[0]
     person.frame.show_route(RecordRoute(sample.id))
@@ -176,7 +178,7 @@ def test_a_check_and_the_earlier_ones_in_its_tab(
     assert acts == [("probe", row), ("refetch", row), ("resolve", row)]
 
 
-def test_approvals(person: Person, acts: list[tuple[str, Ref]]) -> None:
+def test_approvals(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
     """Focus, selection and what is shown are one: after each arrow the keys act on that request. On a proposal they
     act on nothing, and on no request that was shown before.
     """
@@ -215,7 +217,7 @@ def test_approvals(person: Person, acts: list[tuple[str, Ref]]) -> None:
 
 
 def test_approvals_while_a_request_is_being_read(
-    person: Person, acts: list[tuple[str, Ref]], monkeypatch: pytest.MonkeyPatch
+    person: Person, acts: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list is at the next request and its content isn't there yet: no key reaches the previous one."""
     person.opening.context.change_operator("lead-b")
@@ -231,7 +233,7 @@ def test_approvals_while_a_request_is_being_read(
     person.until(lambda: page.content.currentWidget() is page.reading)
 
 
-def test_set_asides(person: Person, acts: list[tuple[str, Ref]]) -> None:
+def test_set_asides(person: Person, acts: list[tuple[str, RecordRef]]) -> None:
     person.frame.show_route(SetAsidesRoute())
     page = person.page(SetAsidesPage)
     person.until(lambda: page.current_item is not None)
@@ -275,7 +277,7 @@ def menus(person: Person) -> list[QMenu]:
     return [menu for menu in person.window.findChildren(QMenu) if menu.isVisible()]
 
 
-def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple[str, Ref]]) -> list[str]:
+def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple[str, RecordRef]]) -> list[str]:
     """Press each of these keys once; return those after which nothing is heard, done, opened or shown."""
     silent = []
     for key in single_keys(page):
@@ -307,7 +309,7 @@ def silent_keys(person: Person, page: Page, heard: list[Heard], acts: list[tuple
 
 @pytest.mark.parametrize("who", ["aud-e", "op-a", "lead-b"])
 def test_no_key_is_silent(
-    person: Person, desk: Furnished, acts: list[tuple[str, Ref]], monkeypatch: pytest.MonkeyPatch, who: str
+    person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
     """Whoever presses a key of one letter, on whatever is selected: it acts, or says why it doesn't. An auditor may
     do nothing; an operator meets orders, settled records, empty lists and ends of lists.
@@ -342,7 +344,7 @@ def test_no_key_is_silent(
     assert silent == []
 
 
-def test_bulk_keys_say_why_not(person: Person, desk: Furnished, acts: list[tuple[str, Ref]]) -> None:
+def test_bulk_keys_say_why_not(person: Person, desk: Furnished, acts: list[tuple[str, RecordRef]]) -> None:
     """The whole list is selected: a key that can't act on it says so, and shows it in a bar."""
     person.opening.context.change_operator("aud-e")
     person.frame.show_route(QueuesRoute("refunds"))

@@ -60,7 +60,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     assert [stop.accessibleName().split(",")[0] for stop in home.views_panel.focus_stops] == ["Ａ & B"]
     person.frame.show_route(QueuesRoute("review"))
     person.until(lambda: page.queue == "review" and page.sidebar_key == "queues")
-    page.filter.clear()
+    page.filter.clear_filter()
     person.frame.show_route(route_of_link(Link("view", str(view.id))))
     person.until(lambda: page.queue == "unknown" and listed(page) == ids[::-1])
     assert page.filter.chips["provider"].operator == "provider:alarmbox"

@@ -49,7 +49,7 @@ def workbench(stage: Stage) -> None:
     page.filter.changed.emit()
     stage.until(lambda: page.row_model.is_complete)
     stage.shoot("queue-conditions")
-    page.filter.clear()
+    page.filter.clear_filter()
     page.toggle_grouping()
     stage.until(lambda: page.row_model.is_complete and page.table.current_item is not None)
     page.open_current_record()

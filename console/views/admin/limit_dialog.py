@@ -56,7 +56,7 @@ class LimitDialog(FormDialog):
         self.value_field.edit.textChanged.connect(self.update_submit_button)
         self.update_submit_button()
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return self.value_field.edit
 
     def _format_value(self, value: int) -> str:

@@ -31,7 +31,7 @@ class SwitchDialog(FormDialog):
         self.reason_field.edit.textChanged.connect(self.update_submit_button)
         self.update_submit_button()
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return self.reason_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:

@@ -52,7 +52,7 @@ class IncidentDialog(FormDialog):
         """Return the drop-down list above the note; None if this dialog has none."""
         return None
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return self.choice or self.words_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:

@@ -11,7 +11,7 @@ from console.domain.recovery.records import WaitingProposal
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 from console.wording import records as record_texts
@@ -30,7 +30,7 @@ class InboxCard:
     none) and a tone.
     """
 
-    ref: Ref
+    ref: RecordRef
     name: str
     title: str
     amount: str

@@ -28,7 +28,7 @@ from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL_KIND, InboxCard, proposal_card, refund_card
 from console.views.runtime.context import WindowContext
 from console.views.runtime.remembered_current import RememberedCurrentItem
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.theme.mixed_font_text import (
     amount_font_runs,
@@ -126,7 +126,7 @@ class RequestList(RememberedCurrentItem, QListView):
         return self._cards.lines[row]
 
     @property
-    def current_ref(self) -> Ref | None:
+    def current_ref(self) -> RecordRef | None:
         card = self._cards.card_at(self.currentIndex().row())
         return card.ref if card is not None else None
 
@@ -145,7 +145,7 @@ class RequestList(RememberedCurrentItem, QListView):
         self.go_to(current)
         self._is_filling = False
 
-    def go_to(self, ref: Ref | None) -> None:
+    def go_to(self, ref: RecordRef | None) -> None:
         """Select the card with this ref (kind and id); do nothing if the list doesn't contain it."""
         for row, line in enumerate(self._cards.lines):
             if isinstance(line, InboxCard) and line.ref == ref and self.currentIndex().row() != row:
@@ -192,7 +192,7 @@ class RequestList(RememberedCurrentItem, QListView):
             self.scheduleDelayedItemsLayout()
 
 
-def _list_line_keys(lines: Sequence[InboxCard | str]) -> list[Ref | str]:
+def _list_line_keys(lines: Sequence[InboxCard | str]) -> list[RecordRef | str]:
     return [line if isinstance(line, str) else line.ref for line in lines]
 
 
@@ -319,10 +319,10 @@ class ApprovalList(Surface):
         return self.requests.cards
 
     @property
-    def current_ref(self) -> Ref | None:
+    def current_ref(self) -> RecordRef | None:
         return self.requests.current_ref
 
-    def go_to(self, ref: Ref) -> None:
+    def go_to(self, ref: RecordRef) -> None:
         self.requests.go_to(ref)
 
     def show_inbox(
@@ -415,7 +415,7 @@ class ApprovalList(Surface):
                 self.go_to(self.first_ref)  # the current proposal has been decided
 
     @property
-    def first_ref(self) -> Ref | None:
+    def first_ref(self) -> RecordRef | None:
         """Kind and id of the first card's request or proposal; None if the list is empty."""
         return self.cards[0].ref if self.cards else None
 
@@ -423,5 +423,5 @@ class ApprovalList(Surface):
 _CARD_GROUP_ORDER = ("mine", "proposals", "own", "others", "decided")
 
 
-def _list_refs_by_group(groups: Sequence[CardGroup]) -> list[tuple[str, list[Ref]]]:
+def _list_refs_by_group(groups: Sequence[CardGroup]) -> list[tuple[str, list[RecordRef]]]:
     return [(name, [card.ref for card in cards]) for name, cards in groups]

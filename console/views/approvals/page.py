@@ -26,7 +26,7 @@ from console.views.pages.base import KeyHint, Page, set_tab_order
 from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, Ref, route_to
+from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, RecordRef, route_to
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
@@ -260,7 +260,7 @@ class ApprovalsPage(Page):
         self.content.setCurrentWidget(empty)
 
     @Slot(object)
-    def _show_selected(self, ref: Ref) -> None:
+    def _show_selected(self, ref: RecordRef) -> None:
         if ref[0] != PROPOSAL_KIND:
             if self.proposal is not None or ref[1] != self.refund_id:
                 self.show_refund(ref[1])

@@ -65,7 +65,7 @@ class HelpDialog(DialogFrame):
         self.table.rows.page_applied.connect(self._select_first)
         self._show_matches()
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return self.search
 
     def _row_group_of(self, term: Term) -> RowGroup:

@@ -29,7 +29,7 @@ from console.views.presenters.saved_views import count_text, parse_view_key, vie
 from console.views.records.columns import record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
-from console.views.runtime.routes import QueuesRoute, Ref, queue_route
+from console.views.runtime.routes import QueuesRoute, RecordRef, queue_route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -327,7 +327,7 @@ def _read_oldest_reviews(services: "Console", cursor: object, limit: int) -> Row
     return Rows(page.items, page.next_cursor)
 
 
-def _item_ref(item: QueueItem) -> Ref:
+def _item_ref(item: QueueItem) -> RecordRef:
     return case_words.make_record_ref(item.record)
 
 

@@ -27,7 +27,7 @@ from console.views.records.actions import RecordActionHandlers
 from console.views.records.columns import check_columns, record_columns, return_record
 from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -196,7 +196,7 @@ class CompanyView(QWidget):
         self._show_list(self.tabs.currentIndex())
         self._show_selected_check(self.table.current_item)
         tables = [table_or_nothing.table for table_or_nothing in self.money.values()]
-        head_stops = (self.copyable, *self.registry_facts.stops, self.copy_button, self.buy_button)
+        head_stops = (self.copyable, *self.registry_facts.focus_stops, self.copy_button, self.buy_button)
         late_tables = [tab.table for tab in self.company_tabs]
         stops = (*head_stops, *self.open_items.focus_stops, self.tabs, *tables, self.table, *late_tables)
         set_tab_order(*stops, *self.panel.focus_stops)
@@ -305,13 +305,13 @@ class CompanyView(QWidget):
         self._show_position()
 
     @Slot(object)
-    def _open_ref(self, ref: Ref) -> None:
+    def _open_ref(self, ref: RecordRef) -> None:
         """Emit `opened` for the record with this kind and id, to which a document, note or event belongs."""
         record = next((one for one in self.all_records if case_words.make_record_ref(one) == ref), None)
         if record is not None:
             self.opened.emit(record)
 
-    def list_trail(self) -> tuple[Ref, ...]:
+    def list_trail(self) -> tuple[RecordRef, ...]:
         """Return kind and id of all records in the visible list; () for documents, notes and history. A route
         stores them, so that the page of a record has keys for the previous and the next record of this list."""
         rows = self._visible_table().all_rows

@@ -13,7 +13,7 @@ from console.domain.views.company import CompanyDocument, CompanyEvent
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import AgeCell, Column
 from console.views.theme.design_tokens import tokens
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 COMPANY_TAB_NAMES = ("documents", "notes", "history")
-_ROW_READER_BY_TAB: dict[str, "Callable[[Console, tuple[Ref, ...]], tuple[Any, ...]]"] = {
+_ROW_READER_BY_TAB: dict[str, "Callable[[Console, tuple[RecordRef, ...]], tuple[Any, ...]]"] = {
     "documents": lambda services, refs: services.lookup.read_documents(refs),
     "notes": lambda services, refs: services.lookup.read_notes(refs),
     "history": lambda services, refs: services.lookup.read_history(refs),
@@ -51,7 +51,7 @@ class CompanyTab(QWidget):
         self._context, self.name = context, name
         self.place = -1
         """The number of this tab in the bar of tabs."""
-        self._refs: tuple[Ref, ...] | None = None
+        self._refs: tuple[RecordRef, ...] | None = None
         self._is_read = False
         self._read_at: datetime | None = None
         self.failure = TextLabel("", "small", "care", wrap=True)
@@ -69,7 +69,7 @@ class CompanyTab(QWidget):
         layout.addWidget(self.rows, 1)
         self.setLayout(layout)
 
-    def mark_outdated(self, refs: tuple[Ref, ...], *, is_other_company: bool) -> None:
+    def mark_outdated(self, refs: tuple[RecordRef, ...], *, is_other_company: bool) -> None:
         """Mark the rows as outdated, so that the tab reads those of `refs` (the company's records) when it is next
         visible. If `is_other_company` is True, also remove the shown rows."""
         self._refs, self._is_read = refs, False
@@ -119,7 +119,7 @@ class CompanyTab(QWidget):
         self.opened.emit(_row_record_ref(row))
 
 
-def _row_record_ref(row: Any) -> Ref:
+def _row_record_ref(row: Any) -> RecordRef:
     return row.record if isinstance(row, CompanyDocument | CompanyEvent) else (row.kind, row.subject_id)
 
 

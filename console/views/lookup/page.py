@@ -27,7 +27,7 @@ from console.views.records.actions import RecordActionHandlers
 from console.views.records.evidence_bundle import EvidenceBundleExport
 from console.views.registry.company_list import CompanyList, FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import LookupRoute, OperationRoute, Ref, Route, route_to
+from console.views.runtime.routes import LookupRoute, OperationRoute, RecordRef, Route, route_to
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
@@ -336,7 +336,7 @@ class LookupPage(Page):
         self.number.edit.selectAll()
 
 
-def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[Ref]:
+def _list_export_refs(request: ExportRequest, services: "Console") -> Sequence[RecordRef]:
     """Return kind and id of all records in the list that `request` names: records of a corporation number, or of a
     search."""
     if request.name is ListName.SEARCH:

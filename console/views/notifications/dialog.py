@@ -40,7 +40,7 @@ class NotificationsDialog(DialogFrame):
         form.setLayout(make_column(lines, self.place, gap=12))
         self.show_content(form)
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return self.boxes[EventKind.APPROVAL]
 
     def _store_switch(self, kind: EventKind, state: Qt.CheckState) -> None:

@@ -12,7 +12,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, CreditCheck, Operation, WorkState
 from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
 from console.domain.views.any_record import CreditCheckView
-from console.views.runtime.routes import RecordPageRoute, Ref, route_to
+from console.views.runtime.routes import RecordPageRoute, RecordRef, route_to
 from console.views.theme.design_tokens import Tone
 from console.wording import catalogue as wording
 from console.wording.records import ShownRecord as ShownRecord
@@ -84,7 +84,7 @@ _LOOK_BY_VERDICT: Mapping[str, tuple[str, Tone]] = {
 """
 
 
-def make_record_ref(record: ShownRecord) -> Ref:
+def make_record_ref(record: ShownRecord) -> RecordRef:
     """Return the kind and id of a record."""
     return kind_of(record), record.id
 
@@ -94,7 +94,7 @@ def subject_of(record: ShownRecord | Operation) -> tuple[str, int | str]:
     return ("operation", record.id) if isinstance(record, Operation) else make_record_ref(record)
 
 
-def route_of(record: ShownRecord, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> RecordPageRoute:
+def route_of(record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup") -> RecordPageRoute:
     """Return the route to the page of a record. `trail` are the records of the list from which the page is opened,
     so that the page can step through them; `place` is the key of the sidebar entry to highlight."""
     return route_to(kind_of(record), record.id, trail, place)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from console.app import Console
 
-ReadContents = TypeVar("ReadContents")
+ContentsT = TypeVar("ContentsT")
 _PAGE_IMAGE_WIDTH_PX = 1654  # width of A4 at 200 dots per inch
 
 
@@ -39,17 +39,15 @@ class PagePrint(QObject):
             return
         self.dialog = open_print_dialog(self._parent.window(), self._context.translate("action.print"), on_chosen)
 
-    def _read_and_print(
-        self, call: Callable[["Console"], ReadContents], on_read: Callable[[ReadContents], None]
-    ) -> None:
+    def _read_and_print(self, call: Callable[["Console"], ContentsT], on_read: Callable[[ContentsT], None]) -> None:
         """Run `call` in a worker thread, which reads the contents and writes the audit entry. Then let `on_read`
         print the contents, and show a toast."""
         context, self.is_running = self._context, True
 
-        def read(_: ProgressReporter) -> ReadContents:
+        def read(_: ProgressReporter) -> ContentsT:
             return context.bind_services(call)()
 
-        def show_read(found: ReadContents) -> None:
+        def show_read(found: ContentsT) -> None:
             self.is_running = False
             on_read(found)
             context.show_toast(context.translate("print.sent"), "")

@@ -31,7 +31,7 @@ class PurchaseDialog(DialogFrame):
         translate = context.translate
         super().__init__(
             translate("dialog.purchase.title", number=plan.corporation_number),
-            company_name_of(plan),
+            get_company_name(plan),
             cancel_text=translate("action.cancel"),
             act_text=translate("dialog.purchase.act"),
             close_name=translate("action.close"),
@@ -46,7 +46,7 @@ class PurchaseDialog(DialogFrame):
         self.form.record_requested.connect(self._open_credit_check)
         self.form.number_requested.connect(self._open_company)
         number = plan.corporation_number
-        self._draft = DialogDraft(context, self, "purchase", number, number, self.form.draft_inputs)
+        self._draft = DialogDraft(context, self, "purchase", number, number, self.form.get_draft_inputs)
         content = QWidget()
         above = [self._draft.bar] if self._draft.bar is not None else []
         content.setLayout(make_column(*above, self.form, gap=12))
@@ -62,7 +62,7 @@ class PurchaseDialog(DialogFrame):
         translate, kind = self._context.translate, "renew" if self.form.is_renewal else "buy"
         titles = {"renew": "dialog.purchase.renew_title", "buy": "dialog.purchase.title"}
         acts = {"renew": "dialog.purchase.renew_act", "buy": "dialog.purchase.act"}
-        self.show_title(translate(titles[kind], number=self._plan.corporation_number), company_name_of(self._plan))
+        self.show_title(translate(titles[kind], number=self._plan.corporation_number), get_company_name(self._plan))
         self.act_button.show_text(translate(acts[kind]))
         disabled_reason = self.form.find_disabled_reason()
         if disabled_reason:
@@ -78,7 +78,7 @@ class PurchaseDialog(DialogFrame):
         self._draft.stop_storing()
         self.set_busy(context.translate("dialog.purchase.busy"))
         self.hint.show_text("")
-        self.show_title(context.translate("dialog.purchase.asking_title"), self._client_text())
+        self.show_title(context.translate("dialog.purchase.asking_title"), self._format_subtitle())
         self.show_content(CallStepList(context, self._steps))
         self._close_timer.start()
         context.run_acting_call(
@@ -101,7 +101,7 @@ class PurchaseDialog(DialogFrame):
         translate = self._context.translate
         self._show_final_content(
             translate("dialog.purchase.bought_title"),
-            outcome.purchase_content(self._context, record, self._steps),
+            outcome.make_purchase_content(self._context, record, self._steps),
             record,
         )
 
@@ -110,7 +110,7 @@ class PurchaseDialog(DialogFrame):
         record = stored_record if isinstance(stored_record, CreditCheck | Operation) else None
         if failure.code == ErrorCode.OUTCOME_UNKNOWN:
             self._draft.delete()  # the record says what is known
-            content = outcome.unknown_content(context, self._plan, record, self._steps, failure)
+            content = outcome.make_unknown_outcome_content(context, self._plan, record, self._steps, failure)
             self._show_final_content(context.translate("dialog.purchase.unknown_title"), content, record)
             self.hint.show_text(context.translate("dialog.purchase.no_list_call"))
         elif is_withdrawn(failure):
@@ -118,7 +118,7 @@ class PurchaseDialog(DialogFrame):
                 context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure), None
             )
         else:
-            content = outcome.refusal_content(context, record, failure)
+            content = outcome.make_refusal_content(context, record, failure)
             self._show_final_content(context.translate("dialog.purchase.refused_title"), content, record)
 
     def _show_final_content(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
@@ -126,15 +126,15 @@ class PurchaseDialog(DialogFrame):
         self._close_timer.stop()
         self._record = record
         act = translate("action.open_record") if record is not None else ""
-        self.show_outcome(title, self._client_text(), content, close=translate("action.close"), act=act)
+        self.show_outcome(title, self._format_subtitle(), content, close=translate("action.close"), act=act)
         if record is not None:
             self.act_button.clicked.connect(self._open_record)
             self.act_button.setFocus()
 
-    def _client_text(self) -> str:
+    def _format_subtitle(self) -> str:
         """Return the subtitle of the dialog: the company, the corporation number, and the client for which the
         person buys."""
-        company, number = company_name_of(self._plan) or None, self._plan.corporation_number
+        company, number = get_company_name(self._plan) or None, self._plan.corporation_number
         client = self._context.translate("record.client", client=self._client)
         return self._context.translate("dialog.purchase.subtitle", company=company, number=number, client=client)
 
@@ -162,7 +162,7 @@ class PurchaseDialog(DialogFrame):
         self._context.navigate(RecordRoute(id))
 
 
-def company_name_of(plan: PurchasePlan) -> str:
+def get_company_name(plan: PurchasePlan) -> str:
     """Return the official name of the plan's company; if the registry doesn't have it, the name in an existing
     credit check; "" if neither is known."""
     records = [*plan.live, *([plan.last] if plan.last else [])]

@@ -124,7 +124,7 @@ class PurchaseForm(QWidget):
         live = QWidget()
         live.setLayout(make_row(self._live, self._link, gap=8))
         facts.add_fact(translate("dialog.purchase.live"), live)
-        facts.add_fact(translate("dialog.purchase.last"), TextLabel(_last_purchase_text(self._context, plan)))
+        facts.add_fact(translate("dialog.purchase.last"), TextLabel(_format_last_purchase(self._context, plan)))
         running_purchase = plan.running
         words = (
             translate("dialog.purchase.running_now", holder=running_purchase, since=running_purchase.since)
@@ -134,7 +134,7 @@ class PurchaseForm(QWidget):
         facts.add_fact(translate("dialog.purchase.running"), TextLabel(words))
         return facts
 
-    def draft_inputs(self) -> dict[str, QWidget]:
+    def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input."""
         purposes = {f"purpose.{purpose}": box for purpose, box in zip(_PURPOSE_CODES, self.purposes, strict=True)}
         return {"client": self.client, "deal": self.deal, **purposes, "comment": self.comment}
@@ -200,7 +200,7 @@ class PurchaseForm(QWidget):
             self.record_requested.emit(self.live_check.id)
 
 
-def _last_purchase_text(context: WindowContext, plan: PurchasePlan) -> str:
+def _format_last_purchase(context: WindowContext, plan: PurchasePlan) -> str:
     last = plan.last
     if last is None:
         return context.translate("dialog.purchase.none")

@@ -22,7 +22,7 @@ from console.wording import catalogue as wording
 _TIMELINE_LINE_HEIGHT_PX = 32
 
 
-def purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedSteps) -> QWidget:
+def make_purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedSteps) -> QWidget:
     """Return the content of the dialog after a purchase: the stored parts and, if parts are missing, the time at
     which the worker fetches them again. Missing parts are not shown as an error."""
     if record.incomplete:
@@ -47,7 +47,7 @@ def purchase_content(context: WindowContext, record: CreditCheck, steps: Reached
     return _stack_widgets(bar, make_badge_row(context, record), facts, step_list)
 
 
-def unknown_content(
+def make_unknown_outcome_content(
     context: WindowContext,
     plan: PurchasePlan,
     record: CreditCheck | Operation | None,
@@ -98,7 +98,7 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
     return box
 
 
-def refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
+def make_refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
     """Return the content of the dialog after a purchase that was refused or wasn't sent: the provider has charged
     nothing."""
     provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)

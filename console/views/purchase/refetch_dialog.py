@@ -118,7 +118,7 @@ class RefetchDialog(DialogFrame):
         has_pdf = any(document.current for document in result.documents)
         self._show_final_content(
             context.translate("dialog.refetch.done_title"),
-            _refetch_content(context, result, self._record),
+            _make_refetch_content(context, result, self._record),
             offer_pdf=has_pdf,
         )
 
@@ -133,7 +133,7 @@ class RefetchDialog(DialogFrame):
             if failure.code == ErrorCode.STALE_VIEW
             else context.translate("dialog.refetch.failed_title")
         )
-        self._show_final_content(title, _failure_content(context, failure), offer_pdf=False)
+        self._show_final_content(title, _make_failure_content(context, failure), offer_pdf=False)
 
     def _show_final_content(self, title: str, content: QWidget, *, offer_pdf: bool) -> None:
         translate = self._context.translate
@@ -151,7 +151,7 @@ class RefetchDialog(DialogFrame):
         self._context.navigate(PdfRoute(self._record.id))
 
 
-def _refetch_content(context: WindowContext, result: RefetchResult, before: CreditCheck) -> QWidget:
+def _make_refetch_content(context: WindowContext, result: RefetchResult, before: CreditCheck) -> QWidget:
     """Return the content of the dialog after a re-fetch: the fields that have changed since `before`, and whether
     a new PDF was stored in addition to the old one."""
     lines: list[QWidget] = []
@@ -174,7 +174,7 @@ def _refetch_content(context: WindowContext, result: RefetchResult, before: Cred
     return _stack_widgets(bar, *lines)
 
 
-def _failure_content(context: WindowContext, failure: Failure) -> QWidget:
+def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:
     """Return the content of the dialog after a failed re-fetch: the failure's message, and the reason for each
     part that could not be fetched."""
     bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="cross")

@@ -23,7 +23,7 @@ from console.views.records.collaboration_actions import CollaborationActions
 from console.views.records.evidence_actions import EvidenceExportActions
 from console.views.records.evidence_bundle import EvidenceBundleExport
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 
 if TYPE_CHECKING:
     from console.app import Console
@@ -43,7 +43,7 @@ class QueuePageActions(QObject):
         super().__init__(page)
         self._context, self._page, self._choice, self._current = context, page, choice, current
         self.record_acts = RecordActionHandlers(context, page)
-        self.collaboration = CollaborationActions(context, self.record_acts, self.act_on_selection)
+        self.collaboration = CollaborationActions(context, self.record_acts, self.run_action_on_selection)
         self.evidence = EvidenceExportActions(context, self.record_acts, self.export_evidence)
         self.evidence_bundle = EvidenceBundleExport(context, page)
 
@@ -53,16 +53,16 @@ class QueuePageActions(QObject):
             "P": self.probe_current,
             "F": self.refetch_current,
             "E": self.resolve_current,
-            "Shift+T": self.give_back,
+            "Shift+T": self.give_back_takes,
             "H": self.hand_over_current,
-            "Ctrl+C": self.copy_current,
+            "Ctrl+C": self.copy_current_number,
             "Ctrl+A": self._choice.select_all,
             "Ctrl+D": self._choice.clear_selection,
         }
         for key, act in keys.items():
             self._page.bind_key(key, act)
         self._choice.action_requested.connect(self.begin_bulk_run)
-        self._choice.bar.give_back.clicked.connect(self.give_back)
+        self._choice.bar.give_back.clicked.connect(self.give_back_takes)
         self._choice.bar.packs.clicked.connect(partial(self.export_evidence, "evidence_pack"))
 
     @property
@@ -89,7 +89,7 @@ class QueuePageActions(QObject):
             return
         from console.views.bulk.dialog import BulkDialog
 
-        dialog = BulkDialog(self._context, self._page.window(), self._choice.request_for(action))
+        dialog = BulkDialog(self._context, self._page.window(), self._choice.make_bulk_request(action))
         dialog.begun.connect(self._choice.clear_selection)
         dialog.open()
 
@@ -110,7 +110,7 @@ class QueuePageActions(QObject):
         """Export the evidence packs of the selected records; without a selection, the evidence pack of the current
         record. If `name` is `copy_story`, copy the timeline of the current record."""
         if name == "evidence_pack" and self._choice:
-            request = self._choice.request_for(BulkAction.NOTE)  # the records are the same for each action
+            request = self._choice.make_bulk_request(BulkAction.NOTE)  # the records are the same for each action
             self.evidence_bundle.choose_file(partial(_read_refs, request.source), request.record_count)
             return
         record = self._find_record()
@@ -120,7 +120,7 @@ class QueuePageActions(QObject):
 
     # -- one record
 
-    def act_on_selection(self, name: str) -> None:
+    def run_action_on_selection(self, name: str) -> None:
         """Run the action `name` (`take` or `note`) on the selected records; without a selection, on the current
         record."""
         if self._begin_bulk_run_if_selected(BulkAction(name)):
@@ -131,7 +131,7 @@ class QueuePageActions(QObject):
             self.collaboration.run_action(name, *case_words.make_record_ref(record), title)
 
     @Slot()
-    def give_back(self) -> None:
+    def give_back_takes(self) -> None:
         """End the person's own takes of the selected records; without a selection, the own take of the current
         record."""
         self._end_own_takes("give_back", self._choice.selected_refs)
@@ -142,7 +142,7 @@ class QueuePageActions(QObject):
         next person."""
         self._end_own_takes("hand_over", ())
 
-    def _end_own_takes(self, name: str, refs: Collection[Ref]) -> None:
+    def _end_own_takes(self, name: str, refs: Collection[RecordRef]) -> None:
         """Read all takes, and run the action `name` (`give_back` or `hand_over`) on each take of the acting person
         whose record is in `refs`. If `refs` is empty, use the current record. If the person has no such take,
         show this as a refusal.
@@ -199,7 +199,7 @@ class QueuePageActions(QObject):
             self.record_acts.resolve(record)
 
     @Slot()
-    def copy_current(self) -> None:
+    def copy_current_number(self) -> None:
         """Copy the corporation number of the current record to the clipboard; if the record has none, copy its
         short title."""
         record = self._find_record()
@@ -209,7 +209,7 @@ class QueuePageActions(QObject):
             )
 
 
-def _read_refs(source: RecordSource, services: "Console") -> Sequence[Ref]:
+def _read_refs(source: RecordSource, services: "Console") -> Sequence[RecordRef]:
     """Return the kind and id of each record of a selection; at most _MAX_SELECTED_RECORDS if a whole queue is
     selected."""
     records = source(services)

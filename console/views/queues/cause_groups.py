@@ -14,8 +14,8 @@ from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.credit_checks import age_cell
-from console.views.queues.filter_lists import operator_value_text
-from console.views.queues.rows import ListQuery, QueueRow, read_rows
+from console.views.queues.filter_lists import format_operator_value
+from console.views.queues.rows import QueueListQuery, QueueRow, make_row_reader
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.tables.columns import Cell, Column
@@ -24,8 +24,9 @@ from console.wording import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-CAUSE_KEY = "cause"
+CAUSE_ROW_KIND = "cause"
 """The first part of the key of a group's row; a record's key begins with its kind, and no kind has this name."""
+_CAUSE_COLUMN_KEY = "cause"
 _RECORD_NAMING_COLUMN_KEYS = ("company", "corporation", "name")
 
 
@@ -47,7 +48,7 @@ class CauseRow:
 
     @property
     def key(self) -> tuple[str, str]:
-        return CAUSE_KEY, self.cause
+        return CAUSE_ROW_KIND, self.cause
 
 
 GroupTableRow = CauseRow | QueueRow
@@ -65,18 +66,18 @@ class _GroupCursor:
     after: object | None = None
 
 
-def restrict_to_cause(query: ListQuery, cause: str) -> ListQuery:
+def restrict_to_cause(query: QueueListQuery, cause: str) -> QueueListQuery:
     """Return the query of the records that have this cause; the records are no longer grouped."""
     chosen: RecordFilter = replace(query.chosen, causes=frozenset({cause}))
     return replace(query, chosen=chosen, by_cause=False)
 
 
-def read_groups(query: ListQuery, opened: Collection[str]) -> Callable[["Console", object, int], Rows]:
+def make_group_reader(query: QueueListQuery, opened: Collection[str]) -> Callable[["Console", object, int], Rows]:
     """Return a function that reads one page of the heading rows and of the records of the open groups, for a
     PagedModel. `opened` are the causes of the open groups."""
 
     def read(services: "Console", cursor: object, limit: int) -> Rows:
-        position = cursor if isinstance(cursor, _GroupCursor) else _first_position(services, query, opened)
+        position = cursor if isinstance(cursor, _GroupCursor) else _make_first_cursor(services, query, opened)
         groups, index, after = position.groups, position.index, position.after
         rows: list[GroupTableRow] = []
         while index < len(groups) and len(rows) < limit:
@@ -84,7 +85,9 @@ def read_groups(query: ListQuery, opened: Collection[str]) -> Callable[["Console
             if after is None:
                 rows.append(group)
             if group.is_open:
-                page = read_rows(restrict_to_cause(query, group.cause))(services, after, max(1, limit - len(rows)))
+                page = make_row_reader(restrict_to_cause(query, group.cause))(
+                    services, after, max(1, limit - len(rows))
+                )
                 rows += [replace(row, group_size=None) for row in page.rows]
                 after = page.next
             if after is None:
@@ -94,19 +97,19 @@ def read_groups(query: ListQuery, opened: Collection[str]) -> Callable[["Console
     return read
 
 
-def _first_position(services: "Console", query: ListQuery, opened: Collection[str]) -> _GroupCursor:
+def _make_first_cursor(services: "Console", query: QueueListQuery, opened: Collection[str]) -> _GroupCursor:
     page = services.recovery.read_causes(query.queue, query.chosen)
     rows = (CauseRow(group, is_capped=page.is_capped) for group in page.groups)
     return _GroupCursor(tuple(replace(row, is_open=row.cause in opened) for row in rows), 0)
 
 
-def group_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
+def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
     """Return the columns of a grouped table: for a record, each column shows the same as before. For a heading
     row, the column that names the record shows the cause and the number of records, the column of amounts the
     sum of each currency, and the column of ages the age of the oldest record.
     """
     naming = next((column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key)
-    has_cause = naming != CAUSE_KEY and any(column.key == CAUSE_KEY for column in columns)
+    has_cause = naming != _CAUSE_COLUMN_KEY and any(column.key == _CAUSE_COLUMN_KEY for column in columns)
     return [
         _add_group_cells(context, column, is_naming=column.key == naming, has_cause=has_cause) for column in columns
     ]
@@ -120,13 +123,13 @@ def _add_group_cells(context: WindowContext, column: Column, *, is_naming: bool,
 
     def group_cell(row: CauseRow) -> Cell:
         if is_naming:
-            text = _count_text(context, row) if has_cause else _title_of_group(context, row)
+            text = _format_record_count(context, row) if has_cause else _format_group_title(context, row)
             return f"{'▾' if row.is_open else '▸'} {text}"
-        if column.key == CAUSE_KEY:
-            return operator_value_text("cause", row.cause, context)
+        if column.key == _CAUSE_COLUMN_KEY:
+            return format_operator_value("cause", row.cause, context)
         if column.key == "age":
             return age_cell(row.group.oldest, context)
-        return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
+        return format_sums(row.group.sums_minor) if column.kind == "amount" else ""
 
     def make_cell(row: GroupTableRow) -> Cell:
         return group_cell(row) if isinstance(row, CauseRow) else column.cell(row)
@@ -137,23 +140,23 @@ def _add_group_cells(context: WindowContext, column: Column, *, is_naming: bool,
         if is_naming:
             return context.translate(
                 "queue.group.spoken_open" if row.is_open else "queue.group.spoken_closed",
-                title=_title_of_group(context, row),
+                title=_format_group_title(context, row),
             )
-        return sums_text(row.group.sums_minor) if column.kind == "amount" else ""
+        return format_sums(row.group.sums_minor) if column.kind == "amount" else ""
 
     return replace(column, cell=make_cell, spoken=make_spoken_text)
 
 
-def _count_text(context: WindowContext, row: CauseRow) -> str:
+def _format_record_count(context: WindowContext, row: CauseRow) -> str:
     return context.translate("queue.group.count", n=wording.format_count(row.group.count, is_capped=row.is_capped))
 
 
-def _title_of_group(context: WindowContext, row: CauseRow) -> str:
+def _format_group_title(context: WindowContext, row: CauseRow) -> str:
     count = wording.format_count(row.group.count, is_capped=row.is_capped)
-    return context.translate("queue.group.title", cause=operator_value_text("cause", row.cause, context), n=count)
+    return context.translate("queue.group.title", cause=format_operator_value("cause", row.cause, context), n=count)
 
 
-def sums_text(sums_minor: Mapping[str, int]) -> str:
+def format_sums(sums_minor: Mapping[str, int]) -> str:
     """Return the sums of the currencies as one text. `sums_minor` are the sums in minor units, by currency."""
     return "  ".join(wording.format_amount(minor, currency) for currency, minor in sorted(sums_minor.items()))
 
@@ -175,11 +178,11 @@ class GroupTable(FittedTable):
             if row.is_open is not wanted:
                 self.toggled.emit(row)
         elif isinstance(row, QueueRow) and wanted is False:
-            self._go_to_group()
+            self._go_to_heading_row()
         else:
             super().keyPressEvent(event)
 
-    def _go_to_group(self) -> None:
+    def _go_to_heading_row(self) -> None:
         """Make the heading row of the current record's group the current row."""
         for number in range(self.current_row, -1, -1):
             if isinstance(self.rows.row_at(number), CauseRow):

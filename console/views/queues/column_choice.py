@@ -49,13 +49,13 @@ class ColumnChoice(QObject):
         self._of_view: tuple[str, ...] | None = None
         context.preferences.loaded.connect(self._use_preferences)
 
-    def chosen_keys(self, queue: str) -> tuple[str, ...]:
+    def get_chosen_column_keys(self, queue: str) -> tuple[str, ...]:
         """Return the keys of the chosen columns of a queue in their order; empty if the person has chosen none, so
         that the table has its default columns."""
         if self._of_view is not None:
             return self._of_view
         stored = self._context.preferences.value(f"{_COLUMNS_PREFERENCE}.{queue}")
-        known = {column.key for column in self._columns_of_queue(queue)}
+        known = {column.key for column in self._make_queue_columns(queue)}
         return tuple(key for key in stored if key in known) if isinstance(stored, list) else ()
 
     def use_view_columns(self, keys: Sequence[str] | None) -> None:
@@ -66,9 +66,9 @@ class ColumnChoice(QObject):
             self._of_view = of_view
             self.changed.emit("")
 
-    def find_unknown(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
+    def find_unknown_column_keys(self, queue: str, keys: Sequence[str]) -> tuple[str, ...]:
         """Return those of `keys` that aren't keys of a column of the queue."""
-        known = {column.key for column in self._columns_of_queue(queue)}
+        known = {column.key for column in self._make_queue_columns(queue)}
         return tuple(key for key in keys if key not in known)
 
     def choose_columns(self, queue: str, keys: Sequence[str]) -> None:
@@ -76,7 +76,7 @@ class ColumnChoice(QObject):
         shows a saved view, the choice isn't stored as a preference: it is used until the person opens another
         view or saves this one.
         """
-        if tuple(keys) == self.chosen_keys(queue):
+        if tuple(keys) == self.get_chosen_column_keys(queue):
             return
         if self._of_view is not None:
             self._of_view = tuple(keys)
@@ -88,12 +88,15 @@ class ColumnChoice(QObject):
     def _use_preferences(self) -> None:
         self.changed.emit("")
 
-    def _columns_of_queue(self, queue: str) -> list[Column]:
-        columns = queue_rows.queue_columns(self._context, queue, is_grouped=False)
+    def _make_queue_columns(self, queue: str) -> list[Column]:
+        columns = queue_rows.make_queue_columns(self._context, queue, is_grouped=False)
         return [column for column in columns if column.kind != "check"]
 
-    def _shown_keys(self, queue: str) -> list[str]:
-        return [column.key for column in arrange_columns(self._columns_of_queue(queue), self.chosen_keys(queue))]
+    def _list_shown_column_keys(self, queue: str) -> list[str]:
+        return [
+            column.key
+            for column in arrange_columns(self._make_queue_columns(queue), self.get_chosen_column_keys(queue))
+        ]
 
     # -- header
 
@@ -122,8 +125,8 @@ class ColumnChoice(QObject):
         queue, menu = self._queue(), QMenu(self._page)
         menu.setAccessibleName(self._context.translate("dialog.columns.title"))
         menu.aboutToHide.connect(menu.deleteLater)
-        shown = self._shown_keys(queue)
-        for column in self._columns_of_queue(queue):
+        shown = self._list_shown_column_keys(queue)
+        for column in self._make_queue_columns(queue):
             entry = menu.addAction(column.title)
             entry.setCheckable(True)
             entry.setChecked(column.key in shown)
@@ -136,7 +139,7 @@ class ColumnChoice(QObject):
 
     def _toggle_column(self, key: str) -> None:
         queue = self._queue()
-        shown = self._shown_keys(queue)
+        shown = self._list_shown_column_keys(queue)
         self.choose_columns(queue, [one for one in shown if one != key] if key in shown else [*shown, key])
 
     @Slot()
@@ -148,7 +151,9 @@ class ColumnChoice(QObject):
     def open_dialog(self) -> None:
         """Open the dialog in which the person chooses the columns of the shown queue and their order."""
         queue = self._queue()
-        dialog = ColumnsDialog(self._context, self._columns_of_queue(queue), self._shown_keys(queue), self._page)
+        dialog = ColumnsDialog(
+            self._context, self._make_queue_columns(queue), self._list_shown_column_keys(queue), self._page
+        )
         dialog.chosen.connect(partial(self.choose_columns, queue))
         dialog.open()
 
@@ -195,15 +200,15 @@ class ColumnsDialog(DialogFrame):
             button.clicked.connect(partial(self.move_column, step))
             QShortcut(QKeySequence(key), self).activated.connect(partial(self.move_column, step))
         reset = KeyButton(translate("view.usual_columns"))
-        reset.clicked.connect(self._show_usual)
+        reset.clicked.connect(self._show_usual_columns)
         note = TextLabel(translate("dialog.columns.note"), "small", "muted", wrap=True)
         form = QWidget()
         form.setLayout(make_column(note, self._lines, make_row(up, down, None, reset, gap=8), gap=12))
         self.show_content(form)
-        self.act_button.clicked.connect(self._use_choice)
+        self.act_button.clicked.connect(self._use_chosen_columns)
         self._update_act_button()
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return next(iter(self.boxes.values()))
 
     @property
@@ -232,7 +237,7 @@ class ColumnsDialog(DialogFrame):
             QWidget.setTabOrder(before, after)
 
     @Slot()
-    def _show_usual(self) -> None:
+    def _show_usual_columns(self) -> None:
         for key in self._usual:
             self._lines.removeWidget(self.boxes[key])
             self._lines.addWidget(self.boxes[key])
@@ -247,7 +252,7 @@ class ColumnsDialog(DialogFrame):
             self.disable_act_button(self._context.translate("dialog.columns.needs_one"))
 
     @Slot()
-    def _use_choice(self) -> None:
+    def _use_chosen_columns(self) -> None:
         keys = [key for key in self.order if self.boxes[key].isChecked()]
         self.chosen.emit([] if keys == self._usual else keys)
         self.accept()

@@ -78,7 +78,9 @@ class ChangedCompaniesPage(Page):
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
         title = translate("queue.companies.title")
-        self.table = StaticTable(context, _change_columns(context), _alert_id, title, hideable_columns=("number",))
+        self.table = StaticTable(
+            context, _make_change_columns(context), _get_alert_id, title, hideable_columns=("number",)
+        )
         ColumnPreferences(context, self.table, "queues.companies")
         nothing = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
@@ -118,7 +120,7 @@ class ChangedCompaniesPage(Page):
         self.renew_button.clicked.connect(self._renew_check)
         context = self.context
         for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
-            signal.connect(self._update_renewal)
+            signal.connect(self._update_renew_button)
         self.bind_key("S", self._open_successor_by_key)
         self.bind_key("A", self._acknowledge_by_key)
         self.bind_key("B", self._renew_by_key)
@@ -176,10 +178,10 @@ class ChangedCompaniesPage(Page):
         self.action_words.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
         self.source_words.show_text(source_line(item.change.registry_date, translate))
         self.successor_button.setVisible(item.change.after.successor is not None)
-        self._update_renewal()
+        self._update_renew_button()
 
     @Slot()
-    def _update_renewal(self) -> None:
+    def _update_renew_button(self) -> None:
         """Enable the button that renews the current company's credit check, or disable it with the reason."""
         item = self.current_change
         if item is None:
@@ -243,11 +245,11 @@ class ChangedCompaniesPage(Page):
             self.context.show_toast(self.context.translate("action.copied", text=number))
 
 
-def _alert_id(item: ChangedCompanyItem) -> int:
+def _get_alert_id(item: ChangedCompanyItem) -> int:
     return item.alert.id
 
 
-def _change_columns(context: WindowContext) -> list[Column]:
+def _make_change_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_name(item: ChangedCompanyItem) -> str:

@@ -47,12 +47,12 @@ def list_operators(name: str, context: WindowContext) -> Iterator[OfferedOperato
             for provider in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names()):
                 yield f"provider:{provider}", provider_word(provider, context)
         case "age":
-            yield from ((operator, operator_text(operator, context)) for operator in _AGE_OPERATORS)
+            yield from ((operator, format_operator(operator, context)) for operator in _AGE_OPERATORS)
         case "amount":
             for currency in MINOR_DIGITS_BY_CURRENCY:
                 for bound in _AMOUNT_BOUNDS_MAJOR.get(currency, ()):
                     operator = f"amount:>={bound}{currency}"
-                    yield operator, operator_text(operator, context)
+                    yield operator, format_operator(operator, context)
         case "owner":
             yield "owner:me", context.translate("queue.filter.owner.me")
             yield f"owner:{NO_OWNER}", context.translate("queue.filter.owner.nobody")
@@ -65,7 +65,7 @@ def list_operators(name: str, context: WindowContext) -> Iterator[OfferedOperato
                 "certainty": tuple(Certainty),
                 "work": tuple(WorkState),
             }.get(name, ())
-            yield from ((f"{name}:{value}", operator_value_text(name, str(value), context)) for value in values)
+            yield from ((f"{name}:{value}", format_operator_value(name, str(value), context)) for value in values)
 
 
 def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -> list[OfferedOperator]:
@@ -74,19 +74,19 @@ def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -
         (
             f"cause:{group.cause or NO_CAUSE}",
             context.translate(
-                "queue.filter.cause.counted", cause=_cause_text(group.cause or NO_CAUSE, context), n=group.count
+                "queue.filter.cause.counted", cause=_format_cause(group.cause or NO_CAUSE, context), n=group.count
             ),
         )
         for group in groups
     ]
 
 
-def operator_text(operator: str, context: WindowContext) -> str:
+def format_operator(operator: str, context: WindowContext) -> str:
     """Return the text of an operator that the person has typed and that no list offers. Up to _MAX_NAMED_VALUES
     values of the operator are named; more are only counted."""
     name, _, text = operator.partition(":")
     if name in ("age", "amount"):
-        return _range_text(operator, context)
+        return _format_range_operator(operator, context)
     if name == "owner":
         return context.translate("queue.filter.owner.nobody") if text == NO_OWNER else text
     if name not in ("kind", "status", "certainty", "work", "cause", "provider"):
@@ -94,10 +94,10 @@ def operator_text(operator: str, context: WindowContext) -> str:
     values = text.split(",")
     if len(values) > _MAX_NAMED_VALUES:
         return context.translate(f"queue.filter.{name}.several", n=len(values))
-    return context.translate("list.separator").join(operator_value_text(name, value, context) for value in values)
+    return context.translate("list.separator").join(format_operator_value(name, value, context) for value in values)
 
 
-def operator_value_text(name: str, value: str, context: WindowContext) -> str:
+def format_operator_value(name: str, value: str, context: WindowContext) -> str:
     """Return the text of one value of the operator `name`; the value itself if it isn't a known value."""
     match name:
         case "provider":
@@ -112,30 +112,30 @@ def operator_value_text(name: str, value: str, context: WindowContext) -> str:
             is_known = value in set(map(str, Certainty if name == "certainty" else WorkState))
             return wording.badge_word(f"{name}.{value}", context.language) if is_known else value
         case "cause":
-            return _cause_text(value, context)
+            return _format_cause(value, context)
     return value
 
 
-def _cause_text(cause: str, context: WindowContext) -> str:
+def _format_cause(cause: str, context: WindowContext) -> str:
     if cause == NO_CAUSE:
         return context.translate("queue.filter.cause.none")
     return wording.cause_text(cause, context.translate)
 
 
-def _range_text(operator: str, context: WindowContext) -> str:
+def _format_range_operator(operator: str, context: WindowContext) -> str:
     """Return the text of a condition on the age or the amount; the operator itself if it isn't a valid condition."""
     chosen = parse_filter(operator).chosen
     above, below = "at_least", "at_most"
     if (age := chosen.age) is not None:
         key = "queue.filter.age"
-        facts = {"low": _duration_text(age.at_least, context), "high": _duration_text(age.at_most, context)}
+        facts = {"low": _format_duration(age.at_least, context), "high": _format_duration(age.at_most, context)}
     elif (amount := chosen.amount) is not None:
         key = "queue.filter.amount"
         above = "above" if amount.is_above_strict else above
         below = "below" if amount.is_below_strict else below
         facts = {
-            "low": _amount_bound_text(amount.lowest, amount.currency),
-            "high": _amount_bound_text(amount.highest, amount.currency),
+            "low": _format_amount_bound(amount.lowest, amount.currency),
+            "high": _format_amount_bound(amount.highest, amount.currency),
         }
     else:
         return operator
@@ -144,7 +144,7 @@ def _range_text(operator: str, context: WindowContext) -> str:
     return context.translate(f"{key}.{above if facts['low'] else below}", **facts)
 
 
-def _duration_text(length: timedelta | None, context: WindowContext) -> str:
+def _format_duration(length: timedelta | None, context: WindowContext) -> str:
     """Return a duration in the largest unit (days, hours, minutes) of which it is a whole multiple, so that it
     isn't rounded; "" for None."""
     if length is None:
@@ -155,7 +155,7 @@ def _duration_text(length: timedelta | None, context: WindowContext) -> str:
     return f"{length // timedelta(minutes=1)} {context.translate('unit.minutes')}"
 
 
-def _amount_bound_text(bound: Decimal | None, currency: str | None) -> str:
+def _format_amount_bound(bound: Decimal | None, currency: str | None) -> str:
     """Return the text of a lowest or highest amount in major units. It is formatted with the currency, unless the
     currency is unknown or the amount has more decimals than the currency: then it is shown as a plain number.
     "" for None.

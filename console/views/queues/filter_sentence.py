@@ -42,9 +42,9 @@ class OperatorChip(FilterChip):
         """`offered` are pairs of an operator and its text; the operator of the first pair is "", no condition."""
         super().__init__(name)
         self._offered_count = 0
-        self.offer(offered)
+        self.offer_operators(offered)
 
-    def offer(self, offered: Sequence[tuple[str, str]]) -> None:
+    def offer_operators(self, offered: Sequence[tuple[str, str]]) -> None:
         """Replace the entries by these pairs of an operator and its text; the operator of the first pair is "", no
         condition. The selected operator stays selected."""
         chosen, words = self.operator, self.currentText()
@@ -54,13 +54,13 @@ class OperatorChip(FilterChip):
             self.addItem(text, operator)
         self._offered_count = len(offered)
         self.blockSignals(False)
-        self.choose(chosen, words)
+        self.select_operator(chosen, words)
 
     @property
     def operator(self) -> str:
         return str(self.currentData() or "")
 
-    def choose(self, operator: str, words: str = "") -> None:
+    def select_operator(self, operator: str, words: str = "") -> None:
         """Select an operator without emitting a signal. `words` is the text of its additional entry if the list
         doesn't offer the operator."""
         self.blockSignals(True)
@@ -100,17 +100,17 @@ class FilterSentence(Surface):
         self.edit.setPlaceholderText(translate("queue.filter_prompt"))
         self.match_count = TextLabel("", "small", "muted")
         self.chips = {
-            name: OperatorChip(translate(f"queue.filter.{name}"), list(self._offered_operators(name)))
+            name: OperatorChip(translate(f"queue.filter.{name}"), list(self._list_offered_operators(name)))
             for name in _CHIP_NAMES
         }
-        self._sentence = list(self._sentence_parts())
+        self._sentence = list(self._make_sentence_parts())
         self._requested_lists: set[str] = set()
         offered = [name for name in filter_lists.OPTIONAL_FILTER_LISTS if self._has_operators(name)]
         words = translate("queue.filter.further")
         self.further = OperatorChip(
             words, [("", words), *((name, translate(f"queue.filter.{name}")) for name in offered)]
         )
-        self.further.activated.connect(self._add_list)
+        self.further.activated.connect(self._add_filter_list)
         self._is_compact = False
         parts: list[QWidget] = [
             ShapeIcon("filter", "muted"),
@@ -132,7 +132,7 @@ class FilterSentence(Surface):
 
     # -- the sentence
 
-    def _sentence_parts(self) -> Iterator[QWidget]:
+    def _make_sentence_parts(self) -> Iterator[QWidget]:
         """Yield the labels and drop-down lists of the sentence, in the word order of the window's language."""
         sentence = self._context.translate(
             "queue.filter_sentence", **{name: f"{{{name}}}" for name in _CHIP_NAMES_IN_SENTENCE}
@@ -149,15 +149,15 @@ class FilterSentence(Surface):
         return name != "client" or bool(self._context.settings.clients)
 
     @Slot(int)
-    def _add_list(self, place: int) -> None:
+    def _add_filter_list(self, place: int) -> None:
         """Show the list that the person has selected in the list of further conditions, and give it the focus.
         `place` is the index of the selected entry."""
         name = str(self.further.itemData(place) or "")
-        self.further.choose("")
+        self.further.select_operator("")
         if name:
-            self._show_list(name)
+            self._show_filter_list(name)
 
-    def _show_list(self, name: str) -> None:
+    def _show_filter_list(self, name: str) -> None:
         self._requested_lists.add(name)
         self._show_needed_lists()
         self.chips[name].setFocus(Qt.FocusReason.OtherFocusReason)
@@ -171,23 +171,23 @@ class FilterSentence(Surface):
         for name, chip in self.chips.items():
             if chip.isHidden() and self._has_operators(name):
                 words = self._context.translate(f"queue.filter.{name}")
-                lists.addAction(words).triggered.connect(partial(self._show_list, name))
+                lists.addAction(words).triggered.connect(partial(self._show_filter_list, name))
 
     def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
         """Fill the list of causes with the causes of these groups."""
         anything = "", self._context.translate("queue.filter.cause.any")
-        self.chips["cause"].offer([anything, *filter_lists.list_cause_operators(groups, self._context)])
+        self.chips["cause"].offer_operators([anything, *filter_lists.list_cause_operators(groups, self._context)])
 
-    def _offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
+    def _list_offered_operators(self, name: str) -> Iterator[tuple[str, str]]:
         """Yield the entries of the list `name`, first the one without a condition; for "sort", the orders. Each
         entry is an operator or order, and its text."""
         if name == "sort":
-            yield from ((order, self._order_text(order)) for order in _OFFERED_ORDERS)
+            yield from ((order, self._format_order(order)) for order in _OFFERED_ORDERS)
         else:
             yield "", self._context.translate(f"queue.filter.{name}.any")
             yield from filter_lists.list_operators(name, self._context)
 
-    def _order_text(self, order: str) -> str:
+    def _format_order(self, order: str) -> str:
         name = f"{order.removeprefix('-')}_down" if order.startswith("-") else order
         return self._context.translate(f"queue.order.{name or 'own'}")
 
@@ -211,7 +211,7 @@ class FilterSentence(Surface):
     def parsed_filter(self) -> ParsedFilter:
         """The filter: the conditions of the lists and those typed in the field, and the remaining typed words."""
         operator = self._context.operator or NO_OWNER
-        return parse_filter(" ".join(replace_me(part, operator) for part in self.text.split()))
+        return parse_filter(" ".join(replace_owner_me(part, operator) for part in self.text.split()))
 
     @property
     def order(self) -> QueueOrder:
@@ -223,7 +223,9 @@ class FilterSentence(Surface):
         text = "" if order == DEFAULT_ORDER else format_order(order)
         name = self._context.translate(f"column.{_WORDING_KEY_BY_COLUMN.get(order.column, order.column.value)}")
         direction = "down" if order.is_descending else "up"
-        self.chips["sort"].choose(text, self._context.translate(f"queue.order.column_{direction}", column=name))
+        self.chips["sort"].select_operator(
+            text, self._context.translate(f"queue.order.column_{direction}", column=name)
+        )
         self._handle_choice()
 
     def show_filter(self, text: str, order: str = "") -> None:
@@ -234,16 +236,16 @@ class FilterSentence(Surface):
         for name, chip in self.chips.items():
             if name != "sort":
                 operator = operators.get(name, "")
-                chip.choose(operator, filter_lists.operator_text(operator, self._context))
+                chip.select_operator(operator, filter_lists.format_operator(operator, self._context))
         for part in text.split():
             if part.partition(":")[0] not in self.chips:
                 rest.append(part)
         self.edit.setText(" ".join(rest))
-        self.chips["sort"].choose(order)
+        self.chips["sort"].select_operator(order)
         self._show_needed_lists()
 
     @Slot()
-    def clear(self) -> None:
+    def clear_filter(self) -> None:
         """Remove every condition and the typed text, and emit `changed`. The order stays."""
         self._requested_lists.clear()
         self.show_filter("", self.chips["sort"].operator)
@@ -277,7 +279,7 @@ class FilterSentence(Surface):
             self._fit_width()
 
     @property
-    def stops(self) -> tuple[QWidget, ...]:
+    def focus_stops(self) -> tuple[QWidget, ...]:
         return self.edit, *self.chips.values(), self.further
 
     @Slot()
@@ -297,7 +299,7 @@ class FilterSentence(Surface):
 
     def _handle_key(self, key: Qt.Key) -> bool:
         if key == Qt.Key.Key_Escape and self.text:
-            self.clear()
+            self.clear_filter()
         if key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
             self.focus_released.emit()
             return True
@@ -308,7 +310,7 @@ _CHIP_NAMES = (*filter_lists.ALL_FILTER_LISTS, "sort")
 _CHIP_NAMES_IN_SENTENCE = (*filter_lists.USUAL_FILTER_LISTS, "sort")
 
 
-def replace_me(part: str, person: str) -> str:
+def replace_owner_me(part: str, person: str) -> str:
     """Return `owner:` with the name of the acting person (`person`) if `part` is the operator `owner:me`;
     otherwise return `part` unchanged."""
     return f"owner:{person}" if part.lower() == "owner:me" else part

@@ -9,10 +9,10 @@ from PySide6.QtCore import QObject, Signal
 from console.domain.views.any_record import QueueItem
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.records import make_record_ref
-from console.views.queues.rows import ListQuery, QueueRow
+from console.views.queues.rows import QueueListQuery, QueueRow
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.runtime.tasks import Failure
 from console.views.widgets.buttons import KeyButton
 
@@ -39,7 +39,7 @@ class QueueArrivals(QObject):
     def __init__(self, context: WindowContext, parent: QObject) -> None:
         super().__init__(parent)
         self._context = context
-        self._new_refs: set[Ref] = set()
+        self._new_refs: set[RecordRef] = set()
         self.button = KeyButton("", kind="tool", icon="arrow_right")
         self.button.clicked.connect(self.reload_requested)
         self.button.hide()
@@ -50,7 +50,7 @@ class QueueArrivals(QObject):
         self._new_refs.clear()
         self.button.hide()
 
-    def compare_with_table(self, query: ListQuery, table: FittedTable) -> None:
+    def compare_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
         """Read the first MAX_COMPARED_ITEMS items of the list in the background. Then update the rows of the
         table, and show on the button the number of items that have no row."""
 
@@ -89,7 +89,7 @@ class QueueArrivals(QObject):
             table.rows.replace_row(QueueRow(item, row.group_size))
 
 
-def _mark_removed_rows(table: FittedTable, present_refs: set[Ref]) -> None:
+def _mark_removed_rows(table: FittedTable, present_refs: set[RecordRef]) -> None:
     """Mark the rows of the table whose records have left the queue: those that aren't in `present_refs`. These
     rows stay in the table until the page reads the list again."""
     for row in table.visible_rows():

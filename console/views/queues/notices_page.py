@@ -76,7 +76,7 @@ class UnmatchedNoticesPage(Page):
         tab_line.setLayout(make_row(self.tabs, None))
         title = translate("queue.notices.title")
         self.table = StaticTable(
-            context, _notice_columns(context), _case_id, title, hideable_columns=("occurred", "type")
+            context, _make_notice_columns(context), _get_case_id, title, hideable_columns=("occurred", "type")
         )
         ColumnPreferences(context, self.table, "queues.notices")
         nothing = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
@@ -192,7 +192,7 @@ class UnmatchedNoticesPage(Page):
         links = []
         for candidate in self.candidates:
             link = LinkButton(notice_words.candidate_text(candidate, self.context.language))
-            link.clicked.connect(partial(self.context.navigate, _route_of(candidate)))
+            link.clicked.connect(partial(self.context.navigate, _make_candidate_route(candidate)))
             links.append(link)
         self._show_similar_links(links)
         self._set_tab_order()
@@ -215,7 +215,7 @@ class UnmatchedNoticesPage(Page):
     @Slot()
     def _open_similar(self) -> None:
         if self.candidates:
-            self.context.navigate(_route_of(self.candidates[0]))
+            self.context.navigate(_make_candidate_route(self.candidates[0]))
         else:
             key = "act.none_selected" if self.current_notice is None else "notice.no_candidates"
             self.refuse_key(self.context.translate(key))
@@ -240,16 +240,16 @@ class UnmatchedNoticesPage(Page):
             self.context.show_toast(self.context.translate("action.copied", text=number))
 
 
-def _route_of(candidate: NoticeCandidate) -> RecordPageRoute:
+def _make_candidate_route(candidate: NoticeCandidate) -> RecordPageRoute:
     kind = "payment" if isinstance(candidate.record, Payment) else "order"
     return route_to(kind, candidate.record.id, (), "queues")
 
 
-def _case_id(item: UnmatchedNoticeItem) -> int:
+def _get_case_id(item: UnmatchedNoticeItem) -> int:
     return item.cases[0].id
 
 
-def _notice_columns(context: WindowContext) -> list[Column]:
+def _make_notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def format_source(item: UnmatchedNoticeItem) -> str:

@@ -22,17 +22,17 @@ from console.views.presenters.saved_views import view_key
 from console.views.queues import rows as queue_rows
 from console.views.queues.actions import QueuePageActions
 from console.views.queues.cause_groups import (
-    CAUSE_KEY,
+    CAUSE_ROW_KIND,
     CauseRow,
     GroupTable,
     GroupTableRow,
-    group_table_columns,
-    read_groups,
+    make_group_reader,
+    make_grouped_table_columns,
 )
 from console.views.queues.column_choice import ColumnChoice, arrange_columns
 from console.views.queues.filter_sentence import FilterSentence
 from console.views.queues.new_arrivals import QueueArrivals
-from console.views.queues.rows import QUEUE_NAMES, ListQuery, QueueRow
+from console.views.queues.rows import QUEUE_NAMES, QueueListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.shown_view import MENU_KEY, SAVE_KEY, ShownView
 from console.views.queues.tabs import QueueTabs
@@ -51,8 +51,8 @@ _GROUP_KEY, _COLUMNS_KEY, _PREVIEW_KEY = "G", "C", "I"
 _PREVIEW_PREFERENCE = "queues.preview"
 
 
-def _key_of(row: GroupTableRow) -> Hashable:
-    return row.key if isinstance(row, CauseRow) else queue_rows.key_of(row)
+def _get_row_key(row: GroupTableRow) -> Hashable:
+    return row.key if isinstance(row, CauseRow) else queue_rows.get_row_record_ref(row)
 
 
 class QueuesPage(Page):
@@ -214,7 +214,9 @@ class QueuesPage(Page):
         operators, words = split_filter(self.filter.text)
         order = self.filter.order
         sort = "" if order == DEFAULT_ORDER else format_order(order)
-        return ViewContent(self.queue, operators, words, sort, self.columns.chosen_keys(self.queue), self.by_cause)
+        return ViewContent(
+            self.queue, operators, words, sort, self.columns.get_chosen_column_keys(self.queue), self.by_cause
+        )
 
     @Slot(object)
     def _show_view(self, view: SavedView) -> None:
@@ -232,7 +234,7 @@ class QueuesPage(Page):
         self.set_grouping(by_cause=view.content.by_cause)
         self.columns.use_view_columns(view.content.columns)
         self._show_list()
-        unknown = self.columns.find_unknown(self.queue, view.content.columns)
+        unknown = self.columns.find_unknown_column_keys(self.queue, view.content.columns)
         self.shown_view.show_problems((*read.problems, *unknown, *(() if is_known else (view.content.queue,))))
 
     @Slot()
@@ -258,7 +260,7 @@ class QueuesPage(Page):
         records that match the filter."""
         text, chosen = self.filter.text.strip(), self.selection.selected_refs
         is_all = not chosen or self.selection.has_all_selected
-        matches = queue_rows.make_filter(self.query, self.context.now())
+        matches = queue_rows.make_item_filter(self.query, self.context.now())
         return ExportRequest(ListName.QUEUE, self.queue, text, None if is_all else chosen, matches)
 
     @property
@@ -270,17 +272,17 @@ class QueuesPage(Page):
             and not self.by_cause
         )
         key = name if is_grouped or name not in queue_rows.QUEUES_GROUPED_BY_WORK_STATE else f"{name}.sorted"
-        key = f"{name}.{CAUSE_KEY}" if self.by_cause else key
+        key = f"{name}.{CAUSE_ROW_KIND}" if self.by_cause else key
         if key not in self._lists:
             self._lists[key] = self._make_table(name, is_grouped=is_grouped)
         return self._lists[key]
 
     @property
-    def query(self) -> ListQuery:
+    def query(self) -> QueueListQuery:
         """The query of the shown list: the queue with the filter, the searched words, the order and the grouping."""
         parsed = self.filter.parsed_filter
         words = "" if self.by_cause else parsed.words  # groups are counted by the database, which searches no words
-        return ListQuery(self.queue, words, parsed.chosen, self.filter.order, self.by_cause)
+        return QueueListQuery(self.queue, words, parsed.chosen, self.filter.order, self.by_cause)
 
     @property
     def row_model(self) -> PagedModel:
@@ -291,18 +293,20 @@ class QueuesPage(Page):
         row_ = self.table.current_item
         return row_.item if isinstance(row_, QueueRow) else None
 
-    def _hidden_columns(self) -> frozenset[str]:
+    def _list_hidden_columns(self) -> frozenset[str]:
         """Return the keys of the columns that the table hides because the preview shows their contents."""
-        return frozenset({"next"} if self._has_preview() and not self.columns.chosen_keys(self.queue) else ())
+        return frozenset(
+            {"next"} if self._has_preview() and not self.columns.get_chosen_column_keys(self.queue) else ()
+        )
 
     def _make_table(self, queue: str, *, is_grouped: bool) -> FittedTable:
         context = self.context
         group = queue_rows.make_heading_function(context) if is_grouped else None
-        columns = queue_rows.queue_columns(context, queue, is_grouped=is_grouped)
-        columns = arrange_columns(columns, self.columns.chosen_keys(queue))
+        columns = queue_rows.make_queue_columns(context, queue, is_grouped=is_grouped)
+        columns = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
         if self.by_cause:
-            columns = group_table_columns(context, columns)
-        model = PagedModel(columns, _key_of, context.runner, group_of=group, parent=self)
+            columns = make_grouped_table_columns(context, columns)
+        model = PagedModel(columns, _get_row_key, context.runner, group_of=group, parent=self)
         kind = GroupTable if self.by_cause else FittedTable
         table = kind(
             model,
@@ -312,7 +316,7 @@ class QueuesPage(Page):
         )
         if isinstance(table, GroupTable):
             table.toggled.connect(self._toggle_group)
-        table.hidden_keys = self._hidden_columns()
+        table.hidden_keys = self._list_hidden_columns()
         ColumnPreferences(context, table, f"queues.{queue}")
         table.enable_sorting()
         self.columns.bind_header(table)
@@ -324,8 +328,8 @@ class QueuesPage(Page):
         model.selection_changed.connect(partial(self.selection.update_selection, model))
         model.failed.connect(self.show_reading_failure)
         self.list.addWidget(table)
-        before = *self.head.stops, self.tabs, *self.filter.stops
-        set_tab_order(*before, table, *self.selection.bar.stops, self.new_arrivals.button)
+        before = *self.head.stops, self.tabs, *self.filter.focus_stops
+        set_tab_order(*before, table, *self.selection.bar.focus_stops, self.new_arrivals.button)
         return table
 
     @Slot(str)
@@ -369,8 +373,8 @@ class QueuesPage(Page):
         another order."""
         queue = key.partition(".")[0]
         is_grouped = key == queue and queue in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
-        columns = queue_rows.queue_columns(self.context, queue, is_grouped=is_grouped)
-        wanted = arrange_columns(columns, self.columns.chosen_keys(queue))
+        columns = queue_rows.make_queue_columns(self.context, queue, is_grouped=is_grouped)
+        wanted = arrange_columns(columns, self.columns.get_chosen_column_keys(queue))
         return [one.key for one in self._lists[key].rows.columns] != [one.key for one in wanted]
 
     @Slot()
@@ -381,7 +385,11 @@ class QueuesPage(Page):
             query = self.query
             self.selection.show_list(query, self.row_model)
             self._show_sort_mark()
-            read = read_groups(query, set(self._opened_causes)) if self.by_cause else queue_rows.read_rows(query)
+            read = (
+                make_group_reader(query, set(self._opened_causes))
+                if self.by_cause
+                else queue_rows.make_row_reader(query)
+            )
             self.row_model.read_query(self.context.make_page_reader(read))
 
     def _show_sort_mark(self) -> None:
@@ -426,7 +434,7 @@ class QueuesPage(Page):
             self._show_empty_state()
         else:
             self.list.setCurrentWidget(table)
-        self.filter.match_count.show_text(self._match_text())
+        self.filter.match_count.show_text(self._format_match_count())
 
     def _go_to_row(self) -> None:
         """Make the row `_row_to_find` the current one if it is among the loaded rows; otherwise, if no row is
@@ -434,12 +442,12 @@ class QueuesPage(Page):
         that was opened or closed.
         """
         wanted, self._row_to_find = self._row_to_find, None
-        if wanted is not None and self.table.go_to_item(lambda row: _key_of(row) == wanted):
+        if wanted is not None and self.table.go_to_item(lambda row: _get_row_key(row) == wanted):
             return
         if self.table.current_item is None:
             self.table.go_to_first()
 
-    def _match_text(self) -> str:
+    def _format_match_count(self) -> str:
         parsed = self.filter.parsed_filter
         problems = (*parsed.problems, *(parsed.words.split() if self.by_cause else ()))
         if problems:
@@ -494,7 +502,9 @@ class QueuesPage(Page):
         if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
-        self.queue_acts.record_acts.show_current(queue_rows.key_of(row_) if isinstance(row_, QueueRow) else None)
+        self.queue_acts.record_acts.show_current(
+            queue_rows.get_row_record_ref(row_) if isinstance(row_, QueueRow) else None
+        )
         self._show_position()
         self.screen_state_changed.emit()
 
@@ -526,7 +536,9 @@ class QueuesPage(Page):
             self._toggle_group(row)
         if self.current_row is not None:
             neighbour_rows = self.table.list_rows_around_current(MAX_TRAIL_LENGTH)
-            trail = tuple(queue_rows.key_of(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow))
+            trail = tuple(
+                queue_rows.get_row_record_ref(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow)
+            )
             self.context.navigate(case_words.route_of(self.current_row.record, trail, "queues"))
 
     @Slot()
@@ -594,5 +606,5 @@ class QueuesPage(Page):
         the tables."""
         self.preview.setVisible(self._has_preview())
         for table in self._lists.values():
-            table.hidden_keys = self._hidden_columns()
+            table.hidden_keys = self._list_hidden_columns()
             table.fit_columns()

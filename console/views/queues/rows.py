@@ -17,7 +17,7 @@ from console.views.presenters.records import ShownRecord
 from console.views.records.columns import ALL_KINDS, check_columns, record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.tables.columns import Column, RowGroup, make_check_column
 from console.views.theme.design_tokens import tokens
 from console.wording import catalogue as wording
@@ -42,11 +42,11 @@ class QueueRow:
     group_size: int | None = None
 
 
-def key_of(row: QueueRow) -> Ref:
+def get_row_record_ref(row: QueueRow) -> RecordRef:
     return case_words.make_record_ref(row.item.record)
 
 
-def record_of(row: QueueRow) -> ShownRecord:
+def get_row_record(row: QueueRow) -> ShownRecord:
     return row.item.record
 
 
@@ -81,24 +81,27 @@ database, so their column is sorted by the corporation number.
 """
 
 
-def queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
+def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
     """Return the columns of a queue's table. If its rows are grouped by work state (`is_grouped`), the table has
     no column for that state. With `is_grouped` None, QUEUES_GROUPED_BY_WORK_STATE decides."""
     grouped = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
-    return [make_check_column(), *_columns_of(context, queue, is_grouped=grouped), owner]
+    return [make_check_column(), *_make_record_columns(context, queue, is_grouped=grouped), owner]
 
 
-def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
+def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool) -> list[Column]:
     if queue == "incomplete":  # contains credit checks only
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
-        return check_columns(context, names, _credit_check_of, lambda row: row.item.since)
+        return check_columns(context, names, _get_credit_check, lambda row: row.item.since)
     if queue == "refunds":
         names = ["age", "name", "people", "provider", "amount", "state", "certainty", "work", "cause", "next"]
-        return record_columns(context, names, record_of, lambda row: row.item.since, ("refund",))
+        return record_columns(context, names, get_row_record, lambda row: row.item.since, ("refund",))
     if queue == DISAGREEMENT_QUEUE:
         names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty", "work"]
-        return [*record_columns(context, names, record_of, lambda row: row.item.since), _difference_column(context)]
+        return [
+            *record_columns(context, names, get_row_record, lambda row: row.item.since),
+            _make_difference_column(context),
+        ]
     names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
     if not is_grouped:
         names.append("work")
@@ -108,10 +111,10 @@ def _columns_of(context: WindowContext, queue: str, *, is_grouped: bool) -> list
         "unknown",
     )  # only these queues contain payments that wait for the payer, whose state word is long
     kinds = [kind for kind in ALL_KINDS if has_waiting or kind != "waiting"]
-    return record_columns(context, names, record_of, lambda row: row.item.since, kinds)
+    return record_columns(context, names, get_row_record, lambda row: row.item.since, kinds)
 
 
-def _difference_column(context: WindowContext) -> Column:
+def _make_difference_column(context: WindowContext) -> Column:
     """Return the column that shows which of the provider and the order differs from our record, and the state or
     amount of each."""
 
@@ -122,7 +125,7 @@ def _difference_column(context: WindowContext) -> Column:
     return Column("cause", context.translate("column.difference"), 140, format_difference, is_stretched=True)
 
 
-def _credit_check_of(row: QueueRow) -> CreditCheck:
+def _get_credit_check(row: QueueRow) -> CreditCheck:
     record = row.item.record
     assert isinstance(record, CreditCheck)  # noqa: S101  # what this queue holds: tells the type checker
     return record
@@ -141,7 +144,7 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
 
 
 @dataclass(frozen=True, slots=True)
-class ListQuery:
+class QueueListQuery:
     """The query of a queue's list: the records of the queue `queue` that fulfil the filter `chosen` and whose
     texts contain `words`, ordered by `order`; with `by_cause`, grouped by cause. Equal queries show the same
     records.
@@ -166,7 +169,7 @@ class ListQuery:
         return services.recovery.read_queue(self.queue, limit, after)
 
 
-def read_rows(query: ListQuery) -> Callable[["Console", object, int], Rows]:
+def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int], Rows]:
     """Return a function that reads one page of the rows of a query, for a PagedModel."""
     filter_text = _fold_text(query.words)
 
@@ -175,7 +178,7 @@ def read_rows(query: ListQuery) -> Callable[["Console", object, int], Rows]:
         if not filter_text:
             page = query.read_page(services, limit, after)
             return Rows(
-                _rows_with_group_sizes(page.items, complete=after is None and page.next_cursor is None),
+                _make_rows_with_group_sizes(page.items, complete=after is None and page.next_cursor is None),
                 page.next_cursor,
             )
         return _read_matches(services, query, filter_text, after, limit)
@@ -183,7 +186,9 @@ def read_rows(query: ListQuery) -> Callable[["Console", object, int], Rows]:
     return read
 
 
-def _read_matches(services: "Console", query: ListQuery, filter_text: str, after: str | None, limit: int) -> Rows:
+def _read_matches(
+    services: "Console", query: QueueListQuery, filter_text: str, after: str | None, limit: int
+) -> Rows:
     """Return the next items of the list whose texts contain `filter_text`: at least `limit` of them, or those
     among the next 5,000 items. The returned cursor is the position at which the search continues when the
     person scrolls.
@@ -196,7 +201,7 @@ def _read_matches(services: "Console", query: ListQuery, filter_text: str, after
         after = page.next_cursor
         if after is None or len(found) >= limit:
             break
-    return Rows(_rows_with_group_sizes(found, complete=is_first_page and after is None), after)
+    return Rows(_make_rows_with_group_sizes(found, complete=is_first_page and after is None), after)
 
 
 def _is_match(item: QueueItem, filter_text: str) -> bool:
@@ -207,10 +212,10 @@ def _is_match(item: QueueItem, filter_text: str) -> bool:
         return True
     entry = record.registry_entry
     official_name = entry.corporation.name if entry is not None else ""
-    return any(filter_text in _fold_text(text) for text in (official_name, *_searched_texts(record)))
+    return any(filter_text in _fold_text(text) for text in (official_name, *_list_searched_texts(record)))
 
 
-def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
+def _list_searched_texts(record: ShownRecord) -> tuple[str, ...]:
     """Return the texts of the record (names, numbers, payer) in which the typed words are searched."""
     match record:
         case CreditCheck():
@@ -222,7 +227,7 @@ def _searched_texts(record: ShownRecord) -> tuple[str, ...]:
     return record.provider_refund_key or "", record.provider_refund_id or "", f"r-{record.id}"
 
 
-def make_filter(query: ListQuery, now: datetime) -> Callable[[QueueItem], bool] | None:
+def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueItem], bool] | None:
     """Return a function that returns True if an item of the queue belongs to the list of this query; ages are
     computed for the instant `now`. Return None if the query has no condition."""
     filter_text = _fold_text(query.words)
@@ -240,7 +245,7 @@ def _fold_text(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
-def _rows_with_group_sizes(items: Sequence[QueueItem], *, complete: bool) -> list[QueueRow]:
+def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, complete: bool) -> list[QueueRow]:
     totals: dict[object, int] = {}
     for item in items:
         state = item.record.work.state

@@ -17,11 +17,11 @@ from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
 from console.views.queues.cause_groups import CauseRow, restrict_to_cause
-from console.views.queues.rows import ListQuery, QueueRow
+from console.views.queues.rows import QueueListQuery, QueueRow
 from console.views.records import evidence_bundle
 from console.views.records.collaboration_actions import GIVE_BACK_SHORTCUT
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.tables.paged_model import PagedModel
 from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.buttons import KeyButton
@@ -82,7 +82,7 @@ class SelectionBar(Surface):
         self.hide()
 
     @property
-    def stops(self) -> tuple[QWidget, ...]:
+    def focus_stops(self) -> tuple[QWidget, ...]:
         return self.all, self.none, *self.buttons.values(), self.give_back, self.packs
 
 
@@ -103,8 +103,8 @@ class QueueSelection(QObject):
         self.bar = SelectionBar(context)
         self.has_all_selected = False
         self._rows: PagedModel | None = None
-        self._query = ListQuery("")
-        self._selected: dict[Ref, ChosenRecord] = {}
+        self._query = QueueListQuery("")
+        self._selected: dict[RecordRef, ChosenRecord] = {}
         self.bar.action_requested.connect(self.action_requested)
         self.bar.all_requested.connect(self.select_all)
         self.bar.none_requested.connect(self.clear_selection)
@@ -116,7 +116,7 @@ class QueueSelection(QObject):
         ):
             signal.connect(self.update_bar)
 
-    def show_list(self, query: ListQuery, rows: PagedModel) -> None:
+    def show_list(self, query: QueueListQuery, rows: PagedModel) -> None:
         """Use the selection for the list with this query and these rows from now on, and clear the selection."""
         self._query, self._rows = query, rows
         self.clear_selection()
@@ -160,43 +160,43 @@ class QueueSelection(QObject):
 
     # -- selection
 
-    def request_for(self, action: BulkAction) -> BulkRequest:
+    def make_bulk_request(self, action: BulkAction) -> BulkRequest:
         """Return the request for a bulk run of this action on the selected records."""
         if self.has_all_selected:
-            return BulkRequest(action, _MatchingRecords(self._query), self._matching_count()[0])
-        chosen, groups = self._selected_in_order(), self._selected_groups()
+            return BulkRequest(action, _MatchingRecords(self._query), self._count_matching_records()[0])
+        chosen, groups = self._list_selected_in_order(), self._list_selected_groups()
         if groups:
             queries = tuple(restrict_to_cause(self._query, group.cause) for group in groups)
             source = _GroupedRecords(queries, tuple(chosen))
-            return BulkRequest(action, source, self._selected_count())
+            return BulkRequest(action, source, self._count_selected_records())
         return BulkRequest(action, _SelectedRecords(tuple(chosen)), len(chosen))
 
-    def _selected_groups(self) -> list[CauseRow]:
+    def _list_selected_groups(self) -> list[CauseRow]:
         """Return the selected heading rows of a list that is grouped by cause; empty for another list."""
         rows = self._rows
         if rows is None:
             return []
         return [row for row in rows.loaded_rows() if isinstance(row, CauseRow) and row.key in rows.selected_keys]
 
-    def _selected_count(self) -> int:
+    def _count_selected_records(self) -> int:
         """Return the number of selected records: those of the selected groups, and the single records outside of
         these groups."""
-        groups = self._selected_groups()
+        groups = self._list_selected_groups()
         causes = {group.cause for group in groups}
         rows = self._rows.loaded_rows() if groups and self._rows is not None else ()
         in_groups = {
-            queue_rows.key_of(row)
+            queue_rows.get_row_record_ref(row)
             for row in rows
             if isinstance(row, QueueRow) and (cause_of(row.item.record) or NO_CAUSE) in causes
         }
         return sum(group.group.count for group in groups) + len(self._selected.keys() - in_groups)
 
     @property
-    def selected_refs(self) -> frozenset[Ref]:
+    def selected_refs(self) -> frozenset[RecordRef]:
         """The kind and id of each single record that is selected."""
         return frozenset(self._selected if self else ())
 
-    def _selected_in_order(self) -> list[ChosenRecord]:
+    def _list_selected_in_order(self) -> list[ChosenRecord]:
         """Return the selected single records in the order of the list. Records whose rows are no longer loaded
         come last."""
         self._store_versions()
@@ -210,13 +210,15 @@ class QueueSelection(QObject):
         if rows is None:
             return
         loaded = {
-            queue_rows.key_of(row): _chosen_record(row) for row in rows.loaded_rows() if isinstance(row, QueueRow)
+            queue_rows.get_row_record_ref(row): _make_chosen_record(row)
+            for row in rows.loaded_rows()
+            if isinstance(row, QueueRow)
         }
         order = [key for key in loaded if key in rows.selected_keys]
         order += [key for key in self._selected if key in rows.selected_keys and key not in loaded]
         self._selected = {key: self._selected.get(key) or loaded[key] for key in order}
 
-    def _matching_count(self) -> tuple[int, str]:
+    def _count_matching_records(self) -> tuple[int, str]:
         """Return the number of records that match the filter, and the text for this number. If not all rows are
         read yet and the queue is filtered, the number is that of the rows read so far."""
         rows = self._rows
@@ -242,11 +244,11 @@ class QueueSelection(QObject):
         bar.setVisible(bool(self))
         if not self:
             return
-        of = self._matching_count()[1]
+        of = self._count_matching_records()[1]
         words = (
             translate("bulk.bar.all_chosen", of=of)
             if self.has_all_selected
-            else translate("bulk.bar.chosen", n=self._selected_count(), of=of)
+            else translate("bulk.bar.chosen", n=self._count_selected_records(), of=of)
         )
         bar.count.show_text(words)
         bar.all.show_text(translate("bulk.bar.all", of=of))
@@ -260,13 +262,15 @@ class QueueSelection(QObject):
 
     def find_disabled_reason(self, action: BulkAction) -> str:
         """Return why this action can't run on the selected records; "" if the action can run."""
-        has_checks = any(kind == _CREDIT_CHECK_KIND for kind, _ in self._selected) or bool(self._selected_groups())
+        has_checks = any(kind == _CREDIT_CHECK_KIND for kind, _ in self._selected) or bool(
+            self._list_selected_groups()
+        )
         if action is BulkAction.REFETCH and not has_checks:
             return self._context.translate("bulk.bar.refetch_off")
         return self._context.find_disabled_reason(action.value)
 
 
-def _chosen_record(row: QueueRow) -> ChosenRecord:
+def _make_chosen_record(row: QueueRow) -> ChosenRecord:
     record = row.item.record
     return ChosenRecord(*case_words.make_record_ref(record), record.version)
 
@@ -286,17 +290,17 @@ class _MatchingRecords:
     """A function object that returns the records of a bulk run: all records that match the query at the time of
     the call; for a query without conditions, the name of the queue."""
 
-    query: ListQuery
+    query: QueueListQuery
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord] | str:
         if self.query.is_whole:
             return self.query.queue
-        read = queue_rows.read_rows(self.query)
+        read = queue_rows.make_row_reader(self.query)
         page = read(services, None, _READ_PAGE_SIZE)
-        chosen = [_chosen_record(row) for row in page.rows]
+        chosen = [_make_chosen_record(row) for row in page.rows]
         while page.next is not None and len(chosen) < _MAX_SELECTED_RECORDS:
             page = read(services, page.next, _READ_PAGE_SIZE)
-            chosen += [_chosen_record(row) for row in page.rows]
+            chosen += [_make_chosen_record(row) for row in page.rows]
         return chosen
 
 
@@ -305,7 +309,7 @@ class _GroupedRecords:
     """A function object that returns the records of a bulk run: all records of the selected groups (`queries`),
     and the single records (`chosen`), each once."""
 
-    queries: tuple[ListQuery, ...]
+    queries: tuple[QueueListQuery, ...]
     chosen: tuple[ChosenRecord, ...]
 
     def __call__(self, services: "Console") -> Sequence[ChosenRecord]:

@@ -60,16 +60,16 @@ class SaveViewDialog(DialogFrame):
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.act_button.click)
         self._update_act_button()
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return self.name_field.edit
 
-    def _check_boxes(self) -> tuple[QWidget, ...]:
+    def _list_check_boxes(self) -> tuple[QWidget, ...]:
         return self.team_box, self.replace_box
 
     def _show_form(self, *above: QWidget) -> None:
         note = TextLabel(self._context.translate(f"dialog.{self.name}.effect"), "small", "muted", wrap=True)
         form = QWidget()
-        form.setLayout(make_column(*above, self.name_field, *self._check_boxes(), note, gap=10))
+        form.setLayout(make_column(*above, self.name_field, *self._list_check_boxes(), note, gap=10))
         self.show_content(form)
 
     @Slot()
@@ -101,17 +101,17 @@ class SaveViewDialog(DialogFrame):
             self._show_failure,
             owner=self,
             label=context.translate(f"dialog.{self.name}.title"),
-            describe=self._saved_toast,
+            describe=self._make_saved_toast,
             attempt=(self.name, *given),
             key="saved views",
             provider="",
         )
 
-    def _saved_toast(self, view: SavedView) -> Toast:
+    def _make_saved_toast(self, view: SavedView) -> Toast:
         return Toast(self._context.translate(f"dialog.{self.name}.done"), view.name)
 
     def _show_saved(self, view: SavedView) -> None:
-        self._context.toast_requested.emit(self._saved_toast(view))
+        self._context.toast_requested.emit(self._make_saved_toast(view))
         self.saved.emit(view)
         self.accept()
 
@@ -137,7 +137,7 @@ class RenameViewDialog(SaveViewDialog):
         self._id = view.id
         super().__init__(context, view.content, parent, view)
 
-    def _check_boxes(self) -> tuple[QWidget, ...]:
+    def _list_check_boxes(self) -> tuple[QWidget, ...]:
         self.team_box.hide()
         self.replace_box.hide()
         return ()

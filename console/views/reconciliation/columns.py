@@ -23,7 +23,7 @@ HIDEABLE_RUN_COLUMN_NAMES = ("who", "rows", "ended")
 _STATE_ICON_AND_MARGINS_PX = 27  # px of shape, gap and margins
 
 
-def read_differences(run_id: int, tab_name: str) -> PageReader:
+def make_difference_reader(run_id: int, tab_name: str) -> PageReader:
     """Return a function that reads one page of a run's differences, for a PagedModel. `tab_name` is the name of
     the tab; only differences with the verdicts of this tab are read."""
 
@@ -35,7 +35,7 @@ def read_differences(run_id: int, tab_name: str) -> PageReader:
     return read
 
 
-def read_runs(provider: str | None) -> PageReader:
+def make_run_reader(provider: str | None) -> PageReader:
     """Return a function that reads one page of the reconciliation runs, for a PagedModel: the runs of this
     provider, or of all providers for None."""
 
@@ -47,11 +47,11 @@ def read_runs(provider: str | None) -> PageReader:
     return read
 
 
-def key_of(item: DifferenceItem | RunItem) -> int:
+def get_item_id(item: DifferenceItem | RunItem) -> int:
     return item.found.id if isinstance(item, DifferenceItem) else item.id
 
 
-def difference_columns(context: WindowContext) -> list[Column]:
+def make_difference_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the table of differences: payment, our state, the provider's state, verdict,
     difference of the amounts, and cause."""
     translate = context.translate
@@ -75,7 +75,7 @@ def difference_columns(context: WindowContext) -> list[Column]:
     ]  # fmt: skip
 
 
-def run_columns(context: WindowContext) -> list[Column]:
+def make_run_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the list of runs: days, provider, state, counts, the person who began the run, and its
     begin and end."""
     translate = context.translate

@@ -114,7 +114,7 @@ class ReconcileDialog(DialogFrame):
         self._has_typed_day = True
         self._update_act_button()
 
-    def _typed_days(self) -> tuple[date, date] | None:
+    def _parse_typed_days(self) -> tuple[date, date] | None:
         """Return the first and the last day that the person has typed. If one of them isn't valid, show the error
         at its field and return None."""
         first, last = _parse_day(self.first_day_field.text()), _parse_day(self.last_day_field.text())
@@ -123,11 +123,11 @@ class ReconcileDialog(DialogFrame):
             field.show_error("" if day else translate("dialog.reconcile.no_day"))
         if first is None or last is None:
             return None
-        problem = self._days_problem_key(first, last)
+        problem = self._find_days_problem_key(first, last)
         self.last_day_field.show_error(translate(problem) if problem else "")
         return None if problem else (first, last)
 
-    def _days_problem_key(self, first: date, last: date) -> str:
+    def _find_days_problem_key(self, first: date, last: date) -> str:
         if last < first:
             return "dialog.reconcile.order"
         today = yesterday(self._context, self.chosen_provider).toordinal() + 1
@@ -139,7 +139,7 @@ class ReconcileDialog(DialogFrame):
     def _update_act_button(self) -> None:
         if self._has_begun:
             return  # the run has begun: the fields no longer matter
-        translate, days = self._context.translate, self._typed_days()
+        translate, days = self._context.translate, self._parse_typed_days()
         source = self.chosen_provider if not self.chosen_provider or find_provider(self.chosen_provider) else "source"
         self.about.show_text(translate(f"dialog.reconcile.about.{source or 'none'}"))
         self.act_button.show_text(
@@ -159,7 +159,7 @@ class ReconcileDialog(DialogFrame):
     @Slot()
     def _begin_run(self) -> None:
         days, provider, is_dry_run, context = (
-            self._typed_days(),
+            self._parse_typed_days(),
             self.chosen_provider,
             self.dry_run_box.isChecked(),
             self._context,

@@ -21,7 +21,7 @@ _MAX_SHOWN_FILES = 3
 RUN_FIGURE_NAMES = ("rows", "agree", "differ", "only_ours", "only_theirs", "refused", "waiting")
 
 
-class RunHead(Surface):
+class RunHeader(Surface):
     """The header of a reconciliation run's page: title, state, time, counts and compared files.
 
     Signals:
@@ -104,7 +104,9 @@ class RunHead(Surface):
                 )
             )
         if not view.files:
-            lines.append(TextLabel(context.translate(self._no_files_wording_key(view)), "small", "muted", wrap=True))
+            lines.append(
+                TextLabel(context.translate(self._get_no_files_wording_key(view)), "small", "muted", wrap=True)
+            )
         new_files = QWidget()
         new_files.setLayout(make_column(*lines, gap=2))
         self._box.replaceWidget(self._files, new_files)
@@ -113,7 +115,7 @@ class RunHead(Surface):
         self._files = new_files
 
     @staticmethod
-    def _no_files_wording_key(view: RunView) -> str:
+    def _get_no_files_wording_key(view: RunView) -> str:
         provider = find_provider(view.item.provider)
         if provider is None:
             return "reconcile.file.notices"
@@ -121,7 +123,7 @@ class RunHead(Surface):
         return "reconcile.file.none_yet" if has_daily_files else "reconcile.file.asked_each"
 
     @property
-    def stops(self) -> tuple[QWidget, ...]:
+    def focus_stops(self) -> tuple[QWidget, ...]:
         """The widgets of the header that can have the focus, in tab order."""
         return tuple(self._files.findChildren(CopyableId))
 
@@ -138,7 +140,7 @@ def can_resume(view: RunView | None) -> bool:
     return view is not None and view.item.state is RunState.RESUMABLE
 
 
-def make_run_bar(view: RunView, context: WindowContext) -> NotificationBar | None:
+def make_run_state_bar(view: RunView, context: WindowContext) -> NotificationBar | None:
     """Return the bar with the message about a run that is running, interrupted or failed, or that couldn't read
     some rows of the provider. Return None for any other run."""
     item, translate = view.item, context.translate

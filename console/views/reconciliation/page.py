@@ -17,7 +17,7 @@ from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
 from console.views.pages.permission_buttons import DisabledReasons, bind_right
 from console.views.reconciliation import columns as reconcile_rows
 from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
-from console.views.reconciliation.header import DifferenceFooter, RunHead, can_resume, make_run_bar
+from console.views.reconciliation.header import DifferenceFooter, RunHeader, can_resume, make_run_state_bar
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
@@ -73,7 +73,7 @@ class ReconcilePage(Page):
         self.head = self.make_head(translate("screen.reconcile"), translate("reconcile.sentence"))
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self._build_tools()
-        self.run_head = RunHead(context)
+        self.run_head = RunHeader(context)
         self.tabs = Tabs(translate("reconcile.parts"))
         for part in VERDICTS_OF_PART:
             self.tabs.add(translate(f"reconcile.tab.{part}"), data=part)
@@ -102,8 +102,8 @@ class ReconcilePage(Page):
         self.tools.setLayout(make_column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
-        columns = reconcile_rows.difference_columns(self.context)
-        self.rows = PagedModel(columns, reconcile_rows.key_of, self.context.runner, parent=self)
+        columns = reconcile_rows.make_difference_columns(self.context)
+        self.rows = PagedModel(columns, reconcile_rows.get_item_id, self.context.runner, parent=self)
         self.table = FittedTable(
             self.rows,
             self.context.translate("screen.reconcile"),
@@ -154,8 +154,8 @@ class ReconcilePage(Page):
 
     def _set_tab_order(self) -> None:
         set_tab_order(
-            *self.head.stops, self.go_on, self.begin, self.list_runs, self.older, self.newer, *self.run_head.stops,
-            self.tabs, self.table, *self.footer.buttons,
+            *self.head.stops, self.go_on, self.begin, self.list_runs, self.older, self.newer,
+            *self.run_head.focus_stops, self.tabs, self.table, *self.footer.buttons,
         )  # fmt: skip
 
     # -- which run
@@ -214,7 +214,7 @@ class ReconcilePage(Page):
         for number, part in enumerate(VERDICTS_OF_PART):
             self.tabs.set_count(number, wording.format_count(view.count(part)))
         self._show_run_widgets(visible=True)
-        self.show_state_bar("run", make_run_bar(view, self.context), above=True)
+        self.show_state_bar("run", make_run_state_bar(view, self.context), above=True)
         self._read_rows(view)
         self._set_tab_order()
 
@@ -255,7 +255,7 @@ class ReconcilePage(Page):
         else:
             self._shown_run_and_tab = run_part
             self.list.setCurrentWidget(self.table)
-            self.rows.read_query(self.context.make_page_reader(reconcile_rows.read_differences(*run_part)))
+            self.rows.read_query(self.context.make_page_reader(reconcile_rows.make_difference_reader(*run_part)))
 
     @Slot(int)
     def _read_tab(self, _number: int) -> None:

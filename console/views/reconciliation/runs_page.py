@@ -52,7 +52,7 @@ class ReconcileRunsPage(Page):
         self._provider_names: tuple[str, ...] = ()
         self.begin = bind_right(context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT)
         self.rows = PagedModel(
-            reconcile_rows.run_columns(context), reconcile_rows.key_of, context.runner, parent=self
+            reconcile_rows.make_run_columns(context), reconcile_rows.get_item_id, context.runner, parent=self
         )
         self.table = FittedTable(
             self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.HIDEABLE_RUN_COLUMN_NAMES
@@ -129,7 +129,7 @@ class ReconcileRunsPage(Page):
         """Read the runs of the selected provider from the beginning of the list."""
         if self.context.is_ready:
             self.provider.updateGeometry()
-            self.rows.read_query(self.context.make_page_reader(reconcile_rows.read_runs(self.chosen_provider)))
+            self.rows.read_query(self.context.make_page_reader(reconcile_rows.make_run_reader(self.chosen_provider)))
 
     @Slot()
     def _show_rows(self) -> None:

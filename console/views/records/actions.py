@@ -16,7 +16,7 @@ from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import ALARMBOX, Toast, WindowContext
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.buttons import KeyButton
@@ -39,14 +39,14 @@ class RecordActionHandlers(QObject):
         self._probed_subjects: set[tuple[str, int | str]] = set()
         self._in_bar = in_bar
         self._moved_payment: Payment | None = None
-        self._current_ref: Ref | None = None
+        self._current_ref: RecordRef | None = None
 
     @property
     def page(self) -> Page:
         """The page whose actions these are."""
         return self._page
 
-    def show_current(self, ref: Ref | None) -> None:
+    def show_current(self, ref: RecordRef | None) -> None:
         """Store which record of the page is the current one. If it is another one than before, remove the bar with
         the result of an action, because a person would read it as a result about the current record. The bar of
         a running probe stays: it names its record.

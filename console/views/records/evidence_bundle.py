@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Slot
 from console.views.exports.background_file import BackgroundFile, ProgressCallback
 from console.views.pages.base import Page
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import Ref
+from console.views.runtime.routes import RecordRef
 from console.views.widgets.save_file import ask_for_save_path
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 BUNDLE_RIGHT = "audit_any"
 BUNDLE_SHORTCUT = "Ctrl+Shift+E"
 BUNDLE_KEY_HINT = ((BUNDLE_SHORTCUT,), "key.evidence_bundle")
-RecordReader = Callable[["Console"], Sequence[Ref]]
+RecordReader = Callable[["Console"], Sequence[RecordRef]]
 """Function that returns kind and id of the records; it is called in a worker thread."""
 
 

@@ -62,7 +62,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self._label, self._provider = label, provider
         self.form.changed.connect(self._update_act_button)
         kind, id = case_words.subject_of(record)
-        self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), title, form.draft_inputs)
+        self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), title, form.get_draft_inputs)
         part: QWidget = form
         if self._draft.bar is not None:
             part = QWidget()
@@ -73,7 +73,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         if not isinstance(record, Operation):
             read_choices(context, self.form, *case_words.make_record_ref(record))
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         """The radio button of the first possible kind of evidence. Without evidence nothing can be sent, so Enter
         cancels the dialog."""
         return next((radio for radio in self.form.kinds.values() if radio.isEnabled()), self.cancel_button)

@@ -125,7 +125,7 @@ class EvidenceForm(QWidget):
             field.edit.textChanged.connect(self._update_results)
         self.choose.clicked.connect(self._choose_file)
 
-    def draft_inputs(self) -> dict[str, QWidget]:
+    def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input. The results come last,
         because a draft can select a result only after the evidence that allows it."""
         kinds = {f"kind.{name}": radio for name, radio in self.kinds.items()}

@@ -41,7 +41,7 @@ class NoteDialog(FormDialog):
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.act_button.click)
         self.update_submit_button()
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return self.words_field.edit
 
     def list_inputs(self) -> Sequence[QWidget]:

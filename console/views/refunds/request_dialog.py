@@ -86,12 +86,12 @@ class RefundDialog(DialogFrame):
             "refund",
             str(payment.id),
             payment.merchant_payment_id,
-            self.form.draft_inputs,
+            self.form.get_draft_inputs,
         )
         self.form.changed.connect(draft.store)  # also told by answers to risk signals that were not there before
         return draft
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         return self.form.amount_edit if self.form.isEnabled() else self.cancel_button
 
     def _make_bars(self) -> list[QWidget]:

@@ -119,7 +119,7 @@ class RefundForm(QWidget):
         self.reason.currentIndexChanged.connect(self.changed)
         self.intended_repeat_box.checkStateChanged.connect(self.changed)
 
-    def draft_inputs(self) -> dict[str, QWidget]:
+    def get_draft_inputs(self) -> dict[str, QWidget]:
         """Return the widgets whose contents a draft stores, by the name of the input. Of the answers to risk
         signals, only those to signals of the present plan are included."""
         answers = {f"answer.{rule}": field for rule, field in self._answers.items()}

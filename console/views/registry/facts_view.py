@@ -39,7 +39,7 @@ class CorporationFactsView(QWidget):
         self.hide()
 
     @property
-    def stops(self) -> list[QWidget]:
+    def focus_stops(self) -> list[QWidget]:
         """The widgets that can have the focus, in tab order."""
         return list(self._content.findChildren(LinkButton)) if self._content is not None else []
 

@@ -63,7 +63,7 @@ class TrainingRoute:
     """The route to the page of the training, which only the window of a training has."""
 
 
-Ref: TypeAlias = tuple[str, int]
+RecordRef: TypeAlias = tuple[str, int]
 """The kind ("credit-check", "payment", "order" or "refund") and the id of a record."""
 
 
@@ -75,7 +75,7 @@ class RecordRoute:
     """
 
     id: int
-    trail: tuple[int | Ref, ...] = ()
+    trail: tuple[int | RecordRef, ...] = ()
     place: str = "lookup"
 
 
@@ -85,7 +85,7 @@ class PaymentRoute:
     `place` is the key of the sidebar entry to highlight."""
 
     id: int
-    trail: tuple[int | Ref, ...] = ()
+    trail: tuple[int | RecordRef, ...] = ()
     place: str = "lookup"
 
 
@@ -95,7 +95,7 @@ class OrderRoute:
     `place` is the key of the sidebar entry to highlight."""
 
     id: int
-    trail: tuple[int | Ref, ...] = ()
+    trail: tuple[int | RecordRef, ...] = ()
     place: str = "lookup"
 
 
@@ -105,7 +105,7 @@ class RefundRoute:
     `place` is the key of the sidebar entry to highlight."""
 
     id: int
-    trail: tuple[int | Ref, ...] = ()
+    trail: tuple[int | RecordRef, ...] = ()
     place: str = "lookup"
 
 
@@ -183,7 +183,7 @@ _ROUTE_CLASS_BY_KIND: dict[str, type[RecordRoute | PaymentRoute | OrderRoute | R
 }
 
 
-def route_to(kind: str, id: int, trail: tuple[int | Ref, ...] = (), place: str = "lookup") -> RecordPageRoute:
+def route_to(kind: str, id: int, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup") -> RecordPageRoute:
     """Return the route to the page of the record with this kind and id. `trail` are the records of the list from
     which the page is opened; `place` is the key of the sidebar entry to highlight.
 
@@ -218,13 +218,13 @@ def neighbour_route(route: RecordPageRoute, step: int) -> RecordPageRoute | None
     return route_to(kind, id, route.trail, route.place)
 
 
-def ref_of(route: RecordPageRoute) -> Ref:
+def ref_of(route: RecordPageRoute) -> RecordRef:
     """Return the kind and id of the record whose page the route opens."""
     kind = next(kind for kind, route_class in _ROUTE_CLASS_BY_KIND.items() if route_class is type(route))
     return kind, route.id
 
 
-def _refs_of_trail(route: RecordPageRoute) -> list[Ref]:
+def _refs_of_trail(route: RecordPageRoute) -> list[RecordRef]:
     return [("credit-check", item) if isinstance(item, int) else item for item in route.trail]
 
 
@@ -295,8 +295,8 @@ def decode_route(value: object) -> Route | None:
         return None
 
 
-def _trail_of(value: object) -> tuple[int | Ref, ...]:
-    trail: list[int | Ref] = []
+def _trail_of(value: object) -> tuple[int | RecordRef, ...]:
+    trail: list[int | RecordRef] = []
     for item in value if isinstance(value, list | tuple) else ():
         if type(item) is int:
             trail.append(item)

@@ -219,7 +219,7 @@ class DialogFrame(QDialog):
         else:
             super().open()
 
-    def first_focus(self) -> QWidget:
+    def find_first_focus(self) -> QWidget:
         """Return the widget that has the focus when the dialog opens: Cancel, so that Enter cancels. A subclass
         may return its first field, if its acting button only opens the next step."""
         return self.cancel_button
@@ -363,7 +363,7 @@ class DialogFrame(QDialog):
             if toasts is not None:
                 toasts.add_dialog(self)
             self.act_button.setEnabled(False)
-            self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
+            self.find_first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_act_button)
 
     @Slot()
@@ -380,7 +380,9 @@ class DialogFrame(QDialog):
         self._ready = True
         if not self._disabled_reason and not self._is_busy:
             self.act_button.enable_button()
-        self.set_act_button_first(is_first=self.first_focus() is self.cancel_button and self.act_button.isEnabled())
+        self.set_act_button_first(
+            is_first=self.find_first_focus() is self.cancel_button and self.act_button.isEnabled()
+        )
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         radius = tokens().px("radii", "dialog")

@@ -7,7 +7,7 @@ from console.domain.queues.filter_text import format_filter
 from console.domain.queues.order import QueueOrder, SortColumn
 from console.views.queues.filter_lists import OPTIONAL_FILTER_LISTS
 from console.views.queues.filter_sentence import FilterSentence
-from console.views.queues.rows import SORT_COLUMN_BY_KEY, queue_columns
+from console.views.queues.rows import SORT_COLUMN_BY_KEY, make_queue_columns
 from console.views.theme.design_tokens import Language
 from tests.views.invented_checks import window_context
 
@@ -51,7 +51,7 @@ def test_a_filter_comes_back_as_it_was(sentence: FilterSentence) -> None:
     assert not sentence.chips["certainty"].isHidden()
     assert sentence.edit.text() == "flavour:sweet"
     assert sentence.order == QueueOrder(SortColumn.CLIENT, is_descending=True)
-    sentence.clear()
+    sentence.clear_filter()
     assert not sentence.text
     assert sentence.order.column is SortColumn.CLIENT
     assert sentence.chips["age"].count() == sentence.chips["age"].findData("age:<1d") + 1
@@ -112,7 +112,7 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
     shown = [sentence.chips[name].currentText() for name in OPTIONAL_FILTER_LISTS]
     assert shown == ["Order, Payment", "10 states", "Confirmed, Unknown", "Nothing to do", "4 causes", "client:7"]
     assert max(map(len, shown)) < 20
-    sentence.clear()
+    sentence.clear_filter()
     assert not sentence.text
     assert all(sentence.chips[name].isHidden() for name in OPTIONAL_FILTER_LISTS)
 
@@ -120,5 +120,5 @@ def test_further_conditions_stand_while_they_are_used(sentence: FilterSentence) 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
 def test_every_column_sorts(queue: str, the_look: object) -> None:
     """But the check box."""
-    keys = {column.key for column in queue_columns(window_context(), queue)}
+    keys = {column.key for column in make_queue_columns(window_context(), queue)}
     assert keys - set(SORT_COLUMN_BY_KEY) == {"check"}

@@ -4,7 +4,13 @@ import pytest
 
 from console.domain.queues.filter_text import parse_filter
 from console.domain.records import Work, WorkState
-from console.views.queues.rows import ListQuery, make_filter, make_heading_function, queue_columns, read_rows
+from console.views.queues.rows import (
+    QueueListQuery,
+    make_heading_function,
+    make_item_filter,
+    make_queue_columns,
+    make_row_reader,
+)
 from tests.views.invented_checks import NOW, QueueServices, check, window_context
 
 PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
@@ -13,14 +19,14 @@ PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
 def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
     """The heading says how many; while there is more to read it says nothing."""
     services = QueueServices([check(1, work=PERSON), check(2, work=PERSON), check(3, work=ITSELF)])
-    page = read_rows(ListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
+    page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     group = make_heading_function(window_context())
     assert [(group(row).word, group(row).count) for row in page.rows] == [
         ("Needs a person", "2"),
         ("Needs a person", "2"),
         ("Auto-checking", "1"),
     ]
-    part = read_rows(ListQuery("unknown"))(services, None, 2)  # type: ignore[arg-type]  # likewise
+    part = make_row_reader(QueueListQuery("unknown"))(services, None, 2)  # type: ignore[arg-type]  # likewise
     assert [group(row).count for row in part.rows] == ["", ""]
     assert part.next == "2"
 
@@ -31,14 +37,14 @@ def test_a_text_finds_names_numbers_and_records(text: str) -> None:
     services = QueueServices(
         [check(17), check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
     )
-    page = read_rows(ListQuery("review", text))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
+    page = make_row_reader(QueueListQuery("review", text))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     assert [row.item.record.id for row in page.rows] == [17]
 
 
 def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
     """Some thousand records at a time; the cursor leads on from there."""
     services = QueueServices([check(id, company_name="架空商事") for id in range(1, 7_001)] + [check(9_000)])
-    read = read_rows(ListQuery("review", "みなと"))
+    read = make_row_reader(QueueListQuery("review", "みなと"))
     first = read(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     assert (len(first.rows), services.reads, first.next) == (0, 5, "5000")
     rest = read(services, first.next, 200)  # type: ignore[arg-type]  # likewise
@@ -49,7 +55,7 @@ def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
 @pytest.mark.parametrize(("queue", "grouped"), [("unknown", True), ("incomplete", False)])
 def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, the_look: object) -> None:
     """The group row says it; the other two axes stay."""
-    keys = [column.key for column in queue_columns(window_context(), queue)]
+    keys = [column.key for column in make_queue_columns(window_context(), queue)]
     assert ("work" not in keys) is grouped
     assert {"state", "certainty"} <= set(keys)
 
@@ -58,7 +64,7 @@ def test_an_export_has_what_the_list_has() -> None:
     """The conditions and the words of the filter; the whole queue has no filter."""
     items = QueueServices([check(17), check(18, client_id="7")]).read_queue("review").items
     found = parse_filter("client:7 みなと")
-    is_listed = make_filter(ListQuery("review", found.words, found.chosen), NOW)
+    is_listed = make_item_filter(QueueListQuery("review", found.words, found.chosen), NOW)
     assert is_listed is not None
     assert [item.record.id for item in items if is_listed(item)] == [18]
-    assert make_filter(ListQuery("review"), NOW) is None
+    assert make_item_filter(QueueListQuery("review"), NOW) is None
