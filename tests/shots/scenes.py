@@ -301,6 +301,7 @@ def purchase(stage: Stage) -> None:
             control.release_calls()
         stage.until(lambda dialog=dialog: not dialog.is_busy)  # type: ignore[misc]  # of this turn
         if name != "asking":
+            stage.until(lambda: bool(stage.find(LookupPage).company.records))  # the page behind has read it too
             stage.shoot(f"dialog-purchase-{name}")
         dialog.cancel_button.click()
         stage.settle()

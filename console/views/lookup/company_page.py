@@ -112,9 +112,8 @@ class CompanyView(QWidget):
         line = make_row()
         names = make_flow_widget(self.name, self.furigana, gap=12)
         line.addLayout(make_column(names, numbers, gap=2), 1)
-        line.addWidget(ReasonLabel(self.buy_button), 0, Qt.AlignmentFlag.AlignTop)
-        line.addWidget(self.copy_button, 0, Qt.AlignmentFlag.AlignTop)
-        line.addWidget(self.buy_button, 0, Qt.AlignmentFlag.AlignTop)
+        buttons = make_flow_widget(ReasonLabel(self.buy_button), self.copy_button, self.buy_button)
+        line.addWidget(buttons, 0, Qt.AlignmentFlag.AlignTop)
         head.setLayout(make_column(line, self.registry_facts, self.totals, gap=2, margins=(24, 12, 24, 14)))
         return head
 
