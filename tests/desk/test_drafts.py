@@ -42,7 +42,7 @@ def type_refund(person: Person, payment: Payment) -> RefundDialog:
 def home_bars(person: Person) -> list[NotificationBar]:
     person.frame.show_route(HomeRoute())
     page = person.page(HomePage)
-    return [page._named_bars[name] for name in page.bar_names() if name.startswith("draft.")]
+    return [page._named_bars[name] for name in page.list_bar_names() if name.startswith("draft.")]
 
 
 @pytest.mark.usefixtures("embedded")
@@ -246,4 +246,4 @@ def test_a_record_that_is_gone_says_so(sit: Sit) -> None:
     crash(person)
     again = sit()
     page = again.page(PaymentPage)
-    assert "failed" in page.bar_names()
+    assert "failed" in page.list_bar_names()

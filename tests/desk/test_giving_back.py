@@ -49,7 +49,7 @@ def test_a_record_is_given_back_by_key_and_button(sit: Sit, console: Console, pa
         person.until(lambda: page.view is not None and page.view.taken is not None)
         give_back()
         person.until(lambda: takes(console) == [])
-        person.until(lambda: "taken" not in page.bar_names())
+        person.until(lambda: "taken" not in page.list_bar_names())
     whats = [entry.what for entry in console.recovery.read_record("payment", payment.id).timeline]
     assert len([what for what in whats if what.endswith("given_up")]) == 2
 
@@ -99,7 +99,7 @@ def test_a_record_is_handed_over_with_a_note(seats: Seats, sit: Sit, console: Co
     person = sit()
     page = at_payment(person, payment)
     person.press("H")
-    assert "act" in page.bar_names()
+    assert "act" in page.list_bar_names()
     person.press("T")
     person.until(lambda: page.view is not None and page.view.taken is not None)
     person.press("H")
@@ -130,7 +130,7 @@ def test_a_selection_is_given_back(seats: Seats, sit: Sit, console: Console, san
     person.press("Ctrl+A")
     button = page.selection.bar.give_back
     button.click()
-    person.until(lambda: "act" in page.bar_names())
+    person.until(lambda: "act" in page.list_bar_names())
     person.press("Ctrl+D")
     person.press("T")
     person.until(lambda: takes(console) == ["op-a"])
@@ -158,7 +158,7 @@ def test_a_lookup_without_a_hit_says_what_was_searched(sit: Sit, text: str) -> N
     words = " ".join(label.plain for label in state.findChildren(TextLabel))
     assert text in words
     assert "customers" in words
-    assert page.bar_names() == ()
+    assert page.list_bar_names() == ()
 
 
 def test_the_search_box_is_never_empty(sit: Sit) -> None:

@@ -157,7 +157,7 @@ def test_a_payment_and_the_refunds_in_its_tab(
     for key in "PETNRM":
         person.press(key)
     assert acts == [("probe", row), ("resolve", row), ("take", row), ("note", row)]
-    assert "act" in page.bar_names(), "the keys that a refund hasn't say so"
+    assert "act" in page.list_bar_names(), "the keys that a refund hasn't say so"
 
 
 def test_a_check_and_the_earlier_ones_in_its_tab(
@@ -356,6 +356,6 @@ def test_bulk_keys_say_why_not(person: Person, desk: Furnished, acts: list[tuple
             person.press(key)
             person.until(lambda heard=heard: bool(heard))  # type: ignore[misc]  # of this turn
         assert [one.is_urgent for one in heard] == [True], key
-        assert "act" in page.bar_names()
+        assert "act" in page.list_bar_names()
         page.hide_bar("act")
     assert acts == []

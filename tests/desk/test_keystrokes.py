@@ -256,7 +256,7 @@ def test_a_difference(person: CountingPerson, desk: Furnished) -> None:
     person.press("Up")
     person.press("M")
     person.rest()
-    assert page.bar_names() != (), "nothing is silent"
+    assert page.list_bar_names() != (), "nothing is silent"
     assert person.keys - before == 2
 
 

@@ -498,7 +498,7 @@ def taken(stage: Stage) -> PaymentPage:
         desk.recovery.take("payment", payment.id)
     page = at_payment(stage, payment)
     stage.person.rest()  # a bar of the take before goes with the reading
-    stage.person.until(lambda: "taken" in page.bar_names())
+    stage.person.until(lambda: "taken" in page.list_bar_names())
     return page
 
 
@@ -714,7 +714,7 @@ def delete_view(stage: Stage) -> Press:
     page = at_saved_view(stage)
     button = KeyButton("", parent=page)
     button.clicked.connect(page.shown_view.delete_view)
-    return page_press(stage, button, "", lambda: "view" in page.bar_names())
+    return page_press(stage, button, "", lambda: "view" in page.list_bar_names())
 
 
 @case("ShownView._restore_view", trail=("view.restored",))

@@ -221,7 +221,7 @@ def test_an_unknown_refund_blocks_another_and_says_so(
         lead.refunds.approve(refund.id)
     assert console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN
     page = at_payment(person, payment)
-    person.until(lambda: "refund" in page.bar_names())
+    person.until(lambda: "refund" in page.list_bar_names())
     page.act_on_record("refund")
     dialog = person.dialog(RefundDialog)
     assert not dialog.act_button.isEnabled()

@@ -76,7 +76,7 @@ def test_a_view_is_saved_found_changed_and_deleted(sit: Sit, console: Console, s
     person.no_dialog()
     person.until(lambda: places(person) == [("second", "3")])
     page.shown_view.delete_view()
-    person.until(lambda: places(person) == [] and "view" in page.bar_names())
+    person.until(lambda: places(person) == [] and "view" in page.list_bar_names())
     assert page.sidebar_key == "queues"
     page.shown_view._restore_view(view)
     person.until(lambda: places(person) == [("second", "3")] and page.shown_view.view is not None)
@@ -89,7 +89,9 @@ def test_a_view_of_a_newer_program_says_so(sit: Sit, console: Console, sandbox: 
     person = sit()
     person.frame.show_route(QueuesRoute(view=view.id))
     page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1 and "view" in page.bar_names())
+    person.until(
+        lambda: page.row_model.is_complete and page.row_model.row_count == 1 and "view" in page.list_bar_names()
+    )
     assert page.filter.text == "kind:credit-check"
     person.frame.show_route(QueuesRoute(view=view.id + 99))
-    person.until(lambda: "view" in page.bar_names() and page.shown_view.view == view)
+    person.until(lambda: "view" in page.list_bar_names() and page.shown_view.view == view)

@@ -153,9 +153,9 @@ def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
         refuse(stage, page)
         page.row_model.read_again()
         stage.settle()
-        assert page.bar_names() == ("act",), "the same row is current after reading again"
+        assert page.list_bar_names() == ("act",), "the same row is current after reading again"
         QTest.keyClick(page.table, Qt.Key.Key_Down)
-        assert page.bar_names() == ()
+        assert page.list_bar_names() == ()
 
 
 def refuse(stage: LegibleStage, page: QueuesPage) -> None:

@@ -84,7 +84,7 @@ def incidents(stage: Stage) -> None:
     assert page.current is not None
     stage.desk.console.incidents.resolve(page.current.id, "店舗と合意済み")
     stage.go(AlertsRoute(page.current.main_alert.id))
-    page.read_again()
+    page.read_data_again()
     stage.until(lambda: page.current is not None and page.current.state is IncidentState.RESOLVED)
     stage.settle()
     stage.shoot("alerts-resolved")

@@ -165,7 +165,7 @@ def admin(stage: Stage) -> None:
     stage.until(lambda: page.switch_table.current_item is not None)
     with act_as("lead-b"):
         stage.desk.console.read_only.set_switch("paypay", True, "PayPay の障害（18 時まで）")
-    page.read_again()
+    page.read_data_again()
     stage.settle()
     stage.shoot("admin-read-only")
     dialog = SwitchDialog(page.context, "everything", page.window(), is_on=True)

@@ -24,8 +24,8 @@ from console.views.admin.health_tabs import (
 from console.views.admin.limit_dialog import LimitDialog, limit_name, limit_value_text
 from console.views.admin.switch_dialog import SwitchDialog, scope_name
 from console.views.pages.base import Page, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.permission_buttons import bind_right
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column, StateCell
@@ -72,7 +72,7 @@ class AdminPage(Page):
 
     sidebar_key = "admin"
     help_key = "help.admin"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("O",), "key.read_only"),
         (("C",), "key.change_limit"),
@@ -83,7 +83,7 @@ class AdminPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.head = self.make_head(translate("screen.admin"), translate("admin.sentence"))
+        self.head = self.make_page_head(translate("screen.admin"), translate("admin.sentence"))
         self.tabs = Tabs(translate("screen.admin"))
         for name in _ADMIN_TAB_NAMES:
             self.tabs.add(translate(f"admin.tab.{name}"))
@@ -108,30 +108,30 @@ class AdminPage(Page):
         for part in (*self._tables.values(), self.no_limits):
             self.stack.addWidget(part)
         self._has_limits = True
-        self.add_part(self.head)
-        self.add_part(tab_line)
-        self.add_part(self.stack, 1)
-        self.add_part(self._make_footer())
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(tab_line)
+        self.add_content(self.stack, 1)
+        self.add_content(self._make_footer())
+        self.add_key_hints()
         self.tabs.currentChanged.connect(self._show_tab)
-        self.bind_key("O", partial(self.press_button, self.switch_button))
-        self.bind_key("C", partial(self.press_button, self.limit_button))
+        self.bind_shortcut("O", partial(self.press_button, self.switch_button))
+        self.bind_shortcut("C", partial(self.press_button, self.limit_button))
         set_tab_order(*self.head.stops, self.tabs, *self._tables.values(), *self._buttons)
         self._show_tab()
 
     def _make_table(self, name: str, columns: Sequence[Column], key_of: Callable[[Any], Hashable]) -> StaticTable:
         table = StaticTable(self.context, columns, key_of, self.context.translate(f"admin.tab.{name}"))
-        ColumnPreferences(self.context, table, f"admin.{name}")
+        ColumnWidthStorage(self.context, table, f"admin.{name}")
         table.rows.page_applied.connect(partial(_select_first, table))
         table.current_changed.connect(self._show_buttons)
         return table
 
     def _make_footer(self) -> Surface:
         translate = self.context.translate
-        self.switch_button = bind_right(
+        self.switch_button = bind_button_to_right(
             self.context, KeyButton(translate("admin.set_read_only"), "O", "primary", binds=False), "set_read_only"
         )
-        self.limit_button = bind_right(
+        self.limit_button = bind_button_to_right(
             self.context, KeyButton(translate("admin.change_limit"), "C", "primary", binds=False), "limits"
         )
         self.switch_button.clicked.connect(self._set_switch)
@@ -148,7 +148,7 @@ class AdminPage(Page):
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         shown = self.stack.currentWidget()
         return (shown if isinstance(shown, StaticTable) else None), self.tabs
 
@@ -216,7 +216,7 @@ class AdminPage(Page):
         scope = self.switch_table.current_item
         if isinstance(scope, _SwitchRow):
             dialog = SwitchDialog(self.context, scope.name, self.window(), is_on=not scope.is_on)
-            dialog.answered.connect(self.read_again)
+            dialog.answered.connect(self.read_data_again)
             dialog.open()
 
     @Slot()
@@ -224,7 +224,7 @@ class AdminPage(Page):
         limit = self.limit_table.current_item
         if isinstance(limit, Limit):
             dialog = LimitDialog(self.context, limit, self.window())
-            dialog.answered.connect(self.read_again)
+            dialog.answered.connect(self.read_data_again)
             dialog.open()
 
 

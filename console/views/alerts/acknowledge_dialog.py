@@ -9,7 +9,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
 from console.domain.registry.watched_facts import CHANGE_RULE
 from console.domain.tasks.records import Alert, AlertItem
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
@@ -47,7 +47,7 @@ class AcknowledgeDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_worker(context, self.act_button)
+        bind_button_to_worker(context, self.act_button)
         self._context, self._alert = context, alert
         self._ids = [alert.id, *(other.id for other in others if other.id != alert.id)]
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)

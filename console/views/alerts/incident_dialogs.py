@@ -45,7 +45,7 @@ class IncidentDialog(FormDialog):
             self.choice.currentIndexChanged.connect(self.update_submit_button)
         self.show_form()
         self._act_shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
-        self._act_shortcut.activated.connect(self.submit)
+        self._act_shortcut.activated.connect(self.submit_form)
         self.update_submit_button()
 
     def make_drop_down_list(self) -> DropDownList | None:

@@ -21,9 +21,9 @@ from console.views.alerts.incident_card import IncidentCard
 from console.views.alerts.incident_dialogs import INCIDENT_DIALOGS, HandOverIncidentDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
-from console.views.pages.base import Page, add_hidden_buttons, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.permission_buttons import bind_right
+from console.views.pages.base import Page, add_hidden_buttons_to_menu, set_tab_order
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import incidents as words
@@ -56,7 +56,7 @@ class AlertsPage(Page):
 
     sidebar_key = "alerts"
     help_key = "help.alerts"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("A",), "key.acknowledge"),
@@ -76,28 +76,28 @@ class AlertsPage(Page):
         self._is_there = False
         self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds=False)
         self.closed_button.clicked.connect(self._toggle_closed_incidents)
-        self.head = self.make_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
+        self.head = self.make_page_head(translate("screen.alerts"), translate("alerts_screen.sentence"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
             context, _incident_columns(context), _incident_id, translate("screen.alerts"),
             hideable_columns=("extent",), group_of=self._row_group_of,
         )  # fmt: skip
-        ColumnPreferences(context, self.table, "incidents")
+        ColumnWidthStorage(context, self.table, "incidents")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
-        self.list.setMinimumHeight(self.table.height_for_rows(_MIN_VISIBLE_INCIDENT_ROWS))
+        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_INCIDENT_ROWS))
         self.card = IncidentCard(context)
-        self.head.menu_parts.append(partial(add_hidden_buttons, self.card))
+        self.head.menu_parts.append(partial(add_hidden_buttons_to_menu, self.card))
         self._make_buttons()
-        self.add_part(self.head)
-        self.add_part(self.list, 1)
-        self.add_part(self.card)
-        self.add_part(self.footer)
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(self.list, 1)
+        self.add_content(self.card)
+        self.add_content(self.footer)
+        self.add_key_hints()
         self.table.opened.connect(self._open_record)
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._select_linked_or_first)
-        self.bind_key("C", partial(self._press_button, self.closed_button))
+        self.bind_shortcut("C", partial(self._press_button, self.closed_button))
         set_tab_order(*self.head.stops, self.table, *self._buttons, self.row.more)
 
     def _make_buttons(self) -> None:
@@ -132,9 +132,9 @@ class AlertsPage(Page):
 
     def _make_button(self, key: str, act: Callable[[], object], words_key: str = "") -> KeyButton:
         text = self.context.translate(words_key) if words_key else ""
-        button = bind_right(self.context, KeyButton(text, key, binds=False), "note")
+        button = bind_button_to_right(self.context, KeyButton(text, key, binds=False), "note")
         button.clicked.connect(act)
-        self.bind_key(key, partial(self._press_button, button))
+        self.bind_shortcut(key, partial(self._press_button, button))
         return button
 
     def _press_button(self, button: KeyButton) -> None:
@@ -157,7 +157,7 @@ class AlertsPage(Page):
         text size.
         """
         super().adapt_to_low_window(is_low_window=is_low_window)
-        self.table.set_group_of(None if is_low_window else self._row_group_of)
+        self.table.group_rows_by(None if is_low_window else self._row_group_of)
         self.table.fit_columns()
         self._show_panel_and_buttons()
 
@@ -168,7 +168,7 @@ class AlertsPage(Page):
             self._wanted_id = route.id
         self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return (self.table,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:

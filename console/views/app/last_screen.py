@@ -24,7 +24,7 @@ class LastScreen(QObject):
     def _store_screen(self) -> None:
         page, route = self._frame.current_page, self._frame.current_route
         if self._is_restored and page is not None and route is not None:
-            screen = {"route": encode_route(route), "page": dict(page.screen_state())}
+            screen = {"route": encode_route(route), "page": dict(page.get_screen_state())}
             self._context.own_state.store(SCREEN, screen)
 
     @Slot()

@@ -42,7 +42,7 @@ class NoticesDialog(DialogFrame):
             context, _notice_columns(context), lambda notice: notice, translate("dialog.notices.title")
         )
         self._list = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
-        self._list.setFixedHeight(self.table.height_for_rows(_VISIBLE_NOTICE_ROWS))
+        self._list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_NOTICE_ROWS))
         self.sentence = TextLabel("", wrap=True, selectable=True)
         self.sentence.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()

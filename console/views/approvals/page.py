@@ -65,19 +65,19 @@ class ApprovalsPage(Page):
 
     sidebar_key = "approvals"
     help_key = "help.approvals"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.other_request"),
         (("Space",), "key.read_on"),
         (("Enter",), "key.into_request"),
         *_DECISION_KEY_HINTS,
         *list_export.EXPORT_KEY_HINTS,
     )
-    hints_of_proposal: tuple[KeyHint, ...] = (
+    proposal_key_hints: tuple[KeyHint, ...] = (
         (("↓", "↑"), "key.other_request"),
         (("Enter",), "key.open"),
         (("F1",), "key.help"),
     )
-    hints_in_request = (
+    request_key_hints = (
         (("↓", "↑"), "key.scroll"),
         (("End",), "key.to_the_end"),
         (("Esc",), "key.to_the_list"),
@@ -142,9 +142,9 @@ class ApprovalsPage(Page):
         right.setLayout(parts_of_request)
         self._middle = make_row(self.list, right, gap=0)
         self._middle.setStretch(1, 1)
-        self.rename(self.context.translate("screen.approvals"))
-        self.add_part(self._middle, 1)
-        self.add_hints()
+        self.set_page_name(self.context.translate("screen.approvals"))
+        self.add_content(self._middle, 1)
+        self.add_key_hints()
 
     def _connect_signals(self) -> None:
         self.list.chosen.connect(self._show_selected)
@@ -161,9 +161,9 @@ class ApprovalsPage(Page):
             ("W", self.withdraw, self.open_withdrawal),
         ):
             button.clicked.connect(act)
-            self.bind_key(key, partial(self.press_button, button))
-        self.bind_key("P", self.probe_payment)
-        self.bind_key("Ctrl+C", self._copy_summary)
+            self.bind_shortcut(key, partial(self.press_button, button))
+        self.bind_shortcut("P", self.probe_payment)
+        self.bind_shortcut("Ctrl+C", self._copy_summary)
         for signal in (
             self.context.people_changed,
             self.context.person_changed,
@@ -183,10 +183,10 @@ class ApprovalsPage(Page):
     def _show_hints(self, is_in_request: bool) -> None:
         """Show the keyboard shortcuts of the current proposal, of the list, or, while the focus is inside the
         request, of the request."""
-        hints = self.hints_in_request if is_in_request else self.hints
+        hints = self.request_key_hints if is_in_request else self.key_hints
         if self.proposal is not None:
-            hints = self.hints_of_proposal
-        self.hint_bar.show_hints([(keys, self.context.translate(words)) for keys, words in hints])
+            hints = self.proposal_key_hints
+        self.hint_bar.show_key_hints([(keys, self.context.translate(words)) for keys, words in hints])
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -200,7 +200,7 @@ class ApprovalsPage(Page):
                 self.refund_id, self.proposal = route.id, None
             self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         """The widgets that may get the focus when the page opens: the list, or the button of the empty page. They
         include no decision button, so that Enter never approves or rejects a request."""
         is_empty_shown = self.content.currentWidget() is self.empty
@@ -466,7 +466,7 @@ class ApprovalsPage(Page):
         if self.shown_view is not None:
             self.acts.probe(self.shown_view.payment)
         else:
-            self.refuse_key(self.context.translate("act.not_for_selected"))
+            self.show_key_refusal(self.context.translate("act.not_for_selected"))
 
     @Slot()
     def open_approval(self) -> None:

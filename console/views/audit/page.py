@@ -12,7 +12,7 @@ from console.domain.records import AuditEntry
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page
-from console.views.pages.column_preferences import ColumnPreferences
+from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import column_width_for
@@ -41,7 +41,7 @@ class AuditPage(Page):
 
     sidebar_key = "audit"
     help_key = "help.audit"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("V",), "key.verify"),
@@ -52,13 +52,13 @@ class AuditPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.head = self.make_head(translate("screen.audit"), translate("audit_screen.sentence"))
+        self.head = self.make_page_head(translate("screen.audit"), translate("audit_screen.sentence"))
         self.verify = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
         self.verify.clicked.connect(self._verify_trail)
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.AUDIT))
         self.rows = PagedModel(_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
         self.table = FittedTable(self.rows, translate("screen.audit"), hideable_columns=("chain",))
-        ColumnPreferences(context, self.table, "audit")
+        ColumnWidthStorage(context, self.table, "audit")
         self.table.opened.connect(self._open_record)
         self.rows.page_applied.connect(self._show_rows)
         self.rows.failed.connect(self.show_reading_failure)
@@ -66,17 +66,17 @@ class AuditPage(Page):
         tools = Surface(edge="bottom")
         whose = TextLabel(translate("audit_screen.whose"), "small", "muted", wrap=True)
         tools.setLayout(make_row(self.verify, self.export.button, 8, whose, margins=(margin, 8, margin, 8)))
-        self.add_part(self.head)
-        self.add_part(tools)
-        self.add_part(self.table, 1)
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(tools)
+        self.add_content(self.table, 1)
+        self.add_key_hints()
         self.add_button_shortcut(self.verify)
 
     def show_route(self, route: object) -> None:
         if self.rows.rowCount() == 0:
             self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return (self.table,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:

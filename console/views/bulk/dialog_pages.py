@@ -20,7 +20,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.exports.list_export import ListExport
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import bulk as bulk_words
 from console.views.presenters.columns import column_width_for
 from console.views.runtime.context import WindowContext
@@ -124,7 +124,7 @@ class OutcomeView(QWidget):
             self.filter.addItem(translate(f"bulk.filter.{only or 'all'}"), only)
         self.filter.currentIndexChanged.connect(self._filter_rows)
         self.export = ListExport(context, self, self._make_export_request)
-        self.discard = bind_worker(context, KeyButton(translate("bulk.discard")))
+        self.discard = bind_button_to_worker(context, KeyButton(translate("bulk.discard")))
         self.discard.clicked.connect(self.discard_requested)
         self.discard.hide()
         self.table = _make_row_table(

@@ -12,7 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkItem, BulkProgress
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import OutcomeView
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, TaskHandle
@@ -40,7 +40,7 @@ class RunDialog(DialogFrame):
             close_name=context.translate("action.close"),
             parent=parent,
         )
-        bind_worker(context, self.act_button)
+        bind_button_to_worker(context, self.act_button)
         self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
         self._context = context
         self.run: BulkRun | None = None

@@ -36,7 +36,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
     tabs: CreditCheckTabs
     action_names = ("probe", "refetch", "resolve", "renew")
     help_key = "help.record"
-    hints = record_hints(*action_names, "open_pdf")
+    key_hints = record_hints(*action_names, "open_pdf")
 
     def __init__(self, context: WindowContext) -> None:
         translate = context.translate
@@ -52,7 +52,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         self.pdf_button.clicked.connect(self._open_pdf)
         tabs.pdf_requested.connect(self._open_stored_pdf)
         tabs.comparison_requested.connect(self._compare_stored_pdf)
-        self.bind_key(SHORTCUT_BY_ACTION["open_pdf"], partial(self._run_action_by_shortcut, "open_pdf"))
+        self.bind_shortcut(SHORTCUT_BY_ACTION["open_pdf"], partial(self._run_action_by_shortcut, "open_pdf"))
 
     def read_view(self, services: "Console", id: int) -> CreditCheckView:
         return services.credit_checks.read_credit_check(id)

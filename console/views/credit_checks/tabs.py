@@ -92,7 +92,7 @@ class CreditCheckTabs(RecordTabs):
         next_lines = planned_lines(view.record, self._context)
         rows = _make_document_rows(view, self._context)
         self._document_table.show_rows(rows)
-        self._document_table.setFixedHeight(self._document_table.height_for_rows(min(len(rows), 4)))
+        self._document_table.setFixedHeight(self._document_table.compute_height_for_rows(min(len(rows), 4)))
         self._compare_button.setVisible(len(view.documents) > 1)
         attempts = [entry for entry in entries if entry.what in _FETCH_AUDIT_ACTIONS]
         self._attempts.show_lines(

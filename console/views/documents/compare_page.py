@@ -55,7 +55,7 @@ class ComparePage(Page):
 
     sidebar_key = "lookup"
     help_key = "help.compare"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("N", "B"), "key.difference"),
         (("PgUp", "PgDown"), "key.pages"),
@@ -94,10 +94,10 @@ class ComparePage(Page):
             sides.addWidget(side)
         sides.setChildrenCollapsible(False)
         self._rows.setMinimumHeight(140)
-        self.add_part(head)
-        self.add_part(sides, 3)
-        self.add_part(self._rows, 1)
-        self.add_hints()
+        self.add_content(head)
+        self.add_content(sides, 3)
+        self.add_content(self._rows, 1)
+        self.add_key_hints()
         self.back.clicked.connect(self._leave_page)
         self.list.current_changed.connect(self._show_current_difference)
         self.list.rows.page_applied.connect(self._select_first)
@@ -107,7 +107,7 @@ class ComparePage(Page):
             ("PgDown", partial(self._turn_pages, 1)),
             ("PgUp", partial(self._turn_pages, -1)),
         ):
-            self.bind_key(keys, act)
+            self.bind_shortcut(keys, act)
 
     # -- which documents
 
@@ -118,10 +118,10 @@ class ComparePage(Page):
             self._close_documents()
             self.route = route
             self.title.show_text(self.context.translate("compare.title", id=route.record))
-            self.rename(self.title.plain)
+            self.set_page_name(self.title.plain)
             self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.list, self.new_view
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:

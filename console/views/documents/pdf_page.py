@@ -52,7 +52,7 @@ class PdfPage(Page):
 
     sidebar_key = "lookup"
     help_key = "help.pdf"
-    hints = (
+    key_hints = (
         (("PgUp", "PgDown"), "key.pages"),
         (("T",), "key.pdf_text"),
         (("C",), "key.compare"),
@@ -129,10 +129,10 @@ class PdfPage(Page):
         copies = (self.save_button, self.print_button)
         flow = make_flow_widget(steps, sizes, self.text_button, self.compare_button, *copies, find, gap=16)
         tools.setLayout(make_column(flow, margins=(margin, 8, margin, 8)))
-        self.add_part(head)
-        self.add_part(tools)
-        self.add_part(self._views, 1)
-        self.add_hints()
+        self.add_content(head)
+        self.add_content(tools)
+        self.add_content(self._views, 1)
+        self.add_key_hints()
 
     def _connect_signals(self) -> None:
         acts: list[tuple[object, Callable[[], object]]] = [
@@ -167,7 +167,7 @@ class PdfPage(Page):
             ("Ctrl+F", self._focus_search_field),
             ("=", self.zoom_in),
         ):
-            self.bind_key(keys, act)
+            self.bind_shortcut(keys, act)
 
     # -- which document
 
@@ -178,10 +178,10 @@ class PdfPage(Page):
             self._close_document()
             self.route = route
             self.title.show_text(self.context.translate("pdf.title", id=route.record))
-            self.rename(self.title.plain)
+            self.set_page_name(self.title.plain)
             self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return (self.text if self.shows_text else self.canvas,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:

@@ -52,8 +52,8 @@ class ListExport(QObject):
             head.add_button(self.button)
         self.printing = PagePrint(context, parent)
         if isinstance(parent, Page):
-            parent.bind_key(PRINT_KEY, self.print_list)
-            parent.bind_key(EXPORT_KEY, self.choose_file)
+            parent.bind_shortcut(PRINT_KEY, self.print_list)
+            parent.bind_shortcut(EXPORT_KEY, self.choose_file)
 
     @property
     def is_running(self) -> bool:

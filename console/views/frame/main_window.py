@@ -79,7 +79,7 @@ class WindowFrame(CoveredWindow):
     Signals:
     - closing: the window is about to close, or a new window replaces it after a sign-out.
     - mentions_requested: the person wants to see the notes that mention them.
-    - page_shown: another route is shown, or the state of the page (`Page.screen_state`), such as its filter, has
+    - page_shown: another route is shown, or the state of the page (`Page.get_screen_state`), such as its filter, has
       changed.
     """
 
@@ -224,7 +224,7 @@ class WindowFrame(CoveredWindow):
 
     @Slot(object)
     def show_route(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
-        """Open the page of `route` and add the route to the history. `state` is the stored `Page.screen_state` of
+        """Open the page of `route` and add the route to the history. `state` is the stored `Page.get_screen_state` of
         this page from an earlier window."""
         if self.current_route != route:
             if self._visits:

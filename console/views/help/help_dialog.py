@@ -54,7 +54,7 @@ class HelpDialog(DialogFrame):
             group_of=self._row_group_of,
         )
         self._list = TableOrEmptyState(self.table, EmptyState(translate("help.none")))
-        self._list.setFixedHeight(self.table.height_for_rows(_VISIBLE_TERM_ROWS))
+        self._list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_TERM_ROWS))
         self.meaning = TextLabel("", wrap=True, selectable=True)
         self.meaning.setMinimumHeight(2 * current_appearance().line_height("body"))
         content = QWidget()

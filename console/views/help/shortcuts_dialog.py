@@ -37,7 +37,7 @@ def open_shortcuts_dialog(frame: WindowFrame, page: Page | None) -> DialogFrame:
         close_name=translate("action.close"),
         parent=frame.window,
     )
-    page_hints = [hint for hint in (page.hints if page else ()) if hint not in _WINDOW_KEY_HINTS]
+    page_hints = [hint for hint in (page.key_hints if page else ()) if hint not in _WINDOW_KEY_HINTS]
     content = QWidget()
     content.setLayout(
         make_row(

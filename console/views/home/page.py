@@ -21,8 +21,8 @@ from console.views.home.draft_bars import DraftBars
 from console.views.home.first_tasks_panel import FirstTasksPanel
 from console.views.home.recent_records import RecentPanel
 from console.views.pages.base import Page, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.presenters.saved_views import count_text, parse_view_key, view_key, view_shape
@@ -69,7 +69,7 @@ class HomePage(Page):
 
     sidebar_key = "home"
     help_key = "help.home"
-    hints = (
+    key_hints = (
         (("Tab",), "key.next_panel"),
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
@@ -83,7 +83,7 @@ class HomePage(Page):
         self._shown_work: UnfinishedWork | None = None
         self._shown_words = ""
         translate = context.translate
-        self.head = self.make_head(translate("screen.home"))
+        self.head = self.make_page_head(translate("screen.home"))
         self.my_panel = CountPanel(translate("home.my_work"))
         self.first_tasks_panel = FirstTasksPanel(context, self)
         self.team_panel = CountPanel(translate("home.team"))
@@ -94,11 +94,11 @@ class HomePage(Page):
         context.saved_views_changed.connect(self._show_saved_views)
         self.my_panel.chosen.connect(self._open_queue)
         self.team_panel.chosen.connect(self._open_queue)
-        self.add_part(self.head)
-        self.add_bars_above()
-        self.add_part(self._make_count_panels())
-        self.add_part(self._make_table_and_recent_panel(), 1)
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_bar_container()
+        self.add_content(self._make_count_panels())
+        self.add_content(self._make_table_and_recent_panel(), 1)
+        self.add_key_hints()
         for signal in (context.work_counts_changed, context.connection_state_changed):
             signal.connect(self._show_work_counts)
         self.draft_bars = DraftBars(self)
@@ -147,7 +147,7 @@ class HomePage(Page):
             parent=self,
         )
         self.table = FittedTable(self.rows, context.translate("home.oldest"), naming_columns=("company",))
-        ColumnPreferences(context, self.table, "home")
+        ColumnWidthStorage(context, self.table, "home")
         self.table.opened.connect(self._open_queue_item)
         self.rows.failed.connect(self.show_reading_failure)
         self.rows.page_applied.connect(self._show_rows)
@@ -198,7 +198,7 @@ class HomePage(Page):
             self.table.go_to_first()
         self.restore_focus()
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self._empty_button
 
     def show_route(self, route: object) -> None:
@@ -266,7 +266,7 @@ class HomePage(Page):
             return
         work = min(stopped_works, key=lambda item: item.operation.started_at)
         words = _describe_unfinished_work(self.context, work)
-        if "unfinished" in self.bar_names() and words == self._shown_words:
+        if "unfinished" in self.list_bar_names() and words == self._shown_words:
             return
         self._shown_words, self._shown_work = words, work
         button = KeyButton(self.context.translate("action.open"), kind="inline")
@@ -280,7 +280,7 @@ class HomePage(Page):
 
     @Slot(object)
     def _open_queue_item(self, item: QueueItem) -> None:
-        trail = tuple(_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_TRAIL_LENGTH))
+        trail = tuple(_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL))
         self.context.navigate(case_words.route_of(item.record, trail, "queues"))
 
     @Slot()

@@ -12,7 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import INCIDENT_KIND, Incident
 from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.domain.tasks.records import Take
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters.takes import given_back_toast
 from console.views.records.collaboration_actions import SHORTCUT_BY_OWN_TAKE_ACTION
 from console.views.runtime.context import WindowContext
@@ -42,7 +42,7 @@ class OwnTakeButtons(QWidget):
         self._context, self._show_refusal = context, show_refusal
         self._subject: _SubjectRef | None = None
         self.give_button, self.hand_over_button = (
-            bind_worker(context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"))
+            bind_button_to_worker(context, KeyButton(context.translate(f"action.{name}"), key, kind="tool"))
             for name, key in SHORTCUT_BY_OWN_TAKE_ACTION.items()
         )
         self.give_button.clicked.connect(self._give_back)

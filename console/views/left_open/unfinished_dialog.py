@@ -142,7 +142,7 @@ class UnfinishedDialog(DialogFrame):
         ]
         self._stack = QStackedWidget()
         for table in self._lists:
-            table.setFixedHeight(self.works.height_for_rows(_VISIBLE_WORK_ROWS))
+            table.setFixedHeight(self.works.compute_height_for_rows(_VISIBLE_WORK_ROWS))
             self._stack.addWidget(table)
         self._bars = QVBoxLayout()
         self.answer = TextLabel("", "small", wrap=True, selectable=True)

@@ -17,9 +17,9 @@ from console.views.lookup.company_tabs import COMPANY_TAB_NAMES, CompanyTab
 from console.views.lookup.company_totals import CompanyTotalsView
 from console.views.lookup.live_check_panel import LiveCheckPanel
 from console.views.lookup.open_items import OpenItemList
-from console.views.pages.base import find_focus, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.permission_buttons import bind_right
+from console.views.pages.base import find_focused_widget, set_tab_order
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord, make_record_ref
@@ -75,7 +75,7 @@ class CompanyView(QWidget):
             context.translate("lookup.checks"),
             hideable_columns=("next", "client", "work"),
         )
-        ColumnPreferences(context, self.table, "company.checks")
+        ColumnWidthStorage(context, self.table, "company.checks")
         self.money = {name: self._make_money_list(name) for name in MONEY_LIST_COLUMNS}
         self.tabs = Tabs(context.translate("record.tabs"))
         self.panel = LiveCheckPanel(context)
@@ -104,7 +104,7 @@ class CompanyView(QWidget):
         self.facts = TextLabel("", "body", "muted")
         self.read_at = TextLabel("", "small", "muted")
         buy = KeyButton(translate("action.purchase"), "B", "primary", binds=False)
-        self.buy_button = bind_right(self._context, buy, "purchase")
+        self.buy_button = bind_button_to_right(self._context, buy, "purchase")
         self.buy_button.clicked.connect(self.open_purchase)
         label = TextLabel(translate("field.corporation_number"), "small", "muted")
         head = Surface(edge="bottom")
@@ -282,7 +282,7 @@ class CompanyView(QWidget):
         self.buy_button.kind = "primary" if live is None else "default"
         self.buy_button.update()
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the page opens, in order of preference: the visible table
         if it has rows, the purchase button, and the corporation number."""
         table = self._visible_table()
@@ -324,7 +324,7 @@ class CompanyView(QWidget):
     def current_record(self) -> ShownRecord | None:
         """The record on which a key acts: that of the focused open item, or of the focused widget in the panel at
         the right; otherwise that of the selected row in the visible list. None if there is no such record."""
-        focus = find_focus(self.window())
+        focus = find_focused_widget(self.window())
         if focus is not None and self.open_items.isAncestorOf(focus):
             return self.open_items.find_record(focus)
         if focus is not None and (id := self.panel.find_check_id(focus)) is not None:
@@ -339,7 +339,9 @@ class CompanyView(QWidget):
         if self.number and self.buy_button.isEnabled():
             self._acts.purchase(self.number)
         else:
-            self._acts.page.refuse_key(self.buy_button.shown_reason or self._context.translate("act.no_company"))
+            self._acts.page.show_key_refusal(
+                self.buy_button.shown_reason or self._context.translate("act.no_company")
+            )
 
     @Slot()
     def refetch_current(self) -> None:
@@ -380,7 +382,9 @@ class CompanyView(QWidget):
     def _refuse_key(self, record: ShownRecord | None, reason_key: str) -> None:
         """Show why a shortcut does nothing: no record is selected, or the sentence with the key `reason_key` about
         the selected one."""
-        self._acts.page.refuse_key(self._context.translate(reason_key if record is not None else "act.none_selected"))
+        self._acts.page.show_key_refusal(
+            self._context.translate(reason_key if record is not None else "act.none_selected")
+        )
 
     @Slot()
     def copy_number(self) -> None:
@@ -457,5 +461,5 @@ def make_money_table(context: WindowContext, name: str) -> StaticTable:
         context.translate(f"record.tab.{name}"),
         hideable_columns=("payer", "next"),
     )
-    ColumnPreferences(context, table, f"company.{name}")
+    ColumnWidthStorage(context, table, f"company.{name}")
     return table

@@ -75,7 +75,7 @@ class FoundRecords(QWidget):
             self.company_list = CompanyList(context, companies, company_title, found.companies.registry_date)
             self.company_list.opened.connect(self.company_opened)
             rows = min(len(companies), _MAX_COMPANY_ROWS)
-            self.company_list.table.setMaximumHeight(self.company_list.table.height_for_rows(rows))
+            self.company_list.table.setMaximumHeight(self.company_list.table.compute_height_for_rows(rows))
             parts.insert(0, self.company_list)
         layout = make_column(*parts, gap=0)
         layout.setStretch(len(parts) - 1, 1)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.views.home.count_panels import CountLine, LineButton
-from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
@@ -99,7 +99,7 @@ class LiveCheckPanel(Surface):
         link.setProperty("record", record.id)
         link.clicked.connect(self._open_clicked_check)
         buttons = self._make_buttons(record)
-        acts = make_column(make_row(*buttons, link, None, gap=8), DisabledReasons(*buttons), gap=4)
+        acts = make_column(make_row(*buttons, link, None, gap=8), DisabledReasonsLabel(*buttons), gap=4)
         part.setLayout(
             make_column(
                 badges,
@@ -117,7 +117,7 @@ class LiveCheckPanel(Surface):
             # Without a key cap: F means the credit check that has the focus, which may be another one.
             button = KeyButton(translate("action.refetch"))
             button.clicked.connect(self.refetched)
-            return [bind_right(self._context, button, "refetch")]
+            return [bind_button_to_right(self._context, button, "refetch")]
         if record.pdf_file_path:
             button = KeyButton(translate("action.open_pdf"), icon="document")
             button.setProperty("record", record.id)

@@ -18,7 +18,7 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.lookup.company_page import CompanyView
 from console.views.lookup.found_records import FoundRecords
-from console.views.pages.base import Page, PageHead, add_hidden_buttons
+from console.views.pages.base import Page, PageHead, add_hidden_buttons_to_menu
 from console.views.pages.corporation_number_field import CorporationNumberField
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
@@ -50,7 +50,7 @@ class LookupPage(Page):
 
     sidebar_key = "lookup"
     help_key = "help.lookup"
-    hints = (
+    key_hints = (
         (("Enter",), "key.open"),
         (("B",), "key.purchase"),
         (("F",), "key.refetch"),
@@ -74,10 +74,10 @@ class LookupPage(Page):
         )
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self.evidence_bundle = EvidenceBundleExport(context, self)
-        self.bind_key(evidence_bundle.BUNDLE_SHORTCUT, self._export_evidence)
+        self.bind_shortcut(evidence_bundle.BUNDLE_SHORTCUT, self._export_evidence)
         self.number = CorporationNumberField(context)
         self.company = CompanyView(context, self.acts)
-        self.head.menu_parts.append(lambda menu: add_hidden_buttons(self.company.panel, menu))
+        self.head.menu_parts.append(lambda menu: add_hidden_buttons_to_menu(self.company.panel, menu))
         self.content = QStackedWidget()
         self.content.addWidget(QWidget())
         self.content.addWidget(self.company)
@@ -86,10 +86,10 @@ class LookupPage(Page):
         margin = tokens().px("spacing", "page_margin")
         line = Surface(edge="bottom")
         line.setLayout(make_column(self.number, margins=(margin, 0, margin, 12)))
-        self.add_part(self.head)
-        self.add_part(line)
-        self.add_part(self.content, 1)
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(line)
+        self.add_content(self.content, 1)
+        self.add_key_hints()
         self.number.lookup_requested.connect(self._look_up_text)
         self.number.edit.textEdited.connect(self._clear_result)
         self.content.currentChanged.connect(self._choose_primary_button)
@@ -103,10 +103,10 @@ class LookupPage(Page):
             "R": self.company.request_refund_of_current,
         }
         for key, act in acts.items():
-            self.bind_key(key, act)
-        self.bind_key("Ctrl+C", self.company.copy_number)
+            self.bind_shortcut(key, act)
+        self.bind_shortcut("Ctrl+C", self.company.copy_number)
         self.add_button_shortcut(self.company.copy_button)
-        self.bind_key("Ctrl+F", self._focus_number_field)
+        self.bind_shortcut("Ctrl+F", self._focus_number_field)
 
     def show_route(self, route: object) -> None:
         if not isinstance(route, LookupRoute) or not route.text:
@@ -118,10 +118,10 @@ class LookupPage(Page):
         else:
             self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         is_company_shown = self.content.currentWidget() is self.company
         if is_company_shown:
-            return self.company.focus_targets()
+            return self.company.list_focus_targets()
         shown = self.content.currentWidget()
         if isinstance(shown, FoundRecords):
             companies = shown.company_list.table if shown.company_list is not None else None
@@ -171,7 +171,7 @@ class LookupPage(Page):
         history: of all the company's records), or of the records that a search has found."""
         request = self._make_export_request()
         if request is None or request.name is ListName.COMPANIES:
-            self.refuse_key(self.context.translate("bundle.none"))
+            self.show_key_refusal(self.context.translate("bundle.none"))
         else:
             self.evidence_bundle.choose_file(partial(_list_export_refs, request))
 
@@ -214,7 +214,9 @@ class LookupPage(Page):
         if result.corporation is not None:
             known = "known_number" if result.corporation.corporation is not None else "unknown_number"
             day = result.corporation.registry_date.isoformat()
-            self.number.show_fact(result.corporation_number, self.context.translate(f"corporation.{known}", day=day))
+            self.number.show_registry_fact(
+                result.corporation_number, self.context.translate(f"corporation.{known}", day=day)
+            )
         self.content.setCurrentWidget(self.company)
         if is_first:
             self.take_focus()
@@ -263,7 +265,7 @@ class LookupPage(Page):
         if text != self._number:
             return
         problems = " ".join(search_problem_text(problem, self.context.translate) for problem in found.query.problems)
-        self.number.show_problems(problems)
+        self.number.show_search_problem(problems)
         records = tuple(found.records)
         companies = list_found_companies(found.companies, records, self.context) if found.query.words else ()
         if found.exact is not None and not problems:

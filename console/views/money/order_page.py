@@ -39,7 +39,7 @@ class OrderPage(MoneyPage[OrderView]):
     related_tab_names = ("payments", "refunds")
     action_names = ("open_payment",)
     shows_sides_and_amounts = False
-    hints = record_hints()
+    key_hints = record_hints()
 
     def __init__(self, context: WindowContext) -> None:
         self.steps = StepList(context.translate("saga.steps"))

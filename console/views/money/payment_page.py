@@ -32,7 +32,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     kind = "payment"
     related_tab_names = ("refunds",)
     action_names = ("probe", "refund", "resolve", "move_order")
-    hints = record_hints(*action_names)
+    key_hints = record_hints(*action_names)
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)

@@ -27,7 +27,7 @@ class RefundPage(MoneyPage[RefundView]):
     kind = "refund"
     related_tab_names = ("refunds",)
     action_names = ("probe", "resolve", "withdraw", "open_payment", "open_approval")
-    hints = record_hints("probe", "resolve", "withdraw")
+    key_hints = record_hints("probe", "resolve", "withdraw")
 
     def read_view(self, services: "Console", id: int) -> RefundView:
         return services.refunds.read_refund(id)

@@ -13,8 +13,8 @@ from console.domain.payments.service_results import SetAsideItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.permission_buttons import bind_right
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -43,7 +43,7 @@ class SetAsidesPage(Page):
 
     sidebar_key = "approvals"
     help_key = "help.set_asides"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("R",), "key.refund"),
@@ -55,7 +55,7 @@ class SetAsidesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.acts = RecordActionHandlers(context, self)
-        self.head = self.make_head(translate("screen.set_asides"), translate("set_asides.sentence"))
+        self.head = self.make_page_head(translate("screen.set_asides"), translate("set_asides.sentence"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.SET_ASIDES), self.head)
         self.table = StaticTable(
             context,
@@ -64,9 +64,9 @@ class SetAsidesPage(Page):
             translate("screen.set_asides"),
             hideable_columns=("limit",),
         )
-        ColumnPreferences(context, self.table, "set_asides")
+        ColumnWidthStorage(context, self.table, "set_asides")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("set_asides.empty"), shape="check"))
-        self.request_button = bind_right(
+        self.request_button = bind_button_to_right(
             context, KeyButton(translate("set_asides.ask"), "R", "primary", binds=False), "refund_request"
         )
         self.request_button.clicked.connect(self.request_refund)
@@ -78,21 +78,21 @@ class SetAsidesPage(Page):
                 self.request_button, ReasonLabel(self.request_button), self.open_refund, None, margins=(24, 8, 24, 8)
             )
         )
-        self.add_part(self.head)
-        self.add_part(self.list, 1)
-        self.add_part(footer)
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(self.list, 1)
+        self.add_content(footer)
+        self.add_key_hints()
         self.table.opened.connect(self._open_payment)
         self.table.current_changed.connect(self._show_buttons)
         self.table.current_changed.connect(self._report_selected_record)
         self.table.rows.page_applied.connect(self._select_first)
-        self.bind_key("R", self._press_request_button)
+        self.bind_shortcut("R", self._press_request_button)
         set_tab_order(*self.head.stops, self.table, self.request_button, self.open_refund)
 
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return (self.table,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:

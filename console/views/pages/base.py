@@ -23,13 +23,13 @@ from console.views.widgets.notification_bars import NotificationBar
 from console.views.widgets.placeholders import EmptyState
 
 _log = logging.getLogger("console.views")
-_HEADER_GAPS_PX = 88  # margins and spaces between the parts of a head, in px
+_HEADER_GAPS_WIDTH_PX = 88  # margins and spaces between the parts of a head, in px
 KeyHint = tuple[Sequence[str], str]
 """One entry of the line of shortcuts: the names of one or more keys, and the wording key of the action that they run.
 """
 
 
-_HINT_GAP_PX = 16
+_KEY_HINT_GAP_PX = 16
 _MIN_FULL_WINDOW_HEIGHT_PX = 480  # height of the lowest window that shows every part of a page, at text size 1
 
 
@@ -39,61 +39,61 @@ def set_tab_order(*stops: QWidget) -> None:
         QWidget.setTabOrder(before, after)
 
 
-def find_focus(window: QWidget) -> QWidget | None:
+def find_focused_widget(window: QWidget) -> QWidget | None:
     """Return the widget of `window` that has the focus; None if none has it. (Qt's type stubs don't mention None.)"""
     return window.focusWidget()
 
 
-class HintsPanel(Surface):
+class KeyHintPanel(Surface):
     """The line at the bottom of a page that shows each keyboard shortcut with the name of its action, and a count
     at the right."""
 
     def __init__(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
         super().__init__(edge="top")
         self.count = TextLabel("", "small", "muted")
-        self.hints: Sequence[tuple[Sequence[str], str]] = ()
+        self.key_hints: Sequence[tuple[Sequence[str], str]] = ()
         self._hints: list[QWidget] = []
         margin = tokens().px("spacing", "page_margin")
-        self._box = make_row(None, self.count, gap=_HINT_GAP_PX, margins=(margin, 6, margin, 4))
+        self._box = make_row(None, self.count, gap=_KEY_HINT_GAP_PX, margins=(margin, 6, margin, 4))
         self._box.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # hints that don't fit are hidden
         self.setLayout(self._box)
-        self.show_hints(hints)
+        self.show_key_hints(hints)
         self.setFixedHeight(current_appearance().frame_height("hint_bar"))
 
-    def show_hints(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
-        """Replace the shown shortcuts with `hints`. Each hint is the key names of a shortcut and the name of its
+    def show_key_hints(self, hints: Sequence[tuple[Sequence[str], str]]) -> None:
+        """Replace the shown shortcuts with `key_hints`. Each hint is the key names of a shortcut and the name of its
         action."""
-        if hints == self.hints:
+        if hints == self.key_hints:
             return
-        self.hints = hints
+        self.key_hints = hints
         for hint in self._hints:
             hint.hide()
             hint.deleteLater()
-        self._hints = [_make_hint(keys, words) for keys, words in hints]
+        self._hints = [_make_key_hint(keys, words) for keys, words in hints]
         for place, hint in enumerate(self._hints):
             self._box.insertWidget(place, hint)
-        self._fit_hints()
+        self._fit_key_hints()
 
     def minimumSizeHint(self) -> QSize:
         return QSize(0, self.height())
 
-    def _fit_hints(self) -> None:
+    def _fit_key_hints(self) -> None:
         """Show as many shortcuts as fit beside the count, and hide the others. The dialog of shortcuts (Ctrl+/)
         lists all of them."""
         room = self.width() - 2 * tokens().px("spacing", "page_margin") - self.count.sizeHint().width()
         for hint in self._hints:
-            room -= hint.sizeHint().width() + _HINT_GAP_PX
+            room -= hint.sizeHint().width() + _KEY_HINT_GAP_PX
             hint.setVisible(room >= 0)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit_hints()
+        self._fit_key_hints()
 
     def event(self, event: QEvent) -> bool:
-        """Call `_fit_hints` when the text of the count or the text size has changed; leave every other event to
+        """Call `_fit_key_hints` when the text of the count or the text size has changed; leave every other event to
         Qt."""
         if event.type() == QEvent.Type.LayoutRequest:
-            self._fit_hints()
+            self._fit_key_hints()
         return super().event(event)
 
     def changeEvent(self, event: QEvent) -> None:
@@ -102,7 +102,7 @@ class HintsPanel(Surface):
             self.setFixedHeight(current_appearance().frame_height("hint_bar"))
 
 
-def _make_hint(keys: Sequence[str], words: str) -> QWidget:
+def _make_key_hint(keys: Sequence[str], words: str) -> QWidget:
     hint = QWidget()
     hint.setLayout(make_row(*(KeyCap(key) for key in keys), TextLabel(words, "small", "muted"), gap=6))
     return hint
@@ -140,9 +140,9 @@ class PageHead(Surface):
         self._grid.addWidget(self.title, 0, 0)
         self._grid.addWidget(self._right_side, 0, 2)
         self._is_button_below: bool | None = None
-        self._place_sentence(below=False)
+        self._move_sentence(below=False)
 
-    def _place_sentence(self, *, below: bool) -> None:
+    def _move_sentence(self, *, below: bool) -> None:
         """Put the sentence about the page below the title (`below`), or beside the title."""
         if below != self._is_button_below:
             self._is_button_below = below
@@ -195,7 +195,7 @@ class PageHead(Surface):
             add_entries(menu)
         return menu
 
-    def point_below(self, button: KeyButton) -> QPoint:
+    def compute_point_below(self, button: KeyButton) -> QPoint:
         """Return the point below an added button (or below `more` while this button is only in the menu), at which
         a menu or panel can open, in px of the screen."""
         shown = button if button.isVisible() else self.more
@@ -209,10 +209,10 @@ class PageHead(Surface):
         """Put the sentence about the page beside the title if it fits there, otherwise below the title."""
         words = current_appearance().font_metrics("body").horizontalAdvance(self.sentence.plain)
         fixed_width = self.title.sizeHint().width() + self._right_side.sizeHint().width()
-        self._place_sentence(below=fixed_width + words + _HEADER_GAPS_PX > self.width())
+        self._move_sentence(below=fixed_width + words + _HEADER_GAPS_WIDTH_PX > self.width())
 
 
-def add_hidden_buttons(part: QWidget, menu: QMenu) -> None:
+def add_hidden_buttons_to_menu(part: QWidget, menu: QMenu) -> None:
     """Add the enabled buttons inside the widget `part` to `menu`, but only if `part` is hidden because the window
     is too small for it."""
     if part.isVisible():
@@ -251,19 +251,19 @@ class Page(QWidget):
 
     `refresh` reads the data of a visible page at once, and that of a hidden page when it is next shown. Its
     `reason` is a code such as "entered" or "changed". `sidebar_key` is the key of the page's entry in the sidebar.
-    A subclass adds its widgets with `add_part` and implements `read_data`; if its route has values, such as an id,
+    A subclass adds its widgets with `add_content` and implements `read_data`; if its route has values, such as an id,
     it also implements `show_route`.
 
     Signals:
     - renamed: `page_name` has changed.
-    - screen_state_changed: `screen_state` now returns another value.
+    - screen_state_changed: `get_screen_state` now returns another value.
     """
 
     renamed = Signal()
     screen_state_changed = Signal()
     sidebar_key = ""
     help_key = "screen.help"
-    hints: Sequence[KeyHint] = ()
+    key_hints: Sequence[KeyHint] = ()
     accessible_role = QAccessible.Role.Pane
 
     def __init__(self, context: WindowContext) -> None:
@@ -278,16 +278,16 @@ class Page(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(0)
         self._bars_above, self.bars_below = BarContainer(), BarContainer()
-        self.hint_bar = HintsPanel([(keys, context.translate(words)) for keys, words in self.hints])
+        self.hint_bar = KeyHintPanel([(keys, context.translate(words)) for keys, words in self.key_hints])
         context.changed.connect(self._refresh_on_changes)
         context.services_opened.connect(self._refresh_when_opened)
         context.person_changed.connect(self._refresh_for_person)
         self._seen_switches = context.connection_state.switches_on
-        context.connection_state_changed.connect(self._refresh_on_switches)
+        context.connection_state_changed.connect(self._refresh_on_read_only_change)
 
     # -- construction
 
-    def add_part(self, part: QWidget | QLayout, stretch: int = 0) -> None:
+    def add_content(self, part: QWidget | QLayout, stretch: int = 0) -> None:
         """Add a widget or layout at the bottom of the page. `stretch` is its stretch factor in the page's layout;
         0 means a fixed height."""
         if isinstance(part, QLayout):
@@ -296,7 +296,7 @@ class Page(QWidget):
             self._layout.addWidget(part, stretch)
             if isinstance(part, PageHead):
                 self.page_head = part
-                self.rename(part.title.plain)
+                self.set_page_name(part.title.plain)
             if not stretch:
                 self._lower_parts.append(part)
         if stretch:
@@ -304,14 +304,14 @@ class Page(QWidget):
             if self.bars_below.parentWidget() is None:
                 self._layout.addWidget(self.bars_below)
 
-    def add_bars_above(self) -> None:
+    def add_bar_container(self) -> None:
         """Add the container of the notification bars that belong to the page's contents, at the bottom of the page
         as built so far."""
         self._layout.addWidget(self._bars_above)
 
-    def add_hints(self) -> None:
+    def add_key_hints(self) -> None:
         self._has_hints = True
-        self.add_part(self.hint_bar)
+        self.add_content(self.hint_bar)
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
         """In a window that is low for the text size (`is_low_window`), hide the header's sentence and the line of
@@ -325,7 +325,7 @@ class Page(QWidget):
         """True if the window is low for the text size, so that `adapt_to_low_window` has hidden some texts."""
         return self._is_low_window
 
-    def _adapt_to_height(self) -> None:
+    def _adapt_to_window_height(self) -> None:
         is_low_window = self.window().height() < _MIN_FULL_WINDOW_HEIGHT_PX * current_appearance().scale
         if is_low_window != self._is_low_window:
             self._is_low_window = is_low_window
@@ -333,12 +333,12 @@ class Page(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._adapt_to_height()
+        self._adapt_to_window_height()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
-            self._adapt_to_height()
+            self._adapt_to_window_height()
 
     @property
     def lower_bars(self) -> list[QWidget]:
@@ -346,13 +346,13 @@ class Page(QWidget):
         one that takes the free height."""
         return self._lower_parts
 
-    def make_head(self, title: str, sentence: str = "") -> PageHead:
+    def make_page_head(self, title: str, sentence: str = "") -> PageHead:
         """Return a header for this page, with a button that reads the data again (F5 key)."""
         button = KeyButton(self.context.translate("action.reread"), "F5", icon="reload", binds=False)
-        button.clicked.connect(self.read_again)
+        button.clicked.connect(self.read_data_again)
         return PageHead(title, sentence, button, more=self.context.translate("action.more"))
 
-    def bind_key(self, keys: str, act: Callable[[], object]) -> None:
+    def bind_shortcut(self, keys: str, act: Callable[[], object]) -> None:
         """Call `act` when the person presses this shortcut while a widget of the page has the focus. A single
         letter doesn't call `act` while a text field has the focus, because the field receives typed letters."""
         shortcut = QShortcut(QKeySequence(keys), self)
@@ -363,7 +363,7 @@ class Page(QWidget):
     def add_button_shortcut(self, button: KeyButton) -> None:
         """Let the shortcut of `button` work on the whole page. A button made with `binds=False` needs this,
         because it doesn't handle its key."""
-        self.bind_key(button.key, partial(self.press_button, button))
+        self.bind_shortcut(button.key, partial(self.press_button, button))
 
     def press_button(self, button: KeyButton, reason: str = "") -> None:
         """Press a button because its shortcut was pressed. If it is disabled or hidden, show why: the button's own
@@ -374,9 +374,9 @@ class Page(QWidget):
             button.click()
         elif not button.is_busy:
             reasons = (button.shown_reason, reason) if button.isVisibleTo(self) else (reason, button.shown_reason)
-            self.refuse_key(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
+            self.show_key_refusal(next(filter(None, reasons), self.context.translate("act.not_for_selected")))
 
-    def refuse_key(self, reason: str) -> None:
+    def show_key_refusal(self, reason: str) -> None:
         """Show in a bar why a pressed shortcut has no effect. A screen reader speaks the bar, so that a person who
         doesn't see the disabled button also learns the reason."""
         close = KeyButton(self.context.translate("action.close"), kind="inline")
@@ -386,7 +386,7 @@ class Page(QWidget):
 
     # -- display
 
-    def rename(self, *parts: str) -> None:
+    def set_page_name(self, *parts: str) -> None:
         """Set `page_name` to these parts, such as the number of a record and its state, and emit `renamed` if it
         has changed."""
         name = " · ".join(part for part in parts if part)
@@ -399,26 +399,26 @@ class Page(QWidget):
         """Show the contents for `route`. The window keeps a page that the person leaves, so a later route may have
         other values, such as the id of another record. The default does nothing."""
 
-    def screen_state(self) -> Mapping[str, Any]:
+    def get_screen_state(self) -> Mapping[str, Any]:
         """Return the page's state that isn't in its route, such as filter, tab and selected row, as JSON values. A
         page with such a state emits `screen_state_changed` after each change."""
         return {}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
-        """Restore a state that `screen_state` has returned earlier; ignore values that don't fit. The window calls
-        this after `show_route`."""
+        """Restore a state that `get_screen_state` has returned earlier; ignore values that don't fit. The window
+        calls this after `show_route`."""
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         """Return the widgets that may get the focus when the person opens the page, the best one first. The
         subclass implements it."""
         return ()
 
     def take_focus(self) -> None:
-        """Give the keyboard focus to the first of `focus_targets` that is visible and enabled, or else to the
+        """Give the keyboard focus to the first of `list_focus_targets` that is visible and enabled, or else to the
         title of the page, so that the focus is always visible."""
         if not self.isVisible():
             return  # a hidden page must not take the focus from the visible one
-        targets = (*self.focus_targets(), *self.findChildren(TitleLabel))
+        targets = (*self.list_focus_targets(), *self.findChildren(TitleLabel))
         target = next((target for target in targets if target is not None and self.can_focus(target)), None)
         if target is not None:
             target.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -426,7 +426,7 @@ class Page(QWidget):
     def restore_focus(self) -> None:
         """Call `take_focus` if the focus is nowhere useful: on no widget, on a hidden one, on the page's title, or
         on the EmptyState that has replaced a list. A page calls this after it has shown its data."""
-        focus = find_focus(self.window())
+        focus = find_focused_widget(self.window())
         is_own = focus is not None and self.isAncestorOf(focus)
         if focus is None or (is_own and (isinstance(focus, TitleLabel | EmptyState) or not focus.isVisible())):
             self.take_focus()
@@ -467,7 +467,7 @@ class Page(QWidget):
             self.refresh("changed")
 
     @Slot()
-    def _refresh_on_switches(self) -> None:
+    def _refresh_on_read_only_change(self) -> None:
         """Read the data again after a read-only switch has changed, because the next steps of records depend on
         the switches."""
         switches = self.context.connection_state.switches_on
@@ -510,7 +510,7 @@ class Page(QWidget):
             for place in (self._bars_above, self.bars_below):
                 place.remove_bar(bar)
 
-    def bar_names(self) -> tuple[str, ...]:
+    def list_bar_names(self) -> tuple[str, ...]:
         return tuple(self._named_bars)
 
     @Slot(object)
@@ -518,7 +518,7 @@ class Page(QWidget):
         """Show a bar which says why the data could not be read, with a button that reads it again. The data read
         earlier stays on the page."""
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")
-        retry_button.clicked.connect(self.read_again)
+        retry_button.clicked.connect(self.read_data_again)
         words = self.context.failure_message(failure)
         self.show_bar(
             "failed",
@@ -528,7 +528,7 @@ class Page(QWidget):
         )
 
     @Slot()
-    def read_again(self) -> None:
+    def read_data_again(self) -> None:
         self.refresh("asked")
 
     def hide_reading_failure(self) -> None:

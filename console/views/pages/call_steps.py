@@ -14,7 +14,7 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.timeline import TimelineLine, TimelineList
 from console.wording import catalogue as wording
 
-CLOSABLE_AFTER_SECONDS = 10
+CANCEL_ENABLED_AFTER_SECONDS = 10
 _STEPS_REFRESH_INTERVAL_MS = 200
 _MAX_VISIBLE_STEPS = 6
 
@@ -28,7 +28,7 @@ class ReachedStep:
     at: datetime
 
 
-class ReachedSteps:
+class ReachedStepCollector:
     """Collects the steps of a running call. The call's worker thread calls `report`; the GUI thread reads
     `reached_steps`."""
 
@@ -40,12 +40,12 @@ class ReachedSteps:
         self.reached_steps.append(ReachedStep(code, self._context.now()))
 
 
-class CloseTimer(QTimer):
+class CancelEnablingTimer(QTimer):
     """A timer that enables the Cancel button of a busy dialog after 10 s, so that the person can close the dialog.
     The call continues in its worker thread."""
 
     def __init__(self, dialog: DialogFrame, context: WindowContext) -> None:
-        super().__init__(dialog, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
+        super().__init__(dialog, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
         self._dialog, self._context = dialog, context
         self.timeout.connect(self._allow_closing)
 
@@ -54,14 +54,14 @@ class CloseTimer(QTimer):
         if self._dialog.is_busy:
             translate = self._context.translate
             self._dialog.allow_closing(
-                translate("action.close"), translate("dialog.elapsed", seconds=CLOSABLE_AFTER_SECONDS)
+                translate("action.close"), translate("dialog.elapsed", seconds=CANCEL_ENABLED_AFTER_SECONDS)
             )
 
 
 class CallStepList(QWidget):
     """The widget that shows the steps of a running call and the elapsed time, and updates them every 0.2 s."""
 
-    def __init__(self, context: WindowContext, steps: ReachedSteps) -> None:
+    def __init__(self, context: WindowContext, steps: ReachedStepCollector) -> None:
         super().__init__()
         self._context, self._steps = context, steps
         self._began_at = context.monotonic()

@@ -5,10 +5,10 @@ from PySide6.QtCore import QObject, Slot
 from console.views.runtime.context import WindowContext
 from console.views.tables.record_table import RecordTable
 
-_MIN_PX, _MAX_PX = 24, 4_000
+_MIN_COLUMN_WIDTH_PX, _MAX_COLUMN_WIDTH_PX = 24, 4_000
 
 
-class ColumnPreferences(QObject):
+class ColumnWidthStorage(QObject):
     """Restores the column widths of a table that the acting person has set earlier, and stores later changes.
     `name` identifies the table in the preferences; it doesn't depend on the language."""
 
@@ -16,12 +16,12 @@ class ColumnPreferences(QObject):
         super().__init__(table)
         self._preferences, self._table, self._name = context.preferences, table, f"columns.{name}"
         table.widths_changed.connect(self._store_widths)
-        context.preferences.loaded.connect(self._use_widths)
-        self._use_widths()
+        context.preferences.loaded.connect(self._restore_widths)
+        self._restore_widths()
 
     @Slot()
-    def _use_widths(self) -> None:
-        widths = self._preferences.numbers(self._name, _MIN_PX, _MAX_PX)
+    def _restore_widths(self) -> None:
+        widths = self._preferences.numbers(self._name, _MIN_COLUMN_WIDTH_PX, _MAX_COLUMN_WIDTH_PX)
         if widths != self._table.preferred_widths:
             self._table.set_preferred_widths(widths)
 

@@ -39,7 +39,7 @@ class CorporationNumberField(QWidget):
         self._label = TextLabel(context.translate("lookup.neighbours"), "small", "muted")
         self._suggestion_buttons = [LinkButton("", role="body") for _ in range(_MAX_SUGGESTIONS)]
         for offer in self._suggestion_buttons:
-            offer.clicked.connect(self._use_suggestion)
+            offer.clicked.connect(self._insert_suggestion)
         line = make_row(self.field, gap=8)
         self._button_box = make_column(self.button, None, gap=0)
         line.addLayout(self._button_box)
@@ -91,7 +91,7 @@ class CorporationNumberField(QWidget):
         try:
             number = parse_number(self.text, allow_dummies=True)
         except InvalidCorporationNumber as invalid:
-            self._show_problem(invalid)
+            self._show_number_problem(invalid)
         else:
             self.field.show_error("")
             hint = translate("lookup.well_formed")
@@ -100,7 +100,7 @@ class CorporationNumberField(QWidget):
             self.field.show_hint(hint)
             self.field.show_inside(translate("lookup.digit"))
 
-    def _show_problem(self, invalid: InvalidCorporationNumber) -> None:
+    def _show_number_problem(self, invalid: InvalidCorporationNumber) -> None:
         translate, digit_count = self._context.translate, len(invalid.normalized or "")
         self.field.show_inside("")
         self.field.show_error("")
@@ -119,13 +119,13 @@ class CorporationNumberField(QWidget):
         else:
             self.field.show_hint(translate("lookup.prompt"))
 
-    def show_problems(self, words: str) -> None:
+    def show_search_problem(self, words: str) -> None:
         """Show an error message below the field, about the words of a search text that the search doesn't
         understand; do nothing for ""."""
         if words:
             self.field.show_error(words)
 
-    def show_fact(self, number: str, words: str) -> None:
+    def show_registry_fact(self, number: str, words: str) -> None:
         """Show a sentence about `number` from the corporation registry below the field, in place of the remark on
         the check digit. Do nothing if the field now contains another number."""
         try:
@@ -159,7 +159,7 @@ class CorporationNumberField(QWidget):
                 offer.updateGeometry()
 
     @Slot()
-    def _use_suggestion(self) -> None:
+    def _insert_suggestion(self) -> None:
         offer = self.sender()
         if isinstance(offer, LinkButton):
             self.edit.setText(offer.text())

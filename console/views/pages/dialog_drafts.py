@@ -17,7 +17,7 @@ from console.views.widgets.inputs import Field, LineEdit, MultiLineEdit
 from console.views.widgets.notification_bars import NotificationBar
 
 InputWidgets = Mapping[str, QWidget]
-FORM, REVIEW = "form", "review"
+FORM_STAGE, REVIEW_STAGE = "form", "review"
 
 
 class DialogDraft(QObject):
@@ -42,7 +42,7 @@ class DialogDraft(QObject):
         super().__init__(dialog)
         self._context, self._inputs = context, inputs
         self._kind, self._subject, self._title = kind, subject, title
-        self._name, self._stage, self._is_open = draft_name(kind, subject), FORM, True
+        self._name, self._stage, self._is_open = draft_name(kind, subject), FORM_STAGE, True
         self._initial = read_inputs(inputs())
         draft = context.own_state.find_draft(self._name)
         self.bar: NotificationBar | None = None
@@ -53,7 +53,7 @@ class DialogDraft(QObject):
             words = context.translate("draft.filled", at=draft.at)
             self.bar = NotificationBar("", words, tone="progress", shape="clock", button=again)
         for widget in inputs().values():
-            _changed_signal(widget).connect(self.store)
+            _get_change_signal(widget).connect(self.store)
 
     @Slot()
     def store(self) -> None:
@@ -73,7 +73,8 @@ class DialogDraft(QObject):
         self._context.own_state.store(self._name, None if is_untouched else draft)
 
     def store_stage(self, stage: str) -> None:
-        """Store in the draft which stage the dialog has reached: FORM (inputs) or REVIEW (check before sending)."""
+        """Store in the draft which stage the dialog has reached: FORM_STAGE (inputs) or
+        REVIEW_STAGE (check before sending)."""
         self._stage = stage
         self.store()
 
@@ -98,20 +99,20 @@ class DialogDraft(QObject):
 def read_inputs(inputs: InputWidgets) -> dict[str, JsonValue]:
     """Return the values of the input widgets by name: the text of a field, the data of the selected entry of a
     drop-down list, or True if a check box or button is on."""
-    return {name: _input_value(widget) for name, widget in inputs.items()}
+    return {name: _read_input(widget) for name, widget in inputs.items()}
 
 
-def _input_value(widget: QWidget) -> JsonValue:
+def _read_input(widget: QWidget) -> JsonValue:
     if isinstance(widget, Field):
         return widget.text()
     if isinstance(widget, LineEdit):
         return widget.text()
     if isinstance(widget, QComboBox):
-        return _entry_text(widget, widget.currentIndex())
+        return _read_list_entry(widget, widget.currentIndex())
     return isinstance(widget, QAbstractButton) and widget.isChecked()
 
 
-def _entry_text(widget: QComboBox, number: int) -> str:
+def _read_list_entry(widget: QComboBox, number: int) -> str:
     """Return the data of the entry with the index `number` as text, or the entry's text if it has no data; "" if
     there is no such entry."""
     data = widget.itemData(number) if number >= 0 else None
@@ -130,13 +131,13 @@ def fill_inputs(inputs: InputWidgets, values: Mapping[str, JsonValue]) -> None:
             else:
                 edit.setText(value)
         elif isinstance(widget, QComboBox) and isinstance(value, str):
-            numbers = [number for number in range(widget.count()) if _entry_text(widget, number) == value]
+            numbers = [number for number in range(widget.count()) if _read_list_entry(widget, number) == value]
             widget.setCurrentIndex(numbers[0] if numbers else -1)
         elif isinstance(widget, QAbstractButton) and isinstance(value, bool):
             widget.setChecked(value)
 
 
-def _changed_signal(widget: QWidget) -> SignalInstance:
+def _get_change_signal(widget: QWidget) -> SignalInstance:
     if isinstance(widget, Field):
         return widget.edit.textChanged
     if isinstance(widget, LineEdit):

@@ -15,9 +15,9 @@ from console.views.theme.theme import current_appearance
 
 _MAX_MEASURED_ROWS = 200  # rows whose cells are measured
 _MIN_SENTENCE_COLUMN_PX = 96  # width of a column of sentences in a table that is too narrow, at text size 1
-_TEXT_COLUMN_KINDS = ("text", "data")
+_TEXT_CELL_KINDS = ("text", "data")
 
-MAX_TRAIL_LENGTH = 200
+MAX_RECORDS_IN_TRAIL = 200
 """Largest number of rows before, and of rows after, the opened record of a list to which the record's page can step.
 """
 
@@ -53,7 +53,7 @@ class FittedTable(RecordTable):
         )
         return [row for row in map(self.rows.row_at, range(first_row, last_row)) if row is not None]
 
-    def visible_rows(self) -> list[Any]:
+    def list_visible_rows(self) -> list[Any]:
         """Return the loaded rows that are in the visible area of the table."""
         last_row = self.rowAt(self.viewport().height() - 1)
         end = last_row + 1 if last_row >= 0 else self.rows.rowCount()
@@ -72,18 +72,20 @@ class FittedTable(RecordTable):
         """
         self._measured_px.clear()
         room, hidden = self.viewport().width(), set(self.hidden_keys)
-        preferred = {column.key: self._preferred_width(place) for place, column in enumerate(self.rows.columns)}
-        compact = {column.key: self._compact_width(place) for place, column in enumerate(self.rows.columns)}
-        _hide_until_fits(self._hideable_keys, compact, hidden, room)
+        preferred = {
+            column.key: self._compute_preferred_width(place) for place, column in enumerate(self.rows.columns)
+        }
+        compact = {column.key: self._compute_compact_width(place) for place, column in enumerate(self.rows.columns)}
+        _hide_columns_until_fit(self._hideable_keys, compact, hidden, room)
         widths = preferred if _sum_visible_widths(preferred, hidden) <= room else compact
-        self._set_first_column(hidden, widths)
-        for narrow_width in (self._defined_width, self._least_width):
+        self._widen_first_column(hidden, widths)
+        for narrow_width in (self._compute_defined_width, self._compute_min_width):
             if _sum_visible_widths(widths, hidden) > room:
                 for place, column in enumerate(self.rows.columns):
                     if column.key not in self.preferred_widths:
                         widths[column.key] = min(widths[column.key], narrow_width(place))
-        if _hide_until_fits(self._naming_keys, widths, hidden, room):
-            self._set_first_column(hidden, widths)
+        if _hide_columns_until_fit(self._naming_keys, widths, hidden, room):
+            self._widen_first_column(hidden, widths)
         excess = _sum_visible_widths(widths, hidden) - room
         self._pin_columns(hidden if excess > 0 else None)
         for place, column in enumerate(self.rows.columns):
@@ -94,18 +96,18 @@ class FittedTable(RecordTable):
         # Hide columns last: Qt loses the width that is set for a hidden column.
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
-        self._share_free_width(self._unused_width(hidden, widths) - excess)
+        self._share_free_width(self._compute_unused_width(hidden, widths) - excess)
 
-    def _unused_width(self, hidden: set[str], widths: Mapping[str, int]) -> int:
+    def _compute_unused_width(self, hidden: set[str], widths: Mapping[str, int]) -> int:
         """Return how many px of their widths the stretched naming columns don't need for their contents; negative if
         they need more."""
         return sum(
-            widths[column.key] - self._contents_width(place)
+            widths[column.key] - self._measure_contents_width(place)
             for place, column in enumerate(self.rows.columns)
             if column.is_stretched and column.key in self._naming_keys and column.key not in hidden
         )
 
-    def _set_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
+    def _widen_first_column(self, hidden: set[str], widths: dict[str, int]) -> None:
         """Find the first visible column, and widen it so that its contents begin at the table's margin."""
         keys = [column.key for column in self.rows.columns]
         self.first_column = next((place for place, key in enumerate(keys) if key not in hidden), 0)
@@ -119,7 +121,7 @@ class FittedTable(RecordTable):
         if hidden is not None:
             columns = enumerate(self.rows.columns, 1)
             pinned = next(
-                (end for end, column in columns if column.kind in _TEXT_COLUMN_KINDS and column.key not in hidden), 0
+                (end for end, column in columns if column.kind in _TEXT_CELL_KINDS and column.key not in hidden), 0
             )
         if pinned != self.pinned_columns:
             self.pinned_columns = pinned
@@ -130,7 +132,7 @@ class FittedTable(RecordTable):
         share, because it takes the free width that the others leave."""
         for place, column in enumerate(self.rows.columns):
             if rest > 0 and column.kind == "text" and not column.is_stretched and not self.isColumnHidden(place):
-                more = min(rest, self._contents_width(place) - self.columnWidth(place))
+                more = min(rest, self._measure_contents_width(place) - self.columnWidth(place))
                 if more > 0:
                     self.setColumnWidth(place, self.columnWidth(place) + more)
                     rest -= more
@@ -142,60 +144,60 @@ class FittedTable(RecordTable):
         if self.horizontalHeader().sectionResizeMode(place) != mode:
             self.horizontalHeader().setSectionResizeMode(place, mode)
 
-    def _preferred_width(self, place: int) -> int:
+    def _compute_preferred_width(self, place: int) -> int:
         """Return the preferred width of a column in px. A column of sentences that is never hidden may have up to
         twice its defined width if its contents need it, and so may an identifier. An amount always has the
         width of its contents, even if the person has set a smaller one.
         """
         column, width = self.rows.columns[place], self.column_width(place)
         if column.kind == "amount":
-            return max(width, self._contents_width(place))
+            return max(width, self._measure_contents_width(place))
         has_own_width = column.key in {*self.preferred_widths, *self._hideable_keys, *self._naming_keys}
         if column.kind == "data" and column.key not in self.preferred_widths and not column.is_stretched:
-            return max(width, min(2 * width, self._contents_width(place)))  # an identifier is elided last
+            return max(width, min(2 * width, self._measure_contents_width(place)))  # an identifier is elided last
         if column.kind != "text" or column.is_stretched or has_own_width:
             return width
-        return max(width, min(2 * width, self._contents_width(place)))
+        return max(width, min(2 * width, self._measure_contents_width(place)))
 
-    def _compact_width(self, place: int) -> int:
+    def _compute_compact_width(self, place: int) -> int:
         """Return the width in px that the contents of a column need, but at most its preferred width. A column of
         sentences, a stretched one, or one whose width the person has set keeps the preferred width."""
-        column, preferred = self.rows.columns[place], self._preferred_width(place)
+        column, preferred = self.rows.columns[place], self._compute_preferred_width(place)
         keeps_width = column.kind == "text" or column.is_stretched or column.key in self.preferred_widths
-        return preferred if keeps_width else min(preferred, self._contents_width(place))
+        return preferred if keeps_width else min(preferred, self._measure_contents_width(place))
 
     def column_width(self, number: int) -> int:
-        return max(super().column_width(number), self._title_width(number))
+        return max(super().column_width(number), self._measure_title_width(number))
 
     def set_preferred_widths(self, widths: Mapping[str, float]) -> None:
         super().set_preferred_widths(widths)
         self.fit_columns()
 
-    def _title_width(self, place: int) -> int:
+    def _measure_title_width(self, place: int) -> int:
         title = self.title_of(self.rows.columns[place])
         width = current_appearance().font_metrics("small").horizontalAdvance(title)
         return ceil(width) + sum(self.delegates[place].paddings(place)) + 1
 
-    def _contents_width(self, place: int) -> int:
+    def _measure_contents_width(self, place: int) -> int:
         """Return the width in px that the title and the cells of the first 200 loaded rows need."""
         if place not in self._measured_px:
             column, delegate = self.rows.columns[place], self.delegates[place]
             rows = islice(self.rows.loaded_rows(), _MAX_MEASURED_ROWS)
             width = max((delegate.width_of(column.cell(row)) for row in rows), default=0)
             needed = ceil(width) + sum(delegate.paddings(place)) + 1
-            self._measured_px[place] = max(self._title_width(place), needed)
+            self._measured_px[place] = max(self._measure_title_width(place), needed)
         return self._measured_px[place]
 
-    def _defined_width(self, place: int) -> int:
+    def _compute_defined_width(self, place: int) -> int:
         """Return the width in px that the column's contents need; for a column of sentences at most the width in
         its definition."""
-        needed = self._contents_width(place)
+        needed = self._measure_contents_width(place)
         return min(needed, self.column_width(place)) if self.rows.columns[place].kind == "text" else needed
 
-    def _least_width(self, place: int) -> int:
+    def _compute_min_width(self, place: int) -> int:
         """Return the smallest width of a column in px. A sentence may be cut off; any other column needs the width
         of its contents."""
-        needed = self._contents_width(place)
+        needed = self._measure_contents_width(place)
         is_sentence = self.rows.columns[place].kind == "text"
         return min(needed, round(_MIN_SENTENCE_COLUMN_PX * current_appearance().scale)) if is_sentence else needed
 
@@ -204,7 +206,7 @@ class FittedTable(RecordTable):
         self.fit_columns()
 
 
-def _hide_until_fits(keys: Sequence[str], widths: Mapping[str, int], hidden: set[str], room: int) -> bool:
+def _hide_columns_until_fit(keys: Sequence[str], widths: Mapping[str, int], hidden: set[str], room: int) -> bool:
     """Add keys to `hidden`, in their order, until the widths of the other columns fit into `room` px. Return True
     if at least one key was added."""
     count = len(hidden)

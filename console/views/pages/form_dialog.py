@@ -6,7 +6,7 @@ from typing import Any, Literal
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
@@ -48,9 +48,9 @@ class FormDialog(DialogFrame):
             close_name=context.translate("action.close"),
             parent=parent,
         )
-        bind_worker(context, self.act_button)
+        bind_button_to_worker(context, self.act_button)
         self.context, self._act_text = context, act_text
-        self.act_button.clicked.connect(self.submit)
+        self.act_button.clicked.connect(self.submit_form)
 
     def list_inputs(self) -> Sequence[QWidget]:
         """Return the widgets of the form, from top to bottom. The subclass implements it."""
@@ -85,7 +85,7 @@ class FormDialog(DialogFrame):
             self.enable_act_button(self.context.translate("dialog.enter_cancels"))
 
     @Slot()
-    def submit(self) -> None:
+    def submit_form(self) -> None:
         """Send the form if it is complete and no call is running. The main button calls this."""
         if not self.is_busy and not self.find_form_problem():
             self.send_form()

@@ -29,7 +29,7 @@ def find_needed_right(route: Route) -> str:
     return "audit_any" if isinstance(route, AuditRoute) else "read"
 
 
-def sidebar_key_of(route: Route) -> str:
+def get_sidebar_key(route: Route) -> str:
     """Return the key of the sidebar entry to which the page of this route belongs."""
     places = {
         AuditRoute: "audit",
@@ -51,7 +51,7 @@ class NoRightPage(Page):
     who have the right. It reads no data from the services."""
 
     help_key = "help.no_right"
-    hints = ((("F1",), "key.help"), (("Ctrl+L",), "key.lock"))
+    key_hints = ((("F1",), "key.help"), (("Ctrl+L",), "key.lock"))
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
@@ -61,9 +61,9 @@ class NoRightPage(Page):
         self.head = PageHead(translate("screen.home"))
         self.reason_text = TextLabel("", bold=True, wrap=True, selectable=True)
         self.advice_text = TextLabel("", wrap=True, selectable=True)
-        self.add_part(self.head)
-        self.add_part(self._make_content(), 1)
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(self._make_content(), 1)
+        self.add_key_hints()
         for signal in (context.people_changed, context.person_changed):
             signal.connect(self.show_reason)
 
@@ -81,16 +81,16 @@ class NoRightPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, Route):
-            self.route, self.sidebar_key = route, sidebar_key_of(route)
+            self.route, self.sidebar_key = route, get_sidebar_key(route)
             self.head.title.show_text(self.context.translate(f"screen.{self.sidebar_key}"))
             self.show_reason()
 
     @Slot()
     def show_reason(self) -> None:
         self.reason_text.show_text(self.context.missing_right_text(find_needed_right(self.route)))
-        self.advice_text.show_text(self._advice_text())
+        self.advice_text.show_text(self._format_advice())
 
-    def _advice_text(self) -> str:
+    def _format_advice(self) -> str:
         """Return the text about the person's next step. For an administrator it says that accounts and the
         database schema are managed in a terminal."""
         me = self.context.current_person

@@ -30,7 +30,7 @@ class _PermissionBinding(QObject):
             self._button.enable_button()
 
 
-def bind_right(context: WindowContext, button: KeyButton, right: str) -> KeyButton:
+def bind_button_to_right(context: WindowContext, button: KeyButton, right: str) -> KeyButton:
     """Keep the button enabled only while the acting person has the right and the database is reachable; otherwise
     disable it with the reason. Return the button."""
     _PermissionBinding(context, button, right)
@@ -51,14 +51,14 @@ class _WorkerBinding(QObject):
         self._button.block(self._context.worker_away_text())
 
 
-def bind_worker(context: WindowContext, button: KeyButton) -> KeyButton:
+def bind_button_to_worker(context: WindowContext, button: KeyButton) -> KeyButton:
     """Block the button while this desk asks a worker to act and no worker is present. At other times the caller
     enables or disables it. Return the button."""
     _WorkerBinding(context, button)
     return button
 
 
-class DisabledReasons(TextLabel):
+class DisabledReasonsLabel(TextLabel):
     """A label below several buttons that shows why each disabled one is disabled; it shows equal reasons once."""
 
     def __init__(self, *buttons: KeyButton) -> None:

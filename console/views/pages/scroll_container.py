@@ -26,10 +26,10 @@ class PageScrollArea(QScrollArea):
         if page is None or layout is None:
             return
         available_size = self.maximumViewportSize()
-        size = _needed_size(layout, available_size)
+        size = _compute_needed_size(layout, available_size)
         if size.height() > available_size.height():  # the vertical scroll bar takes part of the width
             bar_width = self.verticalScrollBar().sizeHint().width()
-            size = _needed_size(layout, QSize(available_size.width() - bar_width, available_size.height()))
+            size = _compute_needed_size(layout, QSize(available_size.width() - bar_width, available_size.height()))
         page.resize(size)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -42,7 +42,7 @@ class PageScrollArea(QScrollArea):
         return super().eventFilter(watched, event)
 
 
-def _needed_size(layout: QLayout, available_size: QSize) -> QSize:
+def _compute_needed_size(layout: QLayout, available_size: QSize) -> QSize:
     """Return `available_size`, enlarged to the layout's minimum width and height."""
     width = max(available_size.width(), layout.totalMinimumSize().width())
     height = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else 0

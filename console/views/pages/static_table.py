@@ -90,7 +90,7 @@ class StaticTable(FittedTable):
             self.show_rows(self._held_back_rows)
             self.held_back_rows_shown.emit()
 
-    def set_group_of(self, group_of: Callable[[Any], RowGroup] | None) -> None:
+    def group_rows_by(self, group_of: Callable[[Any], RowGroup] | None) -> None:
         """Group the rows under the headings that `group_of` returns; None removes the headings."""
         self._model.set_group_of(group_of)
         if self._has_read:
@@ -100,7 +100,7 @@ class StaticTable(FittedTable):
     def all_rows(self) -> Sequence[Any]:
         return self._rows
 
-    def height_for_rows(self, rows: int) -> int:
+    def compute_height_for_rows(self, rows: int) -> int:
         """Return the height of the header and `rows` rows, in px."""
         return current_appearance().row_height("header") + rows * current_appearance().row_height() + 2
 
@@ -114,13 +114,13 @@ class TableOrEmptyState(QStackedWidget):
         self.addWidget(table)
         self.addWidget(nothing)
         self.setFocusProxy(table)
-        table.held_back_rows_shown.connect(self._show_table_or_nothing)
+        table.held_back_rows_shown.connect(self._show_table_or_empty_state)
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
         """Replace the rows as StaticTable.show_rows does, then show the table or the EmptyState."""
         self.table.show_rows(rows, is_automatic=is_automatic)
-        self._show_table_or_nothing()
+        self._show_table_or_empty_state()
 
     @Slot()
-    def _show_table_or_nothing(self) -> None:
+    def _show_table_or_empty_state(self) -> None:
         self.setCurrentWidget(self.table if self.table.all_rows else self.empty_state)

@@ -30,13 +30,13 @@ class WithdrawButton(KeyButton):
         self._began_at = context.monotonic()
         self.clicked.connect(self._withdraw_request)
         self._timer = QTimer(self, interval=_STATE_REFRESH_INTERVAL_MS)
-        self._timer.timeout.connect(self._show_state)
+        self._timer.timeout.connect(self._show_request_state)
         self._timer.start()
         self.hide()
         self.words.hide()
 
     @Slot()
-    def _show_state(self) -> None:
+    def _show_request_state(self) -> None:
         """Show whether the desk request waits for a worker or a worker has taken it. Show nothing in the first 0.4
         s, because a worker answers most requests in that time."""
         wait, is_early = self._wait, self._context.monotonic() - self._began_at < _BUTTON_DELAY_SECONDS

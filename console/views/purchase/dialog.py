@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QWidget
 from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck, Operation
 from console.domain.service_results import PurchasePlan
-from console.views.pages.call_steps import CallStepList, CloseTimer, ReachedSteps
+from console.views.pages.call_steps import CallStepList, CancelEnablingTimer, ReachedStepCollector
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
 from console.views.purchase import outcome
 from console.views.purchase.form import PurchaseForm
@@ -37,9 +37,9 @@ class PurchaseDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_worker(context, self.act_button)
+        bind_button_to_worker(context, self.act_button)
         self._context, self._plan = context, plan
-        self._steps = ReachedSteps(context)
+        self._steps = ReachedStepCollector(context)
         self._record: CreditCheck | Operation | None = None
         self.form = PurchaseForm(context, plan, client)
         self.form.changed.connect(self._update_act_button)
@@ -52,7 +52,7 @@ class PurchaseDialog(DialogFrame):
         content.setLayout(make_column(*above, self.form, gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._buy_check)
-        self._close_timer = CloseTimer(self, context)
+        self._close_timer = CancelEnablingTimer(self, context)
         self._update_act_button()
 
     @Slot()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.errors import EXIT_STATUS
 from console.domain.records import CreditCheck, Operation
 from console.domain.service_results import PurchasePlan
-from console.views.pages.call_steps import ReachedSteps, make_step_lines
+from console.views.pages.call_steps import ReachedStepCollector, make_step_lines
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.presenters import credit_checks as words
 from console.views.runtime.context import WindowContext
@@ -22,7 +22,7 @@ from console.wording import catalogue as wording
 _TIMELINE_LINE_HEIGHT_PX = 32
 
 
-def make_purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedSteps) -> QWidget:
+def make_purchase_content(context: WindowContext, record: CreditCheck, steps: ReachedStepCollector) -> QWidget:
     """Return the content of the dialog after a purchase: the stored parts and, if parts are missing, the time at
     which the worker fetches them again. Missing parts are not shown as an error."""
     if record.incomplete:
@@ -51,7 +51,7 @@ def make_unknown_outcome_content(
     context: WindowContext,
     plan: PurchasePlan,
     record: CreditCheck | Operation | None,
-    steps: ReachedSteps,
+    steps: ReachedStepCollector,
     failure: Failure,
 ) -> QWidget:
     """Return the content of the dialog after a purchase with an unknown outcome. It says that the provider may
@@ -114,7 +114,7 @@ def make_refusal_content(context: WindowContext, record: CreditCheck | Operation
 
 def _make_step_list(
     context: WindowContext,
-    steps: ReachedSteps,
+    steps: ReachedStepCollector,
     end_lines: list[TimelineLine],
     failed_codes: Collection[str] = (),
 ) -> QWidget:

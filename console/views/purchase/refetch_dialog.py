@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QWidget
 from console.domain.errors import ErrorCode
 from console.domain.records import CreditCheck
 from console.domain.service_results import RefetchResult
-from console.views.pages.call_steps import CallStepList, CloseTimer, ReachedSteps
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.call_steps import CallStepList, CancelEnablingTimer, ReachedStepCollector
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
@@ -40,9 +40,9 @@ class RefetchDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_worker(context, self.act_button)
+        bind_button_to_worker(context, self.act_button)
         self._context, self._record = context, record
-        self._steps = ReachedSteps(context)
+        self._steps = ReachedStepCollector(context)
         self.detail = CheckBox(translate("dialog.refetch.detail"))
         self.pdf = CheckBox(translate("dialog.refetch.pdf"))
         missing = set(record.incomplete)
@@ -52,7 +52,7 @@ class RefetchDialog(DialogFrame):
             box.checkStateChanged.connect(self._update_act_button)
         self.show_content(self._make_form())
         self.act_button.clicked.connect(self._refetch_parts)
-        self._close_timer = CloseTimer(self, context)
+        self._close_timer = CancelEnablingTimer(self, context)
 
     def _make_form(self) -> QWidget:
         translate, record = self._context.translate, self._record

@@ -60,7 +60,7 @@ class QueuePageActions(QObject):
             "Ctrl+D": self._choice.clear_selection,
         }
         for key, act in keys.items():
-            self._page.bind_key(key, act)
+            self._page.bind_shortcut(key, act)
         self._choice.action_requested.connect(self.begin_bulk_run)
         self._choice.bar.give_back.clicked.connect(self.give_back_takes)
         self._choice.bar.packs.clicked.connect(partial(self.export_evidence, "evidence_pack"))
@@ -76,7 +76,7 @@ class QueuePageActions(QObject):
         and return None."""
         record = self.current_record
         if record is None:
-            self._page.refuse_key(self._context.translate("act.none_selected"))
+            self._page.show_key_refusal(self._context.translate("act.none_selected"))
         return record
 
     # -- all selected records
@@ -101,7 +101,7 @@ class QueuePageActions(QObject):
             return False
         disabled_reason = self._choice.find_disabled_reason(action)
         if disabled_reason:
-            self._page.refuse_key(disabled_reason)
+            self._page.show_key_refusal(disabled_reason)
         else:
             self.begin_bulk_run(action)
         return True
@@ -157,7 +157,7 @@ class QueuePageActions(QObject):
             for take in own_takes:
                 self.collaboration.end_own_take(name, take)
             if not own_takes:
-                self._page.refuse_key(self._context.translate("reason.not_your_take"))
+                self._page.show_key_refusal(self._context.translate("reason.not_your_take"))
 
         if refs:
             self._context.run_read(
@@ -186,7 +186,7 @@ class QueuePageActions(QObject):
         if isinstance(record, CreditCheck):
             self.record_acts.refetch(record)
         elif record is not None:
-            self._page.refuse_key(self._context.translate("act.only_checks"))
+            self._page.show_key_refusal(self._context.translate("act.only_checks"))
 
     @Slot()
     def resolve_current(self) -> None:
@@ -194,7 +194,7 @@ class QueuePageActions(QObject):
         because each decision needs its own evidence."""
         record = self._find_record()
         if isinstance(record, Order):
-            self._page.refuse_key(self._context.translate("act.order_follows"))
+            self._page.show_key_refusal(self._context.translate("act.order_follows"))
         elif record is not None:
             self.record_acts.resolve(record)
 

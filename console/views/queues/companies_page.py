@@ -18,8 +18,8 @@ from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.permission_buttons import DisabledReasons, bind_right, bind_worker
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right, bind_button_to_worker
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import column_width_for
@@ -57,7 +57,7 @@ class ChangedCompaniesPage(Page):
 
     sidebar_key = "queues"
     help_key = "help.companies"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("S",), "key.successor"),
@@ -72,7 +72,7 @@ class ChangedCompaniesPage(Page):
         super().__init__(context)
         translate = context.translate
         self.acts = RecordActionHandlers(context, self)
-        self.head = self.make_head(translate("screen.queues"), translate("queue.companies.hint"))
+        self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
         self.tabs = QueueTabs(context, COMPANY_QUEUE)
         tab_line = Surface(edge="bottom")
@@ -81,15 +81,15 @@ class ChangedCompaniesPage(Page):
         self.table = StaticTable(
             context, _make_change_columns(context), _get_alert_id, title, hideable_columns=("number",)
         )
-        ColumnPreferences(context, self.table, "queues.companies")
+        ColumnWidthStorage(context, self.table, "queues.companies")
         nothing = EmptyState(translate("queue.companies.empty"), translate("queue.companies.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
-        self.list.setMinimumHeight(self.table.height_for_rows(_MIN_VISIBLE_ROWS))
-        self.add_part(self.head)
-        self.add_part(tab_line)
-        self.add_part(self.list, 1)
-        self.add_part(self._make_footer())
-        self.add_hints()
+        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_ROWS))
+        self.add_content(self.head)
+        self.add_content(tab_line)
+        self.add_content(self.list, 1)
+        self.add_content(self._make_footer())
+        self.add_key_hints()
         self._connect_signals()
         set_tab_order(*self.head.stops, self.tabs, self.table, *self._buttons)
 
@@ -101,10 +101,12 @@ class ChangedCompaniesPage(Page):
         self.open_button = KeyButton(translate("alerts_screen.action.look_up"), "Enter", "primary", binds=False)
         self.successor_button = KeyButton(translate("corporation.open_successor"), "S", binds=False)
         acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
-        self.acknowledge_button = bind_right(self.context, acknowledge, "note")
-        self.renew_button = bind_worker(self.context, KeyButton(translate("action.renew"), "B", binds=False))
+        self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
+        self.renew_button = bind_button_to_worker(
+            self.context, KeyButton(translate("action.renew"), "B", binds=False)
+        )
         self._buttons = (self.open_button, self.successor_button, self.renew_button, self.acknowledge_button)
-        reasons = DisabledReasons(self.renew_button, self.acknowledge_button)
+        reasons = DisabledReasonsLabel(self.renew_button, self.acknowledge_button)
         parts = (self.why_words, self.action_words, make_row(*self._buttons, None, gap=8), reasons, self.source_words)
         self.footer = Surface(raised=True, edge="top")
         self.footer.setLayout(make_column(*parts, gap=6, margins=(24, 10, 24, 10)))
@@ -121,10 +123,10 @@ class ChangedCompaniesPage(Page):
         context = self.context
         for signal in (context.people_changed, context.person_changed, context.connection_state_changed):
             signal.connect(self._update_renew_button)
-        self.bind_key("S", self._open_successor_by_key)
-        self.bind_key("A", self._acknowledge_by_key)
-        self.bind_key("B", self._renew_by_key)
-        self.bind_key("Ctrl+C", self._copy_number)
+        self.bind_shortcut("S", self._open_successor_by_key)
+        self.bind_shortcut("A", self._acknowledge_by_key)
+        self.bind_shortcut("B", self._renew_by_key)
+        self.bind_shortcut("Ctrl+C", self._copy_number)
         self.context.work_counts_changed.connect(self.table.repaint_ages)
 
     # -- reading
@@ -132,7 +134,7 @@ class ChangedCompaniesPage(Page):
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.tabs
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
@@ -238,7 +240,7 @@ class ChangedCompaniesPage(Page):
 
     def _copy_number(self) -> None:
         if self.current_change is None:
-            self.refuse_key(self.context.translate("act.none_selected"))
+            self.show_key_refusal(self.context.translate("act.none_selected"))
         else:
             number = self.current_change.change.number
             QGuiApplication.clipboard().setText(number)

@@ -92,7 +92,7 @@ class QueueArrivals(QObject):
 def _mark_removed_rows(table: FittedTable, present_refs: set[RecordRef]) -> None:
     """Mark the rows of the table whose records have left the queue: those that aren't in `present_refs`. These
     rows stay in the table until the page reads the list again."""
-    for row in table.visible_rows():
+    for row in table.list_visible_rows():
         if isinstance(row, QueueRow):
             key = make_record_ref(row.item.record)
             table.mark_row(key, None if key in present_refs else "care")

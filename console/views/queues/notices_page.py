@@ -22,8 +22,8 @@ from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.permission_buttons import bind_right
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters.columns import column_width_for
@@ -57,7 +57,7 @@ class UnmatchedNoticesPage(Page):
 
     sidebar_key = "queues"
     help_key = "help.notices"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open_similar"),
         (("A",), "key.acknowledge"),
@@ -69,7 +69,7 @@ class UnmatchedNoticesPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.head = self.make_head(translate("screen.queues"), translate("queue.notices.hint"))
+        self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
         self.tabs = QueueTabs(context, QUEUE_NAME)
         tab_line = Surface(edge="bottom")
@@ -78,16 +78,16 @@ class UnmatchedNoticesPage(Page):
         self.table = StaticTable(
             context, _make_notice_columns(context), _get_case_id, title, hideable_columns=("occurred", "type")
         )
-        ColumnPreferences(context, self.table, "queues.notices")
+        ColumnWidthStorage(context, self.table, "queues.notices")
         nothing = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
         self.list = TableOrEmptyState(self.table, nothing)
-        self.list.setMinimumHeight(self.table.height_for_rows(_MIN_VISIBLE_ROWS))
+        self.list.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_ROWS))
         self.candidates: tuple[NoticeCandidate, ...] | None = None
-        self.add_part(self.head)
-        self.add_part(tab_line)
-        self.add_part(self.list, 1)
-        self.add_part(self._make_footer())
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(tab_line)
+        self.add_content(self.list, 1)
+        self.add_content(self._make_footer())
+        self.add_key_hints()
         self._connect_signals()
         self._set_tab_order()
 
@@ -98,7 +98,7 @@ class UnmatchedNoticesPage(Page):
         self.fact_words = TextLabel("", "small", "muted", wrap=True, selectable=True)
         self._similar = make_column(gap=4)
         acknowledge = KeyButton(translate("alerts_screen.acknowledge"), "A", binds=False)
-        self.acknowledge_button = bind_right(self.context, acknowledge, "note")
+        self.acknowledge_button = bind_button_to_right(self.context, acknowledge, "note")
         buttons = make_row(self.acknowledge_button, ReasonLabel(self.acknowledge_button), None, gap=8)
         foot = self.foot = Surface(raised=True, edge="top")
         foot.setLayout(
@@ -115,8 +115,8 @@ class UnmatchedNoticesPage(Page):
         self.table.current_changed.connect(self._show_notice)
         self.table.rows.page_applied.connect(self._go_to_first_row)
         self.acknowledge_button.clicked.connect(self._acknowledge_notice)
-        self.bind_key("A", self._acknowledge_by_key)
-        self.bind_key("Ctrl+C", self._copy_number)
+        self.bind_shortcut("A", self._acknowledge_by_key)
+        self.bind_shortcut("Ctrl+C", self._copy_number)
         self.context.work_counts_changed.connect(self.table.repaint_ages)
 
     def _set_tab_order(self) -> None:
@@ -128,7 +128,7 @@ class UnmatchedNoticesPage(Page):
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.tabs
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
@@ -218,7 +218,7 @@ class UnmatchedNoticesPage(Page):
             self.context.navigate(_make_candidate_route(self.candidates[0]))
         else:
             key = "act.none_selected" if self.current_notice is None else "notice.no_candidates"
-            self.refuse_key(self.context.translate(key))
+            self.show_key_refusal(self.context.translate(key))
 
     def _acknowledge_by_key(self) -> None:
         self.press_button(self.acknowledge_button, self.context.translate("act.none_selected"))
@@ -234,7 +234,7 @@ class UnmatchedNoticesPage(Page):
     def _copy_number(self) -> None:
         number = self.current_notice.notice.order_no if self.current_notice is not None else None
         if number is None:
-            self.refuse_key(self.context.translate("act.none_selected"))
+            self.show_key_refusal(self.context.translate("act.none_selected"))
         else:
             QGuiApplication.clipboard().setText(number)
             self.context.show_toast(self.context.translate("action.copied", text=number))

@@ -15,8 +15,8 @@ from console.domain.views.any_record import QueueItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.presenters import records as case_words
 from console.views.presenters.saved_views import view_key
 from console.views.queues import rows as queue_rows
@@ -63,7 +63,7 @@ class QueuesPage(Page):
 
     sidebar_key = "queues"
     help_key = "help.queues"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("Space",), "key.choose"),
@@ -109,9 +109,9 @@ class QueuesPage(Page):
         )
         middle = make_row(list_pane, self.preview, gap=0)
         middle.setStretch(0, 1)
-        self.add_part(middle, 1)
-        self.add_part(self.selection.bar)
-        self.add_hints()
+        self.add_content(middle, 1)
+        self.add_content(self.selection.bar)
+        self.add_key_hints()
         self._connect_signals()
         self._show_counts()
 
@@ -119,14 +119,14 @@ class QueuesPage(Page):
 
     def _build_head(self) -> None:
         translate = self.context.translate
-        self.head = self.make_head(translate("screen.queues"))
+        self.head = self.make_page_head(translate("screen.queues"))
         self.export = ListExport(self.context, self, self._make_export_request, self.head)
         self.shown_view = ShownView(self.context, self, self.head, self._make_view_content)
         self.shown_view.further_entries.append(("queue.by_cause", _GROUP_KEY, self.toggle_grouping))
-        self.bind_key(_GROUP_KEY, self.toggle_grouping)
+        self.bind_shortcut(_GROUP_KEY, self.toggle_grouping)
         self.columns = ColumnChoice(self.context, self, lambda: self.queue)
         self.columns.changed.connect(self._rebuild_tables)
-        self.bind_key(_COLUMNS_KEY, self.columns.open_dialog)
+        self.bind_shortcut(_COLUMNS_KEY, self.columns.open_dialog)
         self.shown_view.further_entries.append(("view.columns", _COLUMNS_KEY, self.columns.open_dialog))
         self.shown_view.further_entries.append(("view.usual_columns", "", self.columns.show_default_columns))
         self.shown_view.opened.connect(self._show_view)
@@ -136,9 +136,9 @@ class QueuesPage(Page):
         self.head.menu_parts.append(self.filter.add_lists_to_menu)
         tabs = self._tab_line = Surface(edge="bottom")
         tabs.setLayout(make_row(self.tabs, None))
-        self.add_part(self.head)
-        self.add_part(tabs)
-        self.add_part(self.filter)
+        self.add_content(self.head)
+        self.add_content(tabs)
+        self.add_content(self.filter)
 
     def _connect_signals(self) -> None:
         self.tabs.queue_chosen.connect(self._choose_queue)
@@ -157,8 +157,8 @@ class QueuesPage(Page):
             (self.preview.resolved, self.queue_acts.resolve_current),
         ):
             signal.connect(act)
-        self.bind_key("Ctrl+F", self.filter.focus_edit)
-        self.bind_key(_PREVIEW_KEY, self.toggle_preview)
+        self.bind_shortcut("Ctrl+F", self.filter.focus_edit)
+        self.bind_shortcut(_PREVIEW_KEY, self.toggle_preview)
         self.context.preferences.loaded.connect(self._fit_preview)
 
     # -- which list
@@ -177,10 +177,10 @@ class QueuesPage(Page):
         elif not self._lists:
             self._show_list()
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.tabs
 
-    def screen_state(self) -> Mapping[str, Any]:
+    def get_screen_state(self) -> Mapping[str, Any]:
         row = self.current_row
         ref = list(case_words.make_record_ref(row.record)) if row is not None else None
         sort = format_order(self.filter.order)
@@ -317,7 +317,7 @@ class QueuesPage(Page):
         if isinstance(table, GroupTable):
             table.toggled.connect(self._toggle_group)
         table.hidden_keys = self._list_hidden_columns()
-        ColumnPreferences(context, table, f"queues.{queue}")
+        ColumnWidthStorage(context, table, f"queues.{queue}")
         table.enable_sorting()
         self.columns.bind_header(table)
         table.sort_requested.connect(self._sort_by)
@@ -535,7 +535,7 @@ class QueuesPage(Page):
         if isinstance(row, CauseRow):
             self._toggle_group(row)
         if self.current_row is not None:
-            neighbour_rows = self.table.list_rows_around_current(MAX_TRAIL_LENGTH)
+            neighbour_rows = self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
             trail = tuple(
                 queue_rows.get_row_record_ref(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow)
             )
@@ -581,7 +581,7 @@ class QueuesPage(Page):
         """Show or hide the preview, and store this as a preference of the person. In a window that is too narrow
         for the preview, show the reason."""
         if self.window().width() < tokens().px("layout", "preview_hidden_below_width"):
-            self.refuse_key(self.context.translate("queue.preview.no_room"))
+            self.show_key_refusal(self.context.translate("queue.preview.no_room"))
             return
         is_open = not self._is_preview_open
         self.context.preferences.store(_PREVIEW_PREFERENCE, "open" if is_open else "closed")

@@ -13,7 +13,7 @@ from console.domain.bulk.records import ChosenRecord
 from console.domain.queues.filters import NO_CAUSE, cause_of
 from console.domain.tasks.records import BulkAction
 from console.views.bulk.request import BulkRequest
-from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import records as case_words
 from console.views.queues import rows as queue_rows
 from console.views.queues.cause_groups import CauseRow, restrict_to_cause
@@ -70,13 +70,13 @@ class SelectionBar(Surface):
         for action, button in self.buttons.items():
             button.clicked.connect(partial(self.action_requested.emit, action))
         give_back = KeyButton(translate("action.give_back"), GIVE_BACK_SHORTCUT, binds=False)
-        self.give_back = bind_right(context, give_back, "take")
+        self.give_back = bind_button_to_right(context, give_back, "take")
         packs = KeyButton(translate("action.evidence_bundle"), evidence_bundle.BUNDLE_SHORTCUT, binds=False)
-        self.packs = bind_right(context, packs, evidence_bundle.BUNDLE_RIGHT)
+        self.packs = bind_button_to_right(context, packs, evidence_bundle.BUNDLE_RIGHT)
         acts: list[QWidget] = [*self.buttons.values(), self.packs]
         acts.insert(list(self.buttons).index(BulkAction.TAKE) + 1, self.give_back)
         no_money = TextLabel(translate("bulk.bar.no_money"), "small", "muted")
-        reasons = DisabledReasons(*self.buttons.values(), self.give_back, self.packs)
+        reasons = DisabledReasonsLabel(*self.buttons.values(), self.give_back, self.packs)
         line = make_flow_widget(self.count, self.all, self.none, *acts, no_money, gap=10, line_gap=6)
         self.setLayout(make_column(line, reasons, gap=4, margins=(24, 8, 24, 8)))
         self.hide()

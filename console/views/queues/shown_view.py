@@ -43,8 +43,8 @@ class ShownView(QObject):
         self.button = KeyButton(context.translate("view.menu"), MENU_KEY, binds=False)
         self.button.clicked.connect(self.open_menu)
         head.add_button(self.button)
-        page.bind_key(SAVE_KEY, self.open_save_dialog)
-        page.bind_key(MENU_KEY, self.open_menu)
+        page.bind_shortcut(SAVE_KEY, self.open_save_dialog)
+        page.bind_shortcut(MENU_KEY, self.open_menu)
         context.saved_views_changed.connect(self._update_name)
 
     def leave_view(self) -> None:
@@ -106,7 +106,7 @@ class ShownView(QObject):
 
     @Slot()
     def open_menu(self) -> None:
-        self.build_menu().popup(self._head.point_below(self.button))
+        self.build_menu().popup(self._head.compute_point_below(self.button))
 
     def build_menu(self) -> QMenu:
         """Build and return the menu: save, rename and delete a view, then the entries of `further_entries`."""

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.provider_registry import find_provider
 from console.domain.tasks.records import ReconcileReport
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters.reconciliation import period_text, run_toast, yesterday
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
@@ -49,7 +49,7 @@ class ReconcileDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_worker(context, self.act_button)
+        bind_button_to_worker(context, self.act_button)
         self._context, self._providers = context, tuple(providers)
         self._has_typed_day = self._has_begun = False
         self.provider = DropDownList(translate("column.provider"), empty=translate("dialog.reconcile.choose"))

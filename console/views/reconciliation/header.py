@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.provider_registry import HistoryKind, find_provider
 from console.domain.reconciliation.service_results import DifferenceItem, RunState, RunView
-from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone, tokens
@@ -165,10 +165,14 @@ class DifferenceFooter(Surface):
         self._context, translate = context, context.translate
         self.advice_words = TextLabel("", "body", wrap=True, selectable=True)
         self.open_button = KeyButton(translate("reconcile.open"), "O", "primary", binds=False)
-        self.probe_button = bind_right(context, KeyButton(translate("action.probe"), "P", binds=False), "probe")
-        self.note_button = bind_right(context, KeyButton(translate("action.note"), "N", binds=False), "note")
+        self.probe_button = bind_button_to_right(
+            context, KeyButton(translate("action.probe"), "P", binds=False), "probe"
+        )
+        self.note_button = bind_button_to_right(
+            context, KeyButton(translate("action.note"), "N", binds=False), "note"
+        )
         self.buttons = (self.open_button, self.probe_button, self.note_button)
-        reasons = DisabledReasons(self.probe_button, self.note_button)
+        reasons = DisabledReasonsLabel(self.probe_button, self.note_button)
         self.setLayout(
             make_column(self.advice_words, make_flow_widget(*self.buttons), reasons, gap=6, margins=(24, 10, 24, 10))
         )

@@ -12,9 +12,9 @@ from console.domain.reconciliation.service_results import ALL, VERDICTS_OF_PART,
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
-from console.views.pages.fitted_table import MAX_TRAIL_LENGTH, FittedTable
-from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.pages.column_preferences import ColumnWidthStorage
+from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
+from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.reconciliation import columns as reconcile_rows
 from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
 from console.views.reconciliation.header import DifferenceFooter, RunHeader, can_resume, make_run_state_bar
@@ -49,7 +49,7 @@ class ReconcilePage(Page):
 
     sidebar_key = "reconcile"
     help_key = "help.reconcile"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter", "O"), "key.open"),
         (("P",), "key.probe"),
@@ -70,7 +70,7 @@ class ReconcilePage(Page):
         self.route = ReconcileRoute()
         self._shown_run_and_tab: tuple[int, str] | None = None
         self._must_focus_rows = False
-        self.head = self.make_head(translate("screen.reconcile"), translate("reconcile.sentence"))
+        self.head = self.make_page_head(translate("screen.reconcile"), translate("reconcile.sentence"))
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self._build_tools()
         self.run_head = RunHeader(context)
@@ -86,10 +86,10 @@ class ReconcilePage(Page):
 
     def _build_tools(self) -> None:
         translate = self.context.translate
-        self.begin = bind_right(
+        self.begin = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
         )
-        self.go_on = bind_right(
+        self.go_on = bind_button_to_right(
             self.context, KeyButton(translate("reconcile.go_on"), "G", "primary", binds=False), RECONCILE_RIGHT
         )
         self.list_runs = KeyButton(translate("reconcile.all_runs"), "L", binds=False)
@@ -98,7 +98,7 @@ class ReconcilePage(Page):
         margin = tokens().px("spacing", "page_margin")
         self.tools = Surface(edge="bottom")
         buttons = make_flow_widget(self.go_on, self.begin, self.list_runs, self.older, self.newer)
-        reasons = DisabledReasons(self.begin)
+        reasons = DisabledReasonsLabel(self.begin)
         self.tools.setLayout(make_column(buttons, reasons, gap=4, margins=(margin, 0, margin, 10)))
 
     def _build_list(self) -> None:
@@ -109,7 +109,7 @@ class ReconcilePage(Page):
             self.context.translate("screen.reconcile"),
             hideable_columns=reconcile_rows.HIDEABLE_COLUMN_NAMES,
         )
-        ColumnPreferences(self.context, self.table, "reconcile")
+        ColumnWidthStorage(self.context, self.table, "reconcile")
         self.list = QStackedWidget()
         self.nothing: QWidget = QWidget()
         self.list.addWidget(self.table)
@@ -117,15 +117,15 @@ class ReconcilePage(Page):
 
     def _add_parts(self) -> None:
         for part in (self.head, self.tools):
-            self.add_part(part)
-        self.add_bars_above()
-        self.add_part(self.run_head)
+            self.add_content(part)
+        self.add_bar_container()
+        self.add_content(self.run_head)
         self.tab_bar = Surface(edge="bottom")
         self.tab_bar.setLayout(make_column(self.tabs))
-        self.add_part(self.tab_bar)
-        self.add_part(self.list, 1)
-        self.add_part(self.footer)
-        self.add_hints()
+        self.add_content(self.tab_bar)
+        self.add_content(self.list, 1)
+        self.add_content(self.footer)
+        self.add_key_hints()
         self.list.setMinimumHeight(self.table.horizontalHeader().height() + 4 * self.table.rowHeight(0) + 120)
         self._show_run_widgets(visible=False)
 
@@ -148,8 +148,8 @@ class ReconcilePage(Page):
         ):
             button.clicked.connect(act)
             reason = self.context.translate(_REASON_KEY_BY_SHORTCUT.get(button.key, "act.none_selected"))
-            self.bind_key(button.key, partial(self.press_button, button, reason))
-        self.bind_key("M", self._move_order)
+            self.bind_shortcut(button.key, partial(self.press_button, button, reason))
+        self.bind_shortcut("M", self._move_order)
         self._set_tab_order()
 
     def _set_tab_order(self) -> None:
@@ -171,11 +171,11 @@ class ReconcilePage(Page):
     def _clear_run(self) -> None:
         """Remove the shown run and its bars from the page, because another run will be read."""
         self.view, self._shown_run_and_tab = None, None
-        for name in self.bar_names():
+        for name in self.list_bar_names():
             self.hide_bar(name)
         self._show_run_widgets(visible=False)
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.list_runs
 
     def take_focus(self) -> None:
@@ -331,7 +331,7 @@ class ReconcilePage(Page):
             return
         neighbour_rows = [
             row
-            for row in self.table.list_rows_around_current(MAX_TRAIL_LENGTH)
+            for row in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
             if isinstance(row, DifferenceItem) and row.payment
         ]
         trail = tuple(dict.fromkeys(("payment", row.payment.id) for row in neighbour_rows if row.payment))
@@ -352,11 +352,11 @@ class ReconcilePage(Page):
         item = self.current_difference
         if item is None or item.payment is None:
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"
-            self.refuse_key(self.context.translate(key))
+            self.show_key_refusal(self.context.translate(key))
         elif item.payment.state in PAID_STATES and item.payment.order_id is not None:
             self.acts.move_order(item.payment)
         else:
-            self.refuse_key(self.context.translate("reconcile.not_by_hand"))
+            self.show_key_refusal(self.context.translate("reconcile.not_by_hand"))
 
     @Slot()
     def _add_note(self) -> None:

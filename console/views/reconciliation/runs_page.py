@@ -10,9 +10,9 @@ from console.domain.reconciliation.service_results import RunItem
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
-from console.views.pages.column_preferences import ColumnPreferences
+from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.permission_buttons import bind_right
+from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.presenters.records import provider_word
 from console.views.reconciliation import columns as reconcile_rows
 from console.views.reconciliation.actions import RECONCILE_RIGHT, ReconciliationActions
@@ -32,7 +32,7 @@ class ReconcileRunsPage(Page):
 
     sidebar_key = "reconcile"
     help_key = "help.reconcile"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("S",), "key.reconcile"),
@@ -45,19 +45,21 @@ class ReconcileRunsPage(Page):
         super().__init__(context)
         translate = context.translate
         self.acts = ReconciliationActions(context, self)
-        self.head = self.make_head(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"))
+        self.head = self.make_page_head(translate("screen.reconcile_runs"), translate("reconcile.runs_sentence"))
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self.provider = FilterChip(translate("column.provider"))
         self.provider.addItem(translate("reconcile.every_provider"))
         self._provider_names: tuple[str, ...] = ()
-        self.begin = bind_right(context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT)
+        self.begin = bind_button_to_right(
+            context, KeyButton(translate("reconcile.begin"), "S", binds=False), RECONCILE_RIGHT
+        )
         self.rows = PagedModel(
             reconcile_rows.make_run_columns(context), reconcile_rows.get_item_id, context.runner, parent=self
         )
         self.table = FittedTable(
             self.rows, translate("screen.reconcile_runs"), hideable_columns=reconcile_rows.HIDEABLE_RUN_COLUMN_NAMES
         )
-        ColumnPreferences(context, self.table, "reconcile_runs")
+        ColumnWidthStorage(context, self.table, "reconcile_runs")
         self.nothing = EmptyState(translate("reconcile.never"), translate("reconcile.never_hint"), shape="swap")
         self.list = QStackedWidget()
         self.list.addWidget(self.table)
@@ -72,10 +74,10 @@ class ReconcileRunsPage(Page):
         label.setBuddy(self.provider)
         parts = (ShapeIcon("filter", "muted"), label, self.provider, 16, self.begin, ReasonLabel(self.begin), None)
         line.setLayout(make_row(*parts, gap=8, margins=(margin, 8, margin, 8)))
-        self.add_part(self.head)
-        self.add_part(line)
-        self.add_part(self.list, 1)
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(line)
+        self.add_content(self.list, 1)
+        self.add_key_hints()
 
     def _connect_signals(self) -> None:
         self.table.opened.connect(self._open_run)
@@ -83,14 +85,14 @@ class ReconcileRunsPage(Page):
         self.rows.failed.connect(self.show_reading_failure)
         self.begin.clicked.connect(self._begin_run)
         self.add_button_shortcut(self.begin)
-        self.bind_key("Ctrl+F", self._focus_filter)
+        self.bind_shortcut("Ctrl+F", self._focus_filter)
         self.provider.currentIndexChanged.connect(self._read_runs)
         set_tab_order(*self.head.stops, self.provider, self.begin, self.table)
 
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return self.table, self.begin
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:

@@ -11,7 +11,7 @@ from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.payments.service_results import PaymentView, RefundView
 from console.domain.service_results import AllowedAction
 from console.domain.views.any_record import CreditCheckView
-from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.records import RecordView
 from console.views.printing.print_job import PRINT_KEY
 from console.views.records import collaboration_actions as collaboration_actions
@@ -143,8 +143,8 @@ class ActionButtons(QObject):
             buttons = [self._make_button(name, "default" if place else "primary") for place, name in enumerate(names)]
             for button in buttons:
                 if button.property("act") == "purchase":
-                    bind_right(self._context, button, "purchase")
-            form.set_actions(*buttons, DisabledReasons(*buttons))
+                    bind_button_to_right(self._context, button, "purchase")
+            form.set_actions(*buttons, DisabledReasonsLabel(*buttons))
         else:
             form.set_actions(TextLabel(self._context.translate("record.nothing_to_press"), "body", "muted"))
 

@@ -148,7 +148,7 @@ class RecordActionHandlers(QObject):
         page. Needed for actions without a button, where no reason can be shown beside the button."""
         disabled_reason = self._context.find_disabled_reason(right)
         if disabled_reason:
-            self._page.refuse_key(disabled_reason)
+            self._page.show_key_refusal(disabled_reason)
         return bool(disabled_reason)
 
     def _make_close_button(self) -> KeyButton:

@@ -43,7 +43,7 @@ class CollaborationActions(QObject):
         super().__init__(acts)
         self._context, self._acts = context, acts
         for keys, name in _SHORTCUT_OF_ACTION:
-            acts.page.bind_key(keys, partial(press_button, name))
+            acts.page.bind_shortcut(keys, partial(press_button, name))
 
     def run_action(self, name: str, kind: str, id: int, title: str = "") -> bool:
         """Run the action `name` on the record with this kind and id, and return True. Return False if `name` is
@@ -108,7 +108,7 @@ class CollaborationActions(QObject):
         """Run the action `name` (`give_back` or `hand_over`) on the record of this take. If the take is None or
         another person's, show the refusal in a bar."""
         if taken is None or not is_same_person(taken.person, self._context.operator or ""):
-            self._acts.page.refuse_key(self._context.translate("reason.not_your_take"))
+            self._acts.page.show_key_refusal(self._context.translate("reason.not_your_take"))
         elif not self._acts.shows_missing_right("take"):
             act = self.hand_over if name == "hand_over" else self.give_back
             act(taken.kind, taken.subject_id)

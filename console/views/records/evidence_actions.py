@@ -37,7 +37,7 @@ class EvidenceExportActions(QObject):
         super().__init__(acts)
         self._context, self._acts = context, acts
         for keys, name in _SHORTCUT_OF_ACTION:
-            acts.page.bind_key(keys, partial(press_button, name))
+            acts.page.bind_shortcut(keys, partial(press_button, name))
         self._records_in_progress: set[tuple[str, int]] = set()
         self._chosen_record: tuple[str, int] = ("", 0)
 

@@ -45,7 +45,7 @@ class EvidenceBundleExport(QObject):
         """
         reason = self._context.find_disabled_reason(BUNDLE_RIGHT)
         if reason:
-            self._page.refuse_key(reason)
+            self._page.show_key_refusal(reason)
         elif not self.is_running:
             self._read_records = read_records
             translate = self._context.translate

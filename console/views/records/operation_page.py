@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.service_results import OperationView
 from console.views.pages.base import Page
-from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters.credit_check_view import moment_text
 from console.views.records.actions import RecordActionHandlers
@@ -39,7 +39,7 @@ class OperationPage(Page):
 
     sidebar_key = "queues"
     help_key = "help.operation"
-    hints = ((("P",), "key.probe"), (("E",), "key.resolve"), (("Esc",), "key.back"))
+    key_hints = ((("P",), "key.probe"), (("E",), "key.resolve"), (("Esc",), "key.back"))
 
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
@@ -55,8 +55,8 @@ class OperationPage(Page):
         self.facts = Surface(edge="bottom")
         self.timeline = TimelineList(translate("record.tab.timeline"))
         self._build_layout()
-        self.bind_key("P", self._probe_operation)
-        self.bind_key("E", self._open_resolve)
+        self.bind_shortcut("P", self._probe_operation)
+        self.bind_shortcut("E", self._open_resolve)
 
     def _build_layout(self) -> None:
         translate, margin = self.context.translate, tokens().px("spacing", "page_margin")
@@ -67,20 +67,20 @@ class OperationPage(Page):
         title = make_row(
             TextLabel(translate("record.tab.timeline"), "panel_title", "muted"), margins=(margin, 12, margin, 4)
         )
-        self.add_part(head)
-        self.add_bars_above()
-        self.add_part(self.form)
-        self.add_part(self.facts)
-        self.add_part(title)
-        self.add_part(self.timeline, 1)
-        self.add_hints()
+        self.add_content(head)
+        self.add_bar_container()
+        self.add_content(self.form)
+        self.add_content(self.facts)
+        self.add_content(title)
+        self.add_content(self.timeline, 1)
+        self.add_key_hints()
 
     def show_route(self, route: object) -> None:
         if isinstance(route, OperationRoute):
             self.route = route
             self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return (self.title,)
 
     def read_data(self, reason: str) -> None:
@@ -102,7 +102,7 @@ class OperationPage(Page):
         self.hide_reading_failure()
         operation, context = view.record, self.context
         self.id.show_id(wording.shorten_id(operation.id), operation.id)
-        self.rename(f"{self.title.plain} {self.id.short_form}")
+        self.set_page_name(f"{self.title.plain} {self.id.short_form}")
         self._show_badges(view)
         show_explanation(self.form, view.explanation, context)
         self.form.set_actions(*self._make_buttons(view))
@@ -147,8 +147,11 @@ class OperationPage(Page):
         resolve.clicked.connect(self._open_resolve)
         probe = KeyButton(translate("action.probe"), "P", binds=False)
         probe.clicked.connect(self._probe_operation)
-        buttons = bind_right(self.context, resolve, "resolve"), bind_right(self.context, probe, "probe")
-        return [*buttons, DisabledReasons(*buttons)]
+        buttons = (
+            bind_button_to_right(self.context, resolve, "resolve"),
+            bind_button_to_right(self.context, probe, "probe"),
+        )
+        return [*buttons, DisabledReasonsLabel(*buttons)]
 
     @Slot()
     def _open_record(self) -> None:
@@ -165,4 +168,4 @@ class OperationPage(Page):
         if self.view is not None and self.view.record.source == "desk":
             self.acts.resolve(self.view.record)
         elif self.view is not None:
-            self.refuse_key(self.context.translate("act.operation_has_record"))
+            self.show_key_refusal(self.context.translate("act.operation_has_record"))

@@ -93,13 +93,13 @@ class RecordPage(Page, Generic[ViewT]):
         self.tabs = tabs
         self.action_bar = ActionButtons(context, self.action_names)
         self.answers = LinkButton(context.translate("action.open_raw"), chevron=True, role="small")
-        self.add_part(self.head)
-        self.add_part(self.sides_strip)
-        self.add_bars_above()
+        self.add_content(self.head)
+        self.add_content(self.sides_strip)
+        self.add_bar_container()
         for part in (self.form, *below):
-            self.add_part(part)
-        self.add_part(middle or tabs, 1)
-        self.add_part(self.action_bar.bar)
+            self.add_content(part)
+        self.add_content(middle or tabs, 1)
+        self.add_content(self.action_bar.bar)
         self._connect_signals()
 
     def _connect_signals(self) -> None:
@@ -112,14 +112,14 @@ class RecordPage(Page, Generic[ViewT]):
         self.action_bar.action_requested.connect(self.act_on_record)
         for name in self.action_names:
             if name in SHORTCUT_BY_ACTION:
-                self.bind_key(SHORTCUT_BY_ACTION[name], partial(self._run_action_by_shortcut, name))
-        self.bind_key("[", partial(self._show_neighbour, -1))
-        self.bind_key("]", partial(self._show_neighbour, 1))
+                self.bind_shortcut(SHORTCUT_BY_ACTION[name], partial(self._run_action_by_shortcut, name))
+        self.bind_shortcut("[", partial(self._show_neighbour, -1))
+        self.bind_shortcut("]", partial(self._show_neighbour, 1))
         for name, key in collaboration_actions.SHORTCUT_BY_OWN_TAKE_ACTION.items():
-            self.bind_key(key, partial(self._end_own_take, name))
-        self.bind_key(PRINT_KEY, partial(self._run_action_by_shortcut, "print"))
-        self.bind_key("Ctrl+C", self._copy_number)
-        self.bind_key("Ctrl+Shift+C", self._copy_summary)
+            self.bind_shortcut(key, partial(self._end_own_take, name))
+        self.bind_shortcut(PRINT_KEY, partial(self._run_action_by_shortcut, "print"))
+        self.bind_shortcut("Ctrl+C", self._copy_number)
+        self.bind_shortcut("Ctrl+Shift+C", self._copy_summary)
         for signal in (
             self.context.connection_state_changed,
             self.context.people_changed,
@@ -178,10 +178,10 @@ class RecordPage(Page, Generic[ViewT]):
         self.route, self.sidebar_key = route, route.place
         if is_other_record:
             self.view, self._shown_state = None, ()
-            for name in self.bar_names():
+            for name in self.list_bar_names():
                 self.hide_bar(name)
             self.head.show_reading(self.reading_title(route.id), str(route.id))
-            self.rename(self.head.title.short_form)
+            self.set_page_name(self.head.title.short_form)
         self.head.show_position(route)
         self.refresh("entered")
 
@@ -189,12 +189,12 @@ class RecordPage(Page, Generic[ViewT]):
         """Return the title to show while the record with this id is being read."""
         return self.context.translate(f"kind.{self.kind}")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         """The title gets the focus first; a screen reader reads it with the badges and the verdict. Enter does
         nothing on the title, so that a person who holds Enter too long in a list starts no action here."""
         return (self.head.title,)
 
-    def screen_state(self) -> Mapping[str, Any]:
+    def get_screen_state(self) -> Mapping[str, Any]:
         return {"tab": self.tabs.current_name}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
@@ -257,7 +257,7 @@ class RecordPage(Page, Generic[ViewT]):
         """Announce the title, the badges and the verdict to a screen reader if the badges or the verdict of the
         shown record have changed."""
         title, badges = self.head.title.short_form, [badge.word for badge in self.head.badges]
-        self.rename(title, self.head.notable_word)
+        self.set_page_name(title, self.head.notable_word)
         shown_before, self._shown_state = self._shown_state, (title, *badges, self.form.verdict)
         if shown_before[:1] == self._shown_state[:1] and shown_before != self._shown_state:
             announce(self, spoken_text(title, ", ".join(badges), self.form.verdict))
@@ -375,7 +375,7 @@ class RecordPage(Page, Generic[ViewT]):
         if route is not None:
             self.context.replacement_requested.emit(route)
         else:
-            self.refuse_key(self.context.translate("act.no_neighbour"))
+            self.show_key_refusal(self.context.translate("act.no_neighbour"))
 
     @Slot(object)
     def _open_related_record(self, record: ShownRecord) -> None:
@@ -421,7 +421,7 @@ class RecordPage(Page, Generic[ViewT]):
             self.acts.refund(row.id)
         else:
             title = case_words.title(row, self.context)
-            self.refuse_key(self.context.translate("act.focus_elsewhere", title=title))
+            self.show_key_refusal(self.context.translate("act.focus_elsewhere", title=title))
 
     def _end_own_take(self, name: str) -> None:
         if self.view is not None:

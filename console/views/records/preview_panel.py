@@ -9,7 +9,7 @@ from console.domain.payments.records import Order, Payment, PaymentRelations, Re
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import QueueItem
-from console.views.pages.permission_buttons import DisabledReasons, bind_right
+from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.money_view import make_shown_sides
@@ -201,12 +201,12 @@ class RecordPreview(Surface):
         for button in buttons:
             if button.key == advised and button.isEnabled():
                 button.set_kind("primary")
-        return make_column(make_flow_widget(*buttons, gap=8), DisabledReasons(*buttons))
+        return make_column(make_flow_widget(*buttons, gap=8), DisabledReasonsLabel(*buttons))
 
     def _make_button(self, text: str, key: str, signal: object, right: str) -> KeyButton:
         button = KeyButton(text, key, binds=False)
         button.clicked.connect(signal)
-        return bind_right(self._context, button, right)
+        return bind_button_to_right(self._context, button, right)
 
     def _make_facts_section(self, record: ShownRecord) -> QWidget:
         if not isinstance(record, CreditCheck):

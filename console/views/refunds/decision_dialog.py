@@ -8,10 +8,10 @@ from console.domain.errors import ErrorCode
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import RefundView
 from console.domain.payments.states import RefundState
-from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
+from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
 from console.views.pages.dialog_drafts import DialogDraft
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -47,9 +47,9 @@ class _DecisionDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_worker(context, self.act_button)
+        bind_button_to_worker(context, self.act_button)
         self._context, self._view = context, view
-        self._close_timer = QTimer(self, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
+        self._close_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
         self._close_timer.timeout.connect(self._allow_closing)
         self.show_content(self._make_content())
         self.act_button.clicked.connect(self._send_decision)

@@ -8,10 +8,10 @@ from console.domain.money import decimal_text
 from console.domain.payments.consistency import is_answer_old
 from console.domain.payments.records import Refund, SetAside
 from console.domain.payments.service_results import RefundPlan
-from console.views.pages.call_steps import CLOSABLE_AFTER_SECONDS
+from console.views.pages.call_steps import CANCEL_ENABLED_AFTER_SECONDS
 from console.views.pages.dialog_badges import make_badge_row
-from console.views.pages.dialog_drafts import FORM, REVIEW, DialogDraft
-from console.views.pages.permission_buttons import bind_worker
+from console.views.pages.dialog_drafts import FORM_STAGE, REVIEW_STAGE, DialogDraft
+from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.pages.withdrawal import is_withdrawn, make_withdrawn_bar
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
@@ -42,7 +42,7 @@ class RefundDialog(DialogFrame):
             close_name=translate("action.close"),
             parent=parent,
         )
-        bind_worker(context, self.act_button)
+        bind_button_to_worker(context, self.act_button)
         self._context, self.plan = context, plan
         self._is_reading_plan = False
         self.set_aside = set_aside
@@ -66,7 +66,7 @@ class RefundDialog(DialogFrame):
         self.show_content(self._holder)
         self.act_button.clicked.connect(self._review_or_send)
         self.act_button.show_key("Ctrl+Enter")
-        self._close_timer = QTimer(self, singleShot=True, interval=CLOSABLE_AFTER_SECONDS * 1_000)
+        self._close_timer = QTimer(self, singleShot=True, interval=CANCEL_ENABLED_AFTER_SECONDS * 1_000)
         self._close_timer.timeout.connect(self._allow_closing)
         self._update_act_button()
         if self.is_answer_old and not self._refusal_reason() and not context.find_disabled_reason("probe"):
@@ -225,7 +225,7 @@ class RefundDialog(DialogFrame):
         self._update_review()
         self.set_act_button_first(is_first=self.act_button.isEnabled())
         if self._draft is not None:
-            self._draft.store_stage(REVIEW)
+            self._draft.store_stage(REVIEW_STAGE)
 
     @Slot()
     def show_form_again(self) -> None:
@@ -247,7 +247,7 @@ class RefundDialog(DialogFrame):
         self.form.amount_edit.setFocus()
         self.form.amount_edit.selectAll()
         if self._draft is not None:
-            self._draft.store_stage(FORM)
+            self._draft.store_stage(FORM_STAGE)
 
     @Slot()
     def _update_review(self) -> None:
@@ -281,7 +281,7 @@ class RefundDialog(DialogFrame):
         if self.is_busy:
             self.allow_closing(
                 self._context.translate("action.close"),
-                self._context.translate("dialog.elapsed", seconds=CLOSABLE_AFTER_SECONDS),
+                self._context.translate("dialog.elapsed", seconds=CANCEL_ENABLED_AFTER_SECONDS),
             )
 
     def _show_request(self, refund: Refund) -> None:

@@ -119,7 +119,7 @@ class DailyCloseSection(ReportSection):
         assert isinstance(edit, LineEdit)  # noqa: S101  # a Field with one line
         return edit
 
-    def focus_targets(self) -> Sequence[QWidget]:
+    def list_focus_targets(self) -> Sequence[QWidget]:
         return self.sums, self._day_edit
 
     # -- reading

@@ -37,7 +37,7 @@ class ReportsPage(Page):
 
     sidebar_key = "reports"
     help_key = "help.reports"
-    hints = (
+    key_hints = (
         (("Ctrl+Tab", "Ctrl+Shift+Tab"), "key.tabs"),
         ((PICTURE_SHORTCUT,), "key.picture_or_table"),
         *list_export.EXPORT_KEY_HINTS,
@@ -49,7 +49,7 @@ class ReportsPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.head = self.make_head(translate("screen.reports"), translate("reports.sentence"))
+        self.head = self.make_page_head(translate("screen.reports"), translate("reports.sentence"))
         self.export = ListExport(context, self, self._make_export_request, self.head)
         self.tabs = Tabs(translate("reports.tabs"))
         self.stack = QStackedWidget()
@@ -60,13 +60,13 @@ class ReportsPage(Page):
             section.was_read.connect(partial(self._show_read_time, section))
             section.failed.connect(self.show_reading_failure)
         self.tabs.currentChanged.connect(self._show_section)
-        self.add_part(self.head)
+        self.add_content(self.head)
         bar = Surface(edge="bottom")
         bar.setLayout(make_row(self.tabs, None))
-        self.add_part(bar)
-        self.add_part(self.stack, 1)
-        self.add_hints()
-        self.bind_key(PICTURE_SHORTCUT, self._switch_view)
+        self.add_content(bar)
+        self.add_content(self.stack, 1)
+        self.add_key_hints()
+        self.bind_shortcut(PICTURE_SHORTCUT, self._switch_view)
 
     @property
     def section(self) -> ReportSection:
@@ -79,14 +79,14 @@ class ReportsPage(Page):
             self.tabs.setCurrentIndex(names.index(route.name))
         self.refresh("entered")
 
-    def screen_state(self) -> Mapping[str, Any]:
+    def get_screen_state(self) -> Mapping[str, Any]:
         return {"section": self.section.name}
 
     def restore_screen_state(self, state: Mapping[str, Any]) -> None:
         self.show_route(ReportsRoute(str(state.get("section", ""))))
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
-        return (*self.section.focus_targets(), self.tabs)
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
+        return (*self.section.list_focus_targets(), self.tabs)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
         return False  # figures that change under the reader's eyes can't be compared; F5 reads them again

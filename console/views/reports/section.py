@@ -80,7 +80,7 @@ class ReportSection(QWidget):
     def read_data(self) -> None:
         """Read the figures of the section and show them. Implemented by the subclass."""
 
-    def focus_targets(self) -> Sequence[QWidget]:
+    def list_focus_targets(self) -> Sequence[QWidget]:
         """Return the widgets that may get the focus first. Implemented by the subclass."""
         return ()
 
@@ -128,7 +128,7 @@ class PictureSection(ReportSection):
         layout.addWidget(self.body, 1)
         self.setLayout(layout)
 
-    def focus_targets(self) -> Sequence[QWidget]:
+    def list_focus_targets(self) -> Sequence[QWidget]:
         return self.table, self.chart, self.switch
 
     def read_data(self) -> None:

@@ -44,7 +44,7 @@ class TrainingPage(Page):
 
     sidebar_key = "training"
     help_key = "help.training"
-    hints = (
+    key_hints = (
         (("↓", "↑"), "key.move"),
         (("S",), "key.training_begin"),
         (("C",), "key.training_check"),
@@ -55,13 +55,13 @@ class TrainingPage(Page):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(context)
         translate = context.translate
-        self.head = self.make_head(translate("screen.training"), translate("training.sentence"))
+        self.head = self.make_page_head(translate("screen.training"), translate("training.sentence"))
         self.table = StaticTable(context, _columns(context), lambda row: row.key, translate("screen.training"))
         self.list = TableOrEmptyState(self.table, EmptyState(translate("training.not_running")))
-        self.add_part(self.head)
-        self.add_part(self.list, 1)
-        self.add_part(self._make_footer())
-        self.add_hints()
+        self.add_content(self.head)
+        self.add_content(self.list, 1)
+        self.add_content(self._make_footer())
+        self.add_key_hints()
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._go_to_first)
         for button, act in self._button_actions:
@@ -98,7 +98,7 @@ class TrainingPage(Page):
     def show_route(self, route: object) -> None:
         self.refresh("entered")
 
-    def focus_targets(self) -> Sequence[QWidget | None]:
+    def list_focus_targets(self) -> Sequence[QWidget | None]:
         return (self.table,)
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
@@ -182,7 +182,7 @@ class TrainingPage(Page):
 
     def _show_failure(self, failure: Failure) -> None:
         self._end_busy_buttons()
-        self.refuse_key(self.context.failure_message(failure))
+        self.show_key_refusal(self.context.failure_message(failure))
 
     @Slot()
     def _go_to_next(self) -> None:

@@ -54,7 +54,7 @@ def test_proposed_once_and_set_by_another(desk: Console, qtbot: QtBot) -> None:
         for lossy.loses in (True, False):
             dialog = LimitDialog(context, before, parent)
             type_value(dialog, "60,000")
-            dialog.submit()
+            dialog.submit_form()
         waiting = limit_of(desk)
     assert (waiting.value, waiting.proposed, waiting.proposed_by) == (before.value, 60_000, "adm-f")
     ids = {request_id for service, _, request_id in lossy.sent if service == "limits"}
@@ -64,7 +64,7 @@ def test_proposed_once_and_set_by_another(desk: Console, qtbot: QtBot) -> None:
     with act_as("adm-g"):
         dialog = LimitDialog(context, waiting, parent)
         assert dialog.value_field.text() == "60000"
-        dialog.submit()
+        dialog.submit_form()
         assert limit_of(desk).value == 60_000
 
 

@@ -167,11 +167,11 @@ def test_figures_that_could_not_be_read(qtbot: QtBot, the_look: Appearance) -> N
     page = page_of(reports, qtbot)
     reports.success = None
     page.refresh("asked")
-    assert "failed" in page.bar_names()
+    assert "failed" in page.list_bar_names()
     assert section_of(page).chart.picture.strips
     reports.success = SUCCESS
     page.refresh("asked")
-    assert "failed" not in page.bar_names()
+    assert "failed" not in page.list_bar_names()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])

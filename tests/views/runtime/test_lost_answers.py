@@ -202,7 +202,7 @@ def note(at: Seat) -> Click:
     def click() -> None:
         dialog = NoteDialog(at.context, "credit-check", record.id, at.parent)
         dialog.words_field.edit.setPlainText("called them")  # type: ignore[union-attr]  # an area
-        dialog.submit()
+        dialog.submit_form()
 
     return click
 
@@ -225,7 +225,7 @@ def hand_over(at: Seat) -> Click:
     def click() -> None:
         dialog = HandOverDialog(at.context, "credit-check", record.id, at.parent)
         dialog.words_field.edit.setPlainText("waits for their call")  # type: ignore[union-attr]  # an area
-        dialog.submit()
+        dialog.submit_form()
 
     return click
 
@@ -349,7 +349,7 @@ def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Se
             dialog.words_field.edit.setPlainText("words")  # type: ignore[union-attr]  # an area
             if dialog.choice is not None:
                 dialog.choice.setCurrentIndex(dialog.choice.count() - 1)
-            dialog.submit()
+            dialog.submit_form()
 
         return click
 
@@ -445,7 +445,7 @@ def set_switch(at: Seat) -> Click:
     def click() -> None:
         dialog = SwitchDialog(at.context, "paypay", at.parent, is_on=True)
         dialog.reason_field.edit.setText("incident")  # type: ignore[union-attr]  # a line
-        dialog.submit()
+        dialog.submit_form()
 
     return click
 

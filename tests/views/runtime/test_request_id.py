@@ -70,9 +70,9 @@ def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlon
     desk = NotesAlone(ConsoleError(ErrorCode(code)), ConsoleError(ErrorCode(code)))
     opened = dialogs_on(desk)
     dialog = opened("called")
-    dialog.submit()
-    dialog.submit()
-    opened("called").submit()
+    dialog.submit_form()
+    dialog.submit_form()
+    opened("called").submit_form()
     assert len(desk.ids) == 3
     assert len(set(desk.ids)) == 1
     assert require_valid_request_id(desk.ids[0]) == desk.ids[0]
@@ -83,8 +83,8 @@ def test_after_an_answer_it_is_another_attempt(dialogs_on: Callable[[NotesAlone]
     """The answer is stored under its id: a person who has read it and asks again asks anew."""
     desk = NotesAlone(ConsoleError(ErrorCode(code)))
     dialog = dialogs_on(desk)("called")
-    dialog.submit()
-    dialog.submit()
+    dialog.submit_form()
+    dialog.submit_form()
     first, second = desk.ids
     assert first != second
 
@@ -93,8 +93,8 @@ def test_other_words_are_another_attempt(dialogs_on: Callable[[NotesAlone], Dial
     """Their id is another one, or the service would refuse them as a different request under the first id."""
     desk = NotesAlone(ConsoleError(ErrorCode.DATABASE_UNREACHABLE))
     opened = dialogs_on(desk)
-    opened("called").submit()
-    opened("called twice").submit()
+    opened("called").submit_form()
+    opened("called twice").submit_form()
     first, second = desk.ids
     assert first != second
 
@@ -103,8 +103,8 @@ def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAl
     """Two dialogs that were answered are two attempts."""
     desk = NotesAlone()
     opened = dialogs_on(desk)
-    opened("called").submit()
-    opened("called").submit()
+    opened("called").submit_form()
+    opened("called").submit_form()
     assert len(set(desk.ids)) == 2
 
 
