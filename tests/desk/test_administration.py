@@ -3,10 +3,14 @@
 import pytest
 
 from console.app import Console
+from console.domain.access.permissions import ADMIN
 from console.domain.payments.refund_reasons import RefundReason
+from console.domain.records import Person as Operator
 from console.views.admin.page import AdminPage
 from console.views.runtime.routes import AdminRoute
+from console.views.widgets.notification_bars import NotificationBar
 from tests.desk.conftest import Sit
+from tests.desk.seats import Seats
 
 pytestmark = pytest.mark.both_ways
 
@@ -29,3 +33,25 @@ def test_health_schedules_and_reasons(sit: Sit, console: Console) -> None:
         person.rest()
         assert table.isVisible()
         assert not any(button.isVisible() for button in (page.switch_button, page.limit_button))
+
+
+def test_an_administrator_without_another_role(seats: Seats, sit: Sit) -> None:
+    """Switches, limits, people and checks are there. The schedules are refused by a server, and the tab says so."""
+    seats.add(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    person = seats.become(sit(), "adm-f")
+    person.frame.show_route(AdminRoute())
+    page = person.page(AdminPage)
+    person.until(lambda: bool(page.limit_table.all_rows) and bool(page.health_table.all_rows))
+    assert page.switch_table.all_rows
+    assert page.people_table.all_rows
+    assert not [bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible()]
+    page.tabs.setCurrentIndex(4)
+    shown = page.stack.currentWidget()
+    if seats.password_of("adm-f"):
+        assert shown is not None
+        assert shown.accessibleName() == "Only operators, approvers and auditors can see the schedules."
+    else:
+        assert shown is page.task_table
+    page.tabs.setCurrentIndex(1)
+    assert page.limit_button.isVisible()
+    assert page.limit_button.isEnabled()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.service_results import HealthCheck
 from console.domain.tasks.intervals import is_overdue, is_running
@@ -45,11 +46,18 @@ _ICON_AND_TONE_BY_TASK_STATE: Mapping[str, tuple[str, Tone]] = {
 }
 
 
-def read_tasks(services: "Console", now: datetime) -> tuple[TaskRow, ...]:
+def read_tasks(services: "Console", now: datetime) -> tuple[TaskRow, ...] | None:
     """Read the tasks that have run at least once. The order is by state: overdue, failed, running, then waiting;
-    within a state by name."""
+    within a state by name. Return None if the database doesn't let this person read them: on a server an
+    administrator without another role reads no records and no tasks."""
     scale = services.scheduler.scale
-    rows = [TaskRow(task, is_overdue(task, now, scale)) for task in services.scheduler.read_states()]
+    try:
+        states = services.scheduler.read_states()
+    except ConsoleError as refusal:
+        if refusal.code != ErrorCode.NOT_ALLOWED:
+            raise
+        return None
+    rows = [TaskRow(task, is_overdue(task, now, scale)) for task in states]
     return tuple(sorted(rows, key=lambda row: (list(_ICON_AND_TONE_BY_TASK_STATE).index(row.state), row.task.name)))
 
 

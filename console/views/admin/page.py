@@ -55,13 +55,13 @@ class _SwitchRow:
 
 @dataclass(frozen=True, slots=True)
 class _AdminContents:
-    """The data that the page reads from the services and shows. `limits` is None if the acting person lacks the
-    right to see the limits."""
+    """The data that the page reads from the services and shows. `limits` and `tasks` are None if the acting person
+    may not read them."""
 
     scopes: tuple[_SwitchRow, ...]
     limits: tuple[Limit, ...] | None
     people: tuple[Person, ...]
-    tasks: tuple[TaskRow, ...]
+    tasks: tuple[TaskRow, ...] | None
 
 
 class AdminPage(Page):
@@ -103,11 +103,13 @@ class AdminPage(Page):
             "tasks": self.task_table,
             "reasons": self.reason_table,
         }
-        self.no_limits = EmptyState(translate("admin.no_limits"), shape="lock")
+        self._refusals = {
+            name: EmptyState(translate(f"admin.no_{name}"), shape="lock") for name in ("limits", "tasks")
+        }
         self.stack = QStackedWidget()
-        for part in (*self._tables.values(), self.no_limits):
+        for part in (*self._tables.values(), *self._refusals.values()):
             self.stack.addWidget(part)
-        self._has_limits = True
+        self._refused_tabs: frozenset[str] = frozenset()
         self.add_content(self.head)
         self.add_content(tab_line)
         self.add_content(self.stack, 1)
@@ -175,11 +177,11 @@ class AdminPage(Page):
 
     def _show_contents(self, contents: _AdminContents) -> None:
         self.hide_reading_failure()
-        self._has_limits = contents.limits is not None
+        self._refused_tabs = frozenset(name for name in self._refusals if getattr(contents, name) is None)
         self.switch_table.show_rows(contents.scopes)
         self.limit_table.show_rows(contents.limits or ())
         self.people_table.show_rows(contents.people)
-        self.task_table.show_rows(contents.tasks)
+        self.task_table.show_rows(contents.tasks or ())
         self.reason_table.show_rows(REFUND_REASONS)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         set_switches = tuple(scope.switch for scope in contents.scopes if scope.switch is not None)
@@ -191,8 +193,7 @@ class AdminPage(Page):
     @Slot()
     def _show_tab(self) -> None:
         name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
-        lacks_limits = name == "limits" and not self._has_limits
-        self.stack.setCurrentWidget(self.no_limits if lacks_limits else self._tables[name])
+        self.stack.setCurrentWidget(self._refusals[name] if name in self._refused_tabs else self._tables[name])
         self._show_buttons()
         self.restore_focus()
 
@@ -204,7 +205,7 @@ class AdminPage(Page):
         self.switch_button.show_text(
             self.context.translate("admin.end_read_only" if is_on else "admin.set_read_only")
         )
-        shown = (name == "switches", name == "limits" and self._has_limits)
+        shown = (name == "switches", name == "limits" and name not in self._refused_tabs)
         for line, is_shown in zip(self._lines, shown, strict=True):
             line.setVisible(is_shown)
         self.detail.show_text(row_detail_text(self._tables[name].current_item, self.context))
