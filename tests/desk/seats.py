@@ -183,6 +183,10 @@ class AskingSeats(Seats):
 
     def desk(self, name: str) -> Console:
         if name not in self._desks:
+            home = self._folder / name
+            home.mkdir(mode=0o700, exist_ok=True)
+            # A desk that knows no provider's address can't conclude from it that this is a test.
+            (home / "profile.toml").write_text('environment = "test"\n', "utf-8")
             settings = Settings.load(self._told(name))
             self._desks[name] = self._closing.enter_context(open_console(settings, self._clock))
         return self._desks[name]

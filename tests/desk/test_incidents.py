@@ -145,7 +145,8 @@ def test_a_link_shows_its_own_incident(seats: Seats, sit: Sit, payment: Payment)
             )
         )
     id = raise_two(seats, payment)
-    seats.acting_desk.incidents.resolve(id, "the shop has corrected the order")
+    with seats.acting("op-a") as desk:
+        desk.incidents.resolve(id, "the shop has corrected the order")
     person = sit()
     for incident in seats.acting_desk.incidents.list_incidents():
         person.frame.show_route(AlertsRoute(incident.main_alert.id))

@@ -119,10 +119,15 @@ class Stage:
             self.toasts.append(toast)
 
     def trail(self) -> list[str]:
-        """What the audit trail says of acts, oldest first; not what was only read."""
+        """What the audit trail says of acts, oldest first; not what was only read, nor that a worker has answered a
+        second decision with the question for the password."""
         with self.seats.past_the_console() as tx:
             entries = list_newest_entries(tx.conn, limit=1_000)
-        return [one.what for one in reversed(entries) if not one.what.endswith(_READ_OR_INTERNAL)]
+        return [
+            one.what
+            for one in reversed(entries)
+            if not one.what.endswith(_READ_OR_INTERNAL) and one.detail.get("refusal") != "password_needed"
+        ]
 
     def moved_money(self) -> tuple[int, int]:
         """How many purchases AlarmBox has charged, and how many refunds PayPay has."""
@@ -342,14 +347,33 @@ def refetch(stage: Stage) -> Press:
     "EvidenceDialog._send_decision",
     dialog=ResolveDialog,
     trail=("credit-check.resolve_proposed",),
-    who="lead-b",
-    needs_password=True,
 )
 def resolve(stage: Stage) -> Press:
+    """The first of two people."""
     at_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
+    return ready_to_resolve(stage)
+
+
+def ready_to_resolve(stage: Stage) -> Press:
     dialog = shown_dialog(stage, ResolveDialog, "E")
     prepare_error(dialog, "not on their list")
     return ready(stage, dialog)
+
+
+@case(
+    "EvidenceDialog._send_decision",
+    dialog=ResolveDialog,
+    trail=("credit-check.not_bought",),
+    who="lead-b",
+    needs_password=True,
+)
+def resolve_second(stage: Stage) -> Press:
+    """The second of two people, whose decision ends the purchase."""
+    record = buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
+    with stage.seats.acting("op-a") as first:
+        first.recovery.resolve("credit-check", record.id, "error", "not on their list")
+    at_check(stage, record)
+    return ready_to_resolve(stage)
 
 
 @case("RecordActionHandlers.probe", trail=())

@@ -160,9 +160,12 @@ def test_commands(sit: Sit) -> None:
     assert {name: by_name[name].key for name in keys} == keys
     assert {"language.ja", "text_size.150", "density.compact", "purchase", "about", "queue.unknown"} <= by_name.keys()
     search(person, palette, "sign out")
-    (off,) = (one for one in entries(palette) if isinstance(one.key, WindowCommand) and one.key.name == "sign_out")
-    assert off.disabled_reason
-    assert palette.box.list.current_key() is not off.key
+    (sign_out,) = (
+        one for one in entries(palette) if isinstance(one.key, WindowCommand) and one.key.name == "sign_out"
+    )
+    may_sign_out = person.opening.settings.sign_in.is_server
+    assert bool(sign_out.disabled_reason) == (not may_sign_out)
+    assert (palette.box.list.current_key() is sign_out.key) == may_sign_out
     for name in ("export", "purchase"):
         assert by_name[name].find_refusal(), name
     search(person, palette, "Colours: Dark")
