@@ -126,7 +126,7 @@ def check_told(stage: Stage, told: Told, *, always: bool = True) -> None:
 
 def _check_window_and_terminal(stage: Stage, view: Any, row: Any, page: Explanation, now: datetime) -> None:
     """The window's badges, the row's badges, the terminal's JSON and its text come from the same explanation."""
-    assert case_words.view_badges(view)[1:] == case_words.badge_keys(row, now)[1:]
+    assert case_words.get_page_badge_keys(view)[1:] == case_words.get_badge_keys(row, now)[1:]
     assert case_words.certainty_key(row, now) == f"certainty.{page.certainty}"
     assert case_words.work_key(row, now) == f"work.{page.work}"
     shown = json_views.view_json(view, _translate)
@@ -215,7 +215,7 @@ def _check_unknown(view: Any, page: Explanation) -> None:
     if is_unknown or has_unknown_refund:
         assert page.certainty is CertaintyBadge.UNKNOWN, page
         assert page.verdict.endswith(("unknown", "only_desk_knows")), page.verdict
-        assert case_words.verdict_look(page)[1] == "unknown"
+        assert case_words.get_verdict_icon_and_tone(page)[1] == "unknown"
         assert page.work is not WorkBadge.NONE, page
     if is_unknown and isinstance(record, CreditCheck):
         refused = {action.action: action.reason for action in view.actions if not action.allowed}
@@ -352,7 +352,7 @@ def check_exports(stage: Stage, kind: str, record_id: int, folder: Path, *, is_d
 
 
 def _check_head(line: str, view: Any, language: str) -> None:
-    badges = case_words.view_badges(view)
+    badges = case_words.get_page_badge_keys(view)
     assert line == " / ".join(wording.badge_word(key, language) for key in badges), view.explanation
 
 

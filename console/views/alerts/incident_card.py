@@ -63,12 +63,15 @@ class IncidentCard(Surface):
     def _make_state_widgets(self, incident: Incident) -> Sequence[QWidget]:
         context = self._context
         title = TitleLabel(incident_words.title(incident, context.translate), "dialog_title", wrap=True, heading=2)
-        about = TextLabel(words.incident_subject_text(incident, context), "body", selectable=True, wrap=True)
+        about = TextLabel(words.format_incident_subject(incident, context), "body", selectable=True, wrap=True)
         state = TextLabel(incident_words.state_text(incident, context.translate), "body", "care", wrap=True)
         state.setVisible(bool(state.plain))
-        owner = TextLabel(words.owner_sentence(incident, context), "body", wrap=True)
+        owner = TextLabel(words.format_owner_sentence(incident, context), "body", wrap=True)
         why = TextLabel(
-            alert_words.why_text(words.main_alert_item(incident), context), "body", wrap=True, selectable=True
+            alert_words.format_alert_explanation(words.make_main_alert_item(incident), context),
+            "body",
+            wrap=True,
+            selectable=True,
         )
         why.setVisible(bool(why.plain))
         return title, about, owner, state, why
@@ -118,7 +121,7 @@ class IncidentCard(Surface):
         return heading, make_flow_widget(*buttons, *rest, gap=8)
 
     def _make_record_button(self, record: AffectedRecord) -> KeyButton:
-        button = KeyButton(words.affected_record_text(record, self._context), kind="inline")
+        button = KeyButton(words.format_affected_record(record, self._context), kind="inline")
         button.clicked.connect(partial(self._context.navigate, route_to(record.kind, record.id, (), "alerts")))
         return button
 

@@ -27,7 +27,7 @@ from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import incidents as words
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.routes import AlertsRoute
 from console.views.runtime.tasks import Failure
@@ -203,7 +203,7 @@ class AlertsPage(Page):
         self._show_incident(self.table.current_item)
 
     def _row_group_of(self, incident: Incident) -> RowGroup:
-        word, shape, tone = words.state_look(incident, self.context)
+        word, shape, tone = words.get_state_word_icon_and_tone(incident, self.context)
         count = wording.format_count(self._counts.get(incident.state, 0))
         return RowGroup(incident.state, word, shape, tone, count)
 
@@ -231,9 +231,9 @@ class AlertsPage(Page):
         if not isinstance(incident, Incident):
             self._show_buttons(())
             return
-        self.one_line_words.show_text(words.summary_text(incident, self.context))
+        self.one_line_words.show_text(words.format_incident_summary(incident, self.context))
         self.card.show_incident(incident)
-        translate, is_own = self.context.translate, words.is_own(incident, self.context)
+        translate, is_own = self.context.translate, words.is_own_incident(incident, self.context)
         is_closed = incident.state is IncidentState.CLOSED
         self.action_button.show_text(translate(f"alerts_screen.action.{incident.action or 'none'}"))
         key = "undo" if self._list_own_acknowledged_alerts(incident) else "acknowledge"
@@ -256,7 +256,7 @@ class AlertsPage(Page):
             (self.note_button, bool(self._list_unacknowledged_alerts(incident))),
             (self.resolve_button, True),
         )
-        leads_on = words.action_route(incident) is not None
+        leads_on = words.find_action_route(incident) is not None
         self._show_buttons(
             (
                 *((self.action_button,) if leads_on else ()),
@@ -326,7 +326,7 @@ class AlertsPage(Page):
         alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
         if incident is not None and alerts:
             main = next((alert for alert in alerts if alert.rule_id in _RULES_CLOSED_BY_ACKNOWLEDGEMENT), alerts[0])
-            item = replace(words.main_alert_item(incident), alert=main)
+            item = replace(words.make_main_alert_item(incident), alert=main)
             AcknowledgeDialog(self.context, item, self.window(), alerts).open()
 
     # -- steps
@@ -433,7 +433,7 @@ class AlertsPage(Page):
 
     @Slot(object)
     def _open_record(self, incident: Incident) -> None:
-        route = words.action_route(incident)
+        route = words.find_action_route(incident)
         if route is not None:
             self.context.navigate(route)
 
@@ -471,16 +471,17 @@ def _incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
     return [
         Column(
-            "age", translate("column.age"), 84, lambda one: record_words.age_cell(one.since, context), "age",
-            spoken=lambda one: record_words.spoken_age_text(one.since, context),
+            "age", translate("column.age"), 84, lambda one: record_words.make_age_cell(one.since, context), "age",
+            spoken=lambda one: record_words.format_spoken_age(one.since, context),
         ),
-        Column("cause", translate("incident.column.what"), 280, lambda one: words.title_and_count(one, context),
-               is_stretched=True),
-        Column("about", translate("alerts_screen.column.about"), column_width_for("ORD-2026-000001", 24),
-               lambda one: words.incident_subject_text(one, context), "data"),
+        Column("cause", translate("incident.column.what"), 280,
+               lambda one: words.format_title_and_count(one, context), is_stretched=True),
+        Column("about", translate("alerts_screen.column.about"), measure_column_width("ORD-2026-000001", 24),
+               lambda one: words.format_incident_subject(one, context), "data"),
         Column("extent", translate("incident.column.extent"), 110,
                lambda one: incident_words.record_count_text(one, translate)),
         Column("sums", translate("column.amount"), 110,
                lambda one: " · ".join(incident_words.sum_texts(one)), "amount"),
-        Column("owner", translate("incident.column.owner"), 150, lambda one: words.owner_cell(one, context), "state"),
+        Column("owner", translate("incident.column.owner"), 150,
+               lambda one: words.make_owner_cell(one, context), "state"),
     ]  # fmt: skip

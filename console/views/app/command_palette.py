@@ -27,7 +27,7 @@ from console.views.presenters import alerts as alert_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.presenters.search_completions import completion_text
+from console.views.presenters.search_completions import format_completion
 from console.views.registry.company_list import FoundCompany, list_found_companies
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute, LookupRoute, OperationRoute, QueuesRoute, RecordRoute, Route
@@ -224,7 +224,7 @@ class CommandPalette(QObject):
                 TextCompletion(*completion.apply(self._text)),
                 "filter",
                 completion.text,
-                completion_text(completion, self._context),
+                format_completion(completion, self._context),
             )
             for completion in list_completions(self._text, cursor)
         )
@@ -240,8 +240,8 @@ class CommandPalette(QObject):
             return groups
         shown = {entry.key for group in exact for entry in group.entries}
         has_words = bool(found.query.words)
-        open_records = [record for record in self._matches if has_words and case_words.is_open(record)]
-        rest = [record for record in self._matches if not (has_words and case_words.is_open(record))]
+        open_records = [record for record in self._matches if has_words and case_words.is_record_open(record)]
+        rest = [record for record in self._matches if not (has_words and case_words.is_record_open(record))]
         groups.append(self._make_record_group("lookup.open_matters", open_records, shown))
         for kind in found.groups:
             of_kind = [record for record in rest if case_words.kind_of(record) == kind]
@@ -368,9 +368,9 @@ class CommandPalette(QObject):
         """Return the search result entry of a record: its title, amount and state, and how long it has been in
         this state."""
         context = self._context
-        state = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
+        state = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
         since = record.state_since or case_words.began_at(record)
-        age, spoken_age = (context.age_text(since) if since else ""), words.spoken_age_text(since, context)
+        age, spoken_age = (context.age_text(since) if since else ""), words.format_spoken_age(since, context)
         if isinstance(record, CreditCheck):
             title, name = (
                 case_words.short_title(record, context),
@@ -380,7 +380,7 @@ class CommandPalette(QObject):
                 RecordRoute(record.id), "document", title, name, state=state, right_text=age, right_spoken=spoken_age
             )
         return ResultEntry(
-            case_words.route_of(record),
+            case_words.make_record_route(record),
             "card",
             case_words.title(record, context),
             amount=case_words.amount_text(record),

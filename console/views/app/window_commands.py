@@ -21,7 +21,7 @@ from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
 from console.views.help.command_keys import COMMAND_KEYS
 from console.views.links.routes import link_of_route
 from console.views.pages.no_permission import find_needed_right
-from console.views.presenters.saved_views import count_text, view_shape
+from console.views.presenters.saved_views import format_record_count, get_view_icon
 from console.views.queues.tabs import QUEUE_TABS
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
@@ -132,7 +132,7 @@ def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
     for one in context.saved_views:
         title = _make_title_function("search.open_view", name=one.view.name)
         run = partial(context.navigate, QueuesRoute(view=one.view.id))
-        yield WindowCommand(f"view.{one.view.id}", title, run, view_shape(one), "", count_text(one))
+        yield WindowCommand(f"view.{one.view.id}", title, run, get_view_icon(one), "", format_record_count(one))
 
 
 def _list_action_commands(

@@ -117,7 +117,7 @@ def proposed_state_text(proposal: WaitingProposal, context: WindowContext) -> st
             return context.translate("dialog.resolve.as_error")
         case "operation":
             return context.translate("state.operation.failed")
-    return record_words.state_cell(f"{proposal.kind}.{proposal.state}", context.language).word
+    return record_words.make_state_cell(f"{proposal.kind}.{proposal.state}", context.language).word
 
 
 def proposal_refusal_text(proposal: WaitingProposal, context: WindowContext) -> str:
@@ -143,7 +143,7 @@ def _make_refund_remark(
     approved it, the end of its cooling-off period, the maker's reason.
     """
     if refund.state not in _STATES_BEFORE_SENDING:
-        badge = record_words.state_cell(case_words.state_key(refund), context.language)
+        badge = record_words.make_state_cell(case_words.state_key(refund), context.language)
         return badge.word, badge.shape, badge.tone
     count = count_reasons_against(summary, now) if summary is not None else 0
     if count:

@@ -228,10 +228,10 @@ class ApprovalView(QScrollArea):
     def stale_answer_text(self, view: RefundView) -> str:
         """Return the sentence which says that the provider's last answer about the payment is missing or too old
         for a decision; "" if the answer is recent enough."""
-        side, context = view.payment_sides[money_facts.GATEWAY_SIDE], self._context
+        side, context = view.payment_sides[money_facts.GATEWAY_SIDE_INDEX], self._context
         if side.asked is None:
             return context.translate("approvals.never_asked")
-        if money_facts.is_stale(side, context.now(), MAX_ANSWER_AGE_SECONDS):
+        if money_facts.is_answer_stale(side, context.now(), MAX_ANSWER_AGE_SECONDS):
             return context.translate(
                 "approvals.old_fact", age=context.now() - side.asked, limit=int(MAX_ANSWER_AGE_SECONDS // 60)
             )
@@ -390,7 +390,7 @@ class ApprovalView(QScrollArea):
             money.set_aside,
             money.refundable,
         )
-        rows, rest = money_facts.money_parts(amounts, context)
+        rows, rest = money_facts.make_money_parts(amounts, context)
         amount = wording.format_amount(-own_minor, money.currency)
         rows.append(MoneyPart(context.translate("money.part.this"), amount, own_minor, "back_hatch", "care"))
         strip = MoneyPanel(context.translate("money.strip"), margins=(0, 0, 0, 0))
@@ -416,7 +416,7 @@ class ApprovalView(QScrollArea):
         title_ = TextLabel(context.translate("approvals.earlier"), "panel_title", "muted", heading=3)
         lines: list[QWidget] = []
         for refund in refunds:
-            badge = record_words.state_cell(case_words.state_key(refund), context.language)
+            badge = record_words.make_state_cell(case_words.state_key(refund), context.language)
             words = context.translate(
                 "approvals.earlier_line",
                 at=refund.created_at,
@@ -456,8 +456,8 @@ class ApprovalView(QScrollArea):
 
     def _make_result_panel(self, view: RefundView) -> QWidget:
         """Return the panel about a decided refund: its state, the reason for it, and the next step."""
-        shape, tone = case_words.verdict_look(view.explanation)
-        verdict, *rest = record_words.explanation_sentences(view.explanation, self._context)
+        shape, tone = case_words.get_verdict_icon_and_tone(view.explanation)
+        verdict, *rest = record_words.format_explanation(view.explanation, self._context)
         lines = [TextLabel(verdict, "body", tone, bold=True, wrap=True)]
         lines += [TextLabel(sentence, wrap=True) for sentence in rest if sentence]
         panel, box = ToneBox(tone), make_row(gap=12, margins=(14, 10, 12, 10))
@@ -484,4 +484,6 @@ def approval_title(view: RefundView, context: WindowContext) -> str:
 
 
 def approval_badges(view: RefundView, context: WindowContext) -> list[Badge]:
-    return [Badge.from_badge_key(key, context.language) for key in case_words.badge_keys(view.record, context.now())]
+    return [
+        Badge.from_badge_key(key, context.language) for key in case_words.get_badge_keys(view.record, context.now())
+    ]

@@ -15,7 +15,7 @@ from console.views.pages.base import Page
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters import credit_checks as words
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import route_to
@@ -156,7 +156,7 @@ def _audit_columns(context: WindowContext) -> list[Column]:
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
         Column("who", translate("column.who"), 96, lambda entry: words.actor_name(entry.who, context)),
         Column("what", translate("column.what"), 320, format_what, is_stretched=True),
-        Column("record", translate("column.record"), column_width_for("ORD-2026-000001", 32), format_subject),
+        Column("record", translate("column.record"), measure_column_width("ORD-2026-000001", 32), format_subject),
         Column("result", translate("column.result"), 120, make_result_cell, "state"),
         Column("chain", translate("column.entry"), 88, lambda entry: str(entry.id), "amount"),
     ]

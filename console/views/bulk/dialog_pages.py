@@ -22,7 +22,7 @@ from console.views.exports.list_export import ListExport
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import bulk as bulk_words
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import Column, StateCell
@@ -95,9 +95,9 @@ class PlanView(QWidget):
     def _show_selected_rows(self) -> None:
         context = self._context
         self.chosen_plan = self._plan.limit_to_first_rows(int(self.size_choice.currentData() or 0))
-        self.totals.show_text(bulk_words.totals_text(self.chosen_plan, context))
+        self.totals.show_text(bulk_words.format_plan_totals(self.chosen_plan, context))
         recheck_words = context.translate("bulk.checked_again")
-        words = f"{bulk_words.duration_text(self.chosen_plan, context)} {recheck_words}"
+        words = f"{bulk_words.format_shortest_duration(self.chosen_plan, context)} {recheck_words}"
         self.time.show_text(words if self.chosen_plan.row_counts.get(ForecastKind.WOULD_RUN) else "")
         self.resized.emit()
 
@@ -116,7 +116,7 @@ class OutcomeView(QWidget):
         self._context, self._run = context, run
         translate = context.translate
         self.bar = NotificationBar("", translate("bulk.told.begins"), tone="progress", shape="circle_arrow")
-        self._status: bulk_words.RunStatus | None = None
+        self._status: bulk_words.RunStatusContent | None = None
         self.progress = TextLabel("", "panel_title", heading=0)
         self.tally = TextLabel("", "body", "muted", wrap=True)
         self.filter = DropDownList(translate("bulk.filter"))
@@ -147,7 +147,7 @@ class OutcomeView(QWidget):
         """Show the state, the progress and the results of the run `item`; `runs_here` is True if this window
         executes it."""
         context = self._context
-        status = bulk_words.run_status(item, context, bulk_progress.result_counts, runs_here=runs_here)
+        status = bulk_words.make_run_status(item, context, bulk_progress.result_counts, runs_here=runs_here)
         if status != self._status:
             self._status = status
             old_bar, self.bar = self.bar, NotificationBar("", status.words, tone=status.tone, shape=status.shape)
@@ -156,7 +156,9 @@ class OutcomeView(QWidget):
         words = context.translate("bulk.progress", done=bulk_progress.done_count, of=bulk_progress.row_count)
         if words != self.progress.plain:
             self.progress.show_text(words)
-            self.tally.show_text(bulk_words.tally_text(bulk_progress.result_counts, self._run.action, context))
+            self.tally.show_text(
+                bulk_words.format_result_counts(bulk_progress.result_counts, self._run.action, context)
+            )
             self.table.rows.read_again()
 
     @property
@@ -223,7 +225,7 @@ def _row_columns(
         Column(
             "place",
             translate("bulk.column.place"),
-            max(column_width_for(translate("bulk.column.place"), 24), 72),
+            max(measure_column_width(translate("bulk.column.place"), 24), 72),
             format_place,
             "amount",
         ),
@@ -244,7 +246,7 @@ def _record_name_width_px() -> int:
 
 def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     def make_verdict_cell(forecast: RowForecast) -> StateCell:
-        return bulk_words.forecast_cell(forecast, action, context)
+        return bulk_words.make_forecast_cell(forecast, action, context)
 
     def format_why(forecast: RowForecast) -> str:
         return bulk_words.reason_text(forecast.reason, forecast.blocking_person, context)
@@ -253,17 +255,21 @@ def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
         (context.translate(f"bulk.verdict.{name}") for name in (f"would.{action.value}", "skip", "refused")), key=len
     )
     state = Column(
-        "verdict", context.translate("bulk.column.verdict"), column_width_for(longest, 44), make_verdict_cell, "state"
+        "verdict",
+        context.translate("bulk.column.verdict"),
+        measure_column_width(longest, 44),
+        make_verdict_cell,
+        "state",
     )
     return _row_columns(context, lambda forecast: (forecast.row, forecast.record), state, format_why)
 
 
 def _result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     def make_result_cell(line: BulkLine) -> StateCell:
-        return bulk_words.result_cell(line.row, action, context)
+        return bulk_words.make_result_cell(line.row, action, context)
 
     def present_state(line: BulkLine) -> StateCell:
-        return bulk_words.record_state_cell(line.record, context)
+        return bulk_words.make_record_state_cell(line.record, context)
 
     def format_why(line: BulkLine) -> str:
         return bulk_words.row_reason(line.row, context)
@@ -272,7 +278,7 @@ def _result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
         (bulk_words.result_word(name, action, context) for name in (*bulk_words.ROW_RESULT_NAMES, "none")), key=len
     )
     outcome = Column(
-        "result", context.translate("column.result"), column_width_for(longest, 44), make_result_cell, "state"
+        "result", context.translate("column.result"), measure_column_width(longest, 44), make_result_cell, "state"
     )
     now = Column("state", context.translate("bulk.column.state_now"), 116, present_state, "state")
     *names, result_column, reason = _row_columns(context, lambda line: (line.row, line.record), outcome, format_why)

@@ -72,7 +72,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         context, record = self.context, view.record
         company = case_words.company_name(record, context) or context.translate("record.no_name")
         client = context.translate("record.client", client=record.client_id)
-        badges = case_words.view_badges(view)
+        badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(record.corporation_number, company, client, badges)
         self.show_sides(
             facts.make_compared_sides(view, context), {_PROVIDER_SIDE_INDEX: (self._provider_id, self.answers)}
@@ -81,7 +81,7 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         number = record.credit_check_id
         self._provider_id.setVisible(number is not None)
         self._provider_id.show_id(context.translate("record.side.number", credit_check_id=number), str(number or ""))
-        self.documents.show_parts(facts.document_parts(view, context))
+        self.documents.show_parts(facts.make_document_summaries(view, context))
         self.tabs.show_view(view)
         # One button for one action: the line "you can" has it, if the PDF is what helps now.
         self.documents.set_tail_visible(shown="open_pdf" not in self.list_helpful_actions(view))
@@ -107,14 +107,14 @@ class CreditCheckPage(RecordPage[CreditCheckView]):
         return before.record.version != view.record.version
 
     def is_opening(self, entry: TimelineEntry) -> bool:
-        return words.is_opening(entry)
+        return words.is_opening_entry(entry)
 
     def show_change(self, before: CreditCheckView, view: CreditCheckView, last_entry: TimelineEntry) -> None:
         """Show a bar which says that another person has changed the record, with the names of the changed fields.
         A button in the bar shows their old and new values. `last_entry` is the newest entry of the timeline."""
         context, changed_names = self.context, facts.find_changed_fields(before.record, view.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
-        self._difference = facts.difference_text(before.record, view.record, context)
+        self._difference = facts.format_differences(before.record, view.record, context)
         button = KeyButton(context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference)
         who = words.actor_name(last_entry.actor, context)

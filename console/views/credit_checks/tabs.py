@@ -88,7 +88,7 @@ class CreditCheckTabs(RecordTabs):
 
     def show_view(self, view: CreditCheckView) -> None:
         """Replace the contents of all tabs with those of `view`; the visible tab stays the same."""
-        entries = [entry for entry in reversed(view.timeline) if not words.is_opening(entry)]
+        entries = [entry for entry in reversed(view.timeline) if not words.is_opening_entry(entry)]
         next_lines = planned_lines(view.record, self._context)
         rows = _make_document_rows(view, self._context)
         self._document_table.show_rows(rows)
@@ -96,11 +96,11 @@ class CreditCheckTabs(RecordTabs):
         self._compare_button.setVisible(len(view.documents) > 1)
         attempts = [entry for entry in entries if entry.what in _FETCH_AUDIT_ACTIONS]
         self._attempts.show_lines(
-            [*next_lines, *(words.entry_timeline_line(entry, self._context) for entry in attempts)]
+            [*next_lines, *(words.make_entry_timeline_line(entry, self._context) for entry in attempts)]
         )
         history = [record for record in view.history if record.id != view.record.id]
         self._viewing_over_words.show_rows(history)
-        lines = [*next_lines, *(words.entry_timeline_line(entry, self._context) for entry in entries)]
+        lines = [*next_lines, *(words.make_entry_timeline_line(entry, self._context) for entry in entries)]
         self.show_record(view, lines, [len(view.documents), len(history)])
 
     @Slot()
@@ -130,7 +130,9 @@ def _make_document_rows(view: CreditCheckView, context: WindowContext) -> list[D
     if not any(document.current for document in view.documents):
         missing_state = StateCell(context.translate("record.document.missing_word"), "cross", "bad")
         state_without_pdf = (
-            words.state_cell(f"work.{WorkState.NONE.value}", language) if record.state != "success" else missing_state
+            words.make_state_cell(f"work.{WorkState.NONE.value}", language)
+            if record.state != "success"
+            else missing_state
         )
         rows.insert(0, DocumentRow("", name, missing_state if record.state == "success" else state_without_pdf))
     return rows

@@ -16,7 +16,7 @@ from console.views.frame.status_bar import StatusCells
 from console.views.pages.base import Page
 from console.views.pages.no_permission import NoRightPage, find_needed_right
 from console.views.pages.scroll_container import PageScrollArea
-from console.views.presenters.saved_views import parse_view_key, view_place
+from console.views.presenters.saved_views import make_view_sidebar_entry, parse_view_key
 from console.views.runtime.announcer import Announcer
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import (
@@ -369,7 +369,7 @@ class WindowFrame(CoveredWindow):
     def _show_saved_views(self) -> None:
         """Show the first ten saved views below the sidebar entry of the queues. The search box lists all of them."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
-        self.side.show_nested("queues", [view_place(one) for one in views])
+        self.side.show_nested("queues", [make_view_sidebar_entry(one) for one in views])
         if self.current_page is not None:
             self._mark_sidebar_entry(self.current_page)
 

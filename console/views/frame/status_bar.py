@@ -4,7 +4,7 @@ and due tasks."""
 from PySide6.QtCore import QObject, Slot
 
 from console.domain.access.read_only import EVERYTHING
-from console.views.presenters.credit_checks import clock_text
+from console.views.presenters.credit_checks import format_clock_time
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.runtime.status_values import GatewayStatus
@@ -88,7 +88,7 @@ def make_alarmbox_cell(context: WindowContext) -> StatusCellContent:
     if reach.provider_seconds is None:
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if reach.is_provider_silent:
-        time_text = clock_text(reach.provider_at)
+        time_text = format_clock_time(reach.provider_at)
         return StatusCellContent(name, "warning", "care", context.translate("status.unreachable_since", at=time_text))
     return _make_response_time_cell(context, name, reach.provider_seconds)
 
@@ -101,7 +101,7 @@ def make_gateway_cell(context: WindowContext, gateway: GatewayStatus) -> StatusC
         return StatusCellContent(name, "dash", "muted", context.translate("status.not_asked"))
     if gateway.is_silent:
         return StatusCellContent(
-            name, "warning", "care", context.translate("status.unreachable_since", at=clock_text(gateway.at))
+            name, "warning", "care", context.translate("status.unreachable_since", at=format_clock_time(gateway.at))
         )
     return _make_response_time_cell(context, name, gateway.seconds)
 

@@ -25,7 +25,7 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
-from console.views.presenters.saved_views import count_text, parse_view_key, view_key, view_shape
+from console.views.presenters.saved_views import format_record_count, get_view_icon, make_view_key, parse_view_key
 from console.views.records.columns import record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
@@ -281,13 +281,13 @@ class HomePage(Page):
     @Slot(object)
     def _open_queue_item(self, item: QueueItem) -> None:
         trail = tuple(_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL))
-        self.context.navigate(case_words.route_of(item.record, trail, "queues"))
+        self.context.navigate(case_words.make_record_route(item.record, trail, "queues"))
 
     @Slot()
     def _open_unfinished(self) -> None:
         record = self._shown_work.record if self._shown_work else None
         if record is not None:
-            self.context.navigate(case_words.route_of(record, (), "home"))
+            self.context.navigate(case_words.make_record_route(record, (), "home"))
 
     @Slot()
     def _open_review_queue(self) -> None:
@@ -358,8 +358,8 @@ def _make_queue_line(context: WindowContext, queue: str, shape: str, tone: str) 
 def _make_view_line(context: WindowContext, view: ViewCount) -> CountLine:
     tone = "care" if view.problems else ("text" if view.count else "muted")
     oldest = context.translate("queue.oldest", age=context.age_text(view.oldest)) if view.oldest else ""
-    shape = view_shape(view)
-    return CountLine(view_key(view.view.id), shape, tone, view.view.name, oldest, count_text(view))  # type: ignore[arg-type]  # a tone
+    shape = get_view_icon(view)
+    return CountLine(make_view_key(view.view.id), shape, tone, view.view.name, oldest, format_record_count(view))  # type: ignore[arg-type]  # a tone
 
 
 def _make_own_work_lines(context: WindowContext) -> list[CountLine]:

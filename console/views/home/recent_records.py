@@ -77,9 +77,9 @@ class RecentPanel(Surface):
 
 def _make_visit_line(context: WindowContext, visit: Visit, *, has_time: bool) -> CountLine:
     record = visit.record
-    badge = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
+    badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
     if isinstance(record, CreditCheck):
-        name = context.translate("home.recent_line", id=record.id, name=words.company_name_of(record, context))
+        name = context.translate("home.recent_line", id=record.id, name=words.format_company_name(record, context))
     else:
         title = case_words.title(record, context)
         name = context.translate("home.recent_case", title=title, amount=case_words.amount_text(record))

@@ -3,7 +3,7 @@ row."""
 
 from console.domain.links.link import RECORD_KINDS
 from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftReason
-from console.views.presenters.records import shorten_text
+from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import AlertsRoute, ApprovalsRoute, OperationRoute, Route, route_to
 from console.views.tables.columns import Column, StateCell
@@ -56,7 +56,7 @@ def subject_text(item: LeftOpen, context: WindowContext) -> str:
         return wording.format_number(item.id)
     if not wording.has_sentence(f"kind.{item.kind}"):
         return ""
-    return f"{context.translate(f'kind.{item.kind}')} {shorten_text(item.id)}"
+    return f"{context.translate(f'kind.{item.kind}')} {shorten_identifier(item.id)}"
 
 
 def route_of_left_open(item: LeftOpen) -> Route | None:

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.annotations.mentions import Mention
 from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import credit_checks as words
-from console.views.presenters.records import shorten_text
+from console.views.presenters.records import shorten_identifier
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordPageRoute, route_to
 from console.views.runtime.tasks import Failure
@@ -25,7 +25,7 @@ def mention_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
     def record_text(mention: Mention) -> str:
-        return f"{translate(f'kind.{mention.note.kind}')} {shorten_text(str(mention.note.subject_id))}"
+        return f"{translate(f'kind.{mention.note.kind}')} {shorten_identifier(str(mention.note.subject_id))}"
 
     return [
         Column("record", translate("column.record"), 160, record_text),

@@ -13,7 +13,7 @@ from console.domain.alerts.incidents import INCIDENT_KIND, Incident
 from console.domain.recovery.left_open import LeftOpen, LeftReason
 from console.domain.tasks.records import Take
 from console.views.pages.permission_buttons import bind_button_to_worker
-from console.views.presenters.takes import given_back_toast
+from console.views.presenters.takes import make_give_back_toast
 from console.views.records.collaboration_actions import SHORTCUT_BY_OWN_TAKE_ACTION
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
@@ -78,14 +78,14 @@ class OwnTakeButtons(QWidget):
             self._show_refusal,
             owner=self,
             label=context.translate("action.give_back"),
-            describe=lambda was_taken: given_back_toast(context, was_taken=was_taken),
+            describe=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
             attempt=("release" if is_incident else "give up", kind, id),
             key=(kind, id),
             provider="",
         )
 
     def _show_given_back(self, was_taken: bool) -> None:
-        self._context.toast_requested.emit(given_back_toast(self._context, was_taken=was_taken))
+        self._context.toast_requested.emit(make_give_back_toast(self._context, was_taken=was_taken))
         self.ended.emit()
 
     @Slot()

@@ -33,7 +33,7 @@ from console.views.presenters import bulk as bulk_words
 from console.views.presenters import credit_checks as words
 from console.views.presenters import own_requests as request_words
 from console.views.presenters import records as case_words
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.presenters.drafts import continue_draft
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, route_to
@@ -302,11 +302,11 @@ class UnfinishedDialog(DialogFrame):
         """
         sentence = ""
         if isinstance(item, UnfinishedWork):
-            sentence = words.next_step_text(item.next_step, self._context)
+            sentence = words.format_next_step(item.next_step, self._context)
         elif isinstance(item, BulkItem):
-            sentence = bulk_words.run_status(item, self._context).words
+            sentence = bulk_words.make_run_status(item, self._context).words
         elif isinstance(item, OwnRequest):
-            sentence = request_words.answer_text(item, self._context)
+            sentence = request_words.format_worker_answer(item, self._context)
         elif isinstance(item, Mention):
             sentence = textwrap.shorten(one_line_note_text(item), _MAX_NOTE_CHARACTERS, placeholder="…")
         self.answer.show_text(sentence)
@@ -365,7 +365,7 @@ class UnfinishedDialog(DialogFrame):
         if isinstance(item, UnfinishedWork):
             self.accept()
             record, operation = item.record, OperationRoute(item.operation.id)
-            self._context.navigate(case_words.route_of(record) if record is not None else operation)
+            self._context.navigate(case_words.make_record_route(record) if record is not None else operation)
         elif isinstance(item, BulkItem):
             from console.views.bulk.dialog import BulkDialog
 
@@ -427,7 +427,7 @@ class UnfinishedDialog(DialogFrame):
     def _open_request(self, request: OwnRequest) -> None:
         """Open the page of the record that the desk request is about. For a request about a bulk run, show the tab
         of the bulk runs."""
-        route = request_words.route_of(request)
+        route = request_words.find_request_route(request)
         if route is not None:
             self.accept()
             self._context.navigate(route)
@@ -445,7 +445,7 @@ def _is_take_of_record(item: object) -> bool:
 
 
 def _can_open_request(request: OwnRequest) -> bool:
-    return request_words.route_of(request) is not None or request_words.is_about_bulk_run(request)
+    return request_words.find_request_route(request) is not None or request_words.is_about_bulk_run(request)
 
 
 def open_unfinished_dialog(frame: WindowFrame) -> UnfinishedDialog:
@@ -481,7 +481,7 @@ def _work_columns(context: WindowContext) -> list[Column]:
     def work_state(work: UnfinishedWork) -> StateCell:
         state = WorkState.NEEDS_REVIEW.value
         key = case_words.work_key(work.record, context.now()) if work.record else f"work.{state}"
-        return words.state_cell(key, context.language)
+        return words.make_state_cell(key, context.language)
 
     return [
         Column("since", translate("column.since"), 112, format_since, "data"),
@@ -506,7 +506,7 @@ def _run_columns(context: WindowContext) -> list[Column]:
         return translate("bulk.progress", done=item.run.done, of=item.run.size)
 
     def state_text(item: BulkItem) -> str:
-        return bulk_words.run_status(item, context).words
+        return bulk_words.make_run_status(item, context).words
 
     longest_state = max(
         (translate(f"bulk.state.{state}") for state in ("frozen", "running", "paused", "stopped", "done")), key=len
@@ -514,19 +514,19 @@ def _run_columns(context: WindowContext) -> list[Column]:
     longest_action = max((translate(f"bulk.action.{action.value}") for action in BulkAction), key=len)
     return [
         Column("name", translate("dialog.unfinished.run"), 84, lambda item: item.run.name, "data"),
-        Column("what", translate("column.what"), column_width_for(longest_action, 24), action_text),
+        Column("what", translate("column.what"), measure_column_width(longest_action, 24), action_text),
         Column("since", translate("bulk.column.frozen"), 112, creation_text, "data"),
         Column(
             "state",
             translate("column.state"),
-            column_width_for(longest_state, 44),
-            lambda item: bulk_words.state_cell(item.run, context),
+            measure_column_width(longest_state, 44),
+            lambda item: bulk_words.make_run_state_cell(item.run, context),
             "state",
         ),
         Column(
             "done",
             translate("dialog.unfinished.done"),
-            column_width_for(translate("bulk.progress", done=10_000, of=10_000), 24),
+            measure_column_width(translate("bulk.progress", done=10_000, of=10_000), 24),
             progress_text,
         ),
         Column("who", translate("column.who"), 96, lambda item: words.actor_name(item.run.made_by, context)),
@@ -584,22 +584,30 @@ def _request_columns(context: WindowContext) -> list[Column]:
 
     return [
         Column("since", translate("column.when"), 112, time_text, "data"),
-        Column("what", translate("column.what"), 150, lambda request: request_words.action_text(request, context)),
         Column(
-            "record", translate("column.record"), 150, lambda request: request_words.record_text(request, context)
+            "what",
+            translate("column.what"),
+            150,
+            lambda request: request_words.format_requested_action(request, context),
+        ),
+        Column(
+            "record",
+            translate("column.record"),
+            150,
+            lambda request: request_words.format_request_record(request, context),
         ),
         Column(
             "state",
             translate("column.state"),
             128,
-            lambda request: request_words.state_cell(request, context),
+            lambda request: request_words.make_request_state_cell(request, context),
             "state",
         ),
         Column(
             "answer",
             translate("column.answer"),
             300,
-            lambda request: request_words.answer_text(request, context),
+            lambda request: request_words.format_worker_answer(request, context),
             is_stretched=True,
         ),
     ]

@@ -187,7 +187,7 @@ class CompanyView(QWidget):
             self.tabs.set_count(place, wording.format_count(len(records)))
         self.tabs.set_count(len(lists), wording.format_count(len(self.records)))
         self.read_at.show_text(context.translate("screen.last_read", at=context.now()))
-        self.open_items.show_items([record for record in self.all_records if case_words.is_open(record)])
+        self.open_items.show_items([record for record in self.all_records if case_words.is_record_open(record)])
         self.table.show_rows(self.records, is_automatic=is_automatic)
         self.checks.setCurrentWidget(self.table if self.records else self.no_records)
         if is_other_number:
@@ -399,7 +399,7 @@ class CompanyView(QWidget):
         if self.result is None:
             return
         context = self._context
-        open_records = [record for record in self.all_records if case_words.is_open(record)]
+        open_records = [record for record in self.all_records if case_words.is_record_open(record)]
         text = summary_text(self.result, self.name.plain, open_records, context.now(), context.language)
         QGuiApplication.clipboard().setText(text)
         context.show_toast(context.translate("company_page.summary_copied"), text.partition("\n")[0], "copy")

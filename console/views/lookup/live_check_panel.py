@@ -92,8 +92,8 @@ class LiveCheckPanel(Surface):
         context = self._context
         part = Surface(raised=True, edge="bottom")
         keys = [words.state_key(record, derived=False)]
-        if case_words.most_specific_key(record, context.now()) not in keys:
-            keys.append(case_words.most_specific_key(record, context.now()))
+        if case_words.get_most_specific_badge_key(record, context.now()) not in keys:
+            keys.append(case_words.get_most_specific_badge_key(record, context.now()))
         badges = make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None, gap=8)
         link = LinkButton(context.translate("action.open_record"), chevron=True)
         link.setProperty("record", record.id)
@@ -137,7 +137,7 @@ class LiveCheckPanel(Surface):
         facts.add_fact(translate("column.document"), self._make_document_line(record))
         if record.work.at is not None:
             next_text = translate(f"record.planned.{record.work.reason}", attempt=record.work.attempt + 1)
-            due_text = case_words.next_attempt_text(record, context.now())
+            due_text = case_words.format_next_attempt_time(record, context.now())
             facts.add_fact(
                 translate("record.label.next"),
                 TextLabel(translate("lookup.next", at=due_text, what=next_text), wrap=True),
@@ -166,7 +166,7 @@ class LiveCheckPanel(Surface):
         )
         buttons = []
         for record in records[:6]:
-            badge = words.state_cell(words.state_key(record), context.language)
+            badge = words.make_state_cell(words.state_key(record), context.language)
             day = wording.format_instant(record.created_at or record.purchased_at, "day")
             word = context.translate("lookup.earlier_line", day=day, id=record.id)
             tone = "text" if badge.tone == "good" else badge.tone

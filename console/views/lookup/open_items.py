@@ -69,9 +69,9 @@ class OpenItemList(QWidget):
 
     def _make_item_line(self, record: ShownRecord, *, is_last: bool) -> QWidget:
         context = self._context
-        badge = words.state_cell(case_words.most_specific_key(record, context.now()), context.language)
-        explanation = case_words.explanation_of(record, context.now())
-        verdict, _, next_text = words.explanation_sentences(explanation, context)
+        badge = words.make_state_cell(case_words.get_most_specific_badge_key(record, context.now()), context.language)
+        explanation = case_words.explain_record(record, context.now())
+        verdict, _, next_text = words.format_explanation(explanation, context)
         button = KeyButton(context.translate("action.open"), kind="inline")
         title = case_words.title(record, context)
         is_check = isinstance(record, CreditCheck)

@@ -305,7 +305,7 @@ class LookupPage(Page):
 
     @Slot(object)
     def _open_found_record(self, record: ShownRecord) -> None:
-        self.context.navigate(case_words.route_of(record, (), "lookup"))
+        self.context.navigate(case_words.make_record_route(record, (), "lookup"))
 
     def _make_nothing_found_message(self, typed: str, matches: RegistryMatches) -> EmptyState:
         """Return the message that replaces the list if nothing matches the typed text, with the time of the search
@@ -330,7 +330,7 @@ class LookupPage(Page):
 
     @Slot(object)
     def _open_record(self, record: ShownRecord) -> None:
-        self.context.navigate(case_words.route_of(record, self.company.list_trail(), "lookup"))
+        self.context.navigate(case_words.make_record_route(record, self.company.list_trail(), "lookup"))
 
     @Slot()
     def _focus_number_field(self) -> None:

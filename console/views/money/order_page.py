@@ -59,7 +59,7 @@ class OrderPage(MoneyPage[OrderView]):
     def fill_header(self, view: OrderView) -> None:
         record, translate = view.record, self.context.translate
         total = wording.format_amount(record.total_minor, record.currency)
-        badges = case_words.view_badges(view)
+        badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(record.corporation_number or "", "", total, badges)
         self._show_steps(view.sagas)
         self.tabs.show_view(view, payments=view.payments, refunds=view.refunds)

@@ -58,7 +58,7 @@ class PaymentPage(MoneyPage[PaymentView]):
     def fill_header(self, view: PaymentView) -> None:
         context, record = self.context, view.record
         provider = case_words.provider_word(record.provider, context)
-        badges = case_words.view_badges(view)
+        badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(record.corporation_number or "", "", provider, badges)
         self.show_money(view, record.provider, self._reference, self.answers, self._probe)
         self._show_side_links(view)
@@ -74,7 +74,7 @@ class PaymentPage(MoneyPage[PaymentView]):
             self.hide_bar("refund")
             return
         context = self.context
-        _, _, next_step = record_words.explanation_sentences(explain_refund(unknown_refund, context.now()), context)
+        _, _, next_step = record_words.format_explanation(explain_refund(unknown_refund, context.now()), context)
         button = KeyButton(context.translate("action.open_refund"), kind="inline")
         button.setProperty("refund", unknown_refund.id)
         button.clicked.connect(self._open_refund)
@@ -94,13 +94,13 @@ class PaymentPage(MoneyPage[PaymentView]):
         link to the order.
         """
         if self._order_link.parent() is None:
-            self.sides_strip.panels[money_facts.ORDER_SIDE].add_tool(self._order_link)
+            self.sides_strip.panels[money_facts.ORDER_SIDE_INDEX].add_tool(self._order_link)
         number = view.record.provider_payment_id
         self._reference.setVisible(number is not None)
         self._reference.show_id(
             self.context.translate("money.side.reference", number=_shorten_number(number)), number or ""
         )
-        has_answer = view.sides[money_facts.GATEWAY_SIDE].asked is not None
+        has_answer = view.sides[money_facts.GATEWAY_SIDE_INDEX].asked is not None
         self.answers.setVisible(has_answer)
         self._probe.setVisible(not has_answer)
         self._order_link.setVisible(view.order is not None)

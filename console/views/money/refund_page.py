@@ -51,7 +51,7 @@ class RefundPage(MoneyPage[RefundView]):
             number=payment.merchant_payment_id,
             provider=case_words.provider_word(payment.provider, context),
         )
-        badges = case_words.view_badges(view)
+        badges = case_words.get_page_badge_keys(view)
         self.head.show_identity(payment.corporation_number or "", "", detail, badges)
         self.show_money(view, payment.provider, self.answers)
         self.answers.setVisible(bool(view.evidence))
@@ -83,7 +83,7 @@ class RefundPage(MoneyPage[RefundView]):
         """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is
         the wording key of its label, without `field.`. Return None if `text` is None or empty."""
         return (
-            self.make_copyable_id(self.context.translate(f"field.{name}"), case_words.shorten_text(text), text)
+            self.make_copyable_id(self.context.translate(f"field.{name}"), case_words.shorten_identifier(text), text)
             if text
             else None
         )

@@ -18,7 +18,7 @@ from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute, RefundRoute
@@ -172,14 +172,15 @@ def _set_aside_columns(context: WindowContext) -> list[Column]:
         def format_text(item: SetAsideItem) -> str:
             return wording.format_amount(amount_minor(item), item.record.currency)
 
-        return Column(name, title, column_width_for("¥12,345,678", 16), format_text, "amount")
+        return Column(name, title, measure_column_width("¥12,345,678", 16), format_text, "amount")
 
     return [
         Column(
-            "age", translate("column.age"), 84, lambda item: words.age_cell(item.record.created_at, context), "age",
-            spoken=lambda item: words.spoken_age_text(item.record.created_at, context),
+            "age", translate("column.age"), 84,
+            lambda item: words.make_age_cell(item.record.created_at, context), "age",
+            spoken=lambda item: words.format_spoken_age(item.record.created_at, context),
         ),
-        Column("number", translate("field.corporation_number"), column_width_for("8 8888 8888 8888", 16),
+        Column("number", translate("field.corporation_number"), measure_column_width("8 8888 8888 8888", 16),
                lambda item: wording.format_number(item.account.corporation_number), "data"),
         Column("payment", translate("kind.payment"), 140, lambda item: case_words.short_title(item.payment, context)),
         Column("provider", translate("column.provider"), 96,

@@ -52,10 +52,10 @@ class MoneyTabs(RecordTabs):
         """Replace the contents of all tabs with those of `view`; the visible tab stays the same. `lists` are the
         related records by the name of their tab."""
         context, story = self._context, view.newest_events
-        event_lines = (words.event_timeline_line(event, story, context) for event in reversed(story.events))
+        event_lines = (words.make_event_timeline_line(event, story, context) for event in reversed(story.events))
         lines = [*planned_lines(view.record, context), *event_lines]
         attempts = [
-            words.entry_timeline_line(entry, context)
+            words.make_entry_timeline_line(entry, context)
             for entry in reversed(view.timeline)
             if records_provider_call(entry)
         ]

@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QWidget
 
 from console.domain.records import CreditCheck
-from console.views.presenters.records import WAITING_FOR_APPROVAL_BADGE_KEY, ShownRecord, badge_keys
+from console.views.presenters.records import WAITING_FOR_APPROVAL_BADGE_KEY, ShownRecord, get_badge_keys
 from console.views.runtime.context import WindowContext
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import make_row
@@ -14,7 +14,7 @@ def make_badge_row(context: WindowContext, record: ShownRecord, *, awaiting: boo
     purchased credit check is "success" here even if its detail or PDF is missing. With `awaiting`, a second person
     must confirm an outcome, which the record alone doesn't say."""
     holder = QWidget()
-    *keys, work_key = badge_keys(record, context.now(), derived=not isinstance(record, CreditCheck))
+    *keys, work_key = get_badge_keys(record, context.now(), derived=not isinstance(record, CreditCheck))
     keys.append(f"work.{WAITING_FOR_APPROVAL_BADGE_KEY}" if awaiting else work_key)
     holder.setLayout(make_row(*(Badge.from_badge_key(key, context.language) for key in keys), None))
     return holder

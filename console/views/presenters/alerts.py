@@ -10,7 +10,7 @@ from console.wording.alerts import record_text as record_text
 from console.wording.alerts import rule_text as rule_text
 
 
-def why_text(item: AlertItem, context: WindowContext) -> str:
+def format_alert_explanation(item: AlertItem, context: WindowContext) -> str:
     """Return the sentence that explains an alert about an order and its payments: the defect, the observed and
     expected values, and the age of the alert. For an alert about a company, return the changed facts. For any
     other alert return "", because the page of the alert's record shows the explanation.
@@ -30,7 +30,7 @@ def why_text(item: AlertItem, context: WindowContext) -> str:
     return f"{defect} {facts}"
 
 
-def record_route(item: AlertItem) -> Route | None:
+def find_alert_record_route(item: AlertItem) -> Route | None:
     """Return the route to the page of the record on which a person must act to resolve the alert; None if the
     alert offers no action. For an alert about a corporation, this is the lookup page of its number."""
     if item.kind == CORPORATION_KIND:

@@ -28,13 +28,13 @@ from console.wording.bulk import record_state_key
 from console.wording.bulk import result_word as result_word
 from console.wording.bulk import row_reason as row_reason
 
-_LIMIT_REACHED_REASON = "most"
-_LOOK_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
+_LIMIT_REACHED_REASON_CODE = "most"
+_ICON_AND_TONE_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
     ForecastKind.WOULD_RUN: ("arrow_right", "progress"),
     ForecastKind.SKIP: ("dash", "muted"),
     ForecastKind.REFUSED: ("ring_slash", "care"),
 }
-_LOOK_BY_RESULT: Mapping[str, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_ROW_RESULT: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     STILL_UNKNOWN: ("question", "unknown"),
     "skipped": ("dash", "muted"),
@@ -42,8 +42,8 @@ _LOOK_BY_RESULT: Mapping[str, tuple[str, Tone]] = {
     "failed": ("cross", "bad"),
     "none": ("ring", "muted"),
 }
-ROW_RESULT_NAMES = tuple(_LOOK_BY_RESULT)[:-1]
-_LOOK_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
+ROW_RESULT_NAMES = tuple(_ICON_AND_TONE_BY_ROW_RESULT)[:-1]
+_ICON_AND_TONE_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
     "frozen": ("ring", "muted"),
     "running": ("half_disc", "progress"),
     "paused": ("hourglass", "care"),
@@ -52,7 +52,7 @@ _LOOK_BY_RUN_STATE: Mapping[str, tuple[str, Tone]] = {
 }
 
 
-class RunStatus(NamedTuple):
+class RunStatusContent(NamedTuple):
     """The state of a bulk run as the window shows it: a sentence (`words`), and the shape and colour tone of the
     icon."""
 
@@ -61,49 +61,49 @@ class RunStatus(NamedTuple):
     tone: Tone
 
 
-def forecast_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
+def make_forecast_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the forecast for one row of a bulk run: the action would be done, skipped or
     refused."""
-    shape, tone = _LOOK_BY_FORECAST[forecast.verdict]
+    shape, tone = _ICON_AND_TONE_BY_FORECAST[forecast.verdict]
     is_planned = forecast.verdict is ForecastKind.WOULD_RUN
     key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.verdict.value}"
     return StateCell(context.translate(key), shape, tone)
 
 
-def result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -> StateCell:
+def make_result_cell(row: BulkRow, action: BulkAction, context: WindowContext) -> StateCell:
     """Return the table cell with the result of one row of a bulk run."""
     name = outcome_of(row.result, row.reason) or "none"
-    shape, tone = _LOOK_BY_RESULT.get(name, ("dash", "muted"))
+    shape, tone = _ICON_AND_TONE_BY_ROW_RESULT.get(name, ("dash", "muted"))
     return StateCell(result_word(name, action, context), shape, tone)
 
 
-def record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
+def make_record_state_cell(record: RecoverableRecord | None, context: WindowContext) -> StateCell:
     """Return the table cell with the present state of the record of a row; if the record's outcome is unknown, the
     cell says so. The cell is empty for None: the record no longer exists."""
     if record is None:
         return StateCell("", "dash", "muted")
-    return record_words.state_cell(record_state_key(record), context.language)
+    return record_words.make_state_cell(record_state_key(record), context.language)
 
 
-def totals_text(plan: BulkPlan, context: WindowContext) -> str:
+def format_plan_totals(plan: BulkPlan, context: WindowContext) -> str:
     return context.translate(
         "bulk.totals", **{verdict.value: plan.row_counts.get(verdict, 0) for verdict in ForecastKind}
     )
 
 
-def duration_text(plan: BulkPlan, context: WindowContext) -> str:
+def format_shortest_duration(plan: BulkPlan, context: WindowContext) -> str:
     """Return the text of the shortest time that the bulk run of this plan can take."""
     if plan.shortest_seconds < 1:
         return context.translate("bulk.time.soon")
     return context.translate("bulk.time", time=timedelta(seconds=round(plan.shortest_seconds)))
 
 
-def state_cell(run: BulkRun, context: WindowContext) -> StateCell:
-    shape, tone = _LOOK_BY_RUN_STATE.get(run.state, ("dash", "muted"))
+def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:
+    shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(run.state, ("dash", "muted"))
     return StateCell(context.translate(f"bulk.state.{run.state}"), shape, tone)
 
 
-def tally_text(counts: Mapping[str, int], action: BulkAction, context: WindowContext) -> str:
+def format_result_counts(counts: Mapping[str, int], action: BulkAction, context: WindowContext) -> str:
     """Return the text with the number of rows for each result of a bulk run. `counts` are the numbers by the name
     of the result; a result without rows is left out."""
     named_counts = ((name, counts[name]) for name in ROW_RESULT_NAMES if counts.get(name))
@@ -113,21 +113,21 @@ def tally_text(counts: Mapping[str, int], action: BulkAction, context: WindowCon
     return context.translate("list.separator").join(words)
 
 
-def run_status(
+def make_run_status(
     item: BulkItem, context: WindowContext, counts: Mapping[str, int] | None = None, *, runs_here: bool = False
-) -> RunStatus:
+) -> RunStatusContent:
     """Return the sentence and the icon for the state of a bulk run. `counts` are the numbers of rows by the name
     of their result; None if they weren't read. `runs_here` is True if this window executes the run."""
     if runs_here:
-        return RunStatus(context.translate("bulk.told.here"), "circle_arrow", "progress")
-    sentence = _status_text(item, context)
+        return RunStatusContent(context.translate("bulk.told.here"), "circle_arrow", "progress")
+    sentence = _format_run_status(item, context)
     if not has_ended(item.run):
-        shape, tone = _LOOK_BY_RUN_STATE.get(item.run.state, ("dash", "muted"))
-        return RunStatus(sentence, shape, tone)
-    return RunStatus(sentence, *ended_run_look(counts))
+        shape, tone = _ICON_AND_TONE_BY_RUN_STATE.get(item.run.state, ("dash", "muted"))
+        return RunStatusContent(sentence, shape, tone)
+    return RunStatusContent(sentence, *get_ended_run_icon_and_tone(counts))
 
 
-def ended_run_look(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
+def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
     """Return the icon shape and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the
     name of their result: the tone is good only if every row was done. With None, the numbers aren't known and
     the tone is muted.
@@ -136,17 +136,17 @@ def ended_run_look(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
     if counts is None:
         return "check", "muted"
     if not open_names:
-        return _LOOK_BY_RUN_STATE["done"]
-    return _LOOK_BY_RESULT[STILL_UNKNOWN] if STILL_UNKNOWN in open_names else ("square_bang", "care")
+        return _ICON_AND_TONE_BY_RUN_STATE["done"]
+    return _ICON_AND_TONE_BY_ROW_RESULT[STILL_UNKNOWN] if STILL_UNKNOWN in open_names else ("square_bang", "care")
 
 
 def has_ended(run: BulkRun) -> bool:
     """Return True if the bulk run has executed all rows, or as many of its first rows as the person has set as the
     limit."""
-    return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED_REASON)
+    return run.state == "done" or (run.state == "stopped" and run.reason == _LIMIT_REACHED_REASON_CODE)
 
 
-def _status_text(item: BulkItem, context: WindowContext) -> str:
+def _format_run_status(item: BulkItem, context: WindowContext) -> str:
     run = item.run
     code, actor = split_reason(run.reason)
     if run.state == "running" and item.holder is not None:
@@ -158,7 +158,7 @@ def _status_text(item: BulkItem, context: WindowContext) -> str:
         return context.translate("bulk.told.maker", maker=run.made_by)
     if run.state == "done" and code == DISCARDED_REASON:
         return context.translate("bulk.told.discarded")
-    state_name = _LIMIT_REACHED_REASON if has_ended(run) and run.state == "stopped" else run.state
+    state_name = _LIMIT_REACHED_REASON_CODE if has_ended(run) and run.state == "stopped" else run.state
     return context.translate(
         f"bulk.told.{state_name}", provider=actor, reason=code, most=run.most, left=run.size - run.done
     )

@@ -14,15 +14,15 @@ from console.wording import catalogue as wording
 
 CELL_PADDING_PX = 16
 """Padding of a cell (left and right together), in px at text scale 1.0."""
-_BADGE_ICON_PX = 19
+_BADGE_ICON_WIDTH_PX = 19
 
 
-def min_column_width(name: str) -> int:
+def get_min_column_width(name: str) -> int:
     """Return the minimum width in px, at text scale 1.0, that the design tokens define for the column `name`."""
     return tokens().px("column_min_width", name)
 
 
-def column_width_for(text: str, extra_px: int = CELL_PADDING_PX) -> int:
+def measure_column_width(text: str, extra_px: int = CELL_PADDING_PX) -> int:
     """Return the width in px, at text scale 1.0, that a column needs to show `text`. `extra_px` is added to the
     width of the text."""
     return (
@@ -31,32 +31,32 @@ def column_width_for(text: str, extra_px: int = CELL_PADDING_PX) -> int:
     )
 
 
-def age_column(context: WindowContext, since: Callable[[Any], datetime | None]) -> Column:
+def make_age_column(context: WindowContext, since: Callable[[Any], datetime | None]) -> Column:
     """Return the column of ages. `since` returns the instant from which the age of a row is counted; None for a
     row without an age."""
     return Column(
         "age",
         context.translate("column.age"),
-        min_column_width("age"),
-        lambda item: words.age_cell(since(item), context),
+        get_min_column_width("age"),
+        lambda item: words.make_age_cell(since(item), context),
         "age",
-        spoken=lambda item: words.spoken_age_text(since(item), context),
+        spoken=lambda item: words.format_spoken_age(since(item), context),
     )
 
 
-def badge_column(context: WindowContext, name: str, longest: str, key: Callable[[Any], str]) -> Column:
+def make_badge_column(context: WindowContext, name: str, longest: str, key: Callable[[Any], str]) -> Column:
     """Return the column `name` with one badge per row. `key` returns the key of a row's badge (such as
     `certainty.unknown`); `longest` is the longest word of these badges, from which the width of the column is
     computed.
     """
     title, width = (
         context.translate(f"column.{name}"),
-        column_width_for(longest, CELL_PADDING_PX + _BADGE_ICON_PX + 4),
+        measure_column_width(longest, CELL_PADDING_PX + _BADGE_ICON_WIDTH_PX + 4),
     )
-    return Column(name, title, width, lambda item: words.state_cell(key(item), context.language), "state")
+    return Column(name, title, width, lambda item: words.make_state_cell(key(item), context.language), "state")
 
 
-def number_column(context: WindowContext, key: Callable[[Any], str | None]) -> Column:
+def make_corporation_number_column(context: WindowContext, key: Callable[[Any], str | None]) -> Column:
     """Return the column of corporation numbers, shown in groups of digits. `key` returns the number of a row, or
     None."""
 
@@ -65,9 +65,9 @@ def number_column(context: WindowContext, key: Callable[[Any], str | None]) -> C
         return wording.format_number(number_text) if number_text else ""
 
     title = context.translate("column.number_short")
-    return Column("number", title, column_width_for("8 8888 8888 8888", CELL_PADDING_PX - 4), format_text, "data")
+    return Column("number", title, measure_column_width("8 8888 8888 8888", CELL_PADDING_PX - 4), format_text, "data")
 
 
-def next_step_column(context: WindowContext, key: Callable[[Any], str]) -> Column:
+def make_next_step_column(context: WindowContext, key: Callable[[Any], str]) -> Column:
     """Return the column of the next steps. `key` returns the short text of a row's next step."""
-    return Column("next", context.translate("column.next_short"), column_width_for("11-20 15:04"), key, "data")
+    return Column("next", context.translate("column.next_short"), measure_column_width("11-20 15:04"), key, "data")

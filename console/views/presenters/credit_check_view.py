@@ -14,7 +14,7 @@ from console.views.widgets.record_parts import DocumentSummary, RecordSide
 from console.wording import catalogue as wording
 
 _COMPARED_FIELDS = ("state", "certainty", "company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
-_LOOK_BY_ANSWER: Mapping[str, tuple[str, str, Tone]] = {
+_WORD_ICON_AND_TONE_BY_ANSWER: Mapping[str, tuple[str, str, Tone]] = {
     "SUCCEEDED": ("found", "disc", "good"),
     "NOT_FOUND": ("not_found", "cross", "muted"),
     **dict.fromkeys(("FAILED_DEFINITE", "AUTH", "RATE_LIMITED", "PENDING"), ("refused", "cross", "bad")),
@@ -25,14 +25,14 @@ The outcome is a word in the summary of the stored answer.
 """
 
 
-def moment_text(at: datetime, context: WindowContext) -> str:
+def format_time_in_sentence(at: datetime, context: WindowContext) -> str:
     """Return an instant as text within a sentence: the time with seconds for an instant of today in Japan,
-    otherwise the same as column_time_text."""
+    otherwise the same as format_time_in_column."""
     today = wording.format_instant(at, "day") == wording.format_instant(context.now(), "day")
-    return wording.format_instant(at, "clock") if today else column_time_text(at, context)
+    return wording.format_instant(at, "clock") if today else format_time_in_column(at, context)
 
 
-def column_time_text(at: datetime, context: WindowContext) -> str:
+def format_time_in_column(at: datetime, context: WindowContext) -> str:
     """Return an instant as text for a table column: day and time, with the year if it isn't the present year."""
     return wording.format_moment(at, context.now())
 
@@ -40,23 +40,25 @@ def column_time_text(at: datetime, context: WindowContext) -> str:
 def make_compared_sides(view: CreditCheckView, context: WindowContext) -> tuple[RecordSide, RecordSide, RecordSide]:
     """Return the contents of the three panels on the page of a credit check: the state in this database, the state
     at the provider, and the order's panel, which only says that a credit check has no order."""
-    return _our_side(view, context), _provider_side(view, context), _order_side(context)
+    return _make_own_side(view, context), _make_provider_side(view, context), _make_order_side(context)
 
 
-def _our_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
+def _make_own_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
     record = view.record
-    badge = words.state_cell(words.state_key(record, derived=False), context.language)
+    badge = words.make_state_cell(words.state_key(record, derived=False), context.language)
     since_instant = record.state_since
-    changed_by = next((entry.actor for entry in reversed(view.timeline) if not words.is_opening(entry)), None)
+    changed_by = next((entry.actor for entry in reversed(view.timeline) if not words.is_opening_entry(entry)), None)
     version = context.translate("record.side.version", version=record.version)
     return RecordSide(
         context.translate("record.side.ours"),
         badge.word,
         badge.shape,
         badge.tone,
-        own_word=_result_text(record, context),
+        own_word=_format_check_result(record, context),
         fact=context.translate(
-            "record.side.since_age", at=moment_text(since_instant, context), age=context.age_text(since_instant)
+            "record.side.since_age",
+            at=format_time_in_sentence(since_instant, context),
+            age=context.age_text(since_instant),
         )
         if since_instant
         else "",
@@ -68,16 +70,16 @@ def _our_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
     )
 
 
-def _provider_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
+def _make_provider_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
     record, answer = view.record, find_last_answer(view)
-    word, shape, tone = _answer_word(record, answer, context)
+    word, shape, tone = _make_answer_word_icon_and_tone(record, answer, context)
     if answer is None and view.explanation.verdict == "verdict.pending":  # the call is under way
         word, shape, tone = context.translate("record.side.waiting"), "half_disc", "progress"
-    own_word = _result_text(record, context) if record.credit_check_id else ""
+    own_word = _format_check_result(record, context) if record.credit_check_id else ""
     fact = ""
     if answer is not None:
         fact = context.translate(
-            "record.side.asked_age", at=moment_text(answer.at, context), age=context.age_text(answer.at)
+            "record.side.asked_age", at=format_time_in_sentence(answer.at, context), age=context.age_text(answer.at)
         )
     return RecordSide(
         context.translate("record.side.provider"),
@@ -91,20 +93,22 @@ def _provider_side(view: CreditCheckView, context: WindowContext) -> RecordSide:
     )
 
 
-def _answer_word(record: CreditCheck, answer: EvidenceItem | None, context: WindowContext) -> tuple[str, str, Tone]:
+def _make_answer_word_icon_and_tone(
+    record: CreditCheck, answer: EvidenceItem | None, context: WindowContext
+) -> tuple[str, str, Tone]:
     """Return the word, the icon shape and the colour tone that the panel of the provider shows for `answer`, the
     provider's last answer about the credit check."""
     summary_words = answer.summary.split() if answer is not None else []
     outcome = (
         "SUCCEEDED"
         if record.credit_check_id is not None
-        else next((code for code in _LOOK_BY_ANSWER if code in summary_words), "")
+        else next((code for code in _WORD_ICON_AND_TONE_BY_ANSWER if code in summary_words), "")
     )
-    word, shape, tone = _LOOK_BY_ANSWER.get(outcome, ("never_asked_short", "dash", "muted"))
+    word, shape, tone = _WORD_ICON_AND_TONE_BY_ANSWER.get(outcome, ("never_asked_short", "dash", "muted"))
     return context.translate(f"record.side.{word}"), shape, tone
 
 
-def _order_side(context: WindowContext) -> RecordSide:
+def _make_order_side(context: WindowContext) -> RecordSide:
     no_order_word = context.translate("record.side.none")
     return RecordSide(
         context.translate("record.side.order"),
@@ -121,11 +125,11 @@ def find_last_answer(view: CreditCheckView) -> EvidenceItem | None:
     return next((item for item in reversed(view.evidence) if item.source.startswith("alarmbox.")), None)
 
 
-def _result_text(record: CreditCheck, context: WindowContext) -> str:
+def _format_check_result(record: CreditCheck, context: WindowContext) -> str:
     return context.translate("record.side.result", result=record.result) if record.result else ""
 
 
-def document_parts(view: CreditCheckView, context: WindowContext) -> list[DocumentSummary]:
+def make_document_summaries(view: CreditCheckView, context: WindowContext) -> list[DocumentSummary]:
     """Return what the page shows about the four parts of a credit check (detail, result, dates, PDF): each is
     stored, missing or not yet expected."""
     if view.record.state is not CheckState.SUCCESS:
@@ -140,34 +144,38 @@ def document_parts(view: CreditCheckView, context: WindowContext) -> list[Docume
             for name in names
         ]
     return [
-        _detail_part(view, context),
-        _result_part(view, context),
-        _dates_part(view, context),
-        _pdf_part(view, context),
+        _make_detail_summary(view, context),
+        _make_result_summary(view, context),
+        _make_dates_summary(view, context),
+        _make_pdf_summary(view, context),
     ]
 
 
-def _detail_part(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
+def _make_detail_summary(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.detail")
     if {"name", "detail"} & set(view.record.incomplete):
-        return _missing_part(view, name, context)
-    stored_at = _last_event_at(view, AuditAction.CREDIT_CHECK_DETAIL_STORED) or view.record.state_since
-    detail = context.translate("record.document.fetched_at", at=moment_text(stored_at, context)) if stored_at else ""
+        return _make_missing_part_summary(view, name, context)
+    stored_at = _find_last_event_time(view, AuditAction.CREDIT_CHECK_DETAIL_STORED) or view.record.state_since
+    detail = (
+        context.translate("record.document.fetched_at", at=format_time_in_sentence(stored_at, context))
+        if stored_at
+        else ""
+    )
     return DocumentSummary(name, "check", "good", context.translate("record.document.complete"), detail)
 
 
-def _result_part(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
+def _make_result_summary(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
     record, name = view.record, context.translate("record.document.result")
     if "result" in record.incomplete:
-        return _missing_part(view, name, context)
+        return _make_missing_part_summary(view, name, context)
     value = context.translate("record.document.value", value=record.result)
     return DocumentSummary(name, "check", "good", words.result_word(record, context), value)
 
 
-def _dates_part(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
+def _make_dates_summary(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
     record, name = view.record, context.translate("record.document.dates")
     if "dates" in record.incomplete:
-        return _missing_part(view, name, context)
+        return _make_missing_part_summary(view, name, context)
     is_over = record.expired_at is not None and record.expired_at <= context.now()
     until_text = context.translate("record.document.until", until=record.expired_at)
     bought_text = context.translate("record.document.bought", at=record.purchased_at)
@@ -176,19 +184,19 @@ def _dates_part(view: CreditCheckView, context: WindowContext) -> DocumentSummar
     )
 
 
-def _pdf_part(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
+def _make_pdf_summary(view: CreditCheckView, context: WindowContext) -> DocumentSummary:
     name = context.translate("record.document.pdf")
     current_document = next((document for document in view.documents if document.current), None)
     if "pdf" in view.record.incomplete or current_document is None:
-        return _missing_part(view, name, context)
+        return _make_missing_part_summary(view, name, context)
     size = context.translate("record.document.size", size=current_document.bytes)
     fetched_text = context.translate(
-        "record.document.fetched_at", at=moment_text(current_document.fetched_at, context)
+        "record.document.fetched_at", at=format_time_in_sentence(current_document.fetched_at, context)
     )
     return DocumentSummary(name, "check", "good", size, fetched_text)
 
 
-def _missing_part(view: CreditCheckView, name: str, context: WindowContext) -> DocumentSummary:
+def _make_missing_part_summary(view: CreditCheckView, name: str, context: WindowContext) -> DocumentSummary:
     record = view.record
     code = record.error_code
     cause_text = (
@@ -197,7 +205,9 @@ def _missing_part(view: CreditCheckView, name: str, context: WindowContext) -> D
         else context.translate("record.document.not_yet")
     )
     if record.work.at is not None:
-        attempt_text = context.translate("record.document.next_attempt_at", at=moment_text(record.work.at, context))
+        attempt_text = context.translate(
+            "record.document.next_attempt_at", at=format_time_in_sentence(record.work.at, context)
+        )
     else:
         attempt_text = context.translate("record.document.stopped")
     return DocumentSummary(
@@ -205,7 +215,7 @@ def _missing_part(view: CreditCheckView, name: str, context: WindowContext) -> D
     )
 
 
-def _last_event_at(view: CreditCheckView, action: AuditAction) -> datetime | None:
+def _find_last_event_time(view: CreditCheckView, action: AuditAction) -> datetime | None:
     """Return the instant of the newest audit entry of the credit check with this action; None if there is no such
     entry."""
     return next((entry.at for entry in reversed(view.timeline) if entry.what == action), None)
@@ -218,21 +228,21 @@ def find_changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tu
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def difference_text(before: CreditCheck, after: CreditCheck, context: WindowContext) -> str:
+def format_differences(before: CreditCheck, after: CreditCheck, context: WindowContext) -> str:
     """Return a sentence with the changes from the version `before` of a credit check to the version `after`:
     fields, and missing parts. Return "" if there are no changes."""
     changes = find_changed_fields(before, after)
-    texts = {name: [_field_text(name, value, context) for value in pair] for name, pair in changes.items()}
+    texts = {name: [_format_field_value(name, value, context) for value in pair] for name, pair in changes.items()}
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:
-        texts["work"] = [_missing_parts_text(before, context), _missing_parts_text(after, context)]
+        texts["work"] = [_format_missing_parts(before, context), _format_missing_parts(after, context)]
     return context.translate("record.changed", changes=texts) if texts else ""
 
 
-def _missing_parts_text(record: CreditCheck, context: WindowContext) -> str:
+def _format_missing_parts(record: CreditCheck, context: WindowContext) -> str:
     return context.translate("record.missing_parts", missing=record.incomplete)
 
 
-def _field_text(name: str, value: object, context: WindowContext) -> str:
+def _format_field_value(name: str, value: object, context: WindowContext) -> str:
     if value is None:
         return wording.NO_VALUE
     if name == "state":

@@ -22,8 +22,8 @@ from console.wording.credit_checks import result_word as result_word
 from console.wording.credit_checks import state_key as state_key
 
 CREDIT_CHECK_PROVIDER_NAME = "AlarmBox"
-_OPENING_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
-_LOOK_BY_EVENT: Mapping[EventKind, tuple[str, Tone]] = {
+_OPENING_AUDIT_ACTIONS = (AuditAction.CREDIT_CHECK_OPENED, AuditAction.CREDIT_CHECK_PDF_READ)
+_ICON_AND_TONE_BY_EVENT_KIND: Mapping[EventKind, tuple[str, Tone]] = {
     EventKind.BEGUN: ("arrow_right", "text"),
     EventKind.ANSWER: ("circle_arrow", "text"),
     EventKind.NOTICE: ("arrow_down", "text"),
@@ -34,12 +34,12 @@ _LOOK_BY_EVENT: Mapping[EventKind, tuple[str, Tone]] = {
     EventKind.ALERT: ("warning", "care"),
 }
 """Icon shape and colour tone of those events of a timeline that aren't audit entries."""
-_LOOK_BY_OPERATION_END: Mapping[str, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_OPERATION_END: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
     "failed": ("cross", "bad"),
     "unknown": ("question", "unknown"),
 }
-_LOOK_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
     "started": ("arrow_right", "text"),
     "bought": ("check", "good"),
     "stored": ("check", "good"),
@@ -81,17 +81,17 @@ _LOOK_BY_AUDIT_ACTION: Mapping[str, tuple[str, Tone]] = {
 }
 
 
-def state_cell(key: str, language: Language, extra: str = "") -> StateCell:
+def make_state_cell(key: str, language: Language, extra: str = "") -> StateCell:
     return StateCell.from_badge_key(key, language, extra)
 
 
-def longest_word(family: str, language: Language, *names: str) -> str:
+def find_longest_badge_word(family: str, language: Language, *names: str) -> str:
     """Return the longest word of the badges `family.name` for these `names`. The width of a column of badges is
     computed from this word."""
     return max((tokens().badges[f"{family}.{name}"].word(language) for name in names), key=len)
 
 
-def age_cell(at: datetime | None, context: WindowContext) -> Cell:
+def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:
     """Return the table cell with the age of the instant `at`, as a number and a unit. Return "" for None,
     and – if the age is unknown because `at` is in the future, so that one clock is wrong."""
     if at is None:
@@ -103,7 +103,7 @@ def age_cell(at: datetime | None, context: WindowContext) -> Cell:
     return AgeCell(str(number), context.translate(unit))
 
 
-def spoken_age_text(at: datetime | None, context: WindowContext) -> str:
+def format_spoken_age(at: datetime | None, context: WindowContext) -> str:
     """Return the age of the instant `at` as text for a screen reader; "" for None, or if the age is unknown
     because `at` is in the future."""
     age = None if at is None else age_of(at, context.now())
@@ -113,12 +113,12 @@ def spoken_age_text(at: datetime | None, context: WindowContext) -> str:
     return context.translate(f"unit.spoken.{unit.removeprefix('unit.')}", n=number)
 
 
-def clock_text(at: datetime | None) -> str:
+def format_clock_time(at: datetime | None) -> str:
     """Return the time of an instant in Japan (JST) as hours and minutes, such as `15:58`; "" for None."""
     return wording.format_instant(at, "clock")[:5] if at else ""
 
 
-def company_name_of(record: CreditCheck, context: WindowContext) -> str:
+def format_company_name(record: CreditCheck, context: WindowContext) -> str:
     """Return the name of the credit check's company: the name that the provider has sent, otherwise the name in
     the corporation registry, marked as such. If neither is known, return the corporation number in groups of
     digits.
@@ -126,52 +126,56 @@ def company_name_of(record: CreditCheck, context: WindowContext) -> str:
     return provider_or_registry_name(record, context) or wording.format_number(record.corporation_number)
 
 
-def explanation_sentences(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
+def format_explanation(explanation: Explanation, context: WindowContext) -> tuple[str, str, str]:
     """Return the three sentences of a record's explanation: the verdict, the reason for the verdict, and the next
     step."""
     facts = explanation.facts
     return (
         context.translate(explanation.verdict, **facts),
         context.translate(explanation.why, **facts),
-        next_step_text(explanation.next_step, context),
+        format_next_step(explanation.next_step, context),
     )
 
 
-def next_step_text(step: NextStep, context: WindowContext) -> str:
+def format_next_step(step: NextStep, context: WindowContext) -> str:
     return context.translate(step.code, **step.facts)
 
 
-def is_opening(entry: TimelineEntry) -> bool:
+def is_opening_entry(entry: TimelineEntry) -> bool:
     """Return True if the audit entry only records that a person has opened the record or the PDF."""
-    return entry.what in _OPENING_ACTIONS
+    return entry.what in _OPENING_AUDIT_ACTIONS
 
 
-def entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
+def make_entry_timeline_line(entry: TimelineEntry, context: WindowContext) -> TimelineLine:
     """Return the line that the timeline on screen shows for an audit entry."""
-    shape, tone = entry_look(entry)
+    shape, tone = get_entry_icon_and_tone(entry)
     time = wording.format_moment(entry.at, context.now())
     words = wording.audit_entry_sentence(entry, context.language)
     return TimelineLine(time, wording.format_instant(entry.at), shape, tone, actor_name(entry.actor, context), words)
 
 
-def event_timeline_line(event: Event, story: TimelinePage, context: WindowContext) -> TimelineLine:
+def make_event_timeline_line(event: Event, story: TimelinePage, context: WindowContext) -> TimelineLine:
     """Return the line that the timeline on screen shows for an event of the record's history. The sentence is the
     same as in the text that a person copies from the timeline."""
     is_audited = event.source == "audit_log"
-    shape, tone = entry_look(entry_of(event)) if is_audited else _LOOK_BY_EVENT.get(event.step, ("ring_dot", "text"))
+    shape, tone = (
+        get_entry_icon_and_tone(convert_event_to_timeline_entry(event))
+        if is_audited
+        else _ICON_AND_TONE_BY_EVENT_KIND.get(event.step, ("ring_dot", "text"))
+    )
     if event.step is EventKind.ENDED:
-        shape, tone = _LOOK_BY_OPERATION_END.get(str(event.facts.get("state")), ("ring_dot", "text"))
+        shape, tone = _ICON_AND_TONE_BY_OPERATION_END.get(str(event.facts.get("state")), ("ring_dot", "text"))
     time = wording.format_moment(event.at, context.now())
     sentence = story_words.sentence_with_record(event, story, context.language)
     return TimelineLine(time, wording.format_instant(event.at), shape, tone, actor_name(event.who, context), sentence)
 
 
-def entry_of(event: Event) -> TimelineEntry:
+def convert_event_to_timeline_entry(event: Event) -> TimelineEntry:
     """Return the values of an event that comes from the audit trail as a TimelineEntry."""
     return TimelineEntry(event.at, event.who, event.what, event.facts, event.result)
 
 
-def entry_look(entry: TimelineEntry) -> tuple[str, Tone]:
+def get_entry_icon_and_tone(entry: TimelineEntry) -> tuple[str, Tone]:
     """Return the icon shape and the colour tone with which a timeline shows the audit entry."""
     if entry.result == "refused":
         return "square_bang", "care"
@@ -179,4 +183,8 @@ def entry_look(entry: TimelineEntry) -> tuple[str, Tone]:
         return "cross", "bad"
     code = entry.what.rsplit(".", 1)[-1]
     last_word = code.rsplit("_", 1)[-1]
-    return _LOOK_BY_AUDIT_ACTION.get(code) or _LOOK_BY_AUDIT_ACTION.get(last_word) or ("ring_dot", "text")
+    return (
+        _ICON_AND_TONE_BY_AUDIT_ACTION.get(code)
+        or _ICON_AND_TONE_BY_AUDIT_ACTION.get(last_word)
+        or ("ring_dot", "text")
+    )

@@ -8,16 +8,16 @@ from console.wording import catalogue as wording
 _KINDS_WITH_PAGE = ("credit-check", "payment", "order", "refund")
 
 
-def draft_kind_text(draft: Draft, context: WindowContext) -> str:
+def format_draft_kind(draft: Draft, context: WindowContext) -> str:
     """Return the name of the dialog into which the person typed the draft."""
     return context.translate(f"draft.kind.{draft.kind.partition('-')[0]}")
 
 
-def draft_text(draft: Draft, context: WindowContext) -> str:
+def format_draft(draft: Draft, context: WindowContext) -> str:
     """Return the sentence about a draft: the dialog, the record, the stage of the dialog, and the time."""
     return context.translate(
         "draft.line",
-        what=draft_kind_text(draft, context),
+        what=format_draft_kind(draft, context),
         title=draft.title,
         stage=draft.stage,
         at=wording.format_instant(draft.at, "short"),
@@ -28,10 +28,10 @@ def continue_draft(draft: Draft, context: WindowContext) -> None:
     """Open the page of the draft's record, and on it the dialog with the inputs of the draft."""
     if draft.record_kind in _KINDS_WITH_PAGE and draft.kind != "reject" and draft.subject.isdecimal():
         context.request_action(draft.record_kind, int(draft.subject), draft.kind.partition("-")[0])
-    context.navigate(_route_of(draft))
+    context.navigate(_make_draft_route(draft))
 
 
-def _route_of(draft: Draft) -> Route:
+def _make_draft_route(draft: Draft) -> Route:
     if draft.kind == "purchase":
         return LookupRoute(draft.subject, buy=True)
     if draft.kind == "reject":

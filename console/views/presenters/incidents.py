@@ -13,7 +13,7 @@ from console.views.tables.columns import StateCell
 from console.views.theme.design_tokens import Tone
 from console.wording import incident_words
 
-_LOOK_BY_INCIDENT_STATE: Mapping[IncidentState, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_INCIDENT_STATE: Mapping[IncidentState, tuple[str, Tone]] = {
     IncidentState.OPEN: ("square_bang", "care"),
     IncidentState.SNOOZED: ("clock", "muted"),
     IncidentState.RESOLVED: ("check", "good"),
@@ -21,7 +21,7 @@ _LOOK_BY_INCIDENT_STATE: Mapping[IncidentState, tuple[str, Tone]] = {
 }
 
 
-def main_alert_item(incident: Incident) -> AlertItem:
+def make_main_alert_item(incident: Incident) -> AlertItem:
     """Return the main alert of the incident, together with the action that resolves the incident and the record of
     this action."""
     alert = incident.main_alert
@@ -29,19 +29,19 @@ def main_alert_item(incident: Incident) -> AlertItem:
     return AlertItem(alert, incident.action, kind, id, incident.number)
 
 
-def action_route(incident: Incident) -> Route | None:
+def find_action_route(incident: Incident) -> Route | None:
     """Return the route to the page of the record on which a person must act to resolve the incident; None if the
     incident offers no action."""
-    return alert_words.record_route(main_alert_item(incident))
+    return alert_words.find_alert_record_route(make_main_alert_item(incident))
 
 
-def incident_subject_text(incident: Incident, context: WindowContext) -> str:
+def format_incident_subject(incident: Incident, context: WindowContext) -> str:
     """Return the number of the order, payment or company that the incident is about; if the incident is about
     something else, the word for its kind."""
-    return alert_words.record_text(main_alert_item(incident), context)
+    return alert_words.record_text(make_main_alert_item(incident), context)
 
 
-def affected_record_text(record: AffectedRecord, context: WindowContext) -> str:
+def format_affected_record(record: AffectedRecord, context: WindowContext) -> str:
     """Return the kind, the number and the amount of a record that an incident affects."""
     if record.kind == "refund":
         name = context.translate("case.refund_short", id=record.id)
@@ -53,21 +53,21 @@ def affected_record_text(record: AffectedRecord, context: WindowContext) -> str:
     return f"{name} {amount}" if amount else name
 
 
-def is_own(incident: Incident, context: WindowContext) -> bool:
+def is_own_incident(incident: Incident, context: WindowContext) -> bool:
     """Return True if the acting person is the owner of the incident."""
     return incident.owner is not None and is_same_person(incident.owner, context.operator or "")
 
 
-def owner_cell(incident: Incident, context: WindowContext) -> StateCell:
+def make_owner_cell(incident: Incident, context: WindowContext) -> StateCell:
     """Return the table cell with the owner of the incident; the cell says "you" for the acting person."""
     if incident.owner is None:
         return StateCell(context.translate("incident.owner.nobody"), "ring", "care")
-    if is_own(incident, context):
+    if is_own_incident(incident, context):
         return StateCell(context.translate("incident.owner.you"), "person", "progress")
     return StateCell(record_words.actor_name(incident.owner, context), "person", "text")
 
 
-def owner_sentence(incident: Incident, context: WindowContext) -> str:
+def format_owner_sentence(incident: Incident, context: WindowContext) -> str:
     """Return the sentence that names the owner of the incident and the time since which this person owns it; if
     nobody owns the incident, the sentence says this."""
     if incident.owner is None:
@@ -76,26 +76,26 @@ def owner_sentence(incident: Incident, context: WindowContext) -> str:
     return context.translate("incident.owned", who=who, at=incident.owner_since)
 
 
-def state_look(incident: Incident, context: WindowContext) -> tuple[str, str, Tone]:
+def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> tuple[str, str, Tone]:
     """Return the word, the icon shape and the colour tone for the state of the incident."""
-    shape, tone = _LOOK_BY_INCIDENT_STATE[incident.state]
+    shape, tone = _ICON_AND_TONE_BY_INCIDENT_STATE[incident.state]
     return context.translate(f"incident.{incident.state}"), shape, tone
 
 
-def title_and_count(incident: Incident, context: WindowContext) -> str:
+def format_title_and_count(incident: Incident, context: WindowContext) -> str:
     """Return the title of the incident, followed by the number of its alerts if it has more than one."""
     title = incident_words.title(incident, context.translate)
     number = len(incident.alerts)
     return title if number == 1 else f"{title} · {context.translate('incident.alerts', n=number)}"
 
 
-def summary_text(incident: Incident, context: WindowContext) -> str:
+def format_incident_summary(incident: Incident, context: WindowContext) -> str:
     """Return the incident in one line: affected records, state, owner, the explanation of the main alert, and the
     recommended steps."""
     sentences = (
         incident_words.state_text(incident, context.translate),
-        owner_sentence(incident, context),
-        alert_words.why_text(main_alert_item(incident), context),
+        format_owner_sentence(incident, context),
+        alert_words.format_alert_explanation(make_main_alert_item(incident), context),
         *(context.translate(key) for key in incident_words.playbook_keys(incident)),
     )
     extent = incident_words.extent_text(incident, context.translate)

@@ -9,14 +9,14 @@ from console.domain.payments.service_results import ComparedSide, MoneyParts
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.views.presenters import records as case_words
-from console.views.presenters.credit_check_view import moment_text
+from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.money_strip import MoneyPart
 from console.views.widgets.record_parts import RecordSide as ShownSide
 from console.wording import catalogue as wording
 
-GATEWAY_SIDE, ORDER_SIDE = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0
+GATEWAY_SIDE_INDEX, ORDER_SIDE_INDEX = 1, 2  # indexes of the payment provider's side and the order's side; ours is 0
 
 
 def make_shown_sides(
@@ -37,14 +37,14 @@ def make_shown_sides(
         context.translate("record.side.order"),
     )
     return [
-        _unanswered_side(names[place], context, record)
-        if place == GATEWAY_SIDE and side.asked is None
-        else _shown_side(side, names[place], kinds[place], context, gateway=place == GATEWAY_SIDE)
+        _make_unanswered_side(names[place], context, record)
+        if place == GATEWAY_SIDE_INDEX and side.asked is None
+        else _make_shown_side(side, names[place], kinds[place], context, gateway=place == GATEWAY_SIDE_INDEX)
         for place, side in enumerate(money_sides)
     ]
 
 
-def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext, *, gateway: bool) -> ShownSide:
+def _make_shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext, *, gateway: bool) -> ShownSide:
     translate = context.translate
     if not side.there:
         return ShownSide(name, translate("record.side.none"), "dash", "muted", fact=translate("money.side.no_order"))
@@ -56,22 +56,22 @@ def _shown_side(side: ComparedSide, name: str, kind: str, context: WindowContext
         word,
         badge.shape if badge else "dash",
         badge.tone if badge else "muted",
-        own_word=_own_word(side, word),
-        amount=_marked_amount_text(side, context),
+        own_word=_find_own_state_word(side, word),
+        amount=_format_marked_amount(side, context),
         has_different_amount="amount" in side.differs,
-        fact=_fact_text(side, context, of_gateway=gateway),
-        source=_source_text(side, context),
+        fact=_format_side_time(side, context, of_gateway=gateway),
+        source=_format_source(side, context),
         is_different=bool(side.differs),
         differs_word=translate("money.side.differs", fields=list(side.differs)) if side.differs else "",
     )
 
 
-def _own_word(side: ComparedSide, word: str) -> str:
+def _find_own_state_word(side: ComparedSide, word: str) -> str:
     """Return the side's own word for its state; "" if it only repeats `word`, as our English states do."""
     return "" if side.word is None or side.word.casefold() == word.casefold() else side.word
 
 
-def _unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:
+def _make_unanswered_side(name: str, context: WindowContext, record: Payment | Refund) -> ShownSide:
     """Return the content of the provider's panel for a record whose state the provider hasn't reported. `name` is
     the title of the panel. A refusal of a refund is an answer without a state, and so is a call whose outcome isn't
     known.
@@ -88,43 +88,45 @@ def _unanswered_side(name: str, context: WindowContext, record: Payment | Refund
     return ShownSide(name, translate("record.side.never_asked_short"), "dash", "muted")
 
 
-def _marked_amount_text(side: ComparedSide, context: WindowContext) -> str:
-    text = _amount_text(side)
+def _format_marked_amount(side: ComparedSide, context: WindowContext) -> str:
+    text = _format_amount(side)
     return context.translate("money.amount_differs", amount=text) if text and "amount" in side.differs else text
 
 
-def _amount_text(side: ComparedSide) -> str:
+def _format_amount(side: ComparedSide) -> str:
     return "" if side.minor is None or side.currency is None else wording.format_amount(side.minor, side.currency)
 
 
-def _fact_text(side: ComparedSide, context: WindowContext, *, of_gateway: bool) -> str:
+def _format_side_time(side: ComparedSide, context: WindowContext, *, of_gateway: bool) -> str:
     """Return the text with an instant and its age. For the provider's panel (`of_gateway`), this is the instant of
     the last answer; for the other two panels, the instant since which the state holds."""
     at = side.asked if of_gateway or side.since is None else side.since
     if at is None:
         return ""
     key = "record.side.asked_age" if of_gateway else "record.side.since_age"
-    words = context.translate(key, at=moment_text(at, context), age=context.age_text(at))
+    words = context.translate(key, at=format_time_in_sentence(at, context), age=context.age_text(at))
     return context.translate("money.side.old", fact=words) if side.old else words
 
 
-def _source_text(side: ComparedSide, context: WindowContext) -> str:
+def _format_source(side: ComparedSide, context: WindowContext) -> str:
     if side.version is not None:
         changed_by = side.source
         return (
-            context.translate("record.side.version_by", version=side.version, who=_source_word(changed_by, context))
+            context.translate(
+                "record.side.version_by", version=side.version, who=_translate_source_name(changed_by, context)
+            )
             if changed_by
             else context.translate("record.side.version", version=side.version)
         )
     return ""
 
 
-def _source_word(source: str, context: WindowContext) -> str:
+def _translate_source_name(source: str, context: WindowContext) -> str:
     key = f"money.source.{source}"
     return context.translate(key) if wording.has_sentence(key) else source
 
 
-def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPart], MoneyPart]:
+def make_money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPart], MoneyPart]:
     """Return the parts of a payment's amount: first a list that begins with the whole paid amount and continues
     with the parts that can't be refunded; then the refundable part."""
     translate, currency = context.translate, money.currency
@@ -156,7 +158,7 @@ def money_parts(money: MoneyParts, context: WindowContext) -> tuple[list[MoneyPa
     return rows, refundable_part
 
 
-def is_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:
+def is_answer_stale(side: ComparedSide, now: datetime, limit_seconds: float) -> bool:
     """Return True if the provider's last answer, which `side` describes, is missing or more than `limit_seconds`
     seconds old."""
     return side.old or side.asked is None or (now - side.asked).total_seconds() > limit_seconds

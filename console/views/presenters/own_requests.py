@@ -21,7 +21,7 @@ from console.views.tables.columns import StateCell
 from console.wording import catalogue as wording
 
 _KINDS_WITH_PAGE = ("credit-check", "order", "payment", "refund")
-_ROUTES_BY_ACTION: dict[str, Route] = {
+_LIST_ROUTE_BY_ACTION: dict[str, Route] = {
     "alerts ack": AlertsRoute(),
     "audit verify": AuditRoute(),
     "reconcile": ReconcileRunsRoute(),
@@ -29,17 +29,17 @@ _ROUTES_BY_ACTION: dict[str, Route] = {
 _UNKNOWN_OUTCOME_EXIT_STATUS = EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]
 
 
-def action_text(request: OwnRequest, context: WindowContext) -> str:
+def format_requested_action(request: OwnRequest, context: WindowContext) -> str:
     """Return the text for the action that the person has requested; the name of the command if there is no text
     for it."""
     key = f"request.action.{request.action.replace(' ', '_')}"
     return context.translate(key) if wording.has_sentence(key) else request.action
 
 
-def record_text(request: OwnRequest, context: WindowContext) -> str:
+def format_request_record(request: OwnRequest, context: WindowContext) -> str:
     """Return the short title or number of the record that the request is about; "" if the request is about no
     record."""
-    record, kind, id = _record_of(request), request.subject_kind, request.subject_id
+    record, kind, id = _find_answered_record(request), request.subject_kind, request.subject_id
     if record is not None and not isinstance(record, Operation):
         return case_words.short_title(record, context)
     if kind is None or id is None:
@@ -47,10 +47,10 @@ def record_text(request: OwnRequest, context: WindowContext) -> str:
     if kind == "company":
         return wording.format_number(id)
     key = f"kind.{kind}"
-    return f"{context.translate(key)} {case_words.shorten_text(id)}" if wording.has_sentence(key) else ""
+    return f"{context.translate(key)} {case_words.shorten_identifier(id)}" if wording.has_sentence(key) else ""
 
 
-def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
+def make_request_state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
     """Return the table cell with the state of the request; if the request has ended, the cell shows the result."""
     match request.state:
         case OwnRequestState.WAITING:
@@ -70,7 +70,7 @@ def state_cell(request: OwnRequest, context: WindowContext) -> StateCell:
     return StateCell(context.translate(f"request.state.{name}"), shape, tone)  # type: ignore[arg-type]  # a tone
 
 
-def answer_text(request: OwnRequest, context: WindowContext) -> str:
+def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:
     """Return the text of the worker's answer to the request; for a request without an answer, the text about the
     state of the request. If the desk hasn't received the stored answer itself, the text says this."""
     match request.state:
@@ -82,35 +82,35 @@ def answer_text(request: OwnRequest, context: WindowContext) -> str:
             return context.translate("request.lapsed")
         case OwnRequestState.WITHDRAWN:
             return context.translate("error.interrupted.withdrawn")
-    answer = _ending_text(request, context)
+    answer = _format_request_ending(request, context)
     return context.translate("request.unanswered", answer=answer) if request.is_unanswered else answer
 
 
-def _ending_text(request: OwnRequest, context: WindowContext) -> str:
+def _format_request_ending(request: OwnRequest, context: WindowContext) -> str:
     if request.error is not None:
         return context.failure_message(Failure(request.error.code, request.error.detail))
-    record = _record_of(request)
+    record = _find_answered_record(request)
     if record is None or isinstance(record, Operation):
         return context.translate("request.done")
-    state = record_words.state_cell(case_words.state_key(record), context.language).word
+    state = record_words.make_state_cell(case_words.state_key(record), context.language).word
     return context.translate("request.done_record", title=case_words.title(record, context), state=state)
 
 
-def route_of(request: OwnRequest) -> Route | None:
+def find_request_route(request: OwnRequest) -> Route | None:
     """Return the route to the page of the request's record; otherwise to the page of the list that the request has
     changed. Return None if there is no such page."""
-    record, kind, id = _record_of(request), request.subject_kind, request.subject_id
+    record, kind, id = _find_answered_record(request), request.subject_kind, request.subject_id
     if isinstance(record, Operation):
         return OperationRoute(record.id)
     if record is not None:
-        return case_words.route_of(record)
+        return case_words.make_record_route(record)
     if kind == "company" and id is not None:
         return LookupRoute(id)
     if kind == "operation" and id is not None:
         return OperationRoute(id)
     if kind in _KINDS_WITH_PAGE and id is not None and id.isdecimal():
         return route_to(kind, int(id))
-    return _ROUTES_BY_ACTION.get(request.action)
+    return _LIST_ROUTE_BY_ACTION.get(request.action)
 
 
 def is_about_bulk_run(request: OwnRequest) -> bool:
@@ -118,7 +118,7 @@ def is_about_bulk_run(request: OwnRequest) -> bool:
     return request.action.startswith("bulk ")
 
 
-def _record_of(request: OwnRequest) -> case_words.ShownRecord | Operation | None:
+def _find_answered_record(request: OwnRequest) -> case_words.ShownRecord | Operation | None:
     """Return the record or operation that the stored answer contains; None if the answer contains none."""
     value = request.value if request.error is None else request.error.detail
     record = value.get("record") if isinstance(value, dict) else getattr(value, "record", value)

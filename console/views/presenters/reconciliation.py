@@ -20,13 +20,13 @@ from console.wording.reconciliation import period_text as period_text
 from console.wording.reconciliation import provider_side_text as provider_side_text
 from console.wording.reconciliation import run_days_text as run_days_text
 
-_LOOK_BY_RUN_STATE: dict[RunState, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_RUN_STATE: dict[RunState, tuple[str, Tone]] = {
     RunState.RUNNING: ("half_disc", "progress"),
     RunState.RESUMABLE: ("square_bang", "care"),
     RunState.DONE: ("check", "good"),
     RunState.FAILED: ("cross", "bad"),
 }
-_LOOK_BY_VERDICT: dict[ReconciliationVerdict, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_VERDICT: dict[ReconciliationVerdict, tuple[str, Tone]] = {
     ReconciliationVerdict.IMPORTED: ("arrow_down", "text"),
     ReconciliationVerdict.MISSING_THERE: ("not_equal", "bad"),
     ReconciliationVerdict.DIFFERENT_STATE: ("not_equal", "bad"),
@@ -35,17 +35,17 @@ _LOOK_BY_VERDICT: dict[ReconciliationVerdict, tuple[str, Tone]] = {
 }
 
 
-def state_cell(item: RunItem, context: WindowContext) -> StateCell:
+def make_run_state_cell(item: RunItem, context: WindowContext) -> StateCell:
     """Return the table cell with the state of a reconciliation run."""
-    return StateCell(context.translate(f"reconcile.state.{item.state}"), *_LOOK_BY_RUN_STATE[item.state])
+    return StateCell(context.translate(f"reconcile.state.{item.state}"), *_ICON_AND_TONE_BY_RUN_STATE[item.state])
 
 
-def run_title(item: RunItem, context: WindowContext) -> str:
+def format_run_title(item: RunItem, context: WindowContext) -> str:
     """Return the title of a reconciliation run, such as `PayPay 2026-11-19`."""
     return f"{case_words.provider_word(item.provider, context)} {run_days_text(item)}"
 
 
-def time_text(item: RunItem, context: WindowContext) -> str:
+def format_run_times(item: RunItem, context: WindowContext) -> str:
     """Return the sentence about the times of a run: who began the run and when, and when it ended or, if it hasn't
     ended, when it last changed."""
     facts = {"who": record_words.actor_name(item.asked_by, context), "begun": item.begun_at}
@@ -57,17 +57,17 @@ def time_text(item: RunItem, context: WindowContext) -> str:
 # -- one difference
 
 
-def verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
+def make_verdict_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the verdict of the comparison, such as "different amount". The cell is red only
     while a person must still act because of the difference."""
-    shape, tone = _LOOK_BY_VERDICT[item.found.verdict]
+    shape, tone = _ICON_AND_TONE_BY_VERDICT[item.found.verdict]
     is_resolved = item.action is None and tone == "bad"
     return StateCell(
         context.translate(f"reconcile.verdict.{item.found.verdict}"), shape, "text" if is_resolved else tone
     )
 
 
-def cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
+def make_cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     """Return the table cell with the reason why a person must look at the difference; if no person must, the cell
     says this."""
     words = texts.cause_text(item, context)
@@ -78,7 +78,7 @@ def cause_cell(item: DifferenceItem, context: WindowContext) -> StateCell:
     return StateCell(words, "check", "muted")
 
 
-def advice_text(item: DifferenceItem, context: WindowContext) -> str:
+def format_difference_advice(item: DifferenceItem, context: WindowContext) -> str:
     """Return the explanation of the difference and, if a person must act, the action."""
     if item.found.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(
@@ -99,7 +99,7 @@ def advice_text(item: DifferenceItem, context: WindowContext) -> str:
 # -- files
 
 
-def file_text(read_file: ReadFile, context: WindowContext) -> str:
+def format_provider_file(read_file: ReadFile, context: WindowContext) -> str:
     """Return one line about a file of the provider that a run has read: day, number of rows, amounts and size in
     bytes. A value that isn't known (None) is left out."""
     parts = [context.translate("reconcile.file.day", day=read_file.day)]
@@ -122,7 +122,7 @@ def file_text(read_file: ReadFile, context: WindowContext) -> str:
     return " · ".join(parts)
 
 
-def run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
+def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     """Return the toast with the result of a reconciliation run: the numbers of compared, differing and imported
     rows."""
     difference_count = report.different_state + report.different_amount + report.missing_there
@@ -136,7 +136,7 @@ def run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     )
     counts = context.translate(
         "reconcile.counted_dry" if is_dry_run else "reconcile.counted",
-        n=_count_compared(report),
+        n=_count_compared_rows(report),
         differ=difference_count,
         imported=report.imported,
     )
@@ -144,10 +144,10 @@ def run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     return Toast(lead, counts, "check" if is_equal else "not_equal", "good" if is_equal else "care")
 
 
-def _count_compared(report: ReconcileReport) -> int:
+def _count_compared_rows(report: ReconcileReport) -> int:
     return report.matched + report.imported + report.missing_there + report.different_state + report.different_amount
 
 
-def yesterday(context: WindowContext, provider: str) -> date:
+def get_yesterday(context: WindowContext, provider: str) -> date:
     """Return the date of yesterday in the time zone of the provider."""
     return context.now().astimezone(get_time_zone(provider)).date() - timedelta(days=1)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from console.domain.explanations.badges import DISAGREEING_VERDICTS
-from console.domain.explanations.records import explain_record
+from console.domain.explanations.records import explain_record as explain_record
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.service_results import OrderView, PaymentView, RefundView
 from console.domain.payments.states import PaymentState, RefundState
@@ -38,7 +38,7 @@ RecordView: TypeAlias = CreditCheckView | OrderView | PaymentView | RefundView
 """A record together with the data of its page, as a service returns it; one class per kind of record."""
 
 WAITING_FOR_APPROVAL_BADGE_KEY = WorkBadge.WAITING_FOR_APPROVAL.value
-_LOOK_BY_VERDICT: Mapping[str, tuple[str, Tone]] = {
+_ICON_AND_TONE_BY_VERDICT: Mapping[str, tuple[str, Tone]] = {
     "complete": ("check", "good"),
     "incomplete": ("open_ring_plus", "care"),
     "superseded": ("two_sheets", "muted"),
@@ -89,32 +89,31 @@ def make_record_ref(record: ShownRecord) -> RecordRef:
     return kind_of(record), record.id
 
 
-def subject_of(record: ShownRecord | Operation) -> tuple[str, int | str]:
+def get_subject_kind_and_id(record: ShownRecord | Operation) -> tuple[str, int | str]:
     """Return the kind and id of a record or of an operation; the kind of an operation is "operation"."""
     return ("operation", record.id) if isinstance(record, Operation) else make_record_ref(record)
 
 
-def route_of(record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup") -> RecordPageRoute:
+def make_record_route(
+    record: ShownRecord, trail: tuple[int | RecordRef, ...] = (), place: str = "lookup"
+) -> RecordPageRoute:
     """Return the route to the page of a record. `trail` are the records of the list from which the page is opened,
     so that the page can step through them; `place` is the key of the sidebar entry to highlight."""
     return route_to(kind_of(record), record.id, trail, place)
 
 
-def explanation_of(record: ShownRecord, now: datetime) -> Explanation:
-    """Return the explanation of a record (verdict, reason, next step, badges) for the instant `now`."""
-    return explain_record(record, now)
-
-
-def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
+def get_verdict_icon_and_tone(explanation: Explanation) -> tuple[str, Tone]:
     """Return the icon shape and the colour tone with which the window shows the verdict of an explanation."""
     name = explanation.verdict.removeprefix("verdict.").removesuffix("_money")
-    return _LOOK_BY_VERDICT.get(name, ("check", "good") if name.startswith("order_") else ("half_disc", "progress"))
+    return _ICON_AND_TONE_BY_VERDICT.get(
+        name, ("check", "good") if name.startswith("order_") else ("half_disc", "progress")
+    )
 
 
 # -- the three states
 
 
-def badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) -> tuple[str, str, str]:
+def get_badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) -> tuple[str, str, str]:
     """Return the keys of the three badges that every record has: state, certainty and work. With `derived` False,
     the badge of the state shows the stored state; otherwise a credit check with missing parts has a state badge
     of its own.
@@ -123,7 +122,7 @@ def badge_keys(record: ShownRecord, now: datetime, *, derived: bool = True) -> t
     return state_key(record, derived=derived), f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
-def view_badges(view: RecordView) -> tuple[str, str, str]:
+def get_page_badge_keys(view: RecordView) -> tuple[str, str, str]:
     """Return the keys of the three badges (state, certainty, work) for the page of a record. For a credit check,
     the badge of the state shows the stored state, because the page lists missing parts separately."""
     explanation = view.explanation
@@ -131,7 +130,7 @@ def view_badges(view: RecordView) -> tuple[str, str, str]:
     return state, f"certainty.{explanation.certainty}", f"work.{explanation.work}"
 
 
-def most_specific_key(record: ShownRecord, now: datetime) -> str:
+def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
     """Return the key of the badge to show where there is room for only one badge: the badge of certainty if the
     certainty isn't "known", otherwise the badge of the state."""
     certainty = explain_record(record, now).certainty
@@ -142,7 +141,7 @@ def most_specific_key(record: ShownRecord, now: datetime) -> str:
 # -- texts for lists
 
 
-def has_number(record: ShownRecord, text: str) -> bool:
+def has_record_number(record: ShownRecord, text: str) -> bool:
     """Return True if `text` is one of the record's numbers, ours or the provider's; upper and lower case count as
     equal. A credit check has no such number."""
     names: tuple[str | None, ...]
@@ -158,13 +157,13 @@ def has_number(record: ShownRecord, text: str) -> bool:
     return text.strip().casefold() in {name.casefold() for name in names if name}
 
 
-def shorten_text(text: str) -> str:
+def shorten_identifier(text: str) -> str:
     """Return an identifier, shortened for the screen: of more than 20 characters, only the first 8 and the last 6
     stay, with "…" between them."""
     return text if len(text) <= 20 else f"{text[:8]}…{text[-6:]}"
 
 
-def next_attempt_text(record: ShownRecord, now: datetime) -> str:
+def format_next_attempt_time(record: ShownRecord, now: datetime) -> str:
     """Return the text of the instant at which the worker will run the next scheduled step of the record; "" if no
     step is scheduled."""
     due_at = record.work.at
@@ -173,7 +172,7 @@ def next_attempt_text(record: ShownRecord, now: datetime) -> str:
     return wording.format_moment(due_at, now)
 
 
-def is_open(record: ShownRecord) -> bool:
+def is_record_open(record: ShownRecord) -> bool:
     """Return True if the record isn't finished: a person, the worker or the provider must still do something about
     it."""
     if isinstance(record, CreditCheck):

@@ -7,7 +7,7 @@ from console.wording import catalogue as wording
 _VIEW_KEY_PREFIX = "view/"
 
 
-def view_key(id: int) -> str:
+def make_view_key(id: int) -> str:
     """Return the key of the sidebar entry of the saved view with this id."""
     return f"{_VIEW_KEY_PREFIX}{id}"
 
@@ -18,19 +18,24 @@ def parse_view_key(key: str) -> int:
     return int(key.removeprefix(_VIEW_KEY_PREFIX)) if key.startswith(_VIEW_KEY_PREFIX) else 0
 
 
-def count_text(view: ViewCount) -> str:
+def format_record_count(view: ViewCount) -> str:
     """Return the number of records that the saved view shows; "" if they weren't counted."""
     return "" if view.count is None else wording.format_count(view.count, is_capped=view.is_capped)
 
 
-def view_shape(view: ViewCount) -> str:
+def get_view_icon(view: ViewCount) -> str:
     """Return the icon shape for a saved view: a warning if this program doesn't understand a part of the view,
     otherwise a filter."""
     return "square_bang" if view.problems else "filter"
 
 
-def view_place(view: ViewCount) -> SidebarEntry:
+def make_view_sidebar_entry(view: ViewCount) -> SidebarEntry:
     """Return the sidebar entry of a saved view."""
     return SidebarEntry(
-        view_key(view.view.id), view_shape(view), view.view.name, "", count_text(view), is_nested=True
+        make_view_key(view.view.id),
+        get_view_icon(view),
+        view.view.name,
+        "",
+        format_record_count(view),
+        is_nested=True,
     )

@@ -8,10 +8,10 @@ from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import tokens
 
-_STATE_FAMILIES = ("payment", "refund", "order", "credit_check", "certainty")
+_STATE_BADGE_FAMILIES = ("payment", "refund", "order", "credit_check", "certainty")
 
 
-def completion_text(completion: Completion, context: WindowContext) -> str:
+def format_completion(completion: Completion, context: WindowContext) -> str:
     """Return the explanation of a completion in the window's language. For the name of an operator (`status:`), it
     says which records the operator selects; for an operator with a value, it is the word for the value."""
     value = completion.value.rpartition(",")[2]
@@ -21,9 +21,9 @@ def completion_text(completion: Completion, context: WindowContext) -> str:
         case "provider":
             return provider_word(value, context) or CREDIT_CHECK_PROVIDER
         case "status":
-            return _badge_word(value, _STATE_FAMILIES, context)
+            return _find_badge_word(value, _STATE_BADGE_FAMILIES, context)
         case "certainty" | "work":
-            return _badge_word(value, (completion.name,), context)
+            return _find_badge_word(value, (completion.name,), context)
         case "kind":
             return context.translate(f"kind.{value}")
         case "owner":
@@ -31,7 +31,7 @@ def completion_text(completion: Completion, context: WindowContext) -> str:
     return context.translate(f"search.operator.{completion.name}")
 
 
-def _badge_word(value: str, families: tuple[str, ...], context: WindowContext) -> str:
+def _find_badge_word(value: str, families: tuple[str, ...], context: WindowContext) -> str:
     badges = tokens().badges
     keys = (f"{family}.{value}" for family in families)
     return next((badges[key].word(context.language) for key in keys if key in badges), value)

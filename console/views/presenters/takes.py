@@ -4,12 +4,12 @@ from console.domain.tasks.records import Take
 from console.views.runtime.context import Toast, WindowContext
 
 
-def take_toast(context: WindowContext, taken: Take) -> Toast:
+def make_take_toast(context: WindowContext, taken: Take) -> Toast:
     """Return the toast for a record that the person has just taken; it shows the end of the take."""
     return Toast(context.translate("act.taken", until=taken.until), shape="person")
 
 
-def given_back_toast(context: WindowContext, *, was_taken: bool) -> Toast:
+def make_give_back_toast(context: WindowContext, *, was_taken: bool) -> Toast:
     """Return the toast for a take that the person has just ended. `was_taken` is False if the person had no take,
     so that nothing was ended."""
     key = "act.given_back" if was_taken else "act.nothing_given_back"

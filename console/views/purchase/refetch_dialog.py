@@ -32,7 +32,7 @@ class RefetchDialog(DialogFrame):
         super().__init__(
             translate("dialog.refetch.title", id=record.id),
             translate(
-                "dialog.refetch.subtitle", company=words.company_name_of(record, context), client=record.client_id
+                "dialog.refetch.subtitle", company=words.format_company_name(record, context), client=record.client_id
             ),
             cancel_text=translate("action.cancel"),
             act_text=translate("dialog.refetch.act"),

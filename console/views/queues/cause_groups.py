@@ -13,7 +13,7 @@ from PySide6.QtGui import QKeyEvent
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.views.pages.fitted_table import FittedTable
-from console.views.presenters.credit_checks import age_cell
+from console.views.presenters.credit_checks import make_age_cell
 from console.views.queues.filter_lists import format_operator_value
 from console.views.queues.rows import QueueListQuery, QueueRow, make_row_reader
 from console.views.runtime.context import WindowContext
@@ -128,7 +128,7 @@ def _add_group_cells(context: WindowContext, column: Column, *, is_naming: bool,
         if column.key == _CAUSE_COLUMN_KEY:
             return format_operator_value("cause", row.cause, context)
         if column.key == "age":
-            return age_cell(row.group.oldest, context)
+            return make_age_cell(row.group.oldest, context)
         return format_sums(row.group.sums_minor) if column.kind == "amount" else ""
 
     def make_cell(row: GroupTableRow) -> Cell:

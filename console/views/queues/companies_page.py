@@ -22,7 +22,7 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right, bind_button_to_worker
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.queues.tabs import QueueTabs
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
@@ -271,13 +271,13 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
     )
     return [
         Column(
-            "age", translate("column.age"), 84, lambda item: words.age_cell(item.since, context), "age",
-            spoken=lambda item: words.spoken_age_text(item.since, context),
+            "age", translate("column.age"), 84, lambda item: words.make_age_cell(item.since, context), "age",
+            spoken=lambda item: words.format_spoken_age(item.since, context),
         ),
         Column("company", translate("column.corporation"), 240, format_name),
         Column("number", translate("field.corporation_number"), 150,
                lambda item: wording.format_number(item.change.number), "data"),
-        Column("change", translate("queue.companies.column.change"), column_width_for(longest_change, 56),
+        Column("change", translate("queue.companies.column.change"), measure_column_width(longest_change, 56),
                make_change_cell, "state"),
         Column("observed", translate("queue.companies.column.observed"), 300, format_observed, is_stretched=True),
     ]  # fmt: skip

@@ -26,7 +26,7 @@ from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.presenters import credit_checks as words
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.queues.tabs import QueueTabs
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, route_to
@@ -269,8 +269,8 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
     longest_proof = max((translate(f"notice.proof.{proof}") for proof in NoticeProof), key=len)
     return [
         Column(
-            "age", translate("column.age"), 84, lambda item: words.age_cell(item.since, context), "age",
-            spoken=lambda item: words.spoken_age_text(item.since, context),
+            "age", translate("column.age"), 84, lambda item: words.make_age_cell(item.since, context), "age",
+            spoken=lambda item: words.format_spoken_age(item.since, context),
         ),
         Column("provider", translate("column.provider"), 96, format_source),
         Column("number", translate("column.order"), 150, lambda item: item.notice.order_no or wording.NO_VALUE,
@@ -279,7 +279,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
                lambda item: notice_words.amount_text(item.notice) or wording.NO_VALUE, "amount"),
         Column("type", translate("notice.column.type"), 150, lambda item: item.notice.type),
         Column("occurred", translate("notice.column.occurred"), 110, format_occurred, "data"),
-        Column("proof", translate("notice.column.proof"), column_width_for(longest_proof, 56), make_proof_cell,
+        Column("proof", translate("notice.column.proof"), measure_column_width(longest_proof, 56), make_proof_cell,
                "state"),
         Column("cause", translate("column.cause"), 220, format_why, is_stretched=True),
     ]  # fmt: skip

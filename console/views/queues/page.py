@@ -18,7 +18,7 @@ from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
 from console.views.presenters import records as case_words
-from console.views.presenters.saved_views import view_key
+from console.views.presenters.saved_views import make_view_key
 from console.views.queues import rows as queue_rows
 from console.views.queues.actions import QueuePageActions
 from console.views.queues.cause_groups import (
@@ -243,7 +243,7 @@ class QueuesPage(Page):
         view = self.shown_view.view
         if view is None:
             self.columns.use_view_columns(None)
-        self.sidebar_key = "queues" if view is None else view_key(view.id)
+        self.sidebar_key = "queues" if view is None else make_view_key(view.id)
         self._show_sentence()
         self.screen_state_changed.emit()
 
@@ -539,7 +539,7 @@ class QueuesPage(Page):
             trail = tuple(
                 queue_rows.get_row_record_ref(row_) for row_ in neighbour_rows if isinstance(row_, QueueRow)
             )
-            self.context.navigate(case_words.route_of(self.current_row.record, trail, "queues"))
+            self.context.navigate(case_words.make_record_route(self.current_row.record, trail, "queues"))
 
     @Slot()
     def toggle_grouping(self) -> None:

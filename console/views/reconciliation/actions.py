@@ -56,7 +56,7 @@ class ReconciliationActions(QObject):
         if provider in self._resumed_providers or context.find_disabled_reason(RECONCILE_RIGHT):
             return
         self._resumed_providers.add(provider)
-        lead = context.translate("reconcile.going_on", title=words.run_title(item, context))
+        lead = context.translate("reconcile.going_on", title=words.format_run_title(item, context))
         self._page.show_bar(
             "act",
             NotificationBar(lead, context.translate("reconcile.may_leave"), tone="progress", shape="circle_arrow"),
@@ -69,7 +69,7 @@ class ReconciliationActions(QObject):
             lambda failure: self._show_refusal(provider, failure),
             owner=self,
             label=lead,
-            describe=lambda report: words.run_toast(context, report),
+            describe=lambda report: words.make_run_toast(context, report),
             attempt=("reconcile", provider, item.from_day, item.to_day),
             key=("reconciliation", provider),
             provider="",
@@ -78,7 +78,7 @@ class ReconciliationActions(QObject):
     def _show_report(self, provider: str, report: ReconcileReport) -> None:
         self._resumed_providers.discard(provider)
         self._page.hide_bar("act")
-        self._context.toast_requested.emit(words.run_toast(self._context, report))
+        self._context.toast_requested.emit(words.make_run_toast(self._context, report))
         self._page.refresh("asked")
 
     def _show_refusal(self, provider: str, failure: Failure) -> None:

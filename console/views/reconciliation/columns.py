@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from console.domain.reconciliation.service_results import DifferenceItem, RunItem
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import reconciliation as words
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
@@ -58,19 +58,20 @@ def make_difference_columns(context: WindowContext) -> list[Column]:
     verdicts = ("imported", "missing_there", "different_state", "different_amount", "refused")
     longest = max((translate(f"reconcile.verdict.{verdict}") for verdict in verdicts), key=len)
     return [
-        Column("payment", translate("kind.payment"), column_width_for("ORD-2026-000001", 32),
+        Column("payment", translate("kind.payment"), measure_column_width("ORD-2026-000001", 32),
                lambda item: words.difference_name(item, context), "data"),
-        Column("ours", translate("reconcile.column.ours"), column_width_for(translate("reconcile.example.ours"), 24),
+        Column("ours", translate("reconcile.column.ours"),
+               measure_column_width(translate("reconcile.example.ours"), 24),
                lambda item: words.our_side_text(item, context), "data"),
         Column("theirs", translate("reconcile.column.theirs"),
-               column_width_for(translate("reconcile.example.theirs"), 24),
+               measure_column_width(translate("reconcile.example.theirs"), 24),
                lambda item: words.provider_side_text(item, context), "data"),
         Column("verdict", translate("reconcile.column.verdict"),
-               column_width_for(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
-               lambda item: words.verdict_cell(item, context), "state"),
-        Column("difference", translate("reconcile.column.difference"), column_width_for("−¥1,234,567", 16),
+               measure_column_width(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
+               lambda item: words.make_verdict_cell(item, context), "state"),
+        Column("difference", translate("reconcile.column.difference"), measure_column_width("−¥1,234,567", 16),
                words.amount_difference_text, "amount"),
-        Column("cause", translate("column.cause"), 220, lambda item: words.cause_cell(item, context), "state",
+        Column("cause", translate("column.cause"), 220, lambda item: words.make_cause_cell(item, context), "state",
                is_stretched=True),
     ]  # fmt: skip
 
@@ -87,17 +88,21 @@ def make_run_columns(context: WindowContext) -> list[Column]:
     def make_count_column(name: str, of: Callable[[RunItem], int]) -> Column:
         title = translate(f"reconcile.part.{name}")
         return Column(
-            name, title, max(72, column_width_for(title, 20)), lambda item: wording.format_count(of(item)), "amount"
+            name,
+            title,
+            max(72, measure_column_width(title, 20)),
+            lambda item: wording.format_count(of(item)),
+            "amount",
         )
 
     def make_state_cell(item: RunItem) -> StateCell:
-        return words.state_cell(item, context)
+        return words.make_run_state_cell(item, context)
 
     return [
-        Column("days", translate("reconcile.column.days"), column_width_for("2026-11-19", 24), words.run_days_text,
-               "data", is_stretched=True),
+        Column("days", translate("reconcile.column.days"), measure_column_width("2026-11-19", 24),
+               words.run_days_text, "data", is_stretched=True),
         Column("provider", translate("column.provider"), 96, lambda item: provider_word(item.provider, context)),
-        Column("state", translate("column.state"), column_width_for(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
+        Column("state", translate("column.state"), measure_column_width(longest, 16 + _STATE_ICON_AND_MARGINS_PX),
                make_state_cell, "state"),
         make_count_column("rows", lambda item: item.rows),
         make_count_column("agree", lambda item: item.matched),
@@ -105,8 +110,8 @@ def make_run_columns(context: WindowContext) -> list[Column]:
         make_count_column("only_ours", lambda item: item.missing_there),
         make_count_column("only_theirs", lambda item: item.imported),
         Column("who", translate("column.who"), 88, lambda item: record_words.actor_name(item.asked_by, context)),
-        Column("begun", translate("reconcile.column.begun"), column_width_for("11-20 15:04", 20),
+        Column("begun", translate("reconcile.column.begun"), measure_column_width("11-20 15:04", 20),
                lambda item: wording.format_moment(item.begun_at, context.now()), "data"),
-        Column("ended", translate("reconcile.column.ended"), column_width_for("11-20 15:04", 20),
+        Column("ended", translate("reconcile.column.ended"), measure_column_width("11-20 15:04", 20),
                lambda item: wording.format_moment(item.ended_at, context.now()) if item.ended_at else "", "data"),
     ]  # fmt: skip

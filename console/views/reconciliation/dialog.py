@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.payments.provider_registry import find_provider
 from console.domain.tasks.records import ReconcileReport
 from console.views.pages.permission_buttons import bind_button_to_worker
-from console.views.presenters.reconciliation import period_text, run_toast, yesterday
+from console.views.presenters.reconciliation import get_yesterday, make_run_toast, period_text
 from console.views.presenters.records import provider_word
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ReconcileRoute
@@ -102,7 +102,7 @@ class ReconcileDialog(DialogFrame):
         if not self._has_typed_day:
             for field in (self.first_day_field, self.last_day_field):
                 if isinstance(field.edit, LineEdit):
-                    field.edit.setText(yesterday(self._context, self.chosen_provider).isoformat())
+                    field.edit.setText(get_yesterday(self._context, self.chosen_provider).isoformat())
 
     @Slot()
     def _update_provider(self) -> None:
@@ -130,7 +130,7 @@ class ReconcileDialog(DialogFrame):
     def _find_days_problem_key(self, first: date, last: date) -> str:
         if last < first:
             return "dialog.reconcile.order"
-        today = yesterday(self._context, self.chosen_provider).toordinal() + 1
+        today = get_yesterday(self._context, self.chosen_provider).toordinal() + 1
         if last.toordinal() > today:
             return "dialog.reconcile.future"
         return "dialog.reconcile.span" if (last - first).days >= _MAX_RUN_DAYS else ""
@@ -180,7 +180,7 @@ class ReconcileDialog(DialogFrame):
             self._show_failure,
             owner=self,
             label=label,
-            describe=lambda report: run_toast(context, report),
+            describe=lambda report: make_run_toast(context, report),
             attempt=("reconcile", provider, first, last, is_dry_run),
             key=("reconciliation", provider),
             provider="",
@@ -194,7 +194,7 @@ class ReconcileDialog(DialogFrame):
 
     def _show_report(self, report: ReconcileReport) -> None:
         self._close_timer.stop()
-        context, note = self._context, run_toast(self._context, report)
+        context, note = self._context, make_run_toast(self._context, report)
         counts = FactList(
             [
                 (context.translate(f"reconcile.count.{name}"), wording.format_count(getattr(report, name)))

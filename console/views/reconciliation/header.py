@@ -59,11 +59,11 @@ class RunHeader(Surface):
     def show_run(self, view: RunView) -> None:
         """Show this reconciliation run: another one than before, or newer values of the same one."""
         item, context = view.item, self._context
-        cell = words.state_cell(item, context)
-        self.title.show_text(words.run_title(item, context))
+        cell = words.make_run_state_cell(item, context)
+        self.title.show_text(words.format_run_title(item, context))
         self._sign.show_shape(cell.shape, cell.tone)
         self.state.show_text(cell.word, "text" if cell.tone == "good" else cell.tone)
-        self.when.show_text(words.time_text(item, context))
+        self.when.show_text(words.format_run_times(item, context))
         counts = {
             "rows": item.rows,
             "agree": item.matched,
@@ -84,7 +84,7 @@ class RunHeader(Surface):
         show how its payments were compared."""
         context, lines = self._context, list[QWidget]()
         for read_file in list(reversed(view.files))[:_MAX_SHOWN_FILES]:
-            line = TextLabel(words.file_text(read_file, context), "small", "muted")
+            line = TextLabel(words.format_provider_file(read_file, context), "small", "muted")
             name = context.translate("reconcile.file.checksum")
             short_form = f"SHA-256 {read_file.sha256[:8]}…{read_file.sha256[-4:]}"
             checksum = CopyableId(
@@ -145,7 +145,7 @@ def make_run_state_bar(view: RunView, context: WindowContext) -> NotificationBar
     some rows of the provider. Return None for any other run."""
     item, translate = view.item, context.translate
     if item.state is not RunState.DONE:
-        key, look = f"reconcile.bar.{item.state}", words.state_cell(item, context)
+        key, look = f"reconcile.bar.{item.state}", words.make_run_state_cell(item, context)
         who = view.holder.operator if view.holder else item.asked_by
         return NotificationBar(
             translate(key), translate(f"{key}_words", who=who, cause=item.reason), tone=look.tone, shape=look.shape
@@ -182,7 +182,7 @@ class DifferenceFooter(Surface):
         """Show the advice and the possible actions for a difference. With None, hide the footer."""
         self.setVisible(item is not None)
         if item is not None:
-            self.advice_words.show_text(words.advice_text(item, self._context))
+            self.advice_words.show_text(words.format_difference_advice(item, self._context))
             self.probe_button.setVisible(item.action == "probe")
             for button in (self.open_button, self.note_button):
                 button.setVisible(item.payment is not None)

@@ -64,7 +64,7 @@ class RecordActionHandlers(QObject):
         pass the name of the `provider`, because the record of a refund doesn't contain it.
         """
         context, translate = self._context, self._context.translate
-        kind, id = subject = case_words.subject_of(record)
+        kind, id = subject = case_words.get_subject_kind_and_id(record)
         if subject in self._probed_subjects or self.shows_missing_right("probe"):
             return
         if isinstance(record, CreditCheck | Operation):
@@ -100,7 +100,7 @@ class RecordActionHandlers(QObject):
         )
 
     def _show_probe_result(self, before: ShownRecord | Operation, after: ShownRecord | Operation) -> None:
-        self._probed_subjects.discard(case_words.subject_of(before))
+        self._probed_subjects.discard(case_words.get_subject_kind_and_id(before))
         self._page.hide_bar("act")
         toast = probe_toast(self._context, before, after)
         if self._in_bar:
@@ -113,7 +113,7 @@ class RecordActionHandlers(QObject):
         self._page.refresh("probed")
 
     def _show_probe_failure(self, record: ShownRecord | Operation, failure: Failure) -> None:
-        self._probed_subjects.discard(case_words.subject_of(record))
+        self._probed_subjects.discard(case_words.get_subject_kind_and_id(record))
         self.show_refusal(failure, _title_of(record, self._context))
         self._page.refresh("probed")
 
@@ -291,7 +291,7 @@ class RecordActionHandlers(QObject):
         """Copy a summary of the record in one line, for a support ticket. The summary contains no personal data."""
         context, now = self._context, self._context.now()
         state, certainty, work = (
-            record_words.state_cell(key, context.language).word for key in case_words.badge_keys(record, now)
+            record_words.make_state_cell(key, context.language).word for key in case_words.get_badge_keys(record, now)
         )
         facts: dict[str, object] = {"state": state, "certainty": certainty, "work": work, "at": now}
         if isinstance(record, CreditCheck):
@@ -320,7 +320,7 @@ def probe_toast(context: WindowContext, before: ShownRecord | Operation, after: 
         return Toast(translate("dialog.probe.still_unknown"), title, shape=shape, tone=tone)
     if isinstance(after, CreditCheck):
         return Toast(translate("dialog.probe.known", state=after.state.value), title)
-    word = record_words.state_cell(case_words.state_key(after), context.language).word
+    word = record_words.make_state_cell(case_words.state_key(after), context.language).word
     return Toast(translate("case.probed", state=word), title)
 
 
@@ -341,7 +341,7 @@ def _probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
 
 
 def _moved_toast(context: WindowContext, order: Order) -> Toast:
-    word = record_words.state_cell(case_words.state_key(order), context.language).word
+    word = record_words.make_state_cell(case_words.state_key(order), context.language).word
     return Toast(context.translate("case.order_moved", state=word), case_words.title(order, context))
 
 

@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject
 from console.domain.access.permissions import is_same_person
 from console.domain.tasks.records import Note, Take
 from console.views.presenters import credit_checks as record_words
-from console.views.presenters.credit_check_view import column_time_text
-from console.views.presenters.takes import given_back_toast, take_toast
+from console.views.presenters.credit_check_view import format_time_in_column
+from console.views.presenters.takes import make_give_back_toast, make_take_toast
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.widgets.buttons import KeyButton
@@ -66,14 +66,14 @@ class CollaborationActions(QObject):
             partial(self._acts.show_refusal, title=title),
             owner=self,
             label=context.translate("action.take"),
-            describe=lambda taken: take_toast(context, taken),
+            describe=lambda taken: make_take_toast(context, taken),
             attempt=("take", kind, id),
             key=(kind, id),
             provider="",
         )
 
     def _show_take(self, taken: Take) -> None:
-        self._context.toast_requested.emit(take_toast(self._context, taken))
+        self._context.toast_requested.emit(make_take_toast(self._context, taken))
         self._acts.page.refresh("taken")
 
     def give_back(self, kind: str, id: int, title: str = "") -> None:
@@ -85,14 +85,14 @@ class CollaborationActions(QObject):
             partial(self._acts.show_refusal, title=title),
             owner=self,
             label=context.translate("action.give_back"),
-            describe=lambda was_taken: given_back_toast(context, was_taken=was_taken),
+            describe=lambda was_taken: make_give_back_toast(context, was_taken=was_taken),
             attempt=("give up", kind, id),
             key=(kind, id),
             provider="",
         )
 
     def _show_given_back(self, was_taken: bool) -> None:
-        self._context.toast_requested.emit(given_back_toast(self._context, was_taken=was_taken))
+        self._context.toast_requested.emit(make_give_back_toast(self._context, was_taken=was_taken))
         self._acts.page.refresh("taken")
 
     def hand_over(self, kind: str, id: int) -> None:
@@ -151,4 +151,6 @@ def note_lines(notes: tuple[Note, ...], context: WindowContext) -> list[Timeline
 
 def _note_line(note: Note, context: WindowContext) -> TimelineLine:
     at, who = note.at, record_words.actor_name(note.person, context)
-    return TimelineLine(column_time_text(at, context), wording.format_instant(at), "person", "muted", who, note.words)
+    return TimelineLine(
+        format_time_in_column(at, context), wording.format_instant(at), "person", "muted", who, note.words
+    )

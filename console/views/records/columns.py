@@ -11,7 +11,7 @@ from console.domain.records import CreditCheck
 from console.views.presenters import columns
 from console.views.presenters import credit_checks as words
 from console.views.presenters import records as case_words
-from console.views.presenters.columns import CELL_PADDING_PX, column_width_for, min_column_width
+from console.views.presenters.columns import CELL_PADDING_PX, get_min_column_width, measure_column_width
 from console.views.presenters.records import ShownRecord
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import CellKind, Column
@@ -56,7 +56,7 @@ def record_columns(
     start_of = since or (lambda item: record_of_row(item).state_since)
     table = _RecordColumnFactory(context, record_of_row, kinds)
     return [
-        columns.age_column(context, start_of) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](table)
+        columns.make_age_column(context, start_of) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](table)
         for name in names
     ]
 
@@ -106,11 +106,11 @@ class _RecordColumnFactory:
         """Return a column of badges. `key` returns the key of the badge for the record of a row; `longest` is the
         longest word of these badges, from which the width is computed."""
         of = self.record_of
-        return columns.badge_column(self.context, name, longest, lambda item: key(of(item)))
+        return columns.make_badge_column(self.context, name, longest, lambda item: key(of(item)))
 
     def find_longest_word(self, family: str, *states: str) -> str:
         """Return the longest word of the badges `family.state` for these states, in the window's language."""
-        return words.longest_word(family, self.context.language, *states)
+        return words.find_longest_badge_word(family, self.context.language, *states)
 
 
 def _corporation_column(table: _RecordColumnFactory) -> Column:
@@ -129,14 +129,16 @@ def _company_column(table: _RecordColumnFactory, name: str = "company") -> Colum
 
 
 def _number_column(table: _RecordColumnFactory) -> Column:
-    return columns.number_column(table.context, lambda item: case_words.corporation_number_of(table.record_of(item)))
+    return columns.make_corporation_number_column(
+        table.context, lambda item: case_words.corporation_number_of(table.record_of(item))
+    )
 
 
 def _record_column(table: _RecordColumnFactory) -> Column:
     translate = table.context.translate
     return table.make_column(
         "record",
-        column_width_for(translate("record.short", id=88_888)),
+        measure_column_width(translate("record.short", id=88_888)),
         lambda record: translate("record.short", id=record.id),
     )
 
@@ -159,7 +161,7 @@ def _kind_column(table: _RecordColumnFactory) -> Column:
     longest = max((translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len)
     return table.make_column(
         "kind",
-        column_width_for(longest, CELL_PADDING_PX),
+        measure_column_width(longest, CELL_PADDING_PX),
         lambda record: translate(f"kind.{case_words.kind_of(record)}"),
     )
 
@@ -170,7 +172,7 @@ def _make_client_column(table: _RecordColumnFactory) -> Column:
 
     return table.make_column(
         "client",
-        column_width_for(table.context.translate("column.client"), CELL_PADDING_PX + 4),
+        measure_column_width(table.context.translate("column.client"), CELL_PADDING_PX + 4),
         format_client,
         "data",
     )
@@ -183,7 +185,7 @@ def _provider_column(table: _RecordColumnFactory) -> Column:
 def _amount_column(table: _RecordColumnFactory) -> Column:
     return table.make_column(
         "amount",
-        max(min_column_width("amount"), column_width_for("≠ ₹1,200,000", CELL_PADDING_PX)),
+        max(get_min_column_width("amount"), measure_column_width("≠ ₹1,200,000", CELL_PADDING_PX)),
         lambda record: case_words.marked_amount_text(record, table.context),
         "amount",
     )
@@ -209,7 +211,7 @@ def _work_column(table: _RecordColumnFactory) -> Column:
 
 
 def _cause_column(table: _RecordColumnFactory) -> Column:
-    width = min_column_width("cause") + (24 if table.has_only_checks else 0)
+    width = get_min_column_width("cause") + (24 if table.has_only_checks else 0)
     return table.make_column("cause", width, lambda record: case_words.cause_text(record, table.context))
 
 
@@ -222,7 +224,9 @@ def _why_column(table: _RecordColumnFactory) -> Column:
 
 def _next_step_column(table: _RecordColumnFactory) -> Column:
     context, of = table.context, table.record_of
-    return columns.next_step_column(context, lambda item: case_words.next_attempt_text(of(item), context.now()))
+    return columns.make_next_step_column(
+        context, lambda item: case_words.format_next_attempt_time(of(item), context.now())
+    )
 
 
 def _day_column(table: _RecordColumnFactory) -> Column:
@@ -234,7 +238,7 @@ def _day_column(table: _RecordColumnFactory) -> Column:
 
     if table.has_only_checks:
         return table.make_column("day", 104, format_day, "data", title="column.bought_on")
-    return table.make_column("day", min_column_width("day"), format_day, "data")
+    return table.make_column("day", get_min_column_width("day"), format_day, "data")
 
 
 def _people_column(table: _RecordColumnFactory) -> Column:

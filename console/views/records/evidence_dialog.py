@@ -61,7 +61,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self._context, self._record, self.form = context, record, form
         self._label, self._provider = label, provider
         self.form.changed.connect(self._update_act_button)
-        kind, id = case_words.subject_of(record)
+        kind, id = case_words.get_subject_kind_and_id(record)
         self._draft = DialogDraft(context, self, f"resolve-{kind}", str(id), title, form.get_draft_inputs)
         part: QWidget = form
         if self._draft.bar is not None:
@@ -119,7 +119,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         if self.is_busy:
             return
         context, record, form = self._context, self._record, self.form
-        kind, id = ref = case_words.subject_of(record)
+        kind, id = ref = case_words.get_subject_kind_and_id(record)
         expected_version = None if isinstance(record, Operation) else record.version
         outcome, evidence, provider_id = form.outcome, form.evidence(), form.provider_id
         self.set_busy(context.translate("dialog.resolve.busy"))
@@ -174,7 +174,7 @@ def _decided_text(context: WindowContext, record: CreditCheck | Order | Payment 
     number."""
     if isinstance(record, Operation):
         return context.translate("dialog.resolve.settled_operation", operation=record.id, state=record.state.value)
-    state = record_words.state_cell(case_words.state_key(record, derived=False), context.language).word
+    state = record_words.make_state_cell(case_words.state_key(record, derived=False), context.language).word
     number = record.credit_check_id if isinstance(record, CreditCheck) else None
     title = case_words.title(record, context)
     return context.translate("dialog.resolve.settled", title=title, state=state, number=number)

@@ -200,5 +200,5 @@ def explanation_form(context: WindowContext) -> ExplanationForm:
 
 def show_explanation(form: ExplanationForm, explanation: Explanation, context: WindowContext) -> None:
     """Show the explanation of a record in `form`: the verdict, the reason for the verdict, and the next step."""
-    shape, tone = case_words.verdict_look(explanation)
-    form.show_explanation(*record_words.explanation_sentences(explanation, context), shape=shape, tone=tone)
+    shape, tone = case_words.get_verdict_icon_and_tone(explanation)
+    form.show_explanation(*record_words.format_explanation(explanation, context), shape=shape, tone=tone)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.views.pages.dialog_drafts import DialogDraft
 from console.views.pages.form_dialog import FormDialog
-from console.views.presenters.takes import given_back_toast
+from console.views.presenters.takes import make_give_back_toast
 from console.views.records.mention_completion import MentionCompletion
 from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.widgets.inputs import Field, LineEdit
@@ -81,4 +81,4 @@ class HandOverDialog(NoteDialog):
         return lambda services, request_id: services.recovery.hand_over(kind, id, words, request_id=request_id)
 
     def make_answer_toast(self, answer: bool) -> Toast:
-        return given_back_toast(self.context, was_taken=answer)
+        return make_give_back_toast(self.context, was_taken=answer)

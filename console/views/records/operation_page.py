@@ -10,7 +10,7 @@ from console.domain.service_results import OperationView
 from console.views.pages.base import Page
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import credit_checks as words
-from console.views.presenters.credit_check_view import moment_text
+from console.views.presenters.credit_check_view import format_time_in_sentence
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import explanation_form, show_explanation
 from console.views.runtime.context import WindowContext
@@ -107,7 +107,9 @@ class OperationPage(Page):
         show_explanation(self.form, view.explanation, context)
         self.form.set_actions(*self._make_buttons(view))
         self._show_facts(view)
-        self.timeline.show_lines([words.entry_timeline_line(entry, context) for entry in reversed(view.timeline)])
+        self.timeline.show_lines(
+            [words.make_entry_timeline_line(entry, context) for entry in reversed(view.timeline)]
+        )
         if operation.source == "desk":
             lead, text = context.translate("record.blocked"), context.translate("record.blocked_until")
             self.show_state_bar("blocked", NotificationBar(lead, text, tone="unknown", shape="lock"), above=True)
@@ -128,7 +130,7 @@ class OperationPage(Page):
                 (translate("field.corporation_number"), wording.format_number(operation.corporation_number or "")),
                 (translate("field.client"), operation.client_id or wording.NO_VALUE),
                 (translate("column.who"), words.actor_name(operation.operator, self.context)),
-                (translate("column.since"), moment_text(operation.started_at, self.context)),
+                (translate("column.since"), format_time_in_sentence(operation.started_at, self.context)),
             ]
         )
         holder = Surface(edge="bottom")

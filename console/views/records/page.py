@@ -246,7 +246,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.head.title.show_id(case_words.title(view.record, self.context), self.name(view))
         self.fill_header(view)
         show_explanation(self.form, view.explanation, self.context)
-        self.head.set_spoken_title(record_words.explanation_sentences(view.explanation, self.context)[0])
+        self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
         self._announce_change()
         self._update_actions()
         self._show_holder(view.holder if not isinstance(view, OrderView) else None)
@@ -379,7 +379,7 @@ class RecordPage(Page, Generic[ViewT]):
 
     @Slot(object)
     def _open_related_record(self, record: ShownRecord) -> None:
-        self.context.navigate(case_words.route_of(record, (), self.sidebar_key))
+        self.context.navigate(case_words.make_record_route(record, (), self.sidebar_key))
 
     @Slot()
     def _open_company(self) -> None:
@@ -443,7 +443,7 @@ class RecordPage(Page, Generic[ViewT]):
         company = " ".join(filter(None, (self.head.company.plain, self.number(view))))
         badges = ", ".join(badge.word for badge in self.head.badges)
         sides = [panel.accessibleName() for panel in self.sides_strip.panels if panel.isVisibleTo(self)]
-        explanation = record_words.explanation_sentences(view.explanation, self.context)
+        explanation = record_words.format_explanation(view.explanation, self.context)
         return [line for line in (company, badges, *sides, *explanation) if line]
 
     @Slot()

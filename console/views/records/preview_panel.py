@@ -84,7 +84,7 @@ class RecordPreview(Surface):
         link.clicked.connect(self.opened)
         head = Surface(edge="bottom")
         title = make_row(TextLabel(case_words.title(record, context), "section", heading=2), None, link, gap=8)
-        keys = case_words.badge_keys(record, now)
+        keys = case_words.get_badge_keys(record, now)
         badges = make_flow_widget(*(Badge.from_badge_key(key, context.language) for key in keys), gap=8)
         parts: list[QWidget] = []
         name = case_words.company_name(record, context)
@@ -130,7 +130,7 @@ class RecordPreview(Surface):
                     is_announced=False,  # the row that the person moves to says it
                 )
             )
-        _, why, next_step = words.explanation_sentences(item.explanation, context)
+        _, why, next_step = words.format_explanation(item.explanation, context)
         box.addWidget(
             FactList(
                 [(context.translate("record.label.why"), why), (context.translate("record.label.next"), next_step)]
@@ -179,7 +179,7 @@ class RecordPreview(Surface):
                 widget.deleteLater()
         self._steps.addWidget(TextLabel(self._context.translate("queue.preview.steps"), "small", "muted", heading=3))
         for event in reversed(story.events):
-            line = words.event_timeline_line(event, story, self._context)
+            line = words.make_event_timeline_line(event, story, self._context)
             label = TextLabel(f"{line.time_text}  {line.action_text}", "small", wrap=True)
             label.setAccessibleName(line.spoken_text())
             self._steps.addWidget(label)

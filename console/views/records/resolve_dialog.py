@@ -155,7 +155,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         context, stored_record = self._context, failure.detail.get("record")
         parts: list[QWidget] = [self._make_refusal_bar(failure)]
         if isinstance(stored_record, CreditCheck) and isinstance(self._credit_check, CreditCheck):
-            difference = record_facts.difference_text(self._credit_check, stored_record, context)
+            difference = record_facts.format_differences(self._credit_check, stored_record, context)
             parts += [
                 make_badge_row(context, stored_record),
                 TextLabel(difference or context.translate("record.changed_nothing"), wrap=True),

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 from console.domain.records import EvidenceItem, TimelineEntry
 from console.views.pages.static_table import StaticTable
 from console.views.presenters import credit_checks as words
-from console.views.presenters.credit_check_view import column_time_text
+from console.views.presenters.credit_check_view import format_time_in_column
 from console.views.presenters.records import RecordView, ShownRecord
 from console.views.records.collaboration_actions import note_lines
 from console.views.runtime.context import WindowContext
@@ -149,7 +149,7 @@ def planned_lines(record: ShownRecord, context: WindowContext) -> list[TimelineL
     )
     return [
         TimelineLine(
-            column_time_text(at, context),
+            format_time_in_column(at, context),
             wording.format_instant(at),
             "clock",
             "muted",

@@ -95,7 +95,7 @@ class _DecisionDialog(DialogFrame):
             label=context.translate(f"act.{self.name}", id=id),
             describe=lambda refund: Toast(
                 case_words.title(refund, context),
-                record_words.state_cell(case_words.state_key(refund), context.language).word,
+                record_words.make_state_cell(case_words.state_key(refund), context.language).word,
             ),
             attempt=(f"refund {self.name}", id, self._view.record.version, self._reason_words()),
             key=("refund", id),
@@ -342,7 +342,7 @@ def decision_content(context: WindowContext, refund: Refund | None, bar: QWidget
     parts: list[QWidget] = [bar]
     if refund is not None:
         now = context.now()
-        _, why, next_step = record_words.explanation_sentences(case_words.explanation_of(refund, now), context)
+        _, why, next_step = record_words.format_explanation(case_words.explain_record(refund, now), context)
         parts += [make_badge_row(context, refund), TextLabel(why, wrap=True), TextLabel(next_step, wrap=True)]
     holder = QWidget()
     holder.setLayout(make_column(*parts, gap=12))

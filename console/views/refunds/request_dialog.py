@@ -344,7 +344,7 @@ def request_content(context: WindowContext, refund: Refund, plan: RefundPlan) ->
         tone="progress",
         shape="hourglass",
     )
-    _, why, next_step = record_words.explanation_sentences(case_words.explanation_of(refund, context.now()), context)
+    _, why, next_step = record_words.format_explanation(case_words.explain_record(refund, context.now()), context)
     holder = QWidget()
     holder.setLayout(
         make_column(

@@ -45,7 +45,7 @@ class RefundReview(QWidget):
         )
         strip = MoneyPanel(translate("money.strip"), margins=(0, 0, 0, 0))
         strip.setProperty("edge", "none")
-        rows, rest = money_facts.money_parts(
+        rows, rest = money_facts.make_money_parts(
             amounts_after(plan.money, self._minor, set_aside=form.make_request().set_aside_id), context
         )
         strip.show_parts([part for part in rows if not part.quiet], rest)

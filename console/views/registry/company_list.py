@@ -64,7 +64,7 @@ def list_found_companies(
         number = case_words.corporation_number_of(record)
         if number and number not in known and number not in ours:
             name = case_words.company_or_title(record, context)
-            word = translate("corporation.ours_open" if case_words.is_open(record) else "corporation.ours")
+            word = translate("corporation.ours_open" if case_words.is_record_open(record) else "corporation.ours")
             ours[number] = FoundCompany(number, name, False, "", "", "", "", "", word)
     return (*ours.values(), *found)
 

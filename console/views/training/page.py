@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.training.results import INVENTED_APPROVER, TrainingIncident, TrainingState, TrainingView
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.static_table import StaticTable, TableOrEmptyState
-from console.views.presenters.columns import column_width_for
+from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
@@ -205,7 +205,7 @@ def _columns(context: WindowContext) -> list[Column]:
 
     longest_state = max((translate(f"training.state.{state}") for state in TrainingState), key=len)
     return [
-        Column("state", translate("column.state"), column_width_for(longest_state, 56), state, "state"),
+        Column("state", translate("column.state"), measure_column_width(longest_state, 56), state, "state"),
         Column("incident", translate("training.column.incident"), 290,
                partial(words.incident_title, language=context.language)),
         Column("attempts", translate("training.column.attempts"), 90, lambda incident: str(incident.attempts)),

@@ -102,10 +102,10 @@ def test_codes_become_words(the_look: object, text: str, words: str) -> None:
 
 def test_each_leads_to_the_one_place(the_look: object) -> None:
     """The payment of a rule's alert, the record of a case, and nowhere where nothing can be done."""
-    assert alert_words.record_route(LATE) == PaymentRoute(5, (), "alerts")
-    assert alert_words.record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
-    assert alert_words.record_route(TASK) is None
-    assert alert_words.record_route(MERGED) == LookupRoute("1180301018771")
+    assert alert_words.find_alert_record_route(LATE) == PaymentRoute(5, (), "alerts")
+    assert alert_words.find_alert_record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
+    assert alert_words.find_alert_record_route(TASK) is None
+    assert alert_words.find_alert_record_route(MERGED) == LookupRoute("1180301018771")
     assert [alert_words.record_text(item, window_context()) for item in (LATE, CASE)] == ["ORD-3", "Payment"]
     assert alert_words.record_text(replace(CASE, number="A-10442"), window_context()) == "A-10442"
     assert alert_words.rule_text(TASK.alert, window_context()) == "Scheduled task is late"
@@ -245,13 +245,13 @@ def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> No
 def test_why_an_alert_of_an_order_is_there(the_look: object) -> None:
     """Found, expected and since when, in words of its rule; a case has its record for that."""
     context = window_context()
-    assert alert_words.why_text(LATE, context) == (
+    assert alert_words.format_alert_explanation(LATE, context) == (
         "The money arrived after the payment had expired or failed, or after the order was cancelled. "
         "It has not been returned. Detected 2 h ago. "
         "Actual: order Cancelled, payment Completed ¥3,300, after Expired. Expected: refund or other compensation."
     )
-    assert alert_words.why_text(BEHIND, context).startswith(
+    assert alert_words.format_alert_explanation(BEHIND, context).startswith(
         "The gateway confirmed the payment, but the order is still unpaid after 5 min."
     )
-    assert alert_words.why_text(MERGED, context).endswith("Renamed from 甲 to 乙")
-    assert alert_words.why_text(CASE, context) == ""
+    assert alert_words.format_alert_explanation(MERGED, context).endswith("Renamed from 甲 to 乙")
+    assert alert_words.format_alert_explanation(CASE, context) == ""

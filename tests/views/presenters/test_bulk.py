@@ -72,7 +72,7 @@ def test_the_reasons_are_found() -> None:
 )
 def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], tone: str) -> None:
     """Not if a row is still unknown, was skipped, ruled out or failed."""
-    assert bulk_words.ended_run_look(counts)[1] == tone
+    assert bulk_words.get_ended_run_icon_and_tone(counts)[1] == tone
 
 
 def test_rows_are_tallied_by_outcome() -> None:
@@ -80,10 +80,13 @@ def test_rows_are_tallied_by_outcome() -> None:
     context = window_context()
     context.language = "en"
     counts = {"done": 1, "still_unknown": 1, "skipped": 2}
-    assert bulk_words.tally_text(counts, BulkAction.PROBE, context) == "1 known now, 1 still unknown, 2 skipped"
-    assert bulk_words.tally_text({"done": 2}, BulkAction.REFETCH, context) == "2 fetched"
+    assert (
+        bulk_words.format_result_counts(counts, BulkAction.PROBE, context)
+        == "1 known now, 1 still unknown, 2 skipped"
+    )
+    assert bulk_words.format_result_counts({"done": 2}, BulkAction.REFETCH, context) == "2 fetched"
     row = BulkRow(1, "payment", 5, 7, "done", STILL_UNKNOWN)
-    assert bulk_words.result_cell(row, BulkAction.PROBE, context).word == "still unknown"
+    assert bulk_words.make_result_cell(row, BulkAction.PROBE, context).word == "still unknown"
     unknown = payment(certainty=Certainty.UNKNOWN)
-    assert bulk_words.record_state_cell(unknown, context).word == "Unknown"
-    assert bulk_words.record_state_cell(payment(), context).word == "Completed"
+    assert bulk_words.make_record_state_cell(unknown, context).word == "Unknown"
+    assert bulk_words.make_record_state_cell(payment(), context).word == "Completed"

@@ -89,11 +89,11 @@ def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
 
 def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
     """Only what a bought check lacks is framed."""
-    parts = facts.document_parts(view(LACKING), window_context())
+    parts = facts.make_document_summaries(view(LACKING), window_context())
     assert [part.is_missing for part in parts] == [False, False, False, True]
     assert (parts[3].words, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")
-    assert not any(part.is_missing for part in facts.document_parts(view(UNKNOWN), window_context()))
-    assert not any(part.is_missing for part in facts.document_parts(view(check(), PDF), window_context()))
+    assert not any(part.is_missing for part in facts.make_document_summaries(view(UNKNOWN), window_context()))
+    assert not any(part.is_missing for part in facts.make_document_summaries(view(check(), PDF), window_context()))
 
 
 @pytest.mark.parametrize(
@@ -115,12 +115,12 @@ def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[s
 
 def test_a_proposal_waits_for_the_second_person() -> None:
     """The work badge says so instead of "needs a person"."""
-    assert case_words.view_badges(view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
+    assert case_words.get_page_badge_keys(view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
 
 
 def test_a_difference_is_told_in_words() -> None:
     """Field by field, before and after; codes never reach the screen."""
-    sentence = facts.difference_text(LACKING, check(result="ng"), window_context())
+    sentence = facts.format_differences(LACKING, check(result="ng"), window_context())
     assert "Result: Medium risk → High risk" in sentence
     assert "PDF: – → copy cd.pdf" in sentence
-    assert facts.difference_text(LACKING, LACKING, window_context()) == ""
+    assert facts.format_differences(LACKING, LACKING, window_context()) == ""

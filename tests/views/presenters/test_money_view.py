@@ -81,7 +81,7 @@ def test_old_information_says_so() -> None:
 def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> None:
     """Figures of the service, nothing added up here; each part in words too."""
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
-    parts, rest = money_facts.money_parts(money, window_context())
+    parts, rest = money_facts.make_money_parts(money, window_context())
     assert [part.amount for part in parts] == ["¥12,000", "−¥2,000", "−¥1,000", "−¥500", "¥0"]
     assert rest.amount == "¥8,500"
     panel = MoneyPanel("Where the money is")
@@ -92,7 +92,7 @@ def test_the_money_strip_shows_every_part_and_reads_it_out(the_look: object) -> 
 
 def test_rupees_stay_rupees() -> None:
     """Indian groups, two decimals."""
-    parts, _ = money_facts.money_parts(replace(STRIP, currency="INR", captured=12_345_600), window_context())
+    parts, _ = money_facts.make_money_parts(replace(STRIP, currency="INR", captured=12_345_600), window_context())
     assert parts[0].amount == "₹1,23,456.00"
 
 
@@ -137,5 +137,5 @@ def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
     """An unknown one says so in its cause and its badge."""
     unsure = refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout")
     assert case_words.cause_text(unsure, window_context()) == "no answer in time"
-    assert case_words.most_specific_key(unsure, NOW) == "certainty.unknown"
+    assert case_words.get_most_specific_badge_key(unsure, NOW) == "certainty.unknown"
     assert case_words.amount_text(unsure) == "−¥8,500"

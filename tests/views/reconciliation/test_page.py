@@ -71,12 +71,15 @@ def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> Non
     assert page.run_head.state.plain == "Done"
     (checksum,) = page.run_head.findChildren(CopyableId)
     assert checksum.plain == "ab" * 32
-    file_line = words.file_text(view().files[0], page.context)
+    file_line = words.format_provider_file(view().files[0], page.context)
     assert file_line == (
         "File of 2026-11-19 · 7 rows · paid ¥216,700 · refunded −¥66,000 · 1.2 KB · same content as in run 2"
     )
     assert (
-        words.file_text(replace(view().files[0], rows=None, paid_minor=None, before=()), page.context).count("·") == 2
+        words.format_provider_file(
+            replace(view().files[0], rows=None, paid_minor=None, before=()), page.context
+        ).count("·")
+        == 2
     )
 
 
@@ -110,8 +113,8 @@ def test_both_sides_in_words(
     at = window_context()
     assert (words.our_side_text(item, at), words.provider_side_text(item, at)) == (ours, theirs)  # type: ignore[arg-type]
     assert words.amount_difference_text(item) == difference_  # type: ignore[arg-type]
-    assert words.verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
-    assert words.cause_cell(item, at).word == cause  # type: ignore[arg-type]
+    assert words.make_verdict_cell(item, at).word == verdict  # type: ignore[arg-type]
+    assert words.make_cause_cell(item, at).word == cause  # type: ignore[arg-type]
     assert item.action == action  # type: ignore[attr-defined]
 
 
