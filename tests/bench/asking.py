@@ -19,11 +19,11 @@ from console.domain.service_results import FeedMark
 from console.sandbox.control.client import SandboxControl
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import (
-    COUNTS_INTERVAL_MS,
-    FEED_INTERVAL_MS,
-    FEED_READINGS_PER_PRESENCE_READING,
-    UNATTENDED_COUNTS_INTERVAL_MS,
-    UNATTENDED_FEED_INTERVAL_MS,
+    CHANGE_FEED_INTERVAL_MS,
+    FEED_READINGS_PER_WORKER_PRESENCE_READING,
+    UNATTENDED_CHANGE_FEED_INTERVAL_MS,
+    UNATTENDED_WORK_COUNTS_INTERVAL_MS,
+    WORK_COUNTS_INTERVAL_MS,
 )
 from console.worker.request_threads import POLL_PAUSE_SECONDS, QUICK_POLL_PERIOD_SECONDS
 from tests.bench.figures import Row, centile, median, span, times
@@ -44,8 +44,8 @@ _SLOW_PURCHASES, _SLOW_SECONDS = 20, 1.0
 """Where the provider takes so long for each of its three answers, a desk looks less often in the end."""
 _DESKS, _WORKERS = 50, 2
 _INTERVALS_MS = {
-    "nobody at them": (UNATTENDED_FEED_INTERVAL_MS, UNATTENDED_COUNTS_INTERVAL_MS),
-    "somebody at each": (FEED_INTERVAL_MS, COUNTS_INTERVAL_MS),
+    "nobody at them": (UNATTENDED_CHANGE_FEED_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS),
+    "somebody at each": (CHANGE_FEED_INTERVAL_MS, WORK_COUNTS_INTERVAL_MS),
 }
 """How often a window reads the feed and its counts, by who is there."""
 _IDLE_SECONDS, _FIRST_READINGS_SECONDS = 20.0, 4.0
@@ -241,7 +241,7 @@ def _poll(desk: Console, number: int, feed_seconds: float, counts_every: int, ov
     turn = number
     while not over.wait(feed_seconds * (1 if mark else number / _DESKS)):
         turn += 1
-        reads_presence = turn % FEED_READINGS_PER_PRESENCE_READING == 0
+        reads_presence = turn % FEED_READINGS_PER_WORKER_PRESENCE_READING == 0
         news = desk.desk_status.read_news(mark, with_presence=reads_presence)
         mark = news.mark
         if reads_presence and news.switches_version != switches:

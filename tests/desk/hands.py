@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from console.app import Console
 from console.domain.clock import Clock
 from console.settings.settings import Settings
-from console.views.app.main import WindowOpening
+from console.views.app.main import WindowOpener
 from console.views.frame.main_window import WindowFrame
 from console.views.left_open.unfinished_dialog import UnfinishedDialog
 from console.views.pages.base import Page
@@ -36,7 +36,7 @@ class Person:
         if not is_new:
             account = settings.sign_in.user_if_readable() if settings.sign_in.is_server else settings.operator
             note_earlier_use(settings.home, account or "")
-        self.opening = WindowOpening(settings, lambda: services, clock)
+        self.opening = WindowOpener(settings, lambda: services, clock)
         self.window = self.opening.window
         self.window.resize(1440, 900)
         self.window.show()

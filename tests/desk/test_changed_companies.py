@@ -15,7 +15,7 @@ from console.services.process.context import WORKER, act_as
 from console.store.database.instants import convert_to_naive_utc
 from console.store.registry.import_files import import_registry_files
 from console.store.schema.core import credit_checks
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.lookup.page import LookupPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.companies_page import ChangedCompaniesPage
@@ -124,7 +124,7 @@ def test_acting_on_a_change(seats: Seats, sit: Sit, tmp_path: Path) -> None:
     person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
     _go_to(person, page, closed)
     person.press("A")
-    dialog = person.dialog(AcknowledgeDialog)
+    dialog = person.dialog(AcknowledgeAlertsDialog)
     assert any("closes with your acknowledgement" in label.plain for label in dialog.findChildren(TextLabel))
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()

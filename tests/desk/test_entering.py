@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from console.app import Console, open_console
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
-from console.views.app.main import WindowOpening
+from console.views.app.main import WindowOpener
 from console.views.audit.page import AuditPage
 from console.views.frame.splash_window import FirstWindow
 from console.views.home.page import HomePage
@@ -42,7 +42,7 @@ class Newcomer(Person):
     def __init__(self, bot: QtBot, settings: Settings) -> None:
         self._bot = bot
         self._desks = ExitStack()
-        self.opening = WindowOpening(settings, self._open)
+        self.opening = WindowOpener(settings, self._open)
         self.settings = settings
         self.window.show()
         self.window.activateWindow()

@@ -14,7 +14,7 @@ from console.views.alerts.incident_dialogs import (
     HandOverIncidentDialog,
     ReopenIncidentDialog,
     ResolveIncidentDialog,
-    SnoozeDialog,
+    SnoozeIncidentDialog,
 )
 from console.views.alerts.page import AlertsPage
 from console.views.runtime.routes import AlertsRoute, PaymentRoute, QueuesRoute
@@ -48,21 +48,21 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
     person = sit()
     person.press("Alt+6")
     page = person.page(AlertsPage)
-    person.until(lambda: page.current is not None)
-    assert page.current is not None
-    assert len(page.current.alerts) == 2
+    person.until(lambda: page.current_incident is not None)
+    assert page.current_incident is not None
+    assert len(page.current_incident.alerts) == 2
 
     def is_state(state: IncidentState) -> bool:
-        return page.current is not None and page.current.state is state
+        return page.current_incident is not None and page.current_incident.state is state
 
     person.press("A")
-    person.until(lambda: page.current is not None and page.current.is_acknowledged)
+    person.until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
     person.press("A")
-    person.until(lambda: page.current is not None and not page.current.is_acknowledged)
+    person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
     person.press("T")
-    person.until(lambda: page.current is not None and page.current.owner is not None)
+    person.until(lambda: page.current_incident is not None and page.current_incident.owner is not None)
     person.press("S")
-    snooze = person.dialog(SnoozeDialog)
+    snooze = person.dialog(SnoozeIncidentDialog)
     person.until(snooze.act_button.isEnabled)
     snooze.act_button.click()
     person.no_dialog()
@@ -92,7 +92,7 @@ def test_an_incident_by_keyboard(seats: Seats, sit: Sit, console: Console, payme
     person.until(hand_over.act_button.isEnabled)
     hand_over.act_button.click()
     person.no_dialog()
-    person.until(lambda: page.current is not None and page.current.owner == lead_name)
+    person.until(lambda: page.current_incident is not None and page.current_incident.owner == lead_name)
     steps = console.incidents.read_incident(id).steps
     assert [step.action.value for step in steps] == ["take", "snooze", "wake", "resolve", "reopen", "hand over"]
     assert len({step.person for step in steps}) == 1
@@ -131,7 +131,7 @@ def test_links_of_a_desk(seats: Seats, sit: Sit, payment: Payment) -> None:
 
 
 def shows(page: AlertsPage, incident_id: int) -> bool:
-    return page.current is not None and page.current.id == incident_id
+    return page.current_incident is not None and page.current_incident.id == incident_id
 
 
 def test_a_link_shows_its_own_incident(seats: Seats, sit: Sit, payment: Payment) -> None:

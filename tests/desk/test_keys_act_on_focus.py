@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from console.domain.clock import SystemClock
 from console.services.alerts.evaluate import AlertRules
 from console.services.process.context import WORKER, act_as
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.page import AlertsPage
 from console.views.approvals.cards import PROPOSAL_KIND
 from console.views.approvals.page import ApprovalsPage
@@ -253,14 +253,14 @@ def test_alerts(person: Person, desk: Furnished) -> None:
         AlertRules(desk.console._context).run()
     person.frame.show_route(AlertsRoute())
     page = person.page(AlertsPage)
-    person.until(lambda: page.current is not None)
+    person.until(lambda: page.current_incident is not None)
     for _ in range(3):
         person.press("Down")
-        incident = page.current
+        incident = page.current_incident
         assert incident is not None
         if page.note_button.isVisible():
             person.press("Shift+A")
-            dialog = person.dialog(AcknowledgeDialog)
+            dialog = person.dialog(AcknowledgeAlertsDialog)
             assert dialog._alert.id in {alert.id for alert in incident.alerts}
             person.press("Esc")
             person.no_dialog()

@@ -209,14 +209,14 @@ def test_an_acknowledgement(person: CountingPerson, desk: Furnished) -> None:
         AlertRules(desk.console._context).run()
     person.press("Alt+6")
     page = person.page(AlertsPage)
-    person.until(lambda: page.current is not None)
+    person.until(lambda: page.current_incident is not None)
     assert page.acknowledge_button.isVisible()
     person.press("A")
-    person.until(lambda: page.current is not None and page.current.is_acknowledged)
+    person.until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
     assert person.keys <= 2
     person.until(lambda: page.acknowledge_button.isEnabled())
     person.press("A")
-    person.until(lambda: page.current is not None and not page.current.is_acknowledged)
+    person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
 
 
 def test_a_note(person: CountingPerson, desk: Furnished) -> None:

@@ -8,10 +8,10 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.app.background_refresh import (
-    COUNTS_INTERVAL_MS,
-    FEED_INTERVAL_MS,
-    UNATTENDED_COUNTS_INTERVAL_MS,
-    UNATTENDED_FEED_INTERVAL_MS,
+    CHANGE_FEED_INTERVAL_MS,
+    UNATTENDED_CHANGE_FEED_INTERVAL_MS,
+    UNATTENDED_WORK_COUNTS_INTERVAL_MS,
+    WORK_COUNTS_INTERVAL_MS,
 )
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.shortcuts_dialog import open_shortcuts_dialog
@@ -165,18 +165,18 @@ def test_a_desk_without_a_person_reads_less_often(sit: Sit, clock: MovedClock) -
     refresh, context = shell.background_refresh, person.opening.context
     clock.offset += timedelta(seconds=59)
     lock.check_input_time()
-    assert refresh._feed_timer.interval() == FEED_INTERVAL_MS
+    assert refresh._feed_timer.interval() == CHANGE_FEED_INTERVAL_MS
     clock.offset += timedelta(seconds=2)
     lock.check_input_time()
-    assert refresh._feed_timer.interval() == UNATTENDED_FEED_INTERVAL_MS
-    assert refresh._counts_timer.interval() == UNATTENDED_COUNTS_INTERVAL_MS
+    assert refresh._feed_timer.interval() == UNATTENDED_CHANGE_FEED_INTERVAL_MS
+    assert refresh._counts_timer.interval() == UNATTENDED_WORK_COUNTS_INTERVAL_MS
     person.rest()
     refresh.stop_timers()
     counted_at = context.work_counts.read_at
     person.press("Shift+Tab")
     person.until(lambda: context.work_counts.read_at != counted_at)
-    assert refresh._feed_timer.interval() == FEED_INTERVAL_MS
-    assert refresh._counts_timer.interval() == COUNTS_INTERVAL_MS
+    assert refresh._feed_timer.interval() == CHANGE_FEED_INTERVAL_MS
+    assert refresh._counts_timer.interval() == WORK_COUNTS_INTERVAL_MS
 
 
 def test_a_draft_in_a_field_survives(seats: Seats, sit: Sit) -> None:

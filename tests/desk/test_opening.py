@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.views.app.main import WindowOpening
+from console.views.app.main import WindowOpener
 from console.views.home.page import HomePage
 from console.views.theme.theme import current_appearance, install_appearance
 from console.views.widgets.notification_bars import NotificationBar
@@ -24,7 +24,7 @@ def dressed(qapp: QApplication) -> Iterator[None]:
     current_appearance().choose_theme("light")
 
 
-def bars(opening: WindowOpening) -> list[NotificationBar]:
+def bars(opening: WindowOpener) -> list[NotificationBar]:
     return [bar for bar in opening.window.findChildren(NotificationBar) if not bar.isHidden()]
 
 
@@ -40,7 +40,7 @@ def test_a_desk_that_is_away_opens_when_it_is_back(qtbot: QtBot, console: Consol
             raise rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
         return console
 
-    opening = WindowOpening(console.settings, open_services)
+    opening = WindowOpener(console.settings, open_services)
     opening._retry_timer.setInterval(1)
     opening.window.show()
     qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(bars(opening)), timeout=PATIENCE_MS)
@@ -71,7 +71,7 @@ def test_other_troubles_wait_for_a_person(qtbot: QtBot, console: Console) -> Non
             raise ConsoleError(ErrorCode.SCHEMA_MISMATCH, {"found": "0000", "newer": False})
         return console
 
-    opening = WindowOpening(console.settings, open_services)
+    opening = WindowOpener(console.settings, open_services)
     opening.window.show()
     qtbot.waitUntil(lambda: hasattr(opening, "frame") and bool(bars(opening)), timeout=PATIENCE_MS)
     assert not opening._retry_timer.isActive()

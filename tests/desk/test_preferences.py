@@ -15,7 +15,11 @@ from PySide6.QtWidgets import QApplication, QHeaderView
 
 from console.app import Console
 from console.settings.person_files import preferences_file
-from console.views.app.appearance_choices import choose_density, choose_text_size, choose_theme
+from console.views.app.appearance_choices import (
+    apply_and_store_density,
+    apply_and_store_text_size,
+    apply_and_store_theme,
+)
 from console.views.queues.page import QueuesPage
 from console.views.runtime.preferences import Preferences
 from console.views.runtime.routes import QueuesRoute
@@ -34,9 +38,9 @@ def the_default_look(qapp: QApplication) -> Iterator[None]:
 
 def choose_everything(person: Person) -> None:
     context = person.opening.context
-    choose_theme(context, "dark")
-    choose_density(context, "compact")
-    choose_text_size(context, 125)
+    apply_and_store_theme(context, "dark")
+    apply_and_store_density(context, "compact")
+    apply_and_store_text_size(context, 125)
     context.change_language("ja" if context.language == "en" else "en")
     person.window.resize(1180, 790)
 
@@ -66,12 +70,12 @@ def test_the_next_window_looks_like_the_last(sit: Sit, qapp: QApplication) -> No
 
 
 def test_the_window_comes_back_where_it_was(console: Console, sit: Sit) -> None:
-    from console.views.app.main import WindowOpening
+    from console.views.app.main import WindowOpener
 
     person = sit()
     person.window.resize(1180, 690)
     person.close()
-    opening = WindowOpening(console.settings, lambda: console)
+    opening = WindowOpener(console.settings, lambda: console)
     assert opening.window.height() == 690  # Qt fits the width to the narrow screen of the tests
     opening.window.deleteLater()
 
@@ -130,7 +134,7 @@ def test_each_person_has_their_own(console: Console, sit: Sit, qapp: QApplicatio
     forget_the_look(qapp)
     other = sit("lead-b")
     assert current_appearance().density == "compact", "what lead-b never chose stays as op-a's window had it"
-    choose_density(other.opening.context, "comfortable")
+    apply_and_store_density(other.opening.context, "comfortable")
     written(other)
     home = console.settings.home
     assert preferences_file(home, "lead-b").read().values["density"] == "comfortable"
@@ -142,8 +146,8 @@ def test_each_person_has_their_own(console: Console, sit: Sit, qapp: QApplicatio
 
 def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: Sit) -> None:
     one, other = sit(), sit()
-    choose_theme(one.opening.context, "high_contrast")
-    choose_density(other.opening.context, "compact")
+    apply_and_store_theme(one.opening.context, "high_contrast")
+    apply_and_store_density(other.opening.context, "compact")
     written(one)
     written(other)
     values = preferences_file(console.settings.home, "op-a").read().values
@@ -186,16 +190,16 @@ import os, sys
 from pathlib import Path
 from PySide6.QtWidgets import QApplication, QHeaderView
 from console.settings.settings import Settings
-from console.views.app.appearance_choices import choose_theme, choose_text_size
-from console.views.app.main import WindowOpening
+from console.views.app.appearance_choices import apply_and_store_theme, apply_and_store_text_size
+from console.views.app.main import WindowOpener
 from console.app import open_console
 app = QApplication([])
 settings = Settings.load()
-opening = WindowOpening(settings, lambda: open_console(settings))
+opening = WindowOpener(settings, lambda: open_console(settings))
 opening.window.show()
 def choose():
-    choose_theme(opening.context, "dark")
-    choose_text_size(opening.context, 150)
+    apply_and_store_theme(opening.context, "dark")
+    apply_and_store_text_size(opening.context, 150)
     print("chosen", flush=True)
 from PySide6.QtCore import QTimer
 timer = QTimer()

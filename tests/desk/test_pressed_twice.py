@@ -34,13 +34,13 @@ from console.sandbox.server import Sandbox
 from console.store.audit.trail import list_newest_entries
 from console.views.admin.limit_dialog import LimitDialog
 from console.views.admin.page import AdminPage
-from console.views.admin.switch_dialog import SwitchDialog
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.admin.switch_dialog import ReadOnlySwitchDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import (
     HandOverIncidentDialog,
     ReopenIncidentDialog,
     ResolveIncidentDialog,
-    SnoozeDialog,
+    SnoozeIncidentDialog,
 )
 from console.views.alerts.page import AlertsPage
 from console.views.bulk.dialog import BulkDialog
@@ -579,7 +579,7 @@ def at_incident(stage: Stage, *acts: Callable[[Console, int], object]) -> tuple[
     incident = stage.console.incidents.read_incident(id)
     person.frame.show_route(AlertsRoute(incident.main_alert.id))
     page = person.page(AlertsPage)
-    person.until(lambda: page.current is not None and page.current.id == id)
+    person.until(lambda: page.current_incident is not None and page.current_incident.id == id)
     person.rest()
     page.table.setFocus()
     return page, id
@@ -617,10 +617,10 @@ def incident_hand_over(stage: Stage) -> Press:
     return ready(stage, dialog, stays=False)
 
 
-@case("FormDialog.send_call", dialog=SnoozeDialog, trail=("incident.snoozed",))
+@case("FormDialog.send_call", dialog=SnoozeIncidentDialog, trail=("incident.snoozed",))
 def incident_snooze(stage: Stage) -> Press:
     at_incident(stage)
-    return ready(stage, shown_dialog(stage, SnoozeDialog, "S"), stays=False)
+    return ready(stage, shown_dialog(stage, SnoozeIncidentDialog, "S"), stays=False)
 
 
 @case("FormDialog.send_call", dialog=ResolveIncidentDialog, trail=("incident.resolved",))
@@ -640,13 +640,13 @@ def incident_reopen(stage: Stage) -> Press:
 
 
 @case(
-    "AcknowledgeDialog._acknowledge_alert",
-    dialog=AcknowledgeDialog,
+    "AcknowledgeAlertsDialog._acknowledge_alerts",
+    dialog=AcknowledgeAlertsDialog,
     trail=("alert.acknowledged", "alert.acknowledged"),
 )
 def acknowledge_with_note(stage: Stage) -> Press:
     at_incident(stage)
-    dialog = shown_dialog(stage, AcknowledgeDialog, "Shift+A")
+    dialog = shown_dialog(stage, AcknowledgeAlertsDialog, "Shift+A")
     fill(dialog.reason_field, "seen")
     return ready(stage, dialog, stays=False)
 
@@ -665,12 +665,12 @@ def at_admin(stage: Stage, tab: int) -> AdminPage:
     return page
 
 
-@case("FormDialog.send_call", dialog=SwitchDialog, trail=("read_only.on",), who="adm-f")
+@case("FormDialog.send_call", dialog=ReadOnlySwitchDialog, trail=("read_only.on",), who="adm-f")
 def read_only_switch(stage: Stage) -> Press:
     page = at_admin(stage, 0)
     page.switch_table.go_to(1 - stage.number)  # one provider, then everything
     stage.person.rest()
-    dialog = shown_dialog(stage, SwitchDialog, "O")
+    dialog = shown_dialog(stage, ReadOnlySwitchDialog, "O")
     fill(dialog.reason_field, "provider incident")
     return ready(stage, dialog, stays=False)
 
@@ -768,7 +768,7 @@ def bulk_dialog(stage: Stage) -> BulkDialog:
     return dialog
 
 
-@case("RunDialog._discard_run", trail=("bulk.discarded",))
+@case("BulkRunDialog._discard_run", trail=("bulk.discarded",))
 def bulk_discard(stage: Stage) -> Press:
     dialog = bulk_dialog(stage)
     assert dialog.outcome is not None
@@ -797,7 +797,7 @@ def bulk_run(stage: Stage) -> Press:
     )
 
 
-@case("BulkDialog._freeze_records", trail=("bulk.frozen",))
+@case("BulkDialog._create_run", trail=("bulk.frozen",))
 def bulk_freeze(stage: Stage) -> Press:
     """The text of a note is entered, and the records are stored as a run."""
     requests_of(stage)
@@ -845,13 +845,13 @@ ELSEWHERE = {
     "ReconcileDialog._begin_run": "tests/views/reconciliation/test_dialog.py::test_pressed_twice_is_one_run",
     "ReconciliationActions.resume_run": "tests/views/reconciliation/test_page.py::test_going_on_twice_is_one_run",
     "RefundDialog._probe_payment": _GUARD_TEST,
-    "RunDialog._stop_run": _GUARD_TEST,
+    "BulkRunDialog._stop_run": _GUARD_TEST,
     "EvidenceExportActions.write_pack": _GUARD_TEST,
-    "LeftoversDialog._forget_credentials": _GUARD_TEST,
+    "LeftoverCredentialsDialog._delete_credentials": _GUARD_TEST,
 }
 """Places that start a call and have no case here, with the test that presses them twice."""
 NOT_ACTING = {
-    "CloseDialog", "ColumnsDialog", "HelpDialog", "NoticesDialog", "NotificationsDialog",
+    "RunningCallsDialog", "ColumnsDialog", "HelpDialog", "NoticesDialog", "NotificationsDialog",
     "UnfinishedDialog",
 }  # fmt: skip
 """Dialogs whose acting button starts no acting call."""
@@ -884,7 +884,7 @@ def dialogs_without_subclass() -> set[str]:
         derived = waiting.pop().__subclasses__()
         waiting += derived
         found |= {one.__name__ for one in derived if one.__module__.startswith("console.")}
-    return found - {"FormDialog", "EvidenceDialog", "IncidentDialog", "RunDialog", "_DecisionDialog"}
+    return found - {"FormDialog", "EvidenceDialog", "IncidentDialog", "BulkRunDialog", "_DecisionDialog"}
 
 
 def test_no_place_that_acts_is_forgotten() -> None:
@@ -892,7 +892,7 @@ def test_no_place_that_acts_is_forgotten() -> None:
     cases = CASES.values()
     assert places_that_act() == {site for one in cases for site in one.sites} | set(ELSEWHERE)
     acting = {one.dialog.__name__ for one in cases if one.dialog} | {
-        "LeftoversDialog",
+        "LeftoverCredentialsDialog",
         "PasswordDialog",
         "ReconcileDialog",
     }

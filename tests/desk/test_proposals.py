@@ -55,7 +55,7 @@ def test_the_second_person_is_told_and_decides(seats: Seats, sit: Sit, console: 
     assert card.title == f"Credit check {record.id}"
     assert (card.amount, card.detail) == ("Charge unknown", format_number(NUMBERS[0]))
     assert card.remark == "Proposed outcome: Not bought"
-    assert page.list.requests.line_at(0) == "Proposed outcomes to confirm"
+    assert page.list.requests.get_line(0) == "Proposed outcomes to confirm"
     assert person.window.focusWidget() is page.list.requests
     person.press("A")
     person.no_dialog()
@@ -101,7 +101,7 @@ def expect_others_to_decide(person: Person, reason: str) -> None:
     page, context = at_approvals(person), person.opening.context
     person.until(lambda: page.proposal is not None)
     person.until(lambda: [card.remark for card in page.list.cards] == [reason])
-    assert page.list.requests.line_at(0) == "Waiting for others"
+    assert page.list.requests.get_line(0) == "Waiting for others"
     person.until(lambda: page.proposal_view.words.plain == reason)
     person.until(lambda: context.work_counts.person == context.operator)
     assert context.work_counts.decision_count == 0

@@ -6,7 +6,7 @@ from PySide6.QtTest import QTest
 from console.app import Console
 from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox
-from console.views.app.close_dialog import CloseDialog
+from console.views.app.close_dialog import RunningCallsDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.page import QueuesPage
@@ -156,7 +156,7 @@ def test_closing_waits_for_what_still_runs(sit: Sit, sandbox: Sandbox) -> None:
     dialog = open_purchase(person)
     leave_hanging(person, dialog, sandbox)
     person.window.close()
-    leaving = person.dialog(CloseDialog)
+    leaving = person.dialog(RunningCallsDialog)
     assert person.window.isVisible()
     person.until(leaving.act_button.isEnabled)
     leaving.act_button.click()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.admin.page import AdminPage
-from console.views.admin.switch_dialog import SwitchDialog
+from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.runtime.routes import RecordRoute
@@ -33,7 +33,7 @@ def open_admin(person: Person) -> AdminPage:
 def switch(person: Person, words: str) -> None:
     """Opens the dialog of the current scope, and sends it with this reason."""
     person.press("O")
-    dialog = person.dialog(SwitchDialog)
+    dialog = person.dialog(ReadOnlySwitchDialog)
     person.until(dialog.reason_field.edit.hasFocus)
     person.type_in(words)
     person.until(dialog.act_button.isEnabled)

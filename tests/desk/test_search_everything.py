@@ -181,7 +181,7 @@ def test_commands(sit: Sit) -> None:
     palette = open_box(person)
     for name in [*palette._commands][:20]:
         if name.startswith("queue."):
-            palette._open_entry(palette._commands[name])
+            palette._open_result(palette._commands[name])
     assert len(list_used_commands(person.opening.context)) <= MAX_USED_COMMANDS
     palette.box.close()
     palette = open_box(person)

@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from console.demo.training.session import open_training
 from console.domain.training.results import Verdict
 from console.settings.settings import Settings
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.app.background_refresh import BackgroundRefresh
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
@@ -92,7 +92,7 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     person.until(lambda: notices.current_notice is not None)
     notices.table.setFocus()
     person.press("A")
-    acknowledging = person.dialog(AcknowledgeDialog)
+    acknowledging = person.dialog(AcknowledgeAlertsDialog)
     edit = acknowledging.reason_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("looks good")

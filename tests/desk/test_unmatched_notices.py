@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.views.unmatched_notices import UnmatchedNoticeItem
 from console.store.payments.orders import NewOrder, insert_order
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.money.order_page import OrderPage
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
@@ -63,7 +63,7 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: Seats, sit: Sit) -> N
     person.rest()
     page.table.setFocus()
     person.press("A")
-    dialog = person.dialog(AcknowledgeDialog)
+    dialog = person.dialog(AcknowledgeAlertsDialog)
     edit = dialog.reason_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("asked the bank")

@@ -18,7 +18,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox.server import Sandbox
 from console.store.alerts import alerts
-from console.views.app.main import WindowOpening
+from console.views.app.main import WindowOpener
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.about_dialog import open_about_dialog
 from console.views.help.help_dialog import open_help_dialog
@@ -355,7 +355,7 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
             raise trouble.pop()
         return console
 
-    opening = WindowOpening(console.settings, open_services)
+    opening = WindowOpener(console.settings, open_services)
     opening.window.show()
     wait = qtbot.waitUntil  # type: ignore[attr-defined]  # pytest-qt's
     wait(lambda: hasattr(opening, "frame") and opening.frame.bars.count() == 1, timeout=10_000)
@@ -375,7 +375,7 @@ def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> Non
         from pathlib import Path
         from PySide6.QtWidgets import QApplication
         app = QApplication(sys.argv[:1])
-        from console.views.app.main import WindowOpening
+        from console.views.app.main import WindowOpener
 
         class SignIn:
             is_server = False
@@ -393,7 +393,7 @@ def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> Non
             print([name for name in heavy if name in sys.modules])
             app.exit(0)
 
-        opening = WindowOpening(Told(), lambda: None)
+        opening = WindowOpener(Told(), lambda: None)
         opening.window.painted.disconnect()
         opening.window.painted.connect(report)
         opening.window.show()

@@ -13,7 +13,7 @@ from console.app import Console, open_console
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings.settings import load_settings
-from console.views.app.leftovers_dialog import LeftoversDialog
+from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.runtime.routes import RecordRoute
@@ -131,7 +131,7 @@ def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console)
         person = sit(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
         person.until(lambda: any("no longer needs" in text for text in bars(person)))
         person.control("Show credentials").press()
-        dialog = person.dialog(LeftoversDialog)
+        dialog = person.dialog(LeftoverCredentialsDialog)
         texts = "\n".join(label.plain for label in dialog.findChildren(TextLabel))
         assert all(name in texts for name in ("PAYPAY_API_KEY", "STORE_KEY", "CONSOLE_SECRET_ATOM_PASSWORD"))
         person.until(dialog.act_button.isEnabled)
@@ -140,7 +140,7 @@ def test_credentials_left_over_are_told_and_forgotten(sit: Sit, worker: Console)
         assert set(keyring.kept) == {"mine", "DRAFT_KEY"}, "the desk's own key is no provider's credential"
         person.until(lambda: any(": 1." in text and "no longer needs" in text for text in bars(person)))
         person.control("Show credentials").press()
-        dialog = person.dialog(LeftoversDialog)
+        dialog = person.dialog(LeftoverCredentialsDialog)
         assert not dialog.act_button.isEnabled()
         assert dialog.act_button.reason
         person.press("Esc")
@@ -182,4 +182,4 @@ def test_each_dialog_that_acts_waits_for_no_worker(source: Path) -> None:
         if isinstance(base, ast.Name)
     }
     is_exempt = source.name == "leftovers_dialog.py"  # deletes entries of this desk's keyring itself
-    assert "bind_button_to_worker(" in content or is_exempt or bases & {"RunDialog", "EvidenceDialog"}
+    assert "bind_button_to_worker(" in content or is_exempt or bases & {"BulkRunDialog", "EvidenceDialog"}

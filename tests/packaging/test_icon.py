@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from console.views.app.window_icon import window_icon
+from console.views.app.window_icon import make_window_icon
 from scripts.bundle import icons
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
@@ -35,4 +35,4 @@ def test_its_colours_are_tokens() -> None:
 
 
 def test_windows_have_it(qtbot: QtBot) -> None:
-    assert {size.width() for size in window_icon().availableSizes()} == set(icons.SIZES)
+    assert {size.width() for size in make_window_icon().availableSizes()} == set(icons.SIZES)

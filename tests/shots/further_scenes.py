@@ -17,8 +17,8 @@ from console.views.alerts.incident_dialogs import (
     ResolveIncidentDialog,
 )
 from console.views.alerts.page import AlertsPage
-from console.views.app.close_dialog import open_close_dialog
-from console.views.app.leftovers_dialog import LeftoversDialog
+from console.views.app.close_dialog import open_running_calls_dialog
+from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
 from console.views.app.notices_dialog import NoticesDialog, open_notices_dialog
 from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
@@ -76,19 +76,19 @@ def incidents(stage: Stage) -> None:
         AlertRules(stage.desk.console._context).run()
     stage.go(AlertsRoute())
     page = stage.find(AlertsPage)
-    stage.until(lambda: page.current is not None)
-    page.hand_over_current()
+    stage.until(lambda: page.current_incident is not None)
+    page.hand_over_current_incident()
     _shoot_dialog(stage, HandOverIncidentDialog, "dialog-incident-hand-over")
-    page.resolve_current()
+    page.resolve_or_reopen_current_incident()
     _shoot_dialog(stage, ResolveIncidentDialog, "dialog-incident-resolve")
-    assert page.current is not None
-    stage.desk.console.incidents.resolve(page.current.id, "店舗と合意済み")
-    stage.go(AlertsRoute(page.current.main_alert.id))
+    assert page.current_incident is not None
+    stage.desk.console.incidents.resolve(page.current_incident.id, "店舗と合意済み")
+    stage.go(AlertsRoute(page.current_incident.main_alert.id))
     page.read_data_again()
-    stage.until(lambda: page.current is not None and page.current.state is IncidentState.RESOLVED)
+    stage.until(lambda: page.current_incident is not None and page.current_incident.state is IncidentState.RESOLVED)
     stage.settle()
     stage.shoot("alerts-resolved")
-    page.resolve_current()
+    page.resolve_or_reopen_current_incident()
     _shoot_dialog(stage, ReopenIncidentDialog, "dialog-incident-reopen")
 
 
@@ -100,11 +100,11 @@ def further_dialogs(stage: Stage) -> None:
     open_notices_dialog(stage.frame)
     _shoot_dialog(stage, NoticesDialog, "dialog-notices")
     leftovers = LeftoverCredentials(("CONSOLE_SECRET_PAYPAY_API_KEY",), ("alarmbox", "paypay"))
-    LeftoversDialog(context, leftovers, window).open()
-    _shoot_dialog(stage, LeftoversDialog, "dialog-leftovers")
+    LeftoverCredentialsDialog(context, leftovers, window).open()
+    _shoot_dialog(stage, LeftoverCredentialsDialog, "dialog-leftovers")
     request = PasswordRequest(context.translate("act.limit"), True, window, lambda _: None, lambda: None)
     _close(stage, open_password_dialog(context, request, window), "dialog-password")
-    _close(stage, open_close_dialog(stage.frame), "dialog-close")
+    _close(stage, open_running_calls_dialog(stage.frame), "dialog-close")
 
 
 def withdrawal(stage: Stage) -> None:

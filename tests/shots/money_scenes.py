@@ -14,8 +14,8 @@ from console.services.payments import timeout_start
 from console.services.process.context import WORKER, act_as
 from console.store.database.engine import Transaction
 from console.store.tasks import sagas
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
-from console.views.alerts.incident_dialogs import SnoozeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
+from console.views.alerts.incident_dialogs import SnoozeIncidentDialog
 from console.views.alerts.page import AlertsPage
 from console.views.approvals.cards import PROPOSAL_KIND
 from console.views.approvals.page import ApprovalsPage
@@ -206,7 +206,7 @@ def proposals(stage: Stage) -> None:
     stage.opening.context.change_operator("lead-b")
     stage.go(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
-    page.list.go_to(next(card.ref for card in page.list.cards if card.ref[0] == PROPOSAL_KIND))
+    page.list.select_card(next(card.ref for card in page.list.cards if card.ref[0] == PROPOSAL_KIND))
     stage.shoot("approvals-proposal")
     QTest.keyClick(page.list.requests, Qt.Key.Key_Return)
     stage.shoot("approvals-proposal-record")
@@ -235,12 +235,12 @@ def alerts(stage: Stage) -> None:
     stage.go(AlertsRoute())
     stage.shoot("alerts")
     page = stage.find(AlertsPage)
-    page.snooze_current()
-    snooze = stage.find(SnoozeDialog)
+    page.snooze_or_wake_current_incident()
+    snooze = stage.find(SnoozeIncidentDialog)
     stage.shoot("dialog-snooze")
     snooze.reject()
-    page.acknowledge_with_note()
-    dialog = stage.find(AcknowledgeDialog)
+    page.open_acknowledge_dialog()
+    dialog = stage.find(AcknowledgeAlertsDialog)
     dialog.reason_field.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
     stage.shoot("dialog-acknowledge")
     dialog.reject()

@@ -55,7 +55,7 @@ def registry(stage: Stage) -> None:
     stage.until(lambda: page.table.current_item is not None)
     for row in range(page.table.rows.rowCount()):
         page.table.go_to(row)
-        if page.current is not None and page.current.main_alert.rule_id == "corporation_changed":
+        if page.current_incident is not None and page.current_incident.main_alert.rule_id == "corporation_changed":
             break
     stage.shoot("alerts-company-changed")
     stage.go(ChangedCompaniesRoute())

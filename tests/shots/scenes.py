@@ -13,7 +13,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import Person
 from console.services.process.context import act_as
 from console.views.admin.page import AdminPage
-from console.views.admin.switch_dialog import SwitchDialog
+from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.audit.page import AuditPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.documents.compare_page import ComparePage
@@ -168,7 +168,7 @@ def admin(stage: Stage) -> None:
     page.read_data_again()
     stage.settle()
     stage.shoot("admin-read-only")
-    dialog = SwitchDialog(page.context, "everything", page.window(), is_on=True)
+    dialog = ReadOnlySwitchDialog(page.context, "everything", page.window(), is_on=True)
     dialog.open()
     stage.settle()
     stage.shoot("admin-switch")

@@ -11,7 +11,7 @@ from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
-from console.views.app.main import WindowOpening
+from console.views.app.main import WindowOpener
 from console.views.frame.main_window import WindowFrame
 from console.views.theme.design_tokens import Density, ThemeName
 from console.views.theme.theme import current_appearance
@@ -48,7 +48,7 @@ class Stage:
         self._folder = folder / sight.name
         self._folder.mkdir(parents=True, exist_ok=True)
         note_earlier_use(desk.console.settings.home, desk.console.settings.operator or "")
-        self.opening = WindowOpening(desk.console.settings, lambda: desk.console)
+        self.opening = WindowOpener(desk.console.settings, lambda: desk.console)
         self.window = self.opening.window
         self.window.resize(sight.width, sight.height)
         self.window.show()

@@ -46,7 +46,7 @@ _ICON_AND_TONE_BY_TASK_STATE: Mapping[str, tuple[str, Tone]] = {
 }
 
 
-def read_tasks(services: "Console", now: datetime) -> tuple[TaskRow, ...] | None:
+def read_task_rows(services: "Console", now: datetime) -> tuple[TaskRow, ...] | None:
     """Read the tasks that have run at least once. The order is by state: overdue, failed, running, then waiting;
     within a state by name. Return None if the database doesn't let this person read them: on a server an
     administrator without another role reads no records and no tasks."""
@@ -61,12 +61,12 @@ def read_tasks(services: "Console", now: datetime) -> tuple[TaskRow, ...] | None
     return tuple(sorted(rows, key=lambda row: (list(_ICON_AND_TONE_BY_TASK_STATE).index(row.state), row.task.name)))
 
 
-def health_columns(context: WindowContext) -> list[Column]:
+def make_health_check_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the tab with the checks of the installation: state, result, and the next step of a
     check that needs one."""
     translate = context.translate
 
-    def state(check: HealthCheck) -> StateCell:
+    def make_result_cell(check: HealthCheck) -> StateCell:
         if not check.ok:
             return StateCell(translate("admin.check.bad"), "square_bang", "bad")
         if check.next:
@@ -74,7 +74,7 @@ def health_columns(context: WindowContext) -> list[Column]:
         return StateCell(translate("admin.check.good"), "check", "good")
 
     return [
-        Column("state", translate("column.state"), 130, state, "state"),
+        Column("state", translate("column.state"), 130, make_result_cell, "state"),
         Column("check", translate("admin.column.check"), 320,
                lambda check: translate(check.message, **check.facts)),
         Column("next", translate("admin.column.next_step"), 320,
@@ -82,37 +82,37 @@ def health_columns(context: WindowContext) -> list[Column]:
     ]  # fmt: skip
 
 
-def task_columns(context: WindowContext) -> list[Column]:
+def make_task_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the tab with the worker's tasks: name, state, interval, the last and the next run,
     and the last error."""
     translate = context.translate
 
-    def state(row: TaskRow) -> StateCell:
+    def make_state_cell(row: TaskRow) -> StateCell:
         shape, tone = _ICON_AND_TONE_BY_TASK_STATE[row.state]
         return StateCell(translate(f"admin.task.{row.state}"), shape, tone)
 
-    def last_run(row: TaskRow) -> str:
+    def make_last_run_cell(row: TaskRow) -> str:
         return translate("admin.at", at=row.task.ended_at) if row.task.ended_at is not None else ""
 
     return [
         Column("task", translate("admin.column.task"), 260, lambda row: translate(f"task.{row.task.name}")),
-        Column("state", translate("column.state"), 130, state, "state"),
+        Column("state", translate("column.state"), 130, make_state_cell, "state"),
         Column("every", translate("admin.column.every"), 110,
                lambda row: wording.format_duration(row.task.every, context.language), "amount"),
-        Column("last", translate("admin.column.last_run"), 160, last_run, "data"),
+        Column("last", translate("admin.column.last_run"), 160, make_last_run_cell, "data"),
         Column("next", translate("admin.column.next_run"), 160,
                lambda row: translate("admin.at", at=row.task.next_at), "data"),
         Column("error", translate("admin.column.last_error"), 200,
-               lambda row: _error_text(row, context), is_stretched=True),
+               lambda row: _format_last_error(row, context), is_stretched=True),
     ]  # fmt: skip
 
 
-def _error_text(row: TaskRow, context: WindowContext) -> str:
+def _format_last_error(row: TaskRow, context: WindowContext) -> str:
     """Return the error of the task's last run as a sentence; "" if that run succeeded."""
     return wording.error_event_sentence(row.task.error_code, context.language) if row.task.error_code else ""
 
 
-def row_detail_text(row: object, context: WindowContext) -> str:
+def format_row_detail(row: object, context: WindowContext) -> str:
     """Return the full text of a row, because its cells may be cut off: the result and the next step of a check, or
     the error sentence, the error code and the number of failures of a task. Return "" for any other row."""
     translate = context.translate
@@ -120,12 +120,12 @@ def row_detail_text(row: object, context: WindowContext) -> str:
         next_step = translate(row.next, **row.facts) if row.next else ""
         return "\n".join(filter(None, (translate(row.message, **row.facts), next_step)))
     if isinstance(row, TaskRow) and row.task.error_code:
-        event = _error_text(row, context)
+        event = _format_last_error(row, context)
         return translate("admin.task.error_detail", event=event, code=row.task.error_code, count=row.task.failures)
     return ""
 
 
-def reason_columns(context: WindowContext) -> list[Column]:
+def make_refund_reason_columns(context: WindowContext) -> list[Column]:
     """Return the columns of the tab with the reason codes of refunds: the name of a reason on the screens, and its
     code in exports and commands."""
     translate = context.translate

@@ -17,12 +17,12 @@ from console.wording import catalogue as wording
 _COOLING_OFF_LIMIT_NAME = "cooling_off_seconds"
 
 
-def limit_name(context: WindowContext, name: str) -> str:
+def translate_limit_name(context: WindowContext, name: str) -> str:
     """Return the name of the limit `name` in the window's language."""
     return context.translate(f"limit.{name}")
 
 
-def limit_value_text(context: WindowContext, limit: Limit, value: int | None) -> str:
+def format_limit_value(context: WindowContext, limit: Limit, value: int | None) -> str:
     """Return `value`, in minor units or seconds, as text: an amount in the currency of `limit`, or a
     duration in words for the cooling-off period. Return "" for None."""
     if value is None:
@@ -42,8 +42,8 @@ class LimitDialog(FormDialog):
         translate = context.translate
         super().__init__(
             context,
-            translate("dialog.limit.title", name=limit_name(context, limit.name), currency=limit.currency),
-            translate("dialog.limit.now", value=limit_value_text(context, limit, limit.value)),
+            translate("dialog.limit.title", name=translate_limit_name(context, limit.name), currency=limit.currency),
+            translate("dialog.limit.now", value=format_limit_value(context, limit, limit.value)),
             parent,
             act_text=translate("dialog.limit.act"),
         )
@@ -66,7 +66,7 @@ class LimitDialog(FormDialog):
             else decimal_text(Money(value, self._limit.currency))
         )
 
-    def _typed_value(self) -> int | None:
+    def _parse_typed_value(self) -> int | None:
         """Return the typed value in minor units, or in seconds for the cooling-off period; None if the text is no
         valid value."""
         text = self.value_field.text().strip().replace(",", "")
@@ -81,13 +81,13 @@ class LimitDialog(FormDialog):
         return self.value_field, TextLabel(self.context.translate("dialog.limit.second"), wrap=True)
 
     def find_form_problem(self) -> str:
-        value = self._typed_value()
+        value = self._parse_typed_value()
         if value is None:
             return "dialog.limit.needs_value"
         return "dialog.limit.same" if value == self._limit.value else ""
 
     def send_form(self) -> None:
-        limit, value = self._limit, self._typed_value()
+        limit, value = self._limit, self._parse_typed_value()
         if value is None:
             return
         self.send_call(

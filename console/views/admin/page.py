@@ -15,14 +15,14 @@ from console.domain.records import Person
 from console.views.admin.health_tabs import (
     REFUND_REASONS,
     TaskRow,
-    health_columns,
-    read_tasks,
-    reason_columns,
-    row_detail_text,
-    task_columns,
+    format_row_detail,
+    make_health_check_columns,
+    make_refund_reason_columns,
+    make_task_columns,
+    read_task_rows,
 )
-from console.views.admin.limit_dialog import LimitDialog, limit_name, limit_value_text
-from console.views.admin.switch_dialog import SwitchDialog, scope_name
+from console.views.admin.limit_dialog import LimitDialog, format_limit_value, translate_limit_name
+from console.views.admin.switch_dialog import ReadOnlySwitchDialog, translate_scope_name
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.permission_buttons import bind_button_to_right
@@ -41,7 +41,7 @@ _ADMIN_TAB_NAMES = ("switches", "limits", "people", "health", "tasks", "reasons"
 
 
 @dataclass(frozen=True, slots=True)
-class _SwitchRow:
+class _ReadOnlySwitchRow:
     """A row of the tab "switches": everything, or one provider, with the newest setting of its read-only switch.
     `switch` is None if nobody has ever set the switch."""
 
@@ -58,7 +58,7 @@ class _AdminContents:
     """The data that the page reads from the services and shows. `limits` and `tasks` are None if the acting person
     may not read them."""
 
-    scopes: tuple[_SwitchRow, ...]
+    scopes: tuple[_ReadOnlySwitchRow, ...]
     limits: tuple[Limit, ...] | None
     people: tuple[Person, ...]
     tasks: tuple[TaskRow, ...] | None
@@ -89,12 +89,14 @@ class AdminPage(Page):
             self.tabs.add(translate(f"admin.tab.{name}"))
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
-        self.switch_table = self._make_table("switches", _switch_columns(context), lambda row: row.name)
-        self.limit_table = self._make_table("limits", _limit_columns(context), lambda row: (row.currency, row.name))
-        self.people_table = self._make_table("people", _people_columns(context), lambda row: row.name)
-        self.health_table = self._make_table("health", health_columns(context), lambda check: check.name)
-        self.task_table = self._make_table("tasks", task_columns(context), lambda row: row.task.name)
-        self.reason_table = self._make_table("reasons", reason_columns(context), lambda reason: reason)
+        self.switch_table = self._make_table("switches", _make_switch_columns(context), lambda row: row.name)
+        self.limit_table = self._make_table(
+            "limits", _make_limit_columns(context), lambda row: (row.currency, row.name)
+        )
+        self.people_table = self._make_table("people", _make_people_columns(context), lambda row: row.name)
+        self.health_table = self._make_table("health", make_health_check_columns(context), lambda check: check.name)
+        self.task_table = self._make_table("tasks", make_task_columns(context), lambda row: row.task.name)
+        self.reason_table = self._make_table("reasons", make_refund_reason_columns(context), lambda reason: reason)
         self._tables = {
             "switches": self.switch_table,
             "limits": self.limit_table,
@@ -124,8 +126,8 @@ class AdminPage(Page):
     def _make_table(self, name: str, columns: Sequence[Column], key_of: Callable[[Any], Hashable]) -> StaticTable:
         table = StaticTable(self.context, columns, key_of, self.context.translate(f"admin.tab.{name}"))
         ColumnWidthStorage(self.context, table, f"admin.{name}")
-        table.rows.page_applied.connect(partial(_select_first, table))
-        table.current_changed.connect(self._show_buttons)
+        table.rows.page_applied.connect(partial(_select_first_row, table))
+        table.current_changed.connect(self._update_buttons)
         return table
 
     def _make_footer(self) -> Surface:
@@ -136,8 +138,8 @@ class AdminPage(Page):
         self.limit_button = bind_button_to_right(
             self.context, KeyButton(translate("admin.change_limit"), "C", "primary", binds=False), "limits"
         )
-        self.switch_button.clicked.connect(self._set_switch)
-        self.limit_button.clicked.connect(self._change_limit)
+        self.switch_button.clicked.connect(self._open_switch_dialog)
+        self.limit_button.clicked.connect(self._open_limit_dialog)
         self._buttons = (self.switch_button, self.limit_button)
         self._lines = tuple(_make_button_line(button) for button in self._buttons)
         self.footer = Surface(raised=True, edge="top")
@@ -162,9 +164,9 @@ class AdminPage(Page):
 
         def read(services: "Console") -> _AdminContents:
             switches = {switch.scope: switch for switch in services.read_only.list_switches()}
-            scopes = tuple(_SwitchRow(name, switches.get(name)) for name in services.read_only.list_scopes())
+            scopes = tuple(_ReadOnlySwitchRow(name, switches.get(name)) for name in services.read_only.list_scopes())
             limits = services.limits.list_limits() if may_see_limits else None
-            return _AdminContents(scopes, limits, services.people.list_people(), read_tasks(services, now))
+            return _AdminContents(scopes, limits, services.people.list_people(), read_task_rows(services, now))
 
         self.context.run_read(read, self._show_contents, self.show_reading_failure, owner=self, key="admin")
         self.context.run_read(  # by itself, because a check may wait for a disk or a server
@@ -194,34 +196,34 @@ class AdminPage(Page):
     def _show_tab(self) -> None:
         name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
         self.stack.setCurrentWidget(self._refusals[name] if name in self._refused_tabs else self._tables[name])
-        self._show_buttons()
+        self._update_buttons()
         self.restore_focus()
 
     @Slot()
-    def _show_buttons(self) -> None:
+    def _update_buttons(self) -> None:
         name = _ADMIN_TAB_NAMES[self.tabs.currentIndex()]
         scope = self.switch_table.current_item
-        is_on = isinstance(scope, _SwitchRow) and scope.is_on
+        is_on = isinstance(scope, _ReadOnlySwitchRow) and scope.is_on
         self.switch_button.show_text(
             self.context.translate("admin.end_read_only" if is_on else "admin.set_read_only")
         )
         shown = (name == "switches", name == "limits" and name not in self._refused_tabs)
         for line, is_shown in zip(self._lines, shown, strict=True):
             line.setVisible(is_shown)
-        self.detail.show_text(row_detail_text(self._tables[name].current_item, self.context))
+        self.detail.show_text(format_row_detail(self._tables[name].current_item, self.context))
         self.detail.setVisible(bool(self.detail.plain))
         self.footer.setVisible(any(shown) or bool(self.detail.plain))
 
     @Slot()
-    def _set_switch(self) -> None:
+    def _open_switch_dialog(self) -> None:
         scope = self.switch_table.current_item
-        if isinstance(scope, _SwitchRow):
-            dialog = SwitchDialog(self.context, scope.name, self.window(), is_on=not scope.is_on)
+        if isinstance(scope, _ReadOnlySwitchRow):
+            dialog = ReadOnlySwitchDialog(self.context, scope.name, self.window(), is_on=not scope.is_on)
             dialog.answered.connect(self.read_data_again)
             dialog.open()
 
     @Slot()
-    def _change_limit(self) -> None:
+    def _open_limit_dialog(self) -> None:
         limit = self.limit_table.current_item
         if isinstance(limit, Limit):
             dialog = LimitDialog(self.context, limit, self.window())
@@ -236,24 +238,25 @@ def _make_button_line(button: KeyButton) -> QWidget:
     return line
 
 
-def _select_first(table: StaticTable) -> None:
+def _select_first_row(table: StaticTable) -> None:
     if table.current_item is None:
         table.go_to_first()
 
 
-def _switch_columns(context: WindowContext) -> list[Column]:
+def _make_switch_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def make_state_cell(scope: _SwitchRow) -> StateCell:
+    def make_state_cell(scope: _ReadOnlySwitchRow) -> StateCell:
         if scope.is_on:
             return StateCell(translate("status.read_only"), "lock", "care")
         return StateCell(translate("status.writes_on"), "check", "good")
 
-    def format_since(scope: _SwitchRow) -> str:
+    def format_since(scope: _ReadOnlySwitchRow) -> str:
         return translate("admin.at", at=scope.switch.at) if scope.switch is not None else ""
 
     return [
-        Column("scope", translate("admin.column.scope"), 160, lambda scope: scope_name(context, scope.name)),
+        Column("scope", translate("admin.column.scope"), 160,
+               lambda scope: translate_scope_name(context, scope.name)),
         Column("state", translate("column.state"), 150, make_state_cell, "state"),
         Column("since", translate("admin.column.since"), 180, format_since, "data"),
         Column("person", translate("admin.column.person"), 120,
@@ -263,25 +266,26 @@ def _switch_columns(context: WindowContext) -> list[Column]:
     ]  # fmt: skip
 
 
-def _limit_columns(context: WindowContext) -> list[Column]:
+def _make_limit_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_proposed(limit: Limit) -> str:
+    def format_proposed_value(limit: Limit) -> str:
         if limit.proposed is None:
             return ""
-        value = limit_value_text(context, limit, limit.proposed)
+        value = format_limit_value(context, limit, limit.proposed)
         return translate("admin.proposed", value=value, who=limit.proposed_by)
 
     return [
         Column("currency", translate("admin.column.currency"), 90, lambda limit: limit.currency),
-        Column("limit", translate("admin.column.limit"), 280, lambda limit: limit_name(context, limit.name)),
+        Column("limit", translate("admin.column.limit"), 280,
+               lambda limit: translate_limit_name(context, limit.name)),
         Column("value", translate("admin.column.value"), 160,
-               lambda limit: limit_value_text(context, limit, limit.value), "amount"),
-        Column("proposed", translate("admin.column.proposed"), 260, format_proposed, is_stretched=True),
+               lambda limit: format_limit_value(context, limit, limit.value), "amount"),
+        Column("proposed", translate("admin.column.proposed"), 260, format_proposed_value, is_stretched=True),
     ]  # fmt: skip
 
 
-def _people_columns(context: WindowContext) -> list[Column]:
+def _make_people_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
     return [
         Column("name", translate("admin.column.name"), 160, lambda person: person.name),

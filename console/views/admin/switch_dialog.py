@@ -11,12 +11,12 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.inputs import Field
 
 
-def scope_name(context: WindowContext, scope: str) -> str:
+def translate_scope_name(context: WindowContext, scope: str) -> str:
     """Return the name of `scope` (everything, or the name of a provider) in the window's language."""
     return context.translate("admin.scope", scope=scope)
 
 
-class SwitchDialog(FormDialog):
+class ReadOnlySwitchDialog(FormDialog):
     """The dialog in which a person turns read-only on (`is_on`) or off for `scope`: everything, or one provider.
     The person types the reason, which every person can read."""
 

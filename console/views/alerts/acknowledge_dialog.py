@@ -18,13 +18,13 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Field
 from console.views.widgets.notification_bars import NotificationBar
 
-_EFFECT_KEY_BY_RULE = {
+_EFFECT_WORDS_KEY_BY_RULE_ID = {
     CHANGE_RULE: "dialog.acknowledge.effect_settles",
     WorkReason.UNMATCHED_NOTICE: "dialog.acknowledge.effect_notice",
 }
 
 
-class AcknowledgeDialog(DialogFrame):
+class AcknowledgeAlertsDialog(DialogFrame):
     """The dialog in which a person acknowledges the alerts of an incident. A note is required only for an alert
     that the database has gone back to an earlier state, because the acknowledgement resolves this alert. The
     acknowledgement of a changed company closes its alert; any other acknowledged alert stays open until the
@@ -53,10 +53,10 @@ class AcknowledgeDialog(DialogFrame):
         self.reason_field = Field(translate("dialog.acknowledge.words"), area=True)
         self.reason_field.show_hint(translate("dialog.acknowledge.reads"))
         content = QWidget()
-        effect = _EFFECT_KEY_BY_RULE.get(alert.rule_id, "dialog.acknowledge.effect")
+        effect = _EFFECT_WORDS_KEY_BY_RULE_ID.get(alert.rule_id, "dialog.acknowledge.effect")
         content.setLayout(make_column(self.reason_field, TextLabel(translate(effect), wrap=True), gap=12))
         self.show_content(content)
-        self.act_button.clicked.connect(self._acknowledge_alert)
+        self.act_button.clicked.connect(self._acknowledge_alerts)
         if alert.rule_id == ErrorCode.DATABASE_WENT_BACK:
             self.reason_field.edit.textChanged.connect(self._update_button)  # it resolves the alert: say why
             self._update_button()
@@ -71,14 +71,14 @@ class AcknowledgeDialog(DialogFrame):
             self.disable_act_button(self._context.translate("dialog.acknowledge.needs_words"))
 
     @Slot()
-    def _acknowledge_alert(self) -> None:
+    def _acknowledge_alerts(self) -> None:
         words, context, ids = self.reason_field.text().strip(), self._context, self._ids
         if self.is_busy:
             return
         self.set_busy(context.translate("dialog.busy"))
         context.run_acting_call(
             lambda services, request_id: services.alerts.acknowledge_each(ids, words, request_id=request_id),
-            self._show_done,
+            self._show_acknowledged_toast,
             self._show_failure,
             owner=self,
             label=context.translate("act.acknowledge", id=ids[0]),
@@ -88,7 +88,7 @@ class AcknowledgeDialog(DialogFrame):
             provider="",
         )
 
-    def _show_done(self, _alerts: tuple[Alert, ...]) -> None:
+    def _show_acknowledged_toast(self, _alerts: tuple[Alert, ...]) -> None:
         self.accept()
         self._context.show_toast(self._context.translate("dialog.acknowledge.done"), self._subject)
 

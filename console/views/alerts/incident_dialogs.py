@@ -24,7 +24,7 @@ class IncidentDialog(FormDialog):
     gap_px = 8
     name = ""
     """Name of this dialog in its wording keys: `dialog.incident_{name}.…`."""
-    needs_words_key = "dialog.note.needs_words"
+    missing_note_words_key = "dialog.note.needs_words"
     """Wording key of the sentence that demands a text in the lower field; "" if the text is optional."""
 
     def __init__(self, context: WindowContext, incident: Incident, parent: QWidget) -> None:
@@ -70,9 +70,9 @@ class IncidentDialog(FormDialog):
     def find_form_problem(self) -> str:
         if self.choice is not None and self.choice.currentIndex() < 0:
             return f"dialog.incident_{self.name}.needs_choice"
-        return self.needs_words_key if not self.words_field.text().strip() else ""
+        return self.missing_note_words_key if not self.words_field.text().strip() else ""
 
-    def make_call(self, id: int, note: str) -> ActingCall[Incident]:
+    def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         """Return the call to the service that acts on the incident with this id; `note` is the text that the
         person has typed."""
         raise NotImplementedError  # each dialog overrides it
@@ -86,7 +86,7 @@ class IncidentDialog(FormDialog):
 
     def send_form(self) -> None:
         self.send_call(
-            self.make_call(self.incident.id, self.words_field.text().strip()),
+            self.make_incident_call(self.incident.id, self.words_field.text().strip()),
             label=self.context.translate(f"dialog.incident_{self.name}.act"),
             attempt=(f"incident {self.name}", *self.list_attempt_inputs()),
             key=("incident", self.incident.id),
@@ -115,16 +115,16 @@ class HandOverIncidentDialog(IncidentDialog):
         choice.setCurrentIndex(-1)
         return choice
 
-    def make_call(self, id: int, note: str) -> ActingCall[Incident]:
+    def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         owner = self._owners[self.choice.currentIndex()] if self.choice else ""
         return lambda services, request_id: services.incidents.hand_over(id, owner, note, request_id=request_id)
 
 
-class SnoozeDialog(IncidentDialog):
+class SnoozeIncidentDialog(IncidentDialog):
     """The dialog in which a person snoozes an incident until one of the offered moments, with an optional note."""
 
     name = "snooze"
-    needs_words_key = ""
+    missing_note_words_key = ""
 
     def make_drop_down_list(self) -> DropDownList:
         context = self.context
@@ -134,7 +134,7 @@ class SnoozeDialog(IncidentDialog):
         choice.setCurrentIndex(0)
         return choice
 
-    def make_call(self, id: int, note: str) -> ActingCall[Incident]:
+    def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         until = self._ends[self.choice.currentIndex() if self.choice else 0][1]
         return lambda services, request_id: services.incidents.snooze(id, until, note, request_id=request_id)
 
@@ -143,9 +143,9 @@ class ResolveIncidentDialog(IncidentDialog):
     """The dialog in which a person resolves an incident, with the reason why nothing more has to be done."""
 
     name = "resolve"
-    needs_words_key = "dialog.incident_resolve.needs_words"
+    missing_note_words_key = "dialog.incident_resolve.needs_words"
 
-    def make_call(self, id: int, note: str) -> ActingCall[Incident]:
+    def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         return lambda services, request_id: services.incidents.resolve(id, note, request_id=request_id)
 
 
@@ -153,14 +153,14 @@ class ReopenIncidentDialog(IncidentDialog):
     """The dialog in which a person opens a resolved incident again, with a reason."""
 
     name = "reopen"
-    needs_words_key = "dialog.incident_reopen.needs_words"
+    missing_note_words_key = "dialog.incident_reopen.needs_words"
 
-    def make_call(self, id: int, note: str) -> ActingCall[Incident]:
+    def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         return lambda services, request_id: services.incidents.reopen(id, note, request_id=request_id)
 
 
-INCIDENT_DIALOGS: dict[str, Callable[[WindowContext, Incident, QWidget], IncidentDialog]] = {
-    "snooze": SnoozeDialog,
+DIALOG_CLASS_BY_INCIDENT_ACTION: dict[str, Callable[[WindowContext, Incident, QWidget], IncidentDialog]] = {
+    "snooze": SnoozeIncidentDialog,
     "resolve": ResolveIncidentDialog,
     "reopen": ReopenIncidentDialog,
 }

@@ -16,9 +16,9 @@ from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.watched_facts import CHANGE_RULE
 from console.domain.tasks.records import Alert
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_card import IncidentCard
-from console.views.alerts.incident_dialogs import INCIDENT_DIALOGS, HandOverIncidentDialog
+from console.views.alerts.incident_dialogs import DIALOG_CLASS_BY_INCIDENT_ACTION, HandOverIncidentDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, add_hidden_buttons_to_menu, set_tab_order
@@ -42,7 +42,7 @@ from console.wording import incident_words
 
 _MIN_VISIBLE_INCIDENT_ROWS = 4
 """The number of rows for which the list always has room, however long the card below the list is."""
-_CARD_HEIGHT_RATIO = 0.42
+_CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 """Height of the card, as a part of the page's height."""
 _RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CHANGE_RULE})
 """Rules of alerts that an acknowledgement closes: the person confirms it, because it can't be taken back."""
@@ -80,8 +80,8 @@ class AlertsPage(Page):
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.ALERTS), self.head)
         self._counts: dict[IncidentState, int] = {}
         self.table = StaticTable(
-            context, _incident_columns(context), _incident_id, translate("screen.alerts"),
-            hideable_columns=("extent",), group_of=self._row_group_of,
+            context, _make_incident_columns(context), _get_incident_id, translate("screen.alerts"),
+            hideable_columns=("extent",), group_of=self._make_row_group,
         )  # fmt: skip
         ColumnWidthStorage(context, self.table, "incidents")
         self.list = TableOrEmptyState(self.table, EmptyState(translate("alerts_screen.empty"), shape="check"))
@@ -94,7 +94,7 @@ class AlertsPage(Page):
         self.add_content(self.card)
         self.add_content(self.footer)
         self.add_key_hints()
-        self.table.opened.connect(self._open_record)
+        self.table.opened.connect(self._open_incident_record)
         self.table.current_changed.connect(self._show_incident)
         self.table.rows.page_applied.connect(self._select_linked_or_first)
         self.bind_shortcut("C", partial(self._press_button, self.closed_button))
@@ -102,15 +102,17 @@ class AlertsPage(Page):
 
     def _make_buttons(self) -> None:
         self.action_button = KeyButton("", "Enter", "primary", binds=False)
-        self.action_button.clicked.connect(self._open_current)
-        self.acknowledge_button = self._make_button("A", self.acknowledge_current)
-        self.take_button = self._make_button("T", self.take_current)
-        self.give_back_button = self._make_button("Shift+T", self.give_back_current, "incident.action.release")
-        self.hand_over_button = self._make_button("H", self.hand_over_current, "incident.action.hand_over")
-        self.snooze_button = self._make_button("S", self.snooze_current)
-        self.resolve_button = self._make_button("E", self.resolve_current)
+        self.action_button.clicked.connect(self._open_current_record)
+        self.acknowledge_button = self._make_button("A", self.toggle_acknowledgement)
+        self.take_button = self._make_button("T", self.take_current_incident)
+        self.give_back_button = self._make_button(
+            "Shift+T", self.give_back_current_incident, "incident.action.release"
+        )
+        self.hand_over_button = self._make_button("H", self.hand_over_current_incident, "incident.action.hand_over")
+        self.snooze_button = self._make_button("S", self.snooze_or_wake_current_incident)
+        self.resolve_button = self._make_button("E", self.resolve_or_reopen_current_incident)
         self.note_button = self._make_button(
-            "Shift+A", self.acknowledge_with_note, "incident.action.acknowledge_note"
+            "Shift+A", self.open_acknowledge_dialog, "incident.action.acknowledge_note"
         )
         self._buttons = (
             self.action_button, self.take_button, self.give_back_button, self.hand_over_button, self.snooze_button,
@@ -143,13 +145,13 @@ class AlertsPage(Page):
         if button in self._offered and button.isEnabled():
             button.click()
         else:
-            self.press_button(button, "" if self.current else self.context.translate("act.none_selected"))
+            self.press_button(button, "" if self.current_incident else self.context.translate("act.none_selected"))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give the panel of the incident a fixed share of the page's height. If a notification bar appears, only
         the list becomes lower; the buttons below it stay under the mouse pointer."""
         super().resizeEvent(event)
-        self.card.setFixedHeight(round(self.height() * _CARD_HEIGHT_RATIO))
+        self.card.setFixedHeight(round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE))
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
         """Adapt the page to a low window (`is_low_window`), or undo this. In a low window the list has no headings of
@@ -157,7 +159,7 @@ class AlertsPage(Page):
         text size.
         """
         super().adapt_to_low_window(is_low_window=is_low_window)
-        self.table.group_rows_by(None if is_low_window else self._row_group_of)
+        self.table.group_rows_by(None if is_low_window else self._make_row_group)
         self.table.fit_columns()
         self._show_panel_and_buttons()
 
@@ -196,13 +198,13 @@ class AlertsPage(Page):
 
     def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
         self.hide_reading_failure()
-        rows = sorted(incidents, key=_incident_sort_key)
-        self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_incident_state)}
+        rows = sorted(incidents, key=_make_incident_sort_key)
+        self._counts = {state: len(list(group)) for state, group in groupby(rows, key=_get_incident_state)}
         self.list.show_rows(rows, is_automatic=is_automatic)
         self.head.read_at.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
 
-    def _row_group_of(self, incident: Incident) -> RowGroup:
+    def _make_row_group(self, incident: Incident) -> RowGroup:
         word, shape, tone = words.get_state_word_icon_and_tone(incident, self.context)
         count = wording.format_count(self._counts.get(incident.state, 0))
         return RowGroup(incident.state, word, shape, tone, count)
@@ -220,7 +222,7 @@ class AlertsPage(Page):
         return any(alert.id == self._wanted_id for alert in incident.alerts)
 
     @property
-    def current(self) -> Incident | None:
+    def current_incident(self) -> Incident | None:
         """The incident of the selected row; None if the list is empty."""
         row = self.table.current_item
         return row if isinstance(row, Incident) else None
@@ -302,76 +304,78 @@ class AlertsPage(Page):
         return not self._list_unacknowledged_alerts(incident) and not self._list_own_acknowledged_alerts(incident)
 
     @Slot()
-    def acknowledge_current(self) -> None:
+    def toggle_acknowledgement(self) -> None:
         """Acknowledge all open alerts of the selected incident. If the acting person has already acknowledged
         them, undo this acknowledgement. If the acknowledgement closes one of the alerts, open the dialog first."""
-        incident = self.current
+        incident = self.current_incident
         if incident is None:
             return
         own = self._list_own_acknowledged_alerts(incident)
         if own:
-            self._run_incident_action(incident, "undo", _make_undo_call(own))
+            self._run_incident_action(incident, "undo", _make_undo_acknowledgement_call(own))
         elif any(
             alert.rule_id in _RULES_CLOSED_BY_ACKNOWLEDGEMENT for alert in self._list_unacknowledged_alerts(incident)
         ):
-            self.acknowledge_with_note()
+            self.open_acknowledge_dialog()
         else:
             self._run_incident_action(
                 incident, "acknowledge", _make_acknowledge_call(self._list_unacknowledged_alerts(incident))
             )
 
     @Slot()
-    def acknowledge_with_note(self) -> None:
-        incident = self.current
+    def open_acknowledge_dialog(self) -> None:
+        incident = self.current_incident
         alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
         if incident is not None and alerts:
             main = next((alert for alert in alerts if alert.rule_id in _RULES_CLOSED_BY_ACKNOWLEDGEMENT), alerts[0])
             item = replace(words.make_main_alert_item(incident), alert=main)
-            AcknowledgeDialog(self.context, item, self.window(), alerts).open()
+            AcknowledgeAlertsDialog(self.context, item, self.window(), alerts).open()
 
     # -- steps
 
     @Slot()
-    def take_current(self) -> None:
-        if self.current is not None:
-            id = self.current.id
+    def take_current_incident(self) -> None:
+        if self.current_incident is not None:
+            id = self.current_incident.id
             self._run_incident_action(
-                self.current, "take", lambda services, request_id: services.incidents.take(id, request_id=request_id)
+                self.current_incident,
+                "take",
+                lambda services, request_id: services.incidents.take(id, request_id=request_id),
             )
 
     @Slot()
-    def give_back_current(self) -> None:
-        if self.current is not None:
-            id = self.current.id
+    def give_back_current_incident(self) -> None:
+        if self.current_incident is not None:
+            id = self.current_incident.id
             self._run_incident_action(
-                self.current,
+                self.current_incident,
                 "release",
                 lambda services, request_id: services.incidents.release(id, request_id=request_id),
             )
 
     @Slot()
-    def hand_over_current(self) -> None:
+    def hand_over_current_incident(self) -> None:
         """Read the names of the people who may own incidents, then open the dialog in which the person selects the
         new owner."""
-        incident = self.current
+        incident = self.current_incident
         if incident is not None:
             self.context.run_read(
                 lambda services: services.incidents.list_possible_owners(),
-                partial(self._open_hand_over, incident),
-                self._show_refusal,
+                partial(self._open_hand_over_dialog, incident),
+                self._show_action_refusal,
                 owner=self,
                 key="incident owners",
             )
 
-    def _open_hand_over(self, incident: Incident, owners: tuple[str, ...]) -> None:
+    def _open_hand_over_dialog(self, incident: Incident, owners: tuple[str, ...]) -> None:
         names = owners or tuple(person.name for person in self.context.people)
         dialog = HandOverIncidentDialog(self.context, incident, names, self.window())
         dialog.answered.connect(self._refresh_after_dialog)
         dialog.open()
 
     @Slot()
-    def snooze_current(self) -> None:
-        incident = self.current
+    def snooze_or_wake_current_incident(self) -> None:
+        incident = self.current_incident
         if incident is None:
             return
         if incident.state is IncidentState.SNOOZED:
@@ -380,16 +384,16 @@ class AlertsPage(Page):
                 incident, "wake", lambda services, request_id: services.incidents.wake(id, request_id=request_id)
             )
         else:
-            self._open_dialog(incident, "snooze")
+            self._open_incident_dialog(incident, "snooze")
 
     @Slot()
-    def resolve_current(self) -> None:
-        if self.current is not None:
-            is_resolved = self.current.state is IncidentState.RESOLVED
-            self._open_dialog(self.current, "reopen" if is_resolved else "resolve")
+    def resolve_or_reopen_current_incident(self) -> None:
+        if self.current_incident is not None:
+            is_resolved = self.current_incident.state is IncidentState.RESOLVED
+            self._open_incident_dialog(self.current_incident, "reopen" if is_resolved else "resolve")
 
-    def _open_dialog(self, incident: Incident, name: str) -> None:
-        dialog = INCIDENT_DIALOGS[name](self.context, incident, self.window())
+    def _open_incident_dialog(self, incident: Incident, name: str) -> None:
+        dialog = DIALOG_CLASS_BY_INCIDENT_ACTION[name](self.context, incident, self.window())
         dialog.answered.connect(self._refresh_after_dialog)
         dialog.open()
 
@@ -398,8 +402,8 @@ class AlertsPage(Page):
         toast = Toast(context.translate(f"incident.done.{name}"), incident_words.title(incident, context.translate))
         context.run_acting_call(
             call,
-            partial(self._show_done, toast),
-            self._show_refusal,
+            partial(self._show_action_toast, toast),
+            self._show_action_refusal,
             owner=self,
             label=context.translate(f"incident.done.{name}"),
             describe=lambda _: toast,
@@ -408,7 +412,7 @@ class AlertsPage(Page):
             provider="",
         )
 
-    def _show_done(self, toast: Toast, _answer: object) -> None:
+    def _show_action_toast(self, toast: Toast, _answer: object) -> None:
         self.context.toast_requested.emit(toast)
         self.hide_bar("act")
         self.refresh("acted")
@@ -417,7 +421,7 @@ class AlertsPage(Page):
     def _refresh_after_dialog(self, _incident: object) -> None:
         self.refresh("acted")
 
-    def _show_refusal(self, failure: Failure) -> None:
+    def _show_action_refusal(self, failure: Failure) -> None:
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(partial(self.hide_bar, "act"))
         message = self.context.failure_message(failure)
@@ -427,12 +431,12 @@ class AlertsPage(Page):
     # -- opening
 
     @Slot()
-    def _open_current(self) -> None:
-        if self.current is not None:
-            self._open_record(self.current)
+    def _open_current_record(self) -> None:
+        if self.current_incident is not None:
+            self._open_incident_record(self.current_incident)
 
     @Slot(object)
-    def _open_record(self, incident: Incident) -> None:
+    def _open_incident_record(self, incident: Incident) -> None:
         route = words.find_action_route(incident)
         if route is not None:
             self.context.navigate(route)
@@ -444,30 +448,30 @@ def _make_acknowledge_call(alerts: Sequence[Alert]) -> ActingCall[object]:
     return lambda services, request_id: services.alerts.acknowledge_each(ids, "", request_id=request_id)
 
 
-def _make_undo_call(alerts: Sequence[Alert]) -> ActingCall[object]:
+def _make_undo_acknowledgement_call(alerts: Sequence[Alert]) -> ActingCall[object]:
     """Return the call to the service that undoes the acting person's acknowledgement of all of `alerts`."""
     ids = [alert.id for alert in alerts]
     return lambda services, request_id: services.alerts.undo_each(ids, request_id=request_id)
 
 
-def _incident_id(incident: Incident) -> int:
+def _get_incident_id(incident: Incident) -> int:
     return incident.id
 
 
-def _incident_state(incident: Incident) -> IncidentState:
+def _get_incident_state(incident: Incident) -> IncidentState:
     return incident.state
 
 
 _INCIDENT_STATE_ORDER = tuple(IncidentState)
 
 
-def _incident_sort_key(incident: Incident) -> tuple[int, bool, int]:
+def _make_incident_sort_key(incident: Incident) -> tuple[int, bool, int]:
     """Return the sort key of an incident in the list: by state (open, snoozed, resolved, closed), then incidents
     about orders first, then by id, so that the oldest incident comes first."""
     return _INCIDENT_STATE_ORDER.index(incident.state), incident.cause.kind != "order", incident.id
 
 
-def _incident_columns(context: WindowContext) -> list[Column]:
+def _make_incident_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
     return [
         Column(

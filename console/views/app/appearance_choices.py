@@ -15,31 +15,31 @@ DENSITY_CHOICES: tuple[Density, ...] = ("comfortable", "compact")
 TEXT_SIZES_PERCENT = (100, 125, 150, 200)
 
 
-def choose_theme(context: WindowContext, name: str) -> None:
+def apply_and_store_theme(context: WindowContext, name: str) -> None:
     """Apply the theme `name`, one of THEME_CHOICES, and store it as the person's preference; "system" means the
     theme of the operating system."""
     context.preferences.store("theme", name)
-    context.theme = preferred_theme(context.preferences)
+    context.theme = find_preferred_theme(context.preferences)
     current_appearance().choose_theme(context.theme)
 
 
-def choose_density(context: WindowContext, density: Density) -> None:
+def apply_and_store_density(context: WindowContext, density: Density) -> None:
     context.preferences.store("density", density)
     current_appearance().set_density(density)
 
 
-def choose_text_size(context: WindowContext, percent: int) -> None:
+def apply_and_store_text_size(context: WindowContext, percent: int) -> None:
     context.preferences.store("text_size", percent)
     current_appearance().set_scale(percent / 100)
 
 
-def preferred_theme(preferences: Preferences) -> ThemeName | None:
+def find_preferred_theme(preferences: Preferences) -> ThemeName | None:
     """Return the theme that the person prefers; None means the theme of the operating system."""
     name = preferences.text("theme", THEME_CHOICES)
     return None if name in (None, SYSTEM_THEME) else cast("ThemeName", name)
 
 
-def preferred_language(preferences: Preferences) -> Language | None:
+def find_preferred_language(preferences: Preferences) -> Language | None:
     """Return the language that the person prefers; None if the person has stored none."""
     return cast("Language | None", preferences.text("language", tuple(wording.LANGUAGES)))
 
@@ -54,9 +54,9 @@ def apply_preferences(context: WindowContext) -> None:
     density = preferences.text("density", DENSITY_CHOICES)
     if density is not None and density != appearance.density:
         appearance.set_density(cast("Density", density))
-    if preferences.text("theme", THEME_CHOICES) is not None and preferred_theme(preferences) != context.theme:
-        context.theme = preferred_theme(preferences)
+    if preferences.text("theme", THEME_CHOICES) is not None and find_preferred_theme(preferences) != context.theme:
+        context.theme = find_preferred_theme(preferences)
         appearance.choose_theme(context.theme)
-    language = preferred_language(preferences)
+    language = find_preferred_language(preferences)
     if language is not None:
         context.change_language(language)

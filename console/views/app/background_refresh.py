@@ -23,21 +23,21 @@ from console.views.runtime.tasks import Failure
 if TYPE_CHECKING:
     from console.app import Console
 
-FEED_INTERVAL_MS, UNATTENDED_FEED_INTERVAL_MS = 1_500, 4_500
+CHANGE_FEED_INTERVAL_MS, UNATTENDED_CHANGE_FEED_INTERVAL_MS = 1_500, 4_500
 """Time between two readings of the feed, while a person is at the desk and while nobody is. Without the longer
 time, unattended desks would cause a third of the load of a waiting team on its database.
 """
-FEED_READINGS_PER_PRESENCE_READING = 4
+FEED_READINGS_PER_WORKER_PRESENCE_READING = 4
 """Number of readings of the change feed for one reading of the presence of workers and of the read-only switches.
 While no worker is present, each reading reads all of them. A desk that asks reads the switches by a further statement
 only if one has changed.
 """
-COUNTS_INTERVAL_MS, UNATTENDED_COUNTS_INTERVAL_MS = 60_000, 300_000
+WORK_COUNTS_INTERVAL_MS, UNATTENDED_WORK_COUNTS_INTERVAL_MS = 60_000, 300_000
 """Time between two readings of the counts, while a person is at the desk and while nobody is. The counts are also
 read after each change in the feed, and when the person comes back.
 """
 DUE_TASKS_INTERVAL_MS = 60_000
-REGISTRY_INTERVAL_MS, REGISTRY_DELAY_MS = 600_000, 15_000
+REGISTRY_FETCH_INTERVAL_MS, REGISTRY_FIRST_FETCH_DELAY_MS = 600_000, 15_000
 """Time between two checks for a newer corporation registry of the team, and time of the first check after the
 start.
 """
@@ -61,15 +61,15 @@ class BackgroundRefresh(QObject):
         self._readings_until_presence = 0
         self._switches_version: int | None = None
         self._read_began_at = 0.0
-        self._feed_timer = self._make_timer(FEED_INTERVAL_MS, self.read_feed)
-        self._counts_timer = self._make_timer(COUNTS_INTERVAL_MS, self.read_work_counts)
-        self._views_timer = self._make_timer(COUNTS_INTERVAL_MS, self.read_saved_views)
+        self._feed_timer = self._make_timer(CHANGE_FEED_INTERVAL_MS, self.read_change_feed)
+        self._counts_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_work_counts)
+        self._views_timer = self._make_timer(WORK_COUNTS_INTERVAL_MS, self.read_saved_views)
         self._timers = [
             self._feed_timer,
             self._counts_timer,
             self._views_timer,
             self._make_timer(DUE_TASKS_INTERVAL_MS, self.run_due_tasks),
-            self._make_timer(REGISTRY_INTERVAL_MS, self.fetch_registry),
+            self._make_timer(REGISTRY_FETCH_INTERVAL_MS, self.fetch_registry),
         ]
         context.services_opened.connect(self._start_timers)
         context.person_changed.connect(self.read_work_counts)
@@ -87,7 +87,7 @@ class BackgroundRefresh(QObject):
     def _start_timers(self) -> None:
         for timer in self._timers:
             timer.start()
-        self.read_feed()  # sets the mark: each later reading returns the changes since the mark
+        self.read_change_feed()  # sets the mark: each later reading returns the changes since the mark
         # These calls wait some milliseconds, so that the first page reads its rows before them.
         for delay_ms, call in (
             (50, self.read_work_counts),
@@ -96,33 +96,33 @@ class BackgroundRefresh(QObject):
             (2_000, self.run_due_tasks),
         ):
             QTimer.singleShot(delay_ms, self, call)
-        QTimer.singleShot(REGISTRY_DELAY_MS, self, self.fetch_registry)
+        QTimer.singleShot(REGISTRY_FIRST_FETCH_DELAY_MS, self, self.fetch_registry)
 
     def stop_timers(self) -> None:
         for timer in self._timers:
             timer.stop()
 
     @Slot(bool)
-    def set_attended(self, is_attended: bool) -> None:
+    def set_intervals_by_attendance(self, is_attended: bool) -> None:
         """Read less often if no person uses the desk (`is_attended` False). If True, read at the usual intervals
         and once immediately."""
-        self._feed_timer.setInterval(FEED_INTERVAL_MS if is_attended else UNATTENDED_FEED_INTERVAL_MS)
+        self._feed_timer.setInterval(CHANGE_FEED_INTERVAL_MS if is_attended else UNATTENDED_CHANGE_FEED_INTERVAL_MS)
         for timer in (self._counts_timer, self._views_timer):
-            timer.setInterval(COUNTS_INTERVAL_MS if is_attended else UNATTENDED_COUNTS_INTERVAL_MS)
+            timer.setInterval(WORK_COUNTS_INTERVAL_MS if is_attended else UNATTENDED_WORK_COUNTS_INTERVAL_MS)
         if is_attended:
             self._readings_until_presence = 0
-            self.read_feed()
+            self.read_change_feed()
             self.read_work_counts()
 
     # -- change feed
 
     @Slot()
-    def read_feed(self) -> None:
+    def read_change_feed(self) -> None:
         """Read from the change feed which records have changed since the previous reading, and emit the context's
         signal `changed` with their kinds and ids. Also read whether a worker is present, and which read-only switches
         are on.
         """
-        if not self._begin_call("feed"):
+        if not self._begin_repeated_call("feed"):
             return
         latest_mark, known_switches = self._latest_mark, self._switches_version
         clock = self._context.monotonic
@@ -131,7 +131,7 @@ class BackgroundRefresh(QObject):
         was_away = self._context.connection_state.worker_away_since is not None
         reads_presence = was_away or self._readings_until_presence <= 0
         self._readings_until_presence = (
-            FEED_READINGS_PER_PRESENCE_READING - 1 if reads_presence else self._readings_until_presence - 1
+            FEED_READINGS_PER_WORKER_PRESENCE_READING - 1 if reads_presence else self._readings_until_presence - 1
         )
 
         def read(services: "Console") -> _FeedReading:
@@ -142,9 +142,9 @@ class BackgroundRefresh(QObject):
             reads_switches = reads_presence and not has_same_switches
             return news, seconds, services.read_only.list_switches() if reads_switches else None
 
-        self._context.run_read(read, self._handle_feed, self._show_lost_connection, owner=self)
+        self._context.run_read(read, self._handle_feed_reading, self._show_lost_connection, owner=self)
 
-    def _handle_feed(self, answer: _FeedReading) -> None:
+    def _handle_feed_reading(self, answer: _FeedReading) -> None:
         self._running_kinds.discard("feed")
         news, seconds, switches = answer
         has_mark, self._latest_mark = self._latest_mark is not None, news.mark
@@ -189,7 +189,7 @@ class BackgroundRefresh(QObject):
         proposals that the acting person may decide, of unacknowledged alerts and of mentions, and the events
         that concern the person. Store them in the context as WorkCounts.
         """
-        if not self._begin_call("standing"):
+        if not self._begin_repeated_call("standing"):
             return
         now, person = self._context.now(), self._context.operator
         may_decide = not self._context.missing_right_text("refund_approve")
@@ -240,17 +240,20 @@ class BackgroundRefresh(QObject):
     def read_saved_views(self) -> None:
         """Read the saved views with the numbers of their records, and store them in the context. The window
         doesn't call this after every change of a record, because each call reads all queues that have a view."""
-        if not self._begin_call("views"):
+        if not self._begin_repeated_call("views"):
             return
         person = self._context.operator
 
-        def handle(views: tuple[ViewCount, ...]) -> None:
+        def store_views_in_context(views: tuple[ViewCount, ...]) -> None:
             self._running_kinds.discard("views")
             if person == self._context.operator:
                 self._context.store_saved_views(views)
 
         self._context.run_read(
-            lambda services: services.saved_views.count_views(), handle, self._handle_views_failure, owner=self
+            lambda services: services.saved_views.count_views(),
+            store_views_in_context,
+            self._handle_saved_views_failure,
+            owner=self,
         )
 
     @Slot()
@@ -259,7 +262,7 @@ class BackgroundRefresh(QObject):
         self._context.store_saved_views(())
         self.read_saved_views()
 
-    def _handle_views_failure(self, failure: Failure) -> None:
+    def _handle_saved_views_failure(self, failure: Failure) -> None:
         self._running_kinds.discard("views")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_saved_views(())
@@ -272,19 +275,19 @@ class BackgroundRefresh(QObject):
         )
         self._context.run_read(
             lambda services: services.desk_status.list_unneeded_credentials(),
-            self._store_leftovers,
+            self._store_leftover_credentials,
             lambda _: None,
             owner=self,
         )
-        self._context.run_read(_is_alarmbox_set_up, self._store_provider_set_up, lambda _: None, owner=self)
+        self._context.run_read(_is_alarmbox_set_up, self._store_alarmbox_set_up, lambda _: None, owner=self)
         self._context.run_read(
             lambda services: services.payment_providers, self._context.store_gateways, lambda _: None, owner=self
         )
 
-    def _store_leftovers(self, leftovers: LeftoverCredentials) -> None:
+    def _store_leftover_credentials(self, leftovers: LeftoverCredentials) -> None:
         self._context.update_connection_state(leftovers=leftovers)
 
-    def _store_provider_set_up(self, is_set_up: bool) -> None:
+    def _store_alarmbox_set_up(self, is_set_up: bool) -> None:
         self._context.update_connection_state(is_provider_missing=not is_set_up)
 
     # -- due tasks
@@ -296,13 +299,13 @@ class BackgroundRefresh(QObject):
         `due_tasks`. A desk that asks a worker to act runs no task.
         """
         lacks_right = self._context.settings.sign_in.is_server and self._context.missing_right_text("due_tasks")
-        if lacks_right or not self._begin_call("due"):
+        if lacks_right or not self._begin_repeated_call("due"):
             return
 
-        def run_scheduled(services: "Console") -> tuple[TaskRun, ...] | None:
+        def run_scheduled_tasks(services: "Console") -> tuple[TaskRun, ...] | None:
             return None if services.desk_status.asks_worker else services.recovery.run_scheduled()
 
-        call = self._context.bind_services(run_scheduled, _WORKER_NAME)
+        call = self._context.bind_services(run_scheduled_tasks, _WORKER_NAME)
         self._context.runner.run(
             call, self._handle_due_tasks, self._handle_due_tasks_failure, owner=self, lane="slow", cancellable=True
         )
@@ -321,15 +324,17 @@ class BackgroundRefresh(QObject):
     def fetch_registry(self) -> None:
         """In a team, replace this desk's copy of the corporation registry with the team's newer one, in a worker
         thread. After a failure the desk keeps its present copy, and the next call tries again."""
-        if not self._context.settings.sign_in.is_server or not self._begin_call("registry"):
+        if not self._context.settings.sign_in.is_server or not self._begin_repeated_call("registry"):
             return
         call = self._context.bind_services(lambda services: services.registry.fetch_published())
-        self._context.runner.run(call, self._end_fetch, self._end_fetch, owner=self, lane="long", cancellable=True)
+        self._context.runner.run(
+            call, self._end_registry_fetch, self._end_registry_fetch, owner=self, lane="long", cancellable=True
+        )
 
-    def _end_fetch(self, _outcome: object) -> None:
+    def _end_registry_fetch(self, _outcome: object) -> None:
         self._running_kinds.discard("registry")
 
-    def _begin_call(self, kind: str) -> bool:
+    def _begin_repeated_call(self, kind: str) -> bool:
         """Mark the repeated call `kind` as running and return True. Return False if the services aren't open, or
         if the previous call of this kind is still running."""
         if kind in self._running_kinds or not self._context.is_ready:

@@ -12,7 +12,7 @@ from console.views.widgets.notification_bars import NotificationBar
 _RUNNING_CALLS_CHECK_INTERVAL_MS = 200
 
 
-class CloseDialog(DialogFrame):
+class RunningCallsDialog(DialogFrame):
     """The dialog that lists the acting calls (writes, or requests to a provider) that are still running. If the
     person presses its main button, the dialog waits until the results of these calls are recorded, and then
     closes the window.
@@ -39,7 +39,7 @@ class CloseDialog(DialogFrame):
         self.show_content(content)
         self.act_button.clicked.connect(self._start_waiting)
         self._timer = QTimer(self, interval=_RUNNING_CALLS_CHECK_INTERVAL_MS)
-        self._timer.timeout.connect(self._close_if_ended)
+        self._timer.timeout.connect(self._close_if_calls_ended)
 
     @Slot()
     def _start_waiting(self) -> None:
@@ -47,15 +47,15 @@ class CloseDialog(DialogFrame):
         self._timer.start()
 
     @Slot()
-    def _close_if_ended(self) -> None:
+    def _close_if_calls_ended(self) -> None:
         if not self._frame.context.running_acting_calls:
             self._timer.stop()
             self.accept()
             self._frame.window.close()
 
 
-def open_close_dialog(frame: WindowFrame) -> CloseDialog:
+def open_running_calls_dialog(frame: WindowFrame) -> RunningCallsDialog:
     """Open the dialog with the running calls over the window, and return it."""
-    dialog = CloseDialog(frame)
+    dialog = RunningCallsDialog(frame)
     dialog.open()
     return dialog

@@ -17,10 +17,10 @@ from console.domain.registry.facts import PUBLISHER
 from console.views.app.window_commands import (
     CommandFunctions,
     WindowCommand,
-    fold_words,
     list_commands,
     list_used_commands,
-    remember_command,
+    split_into_folded_words,
+    store_used_command,
 )
 from console.views.frame.main_window import WindowFrame
 from console.views.presenters import alerts as alert_words
@@ -68,10 +68,10 @@ class CommandPalette(QObject):
         self.box = SearchBox(frame.window, translate("search.placeholder"), hints)
         self.box.setParent(self)
         self.box.typed.connect(self._search_text)
-        self.box.picked.connect(self._open_entry)
-        self.box.may_pick = self._may_pick
+        self.box.picked.connect(self._open_result)
+        self.box.may_pick = self._may_open_result
         self._timer = QTimer(self, singleShot=True, interval=_SEARCH_DELAY_MS)
-        self._timer.timeout.connect(self._read_matches)
+        self._timer.timeout.connect(self._search_records)
         self._reading: TaskHandle | None = None
         self._text = self._searched_text = ""
         self._waits_for_exact = False
@@ -87,7 +87,7 @@ class CommandPalette(QObject):
             self.box.open()
 
     def _load_commands(self) -> None:
-        commands = list_commands(self._frame, self._acts, _parse_number_or_none(self._text))
+        commands = list_commands(self._frame, self._acts, _find_corporation_number(self._text))
         self._commands = {command.name: command for command in commands}
 
     # -- search
@@ -100,17 +100,17 @@ class CommandPalette(QObject):
             self._reading.cancel()
         if not text.strip():
             self._timer.stop()
-            self._show_answer("", None)
+            self._show_search_result("", None)
         else:
             self._timer.start()
-            is_number = _parse_number_or_none(text) is not None
+            is_number = _find_corporation_number(text) is not None
             if is_number:  # Enter may open it before its results arrive: no result of an earlier text may be first
                 self._result, self._matches, self._companies = None, (), ()
                 self._load_commands()
-            if is_number or self._completes_value():
-                self._show_results(keeps_current=False)
+            if is_number or self._is_completing_value():
+                self._show_result_groups(keeps_current=False)
 
-    def _completes_value(self) -> bool:
+    def _is_completing_value(self) -> bool:
         """Return True if the word at the cursor is a condition such as `state:` whose value can be completed; then
         the completions are listed first."""
         word = self._text[: self.box.input.cursorPosition()].rpartition(" ")[2]
@@ -131,7 +131,7 @@ class CommandPalette(QObject):
             self.box.show_interpretation(wording.format_number(number.value), remark)
 
     @Slot()
-    def _read_matches(self) -> None:
+    def _search_records(self) -> None:
         text, began_at = self._text, self._context.monotonic()
         self._reading = self._context.run_read(
             lambda services: services.lookup.search(text, _MAX_RECORDS_PER_KIND),
@@ -143,10 +143,10 @@ class CommandPalette(QObject):
 
     def _show_matches(self, text: str, found: SearchResult, seconds: float) -> None:
         if text == self._text:
-            self._show_answer(text, found)
+            self._show_search_result(text, found)
             self.box.footer.count.show_text(self._context.translate("search.took", seconds=f"{seconds:.2f}"))
 
-    def _show_answer(self, text: str, found: SearchResult | None) -> None:
+    def _show_search_result(self, text: str, found: SearchResult | None) -> None:
         is_same_text = self._searched_text == text
         self._result, self._searched_text = found, text
         self._matches = tuple(found.records) if found is not None else ()
@@ -155,14 +155,14 @@ class CommandPalette(QObject):
             list_found_companies(found.companies, self._matches, self._context) if found and is_company else ()
         )
         self._load_commands()
-        self._show_problems()
-        self._show_results(keeps_current=is_same_text)
+        self._show_search_problems()
+        self._show_result_groups(keeps_current=is_same_text)
         if self._waits_for_exact:
             self._waits_for_exact = False
             if found is not None and (found.exact is not None or not (self._matches or self._companies)):
                 self.box.pick_first()
 
-    def _show_problems(self) -> None:
+    def _show_search_problems(self) -> None:
         """Show beside the input field which words of the text the search did not understand. Leave out a condition
         that the person is still typing and whose completions are listed."""
         problems = self._result.query.problems if self._result is not None else ()
@@ -179,17 +179,17 @@ class CommandPalette(QObject):
             self._waits_for_exact = False
             self.box.footer.count.show_text(self._context.failure_message(failure))
 
-    def _may_pick(self) -> bool:
+    def _may_open_result(self) -> bool:
         """Return True if Enter may open a result now: the results belong to the typed text, or the text is a
         corporation number. Otherwise return False; an exact match is then opened as soon as the results arrive."""
-        if self._searched_text == self._text or _parse_number_or_none(self._text) is not None:
+        if self._searched_text == self._text or _find_corporation_number(self._text) is not None:
             return True
         self._waits_for_exact = True
         return False
 
     # -- results
 
-    def _show_results(self, *, keeps_current: bool) -> None:
+    def _show_result_groups(self, *, keeps_current: bool) -> None:
         """Show the results, commands and completions for the text. While a new text is being searched, the results
         of the previous one stay; the commands and completions already belong to the new text. `keeps_current`
         is True if the selected entry stays selected.
@@ -198,7 +198,7 @@ class CommandPalette(QObject):
         groups = self._make_result_groups() if has_text else self._make_recent_groups()
         commands, completions = self._make_command_group(), self._make_completion_group()
         is_nothing = has_text and self._searched_text == self._text and not any(group.entries for group in groups)
-        groups = [completions, *groups] if self._completes_value() else [*groups, completions]
+        groups = [completions, *groups] if self._is_completing_value() else [*groups, completions]
         groups.append(commands)
         if is_nothing:
             groups.append(self._make_nothing_found_group())
@@ -208,7 +208,7 @@ class CommandPalette(QObject):
         """Return the group that is shown if nothing matches: the searched text, where the search looked, and the
         next steps."""
         translate = self._context.translate
-        title = translate("search.none", text=_shorten_name(self._text.strip()), at=self._context.now())
+        title = translate("search.none", text=_shorten_company_name(self._text.strip()), at=self._context.now())
         entries = (
             ResultEntry(LookupRoute(), "search", translate("search.none_where")),
             ResultEntry(QueuesRoute("review"), "list", translate("search.none_next")),
@@ -321,7 +321,7 @@ class CommandPalette(QObject):
             _make_company_entry(self._context, company, by_number.get(company.number, ()))
             for company in companies[:_MAX_ENTRIES_PER_GROUP]
         ]
-        typed_number = _parse_number_or_none(self._text)
+        typed_number = _find_corporation_number(self._text)
         if typed_number is not None and all(company.number != typed_number for company in companies):
             entry_title = self._context.translate("search.look_up_number")
             entries.insert(
@@ -347,7 +347,7 @@ class CommandPalette(QObject):
     def _make_command_group(self) -> ResultGroup:
         """Return the group of commands whose title matches the text in Japanese or English. The commands that the
         person has used most recently come first."""
-        typed_words = fold_words(self._text)
+        typed_words = split_into_folded_words(self._text)
         used = {name: place for place, name in enumerate(list_used_commands(self._context))}
         commands = [command for command in self._commands.values() if command.matches(typed_words)]
         commands.sort(key=lambda command: used.get(command.name, len(used)))
@@ -374,7 +374,7 @@ class CommandPalette(QObject):
         if isinstance(record, CreditCheck):
             title, name = (
                 case_words.short_title(record, context),
-                _shorten_name(case_words.company_or_title(record, context)),
+                _shorten_company_name(case_words.company_or_title(record, context)),
             )
             return ResultEntry(
                 RecordRoute(record.id), "document", title, name, state=state, right_text=age, right_spoken=spoken_age
@@ -393,9 +393,9 @@ class CommandPalette(QObject):
     # -- selection
 
     @Slot(object)
-    def _open_entry(self, key: object) -> None:
+    def _open_result(self, key: object) -> None:
         if isinstance(key, WindowCommand):
-            remember_command(self._context, key.name)
+            store_used_command(self._context, key.name)
             key.run()
             return
         self._context.navigate(LookupRoute(self._text) if key == _ALL_RECORDS_KEY else _require_route(key))
@@ -415,7 +415,7 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
     return ResultEntry(LookupRoute(number), "building", company.name, number, right_text=right_text)
 
 
-def _parse_number_or_none(text: str) -> str | None:
+def _find_corporation_number(text: str) -> str | None:
     try:
         return parse_number(text).value
     except InvalidCorporationNumber:
@@ -428,6 +428,6 @@ def _require_route(key: object) -> Route:
     raise TypeError(f"not a route: {key!r}")
 
 
-def _shorten_name(name: str) -> str:
+def _shorten_company_name(name: str) -> str:
     """Return a company name cut to 12 characters, because the state of the record needs the rest of the line."""
     return name if len(name) <= 12 else name[:11] + "…"

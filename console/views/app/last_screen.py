@@ -7,7 +7,7 @@ from console.views.runtime.person_state import SCREEN
 from console.views.runtime.routes import HomeRoute, decode_route, encode_route
 
 
-class LastScreen(QObject):
+class LastScreenStorage(QObject):
     """Stores the route of the visible page and the page's own state (filter, tab, selected row) after each change.
     When the stored state of the window's first person has been read, it opens the stored page, unless the
     person has already opened another page.

@@ -11,7 +11,7 @@ from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.notification_bars import NotificationBar
 
 
-class LeftoversDialog(DialogFrame):
+class LeftoverCredentialsDialog(DialogFrame):
     """The dialog that lists the credentials which this desk no longer needs, and deletes those in the operating
     system's keyring. It can't delete environment variables, so it only shows their names."""
 
@@ -31,7 +31,7 @@ class LeftoversDialog(DialogFrame):
         self.show_content(self._make_content())
         if not leftovers.entries:
             self.disable_act_button(translate("dialog.leftovers.nothing"))
-        self.act_button.clicked.connect(self._forget_credentials)
+        self.act_button.clicked.connect(self._delete_credentials)
 
     def _make_content(self, *above: QWidget) -> QWidget:
         translate, leftovers = self._context.translate, self._leftovers
@@ -39,12 +39,12 @@ class LeftoversDialog(DialogFrame):
         if leftovers.entries:
             parts += [
                 TextLabel(translate("dialog.leftovers.entries"), bold=True),
-                _make_names_label(leftovers.entries),
+                _make_credential_names_label(leftovers.entries),
             ]
         if leftovers.variables:
             parts += [
                 TextLabel(translate("dialog.leftovers.variables"), bold=True),
-                _make_names_label(leftovers.variables),
+                _make_credential_names_label(leftovers.variables),
             ]
             parts.append(TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wrap=True))
         content = QWidget()
@@ -52,29 +52,29 @@ class LeftoversDialog(DialogFrame):
         return content
 
     @Slot()
-    def _forget_credentials(self) -> None:
+    def _delete_credentials(self) -> None:
         context = self._context
         self.set_busy(context.translate("dialog.leftovers.title"))
         context.run_acting_call(
             lambda services, _: services.desk_status.forget_credentials(),
-            self._show_done,
-            self._show_refusal,
+            self._show_deleted_toast,
+            self._show_deletion_failure,
             owner=self,
             label=context.translate("dialog.leftovers.title"),
-            describe=self._make_done_toast,
+            describe=self._make_deleted_toast,
             attempt=("forget credentials",),
             provider="",
         )
 
-    def _show_done(self, forgotten: LeftoverCredentials) -> None:
-        self._context.toast_requested.emit(self._make_done_toast(forgotten))
+    def _show_deleted_toast(self, forgotten: LeftoverCredentials) -> None:
+        self._context.toast_requested.emit(self._make_deleted_toast(forgotten))
         self._context.update_connection_state(leftovers=LeftoverCredentials(forgotten.variables))
         self.accept()
 
-    def _make_done_toast(self, forgotten: LeftoverCredentials) -> Toast:
+    def _make_deleted_toast(self, forgotten: LeftoverCredentials) -> Toast:
         return Toast(self._context.translate("dialog.leftovers.done", count=len(forgotten.entries)))
 
-    def _show_refusal(self, failure: Failure) -> None:
+    def _show_deletion_failure(self, failure: Failure) -> None:
         bar = NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
         self.show_outcome(
             self._context.translate("act.refused"),
@@ -84,5 +84,5 @@ class LeftoversDialog(DialogFrame):
         )
 
 
-def _make_names_label(names: tuple[str, ...]) -> TextLabel:
+def _make_credential_names_label(names: tuple[str, ...]) -> TextLabel:
     return TextLabel("\n".join(names), "data", wrap=True)

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from console.views.app.window_controller import WindowController
     from console.views.runtime.tasks import Failure
 
-MAX_CLOSING_SECONDS, MAX_RECORDING_SECONDS = 3.0, 10.0
+MAX_WAIT_FOR_CALLS_SECONDS, MAX_WAIT_AFTER_INTERRUPT_SECONDS = 3.0, 10.0
 """The first is the time in seconds that a closing window waits for running calls to end. It then interrupts the other
 calls; the second is the time in seconds that it waits until their results are recorded.
 """
-RETRY_INTERVAL_MS = 5_000
+OPENING_RETRY_INTERVAL_MS = 5_000
 """Milliseconds between two attempts to open the services while the database is unreachable."""
 
 
@@ -55,7 +55,7 @@ def run_window(
     QGuiApplication.setDesktopFileName("support-console")
     QGuiApplication.setApplicationVersion(__version__)
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
-    window_opening = WindowOpening(settings, open_services, link=link)
+    window_opening = WindowOpener(settings, open_services, link=link)
     end_timer, collector = EndRequestTimer(app, is_end_requested), GarbageCollectionTimer(app)
     window_opening.window.show()
     status = app.exec()
@@ -65,7 +65,7 @@ def run_window(
     return status
 
 
-class WindowOpening(QObject):
+class WindowOpener(QObject):
     """Manages the window from its empty first frame until the first page, and again after a sign-out. It builds
     the window and opens the services in a worker thread; if this fails, it shows the sign-in form or a button
     that tries again.
@@ -90,7 +90,7 @@ class WindowOpening(QObject):
         self._stored = StoredEntries() if self._person is None else read_preferences(settings.home, self._person)
         self._set_aside_file: Path | None = None
         self._pending_step = self._failure_text = ""
-        self._retry_timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
+        self._retry_timer = QTimer(self, interval=OPENING_RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.open_services)
         self.window = self._make_first_window()
 
@@ -121,11 +121,11 @@ class WindowOpening(QObject):
         if self._pending_step != "opening":
             self._pending_step = "opening"
             self._retry_timer.stop()
-            self.runner.run(self._open_services, self._use_services, self._show_failure, owner=self)
+            self.runner.run(self._open_services, self._start_with_services, self._show_opening_failure, owner=self)
 
     def _build_window(self, *, is_rebuilt: bool) -> None:
         from console.domain.clock import SystemClock
-        from console.views.app.window_icon import window_icon
+        from console.views.app.window_icon import make_window_icon
         from console.views.frame.main_window import WindowFrame
         from console.views.runtime.context import WindowContext
         from console.views.theme.plain_clipboard import install_plain_clipboard
@@ -135,14 +135,14 @@ class WindowOpening(QObject):
         app = QApplication.instance()
         if isinstance(app, QApplication) and not is_rebuilt:
             install_appearance(app)
-            app.setWindowIcon(window_icon())
+            app.setWindowIcon(make_window_icon())
             install_accessibility(app)
             install_plain_clipboard()
         self.context = WindowContext(self.settings, self.runner, self._clock or SystemClock(), self)
         self.context.language = self._language
         self.context.preferences.loaded.connect(self._apply_preferences)
         for stored_values in (self.context.preferences, self.context.own_state):
-            stored_values.set_aside.connect(self._keep_set_aside_file)
+            stored_values.set_aside.connect(self._store_moved_preferences_path)
             stored_values.write_failed.connect(self._show_write_failure)
         self.context.person_changed.connect(self._load_preferences)
         if self._person is not None and not is_rebuilt:
@@ -166,17 +166,17 @@ class WindowOpening(QObject):
             self._person = self.context.preferences.person
 
     @Slot(object)
-    def _keep_set_aside_file(self, path: Path) -> None:
+    def _store_moved_preferences_path(self, path: Path) -> None:
         self._set_aside_file = path
         if self.controller is not None:
-            self._show_set_aside_file()
+            self._show_moved_preferences_toast()
 
-    def _write_changes(self) -> None:
+    def _write_preferences_and_state(self) -> None:
         """Write the person's unsaved preferences and state to their files, because the window closes."""
         self.context.preferences.write_changes()
         self.context.own_state.write_changes()
 
-    def _show_set_aside_file(self) -> None:
+    def _show_moved_preferences_toast(self) -> None:
         """Show the person that the preferences file could not be read, and the path to which the program has moved
         it."""
         if self._set_aside_file is not None:
@@ -202,7 +202,7 @@ class WindowOpening(QObject):
         if self.controller is None:
             self.frame.rebuild()
 
-    def _use_services(self, services: "Console") -> None:
+    def _start_with_services(self, services: "Console") -> None:
         from console.views.app.window_controller import WindowController
 
         self._pending_step = self._failure_text = ""
@@ -210,7 +210,7 @@ class WindowOpening(QObject):
         if self.controller is None:
             self.controller = WindowController(self.frame)
             self.controller.sign_out_requested.connect(self.sign_out)
-            self.controller.links.open_first_link(self._link)
+            self.controller.links.open_link_at_start(self._link)
             self._link = None
         account = self.settings.sign_in.user_if_readable() if self.settings.sign_in.is_server else None
         if account is not None:
@@ -218,13 +218,13 @@ class WindowOpening(QObject):
         self._load_preferences()
         self.context.use_services(services)
         self.context.own_state.load(self.context.operator or "")
-        self._show_set_aside_file()
+        self._show_moved_preferences_toast()
 
     # -- services that can't be opened
 
-    def _show_failure(self, failure: "Failure") -> None:
+    def _show_opening_failure(self, failure: "Failure") -> None:
         """Show why the services could not be opened, with the sign-in form or a button that tries again. If the
-        database is unreachable, try again automatically after RETRY_INTERVAL_MS."""
+        database is unreachable, try again automatically after OPENING_RETRY_INTERVAL_MS."""
         from console.views.sign_in.sign_in_flow import needs_sign_in
 
         self._pending_step = ""
@@ -233,11 +233,11 @@ class WindowOpening(QObject):
             return
         words = self.context.failure_message(failure)
         if words != self._failure_text:
-            self._show_failure_bar(words)
+            self._show_opening_failure_bar(words)
         if failure.code == ErrorCode.DATABASE_UNREACHABLE:
             self._retry_timer.start()
 
-    def _show_failure_bar(self, words: str) -> None:
+    def _show_opening_failure_bar(self, words: str) -> None:
         from console.views.widgets.buttons import KeyButton
         from console.views.widgets.notification_bars import NotificationBar
 
@@ -257,7 +257,9 @@ class WindowOpening(QObject):
 
         if self._pending_step != "person":
             self._pending_step = "person"
-            SignInFlow(self.frame, self._open_services, self._use_services, fixed=fixed).ask_for_account(failure)
+            SignInFlow(self.frame, self._open_services, self._start_with_services, fixed=fixed).ask_for_account(
+                failure
+            )
 
     @Slot(object)
     def _sign_in_again(self, failure: "Failure") -> None:
@@ -288,7 +290,7 @@ class WindowOpening(QObject):
         """Replace the window with a new first window after a sign-out, and destroy the objects of the old window."""
         old_window, self._language = self.window, self.context.language
         self.frame.closing.emit()
-        self._write_changes()
+        self._write_preferences_and_state()
         self._person = None  # the next person is known after the sign-in
         self._stored = StoredEntries()
         self.frame.window_cover.forget_cover()
@@ -304,14 +306,14 @@ class WindowOpening(QObject):
         old_window.deleteLater()
 
     def close(self) -> None:
-        """Wait for the running calls; after MAX_CLOSING_SECONDS interrupt those that are still running. Then
+        """Wait for the running calls; after MAX_WAIT_FOR_CALLS_SECONDS interrupt those that are still running. Then
         destroy the window."""
         import shiboken6
 
         if hasattr(self, "runner"):
-            self._write_changes()
-            unfinished = self.runner.close(MAX_CLOSING_SECONDS)
+            self._write_preferences_and_state()
+            unfinished = self.runner.close(MAX_WAIT_FOR_CALLS_SECONDS)
             if unfinished:
-                interrupts.end_calls(MAX_RECORDING_SECONDS)
+                interrupts.end_calls(MAX_WAIT_AFTER_INTERRUPT_SECONDS)
         if shiboken6.isValid(self.window):
             shiboken6.delete(self.window)

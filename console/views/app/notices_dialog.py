@@ -39,7 +39,7 @@ class NoticesDialog(DialogFrame):
         self._context, self._announcer = context, announcer
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         self.table = StaticTable(
-            context, _notice_columns(context), lambda notice: notice, translate("dialog.notices.title")
+            context, _make_notice_columns(context), lambda notice: notice, translate("dialog.notices.title")
         )
         self._list = TableOrEmptyState(self.table, EmptyState(translate("dialog.notices.empty")))
         self._list.setFixedHeight(self.table.compute_height_for_rows(_VISIBLE_NOTICE_ROWS))
@@ -90,22 +90,22 @@ class NoticesDialog(DialogFrame):
             self._context.navigate(notice.route)
 
 
-def _notice_columns(context: WindowContext) -> list[Column]:
+def _make_notice_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def time_text(notice: Notice) -> str:
+    def format_time(notice: Notice) -> str:
         return wording.format_moment(notice.at, context.now())
 
-    def sentence_cell(notice: Notice) -> StateCell:
+    def make_sentence_cell(notice: Notice) -> StateCell:
         return StateCell(notice.sentence, notice.shape or "dash", notice.tone)
 
-    def record_text(notice: Notice) -> str:
+    def format_record(notice: Notice) -> str:
         return translate(f"kind.{ref_of(notice.route)[0]}") if notice.route is not None else ""
 
     return [
-        Column("when", translate("column.when"), 112, time_text, "data"),
-        Column("sentence", translate("column.what"), 480, sentence_cell, "state", is_stretched=True),
-        Column("record", translate("column.record"), 120, record_text),
+        Column("when", translate("column.when"), 112, format_time, "data"),
+        Column("sentence", translate("column.what"), 480, make_sentence_cell, "state", is_stretched=True),
+        Column("record", translate("column.record"), 120, format_record),
     ]
 
 

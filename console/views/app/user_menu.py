@@ -13,9 +13,9 @@ from console.views.app.appearance_choices import (
     SYSTEM_THEME,
     TEXT_SIZES_PERCENT,
     THEME_CHOICES,
-    choose_density,
-    choose_text_size,
-    choose_theme,
+    apply_and_store_density,
+    apply_and_store_text_size,
+    apply_and_store_theme,
 )
 from console.views.frame.main_window import WindowFrame
 from console.views.runtime.context import WindowContext
@@ -58,15 +58,15 @@ class PersonMenu(QObject):
         menu.aboutToHide.connect(menu.deleteLater)
         if self._context.settings.environment != "production" and self._context.people:
             names = [(person.name, _format_person(self._context, person)) for person in self._context.people]
-            self._add_choices(menu, translate("menu.person"), names, self._context.operator or "", "person")
+            self._add_setting_submenu(menu, translate("menu.person"), names, self._context.operator or "", "person")
         languages = [(code, translate(f"language.{code}")) for code in wording.LANGUAGES]
-        self._add_choices(menu, translate("field.language"), languages, self._context.language, "language")
+        self._add_setting_submenu(menu, translate("field.language"), languages, self._context.language, "language")
         themes = [(name, translate(f"theme.{name}")) for name in THEME_CHOICES]
-        self._add_choices(menu, translate("menu.theme"), themes, self._context.theme or SYSTEM_THEME, "theme")
+        self._add_setting_submenu(menu, translate("menu.theme"), themes, self._context.theme or SYSTEM_THEME, "theme")
         densities = [(name, translate(f"density.{name}")) for name in DENSITY_CHOICES]
-        self._add_choices(menu, translate("menu.density"), densities, current_appearance().density, "density")
+        self._add_setting_submenu(menu, translate("menu.density"), densities, current_appearance().density, "density")
         sizes = [(str(size), translate("menu.percent", percent=size)) for size in TEXT_SIZES_PERCENT]
-        self._add_choices(
+        self._add_setting_submenu(
             menu, translate("menu.text_size"), sizes, str(round(current_appearance().scale * 100)), "size"
         )
         menu.addSeparator()
@@ -84,7 +84,7 @@ class PersonMenu(QObject):
                 sign_out_action.setText(translate("menu.sign_out.busy"))
         return menu
 
-    def _add_choices(
+    def _add_setting_submenu(
         self, menu: QMenu, title: str, choices: Sequence[tuple[str, str]], current: str, kind: str
     ) -> None:
         """Add a submenu with the choices of one setting; its title names the present choice, if there is one. All
@@ -100,10 +100,10 @@ class PersonMenu(QObject):
             action.setData((kind, value))
             group.addAction(action)
             submenu.addAction(action)
-        group.triggered.connect(self._apply_choice)
+        group.triggered.connect(self._apply_setting)
 
     @Slot(QAction)
-    def _apply_choice(self, action: QAction) -> None:
+    def _apply_setting(self, action: QAction) -> None:
         kind, value = action.data()
         match kind:
             case "person":
@@ -111,11 +111,11 @@ class PersonMenu(QObject):
             case "language":
                 self._context.change_language(value)
             case "theme":
-                choose_theme(self._context, value)
+                apply_and_store_theme(self._context, value)
             case "density":
-                choose_density(self._context, value)
+                apply_and_store_density(self._context, value)
             case "size":
-                choose_text_size(self._context, int(value))
+                apply_and_store_text_size(self._context, int(value))
 
 
 def _format_person(context: WindowContext, person: Person) -> str:

@@ -12,9 +12,9 @@ from console.views.app.appearance_choices import (
     DENSITY_CHOICES,
     TEXT_SIZES_PERCENT,
     THEME_CHOICES,
-    choose_density,
-    choose_text_size,
-    choose_theme,
+    apply_and_store_density,
+    apply_and_store_text_size,
+    apply_and_store_theme,
 )
 from console.views.exports.list_export import EXPORT_KEY, ListExport
 from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
@@ -35,7 +35,7 @@ from console.views.runtime.routes import (
 from console.views.theme.design_tokens import Language
 from console.wording import catalogue as wording
 
-USED_COMMANDS_KEY = "commands"
+USED_COMMANDS_PREFERENCE = "commands"
 """Name of the value of the person's state with the names of the commands that the person used last."""
 MAX_USED_COMMANDS = 8
 _TITLE_LANGUAGES: tuple[Language, ...] = ("ja", "en")
@@ -58,12 +58,13 @@ class WindowCommand:
     find_refusal: Callable[[], str] = field(default=lambda: "")
 
     def matches(self, words: Sequence[str]) -> bool:
-        """Return True if each of `words` (as `fold_words` returns them) occurs in the Japanese or English title."""
+        """Return True if each of `words` (as `split_into_folded_words` returns them) occurs in the Japanese or
+        English title."""
         titles = " ".join(unicodedata.normalize("NFKC", self.title_of(one)) for one in _TITLE_LANGUAGES).casefold()
         return all(word in titles for word in words)
 
 
-def fold_words(text: str) -> list[str]:
+def split_into_folded_words(text: str) -> list[str]:
     """Return the words of a text in the form that `WindowCommand.matches` compares: normalized width and case."""
     return unicodedata.normalize("NFKC", text[:200]).casefold().split()
 
@@ -82,14 +83,14 @@ def list_commands(frame: WindowFrame, acts: CommandFunctions, typed_number: str 
 def list_used_commands(context: WindowContext) -> list[str]:
     """Return the names of the commands that the person has used most recently, at most MAX_USED_COMMANDS, the
     latest first."""
-    stored = context.own_state.value(USED_COMMANDS_KEY)
+    stored = context.own_state.value(USED_COMMANDS_PREFERENCE)
     return [name for name in stored if isinstance(name, str)] if isinstance(stored, list) else []
 
 
-def remember_command(context: WindowContext, name: str) -> None:
+def store_used_command(context: WindowContext, name: str) -> None:
     """Store that the person has just used the command `name`."""
     earlier = [one for one in list_used_commands(context) if one != name]
-    context.own_state.store(USED_COMMANDS_KEY, [name, *earlier][:MAX_USED_COMMANDS])
+    context.own_state.store(USED_COMMANDS_PREFERENCE, [name, *earlier][:MAX_USED_COMMANDS])
 
 
 def _make_title_function(key: str, **facts: object) -> Callable[[Language], str]:
@@ -140,34 +141,38 @@ def _list_action_commands(
 ) -> Iterator[WindowCommand]:
     context = frame.context
 
-    def act(name: str, find_refusal: Callable[[], str] = lambda: "", icon: str = "terminal") -> WindowCommand:
+    def make_action_command(
+        name: str, find_refusal: Callable[[], str] = lambda: "", icon: str = "terminal"
+    ) -> WindowCommand:
         key = COMMAND_KEYS.get(name, "")
         return WindowCommand(
             name, _make_title_function(f"command.{name}"), acts[name], icon, key, find_refusal=find_refusal
         )
 
-    yield act("unfinished")
-    yield act("left_open")
-    yield act("mentions")
+    yield make_action_command("unfinished")
+    yield make_action_command("left_open")
+    yield make_action_command("mentions")
     yield _make_purchase_command(frame, typed_number)
     yield _make_export_command(frame)
-    yield act("copy_link", lambda: "" if link_of_route(frame.current_route) else context.translate("link.none"))
-    yield act("reread")
-    yield act("notices")
-    yield act("notifications")
-    yield act("lock", icon="lock")
-    yield act("help")
-    yield act("keys")
-    yield act("about")
-    yield act("sign_out", partial(_find_sign_out_refusal, context))
-    yield act("quit")
+    yield make_action_command(
+        "copy_link", lambda: "" if link_of_route(frame.current_route) else context.translate("link.none")
+    )
+    yield make_action_command("reread")
+    yield make_action_command("notices")
+    yield make_action_command("notifications")
+    yield make_action_command("lock", icon="lock")
+    yield make_action_command("help")
+    yield make_action_command("keys")
+    yield make_action_command("about")
+    yield make_action_command("sign_out", partial(_find_sign_out_refusal, context))
+    yield make_action_command("quit")
 
 
 def _make_purchase_command(frame: WindowFrame, typed_number: str | None) -> WindowCommand:
     """Return the command that opens the purchase dialog for the typed corporation number or, if none is typed, for
     the corporation on the lookup page."""
     context, route = frame.context, frame.current_route
-    number = typed_number or (_parse_number_or_empty(route.text) if isinstance(route, LookupRoute) else "")
+    number = typed_number or (_parse_corporation_number(route.text) if isinstance(route, LookupRoute) else "")
 
     def find_refusal() -> str:
         return context.find_disabled_reason("purchase") or (
@@ -181,7 +186,7 @@ def _make_purchase_command(frame: WindowFrame, typed_number: str | None) -> Wind
     )
 
 
-def _parse_number_or_empty(text: str) -> str:
+def _parse_corporation_number(text: str) -> str:
     """Return the corporation number that `text` means; "" if the text is no corporation number."""
     try:
         return parse_number(text).value
@@ -216,13 +221,13 @@ def _find_sign_out_refusal(context: WindowContext) -> str:
 def _list_setting_commands(context: WindowContext) -> Iterator[WindowCommand]:
     for theme in THEME_CHOICES:
         title = _make_choice_title_function("command.theme", f"theme.{theme}")
-        yield WindowCommand(f"theme.{theme}", title, partial(choose_theme, context, theme))
+        yield WindowCommand(f"theme.{theme}", title, partial(apply_and_store_theme, context, theme))
     for language in _TITLE_LANGUAGES:
         title = _make_choice_title_function("command.language", f"language.{language}")
         yield WindowCommand(f"language.{language}", title, partial(context.change_language, language))
     for size in TEXT_SIZES_PERCENT:
         title = _make_title_function("command.text_size", percent=size)
-        yield WindowCommand(f"text_size.{size}", title, partial(choose_text_size, context, size))
+        yield WindowCommand(f"text_size.{size}", title, partial(apply_and_store_text_size, context, size))
     for density in DENSITY_CHOICES:
         title = _make_choice_title_function("command.density", f"density.{density}")
-        yield WindowCommand(f"density.{density}", title, partial(choose_density, context, density))
+        yield WindowCommand(f"density.{density}", title, partial(apply_and_store_density, context, density))

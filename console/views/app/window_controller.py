@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QApplication
 from console.domain.access.read_only import ReadOnlySwitch
 from console.services.desk_requests.waiting import RequestWait
 from console.views.app.background_refresh import BackgroundRefresh
-from console.views.app.last_screen import LastScreen
-from console.views.app.window_links import WindowLinks
+from console.views.app.last_screen import LastScreenStorage
+from console.views.app.window_links import WindowLinkHandler
 from console.views.frame.main_window import WindowFrame
 from console.views.help.command_keys import COMMAND_KEYS
 from console.views.left_open.leaving import LeavingQuestion
@@ -107,14 +107,14 @@ class WindowController(QObject):
         self.frame, self.context = frame, frame.context
         install_focus_ring()
         frame.make_page = self._make_page
-        frame.may_close = self._may_close
+        frame.may_close = self._may_close_window
         frame.closing.connect(self._stop_timers)
         self.background_refresh = BackgroundRefresh(self.context, self)
-        self.last_screen = LastScreen(frame)
+        self.last_screen = LastScreenStorage(frame)
         self.idle_lock = IdleLock(frame)
         self.idle_lock.other_requested.connect(self.sign_out_requested)
-        self.idle_lock.attended_changed.connect(self.background_refresh.set_attended)
-        self.links = WindowLinks(frame, self)
+        self.idle_lock.attended_changed.connect(self.background_refresh.set_intervals_by_attendance)
+        self.links = WindowLinkHandler(frame, self)
         self.leaving = LeavingQuestion(frame)
         self.notifications = NotificationWatch(frame)
         self.notifications.link_opened.connect(self.links.show_link)
@@ -122,21 +122,21 @@ class WindowController(QObject):
         self.acts: dict[str, Callable[[], object]] = {
             "search": self._open_search,
             "reread": frame.reload_page,
-            "notices": self._open_notices,
+            "notices": self._open_notices_dialog,
             "lock": self.idle_lock.lock_window,
             "copy_link": self.links.copy_link,
-            "help": self._open_help,
-            "keys": self._open_shortcuts,
+            "help": self._open_help_dialog,
+            "keys": self._open_shortcuts_dialog,
             "quit": frame.window.close,
-            "about": self._open_about,
-            "notifications": self._open_notifications,
-            "unfinished": self._open_unfinished,
-            "left_open": self._open_left_open,
-            "mentions": self._open_mentions,
-            "sign_out": self._sign_out,
+            "about": self._open_about_dialog,
+            "notifications": self._open_notifications_dialog,
+            "unfinished": self._open_unfinished_dialog,
+            "left_open": self._open_left_open_tab,
+            "mentions": self._open_mentions_tab,
+            "sign_out": self._request_sign_out,
         }
         self._bind_shortcuts()
-        frame.mentions_requested.connect(self._open_mentions)
+        frame.mentions_requested.connect(self._open_mentions_tab)
         frame.window_cover.cover_shown.connect(self._update_shortcuts)
         frame.window_cover.cover_removed.connect(self._update_shortcuts)
         self.context.services_opened.connect(self._open_first_page)
@@ -161,7 +161,7 @@ class WindowController(QObject):
         self._command_palette: CommandPalette | None = None
         self._person_menu: PersonMenu | None = None
         self.frame.top.search_requested.connect(self._open_search)
-        self.frame.top.operator_requested.connect(self._open_menu)
+        self.frame.top.operator_requested.connect(self._open_person_menu)
         self.frame.status.link_pressed.connect(self._open_status_link)
 
     @property
@@ -183,14 +183,14 @@ class WindowController(QObject):
             self._person_menu = PersonMenu(self.frame)
             self._person_menu.lock_requested.connect(self.idle_lock.lock_window)
             self._person_menu.link_requested.connect(self.links.copy_link)
-            self._person_menu.notifications_requested.connect(self._open_notifications)
-            self._person_menu.about_requested.connect(self._open_about)
-            self._person_menu.left_open_requested.connect(self._open_left_open)
-            self._person_menu.sign_out_requested.connect(self._sign_out)
+            self._person_menu.notifications_requested.connect(self._open_notifications_dialog)
+            self._person_menu.about_requested.connect(self._open_about_dialog)
+            self._person_menu.left_open_requested.connect(self._open_left_open_tab)
+            self._person_menu.sign_out_requested.connect(self._request_sign_out)
         return self._person_menu
 
     @Slot()
-    def _open_menu(self) -> None:
+    def _open_person_menu(self) -> None:
         self.person_menu.open()
 
     def _bind_shortcuts(self) -> None:
@@ -216,7 +216,7 @@ class WindowController(QObject):
     @Slot()
     def _open_first_page(self) -> None:
         self.frame.show_route(self.frame.current_route or HomeRoute())
-        self.links.open_waiting_link()
+        self.links.open_received_link()
 
     def _open_password_dialog(self, request: PasswordRequest) -> None:
         from console.views.sign_in.password_dialog import open_password_dialog
@@ -247,26 +247,26 @@ class WindowController(QObject):
             show_adjacent_tab(self.frame.current_page, step)
 
     @Slot()
-    def _open_shortcuts(self) -> None:
+    def _open_shortcuts_dialog(self) -> None:
         from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 
         open_shortcuts_dialog(self.frame, self.frame.current_page)
 
     @Slot()
-    def _open_help(self) -> None:
+    def _open_help_dialog(self) -> None:
         from console.views.help.help_dialog import open_help_dialog
 
         open_help_dialog(self.frame, self.frame.current_page)
         self.context.first_tasks.mark_done(FirstTask.HELP)
 
     @Slot()
-    def _open_about(self) -> None:
+    def _open_about_dialog(self) -> None:
         from console.views.help.about_dialog import open_about_dialog
 
         open_about_dialog(self.frame)
 
     @Slot()
-    def _open_notifications(self) -> None:
+    def _open_notifications_dialog(self) -> None:
         from console.views.notifications.dialog import NotificationsDialog
 
         has_desktop = self.notifications.desktop.is_available
@@ -278,35 +278,35 @@ class WindowController(QObject):
         dialog is shown."""
         self.links.raise_window()
         if not self.frame.window_cover.is_covered and QApplication.activeModalWidget() is None:
-            self._open_notices()
+            self._open_notices_dialog()
 
     @Slot()
-    def _open_unfinished(self) -> None:
+    def _open_unfinished_dialog(self) -> None:
         from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 
         open_unfinished_dialog(self.frame)
 
     @Slot()
-    def _open_left_open(self) -> None:
+    def _open_left_open_tab(self) -> None:
         from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 
         open_unfinished_dialog(self.frame).show_tab("own")
 
     @Slot()
-    def _open_mentions(self) -> None:
+    def _open_mentions_tab(self) -> None:
         from console.views.left_open.unfinished_dialog import open_unfinished_dialog
 
         open_unfinished_dialog(self.frame).show_tab("mentions")
 
     @Slot()
-    def _sign_out(self) -> None:
+    def _request_sign_out(self) -> None:
         """Emit `sign_out_requested`, unless the window first shows the person's unfinished work; a button there
         then emits it."""
         if self.context.running_acting_calls or self.leaving.may_leave(self.sign_out_requested.emit, "menu.sign_out"):
             self.sign_out_requested.emit()
 
     @Slot()
-    def _open_notices(self) -> None:
+    def _open_notices_dialog(self) -> None:
         from console.views.app.notices_dialog import open_notices_dialog
 
         open_notices_dialog(self.frame)
@@ -314,9 +314,9 @@ class WindowController(QObject):
     @Slot(str)
     def _open_status_link(self, key: str) -> None:
         if key == "notices":
-            self._open_notices()
+            self._open_notices_dialog()
         else:
-            self._open_unfinished()
+            self._open_unfinished_dialog()
 
     @Slot()
     def _apply_language(self) -> None:
@@ -342,13 +342,15 @@ class WindowController(QObject):
         self._show_recovery_toast()
         state, lost_count = self.context.connection_state, self.context.work_counts.lost_operation_count
         if state.lost_since is not None:
-            self._show_state_bar(("screen.offline", "screen.state.offline", state.lost_since))
+            self._show_connection_state_bar(("screen.offline", "screen.state.offline", state.lost_since))
         elif lost_count is not None:
             self._show_rollback_bar(lost_count)
         elif (switch := state.shown_switch) is not None:
             self._show_read_only_bar(switch)
         elif state.worker_away_since is not None:
-            self._show_state_bar(("screen.worker_away", "screen.worker_away.words", state.worker_away_since))
+            self._show_connection_state_bar(
+                ("screen.worker_away", "screen.worker_away.words", state.worker_away_since)
+            )
         else:
             self._show_leftovers_bar()
 
@@ -375,7 +377,7 @@ class WindowController(QObject):
         elif was_away and not self._was_away and not self._was_lost:
             self.context.show_toast(self.context.translate("status.worker_again", at=self.context.now()))
 
-    def _show_state_bar(self, state: tuple[str, str, datetime]) -> None:
+    def _show_connection_state_bar(self, state: tuple[str, str, datetime]) -> None:
         """Show a bar about a state of the connection. `state` is the wording key of the bar's bold text, the
         wording key of its sentence, and the instant when the state began. Do nothing if this bar is already
         shown.
@@ -403,7 +405,7 @@ class WindowController(QObject):
             self.frame.show_bar(None)
             return
         see = KeyButton(self.context.translate("screen.leftovers.act"), kind="inline")
-        see.clicked.connect(self._open_leftovers)
+        see.clicked.connect(self._open_leftovers_dialog)
         close = KeyButton(self.context.translate("action.close"), kind="inline")
         close.clicked.connect(self._hide_leftovers_bar)
         words = self.context.translate("screen.leftovers.words", count=len(names))
@@ -412,11 +414,11 @@ class WindowController(QObject):
         )
 
     @Slot()
-    def _open_leftovers(self) -> None:
-        from console.views.app.leftovers_dialog import LeftoversDialog
+    def _open_leftovers_dialog(self) -> None:
+        from console.views.app.leftovers_dialog import LeftoverCredentialsDialog
 
         if self.context.connection_state.leftovers is not None:
-            LeftoversDialog(self.context, self.context.connection_state.leftovers, self.frame.window).open()
+            LeftoverCredentialsDialog(self.context, self.context.connection_state.leftovers, self.frame.window).open()
 
     @Slot()
     def _hide_leftovers_bar(self) -> None:
@@ -438,23 +440,23 @@ class WindowController(QObject):
             self._rollback_bar.show_text(lead, words)
             return
         button = KeyButton(self.context.translate("screen.went_back.act"))
-        button.clicked.connect(self._open_alerts)
+        button.clicked.connect(self._open_alerts_page)
         self._rollback_bar = NotificationBar(lead, words, tone="bad", button=button)
         self.frame.show_bar(self._rollback_bar)
 
     @Slot()
-    def _open_alerts(self) -> None:
+    def _open_alerts_page(self) -> None:
         self.frame.show_route(AlertsRoute())
 
-    def _may_close(self) -> bool:
+    def _may_close_window(self) -> bool:
         """Return True if the window may close now. Return False and open a dialog if acting calls (writes, or
         requests to a provider) are running, or if the person's unfinished work must be shown first."""
         if not self.context.running_acting_calls:
             return self.leaving.may_leave(self.frame.window.close, "dialog.unfinished.close_window")
-        from console.views.app.close_dialog import open_close_dialog
+        from console.views.app.close_dialog import open_running_calls_dialog
 
         self.leaving.skip_question()
-        open_close_dialog(self.frame)
+        open_running_calls_dialog(self.frame)
         return False
 
     @Slot()

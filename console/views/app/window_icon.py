@@ -5,7 +5,7 @@ from PySide6.QtGui import QIcon
 from console.resource_paths import resources_dir
 
 
-def window_icon() -> QIcon:
+def make_window_icon() -> QIcon:
     """Return the icon with all sizes in `resources/desktop/icons`. Qt reads the file of a size when it needs that
     size."""
     icon = QIcon()

@@ -9,7 +9,7 @@ from console.views.links.listener import LinkListener
 from console.views.links.routes import link_of_route, route_of_link
 
 
-class WindowLinks(QObject):
+class WindowLinkHandler(QObject):
     """Copies the link of the visible page, and opens the pages of links that other processes send. A link never
     acts: it only opens a page.
 
@@ -24,9 +24,9 @@ class WindowLinks(QObject):
         self._waiting: Link | None = None
         self.listener = LinkListener(self._context.settings.home, self)
         self.listener.link_received.connect(self.show_link)
-        frame.window_cover.cover_removed.connect(self.open_waiting_link)
+        frame.window_cover.cover_removed.connect(self.open_received_link)
 
-    def open_first_link(self, link: Link | None) -> None:
+    def open_link_at_start(self, link: Link | None) -> None:
         """Open the page of this link as soon as the services are open; do nothing for None."""
         if link is not None:
             self._waiting = link
@@ -37,7 +37,7 @@ class WindowLinks(QObject):
         removed."""
         self._waiting = link
         self.raise_window()
-        self.open_waiting_link()
+        self.open_received_link()
 
     def raise_window(self) -> None:
         """Bring the window to the front of all windows; restore it if it is minimized."""
@@ -48,7 +48,7 @@ class WindowLinks(QObject):
         window.activateWindow()
 
     @Slot()
-    def open_waiting_link(self) -> None:
+    def open_received_link(self) -> None:
         """Open the page of the received link that has not been opened yet. Do nothing if there is none or the
         window is covered. While a dialog is open, show a toast instead."""
         link = self._waiting

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from console.domain.payments.records import Refund
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import proposal_title
+from console.views.approvals.cards import format_proposal_title
 from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, route_to
@@ -18,14 +18,14 @@ def make_arrival_toast(arrived: Sequence[_RequestOrProposal], context: WindowCon
     """Return the toast about newly arrived requests and proposals: their number, and the titles of the first
     three. A click on the toast opens the page of the first record."""
     titles = [
-        case_words.title(waiting, context) if isinstance(waiting, Refund) else proposal_title(waiting, context)
+        case_words.title(waiting, context) if isinstance(waiting, Refund) else format_proposal_title(waiting, context)
         for waiting in arrived[:_MAX_TITLES_IN_TOAST]
     ]
     words = context.translate("approvals.arrived", n=len(arrived))
-    return Toast(words, " · ".join(titles), "half_disc", "progress", _route_to_record(arrived[0]))
+    return Toast(words, " · ".join(titles), "half_disc", "progress", _find_record_route(arrived[0]))
 
 
-def _route_to_record(waiting: _RequestOrProposal) -> RecordPageRoute | None:
+def _find_record_route(waiting: _RequestOrProposal) -> RecordPageRoute | None:
     if isinstance(waiting, Refund):
         return route_to("refund", waiting.id)
     return None if waiting.kind == "operation" else route_to(waiting.kind, int(waiting.record_id))

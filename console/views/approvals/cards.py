@@ -17,13 +17,13 @@ from console.wording import catalogue as wording
 from console.wording import records as record_texts
 
 PROPOSAL_KIND = "proposal"
-MAX_ANSWER_AGE_SECONDS = 900.0
+MAX_PROVIDER_ANSWER_AGE_SECONDS = 900.0
 """Maximum age in seconds of the payment provider's last answer; with an older answer, a refund can't be approved."""
 _STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 @dataclass(frozen=True, slots=True)
-class InboxCard:
+class ApprovalCard:
     """A card in the list: the texts about one refund request or one proposed outcome. `ref` is ("refund", its id)
     or (PROPOSAL_KIND, the proposal's id). A screen reader speaks `name` before the other texts; `title` is the
     number by which people know the record. `remark` is the last line of the card, with an icon (`shape`, "" for
@@ -40,17 +40,17 @@ class InboxCard:
     shape: str = ""
     tone: Tone = "muted"
 
-    def spoken_text(self) -> str:
+    def format_spoken_text(self) -> str:
         parts = (self.name, self.title, self.amount, self.detail, self.age, self.remark)
         return ", ".join(part for part in dict.fromkeys(parts) if part)
 
 
-def refund_card(refund: Refund, context: WindowContext, summary: RequestSummary | None = None) -> InboxCard:
+def make_refund_card(refund: Refund, context: WindowContext, summary: RequestSummary | None = None) -> ApprovalCard:
     """Return the card of a refund that waits for a decision or has just been decided. The service reads a summary
     only for the first requests of the list; without one, the card names only the refund and its maker."""
     name = case_words.title(refund, context)
     remark, shape, tone = _make_refund_remark(refund, context, context.now(), summary)
-    return InboxCard(
+    return ApprovalCard(
         ("refund", refund.id),
         name,
         summary.payment.merchant_payment_id if summary else name,
@@ -65,27 +65,27 @@ def refund_card(refund: Refund, context: WindowContext, summary: RequestSummary 
     )
 
 
-def proposal_card(proposal: WaitingProposal, context: WindowContext) -> InboxCard:
+def make_proposal_card(proposal: WaitingProposal, context: WindowContext) -> ApprovalCard:
     """Return the card of a proposed outcome. Its last line shows the proposed state, or the reason why the acting
     person can't confirm the proposal."""
-    remark = proposal_refusal_text(proposal, context)
+    remark = format_proposal_refusal(proposal, context)
     number = proposal.corporation_number
-    title = proposal_title(proposal, context)
-    return InboxCard(
+    title = format_proposal_title(proposal, context)
+    return ApprovalCard(
         (PROPOSAL_KIND, proposal.id),
         title,
         title,
-        proposal_amount(proposal, context),
+        format_proposal_amount(proposal, context),
         wording.format_number(number)
         if number
         else context.translate("approvals.proposed_by", person=proposal.person),
         context.age_text(proposal.since),
-        remark or context.translate("approvals.proposed", state=proposed_state_text(proposal, context)),
+        remark or context.translate("approvals.proposed", state=format_proposed_state(proposal, context)),
         "person" if remark else "",
     )
 
 
-def proposal_title(proposal: WaitingProposal, context: WindowContext) -> str:
+def format_proposal_title(proposal: WaitingProposal, context: WindowContext) -> str:
     """Return the title of the record whose outcome is proposed: a payment, a refund, a credit check or an
     operation."""
     match proposal.kind:
@@ -98,7 +98,7 @@ def proposal_title(proposal: WaitingProposal, context: WindowContext) -> str:
     return f"{context.translate('operation_screen.title')} {wording.shorten_id(proposal.record_id)}"
 
 
-def proposal_amount(proposal: WaitingProposal, context: WindowContext) -> str:
+def format_proposal_amount(proposal: WaitingProposal, context: WindowContext) -> str:
     """Return the amount of the payment or refund; "" if it is unknown. AlarmBox states no price of a purchase, so
     the text for a credit check says that the charge is unknown."""
     if proposal.kind == "credit-check":
@@ -109,7 +109,7 @@ def proposal_amount(proposal: WaitingProposal, context: WindowContext) -> str:
     return wording.format_amount(sign * proposal.amount_minor, proposal.currency)
 
 
-def proposed_state_text(proposal: WaitingProposal, context: WindowContext) -> str:
+def format_proposed_state(proposal: WaitingProposal, context: WindowContext) -> str:
     """Return the name of the proposed state. A proposal about a credit check always says that it was not bought; a
     proposal about an operation always says that it failed."""
     match proposal.kind:
@@ -120,7 +120,7 @@ def proposed_state_text(proposal: WaitingProposal, context: WindowContext) -> st
     return record_words.make_state_cell(f"{proposal.kind}.{proposal.state}", context.language).word
 
 
-def proposal_refusal_text(proposal: WaitingProposal, context: WindowContext) -> str:
+def format_proposal_refusal(proposal: WaitingProposal, context: WindowContext) -> str:
     """Return the sentence why the acting person can't confirm the proposal; "" if the person can confirm it."""
     if proposal.refusal == "role":
         return context.missing_right_text("resolve_second") or context.translate("reason.role")
@@ -131,7 +131,7 @@ def count_reasons_against(summary: RequestSummary, now: datetime) -> int:
     """Return the number of reasons against a refund request: risk signals, broken rules, and one more if the
     provider's last answer about the payment is missing or too old for a decision."""
     asked = summary.payment.told_at
-    is_old = asked is None or (now - asked).total_seconds() > MAX_ANSWER_AGE_SECONDS
+    is_old = asked is None or (now - asked).total_seconds() > MAX_PROVIDER_ANSWER_AGE_SECONDS
     return summary.reasons_against + is_old
 
 

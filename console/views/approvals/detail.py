@@ -12,7 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import MoneyParts, RefundView, RiskSignal
 from console.domain.payments.states import RefundState
-from console.views.approvals.cards import MAX_ANSWER_AGE_SECONDS
+from console.views.approvals.cards import MAX_PROVIDER_ANSWER_AGE_SECONDS
 from console.views.money.base_page import make_fact_list
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import money_view as money_facts
@@ -167,7 +167,7 @@ class ApprovalView(QScrollArea):
 
     # -- display
 
-    def set_layout(self, *, side_by_side: bool) -> None:
+    def arrange_panels(self, *, side_by_side: bool) -> None:
         """Arrange two panels side by side, or one below the other in a narrow window: the request, and the
         comparison of the payment's values at the time of the request with the present ones."""
         self._side_by_side = side_by_side
@@ -198,7 +198,7 @@ class ApprovalView(QScrollArea):
             *([] if is_waiting else [self._make_result_panel(view)]),
             self._make_reasons_against_panel(view),
             self._make_request_panel(view),
-            self._make_sides_panel(view),
+            self._make_compared_sides_panel(view),
             self._make_money_panel(view),
             self._make_fulfilled_checks_panel(view),
             self._make_earlier_refunds_panel(view.earlier),
@@ -207,7 +207,7 @@ class ApprovalView(QScrollArea):
         content.setLayout(make_column(*parts, None, gap=18, margins=(_CONTENT_MARGIN_PX, 14, _CONTENT_MARGIN_PX, 16)))
         self.setWidget(content)
         self._fit_side_panels()
-        self.setAccessibleName(approval_title(view, self._context))
+        self.setAccessibleName(format_approval_title(view, self._context))
         self.verticalScrollBar().setValue(at)
         self._mark_read_later()
 
@@ -225,15 +225,15 @@ class ApprovalView(QScrollArea):
                 reasons.append(("cross", refund_words.check_sentence(check, context, view.record.currency), "", None))
         return reasons
 
-    def stale_answer_text(self, view: RefundView) -> str:
+    def format_stale_answer(self, view: RefundView) -> str:
         """Return the sentence which says that the provider's last answer about the payment is missing or too old
         for a decision; "" if the answer is recent enough."""
         side, context = view.payment_sides[money_facts.GATEWAY_SIDE_INDEX], self._context
         if side.asked is None:
             return context.translate("approvals.never_asked")
-        if money_facts.is_answer_stale(side, context.now(), MAX_ANSWER_AGE_SECONDS):
+        if money_facts.is_answer_stale(side, context.now(), MAX_PROVIDER_ANSWER_AGE_SECONDS):
             return context.translate(
-                "approvals.old_fact", age=context.now() - side.asked, limit=int(MAX_ANSWER_AGE_SECONDS // 60)
+                "approvals.old_fact", age=context.now() - side.asked, limit=int(MAX_PROVIDER_ANSWER_AGE_SECONDS // 60)
             )
         return ""
 
@@ -241,7 +241,7 @@ class ApprovalView(QScrollArea):
         translate, reasons, stale_sentence = (
             self._context.translate,
             self.list_reasons_against(view),
-            self.stale_answer_text(view),
+            self.format_stale_answer(view),
         )
         count = len(reasons) + bool(stale_sentence)
         head = make_row(
@@ -310,7 +310,7 @@ class ApprovalView(QScrollArea):
         columns_box = self._request_and_changes_box = make_row(
             make_titled_panel(translate("approvals.asked"), request, heading=3), comparison_panel, gap=24
         )
-        self.set_layout(side_by_side=self._side_by_side)
+        self.arrange_panels(side_by_side=self._side_by_side)
         columns_box.setStretch(0, 1)
         columns_box.setStretch(1, 1)
         holder.setLayout(columns_box)
@@ -356,7 +356,7 @@ class ApprovalView(QScrollArea):
             return self._context.translate(f"state.order.{value}")
         return case_words.mask_payer(str(value)) if name == "payer" else str(value)
 
-    def _make_sides_panel(self, view: RefundView) -> QWidget:
+    def _make_compared_sides_panel(self, view: RefundView) -> QWidget:
         """Return the panels that compare the payment on its three sides: its state in this database, at the
         payment provider and in the order, each with the time since it was read."""
         strip = self._money_strip = RecordSideStrip(
@@ -445,11 +445,11 @@ class ApprovalView(QScrollArea):
         else:
             words = context.translate("approvals.after_at_once", provider=provider)
         self._end = RequestEndPanel(context.translate("approvals.afterwards"), words)
-        self._end.reached.connect(self._show_final_content)
+        self._end.reached.connect(self._scroll_to_end_panel)
         return self._end
 
     @Slot()
-    def _show_final_content(self) -> None:
+    def _scroll_to_end_panel(self) -> None:
         if self._end is not None:
             self.ensureWidgetVisible(self._end)
             self._mark_end_reached()
@@ -472,7 +472,7 @@ class ApprovalView(QScrollArea):
         self.risk_signal_opened.emit(str(sender.property("kind")), int(sender.property("case")))
 
 
-def approval_title(view: RefundView, context: WindowContext) -> str:
+def format_approval_title(view: RefundView, context: WindowContext) -> str:
     amount = wording.format_amount(view.record.amount_minor, view.record.currency)
     if view.record.state not in _STATES_BEFORE_SENDING:
         return context.translate(
@@ -483,7 +483,7 @@ def approval_title(view: RefundView, context: WindowContext) -> str:
     return context.translate("dialog.approve.title", amount=amount)
 
 
-def approval_badges(view: RefundView, context: WindowContext) -> list[Badge]:
+def make_approval_badges(view: RefundView, context: WindowContext) -> list[Badge]:
     return [
         Badge.from_badge_key(key, context.language) for key in case_words.get_badge_keys(view.record, context.now())
     ]

@@ -25,7 +25,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.records import Refund
 from console.domain.payments.service_results import ApprovalInbox, RequestSummary
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import PROPOSAL_KIND, InboxCard, proposal_card, refund_card
+from console.views.approvals.cards import PROPOSAL_KIND, ApprovalCard, make_proposal_card, make_refund_card
 from console.views.runtime.context import WindowContext
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import RecordRef
@@ -44,11 +44,11 @@ from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_colu
 from console.wording import catalogue as wording
 
 ModelIndex = QModelIndex | QPersistentModelIndex
-CardGroup = tuple[str, tuple[InboxCard, ...]]
-Proposals = tuple[WaitingProposal, ...]
-_PAD_X_PX, _PAD_Y_PX, _SHAPE_PX = 20, 9, 14
+CardGroup = tuple[str, tuple[ApprovalCard, ...]]
+WaitingProposals = tuple[WaitingProposal, ...]
+_CARD_PADDING_X_PX, _CARD_PADDING_Y_PX, _CARD_ICON_SIZE_PX = 20, 9, 14
 _VISIBLE_CARDS_IN_NARROW_WINDOW = 2.5
-_MAX_WIDGET_PX = (1 << 24) - 1  # Qt's maximum size: no limit
+_MAX_WIDGET_SIZE_PX = (1 << 24) - 1  # Qt's maximum size: no limit
 
 
 class _CardModel(QAbstractListModel):
@@ -57,7 +57,7 @@ class _CardModel(QAbstractListModel):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.lines: list[InboxCard | str] = []
+        self.lines: list[ApprovalCard | str] = []
 
     def rowCount(self, parent: ModelIndex = QModelIndex()) -> int:  # noqa: B008 - Qt's own signature
         return 0 if parent.isValid() else len(self.lines)
@@ -65,31 +65,31 @@ class _CardModel(QAbstractListModel):
     def data(self, index: ModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         line = self.lines[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
-            return line if isinstance(line, str) else line.spoken_text()
+            return line if isinstance(line, str) else line.format_spoken_text()
         return None
 
     def flags(self, index: ModelIndex) -> Qt.ItemFlag:
-        if self.card_at(index.row()) is None:
+        if self.find_card(index.row()) is None:
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
 
-    def card_at(self, row: int) -> InboxCard | None:
+    def find_card(self, row: int) -> ApprovalCard | None:
         line = self.lines[row] if 0 <= row < len(self.lines) else None
-        return line if isinstance(line, InboxCard) else None
+        return line if isinstance(line, ApprovalCard) else None
 
-    def show_lines(self, lines: list[InboxCard | str]) -> None:
+    def show_lines(self, lines: list[ApprovalCard | str]) -> None:
         self.beginResetModel()
         self.lines = lines
         self.endResetModel()
 
-    def update_lines(self, lines: list[InboxCard | str]) -> None:
+    def update_lines(self, lines: list[ApprovalCard | str]) -> None:
         """Replace the texts of the lines, which must be the same cards and headings in the same order. The
         selection stays."""
         self.lines = lines
         self.dataChanged.emit(self.index(0), self.index(len(lines) - 1))
 
 
-class RequestList(RememberedCurrentItem, QListView):
+class ApprovalCardList(RememberedCurrentItem, QListView):
     """The list widget with the cards under the headings of their groups. The keys Up, Down, Home and End select
     another card. A card's ref is the kind and id of its request or proposal.
 
@@ -119,21 +119,21 @@ class RequestList(RememberedCurrentItem, QListView):
     # -- cards
 
     @property
-    def cards(self) -> tuple[InboxCard, ...]:
-        return tuple(line for line in self._cards.lines if isinstance(line, InboxCard))
+    def cards(self) -> tuple[ApprovalCard, ...]:
+        return tuple(line for line in self._cards.lines if isinstance(line, ApprovalCard))
 
-    def line_at(self, row: int) -> InboxCard | str:
+    def get_line(self, row: int) -> ApprovalCard | str:
         return self._cards.lines[row]
 
     @property
     def current_ref(self) -> RecordRef | None:
-        card = self._cards.card_at(self.currentIndex().row())
+        card = self._cards.find_card(self.currentIndex().row())
         return card.ref if card is not None else None
 
-    def show_groups(self, groups: Sequence[tuple[str, Sequence[InboxCard]]]) -> None:
+    def show_groups(self, groups: Sequence[tuple[str, Sequence[ApprovalCard]]]) -> None:
         """Show these groups; each is a heading and its cards. The selected card stays selected if one of the
         groups contains it."""
-        lines: list[InboxCard | str] = []
+        lines: list[ApprovalCard | str] = []
         for heading, cards in groups:
             lines += [heading, *cards]
         if lines and _list_line_keys(lines) == _list_line_keys(self._cards.lines):
@@ -142,27 +142,27 @@ class RequestList(RememberedCurrentItem, QListView):
         current = self.current_ref
         self._is_filling = True
         self._cards.show_lines(lines)
-        self.go_to(current)
+        self.select_card(current)
         self._is_filling = False
 
-    def go_to(self, ref: RecordRef | None) -> None:
+    def select_card(self, ref: RecordRef | None) -> None:
         """Select the card with this ref (kind and id); do nothing if the list doesn't contain it."""
         for row, line in enumerate(self._cards.lines):
-            if isinstance(line, InboxCard) and line.ref == ref and self.currentIndex().row() != row:
+            if isinstance(line, ApprovalCard) and line.ref == ref and self.currentIndex().row() != row:
                 self.setCurrentIndex(self._cards.index(row))
 
     # -- keys and display
 
     def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
         super().currentChanged(current, previous)
-        card = self._cards.card_at(current.row())
+        card = self._cards.find_card(current.row())
         if card is not None and not self._is_filling:
             self.current_changed.emit(card.ref)
 
     def moveCursor(self, action: QListView.CursorAction, modifiers: Qt.KeyboardModifier) -> QModelIndex:
         """Return the model index of the card to which a key moves. Home and End mean the first and the last card;
         Qt's own implementation returns a heading, which can't be selected."""
-        rows = [row for row in range(self._cards.rowCount()) if self._cards.card_at(row) is not None]
+        rows = [row for row in range(self._cards.rowCount()) if self._cards.find_card(row) is not None]
         ends = {QListView.CursorAction.MoveHome: rows[:1], QListView.CursorAction.MoveEnd: rows[-1:]}
         for row in ends.get(action, ()):
             return self._cards.index(row)
@@ -192,45 +192,45 @@ class RequestList(RememberedCurrentItem, QListView):
             self.scheduleDelayedItemsLayout()
 
 
-def _list_line_keys(lines: Sequence[InboxCard | str]) -> list[RecordRef | str]:
+def _list_line_keys(lines: Sequence[ApprovalCard | str]) -> list[RecordRef | str]:
     return [line if isinstance(line, str) else line.ref for line in lines]
 
 
-def card_height_px() -> int:
+def compute_card_height_px() -> int:
     """Return the height of a card in px: three lines of text and the padding."""
-    return 3 * current_appearance().line_height("body") + 2 * _PAD_Y_PX
+    return 3 * current_appearance().line_height("body") + 2 * _CARD_PADDING_Y_PX
 
 
 class _CardDelegate(QStyledItemDelegate):
-    def __init__(self, view: RequestList) -> None:
+    def __init__(self, view: ApprovalCardList) -> None:
         super().__init__(view)
         self._view = view
 
     def sizeHint(self, _option: QStyleOptionViewItem, index: ModelIndex) -> QSize:
-        line = self._view.line_at(index.row())
-        return QSize(200, self._heading_height(line) if isinstance(line, str) else card_height_px())
+        line = self._view.get_line(index.row())
+        return QSize(200, self._compute_heading_height(line) if isinstance(line, str) else compute_card_height_px())
 
-    def _heading_height(self, words: str) -> int:
+    def _compute_heading_height(self, words: str) -> int:
         """Return the height of a group's heading in px; its text wraps if it is wider than the list."""
-        room = QRectF(0, 0, self._view.viewport().width() - 2 * _PAD_X_PX, _MAX_WIDGET_PX)
+        room = QRectF(0, 0, self._view.viewport().width() - 2 * _CARD_PADDING_X_PX, _MAX_WIDGET_SIZE_PX)
         metrics = current_appearance().font_metrics("small")
         words_px = metrics.boundingRect(room, Qt.TextFlag.TextWordWrap, words).height()
         return max(current_appearance().row_height("group"), round(words_px) + 10)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex) -> None:
-        line, box, colour = self._view.line_at(index.row()), QRectF(option.rect), current_appearance().colour
+        line, box, colour = self._view.get_line(index.row()), QRectF(option.rect), current_appearance().colour
         if isinstance(line, str):
             painter.fillRect(box, colour("raised"))
             painter.setPen(colour("muted"))
             painter.setFont(current_appearance().font("small"))
             flags = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(box.adjusted(_PAD_X_PX, 0, -_PAD_X_PX, 0), flags, line)
+            painter.drawText(box.adjusted(_CARD_PADDING_X_PX, 0, -_CARD_PADDING_X_PX, 0), flags, line)
         else:
             self._paint_card(painter, option, index, line)
         painter.fillRect(QRectF(box.left(), box.bottom() - 1, box.width(), 1), colour("line"))
 
     def _paint_card(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex, card: InboxCard
+        self, painter: QPainter, option: QStyleOptionViewItem, index: ModelIndex, card: ApprovalCard
     ) -> None:
         box, colour = QRectF(option.rect), current_appearance().colour
         is_current = index.row() == self._view.currentIndex().row()
@@ -246,7 +246,9 @@ class _CardDelegate(QStyledItemDelegate):
             (card.remark, (), card.tone, card.shape),
         )
         for place, (text, runs, tone, shape) in enumerate(lines):
-            line_box = option.rect.adjusted(_PAD_X_PX, _PAD_Y_PX + place * line_px, -_PAD_X_PX, 0)
+            line_box = option.rect.adjusted(
+                _CARD_PADDING_X_PX, _CARD_PADDING_Y_PX + place * line_px, -_CARD_PADDING_X_PX, 0
+            )
             line_box.setHeight(line_px)
             _paint_card_line(painter, line_box, text, runs, tone, shape, is_bold=is_current and not place)
         if is_current and self._view.hasFocus():
@@ -270,7 +272,7 @@ def _paint_card_line(
     painter.setPen(colour("text" if tone == "text" else "muted"))
     draw_font_runs(painter, box.right() - width_px, baseline, runs, bold=is_bold)
     if shape:
-        side = current_appearance().icon_px(_SHAPE_PX)
+        side = current_appearance().icon_px(_CARD_ICON_SIZE_PX)
         draw_cached_shape(painter, shape, x, box.top() + (box.height() - side) / 2, side, colour(tone))
         x += side + 5
     painter.setPen(colour(tone))
@@ -278,9 +280,9 @@ def _paint_card_line(
     draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(text), room_px, bold=is_bold), bold=is_bold)
 
 
-class ApprovalList(Surface):
+class ApprovalListPanel(Surface):
     """The panel with the title of the page, the number of requests that the acting person can decide, and the
-    RequestList.
+    ApprovalCardList.
 
     Signals:
     - chosen(object): the person has selected the request or proposal with this kind and id.
@@ -293,42 +295,42 @@ class ApprovalList(Surface):
         self._context = context
         self._groups: list[CardGroup] = []
         self._summaries: Mapping[int, RequestSummary] = {}
-        self._held_back_inbox: tuple[ApprovalInbox, Proposals] | None = None
-        self.requests = RequestList(context.translate("screen.approvals"))
+        self._held_back_inbox: tuple[ApprovalInbox, WaitingProposals] | None = None
+        self.requests = ApprovalCardList(context.translate("screen.approvals"))
         self.requests.current_changed.connect(self.chosen)
         self.count = TextLabel("", "data", "muted")
         head = Surface(edge="bottom")
         title = TitleLabel(context.translate("screen.approvals"))
         head.setLayout(make_row(title, self.count, None, margins=(24, 12, 16, 12)))
         self.setLayout(make_column(head, self.requests, gap=0, margins=(0, 0, 1, 1)))
-        self.set_layout(side_by_side=True)
+        self.arrange_panels(side_by_side=True)
 
-    def set_layout(self, *, side_by_side: bool) -> None:
+    def arrange_panels(self, *, side_by_side: bool) -> None:
         """Set the size of this panel: beside the request it has a fixed width; above the request, in a narrow
         window, it has the whole width and the height of `_VISIBLE_CARDS_IN_NARROW_WINDOW` cards."""
         width_px = round(tokens().px("layout", "approval_list") * min(current_appearance().scale, 1.3))
-        height_px = round(_VISIBLE_CARDS_IN_NARROW_WINDOW * card_height_px())
+        height_px = round(_VISIBLE_CARDS_IN_NARROW_WINDOW * compute_card_height_px())
         set_style_property(self, "edge", "right" if side_by_side else "bottom")
         self.setMinimumWidth(width_px if side_by_side else 0)
-        self.setMaximumWidth(width_px if side_by_side else _MAX_WIDGET_PX)
+        self.setMaximumWidth(width_px if side_by_side else _MAX_WIDGET_SIZE_PX)
         self.setMinimumHeight(0 if side_by_side else height_px)
-        self.setMaximumHeight(_MAX_WIDGET_PX if side_by_side else height_px)
+        self.setMaximumHeight(_MAX_WIDGET_SIZE_PX if side_by_side else height_px)
 
     @property
-    def cards(self) -> tuple[InboxCard, ...]:
+    def cards(self) -> tuple[ApprovalCard, ...]:
         return self.requests.cards
 
     @property
     def current_ref(self) -> RecordRef | None:
         return self.requests.current_ref
 
-    def go_to(self, ref: RecordRef) -> None:
-        self.requests.go_to(ref)
+    def select_card(self, ref: RecordRef) -> None:
+        self.requests.select_card(ref)
 
     def show_inbox(
         self,
         inbox: ApprovalInbox,
-        proposals: Proposals = (),
+        proposals: WaitingProposals = (),
         *,
         summaries: Mapping[int, RequestSummary] | None = None,
         is_automatic: bool = False,
@@ -356,7 +358,7 @@ class ApprovalList(Surface):
     def show_refund(self, refund: Refund) -> None:
         """Show a newer version of a refund on its card. If the list has no card for it, because the refund was
         decided before the list was read, add one at the end."""
-        card = refund_card(refund, self._context, self._summaries.get(refund.id))
+        card = make_refund_card(refund, self._context, self._summaries.get(refund.id))
         if card.ref not in (shown.ref for shown in self.cards):
             self._groups.append(("decided", (card,)))
         groups = [
@@ -369,7 +371,7 @@ class ApprovalList(Surface):
         headed = [(self._context.translate(f"approvals.group.{name}"), cards) for name, cards in groups]
         self.requests.show_groups(headed)
 
-    def _make_groups(self, inbox: ApprovalInbox, proposals: Proposals) -> list[CardGroup]:
+    def _make_groups(self, inbox: ApprovalInbox, proposals: WaitingProposals) -> list[CardGroup]:
         me = self._context.operator or ""
         own_refunds = [refund for refund in inbox.others if is_same_person(refund.maker, me)]
         other_refunds = [refund for refund in inbox.others if refund not in own_refunds]
@@ -384,8 +386,8 @@ class ApprovalList(Surface):
             (
                 name,
                 (
-                    *(refund_card(refund, context, self._summaries.get(refund.id)) for refund in refunds),
-                    *(proposal_card(proposal, context) for proposal in waiting),
+                    *(make_refund_card(refund, context, self._summaries.get(refund.id)) for refund in refunds),
+                    *(make_proposal_card(proposal, context) for proposal in waiting),
                 ),
             )
             for name, refunds, waiting in groups
@@ -412,7 +414,7 @@ class ApprovalList(Surface):
             current_ref = self.current_ref
             self.show_inbox(*self._held_back_inbox)
             if current_ref is not None and self.current_ref is None and self.first_ref is not None:
-                self.go_to(self.first_ref)  # the current proposal has been decided
+                self.select_card(self.first_ref)  # the current proposal has been decided
 
     @property
     def first_ref(self) -> RecordRef | None:

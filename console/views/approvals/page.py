@@ -17,9 +17,9 @@ from console.domain.payments.service_results import ApprovalInbox, RefundView, R
 from console.domain.payments.states import RefundState
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL_KIND
-from console.views.approvals.detail import ApprovalView, approval_badges, approval_title
-from console.views.approvals.list import ApprovalList
-from console.views.approvals.proposal import ProposalView, proposal_route
+from console.views.approvals.detail import ApprovalView, format_approval_title, make_approval_badges
+from console.views.approvals.list import ApprovalListPanel
+from console.views.approvals.proposal import ProposalPanel, make_proposal_route
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import KeyHint, Page, set_tab_order
@@ -92,15 +92,15 @@ class ApprovalsPage(Page):
         self.proposals: tuple[WaitingProposal, ...] = ()
         self.refund_id = 0
         self.proposal: WaitingProposal | None = None
-        self.list, self.view = ApprovalList(context), ApprovalView(context)
-        self._make_head()
+        self.list, self.view = ApprovalListPanel(context), ApprovalView(context)
+        self._make_request_head()
         self._make_footer()
         self._build_layout()
         self._connect_signals()
 
     # -- construction
 
-    def _make_head(self) -> None:
+    def _make_request_head(self) -> None:
         self.title = TitleLabel(wrap=True, heading=2)
         self.request_of_words = TextLabel("", "body", wrap=True)
         self._badges = make_flow_widget(gap=8)
@@ -132,7 +132,7 @@ class ApprovalsPage(Page):
         self.empty = QWidget()
         self.empty_button: KeyButton | None = None
         self.reading = SkeletonRows(6)
-        self.proposal_view = ProposalView(self.context)
+        self.proposal_view = ProposalPanel(self.context)
         for part in (self.empty, self.reading, self.request_pane, self.proposal_view):
             self.content.addWidget(part)
         self.content.currentChanged.connect(self._show_footer)
@@ -147,7 +147,7 @@ class ApprovalsPage(Page):
         self.add_key_hints()
 
     def _connect_signals(self) -> None:
-        self.list.chosen.connect(self._show_selected)
+        self.list.chosen.connect(self._show_selected_card)
         self.list.requests.entered.connect(self._open_or_focus_current)
         self.proposal_view.opened.connect(self._open_or_focus_current)
         self.list.requests.read_on.connect(self.view.scroll_one_page)
@@ -156,9 +156,9 @@ class ApprovalsPage(Page):
         self.view.probed.connect(self.probe_payment)
         self.view.risk_signal_opened.connect(self._open_record)
         for key, button, act in (
-            ("D", self.decline, self.open_rejection),
-            ("A", self.approve, self.open_approval),
-            ("W", self.withdraw, self.open_withdrawal),
+            ("D", self.decline, self.open_rejection_dialog),
+            ("A", self.approve, self.open_approval_dialog),
+            ("W", self.withdraw, self.open_withdrawal_dialog),
         ):
             button.clicked.connect(act)
             self.bind_shortcut(key, partial(self.press_button, button))
@@ -177,10 +177,10 @@ class ApprovalsPage(Page):
         )  # the provider's answer becomes too old while the person reads
         self._timer.timeout.connect(self._check_answer_age)
         self._timer.start()
-        self.view.focus_moved.connect(self._show_hints)
+        self.view.focus_moved.connect(self._show_key_hints)
 
     @Slot(bool)
-    def _show_hints(self, is_in_request: bool) -> None:
+    def _show_key_hints(self, is_in_request: bool) -> None:
         """Show the keyboard shortcuts of the current proposal, of the list, or, while the focus is inside the
         request, of the request."""
         hints = self.request_key_hints if is_in_request else self.key_hints
@@ -236,22 +236,22 @@ class ApprovalsPage(Page):
         if self.proposal is not None:
             self._show_proposal(self.proposal)
         elif self.refund_id:
-            self.list.go_to(("refund", self.refund_id))
+            self.list.select_card(("refund", self.refund_id))
         elif self.list.first_ref is not None:
-            self._show_selected(self.list.first_ref)
+            self._show_selected_card(self.list.first_ref)
         else:
-            self._show_empty()
+            self._show_empty_state()
         decidable_count = sum(not proposal.refusal for proposal in proposals)
         own_count = len(inbox.to_decide) + decidable_count
         undecided = len(inbox.others) + len(proposals) - decidable_count
         self.hint_bar.count.show_text(self.context.translate("approvals.count", n=own_count, others=undecided))
         self.restore_focus()
 
-    def _show_empty(self) -> None:
+    def _show_empty_state(self) -> None:
         translate, undecided = self.context.translate, len(self.inbox.others)
         words = translate("approvals.empty_others", n=undecided) if undecided else translate("approvals.empty_hint")
         self.empty_button = KeyButton(translate("action.open_queue"))
-        self.empty_button.clicked.connect(self._open_queue)
+        self.empty_button.clicked.connect(self._open_empty_state_queue)
         empty = EmptyState(translate("approvals.empty"), words, shape="check", button=self.empty_button)
         self.content.removeWidget(self.empty)
         self.empty.deleteLater()
@@ -260,7 +260,7 @@ class ApprovalsPage(Page):
         self.content.setCurrentWidget(empty)
 
     @Slot(object)
-    def _show_selected(self, ref: RecordRef) -> None:
+    def _show_selected_card(self, ref: RecordRef) -> None:
         if ref[0] != PROPOSAL_KIND:
             if self.proposal is not None or ref[1] != self.refund_id:
                 self.show_refund(ref[1])
@@ -273,19 +273,19 @@ class ApprovalsPage(Page):
     def _show_proposal(self, proposal: WaitingProposal) -> None:
         """Show this proposal and select its card in the list."""
         self.refund_id, self.proposal = 0, proposal
-        self.list.go_to((PROPOSAL_KIND, proposal.id))
+        self.list.select_card((PROPOSAL_KIND, proposal.id))
         self.hide_bar("act")
         self._update_buttons()
         self.proposal_view.show_proposal(proposal)
         self.content.setCurrentWidget(self.proposal_view)
         set_tab_order(self.list.requests, self.proposal_view.open_button)
-        self._show_hints(False)
+        self._show_key_hints(False)
 
     @Slot()
     def _open_or_focus_current(self) -> None:
         """Open the record of the current proposal, or move the focus into the current request."""
         if self.proposal is not None:
-            self.context.navigate(proposal_route(self.proposal))
+            self.context.navigate(make_proposal_route(self.proposal))
         else:
             self.view.setFocus()
 
@@ -293,9 +293,9 @@ class ApprovalsPage(Page):
         """Read the refund request with this id from the service, show it, and select its card in the list."""
         if self.proposal is not None:
             self.proposal = None
-            self._show_hints(False)
+            self._show_key_hints(False)
         self.refund_id = id
-        self.list.go_to(("refund", id))
+        self.list.select_card(("refund", id))
         self.hide_bar("act")
         self._update_buttons()
         self._read_refund(id)
@@ -337,18 +337,18 @@ class ApprovalsPage(Page):
             return
         self.hide_reading_failure()
         self.view.show_view(view)
-        self._show_head(view)
+        self._show_request_head(view)
         self.list.show_refund(view.record)
-        self.list.go_to(("refund", id))
+        self.list.select_card(("refund", id))
         self.content.setCurrentWidget(self.request_pane)
         buttons = (self.decline, self.withdraw, self.approve)
         set_tab_order(self.list.requests, *self.view.focus_stops, *buttons)
         self._update_buttons()
         self.restore_focus()
 
-    def _show_head(self, view: RefundView) -> None:
+    def _show_request_head(self, view: RefundView) -> None:
         context, payment = self.context, view.payment
-        self.title.show_text(approval_title(view, context))
+        self.title.show_text(format_approval_title(view, context))
         self.request_of_words.show_text(
             context.translate(
                 "approvals.whose",
@@ -361,7 +361,7 @@ class ApprovalsPage(Page):
                 age=context.age_text(view.record.created_at) if view.record.created_at else None,
             )
         )
-        old_badges, self._badges = self._badges, make_flow_widget(*approval_badges(view, context), gap=8)
+        old_badges, self._badges = self._badges, make_flow_widget(*make_approval_badges(view, context), gap=8)
         self._first.replaceWidget(old_badges, self._badges)
         old_badges.hide()
         old_badges.deleteLater()
@@ -374,7 +374,7 @@ class ApprovalsPage(Page):
         this in the request and disable the approval.
         """
         view = self.shown_view
-        if view is not None and self.isVisible() and self.approve.isEnabled() and self.view.stale_answer_text(view):
+        if view is not None and self.isVisible() and self.approve.isEnabled() and self.view.format_stale_answer(view):
             self.view.show_view(view)
         self._update_buttons()
 
@@ -443,7 +443,7 @@ class ApprovalsPage(Page):
         service_reason = self._find_disabled_reason(view, "approve")
         if service_reason:
             return service_reason
-        if self.view.stale_answer_text(view):
+        if self.view.format_stale_answer(view):
             return self.context.translate("approvals.off_old")
         return "" if self.view.is_read else self.context.translate("approvals.off_unread")
 
@@ -456,7 +456,7 @@ class ApprovalsPage(Page):
         for box in (self._first, self._middle):
             box.setDirection(across if side_by_side else down)
         for part in (self.list, self.view):
-            part.set_layout(side_by_side=side_by_side)
+            part.arrange_panels(side_by_side=side_by_side)
 
     # -- actions
 
@@ -469,19 +469,19 @@ class ApprovalsPage(Page):
             self.show_key_refusal(self.context.translate("act.not_for_selected"))
 
     @Slot()
-    def open_approval(self) -> None:
+    def open_approval_dialog(self) -> None:
         """Open the dialog in which the person approves the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.approve.isEnabled():
             self.acts.approve(self.shown_view)
 
     @Slot()
-    def open_rejection(self) -> None:
+    def open_rejection_dialog(self) -> None:
         """Open the dialog in which the person rejects the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.decline.isEnabled():
             self.acts.reject(self.shown_view)
 
     @Slot()
-    def open_withdrawal(self) -> None:
+    def open_withdrawal_dialog(self) -> None:
         """Open the dialog in which the person withdraws the shown refund; do nothing if the button is disabled."""
         if self.shown_view is not None and self.withdraw.isEnabled():
             self.acts.withdraw(self.shown_view)
@@ -491,7 +491,7 @@ class ApprovalsPage(Page):
         self.context.navigate(route_to(kind, id, (), "approvals"))
 
     @Slot()
-    def _open_queue(self) -> None:
+    def _open_empty_state_queue(self) -> None:
         self.context.navigate(QueuesRoute("refunds"))
 
     @Slot()

@@ -5,7 +5,12 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.recovery.records import WaitingProposal
-from console.views.approvals.cards import proposal_amount, proposal_refusal_text, proposal_title, proposed_state_text
+from console.views.approvals.cards import (
+    format_proposal_amount,
+    format_proposal_refusal,
+    format_proposal_title,
+    format_proposed_state,
+)
 from console.views.money.base_page import make_fact_list
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import OperationRoute, Route, route_to
@@ -16,7 +21,7 @@ from console.wording import catalogue as wording
 _CONTENT_MARGIN_PX = 24
 
 
-class ProposalView(QWidget):
+class ProposalPanel(QWidget):
     """The panel that shows a proposed outcome: the title of its record, the proposed state, the person who
     proposed it, and a button that opens the record.
 
@@ -50,12 +55,12 @@ class ProposalView(QWidget):
 
     def show_proposal(self, proposal: WaitingProposal) -> None:
         context, translate = self._context, self._context.translate
-        self._title.show_text(proposal_title(proposal, context))
+        self._title.show_text(format_proposal_title(proposal, context))
         old_facts, self._facts = (
             self._facts,
             make_fact_list(
-                (translate("approvals.proposed_outcome"), proposed_state_text(proposal, context)),
-                (translate("column.amount"), proposal_amount(proposal, context)),
+                (translate("approvals.proposed_outcome"), format_proposed_state(proposal, context)),
+                (translate("column.amount"), format_proposal_amount(proposal, context)),
                 (
                     translate("field.corporation_number"),
                     wording.format_number(proposal.corporation_number) if proposal.corporation_number else None,
@@ -69,7 +74,7 @@ class ProposalView(QWidget):
         self._box.replaceWidget(old_facts, self._facts)
         old_facts.hide()
         old_facts.deleteLater()
-        self.words.show_text(proposal_refusal_text(proposal, context) or translate("approvals.proposal_hint"))
+        self.words.show_text(format_proposal_refusal(proposal, context) or translate("approvals.proposal_hint"))
         self.setAccessibleName(f"{self._title.plain}: {self.words.plain}")
 
     @Slot()
@@ -77,7 +82,7 @@ class ProposalView(QWidget):
         self.opened.emit()
 
 
-def proposal_route(proposal: WaitingProposal) -> Route:
+def make_proposal_route(proposal: WaitingProposal) -> Route:
     """Return the route to the page of the record whose outcome is proposed."""
     if proposal.kind == "operation":
         return OperationRoute(proposal.record_id)

@@ -56,7 +56,7 @@ class AuditPage(Page):
         self.verify = KeyButton(translate("action.verify"), "V", icon="shield", binds=False)
         self.verify.clicked.connect(self._verify_trail)
         self.export = ListExport(context, self, lambda: ExportRequest(ListName.AUDIT))
-        self.rows = PagedModel(_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
+        self.rows = PagedModel(_make_audit_columns(context), lambda entry: entry.id, context.runner, parent=self)
         self.table = FittedTable(self.rows, translate("screen.audit"), hideable_columns=("chain",))
         ColumnWidthStorage(context, self.table, "audit")
         self.table.opened.connect(self._open_record)
@@ -85,7 +85,7 @@ class AuditPage(Page):
     def read_data(self, reason: str) -> None:
         if reason in ("arrived", "entered", "person"):
             self.hide_bar("verify")
-            self.rows.read_query(self.context.make_page_reader(_read_newest))
+            self.rows.read_query(self.context.make_page_reader(_read_newest_entries))
         else:
             self.rows.read_again()
 
@@ -109,13 +109,13 @@ class AuditPage(Page):
         self.verify.set_busy(self.context.translate("audit_screen.verifying"))
         self.context.run_read(
             lambda services: services.audit.verify_chains(),
-            self._show_verified,
+            self._show_verified_toast,
             self._show_broken_trail,
             owner=self,
             key="verify",
         )
 
-    def _show_verified(self, rows: int) -> None:
+    def _show_verified_toast(self, rows: int) -> None:
         self.verify.enable_button()
         words_ = self.context.translate("audit_screen.verified", rows=rows)
         self.show_bar(
@@ -133,16 +133,16 @@ class AuditPage(Page):
         )
 
 
-def _read_newest(services: "Console", cursor: object, limit: int) -> Rows:
+def _read_newest_entries(services: "Console", cursor: object, limit: int) -> Rows:
     before_id = cursor if isinstance(cursor, int) else None
     entries = services.audit.list_entries(limit, before_id)
     return Rows(entries, entries[-1].id if len(entries) == limit else None)
 
 
-def _audit_columns(context: WindowContext) -> list[Column]:
+def _make_audit_columns(context: WindowContext) -> list[Column]:
     translate = context.translate
 
-    def format_what(entry: AuditEntry) -> str:
+    def format_action(entry: AuditEntry) -> str:
         return audit_words.action_text(entry, context.language)
 
     def make_result_cell(entry: AuditEntry) -> StateCell:
@@ -155,7 +155,7 @@ def _audit_columns(context: WindowContext) -> list[Column]:
     return [
         Column("when", translate("column.when"), 190, lambda entry: wording.format_instant(entry.at)[:-4], "data"),
         Column("who", translate("column.who"), 96, lambda entry: words.actor_name(entry.who, context)),
-        Column("what", translate("column.what"), 320, format_what, is_stretched=True),
+        Column("what", translate("column.what"), 320, format_action, is_stretched=True),
         Column("record", translate("column.record"), measure_column_width("ORD-2026-000001", 32), format_subject),
         Column("result", translate("column.result"), 120, make_result_cell, "state"),
         Column("chain", translate("column.entry"), 88, lambda entry: str(entry.id), "amount"),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from console.app import Console
 
 
-def begin_run(
+def execute_run_in_background(
     context: WindowContext,
     run: BulkRun,
     max_rows: int,

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QWidget
 from console.domain.bulk.records import BulkPlan, ForecastKind
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk import background_run
-from console.views.bulk.dialog_pages import PlanView
+from console.views.bulk.dialog_pages import BulkPlanPage
 from console.views.bulk.request import BulkRequest
-from console.views.bulk.run_dialog import RunDialog
+from console.views.bulk.run_dialog import BulkRunDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.widgets.base import TextLabel
@@ -21,7 +21,7 @@ from console.views.widgets.inputs import Field, LineEdit
 from console.views.widgets.notification_bars import NotificationBar
 
 
-class BulkDialog(RunDialog):
+class BulkDialog(BulkRunDialog):
     """The dialog of a bulk run. For a BulkRequest, the dialog first stores the requested records as a new run; a
     BulkRun is an existing run, which the dialog shows.
 
@@ -34,14 +34,14 @@ class BulkDialog(RunDialog):
     def __init__(self, context: WindowContext, parent: QWidget, request_or_run: BulkRequest | BulkRun) -> None:
         super().__init__(context, parent)
         self._request = request_or_run if isinstance(request_or_run, BulkRequest) else None
-        self.plan: PlanView | None = None
+        self.plan: BulkPlanPage | None = None
         self.words_field: Field | None = None
         if isinstance(request_or_run, BulkRun):
             self.watch_run(request_or_run)
         elif request_or_run.action is BulkAction.NOTE:
             self._show_note_form(request_or_run)
         else:
-            self._freeze_records(request_or_run, None)
+            self._create_run(request_or_run, None)
 
     # -- text of a note
 
@@ -52,8 +52,8 @@ class BulkDialog(RunDialog):
         if not isinstance(self.words_field.edit, LineEdit):
             self.words_field.edit.setPlainText(written)
             self.words_field.edit.textChanged.connect(self._update_note_button)
-        self.show_widgets(*above, self.words_field)
-        self.show_act_button(translate("bulk.next"), self._submit_note)
+        self.show_content(*above, self.words_field)
+        self.show_act_button(translate("bulk.next"), self._create_run_with_note)
         self._update_note_button()
 
     @Slot()
@@ -63,13 +63,13 @@ class BulkDialog(RunDialog):
         else:
             self.enable_act_button(self._context.translate("dialog.enter_cancels"))
 
-    def _submit_note(self) -> None:
+    def _create_run_with_note(self) -> None:
         if self._request is not None and self.words_field is not None and not self.is_busy:
-            self._freeze_records(self._request, self.words_field.text())
+            self._create_run(self._request, self.words_field.text())
 
     # -- freezing
 
-    def _freeze_records(self, request: BulkRequest, words: str | None) -> None:
+    def _create_run(self, request: BulkRequest, words: str | None) -> None:
         context, action, source = self._context, request.action.value, request.source
         self.show_title(context.translate("bulk.freezing"), context.translate("bulk.freezing.what"))
         if self.words_field is not None:
@@ -79,8 +79,8 @@ class BulkDialog(RunDialog):
         self.set_busy(context.translate("bulk.freezing"))
         context.run_acting_call(
             lambda services, request_id: services.bulk.freeze(action, source(services), words, request_id=request_id),
-            self._show_frozen_run,
-            self._show_freeze_failure,
+            self._show_created_run,
+            self._show_creation_failure,
             owner=self,
             label=context.translate("bulk.freezing"),
             attempt=("bulk freeze", action, source, words),
@@ -88,10 +88,10 @@ class BulkDialog(RunDialog):
             describe=lambda run: Toast(context.translate("bulk.frozen", name=run.name, at=run.made_at)),
         )
 
-    def _show_frozen_run(self, run: BulkRun) -> None:
+    def _show_created_run(self, run: BulkRun) -> None:
         self.show_dry_run(run)
 
-    def _show_freeze_failure(self, failure: Failure) -> None:
+    def _show_creation_failure(self, failure: Failure) -> None:
         context, written = self._context, self.words_field.text() if self.words_field is not None else ""
         self.end_action(context.translate("action.close"))
         bar = NotificationBar("", context.failure_message(failure), tone="bad", shape="square_bang")
@@ -99,7 +99,7 @@ class BulkDialog(RunDialog):
             self._show_note_form(self._request, bar, written=written)
             return
         self.show_title(context.translate("act.refused"))
-        self.show_widgets(bar)
+        self.show_content(bar)
         self.act_button.hide()
 
     # -- dry run
@@ -115,7 +115,7 @@ class BulkDialog(RunDialog):
             context.translate("bulk.looking"), context.translate("bulk.frozen", name=run.name, at=run.made_at)
         )
         progress = TextLabel(context.translate("bulk.looked", n=0, of=run.size - run.done), wrap=True)
-        self.show_widgets(progress)
+        self.show_content(progress)
         self.act_button.hide()
 
         def call(report: ProgressReporter) -> BulkPlan:
@@ -131,17 +131,17 @@ class BulkDialog(RunDialog):
         context.runner.watch(call, self._show_plan, self._show_plan_failure, show_count, owner=self, lane="quick")
 
     def _show_plan(self, plan: BulkPlan) -> None:
-        self.plan = PlanView(self._context, plan)
+        self.plan = BulkPlanPage(self._context, plan)
         self.plan.resized.connect(self._update_run_button)
         self.plan.table.rows.page_applied.connect(self.fit_size)
-        self.show_widgets(self.plan)
+        self.show_content(self.plan)
         self.show_act_button(" ", self._begin_run)
         self.cancel_button.setFocus()
         self._update_run_button()
 
     def _show_plan_failure(self, failure: Failure) -> None:
         self.show_title(self._context.translate("bulk.not_looked"))
-        self.show_widgets(
+        self.show_content(
             NotificationBar("", self._context.failure_message(failure), tone="bad", shape="square_bang")
         )
 
@@ -168,7 +168,9 @@ class BulkDialog(RunDialog):
         if self.plan is None or self.run is None or self.is_busy:
             return
         run, most = self.run, self.plan.max_rows
-        self.task = background_run.begin_run(self._context, run, most, self.read_final_result, self.show_run_refusal)
+        self.task = background_run.execute_run_in_background(
+            self._context, run, most, self.read_final_result, self.show_run_refusal
+        )
         self.begun.emit()
         self.plan = None
         self.watch_run(run)

@@ -43,7 +43,7 @@ _HIDEABLE_COLUMN_NAMES, _NAMING_COLUMN_NAMES = ("place",), ("company",)
 _RESULT_FILTERS = (None, NOT_DONE_FILTER)
 
 
-class PlanView(QWidget):
+class BulkPlanPage(QWidget):
     """The view with the plan of a dry run. The person selects here how many rows the run will execute.
 
     Signals:
@@ -71,12 +71,12 @@ class PlanView(QWidget):
         note.setVisible(run.words is not None)
         self.table = _make_row_table(
             context,
-            _plan_columns(context, run.action),
+            _make_plan_columns(context, run.action),
             lambda forecast: forecast.row.position,
             translate("bulk.plan"),
             len(plan.rows),
         )
-        self.table.rows.read_query(self._read_page)
+        self.table.rows.read_query(self._read_plan_rows)
         sizes = make_row(label, self.size_choice, None, gap=8)
         self.setLayout(make_column(what, note, sizes, self.totals, self.time, self.table, gap=8))
         self._show_selected_rows()
@@ -86,7 +86,7 @@ class PlanView(QWidget):
         """The position of the last row that the run will execute; 0 if the plan has no rows."""
         return self.chosen_plan.rows[-1].row.position if self.chosen_plan.rows else 0
 
-    def _read_page(self, cursor: object, limit: int) -> FetchedPage:
+    def _read_plan_rows(self, cursor: object, limit: int) -> FetchedPage:
         begin = cursor if isinstance(cursor, int) else 0
         end = begin + limit
         return FetchedPage(self._plan.rows[begin:end], end if end < len(self._plan.rows) else None)
@@ -102,7 +102,7 @@ class PlanView(QWidget):
         self.resized.emit()
 
 
-class OutcomeView(QWidget):
+class BulkProgressPage(QWidget):
     """The view with the progress of a bulk run and the table of its rows with their results.
 
     Signals:
@@ -129,7 +129,7 @@ class OutcomeView(QWidget):
         self.discard.hide()
         self.table = _make_row_table(
             context,
-            _result_columns(context, run.action),
+            _make_result_columns(context, run.action),
             lambda line: line.row.position,
             translate("bulk.rows"),
             run.size,
@@ -203,7 +203,7 @@ def _make_row_table(
     return table
 
 
-def _row_columns(
+def _make_row_columns(
     context: WindowContext,
     row_and_record_of: Callable[[Any], tuple[BulkRow, Any]],
     state: Column,
@@ -229,14 +229,14 @@ def _row_columns(
             format_place,
             "amount",
         ),
-        Column("record", translate("column.record"), _record_name_width_px() + 20, format_record, "data"),
+        Column("record", translate("column.record"), _measure_record_name_width_px() + 20, format_record, "data"),
         Column("company", translate("column.corporation"), 136, format_company),
         state,
         Column("why", translate("column.reason"), 220, why, is_stretched=True),
     ]
 
 
-def _record_name_width_px() -> int:
+def _measure_record_name_width_px() -> int:
     """Return the width in px, at text scale 1.0, of a long record name such as an order number."""
     return round(
         current_appearance().font_metrics("data").horizontalAdvance("ORD-20261120-000123")
@@ -244,11 +244,11 @@ def _record_name_width_px() -> int:
     )
 
 
-def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
+def _make_plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     def make_verdict_cell(forecast: RowForecast) -> StateCell:
         return bulk_words.make_forecast_cell(forecast, action, context)
 
-    def format_why(forecast: RowForecast) -> str:
+    def format_reason(forecast: RowForecast) -> str:
         return bulk_words.reason_text(forecast.reason, forecast.blocking_person, context)
 
     longest = max(
@@ -261,17 +261,17 @@ def _plan_columns(context: WindowContext, action: BulkAction) -> list[Column]:
         make_verdict_cell,
         "state",
     )
-    return _row_columns(context, lambda forecast: (forecast.row, forecast.record), state, format_why)
+    return _make_row_columns(context, lambda forecast: (forecast.row, forecast.record), state, format_reason)
 
 
-def _result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
+def _make_result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     def make_result_cell(line: BulkLine) -> StateCell:
         return bulk_words.make_result_cell(line.row, action, context)
 
-    def present_state(line: BulkLine) -> StateCell:
+    def make_present_state_cell(line: BulkLine) -> StateCell:
         return bulk_words.make_record_state_cell(line.record, context)
 
-    def format_why(line: BulkLine) -> str:
+    def format_reason(line: BulkLine) -> str:
         return bulk_words.row_reason(line.row, context)
 
     longest = max(
@@ -280,6 +280,8 @@ def _result_columns(context: WindowContext, action: BulkAction) -> list[Column]:
     outcome = Column(
         "result", context.translate("column.result"), measure_column_width(longest, 44), make_result_cell, "state"
     )
-    now = Column("state", context.translate("bulk.column.state_now"), 116, present_state, "state")
-    *names, result_column, reason = _row_columns(context, lambda line: (line.row, line.record), outcome, format_why)
+    now = Column("state", context.translate("bulk.column.state_now"), 116, make_present_state_cell, "state")
+    *names, result_column, reason = _make_row_columns(
+        context, lambda line: (line.row, line.record), outcome, format_reason
+    )
     return [*names, result_column, now, reason]

@@ -10,7 +10,7 @@ from console.domain.tasks.records import BulkAction
 if TYPE_CHECKING:
     from console.app import Console
 
-RecordSource = Callable[["Console"], Sequence[ChosenRecord] | str]
+RecordLister = Callable[["Console"], Sequence[ChosenRecord] | str]
 """A function that returns the records to freeze, each with the version that the person saw, or the name of a queue
 whose records are all taken. A worker thread calls the function. Two sources of the same records must be equal, so
 that a repeated request keeps its request id.
@@ -25,5 +25,5 @@ class BulkRequest:
     """
 
     action: BulkAction
-    source: RecordSource
+    source: RecordLister
     record_count: int

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkItem, BulkProgress
 from console.domain.tasks.records import BulkAction, BulkRun
-from console.views.bulk.dialog_pages import OutcomeView
+from console.views.bulk.dialog_pages import BulkProgressPage
 from console.views.pages.permission_buttons import bind_button_to_worker
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import Toast, WindowContext
@@ -28,7 +28,7 @@ _DIALOG_WIDTH_PX = 960
 _PROGRESS_READ_INTERVAL_MS = 400
 
 
-class RunDialog(DialogFrame):
+class BulkRunDialog(DialogFrame):
     """Base class of the dialog of a bulk run: it shows the progress and has buttons that stop, resume or discard
     the run. A subclass implements `show_dry_run`. `run` is the run as the dialog last read it."""
 
@@ -44,7 +44,7 @@ class RunDialog(DialogFrame):
         self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
         self._context = context
         self.run: BulkRun | None = None
-        self.outcome: OutcomeView | None = None
+        self.outcome: BulkProgressPage | None = None
         self.task: TaskHandle | None = None
         self._is_reading = self._is_act_delayed = False
         self._shown_state, self._button_text_number = "", 0
@@ -114,9 +114,9 @@ class RunDialog(DialogFrame):
                 "bulk.run.subtitle", who=record_words.actor_name(run.made_by, context), at=run.made_at, n=run.size
             ),
         )
-        self.outcome = OutcomeView(context, run)
+        self.outcome = BulkProgressPage(context, run)
         self.outcome.discard_requested.connect(self._discard_run)
-        self.show_widgets(self.outcome)
+        self.show_content(self.outcome)
         self.cancel_button.show_text(translate("action.close"))
         self.hint.show_text("")
         self.act_button.hide()
@@ -140,7 +140,7 @@ class RunDialog(DialogFrame):
         def read(services: "Console") -> tuple[BulkItem, BulkProgress]:
             return services.bulk.read_item(run_id), services.bulk.count_results(run_id)
 
-        self._context.run_read(read, self._show_progress, self._show_read_failure, owner=self)
+        self._context.run_read(read, self._show_progress, self._show_progress_failure, owner=self)
 
     def _show_progress(self, answer: tuple[BulkItem, BulkProgress]) -> None:
         item, bulk_progress = answer
@@ -197,7 +197,7 @@ class RunDialog(DialogFrame):
         )
         return "" if is_own else self._context.translate("bulk.go_on_maker", maker=run.made_by)
 
-    def _show_read_failure(self, failure: Failure) -> None:
+    def _show_progress_failure(self, failure: Failure) -> None:
         self._is_reading = False
         if self.outcome is not None:
             self.hint.show_text(self._context.failure_message(failure))
@@ -257,7 +257,7 @@ class RunDialog(DialogFrame):
                 self._context.translate("act.refused"), self._context.failure_message(failure), "square_bang", "bad"
             )
 
-    def show_widgets(self, *parts: QWidget) -> None:
+    def show_content(self, *parts: QWidget) -> None:
         """Replace the content of the dialog with these widgets, one below the other."""
         content = QWidget()
         content.setLayout(make_column(*parts, gap=12))

@@ -13,7 +13,7 @@ from console.domain.payments.records import Order
 from console.domain.records import CreditCheck
 from console.domain.tasks.records import BulkAction, Take
 from console.domain.views.any_record import QueueItem
-from console.views.bulk.request import RecordSource
+from console.views.bulk.request import RecordLister
 from console.views.pages.base import Page
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
@@ -209,7 +209,7 @@ class QueuePageActions(QObject):
             )
 
 
-def _read_refs(source: RecordSource, services: "Console") -> Sequence[RecordRef]:
+def _read_refs(source: RecordLister, services: "Console") -> Sequence[RecordRef]:
     """Return the kind and id of each record of a selection; at most _MAX_SELECTED_RECORDS if a whole queue is
     selected."""
     records = source(services)

@@ -14,7 +14,7 @@ from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
 from console.domain.tasks.records import AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
@@ -227,7 +227,7 @@ class ChangedCompaniesPage(Page):
             subject = AlertItem(
                 item.alert, "look_up", CORPORATION_KIND, item.alert.subject_id, number=item.change.number
             )
-            AcknowledgeDialog(self.context, subject, self.window()).open()
+            AcknowledgeAlertsDialog(self.context, subject, self.window()).open()
 
     def _renew_by_key(self) -> None:
         self.press_button(self.renew_button, self.context.translate("act.none_selected"))

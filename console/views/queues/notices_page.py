@@ -18,7 +18,7 @@ from console.domain.views.unmatched_notices import (
     UnmatchedNoticeItem,
     UnmatchedNoticePage,
 )
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExport
 from console.views.pages.base import Page, set_tab_order
@@ -229,7 +229,7 @@ class UnmatchedNoticesPage(Page):
         if item is not None and self.acknowledge_button.isEnabled():
             case, *others = item.cases
             subject = AlertItem(case, None, case.subject_kind, case.subject_id, number=item.notice.order_no)
-            AcknowledgeDialog(self.context, subject, self.window(), others).open()
+            AcknowledgeAlertsDialog(self.context, subject, self.window(), others).open()
 
     def _copy_number(self) -> None:
         number = self.current_notice.notice.order_no if self.current_notice is not None else None

@@ -68,7 +68,7 @@ class DialogFrame(QDialog):
         self._title = TitleLabel("", "dialog_title")
         self._subtitle = TextLabel("", "small", "muted", wrap=True)
         self.show_title(title, subtitle)
-        self._is_busy = self._may_close = False
+        self._is_busy = self._may_close_window = False
         self._ready = self._is_act_first = False
         self._disabled_reason = ""
         self._footer_widgets: tuple[QWidget, ...] = ()
@@ -295,7 +295,7 @@ class DialogFrame(QDialog):
         until `show_outcome` or `end_action` is called; the dialog stays open until one of them or
         `allow_closing` is called. The title gets the focus, because a disabled button can't have it.
         """
-        self._is_busy, self._may_close = True, False
+        self._is_busy, self._may_close_window = True, False
         self.act_button.set_busy(words)
         self.cancel_button.setEnabled(False)
         self._title.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -304,7 +304,7 @@ class DialogFrame(QDialog):
         """Allow the person to close the dialog while its action still runs. The acting button stays disabled, even
         if the person changes an input. `close_text` is the new text of Cancel; `hint` is shown in the footer and
         announced."""
-        self._may_close = True
+        self._may_close_window = True
         self.cancel_button.show_text(close_text)
         self.cancel_button.setEnabled(True)
         self.cancel_button.setFocus()
@@ -420,7 +420,7 @@ class DialogFrame(QDialog):
             button.click()
 
     def reject(self) -> None:
-        if not self._is_busy or self._may_close:
+        if not self._is_busy or self._may_close_window:
             super().reject()
         elif self.stays_open_words:
             self.hint.show_text(self.stays_open_words)

@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.errors import ErrorCode
 from console.domain.tasks.records import ScheduledTask
-from console.views.admin.health_tabs import TaskRow, row_detail_text, task_columns
+from console.views.admin.health_tabs import TaskRow, format_row_detail, make_task_columns
 from console.views.tables.columns import plain_text
 from console.wording import catalogue as wording
 from tests.views.invented_checks import window_context
@@ -33,12 +33,12 @@ def test_an_error_is_told_in_words(code: str) -> None:
         is_overdue=False,
     )
     context = window_context()
-    (cell,) = (plain_text(column.cell(row)) for column in task_columns(context) if column.key == "error")
+    (cell,) = (plain_text(column.cell(row)) for column in make_task_columns(context) if column.key == "error")
     assert cell[0].isupper()
     assert cell.endswith(".")
     assert "_" not in cell
-    assert cell in row_detail_text(row, context)
-    assert f"Code {code}, 2 failures" in row_detail_text(row, context)
+    assert cell in format_row_detail(row, context)
+    assert f"Code {code}, 2 failures" in format_row_detail(row, context)
     japanese = wording.error_event_sentence(str(code), "ja")
     assert japanese.count("。") == 1
     assert japanese.endswith("。")

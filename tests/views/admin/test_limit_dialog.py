@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 from console.app import Console
 from console.domain.payments.limits import Limit
 from console.services.process.context import act_as
-from console.views.admin.limit_dialog import LimitDialog, limit_value_text
+from console.views.admin.limit_dialog import LimitDialog, format_limit_value
 from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
 from tests.support.ledger_vendor import LedgerVendor
@@ -83,8 +83,8 @@ def test_times_and_amounts_are_told_as_such(desk: Console, qtbot: QtBot) -> None
     """A period is shown in words; the field, into which seconds are typed, names this unit."""
     context, parent = window(desk, Lossy(desk), qtbot)
     period = limit_of(desk, "cooling_off_seconds")
-    assert limit_value_text(context, period, 900) == "15 minutes"
-    assert limit_value_text(context, period, 5401) == "1 hour 30 minutes 1 second"
-    assert limit_value_text(context, period, 0) == "0 seconds"
+    assert format_limit_value(context, period, 900) == "15 minutes"
+    assert format_limit_value(context, period, 5401) == "1 hour 30 minutes 1 second"
+    assert format_limit_value(context, period, 0) == "0 seconds"
     assert LimitDialog(context, period, parent).value_field.edit.accessibleName() == "New value in seconds"
-    assert limit_value_text(context, limit_of(desk), 500_000) == "¥500,000"
+    assert format_limit_value(context, limit_of(desk), 500_000) == "¥500,000"

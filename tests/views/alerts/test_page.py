@@ -19,8 +19,8 @@ from console.domain.alerts.incidents import (
 from console.domain.alerts.snooze import find_snooze_ends
 from console.domain.money import Money
 from console.domain.tasks.records import Alert, AlertItem
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
-from console.views.alerts.incident_dialogs import HandOverIncidentDialog, ResolveIncidentDialog, SnoozeDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
+from console.views.alerts.incident_dialogs import HandOverIncidentDialog, ResolveIncidentDialog, SnoozeIncidentDialog
 from console.views.alerts.page import AlertsPage
 from console.views.presenters import alerts as alert_words
 from console.views.runtime.routes import LookupRoute, OrderRoute, PaymentRoute
@@ -119,7 +119,9 @@ def test_grouped_by_state(the_look: object) -> None:
     page = page_of(incident_of(TASK), snoozed, incident_of(CASE), incident_of(LATE), incident_of(BEHIND))
     assert [incident.id for incident in page.table.all_rows] == [3, 7, 1, 2, 30]
     groups = list(
-        dict.fromkeys((page._row_group_of(one).word, page._row_group_of(one).count) for one in page.table.all_rows)
+        dict.fromkeys(
+            (page._make_row_group(one).word, page._make_row_group(one).count) for one in page.table.all_rows
+        )
     )
     assert groups == [("Open", "4"), ("Snoozed", "1")]
 
@@ -196,7 +198,7 @@ def test_dialogs_of_incidents(the_look: object, qtbot: QtBot) -> None:
     page = page_of(incident_of(LATE, owner="op-a", owner_since=NOW))
     qtbot.addWidget(page)
     page.show()
-    incident = page.current
+    incident = page.current_incident
     assert incident is not None
     hand_over = HandOverIncidentDialog(page.context, incident, ("op-a", "lead-b"), page)
     assert hand_over.choice is not None
@@ -207,7 +209,7 @@ def test_dialogs_of_incidents(the_look: object, qtbot: QtBot) -> None:
     hand_over.words_field.edit.setPlainText("on leave")  # type: ignore[union-attr]  # an area
     assert hand_over._disabled_reason == ""
     hand_over.reject()
-    for dialog_class, reason in ((SnoozeDialog, ""), (ResolveIncidentDialog, "Enter why it is resolved.")):
+    for dialog_class, reason in ((SnoozeIncidentDialog, ""), (ResolveIncidentDialog, "Enter why it is resolved.")):
         dialog = dialog_class(page.context, incident, page)
         assert dialog._disabled_reason == reason
         dialog.reject()
@@ -218,7 +220,7 @@ def test_the_dialog_says_what_an_acknowledgement_does(the_look: object, qtbot: Q
     page = page_of(incident_of(LATE), incident_of(MERGED))
     qtbot.addWidget(page)
     for item, effect in ((LATE, "stays open"), (MERGED, "closes with your acknowledgement")):
-        dialog = AcknowledgeDialog(page.context, item, page)
+        dialog = AcknowledgeAlertsDialog(page.context, item, page)
         assert any(effect in label.plain for label in dialog.findChildren(TextLabel))
         dialog.reject()
 
@@ -228,11 +230,11 @@ def test_an_acknowledgement_needs_no_words(the_look: object, qtbot: QtBot) -> No
     page = page_of(incident_of(LATE))
     qtbot.addWidget(page)
     page.show()
-    dialog = AcknowledgeDialog(page.context, LATE, page)
+    dialog = AcknowledgeAlertsDialog(page.context, LATE, page)
     assert dialog._disabled_reason == ""
     dialog.reject()
     went_back = replace(LATE, alert=replace(LATE.alert, rule_id="database_went_back"))
-    dialog = AcknowledgeDialog(page.context, went_back, page)
+    dialog = AcknowledgeAlertsDialog(page.context, went_back, page)
     dialog.open()
     assert dialog._disabled_reason == "Write a note."
     dialog.reason_field.edit.setPlainText("asked the shop")  # type: ignore[union-attr]  # an area

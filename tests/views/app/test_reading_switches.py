@@ -31,11 +31,11 @@ def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
         def read() -> tuple[int, list[bool]]:
             """The readings of the switches in one reading of the feed, and the switches that the window knows."""
             with counted(desk) as sent:
-                refresh.read_feed()
+                refresh.read_change_feed()
             known = context.connection_state.read_only_switches
             return sum("read_only_switches.reason" in one for one in sent), [switch.is_on for switch in known]
 
-        refresh.read_feed()
+        refresh.read_change_feed()
         assert read() == (0, [])
         for is_on in (True, False):
             lead.read_only.set_switch("atom", is_on, "maintenance at Atom")

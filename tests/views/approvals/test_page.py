@@ -49,11 +49,11 @@ def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
     """Older, or never asked: it is said, with a way to ask."""
     detail = ApprovalView(window_context())
-    assert detail.stale_answer_text(view(payment_sides=sides(timedelta(minutes=14)))) == ""
-    assert detail.stale_answer_text(view(payment_sides=sides(timedelta(minutes=26)))).startswith(
+    assert detail.format_stale_answer(view(payment_sides=sides(timedelta(minutes=14)))) == ""
+    assert detail.format_stale_answer(view(payment_sides=sides(timedelta(minutes=26)))).startswith(
         "The gateway's answer is 26 min old"
     )
-    assert detail.stale_answer_text(view(payment_sides=sides(None))) == "This payment has never been probed."
+    assert detail.format_stale_answer(view(payment_sides=sides(None))) == "This payment has never been probed."
 
 
 def test_what_the_maker_saw_stands_beside_what_is_now(the_look: object) -> None:
@@ -116,7 +116,7 @@ def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
     """Empty is never blank."""
     page = ApprovalsPage(window_context())
     page.inbox = ApprovalInbox((), (refund(), refund(id=10)))
-    page._show_empty()
+    page._show_empty_state()
     assert any(
         label.plain == "2 refunds are waiting for other people." for label in page.empty.findChildren(TextLabel)
     )

@@ -23,14 +23,14 @@ from console.domain.tasks.records import AlertItem, BulkAction, BulkRun
 from console.services.guarded.request_ids import require_valid_request_id
 from console.services.process.failpoints import Failpoints
 from console.store.alerts import alerts
-from console.views.admin.switch_dialog import SwitchDialog
-from console.views.alerts.acknowledge_dialog import AcknowledgeDialog
+from console.views.admin.switch_dialog import ReadOnlySwitchDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import (
     HandOverIncidentDialog,
     IncidentDialog,
     ReopenIncidentDialog,
     ResolveIncidentDialog,
-    SnoozeDialog,
+    SnoozeIncidentDialog,
 )
 from console.views.alerts.page import AlertsPage
 from console.views.bulk import background_run
@@ -369,11 +369,11 @@ def acknowledge(at: Seat) -> Click:
     assert raised is not None
 
     def click() -> None:
-        dialog = AcknowledgeDialog(
+        dialog = AcknowledgeAlertsDialog(
             at.context, AlertItem(raised, None, raised.subject_kind, raised.subject_id), at.parent
         )
         dialog.reason_field.edit.setPlainText("seen")  # type: ignore[union-attr]  # an area
-        dialog._acknowledge_alert()
+        dialog._acknowledge_alerts()
 
     return click
 
@@ -396,7 +396,7 @@ def run(at: Seat) -> Click:
 
 
 def _begun(at: Seat, frozen: BulkRun) -> None:
-    background_run.begin_run(at.context, frozen, 1, lambda: None, at.failures.append)
+    background_run.execute_run_in_background(at.context, frozen, 1, lambda: None, at.failures.append)
 
 
 def stop(at: Seat) -> Click:
@@ -443,7 +443,7 @@ def set_switch(at: Seat) -> Click:
     at.buy_check()
 
     def click() -> None:
-        dialog = SwitchDialog(at.context, "paypay", at.parent, is_on=True)
+        dialog = ReadOnlySwitchDialog(at.context, "paypay", at.parent, is_on=True)
         dialog.reason_field.edit.setText("incident")  # type: ignore[union-attr]  # a line
         dialog.submit_form()
 
@@ -514,14 +514,14 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "withdraw": (withdraw, ("refunds", "withdraw")),
     "acknowledge": (acknowledge, ("alerts", "acknowledge_each")),
     "undo an acknowledgement": (
-        on_incident("acknowledge_current", "acknowledge"),
+        on_incident("toggle_acknowledgement", "acknowledge"),
         ("alerts", "undo_each"),
     ),
-    "take an incident": (on_incident("take_current"), ("incidents", "take")),
-    "give an incident back": (on_incident("give_back_current", "take"), ("incidents", "release")),
-    "wake an incident": (on_incident("snooze_current", "snooze"), ("incidents", "wake")),
+    "take an incident": (on_incident("take_current_incident"), ("incidents", "take")),
+    "give an incident back": (on_incident("give_back_current_incident", "take"), ("incidents", "release")),
+    "wake an incident": (on_incident("snooze_or_wake_current_incident", "snooze"), ("incidents", "wake")),
     "hand an incident over": (in_dialog(HandOverIncidentDialog), ("incidents", "hand_over")),
-    "snooze an incident": (in_dialog(SnoozeDialog), ("incidents", "snooze")),
+    "snooze an incident": (in_dialog(SnoozeIncidentDialog), ("incidents", "snooze")),
     "resolve an incident": (in_dialog(ResolveIncidentDialog), ("incidents", "resolve")),
     "reopen an incident": (in_dialog(ReopenIncidentDialog, "resolve"), ("incidents", "reopen")),
     "freeze": (freeze, ("bulk", "freeze")),
