@@ -32,7 +32,7 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.placeholders import EmptyState, SkeletonRows
+from console.views.widgets.placeholders import EmptyState, SkeletonRows, replace_empty_state
 from console.wording import catalogue as wording
 
 if TYPE_CHECKING:
@@ -253,11 +253,8 @@ class ApprovalsPage(Page):
         self.empty_button = KeyButton(translate("action.open_queue"))
         self.empty_button.clicked.connect(self._open_empty_state_queue)
         empty = EmptyState(translate("approvals.empty"), words, shape="check", button=self.empty_button)
-        self.content.removeWidget(self.empty)
-        self.empty.deleteLater()
+        replace_empty_state(self.content, self.empty, empty)
         self.empty = empty
-        self.content.addWidget(empty)
-        self.content.setCurrentWidget(empty)
 
     @Slot(object)
     def _show_selected_card(self, ref: RecordRef) -> None:

@@ -44,7 +44,7 @@ from console.views.runtime.routes import QueuesRoute
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column, make_row
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.placeholders import EmptyState, replace_empty_state
 from console.wording import catalogue as wording
 
 _GROUP_KEY, _COLUMNS_KEY, _PREVIEW_KEY = "G", "C", "I"
@@ -464,11 +464,8 @@ class QueuesPage(Page):
         else:
             last_check_text = translate("queue.last_checked", at=self.context.now())
             empty = EmptyState(translate(f"queue.{self.queue}.empty"), last_check_text)
-        self.list.removeWidget(self.empty)
-        self.empty.deleteLater()
+        replace_empty_state(self.list, self.empty, empty)
         self.empty = empty
-        self.list.addWidget(empty)
-        self.list.setCurrentWidget(empty)
         self.restore_focus()
 
     @Slot()

@@ -26,7 +26,7 @@ from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow_layout import make_flow_widget
-from console.views.widgets.placeholders import EmptyState
+from console.views.widgets.placeholders import EmptyState, replace_empty_state
 from console.views.widgets.tabs import Tabs
 from console.wording import catalogue as wording
 
@@ -296,11 +296,8 @@ class ReconcilePage(Page):
         if self.focusWidget() is self.table:
             self._must_focus_rows = True
             self.list_runs.setFocus(Qt.FocusReason.OtherFocusReason)
-        self.list.removeWidget(self.nothing)
-        self.nothing.deleteLater()
+        replace_empty_state(self.list, self.nothing, empty)
         self.nothing = empty
-        self.list.addWidget(empty)
-        self.list.setCurrentWidget(empty)
 
     # -- current row
 

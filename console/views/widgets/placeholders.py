@@ -3,7 +3,7 @@ read."""
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QShowEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
 from console.views.runtime.announcer import announce, spoken_text
 from console.views.theme.design_tokens import tokens
@@ -27,6 +27,7 @@ class EmptyState(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self.title, self.is_announced = title, True
         self.setAccessibleName(spoken_text(title, words))
         box = make_column(None, gap=4)
         centre = Qt.AlignmentFlag.AlignHCenter
@@ -44,8 +45,20 @@ class EmptyState(QWidget):
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        if not event.spontaneous():  # not when the window comes back from the task bar
+        if self.is_announced and not event.spontaneous():  # not when the window comes back from the task bar
             announce(self, self.accessibleName(), is_stored=False)
+
+
+def replace_empty_state(stack: QStackedWidget, shown: QWidget, empty: EmptyState) -> None:
+    """Show `empty` in `stack` in place of the widget `shown`, and delete `shown`. If `shown` is visible and has the
+    same title, screen readers don't announce it once more: the list was only read again, and is still empty."""
+    is_visible = stack.isVisible() and stack.currentWidget() is shown
+    empty.is_announced = not (is_visible and isinstance(shown, EmptyState) and shown.title == empty.title)
+    stack.removeWidget(shown)
+    shown.deleteLater()
+    stack.addWidget(empty)
+    stack.setCurrentWidget(empty)
+    empty.is_announced = True
 
 
 class SkeletonRows(PaintedWidget):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QStackedWidget, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.runtime.announcer import Announcer, spoken_text
@@ -18,6 +18,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Field
 from console.views.widgets.notification_bars import NotificationBar, ToastFrame, Toasts
+from console.views.widgets.placeholders import EmptyState, replace_empty_state
 from tests.support.hearing import Heard, listening
 
 AT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -214,3 +215,26 @@ def test_nobody_else_sends_announcements() -> None:
         if re.search(r"QAccessible(Announcement)?Event|updateAccessibility", path.read_text(encoding="utf-8"))
     }
     assert makers == {"runtime/announcer.py"}
+
+
+def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, heard: list[Heard]) -> None:
+    """A list that is read again because another person acted, and is empty as before, says nothing; another reason
+    for its emptiness is said, and so is the same one after rows were shown.
+    """
+    stack, rows = QStackedWidget(), QWidget()
+    stack.addWidget(rows)
+    put(window, stack)
+    shown: QWidget = QWidget()
+    for title in ("Nothing is unknown", "Nothing is unknown", "No record matches", "", "No record matches"):
+        if not title:
+            stack.setCurrentWidget(rows)
+            continue
+        empty = EmptyState(title, f"Checked at {len(heard)}")
+        replace_empty_state(stack, shown, empty)
+        QApplication.processEvents()
+        shown = empty
+    assert [one.sentence.split(".")[0] for one in heard] == [
+        "Nothing is unknown",
+        "No record matches",
+        "No record matches",
+    ]
